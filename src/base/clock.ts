@@ -1,0 +1,64 @@
+/**
+ * Clock and timers. Everything that asks the time or waits gets a Clock passed in, so that tests can
+ * move it. Times in texts are RFC 3339 UTC with whole seconds; dates are civil dates without a zone,
+ * in China's calendar (Asia/Shanghai, UTC+8, no daylight saving since 1991).
+ */
+
+export interface Clock {
+  /** Milliseconds since 1970 UTC. */
+  nowMs(): number
+  /** Calls back once after `delayMs`; returns a function that cancels. Does not keep the process alive. */
+  after(delayMs: number, callback: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Resolves after `delayMs`, or at once when `signal` is aborted. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.after(delayMs, done)
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}
+
+/** `2026-11-23T01:14:07Z` */
+export function formatTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+}
+
+/** Milliseconds of a time in exactly the form of formatTime; undefined for anything else. */
+export function parseTime(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text)) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) || formatTime(ms) !== text ? undefined : ms
+}
+
+/** Civil date in China of an instant, `YYYY-MM-DD`. */
+export function civilDate(ms: number): string {
+  return new Date(ms + 8 * 3_600_000).toISOString().slice(0, 10)
+}
+
+/** True for a real civil date in exactly the form `YYYY-MM-DD`. */
+export function isCivilDate(text: string): boolean {
+  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  if (!match) return false
+  const year = Number(match[1])
+  const month = Number(match[2])
+  const day = Number(match[3])
+  if (month < 1 || month > 12 || day < 1) return false
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  return day <= (month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31)
+}

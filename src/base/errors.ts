@@ -1,0 +1,126 @@
+/**
+ * Room `base`: what every other room may use and nothing that knows the domain: errors, bytes,
+ * clock, randomness, limits, time text. It imports no other room.
+ *
+ * This file holds the one table of error codes: code → kind → gRPC status → retry. A code is
+ * stable: programs match on it, never on the message. Kinds (DESIGN §5):
+ * - refused: judged and final; sending the same again gives the same answer.
+ * - unavailable: not judged; try again later.
+ * - broken: an invariant or a stored byte is wrong; the node stops writing and says why.
+ * - denied: the caller may not do this.
+ * - invalid: the call itself is malformed.
+ */
+
+export type ErrorKind = 'refused' | 'unavailable' | 'broken' | 'denied' | 'invalid'
+
+interface ErrorRow {
+  readonly kind: ErrorKind
+  /** gRPC status code (google.rpc.Code). */
+  readonly status: number
+  readonly retry: 'never' | 'later' | 'stop'
+  readonly meaning: string
+  readonly meaningZh: string
+}
+
+const refused = (meaning: string, meaningZh: string): ErrorRow => ({ kind: 'refused', status: 9, retry: 'never', meaning, meaningZh })
+const unavailable = (meaning: string, meaningZh: string): ErrorRow => ({ kind: 'unavailable', status: 14, retry: 'later', meaning, meaningZh })
+const broken = (meaning: string, meaningZh: string): ErrorRow => ({ kind: 'broken', status: 15, retry: 'stop', meaning, meaningZh })
+const denied = (meaning: string, meaningZh: string): ErrorRow => ({ kind: 'denied', status: 7, retry: 'never', meaning, meaningZh })
+const invalid = (meaning: string, meaningZh: string): ErrorRow => ({ kind: 'invalid', status: 3, retry: 'never', meaning, meaningZh })
+
+/** The table. `proto/README.md` prints it; a test keeps the two equal. */
+export const errorTable = {
+  // the call
+  argument_invalid: invalid('an argument is missing or malformed', '参数缺失或格式错误'),
+  message_too_large: { ...invalid('a message is larger than its limit', '消息超过大小上限'), status: 8 },
+  not_found: { ...invalid('no such thing here', '此处没有该对象'), status: 5 },
+  config_invalid: invalid('the configuration has bad fields', '配置有误'),
+  // who calls
+  unauthenticated: { ...denied('the caller has no valid certificate of this federation', '调用方没有本联邦的有效证书'), status: 16 },
+  role_denied: denied('the certificate has a role that may not call this service', '证书角色无权调用此服务'),
+  member_suspended: denied('the member is suspended or retired', '成员已暂停或注销'),
+  origin_outside_subtree: denied('the caller may not carry batches of this origin', '调用方无权报送该来源的批次'),
+  // formats: never logged
+  note_malformed: invalid('a signed note is not in canonical form', '签名文本格式不规范'),
+  signature_invalid: invalid('a signature does not verify or is not the expected one', '签名无效或不符'),
+  header_malformed: invalid('a batch header is not in canonical form', '批次头格式不规范'),
+  body_malformed: invalid('a batch body is not in canonical form', '批次体格式不规范'),
+  entry_malformed: invalid('a log entry is not in canonical form', '日志条目格式不规范'),
+  statement_malformed: invalid('a member statement is not in canonical form', '成员声明格式不规范'),
+  proof_invalid: invalid('a Merkle proof does not verify', '默克尔证明不成立'),
+  root_mismatch: invalid('the body does not have the root that the header states', '批次体与批次头的根不符'),
+  erased_first_submission: invalid('a first submission may not contain erased records', '首次报送不得含已删除记录'),
+  // lanes: never logged
+  lane_gap: { ...unavailable('an earlier batch of the lane is missing', '报送序列缺号'), status: 9 },
+  lane_fork: { ...denied('two different batches carry one number of a lane', '同一序号出现两个不同批次'), status: 9 },
+  quarantined: denied('the origin is under quarantine after a fork', '该来源因分叉被暂停接收'),
+  // not judged
+  member_unknown: unavailable('this member is not known here yet', '此处尚不知该成员'),
+  item_unknown: unavailable('this catalog item is not known here yet', '此处尚不知该目录项'),
+  parent_unreachable: unavailable('the parent cannot be reached', '无法连接上级节点'),
+  peer_unreachable: unavailable('the other side cannot be reached', '无法连接对方'),
+  not_ready: unavailable('the node is starting or not ready', '节点尚未就绪'),
+  overloaded: { ...unavailable('the node has too much waiting', '节点过载'), status: 8 },
+  body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),
+  deadline_exceeded: { ...unavailable('the deadline passed', '超时'), status: 4 },
+  // judged: logged as refused
+  item_not_in_force: refused('the catalog item is not in force', '目录项未生效或已失效'),
+  item_kind_mismatch: refused('the catalog item is not for batches of this kind', '目录项与批次种类不符'),
+  origin_not_allowed: refused('the catalog item does not let this node originate it', '目录项不允许该节点报送'),
+  target_not_allowed: refused('the catalog item does not allow this target', '目录项不允许该送达范围'),
+  record_invalid: refused('records break the catalog item', '记录不符合目录项'),
+  statement_invalid: refused('the member statement breaks its chain', '成员声明不合链'),
+  amendment_invalid: refused('the amendment is not allowed', '变更不被允许'),
+  // here
+  store_locked: { ...broken('another process uses this folder', '另一进程正在使用此目录'), status: 14 },
+  store_failed: broken('the database failed to write', '数据库写入失败'),
+  store_corrupt: broken('stored bytes are wrong', '存储内容损坏'),
+  log_conflict: broken('the log is not the size it should be', '日志大小与预期不符'),
+  log_forked: broken('a log shows two different trees', '日志出现两棵不同的树'),
+  log_behind: broken('this log is older than what others have seen of it', '本地日志落后于他方所见'),
+  clock_wrong: unavailable('the clock is too far off', '时钟偏差过大'),
+  internal: { ...broken('an error inside the program', '程序内部错误'), status: 13, retry: 'later' as const },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** The one error class. `code` is for programs, `message` for people; neither holds personal data. */
+export class HuxinError extends Error {
+  override readonly name = 'HuxinError'
+  readonly code: ErrorCode
+  /** Machine-readable values, quoted in the message too. Travel as ErrorInfo metadata. */
+  readonly details: Readonly<Record<string, string>>
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Readonly<Record<string, string>> } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  get kind(): ErrorKind {
+    return errorTable[this.code].kind
+  }
+
+  get retry(): 'never' | 'later' | 'stop' {
+    return errorTable[this.code].retry
+  }
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code)
+}
+
+/** True when `error` is a HuxinError, of the given code if one is named. */
+export function isHuxinError(error: unknown, code?: ErrorCode): error is HuxinError {
+  return error instanceof HuxinError && (code === undefined || error.code === code)
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Stops the program's present course: an invariant does not hold. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new HuxinError('internal', `invariant broken: ${message}`)
+}
