@@ -1,0 +1,117 @@
+/**
+ * Faults of records, catalog items and scales: one table of codes. A message is the table's meaning and,
+ * after a colon, a detail that the rule gives. Details are lengths, limits, codes of the catalog and
+ * names of fields; never an identifier (unless masked), a name, or a value from a record's attributes.
+ */
+
+/** One bad field of one record; shaped like huxin.v1.RecordFault. */
+export interface RecordFault {
+  /** Position in the batch, from 0. */
+  readonly index: number
+  /** Field path, for example `subject.id`. */
+  readonly path: string
+  readonly code: FaultCode
+  readonly message: string
+  readonly messageZh: string
+}
+
+/** code → English, Chinese. */
+export const faultTable = {
+  // the record
+  record_malformed: ['the record is not a well-formed huxin.v1.Record', '记录编码格式错误'],
+  record_too_large: ['the record is too large', '记录超过大小上限'],
+  record_id_form: ['record_id must be 1 to 64 printable ASCII characters without a space at either end', '记录编号须为1至64个可见ASCII字符，首尾无空格'],
+  record_id_personal: ['record_id contains the citizen identity number of the subject', '记录编号含有主体的公民身份号码'],
+  family_mismatch: ['the content is not of the kind that the catalog item carries', '记录内容与目录项种类不符'],
+  required: ['a required field is empty', '必填项为空'],
+  too_long: ['the text is too long', '文本过长'],
+  text_form: ['the text has control characters, a space at either end, or is not UTF-8', '文本含控制字符、首尾空格或非UTF-8编码'],
+  date_form: ['not a civil date YYYY-MM-DD', '日期格式须为YYYY-MM-DD且真实存在'],
+  date_order: ['the dates are in the wrong order', '日期先后顺序错误'],
+  id_form: ['not an identifier with version, <owner>/<name>@<version>', '标识格式须为<所有者>/<名称>@<版本>'],
+  node_form: ['not a node name, <trust domain>/<node id>', '结点名称格式须为<信任域>/<结点编号>'],
+  code_form: ['not a code: lower-case letters, digits, "-", "_", "/"', '代码格式错误'],
+  value_unknown: ['the value is not one of those defined', '取值不在定义范围内'],
+  range: ['the number is out of range', '数值超出范围'],
+  unexpected: ['the field must be empty here', '此处该项须为空'],
+  // the subject
+  subject_type: ['the catalog item is not for subjects of this type', '目录项不适用于该类主体'],
+  uscc_form: ['not a unified social credit code: 18 characters, upper case, GB 32100-2015', '不是统一社会信用代码：应为18位大写字符（GB 32100-2015）'],
+  uscc_check: ['the check character of the unified social credit code is wrong', '统一社会信用代码校验位错误'],
+  uscc_class: ['no such registering department and class of organization', '统一社会信用代码的登记管理部门与机构类别组合不存在'],
+  uscc_inner_check: ['the check character of the organization code inside the unified social credit code is wrong', '统一社会信用代码内的组织机构代码校验位错误'],
+  citizen_id_form: ['not a citizen identity number: 17 digits and a digit or upper-case X', '不是公民身份号码：应为17位数字加1位数字或大写X'],
+  citizen_id_birth: ['the birth date in the citizen identity number does not exist', '公民身份号码中的出生日期不存在'],
+  citizen_id_check: ['the check character of the citizen identity number is wrong', '公民身份号码校验位错误'],
+  citizen_id_legacy: ['a 15-digit identity number of the former form; the 18-digit number is needed', '15位旧身份证号码，须改用18位公民身份号码'],
+  organization_code_legacy: ['a 9-character organization code of the former form; the unified social credit code is needed', '9位旧组织机构代码，须改用统一社会信用代码'],
+  registration_number_legacy: ['a 15-digit registration number of the former form; the unified social credit code is needed', '15位旧工商注册号，须改用统一社会信用代码'],
+  subject_type_class: ['the class in the unified social credit code is unusual for this type of subject', '统一社会信用代码的机构类别与主体类型通常不一致'],
+  individual_business_class: ['individual_business does not agree with class 92 of the unified social credit code', '个体工商户标志与统一社会信用代码类别92不一致'],
+  minor: ['the natural person was under eighteen on the date of the record', '该自然人在记录日期未满十八周岁'],
+  // the evaluation
+  scale_unknown: ['this grade scale is not known here', '此处尚不知该等级体系'],
+  scale_not_allowed: ['the catalog item does not allow this grade scale', '目录项不允许该等级体系'],
+  scale_not_in_force: ['the grade scale was not in force on the date of the evaluation', '评价日期不在该等级体系有效期内'],
+  scale_subject_type: ['the grade scale is not for subjects of this type', '该等级体系不适用于该类主体'],
+  grade_unknown: ['the grade is not one of the scale', '等级不在该等级体系内'],
+  grade_unexpected: ['the scale has scores only, so there is no grade', '该等级体系仅有分数，不得填写等级'],
+  score_form: ['not a decimal number: at most 9 digits and 6 decimals, no exponent', '分数须为十进制数：整数至多9位，小数至多6位'],
+  score_range: ['the score is outside the range of the scale', '分数超出该等级体系的范围'],
+  // the attributes
+  attributes_json: ['attributes are not a JSON object in UTF-8', '扩展属性不是UTF-8编码的JSON对象'],
+  attributes_duplicate: ['attributes name a member twice', '扩展属性存在重复的成员名'],
+  attributes_schema: ['attributes break the schema of the catalog item', '扩展属性不符合目录项的数据模式'],
+  // catalog items, scales, mappings
+  duplicate: ['the same value is there twice', '取值重复'],
+  pattern_form: ['not a node id, "<id>/**", "tier:<tier>" or "**"', '须为结点编号、"<编号>/**"、"tier:<层级>"或"**"'],
+  schema_json: ['the schema is not a JSON object', '数据模式不是JSON对象'],
+  schema_too_large: ['the schema is too large or too deep', '数据模式过大或嵌套过深'],
+  schema_keyword: ['this keyword is not allowed in an attributes schema', '数据模式不允许使用该关键字'],
+  schema_closed: ['every object of the schema must have "additionalProperties": false', '数据模式的每个对象须声明"additionalProperties": false'],
+  schema_personal_data: ['every property must have "x-personal-data": "none", "personal" or "sensitive"', '每个属性须声明"x-personal-data"为"none"、"personal"或"sensitive"'],
+  schema_pattern: ['the pattern is too long or repeats a group, which may take exponential time', '正则表达式过长或重复了分组，可能耗时过长'],
+  schema_invalid: ['the schema is not valid JSON Schema 2020-12 in strict mode', '数据模式不是严格模式下有效的JSON Schema 2020-12'],
+  column_field: ['a column names a field that records of this item do not have', '导入列对应的字段不存在'],
+  column_type: ['a column must be text, date, integer, decimal, uscc, citizen_id or enum', '导入列类型无效'],
+  mapping_not_total: ['the mapping does not map every grade of its source scale', '等级对照未覆盖来源体系的全部等级'],
+  mapping_scale: ['the mapping is for another scale', '等级对照与等级体系不符'],
+  mapping_subjects: ['scales without grades, without subjects in common, or of natural persons are not mapped', '仅有分数、无共同主体类型或针对自然人的等级体系不作对照'],
+} as const satisfies { readonly [code: string]: readonly [string, string] }
+
+export type FaultCode = keyof typeof faultTable
+
+/** Gathers faults of one record. */
+export type Report = (path: string, code: FaultCode, detail?: string) => void
+
+/** Faults reported for one record at most. */
+const FAULTS_MAX = 16
+
+/** One fault. `detail` must not hold personal data. */
+export function fault(index: number, path: string, code: FaultCode, detail = ''): RecordFault {
+  const [meaning, meaningZh] = faultTable[code]
+  const tail = detail === '' ? '' : `: ${cut(detail)}`
+  return { index, path, code, message: meaning + tail, messageZh: meaningZh + tail.replace(': ', '：') }
+}
+
+/** The faults that `rules` reports, at most 16. */
+export function gather(index: number, rules: (report: Report) => void): readonly RecordFault[] {
+  const faults: RecordFault[] = []
+  rules((path, code, detail) => {
+    if (faults.length < FAULTS_MAX) faults.push(fault(index, path, code, detail))
+  })
+  return faults
+}
+
+/** A text fit to be quoted in a message: at most 80 characters, printable. */
+export function cut(text: string): string {
+  const printable = text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\u{fffd}')
+  return printable.length <= 80 ? printable : `${printable.slice(0, 79)}…`
+}
+
+/** A catalog code fit to be quoted: itself when it looks like one, otherwise only its length. */
+export function quoteCode(text: string): string {
+  return /^[A-Za-z\p{Script=Han}][A-Za-z\p{Script=Han}0-9@/._-]{0,63}$/u.test(text) && !/\d{9}/.test(text)
+    ? JSON.stringify(text)
+    : `${text.length} characters`
+}

@@ -1,0 +1,210 @@
+/**
+ * JSON Schema of a record's attributes: a closed subset of 2020-12 that can be read by a person and cannot
+ * run away. Every object is closed; every property says whether it is personal data; there are no
+ * references, no `$data`, no combinators and no patterns that repeat a group.
+ */
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { utf8, utf8Text } from '../base/bytes.ts'
+import { isCivilDate } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
+import type { Report } from './fault.ts'
+
+const SCHEMA_BYTES_MAX = 65_536
+const DEPTH_MAX = 8
+const PATTERN_LENGTH_MAX = 200
+const PATTERN_TEXT_MAX = 1000
+/** Attributes up to this many bytes get every fault at once; longer ones the first. */
+const EXPLAINED_BYTES_MAX = 4096
+const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
+
+/** Checks the attributes of one record; reports nothing when they are good. */
+export type AttributesRule = (attributes: Uint8Array, report: Report) => void
+
+interface Schema {
+  readonly [keyword: string]: unknown
+}
+
+const annotations = new Set(['title', 'description', '$comment', 'examples', 'deprecated'])
+const keywords = new Set([
+  ...annotations, 'type', 'properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties',
+  'items', 'minItems', 'maxItems', 'uniqueItems', 'enum', 'const', 'minLength', 'maxLength', 'pattern', 'format',
+  'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'x-personal-data',
+])
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Parses a JSON object; undefined when the text is not one. */
+function parseObject(text: string): Schema | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isSchema(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Reports what is wrong with an attributes schema.
+ * @returns the names of its top-level properties; empty when it cannot be read
+ */
+export function checkSchema(text: string, report: Report): readonly string[] {
+  const at = 'attributes_schema'
+  if (utf8(text).length > SCHEMA_BYTES_MAX) {
+    report(at, 'schema_too_large', `at most ${SCHEMA_BYTES_MAX} bytes`)
+    return []
+  }
+  const schema = parseObject(text)
+  if (!schema) {
+    report(at, 'schema_json')
+    return []
+  }
+  const { $schema, ...root } = schema
+  if ($schema !== undefined && $schema !== DIALECT) report(`${at}.$schema`, 'schema_keyword', `only ${DIALECT}`)
+  if (root['type'] !== 'object') report(`${at}.type`, 'schema_invalid', 'the root is of type object')
+  let sound = true
+  checkNode(root, { at, depth: 0 }, (path, code, detail) => {
+    sound = false
+    report(path, code, detail)
+  })
+  if (sound) checkCompiles(schema, report)
+  return isSchema(root['properties']) ? Object.keys(root['properties']) : []
+}
+
+function checkCompiles(schema: Schema, report: Report): void {
+  try {
+    compile(schema, false)
+  } catch (error) {
+    report('attributes_schema', 'schema_invalid', messageOf(error))
+  }
+}
+
+interface Place {
+  readonly at: string
+  readonly depth: number
+}
+
+function checkNode(schema: unknown, place: Place, report: Report): void {
+  const { at, depth } = place
+  if (!isSchema(schema)) return report(at, 'schema_invalid', 'a schema is an object')
+  if (depth > DEPTH_MAX) return report(at, 'schema_too_large', `at most ${DEPTH_MAX} levels`)
+  for (const keyword of Object.keys(schema)) {
+    if (!keywords.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword')
+    else if (isDataReference(schema[keyword]) && !annotations.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword', '$data')
+  }
+  if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', 'every schema has one type')
+  if (schema['type'] === 'array' && schema['items'] === undefined) report(`${at}.items`, 'required')
+  if (typeof schema['pattern'] === 'string' && !isSafePattern(schema['pattern'], schema['maxLength'])) report(`${at}.pattern`, 'schema_pattern')
+  if (schema['type'] === 'object') checkObject(schema, place, report)
+  if (schema['items'] !== undefined) checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1 }, report)
+}
+
+function checkObject(schema: Schema, { at, depth }: Place, report: Report): void {
+  if (schema['additionalProperties'] !== false) report(at, 'schema_closed')
+  const properties = schema['properties'] ?? {}
+  if (!isSchema(properties)) return report(`${at}.properties`, 'schema_invalid', 'properties are an object')
+  for (const [name, property] of Object.entries(properties)) {
+    const path = `${at}.properties.${name}`
+    const marking = isSchema(property) ? property['x-personal-data'] : undefined
+    if (!['none', 'personal', 'sensitive'].includes(String(marking))) report(path, 'schema_personal_data')
+    checkNode(property, { at: path, depth: depth + 1 }, report)
+  }
+}
+
+function isDataReference(value: unknown): boolean {
+  return isSchema(value) && '$data' in value
+}
+
+/**
+ * A pattern that cannot take long: it begins at the start, repeats no group, refers to no group, and has at
+ * most four quantifiers that can give way, two of them unbounded, and these only on text of at most 1000
+ * characters. Matching is then at most quadratic.
+ */
+function isSafePattern(pattern: string, lengthMax: unknown): boolean {
+  const bare = pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x').replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
+  if (pattern.length > PATTERN_LENGTH_MAX || !bare.startsWith('^') || /\)[*+{]|\\/.test(bare)) return false
+  const quantifiers = bare.match(/[*+?]|\{\d+,\d*\}/g) ?? []
+  const unbounded = quantifiers.filter((one) => one !== '?' && !/,\d/.test(one)).length
+  if (quantifiers.length > 4 || unbounded > 2) return false
+  return unbounded === 0 || (typeof lengthMax === 'number' && lengthMax <= PATTERN_TEXT_MAX)
+}
+
+function newAjv(allErrors: boolean): Ajv2020 {
+  // ownProperties: a property called like a member of Object.prototype counts only when it is there.
+  const ajv = new Ajv2020({ strict: true, allErrors, ownProperties: true, addUsedSchema: false, logger: false })
+  addFormats.default(ajv, { mode: 'fast' })
+  ajv.addFormat('date', isCivilDate)
+  ajv.addKeyword({ keyword: 'x-personal-data', schemaType: 'string' })
+  return ajv
+}
+
+/** The compilers: the first stops at the first error, before it tries a pattern on a text that is too long. */
+const compilers = new Map<boolean, Ajv2020>()
+
+/** @throws Error of ajv when the schema is not valid in strict mode */
+function compile(schema: Schema, allErrors: boolean): ValidateFunction {
+  const ajv = compilers.get(allErrors) ?? newAjv(allErrors)
+  compilers.set(allErrors, ajv)
+  try {
+    return ajv.compile(schema)
+  } finally {
+    ajv.removeSchema(schema)
+  }
+}
+
+/**
+ * The rule of a schema that checkSchema found good. Absent attributes are checked as `{}`.
+ * @throws Error of ajv when the schema is not valid
+ */
+export function attributesRule(text: string): AttributesRule {
+  const schema = parseObject(text) ?? {}
+  const validate = compile(schema, false)
+  let explaining: ValidateFunction | undefined
+  return (bytes, report) => {
+    const source = bytes.length === 0 ? '{}' : utf8Text(bytes)
+    const value = source === undefined ? undefined : parseObject(source)
+    if (source === undefined || value === undefined) return report('attributes', 'attributes_json')
+    if (!validate(value)) {
+      if (bytes.length > EXPLAINED_BYTES_MAX) return reportErrors(validate, report)
+      explaining ??= compile(schema, true)
+      explaining(value)
+      return reportErrors(explaining, report)
+    }
+    // Only now is the depth of the value known to be that of the schema.
+    if (countNamed(source) !== countMembers(value)) report('attributes', 'attributes_duplicate')
+  }
+}
+
+function reportErrors(validate: ValidateFunction, report: Report): void {
+  for (const error of validate.errors ?? []) {
+    const path = `attributes${error.instancePath.replaceAll('/', '.')}`
+    report(path.slice(0, 120), 'attributes_schema', explain(error))
+  }
+}
+
+/** What ajv says without what it would quote of the record: the name of an additional property. */
+function explain(error: ErrorObject): string {
+  return `${error.keyword}: ${error.message ?? 'is not valid'}`
+}
+
+/** Number of members that the text of a valid JSON value names: colons outside strings. */
+function countNamed(json: string): number {
+  let count = 0
+  let quoted = false
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i)
+    if (quoted && code === 0x5c) i++
+    else if (code === 0x22) quoted = !quoted
+    else if (code === 0x3a && !quoted) count++
+  }
+  return count
+}
+
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  const values = Object.values(value)
+  const own = Array.isArray(value) ? 0 : values.length
+  return values.reduce<number>((sum, one) => sum + countMembers(one), own)
+}
