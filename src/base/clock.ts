@@ -7,12 +7,15 @@
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
   nowMs(): number
+  /** Milliseconds of a clock that nobody can set; only differences mean anything. */
+  monotonicMs(): number
   /** Calls back once after `delayMs`; returns a function that cancels. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): () => void
 }
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs)
     timer.unref()

@@ -1,0 +1,216 @@
+/**
+ * The body of a batch: its records with their salts, or, where a record was erased, its leaf hash.
+ *
+ * Canonical form (a subset of protobuf, message huxin.v1.Body): each leaf is field 1, in order; a
+ * leaf is either field 1 (16 bytes of salt) then field 2 (1 to 65,536 bytes of record), or field 3
+ * alone (32 bytes of hash); every length is a minimal varint; nothing else. So one body has one
+ * encoding, and a foreign protobuf library writes exactly it.
+ *
+ * Leaf hash = SHA-256(0x00 ‖ salt ‖ record). The salt hides a guessable record behind its hash, so
+ * that hashes may stay for ever when records may not.
+ */
+import { hash } from 'node:crypto'
+import { asBuffer, equalBytes } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Random } from '../base/random.ts'
+import { rootOfLeaves } from '../merkle/hash.ts'
+
+export const SALT_BYTES = 16
+const HASH_BYTES = 32
+const scratch = Buffer.alloc(1 + SALT_BYTES + limits.recordBytesMax)
+
+/** A body and what was computed from it. `bytes` is what travels and is stored. */
+export interface Body {
+  readonly bytes: Uint8Array
+  readonly count: number
+  /** Concatenated leaf hashes, 32 bytes each. */
+  readonly leafHashes: Uint8Array
+  /** How many leaves are hashes alone. */
+  readonly erased: number
+  /** Offsets into bytes: start and end of record i at 2i and 2i+1; both 0 when erased. */
+  readonly spans: Uint32Array
+}
+
+/** Bytes of record i as encoded at its origin, without copying; undefined when erased. */
+export function recordAt(body: Body, index: number): Uint8Array | undefined {
+  const start = body.spans[2 * index]!
+  return start === 0 ? undefined : body.bytes.subarray(start, body.spans[2 * index + 1])
+}
+
+/** Leaf hash of record i, 32 bytes. */
+export function leafHashAt(body: Body, index: number): Uint8Array {
+  return body.leafHashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
+}
+
+/** RFC 6962 root of the body's leaves. */
+export function bodyRoot(body: Body): Uint8Array {
+  return rootOfLeaves(body.leafHashes)
+}
+
+/**
+ * Encodes records (1 to 100,000, each 1 to 65,536 bytes) with fresh salts.
+ * @throws HuxinError message_too_large
+ */
+export function encodeBody(records: readonly Uint8Array[], random: Random): Body {
+  let size = 0
+  for (const record of records) {
+    if (record.length < 1 || record.length > limits.recordBytesMax) {
+      throw new HuxinError('message_too_large', `a record has ${record.length} bytes, allowed are 1 to ${limits.recordBytesMax}`)
+    }
+    const leaf = recordLeafBytes(record.length)
+    size += 1 + varintBytes(leaf) + leaf
+  }
+  checkSize(records.length, size)
+  const salts = random.fill(Buffer.allocUnsafe(SALT_BYTES * records.length))
+  const bytes = Buffer.allocUnsafe(size)
+  const leafHashes = Buffer.allocUnsafe(HASH_BYTES * records.length)
+  const spans = new Uint32Array(2 * records.length)
+  let at = 0
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i]!
+    bytes[at++] = 0x0a
+    at = writeVarint(bytes, at, recordLeafBytes(record.length))
+    bytes[at++] = 0x0a
+    bytes[at++] = SALT_BYTES
+    const saltAt = at
+    bytes.set(salts.subarray(i * SALT_BYTES, (i + 1) * SALT_BYTES), at)
+    at += SALT_BYTES
+    bytes[at++] = 0x12
+    at = writeVarint(bytes, at, record.length)
+    bytes.set(record, at)
+    spans[2 * i] = at
+    at += record.length
+    spans[2 * i + 1] = at
+    hashLeaf(bytes, saltAt, spans[2 * i]!, at, leafHashes, i * HASH_BYTES)
+  }
+  return { bytes, count: records.length, leafHashes, erased: 0, spans }
+}
+
+/**
+ * Parses a body and hashes its leaves.
+ * @throws HuxinError body_malformed | message_too_large
+ */
+export function parseBody(unverified: Uint8Array): Body {
+  const bytes = asBuffer(unverified)
+  const bounds = leafBounds(bytes)
+  const count = bounds.length / 2
+  checkSize(count, bytes.length)
+  const leafHashes = Buffer.allocUnsafe(HASH_BYTES * count)
+  const spans = new Uint32Array(2 * count)
+  let erased = 0
+  for (let i = 0; i < count; i++) {
+    const at = bounds[2 * i]!
+    const end = bounds[2 * i + 1]!
+    const tag = bytes[at]
+    if (tag === 0x1a) {
+      if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES) throw malformed(i, 'has a hash that is not 32 bytes alone')
+      bytes.copy(leafHashes, i * HASH_BYTES, at + 2, end)
+      erased++
+      continue
+    }
+    if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES) throw malformed(i, 'does not begin with a salt of 16 bytes')
+    const saltAt = at + 2
+    let cursor = saltAt + SALT_BYTES
+    if (cursor >= end || bytes[cursor++] !== 0x12) throw malformed(i, 'has no record after its salt')
+    const [length, recordStart] = readVarint(bytes, cursor, i)
+    if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end) throw malformed(i, 'has a record of the wrong length')
+    spans[2 * i] = recordStart
+    spans[2 * i + 1] = end
+    hashLeaf(bytes, saltAt, recordStart, end, leafHashes, i * HASH_BYTES)
+  }
+  return { bytes, count, leafHashes, erased, spans }
+}
+
+/**
+ * The same body with some records reduced to their leaf hashes; the root stays the same.
+ * `which` undefined means all of them.
+ */
+export function eraseLeaves(body: Body, which?: ReadonlySet<number>): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (let i = 0; i < body.count; i++) {
+    const record = recordAt(body, i)
+    if (record === undefined || which === undefined || which.has(i)) {
+      parts.push(Buffer.from([0x0a, HASH_BYTES + 2, 0x1a, HASH_BYTES]), leafHashAt(body, i))
+      continue
+    }
+    const leaf = recordLeafBytes(record.length)
+    const end = body.spans[2 * i + 1]!
+    parts.push(body.bytes.subarray(end - leaf - varintBytes(leaf) - 1, end))
+  }
+  return Buffer.concat(parts)
+}
+
+/** True when `candidate` completes `stored`: the same leaves, and every record that `stored` still has. */
+export function sameLeaves(a: Body, b: Body): boolean {
+  return equalBytes(a.leafHashes, b.leafHashes)
+}
+
+/** Start and end of each leaf, one after the other. */
+function leafBounds(bytes: Buffer): number[] {
+  const bounds: number[] = []
+  let at = 0
+  while (at < bytes.length) {
+    const leaf = bounds.length / 2
+    if (bytes[at] !== 0x0a) throw malformed(leaf, 'does not begin with tag 1')
+    const [length, start] = readVarint(bytes, at + 1, leaf)
+    at = start + length
+    if (at > bytes.length) throw malformed(leaf, 'is cut off')
+    bounds.push(start, at)
+  }
+  return bounds
+}
+
+function hashLeaf(bytes: Uint8Array, saltAt: number, start: number, end: number, into: Buffer, at: number): void {
+  scratch[0] = 0
+  scratch.set(bytes.subarray(saltAt, saltAt + SALT_BYTES), 1)
+  scratch.set(bytes.subarray(start, end), 1 + SALT_BYTES)
+  into.write(hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + end - start), 'binary'), at, HASH_BYTES, 'latin1')
+}
+
+function recordLeafBytes(recordBytes: number): number {
+  return 2 + SALT_BYTES + 1 + varintBytes(recordBytes) + recordBytes
+}
+
+function varintBytes(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4
+}
+
+function writeVarint(bytes: Buffer, start: number, value: number): number {
+  let at = start
+  let rest = value
+  while (rest > 0x7f) {
+    bytes[at++] = (rest & 0x7f) | 0x80
+    rest >>>= 7
+  }
+  bytes[at++] = rest
+  return at
+}
+
+function readVarint(bytes: Buffer, start: number, leaf: number): [value: number, next: number] {
+  let value = 0
+  let at = start
+  for (let shift = 0; shift <= 21; shift += 7) {
+    const byte = bytes[at++]
+    if (byte === undefined) throw malformed(leaf, 'is cut off')
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) {
+      if (byte === 0 && shift > 0) throw malformed(leaf, 'has a length that is not minimal')
+      return [value, at]
+    }
+  }
+  throw malformed(leaf, 'has a length over its limit')
+}
+
+function checkSize(count: number, bytes: number): void {
+  if (count < 1 || count > limits.batchRecordsMax) {
+    throw new HuxinError('body_malformed', `a body has ${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
+  }
+  if (bytes > limits.bodyBytesMax) {
+    throw new HuxinError('message_too_large', `a body has ${bytes} bytes, at most ${limits.bodyBytesMax}: use smaller batches`)
+  }
+}
+
+function malformed(leaf: number, what: string): HuxinError {
+  return new HuxinError('body_malformed', `body: leaf ${leaf} ${what}`)
+}

@@ -1,0 +1,34 @@
+/** What is wrong now. An alarm stands until its cause is gone; each has a name and one line of text. */
+
+export interface AlarmLog {
+  warn(fields: object, message: string): void
+  info(fields: object, message: string): void
+}
+
+export class Alarms {
+  readonly #standing = new Map<string, string>()
+  readonly #log: AlarmLog
+
+  constructor(log: AlarmLog) {
+    this.#log = log
+  }
+
+  raise(name: string, message: string): void {
+    if (this.#standing.get(name) === message) return
+    this.#standing.set(name, message)
+    this.#log.warn({ alarm: name }, message)
+  }
+
+  clear(name: string): void {
+    if (this.#standing.delete(name)) this.#log.info({ alarm: name }, 'alarm is over')
+  }
+
+  /** One line each, oldest first. */
+  list(): readonly string[] {
+    return [...this.#standing].map(([name, message]) => `${name}: ${message}`)
+  }
+
+  has(name: string): boolean {
+    return this.#standing.has(name)
+  }
+}

@@ -1,0 +1,36 @@
+/** What every use case works with: the parts of one running node, wired by `node`. */
+import type { Clock } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
+import type { Indexer } from '../ledger/indexer.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log/log.ts'
+import type { Signer } from '../note/key.ts'
+import type { Store } from '../store/store.ts'
+import type { Alarms } from './alarms.ts'
+import type { Changes } from './changes.ts'
+import type { Door } from './door.ts'
+import type { CheckRecords } from './judge.ts'
+import type { Writer } from './writer.ts'
+
+export interface Context {
+  /** Full name of this node. */
+  readonly self: string
+  readonly epoch: number
+  /** Unified social credit code of the body that operates this node. */
+  readonly body: string
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly changes: Changes
+  readonly writer: Writer
+  readonly door: Door
+  readonly indexer: Indexer
+  readonly alarms: Alarms
+  readonly noteSigner: Signer
+  readonly cosigner: Signer
+  /** Key of the subject index, secret to this node. */
+  readonly subjectKey: Uint8Array
+  readonly checkRecords: CheckRecords
+  ledger(): Ledger
+  log(): Log
+}

@@ -1,0 +1,157 @@
+/**
+ * What a node thinks of a batch, as of its first receipt: the catalog gate. Pure reading of the ledger;
+ * the same batch judged anywhere with the same catalog gives the same verdict.
+ *
+ * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
+ */
+import { create, toBinary } from '@bufbuild/protobuf'
+import { civilDate } from '../base/clock.ts'
+import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { type Body, recordAt } from '../batch/body.ts'
+import type { Judged } from '../batch/entry.ts'
+import { type BatchHeader, understood } from '../batch/header.ts'
+import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
+import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
+import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
+import { decodeAmendments, type Ledger } from '../ledger/ledger.ts'
+import { checkRecordBytes, type CompiledItem, itemFaults, type RecordFault } from '../record/item.ts'
+import { scaleFaults } from '../record/scales.ts'
+import { targetWithin } from '../topology/target.ts'
+
+/** A verdict that is not "accepted". */
+export interface Refused {
+  readonly code: ErrorCode
+  readonly refusal: Refusal
+}
+
+/** Replaceable for tests that need a node with other rules. */
+export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly RecordFault[]
+
+/**
+ * Judges a batch whose header is authentic and whose body has the header's root.
+ * @returns undefined when accepted
+ * @throws HuxinError item_unknown | member_unknown
+ */
+export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {
+  if (!understood(header)) return undefined
+  switch (header.kind) {
+    case 'member': return undefined
+    case 'catalog': return judgeCatalog(ledger, header, body)
+    case 'amendment': return judgeAmendment(body)
+    default: return judgeRecords(ledger, header, body, judged, checkRecords)
+  }
+}
+
+/** Builds a refusal without record faults. */
+export function refuse(code: ErrorCode, message: string, faults: readonly RecordFault[] = []): Refused {
+  const refusal = create(RefusalSchema, {
+    code,
+    message,
+    faults: faults.slice(0, limits.faultsMax).map(({ index, path, code: fault, message: text, messageZh }) => ({ index, path, code: fault, message: text, messageZh })),
+    faultCount: faults.length,
+  })
+  return { code, refusal }
+}
+
+export function encodeRefusal(refusal: Refusal): Uint8Array {
+  return toBinary(RefusalSchema, refusal)
+}
+
+/** Every record of a body against its item. */
+export const checkAllRecords: CheckRecords = (compiled, body) => {
+  const faults: RecordFault[] = []
+  for (let i = 0; i < body.count; i++) {
+    const record = recordAt(body, i)
+    if (!record) continue
+    for (const fault of checkRecordBytes(compiled, record)) faults.push({ ...fault, index: i })
+  }
+  return faults
+}
+
+/** Item, origin and targets of a header, before its records are looked at. */
+export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' | 'item' | 'origin' | 'lanes'>, judged: Judged): Refused | CompiledItem {
+  if (header.item === undefined) return refuse('item_kind_mismatch', `a batch of kind ${header.kind} names no catalog item`)
+  const compiled = ledger.catalog.compiled(header.item)
+  if (!compiled) {
+    throw new HuxinError('item_unknown', `catalog item ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: header.item } })
+  }
+  const { item } = compiled
+  const date = civilDate(judged.timeMs)
+  if (date < item.effectiveFrom || (item.effectiveTo !== '' && date > item.effectiveTo)) {
+    return refuse('item_not_in_force', `catalog item ${header.item} is in force from ${item.effectiveFrom} to ${item.effectiveTo || 'further notice'}, not on ${date}`)
+  }
+  if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
+  if (!matches(ledger, item.originators, header.origin)) {
+    return refuse('origin_not_allowed', `${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
+  }
+  const outside = header.lanes.find(({ target }) => !targetAllowed(ledger, item, target))
+  if (outside) return refuse('target_not_allowed', `${header.item} may not go to ${outside.target}; allowed are ${item.recipients.join(', ')}`)
+  return compiled
+}
+
+function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {
+  const contract = judgeContract(ledger, header, judged)
+  if ('refusal' in contract) return contract
+  const faults = checkRecords(contract, body)
+  return faults.length === 0 ? undefined : refusedRecords(faults, body.count)
+}
+
+/** The refusal of a batch with bad records. */
+export function refusedRecords(faults: readonly RecordFault[], count: number): Refused {
+  const bad = new Set(faults.map(({ index }) => index)).size
+  const first = faults[0]!
+  return refuse('record_invalid', `${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${first.message}`, faults)
+}
+
+function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
+  const member = ledger.federation.member(header.origin)
+  if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
+    return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
+  }
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    if (!bytes) continue
+    try {
+      const record = decodeCatalogRecord(bytes)
+      if (ledger.catalog.conflicts(record, bytes)) return refuse('record_invalid', `${catalogId(record)} is published already and an edition never changes: give it a new edition`)
+      const { content } = record
+      const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
+      if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
+    } catch (error) {
+      if (!isHuxinError(error)) throw error
+      return refuse(error.code, error.message)
+    }
+  }
+  return undefined
+}
+
+function judgeAmendment(body: Body): Refused | undefined {
+  try {
+    for (const [i, amendment] of decodeAmendments(body).entries()) {
+      if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
+      if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
+      if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} names no basis`)
+    }
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse(error.code, error.message)
+  }
+  return undefined
+}
+
+/** True when a node is named by one of the patterns: id, `<id>/**`, `tier:<tier>` or `**`. */
+export function matches(ledger: Ledger, patterns: readonly string[], nodeName: string): boolean {
+  const member = ledger.federation.member(nodeName)
+  if (!member) return false
+  return patterns.some((pattern) => pattern === '**' || pattern === member.id || pattern === `tier:${member.tier}` ||
+    (pattern.endsWith('/**') && ledger.federation.isWithin(member.id, pattern.slice(0, -3))))
+}
+
+function targetAllowed(ledger: Ledger, item: CatalogItem, target: string): boolean {
+  return item.recipients.some((pattern) => {
+    if (pattern === '**') return true
+    if (pattern.startsWith('tier:')) return !target.endsWith('**') && ledger.federation.member(target)?.tier === pattern.slice(5)
+    return targetWithin(target, pattern, ledger.federation)
+  })
+}

@@ -1,0 +1,235 @@
+/**
+ * What passes between neighbours besides batches: receipts, cosignatures, lane heads.
+ *
+ * Witnessing follows C2SP tlog-witness: a cosignature says "the largest consistent tree I have seen",
+ * is persisted before it is given, and is never given on two inconsistent trees.
+ */
+import { concat, equalBytes, fromBe64, be64, utf8 } from '../base/bytes.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import { verifyConsistency } from '../merkle/proof.ts'
+import { openCheckpoint } from '../note/checkpoint.ts'
+import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosignature.ts'
+import { parseVkey } from '../note/key.ts'
+import { parseNote } from '../note/note.ts'
+import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
+import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
+import { idOf } from '../ledger/ledger.ts'
+import type { Context } from './context.ts'
+
+/** A receipt as it travels (message Receipt) and is stored. */
+export interface StoredReceipt {
+  readonly batchId: Uint8Array
+  readonly entryPrefix: Uint8Array
+  readonly proof: Uint8Array
+}
+
+/** The tree of another log that this node cosigned last. */
+export interface WitnessState {
+  readonly size: bigint
+  readonly root: Uint8Array
+  /** The checkpoint note. */
+  readonly note: Uint8Array
+}
+
+export async function witnessState(context: Context, logOrigin: string): Promise<WitnessState | undefined> {
+  const value = await context.store.get(textKey(tables.witness, logOrigin))
+  return value && { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
+}
+
+export function witnessOp(logOrigin: string, state: WitnessState): Op {
+  return { key: textKey(tables.witness, logOrigin), value: concat(be64(state.size), state.root, state.note) }
+}
+
+/** One cosigning at a time for each log: compare and persist are one step. */
+const cosigning = new Map<string, Promise<unknown>>()
+
+/**
+ * Cosigns a child's checkpoint.
+ * @returns the cosignature line, or the size that the child must prove from
+ * @throws HuxinError signature_invalid | proof_invalid | log_forked
+ */
+export function cosignChild(
+  context: Context,
+  child: string,
+  asked: { oldSize: bigint; consistency: readonly Uint8Array[]; checkpoint: Uint8Array },
+): Promise<{ line: string } | { knownSize: bigint }> {
+  const key = `${context.self} ${child}`
+  const mine = (cosigning.get(key) ?? Promise.resolve()).catch(() => undefined).then(() => cosignOnce(context, child, asked))
+  cosigning.set(key, mine)
+  return mine.finally(() => {
+    if (cosigning.get(key) === mine) cosigning.delete(key)
+  })
+}
+
+async function cosignOnce(
+  context: Context,
+  child: string,
+  { oldSize, consistency, checkpoint }: { oldSize: bigint; consistency: readonly Uint8Array[]; checkpoint: Uint8Array },
+): Promise<{ line: string } | { knownSize: bigint }> {
+  const member = context.ledger().federation.member(child)
+  if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
+  const origin = `${child}/${member.epoch}`
+  const tree = openCheckpoint(checkpoint, [parseVkey(member.noteVkey)], origin)
+  const last = await witnessState(context, origin)
+  const knownSize = last?.size ?? 0n
+  if (tree.size < knownSize) {
+    context.alarms.raise(`rollback ${child}`, `${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
+    throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
+  }
+  if (oldSize !== knownSize) return { knownSize }
+  try {
+    if (last && tree.size === last.size) {
+      if (!equalBytes(tree.root, last.root)) throw new HuxinError('proof_invalid', 'same size, other root')
+    } else if (last && last.size > 0n) {
+      verifyConsistency({ oldSize: last.size, newSize: tree.size, oldRoot: last.root, newRoot: tree.root, proof: consistency })
+    }
+  } catch (error) {
+    if (!isHuxinError(error, 'proof_invalid')) throw error
+    context.alarms.raise(`fork ${child}`, `${child} shows two different logs at ${knownSize} and ${tree.size} entries`)
+    throw new HuxinError('log_forked', `the checkpoint of ${child} over ${tree.size} entries does not extend the one over ${knownSize}: ${error.message}`)
+  }
+  await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note: checkpoint })])
+  return { line: cosign(parseNote(checkpoint).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
+}
+
+/** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid */
+export async function keepCosignature(context: Context, neighbour: string, cosigned: Uint8Array): Promise<void> {
+  const member = context.ledger().federation.member(neighbour)
+  if (!member) throw new HuxinError('member_unknown', `${neighbour} is not known here`)
+  const log = context.log()
+  const tree = openCheckpoint(cosigned, [log.verifier], log.origin)
+  const verifier = parseVkey(member.cosignVkey)
+  const note = parseNote(cosigned)
+  const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
+  if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
+  const before = await cosignedSize(context, neighbour)
+  if (tree.size < before) return
+  await context.writer.save([{ key: textKey(tables.cosigned, neighbour), value: cosigned }])
+}
+
+/** Size of our tree that a neighbour cosigned last; 0 when none. */
+export async function cosignedSize(context: Context, neighbour: string): Promise<bigint> {
+  const note = await context.store.get(textKey(tables.cosigned, neighbour))
+  if (!note) return 0n
+  return openCheckpoint(note, [context.log().verifier], context.log().origin).size
+}
+
+/**
+ * Size up to which our log is final: cosigned by the parent, or, at a root, by more than half of its
+ * children.
+ */
+export async function finalSize(context: Context): Promise<bigint> {
+  const { federation } = context.ledger()
+  const parent = federation.member(context.self)?.parent
+  if (parent !== undefined) return cosignedSize(context, parent).catch(() => 0n)
+  const children = federation.children(context.self).filter(({ status }) => status === 'active')
+  if (children.length === 0) return context.log().signed.size
+  const sizes = await Promise.all(children.map(({ name }) => cosignedSize(context, name).catch(() => 0n)))
+  sizes.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0))
+  return sizes[Math.floor(children.length / 2)] ?? 0n
+}
+
+/** The newest checkpoint with every cosignature that stands on exactly that tree. */
+export async function cosignedCheckpoint(context: Context): Promise<Uint8Array> {
+  const { signed } = context.log()
+  const lines: string[] = []
+  for (const [, note] of await context.store.range(prefixRange(tables.cosigned))) {
+    const parsed = parseNote(note)
+    if (parsed.text !== parseNote(signed.note).text) continue
+    lines.push(...parsed.signatures.filter(({ keyId }) => keyId !== context.log().verifier.keyId).map(({ line }) => line))
+  }
+  return lines.length === 0 ? signed.note : addSignatureLines(signed.note, lines)
+}
+
+/** Rows that keep a receipt of a higher tier; the position makes an order that children read. */
+export async function receiptOps(context: Context, node: string, receipts: readonly StoredReceipt[]): Promise<Op[]> {
+  const ops: Op[] = []
+  let position = await nextReceiptPosition(context)
+  for (const receipt of receipts) {
+    const key = receiptKey(receipt.batchId, node)
+    if (await context.store.get(key)) continue
+    ops.push({ key, value: encodeReceipt(receipt) })
+    ops.push({ key: concat(tables.receiptOrder, be64(position)), value: concat(receipt.batchId, utf8(node)) })
+    position++
+  }
+  reserved.set(context, position)
+  return ops
+}
+
+const reserved = new WeakMap<Context, bigint>()
+
+/** Where the next receipt goes in the order. */
+export async function nextReceiptPosition(context: Context): Promise<bigint> {
+  const ahead = reserved.get(context)
+  if (ahead !== undefined) return ahead
+  const { gte, lt } = prefixRange(tables.receiptOrder)
+  const [last] = await context.store.range({ gte, lt, limit: 1, reverse: true })
+  const next = last ? fromBe64(last[0], 1) + 1n : 0n
+  reserved.set(context, next)
+  return next
+}
+
+/** Receipts of higher tiers, after a position, for batches that came from a child's subtree. */
+export async function receiptsFor(context: Context, child: string, after: bigint): Promise<{ receipts: StoredReceipt[]; next: bigint }> {
+  const { lt } = prefixRange(tables.receiptOrder)
+  const rows = await context.store.range({ gte: concat(tables.receiptOrder, be64(after)), lt, limit: 256 })
+  const receipts: StoredReceipt[] = []
+  let next = after
+  for (const [key, value] of rows) {
+    next = fromBe64(key, 1) + 1n
+    const id = value.subarray(0, 32)
+    const known = await context.ledger().known(id)
+    const entry = known && await context.log().entry(known.indexes[0]!)
+    if (!entry) continue
+    const { header } = openHeader(parseEntry(entry).header)
+    if (!context.ledger().federation.isWithin(header.origin, idOf(child))) continue
+    const stored = await context.store.get(receiptKey(id, Buffer.from(value.subarray(32)).toString()))
+    if (stored) receipts.push(decodeReceipt(id, stored))
+  }
+  return { receipts, next }
+}
+
+/** Every receipt of higher tiers for one batch, by node. */
+export async function receiptsOf(context: Context, id: Uint8Array): Promise<{ node: string; receipt: StoredReceipt }[]> {
+  const prefix = concat(tables.receipt, id)
+  const rows = await context.store.range(prefixRange(prefix))
+  return rows.map(([key, value]) => ({ node: Buffer.from(key.subarray(33)).toString(), receipt: decodeReceipt(id, value) }))
+}
+
+/** Keeps a child's signed delivery receipt, if it says more than the last. @throws HuxinError signature_invalid */
+export async function keepChildReceipt(context: Context, child: string, noteBytes: Uint8Array): Promise<ReceiptNote> {
+  const member = context.ledger().federation.member(child)
+  if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
+  const receipt = parseReceiptNote(noteBytes, [parseVkey(member.noteVkey)])
+  if (receipt.from !== child || receipt.log !== context.log().origin) {
+    throw new HuxinError('signature_invalid', `the receipt is of ${receipt.from} for ${receipt.log}, not of ${child} for ${context.log().origin}`)
+  }
+  await context.writer.save([{ key: textKey(tables.childReceipt, child), value: noteBytes }])
+  return receipt
+}
+
+/** The newest delivery receipt of a child. */
+export async function childReceipt(context: Context, child: string): Promise<{ receipt: ReceiptNote; note: Uint8Array } | undefined> {
+  const note = await context.store.get(textKey(tables.childReceipt, child))
+  const member = context.ledger().federation.member(child)
+  if (!note || !member) return undefined
+  try {
+    return { receipt: parseReceiptNote(note, [parseVkey(member.noteVkey)]), note }
+  } catch {
+    return undefined
+  }
+}
+
+function encodeReceipt({ entryPrefix, proof }: StoredReceipt): Uint8Array {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(entryPrefix.length)
+  return concat(length, entryPrefix, proof)
+}
+
+function decodeReceipt(batchId: Uint8Array, value: Uint8Array): StoredReceipt {
+  const end = 4 + Buffer.from(value.subarray(0, 4)).readUInt32BE()
+  return { batchId, entryPrefix: value.subarray(4, end), proof: value.subarray(end) }
+}

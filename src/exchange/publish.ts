@@ -1,0 +1,213 @@
+/**
+ * Records are born here: checked, sealed into one batch, logged, and only then acknowledged. Lane
+ * numbers are given inside the commit, and the header is signed there, so that no signature leaves the
+ * process before its entry is durable and no number is given twice.
+ */
+import { fromBe64 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { type Body, bodyRoot, encodeBody } from '../batch/body.ts'
+import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
+import type { BatchClass, BatchHeader } from '../batch/header.ts'
+import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
+import { ownKey } from '../ledger/indexer.ts'
+import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
+import { bodyKey, entryKey, tables, textKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
+import { laneKey } from '../topology/lane.ts'
+import { parseTarget } from '../topology/target.ts'
+import type { Context } from './context.ts'
+import { judge, judgeContract } from './judge.ts'
+import type { SignedTree } from '../log/log.ts'
+
+export interface Publication {
+  readonly kind: string
+  readonly item: string | undefined
+  /** Unified social credit code of the body answerable for the records. */
+  readonly provider: string
+  readonly targets: readonly string[]
+  readonly batchClass: BatchClass
+  readonly records: readonly Uint8Array[]
+  readonly source: EntrySource
+  /** Leaves out records whose bytes this node published before. */
+  readonly skipExisting?: boolean
+  /** A repeated call with the same id is answered with the first batch. */
+  readonly requestId?: string
+  /** More rows for the same commit, for use cases that keep their own. */
+  readonly extraOps?: (batch: SealedHeader, index: bigint) => readonly Op[]
+}
+
+export interface Published {
+  readonly batch: SealedHeader | undefined
+  readonly index: bigint
+  readonly tree: SignedTree
+  readonly published: number
+  readonly existing: number
+  /** Set when nothing was published because it would be refused. */
+  readonly refusal: Refusal | undefined
+}
+
+/**
+ * Publishes records as one batch.
+ * @throws HuxinError argument_invalid | item_unknown | message_too_large | not_ready | store_failed
+ */
+export async function publish(context: Context, publication: Publication): Promise<Published> {
+  const targets = checkTargets(context, publication.targets)
+  const repeated = await firstAnswer(context, publication)
+  if (repeated) return repeated
+  if (publication.skipExisting) return publishNew(context, { ...publication, targets })
+  return seal(context, { ...publication, targets }, 0)
+}
+
+/** One at a time: two imports of the same rows must not both find them new. */
+const importing = new WeakMap<Context, Promise<unknown>>()
+
+function publishNew(context: Context, publication: Publication): Promise<Published> {
+  const before = importing.get(context) ?? Promise.resolve()
+  const mine = before.catch(() => undefined).then(() => publishMissing(context, publication))
+  importing.set(context, mine)
+  return mine
+}
+
+async function publishMissing(context: Context, publication: Publication): Promise<Published> {
+  const { records, item = '' } = publication
+  await context.indexer.caughtUp()
+  const found = await context.store.getMany(records.map((record) => ownKey(item, record)))
+  const standing = await standingOf(context, found)
+  const seen = new Set<string>()
+  const missing = records.filter((record, i) => {
+    const key = Buffer.from(ownKey(item, record)).toString('latin1')
+    if (standing[i] || seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+  const existing = records.length - missing.length
+  if (missing.length === 0) {
+    return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: undefined }
+  }
+  return seal(context, { ...publication, records: missing }, existing)
+}
+
+/** Whether each found row names a batch that still stands: what was refused may be sent again. */
+async function standingOf(context: Context, rows: readonly (Uint8Array | undefined)[]): Promise<boolean[]> {
+  const verdicts = new Map<bigint, boolean>()
+  const standing: boolean[] = []
+  for (const row of rows) {
+    if (!row) {
+      standing.push(false)
+      continue
+    }
+    const index = fromBe64(row)
+    let stands = verdicts.get(index)
+    if (stands === undefined) {
+      const entry = await context.store.get(entryKey(index))
+      const known = entry && await context.ledger().known(openHeader(parseEntry(entry).header).id)
+      stands = known !== undefined && !known.refused
+      verdicts.set(index, stands)
+    }
+    standing.push(stands)
+  }
+  return standing
+}
+
+async function seal(context: Context, publication: Publication, existing: number): Promise<Published> {
+  const judged: Judged = { timeMs: context.clock.nowMs(), node: context.self }
+  const draft = draftHeader(context, publication)
+  const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
+  const body = encodeBody(publication.records, context.random)
+  const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
+  const refused = gated && 'refusal' in gated ? gated : judge(context.ledger(), header, body, judged, context.checkRecords)
+  if (refused) {
+    return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
+  }
+  let batch: SealedHeader | undefined
+  const committed = await context.writer.propose(body.bytes.length, (index) => {
+    const numbered = numberLanes(context, header)
+    const sealed = sealHeader(numbered, context.noteSigner)
+    batch = sealed
+    return decide(context, publication, { sealed, body, judged, index })
+  })
+  announce(context, header)
+  return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
+}
+
+function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint }) {
+  const { sealed: batch, body, judged, index } = sealed
+  if (publication.kind === 'member') {
+    for (const statement of publication.records) context.ledger().federation.checkStatement(statement)
+  }
+  const entry: Entry = {
+    timeMs: judged.timeMs, source: publication.source, judged, rules: RULES_EDITION, verdict: { accepted: true }, header: batch.note,
+  }
+  const folded = context.ledger().fold(index, entry, batch, undefined, body)
+  const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: body.bytes }, ...(publication.extraOps?.(batch, index) ?? [])]
+  const request = requestKey(publication)
+  if (request) ops.push({ key: request, value: batch.id })
+  return { entries: [formatEntry(entry)], ops, remember: () => folded.remember() }
+}
+
+function draftHeader(context: Context, publication: Publication): BatchHeader {
+  if (publication.records.length < 1) throw new HuxinError('argument_invalid', 'nothing to publish: give at least one record')
+  return {
+    origin: context.self,
+    epoch: context.epoch,
+    provider: publication.provider,
+    batchClass: publication.batchClass,
+    lanes: publication.targets.map((target) => ({ target, number: 0n, previous: undefined })),
+    kind: publication.kind,
+    item: publication.item,
+    createdMs: context.clock.nowMs(),
+    records: publication.records.length,
+    root: new Uint8Array(32),
+    extra: [],
+  }
+}
+
+/** Gives the batch the next number of each of its lanes. */
+function numberLanes(context: Context, header: BatchHeader): BatchHeader {
+  const { lanes } = context.ledger()
+  return {
+    ...header,
+    lanes: header.lanes.map(({ target }) => {
+      const head = lanes.get(laneKey(header.origin, header.epoch, target, header.batchClass))
+      return head ? { target, number: head.number + 1n, previous: head.id } : { target, number: 0n, previous: undefined }
+    }),
+  }
+}
+
+function checkTargets(context: Context, targets: readonly string[]): string[] {
+  const sorted = [...new Set(targets)].sort()
+  if (sorted.length < 1 || sorted.length > limits.lanesMax) {
+    throw new HuxinError('argument_invalid', `${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
+  }
+  for (const target of sorted) {
+    const parsed = parseTarget(target)
+    if (!parsed) throw new HuxinError('argument_invalid', `target ${JSON.stringify(target)} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
+    if (target !== '**' && !context.ledger().federation.member(target.replace('/**', ''))) {
+      throw new HuxinError('argument_invalid', `target ${target} names no member of this federation: see huxin member list`)
+    }
+  }
+  return sorted
+}
+
+/** The first answer to a request that was made before. */
+async function firstAnswer(context: Context, publication: Publication): Promise<Published | undefined> {
+  const key = requestKey(publication)
+  const id = key && await context.store.get(key)
+  const known = id && await context.ledger().known(id)
+  if (!known) return undefined
+  const index = known.indexes[0]!
+  const entry = await context.store.get(entryKey(index))
+  const batch = openHeader(parseEntry(entry!).header)
+  return { batch, index, tree: context.log().signed, published: batch.header.records, existing: 0, refusal: undefined }
+}
+
+function requestKey({ requestId, source }: Publication): Uint8Array | undefined {
+  if (requestId === undefined || requestId === '') return undefined
+  return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : '-'}/${requestId}`)
+}
+
+function announce(context: Context, header: BatchHeader): void {
+  context.changes.announce(['log', header.batchClass, header.kind])
+}
+

@@ -1,0 +1,97 @@
+/** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
+import { parseEntry } from '../batch/entry.ts'
+import { batchClasses } from '../batch/header.ts'
+import { openHeader } from '../batch/seal.ts'
+import { classKey, entryKey, indexAtEnd, laneIndexKey, tables } from '../store/keys.ts'
+import { fromBe64, concat, utf8 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { parseLaneKey } from '../topology/lane.ts'
+import { childReceipt } from './links.ts'
+import type { Context } from './context.ts'
+import { entitled } from './serve.ts'
+
+export interface ReconcileRow {
+  readonly node: string
+  /** Batches of records that are due to it. */
+  readonly due: number
+  readonly received: number
+  readonly returned: number
+  readonly inTransit: number
+  readonly dueRecords: number
+  readonly receivedRecords: number
+}
+
+const SCAN_ROWS = 1_000
+
+/** One row for each child of this node. */
+export async function reconcile(context: Context): Promise<ReconcileRow[]> {
+  const children = context.ledger().federation.children(context.self)
+  const rows: ReconcileRow[] = []
+  for (const child of children) rows.push(await reconcileChild(context, child.name))
+  return rows
+}
+
+async function reconcileChild(context: Context, child: string): Promise<ReconcileRow> {
+  const held = await childReceipt(context, child)
+  let due = 0
+  let received = 0
+  let returned = 0
+  let dueRecords = 0
+  let receivedRecords = 0
+  for (const batchClass of batchClasses) {
+    if (batchClass === 'control') continue
+    for (let start = 0n, end = context.log().size; start < end;) {
+      const rows = await context.store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit: SCAN_ROWS })
+      const indexes = rows.map(([key]) => indexAtEnd(key))
+      const entries = await context.store.getMany(indexes.map(entryKey))
+      for (const [i, index] of indexes.entries()) {
+        const entry = parseEntry(entries[i]!)
+        const { header } = openHeader(entry.header)
+        if (!entry.verdict.accepted && context.ledger().federation.isWithin(header.origin, child)) returned++
+        if (!entry.verdict.accepted || !entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) continue
+        due++
+        dueRecords += header.records
+        if (!held || held.receipt.classes[batchClass] <= index) continue
+        received++
+        receivedRecords += header.records
+      }
+      start = rows.length < SCAN_ROWS ? end : indexes.at(-1)! + 1n
+    }
+  }
+  return { node: child, due, received, returned, inTransit: due - received, dueRecords, receivedRecords }
+}
+
+/** What this node knows of one batch of a lane. */
+export interface LaneTrace {
+  readonly node: string
+  readonly held: boolean
+  readonly index: bigint
+  /** Receipt notes of the next hops that confirmed it. */
+  readonly receiptNotes: readonly Uint8Array[]
+  readonly batchId: Uint8Array | undefined
+}
+
+/** Looks a batch up by lane and number. @throws HuxinError argument_invalid */
+export async function traceLane(context: Context, lane: string, number: bigint): Promise<LaneTrace> {
+  const parsed = parseLaneKey(lane)
+  if (!parsed) throw new HuxinError('argument_invalid', `${JSON.stringify(lane)} is not a lane: "<origin> <epoch> <target> <class>" is wanted`)
+  const at = await context.store.get(laneIndexKey(lane, number))
+  if (!at) return { node: context.self, held: false, index: -1n, receiptNotes: [], batchId: undefined }
+  const index = fromBe64(at)
+  const entryBytes = await context.store.get(entryKey(index))
+  const entry = entryBytes && parseEntry(entryBytes)
+  const batch = entry && openHeader(entry.header)
+  const receiptNotes: Uint8Array[] = []
+  if (entry && batch) {
+    for (const child of context.ledger().routes(batch.header, entry.source).children) {
+      const held = await childReceipt(context, child)
+      if (held && held.receipt.classes[batch.header.batchClass] > index) receiptNotes.push(held.note)
+    }
+  }
+  return { node: context.self, held: true, index, receiptNotes, batchId: batch?.id }
+}
+
+/** Key prefix of one lane's numbers, for checks. */
+export function lanePrefix(lane: string): Uint8Array {
+  return concat(tables.laneIndex, utf8(lane), Uint8Array.of(0))
+}

@@ -1,0 +1,143 @@
+/**
+ * What a parent gives its children: the spine of its log, and the entries they are entitled to with
+ * bodies. Reads only, from positions that the child keeps: a child away for days costs nothing here,
+ * and a slow one slows nobody.
+ *
+ * Entitled is a child to a batch when one of its targets lies in the child's subtree, or when it came
+ * from there and was refused or is asked for again after a loss; from its admission on, except for
+ * control batches, which everyone gets from the first.
+ */
+import type { Entry } from '../batch/entry.ts'
+import { formatJudged, parseEntry } from '../batch/entry.ts'
+import type { BatchClass, BatchHeader } from '../batch/header.ts'
+import { openHeader } from '../batch/seal.ts'
+import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { parseBody } from '../batch/body.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
+import { intersectsSubtree } from '../topology/target.ts'
+import { idOf, type Ledger } from '../ledger/ledger.ts'
+import type { Context } from './context.ts'
+
+/** An entry with what belongs to it. */
+export interface Delivered {
+  readonly index: bigint
+  readonly entry: Uint8Array
+  readonly body: Uint8Array
+  readonly refusal: Uint8Array
+  readonly incomplete: boolean
+}
+
+export interface ReadBodies {
+  readonly batchClass: BatchClass
+  readonly start: bigint
+  readonly bytesMax: number
+  readonly waitMs: number
+  readonly includeOwn: boolean
+  readonly signal: AbortSignal
+}
+
+const SCAN_ROWS = 512
+
+/** A piece of the spine from `start`, waiting for growth when there is none. */
+export async function readSpine(
+  context: Context,
+  { start, limit, waitMs, signal, receiptsAfter }: { start: bigint; limit: number; waitMs: number; signal: AbortSignal; receiptsAfter: () => Promise<boolean> },
+): Promise<{ leafHashes: Uint8Array; checkpoint: Uint8Array }> {
+  const log = context.log()
+  if (start < 0n || start > log.signed.size) {
+    throw new HuxinError('log_behind', `the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
+  }
+  if (start === log.signed.size && !await receiptsAfter()) {
+    await context.changes.next('log', Math.min(waitMs, limits.pollWaitMsMax), signal)
+  }
+  const tree = context.log().signed
+  const end = start + BigInt(Math.min(Math.max(limit, 1), limits.spineLeavesMax))
+  const leafHashes = await context.log().leafHashes(start, end < tree.size ? end : tree.size)
+  return { leafHashes, checkpoint: tree.note }
+}
+
+/** Entries of one class that `child` is entitled to, waiting for the first when there are none. */
+export async function readBodies(context: Context, child: string, wanted: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+  const deadline = context.clock.monotonicMs() + Math.min(wanted.waitMs, limits.pollWaitMsMax)
+  for (let start = wanted.start; ;) {
+    const found = await scan(context, child, { ...wanted, start })
+    if (found.deliveries.length > 0 || wanted.signal.aborted) return found
+    start = found.next
+    const left = deadline - context.clock.monotonicMs()
+    if (left <= 0) return found
+    const growth = context.changes.next(wanted.batchClass, left, wanted.signal)
+    // Something may have come between the scan and the wait.
+    if (await moreThan(context, wanted.batchClass, start)) context.changes.announce([wanted.batchClass])
+    await growth
+  }
+}
+
+async function moreThan(context: Context, batchClass: BatchClass, start: bigint): Promise<boolean> {
+  const rows = await context.store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, context.log().signed.size), limit: 1 })
+  return rows.length > 0
+}
+
+async function scan(context: Context, child: string, { batchClass, start, bytesMax, includeOwn, signal }: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+  const end = context.log().signed.size
+  const deliveries: Delivered[] = []
+  let bytes = 0
+  let next = start
+  while (next < end && !signal.aborted) {
+    const rows = await context.store.range({ gte: classKey(batchClass, next), lt: classKey(batchClass, end), limit: SCAN_ROWS })
+    const indexes = rows.map(([key]) => indexAtEnd(key))
+    const entries = await context.store.getMany(indexes.map(entryKey))
+    for (const [i, index] of indexes.entries()) {
+      const entryBytes = entries[i]
+      if (!entryBytes) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+      const entry = parseEntry(entryBytes)
+      const { header } = openHeader(entry.header)
+      if (!entitled(context.ledger(), child, { entry, header, index, includeOwn })) {
+        next = index + 1n
+        continue
+      }
+      const delivered = await deliver(context, index, entryBytes, entry)
+      const size = delivered.entry.length + delivered.body.length + delivered.refusal.length
+      if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax)) return { deliveries, next }
+      deliveries.push(delivered)
+      bytes += size
+      next = index + 1n
+    }
+    if (rows.length < SCAN_ROWS) next = end
+  }
+  return { deliveries, next }
+}
+
+async function deliver(context: Context, index: bigint, entryBytes: Uint8Array, entry: Entry): Promise<Delivered> {
+  const stored = await context.store.get(bodyKey(index))
+  if (!stored) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
+  const none = new Uint8Array()
+  return entry.verdict.accepted
+    ? { index, entry: entryBytes, body: stored, refusal: none, incomplete: stored[2] === 0x1a && isDropped(stored) }
+    : { index, entry: entryBytes, body: none, refusal: stored, incomplete: false }
+}
+
+/** True when no record is left in a body. */
+export function isDropped(stored: Uint8Array): boolean {
+  const body = parseBody(stored)
+  return body.erased === body.count
+}
+
+/** Whether a child may have an entry in full. */
+export function entitled(
+  ledger: Ledger,
+  child: string,
+  { entry, header, index, includeOwn }: { entry: Entry; header: BatchHeader; index: bigint; includeOwn: boolean },
+): boolean {
+  const childId = idOf(child)
+  const ownBranch = ledger.federation.isWithin(header.origin, childId)
+  if (ownBranch && entry.source.kind === 'child' && entry.source.node === child) return includeOwn
+  if (header.batchClass !== 'control' && !includeOwn && index < (ledger.admissions.get(child) ?? 0n)) return false
+  if (ownBranch && !entry.verdict.accepted) return true
+  return header.lanes.some(({ target }) => intersectsSubtree(target, childId, ledger.federation))
+}
+
+/** `judged` of an entry, as it travels with a package. */
+export function judgedOf(entry: Entry): string {
+  return formatJudged(entry.judged)
+}

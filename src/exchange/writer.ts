@@ -1,0 +1,166 @@
+/**
+ * The one writer. Proposals queue here; each round takes what has gathered, lets every proposal decide
+ * against the state as the round leaves it, makes all of it durable in one atomic compare-and-set
+ * write, seals the checkpoint, and only then answers. One fsync serves everyone in the round: under
+ * load the rounds grow by themselves, alone a single record waits for nobody.
+ *
+ * A proposal that throws while deciding is answered with its error and leaves no trace. When the write
+ * itself fails the outcome is unknown ("failed but happened"): every proposal of the round is answered
+ * unavailable, and the node reloads itself from the store before the next round.
+ */
+import { isHuxinError, HuxinError } from '../base/errors.ts'
+import type { Log, SignedTree } from '../log/log.ts'
+import type { Op, Store } from '../store/store.ts'
+
+const ROUND_PROPOSALS_MAX = 1_024
+const ROUND_BYTES_MAX = 16 << 20
+const QUEUE_BYTES_MAX = 128 << 20
+
+/** What a proposal puts into the round. */
+export interface Decision {
+  /** Log entries to append, in order; most have one, some have none. */
+  readonly entries: readonly Uint8Array[]
+  readonly ops: readonly Op[]
+  /** Changes memory; runs in order, after the round is durable and before anyone is answered. */
+  remember(): void
+}
+
+/** What a round left behind, for one proposal. */
+export interface Committed {
+  /** Log index of its first entry. */
+  readonly index: bigint
+  /** The signed tree that contains it. */
+  readonly tree: SignedTree
+  /** Leaf hashes of its entries. */
+  readonly leafHashes: readonly Uint8Array[]
+}
+
+/**
+ * Decides against the present state. `index` is where the first entry will stand. Runs alone, after
+ * the `staged` effects of earlier proposals of the round. May not wait for the writer.
+ */
+export type Decide = (index: bigint) => Decision | Promise<Decision>
+
+interface Proposal {
+  readonly bytes: number
+  readonly decide: Decide
+  /** Undoes what `decide` staged in memory, when the round fails. */
+  readonly resolve: (committed: Committed) => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface WriterOptions {
+  readonly store: Store
+  readonly log: () => Log
+  /** Called before each round; throws when nothing may be written now. */
+  readonly mayWrite: (needsEntry: boolean) => void
+  /** Called after each round that appended, with the new size. */
+  readonly onAppend: (size: bigint) => void
+  /** Called when a write failed: reload everything from the store. */
+  readonly onFailure: (error: unknown) => Promise<void>
+}
+
+export class Writer {
+  readonly #options: WriterOptions
+  #queue: Proposal[] = []
+  #queuedBytes = 0
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Puts a proposal into the next round and answers when that round is sealed.
+   * @throws HuxinError what the proposal throws; overloaded; store_failed
+   */
+  propose(bytes: number, decide: Decide): Promise<Committed> {
+    if (this.#closed) return Promise.reject(new HuxinError('not_ready', 'the node is stopping'))
+    if (this.#queuedBytes > QUEUE_BYTES_MAX) {
+      return Promise.reject(new HuxinError('overloaded', 'too many batches wait to be written: send again in a moment'))
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ bytes, decide, resolve, reject })
+      this.#queuedBytes += bytes
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Durable rows without a log entry (receipts, cursors, witness state), in the same rounds. */
+  async save(ops: readonly Op[]): Promise<void> {
+    await this.propose(0, () => ({ entries: [], ops, remember: () => undefined }))
+  }
+
+  /** Waits for the rounds under way and takes no more. */
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#running) await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // Let everything that arrived in this turn of the event loop join the first round.
+    await Promise.resolve()
+    while (this.#queue.length > 0) await this.#round(this.#take())
+    this.#running = undefined
+  }
+
+  #take(): Proposal[] {
+    let bytes = 0
+    let count = 0
+    while (count < this.#queue.length && count < ROUND_PROPOSALS_MAX && bytes < ROUND_BYTES_MAX) bytes += this.#queue[count++]!.bytes
+    this.#queuedBytes -= bytes
+    return this.#queue.splice(0, count)
+  }
+
+  async #round(proposals: readonly Proposal[]): Promise<void> {
+    const log = this.#options.log()
+    const decided: { proposal: Proposal; decision: Decision; index: bigint }[] = []
+    const entries: Uint8Array[] = []
+    for (const proposal of proposals) {
+      const index = log.size + BigInt(entries.length)
+      try {
+        const deciding = proposal.decide(index)
+        const decision = deciding instanceof Promise ? await deciding : deciding
+        this.#options.mayWrite(decision.entries.length > 0)
+        // Later proposals of the round must see this one; a failed write reloads everything.
+        decision.remember()
+        entries.push(...decision.entries)
+        decided.push({ proposal, decision, index })
+      } catch (error) {
+        proposal.reject(error)
+      }
+    }
+    if (decided.length === 0) return
+    try {
+      const { tree, leafHashes } = await this.#write(log, decided.flatMap(({ decision }) => decision.ops), entries)
+      if (entries.length > 0) this.#options.onAppend(log.size)
+      for (const { proposal, decision, index } of decided) {
+        const from = Number(index - (log.size - BigInt(entries.length)))
+        proposal.resolve({ index, tree, leafHashes: leafHashes.slice(from, from + decision.entries.length) })
+      }
+    } catch (error) {
+      await this.#fail(decided.map(({ proposal }) => proposal), error)
+    }
+  }
+
+  async #write(log: Log, ops: readonly Op[], entries: readonly Uint8Array[]): Promise<{ tree: SignedTree; leafHashes: readonly Uint8Array[] }> {
+    if (entries.length === 0) {
+      if (ops.length > 0) await this.#options.store.commit(ops)
+      return { tree: log.signed, leafHashes: [] }
+    }
+    const staged = log.stage(entries)
+    await this.#options.store.commit([...ops, ...staged.ops], staged.expect)
+    staged.apply()
+    return { tree: await log.seal(), leafHashes: staged.leafHashes }
+  }
+
+  async #fail(proposals: readonly Proposal[], error: unknown): Promise<void> {
+    const code = isHuxinError(error) ? error.code : 'store_failed'
+    const message = error instanceof Error ? error.message : String(error)
+    await this.#options.onFailure(error)
+    for (const proposal of proposals) {
+      proposal.reject(new HuxinError(code, `${message}; whether it was written is found out now: send it again`, { cause: error }))
+    }
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * Room `ledger`: what the log adds up to. Members, catalog, lanes and the tables that queries read are
+ * a fold of (log, bodies): the fold replays recorded verdicts and never decides again, asks no clock,
+ * and gives the same rows whenever it runs. `huxin node rebuild` is this fold from entry 0.
+ *
+ * Two speeds: `fold` runs inside every commit (lanes, batch ids, control, amendments); `Indexer`
+ * (indexer.ts) follows behind with the tables keyed by record and subject, whose random keys would
+ * otherwise slow the acknowledged path.
+ *
+ * State holds dates, never their outcome: what is in force today is decided at the moment of reading.
+ */
+import { fromBinary } from '@bufbuild/protobuf'
+import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import type { Entry, EntrySource } from '../batch/entry.ts'
+import { type Body, recordAt } from '../batch/body.ts'
+import { type BatchHeader, understood } from '../batch/header.ts'
+import type { SealedHeader } from '../batch/seal.ts'
+import { type Amendment, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import type { Op, Store } from '../store/store.ts'
+import type { FederationState } from '../topology/federation.ts'
+import { laneKey } from '../topology/lane.ts'
+import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
+import { Catalog } from './catalog.ts'
+
+/** Newest batch of a lane. */
+export interface LaneHead {
+  readonly number: bigint
+  readonly id: Uint8Array
+}
+
+/** Entries of one batch in this log: the accepting one, and perhaps a later refusal. */
+export interface KnownBatch {
+  readonly refused: boolean
+  readonly indexes: readonly bigint[]
+}
+
+/** What an entry changes: rows for the commit, and memory once the commit is durable. */
+export interface Folded {
+  readonly ops: readonly Op[]
+  remember(): void
+}
+
+/** Where a batch goes from here. */
+export interface Routes {
+  /** This node is addressed by a target, or is the origin. */
+  readonly kept: boolean
+  /** Child nodes (full names) that some target reaches through them. */
+  readonly children: readonly string[]
+  /** Some target is reached through the parent. */
+  readonly up: boolean
+}
+
+export interface LedgerOptions {
+  readonly store: Store
+  /** Full name of this node. */
+  readonly self: string
+  readonly federation: FederationState
+  /** Heads of the lanes valid at this node's admission. */
+  readonly genesisLanes: ReadonlyMap<string, LaneHead>
+}
+
+export class Ledger {
+  readonly self: string
+  readonly selfId: string
+  readonly catalog = new Catalog()
+  readonly lanes = new Map<string, LaneHead>()
+  readonly quarantined = new Set<string>()
+  /** Child → log index of the statement that first admitted it. */
+  readonly admissions = new Map<string, bigint>()
+  /** Records accepted, from the headers. */
+  recordCount = 0n
+  readonly #store: Store
+  federation: FederationState
+
+  constructor(options: LedgerOptions) {
+    this.self = options.self
+    this.selfId = idOf(options.self)
+    this.#store = options.store
+    this.federation = options.federation
+    for (const [key, head] of options.genesisLanes) this.lanes.set(key, head)
+  }
+
+  /** Lane heads and quarantines from the store; members and catalog are folded again by the caller. */
+  async load(): Promise<void> {
+    for (const [key, value] of await this.#store.range(prefixRange(tables.lane))) {
+      this.lanes.set(Buffer.from(key.subarray(1)).toString(), { number: fromBe64(value), id: value.subarray(8) })
+    }
+    for (const [key] of await this.#store.range(prefixRange(tables.quarantine))) {
+      this.quarantined.add(Buffer.from(key.subarray(1)).toString())
+    }
+    const count = await this.#store.get(textKey(tables.state, 'records'))
+    this.recordCount = count ? fromBe64(count) : 0n
+  }
+
+  /** What this log holds of a batch. */
+  async known(id: Uint8Array): Promise<KnownBatch | undefined> {
+    const value = await this.#store.get(batchKey(id))
+    return value && decodeKnown(value)
+  }
+
+  /** The lanes of a header that pass this node when it comes from `source`, with their places. */
+  passingLanes(header: BatchHeader, source: EntrySource): { key: string; number: bigint; previous: Uint8Array | undefined }[] {
+    const passes = (target: string): boolean => {
+      switch (source.kind) {
+        case 'self':
+        case 'client': return true
+        case 'child': return leavesSubtree(target, idOf(source.node), this.federation)
+        default: return intersectsSubtree(target, this.selfId, this.federation)
+      }
+    }
+    return header.lanes.filter((lane) => passes(lane.target)).map((lane) => ({
+      key: laneKey(header.origin, header.epoch, lane.target, header.batchClass),
+      number: lane.number,
+      previous: lane.previous,
+    }))
+  }
+
+  /** Where a batch goes from here; `from` is where it came from. */
+  routes(header: BatchHeader, source: EntrySource): Routes {
+    const targets = header.lanes.map((lane) => lane.target)
+    const cameFrom = source.kind === 'child' ? source.node : undefined
+    const children = this.federation.children(this.self)
+      .filter((child) => child.name !== cameFrom && targets.some((target) => intersectsSubtree(target, child.id, this.federation)))
+      .map((child) => child.name)
+    const fromAbove = source.kind === 'parent' || source.kind === 'fetched'
+    return {
+      kept: header.origin === this.self || targets.some((target) => targetReaches(target, this.selfId, this.federation)),
+      children,
+      up: !fromAbove && this.federation.member(this.self)?.parent !== undefined &&
+        targets.some((target) => leavesSubtree(target, this.selfId, this.federation)),
+    }
+  }
+
+  /**
+   * The rows that an entry adds. `known` is what the log held of the batch before; `body` is present
+   * for accepted batches whose body is here. Pure but for reading the present fold.
+   */
+  fold(index: bigint, entry: Entry, batch: SealedHeader, known: KnownBatch | undefined, body: Body | undefined): Folded {
+    const { header, id } = batch
+    const refused = !entry.verdict.accepted
+    const ops: Op[] = [
+      { key: batchKey(id), value: encodeKnown({ refused: refused || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }) },
+      { key: classKey(header.batchClass, index), value: new Uint8Array() },
+    ]
+    const heads: [string, LaneHead][] = []
+    if (!known) {
+      for (const { key, number } of this.passingLanes(header, entry.source)) {
+        heads.push([key, { number, id }])
+        ops.push({ key: textKey(tables.lane, key), value: concat(be64(number), id) })
+        ops.push({ key: laneIndexKey(key, number), value: be64(index) })
+      }
+    }
+    const effective = !refused && !known && understood(header) && body !== undefined
+    if (effective && header.kind === 'amendment') ops.push(...amendmentRows(index, body))
+    if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
+      ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
+    }
+    const recordCount = this.recordCount + (effective ? BigInt(header.records) : 0n)
+    if (effective) ops.push({ key: textKey(tables.state, 'records'), value: be64(recordCount) })
+    const remember = (): void => {
+      for (const [key, head] of heads) this.lanes.set(key, head)
+      if (effective) this.recordCount += BigInt(header.records)
+      if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
+      if (effective && header.kind === 'member') this.#addMembers(index, body)
+    }
+    return { ops, remember }
+  }
+
+  /** Amendments that concern a batch, by position. */
+  async amendments(id: Uint8Array): Promise<StoredAmendment[]> {
+    const rows = await this.#store.range(prefixRange(concat(tables.amendment, id)))
+    return rows.map(([key, value]) => decodeStoredAmendment(key, value))
+  }
+
+  #addCatalog(index: bigint, body: Body): void {
+    for (let i = 0; i < body.count; i++) {
+      const record = recordAt(body, i)
+      if (record) this.catalog.add(record, index)
+    }
+  }
+
+  #addMembers(index: bigint, body: Body): void {
+    for (let i = 0; i < body.count; i++) {
+      const record = recordAt(body, i)
+      const member = record && this.federation.applyStatement(record)
+      if (member && member.parent === this.self && !this.admissions.has(member.name)) this.admissions.set(member.name, index)
+    }
+  }
+}
+
+/** An amendment as the table holds it. */
+export interface StoredAmendment {
+  readonly position: number
+  readonly index: bigint
+  /** AmendmentAction */
+  readonly action: number
+  readonly effectiveOn: string
+}
+
+/** Decodes the amendments of a body. @throws HuxinError record_invalid */
+export function decodeAmendments(body: Body): Amendment[] {
+  const amendments: Amendment[] = []
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    if (!bytes) continue
+    try {
+      amendments.push(fromBinary(AmendmentSchema, bytes))
+    } catch {
+      throw new HuxinError('record_invalid', `amendment ${i} does not decode`)
+    }
+  }
+  return amendments
+}
+
+/** `330825` of `zj.example/330825`. */
+export function idOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1)
+}
+
+/** Full name of the neighbour an entry came from; `-` for this node itself. */
+export function entrySourceName(source: EntrySource): string {
+  switch (source.kind) {
+    case 'child':
+    case 'fetched': return source.node
+    case 'parent': return source.log.slice(0, source.log.lastIndexOf('/'))
+    default: return '-'
+  }
+}
+
+function amendmentRows(index: bigint, body: Body): Op[] {
+  return decodeAmendments(body).map((amendment) => ({
+    key: amendmentKey(amendment.batchId, amendment.index, index),
+    value: concat(Uint8Array.of(amendment.action), utf8(amendment.effectiveOn)),
+  }))
+}
+
+function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {
+  const buffer = Buffer.from(key)
+  return {
+    position: buffer.readUInt32BE(33),
+    index: buffer.readBigUInt64BE(37),
+    action: value[0]!,
+    effectiveOn: Buffer.from(value.subarray(1)).toString(),
+  }
+}
+
+function encodeKnown({ refused, indexes }: KnownBatch): Uint8Array {
+  return concat(Uint8Array.of(refused ? 1 : 0), ...indexes.map(be64))
+}
+
+export function decodeKnown(value: Uint8Array): KnownBatch {
+  const indexes: bigint[] = []
+  for (let at = 1; at + 8 <= value.length; at += 8) indexes.push(fromBe64(value, at))
+  if (indexes.length === 0) throw new HuxinError('store_corrupt', `batch row ${hex(value)} names no entry; run huxin fsck`)
+  return { refused: value[0] === 1, indexes }
+}

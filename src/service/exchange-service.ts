@@ -1,0 +1,199 @@
+/**
+ * Room `service`: the gRPC services, one for each audience, because one audience is one rule of who may
+ * call. A service translates between messages and use cases and decides nothing else; identity comes
+ * from the TLS peer alone.
+ *
+ * This file: ExchangeService, for the child nodes.
+ */
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { entryPrefixLength, formatJudged, parseEntry } from '../batch/entry.ts'
+import { type BatchClass, batchClasses } from '../batch/header.ts'
+import { openHeader } from '../batch/seal.ts'
+import type { Context } from '../exchange/context.ts'
+import type { Accepted } from '../exchange/door.ts'
+import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../exchange/links.ts'
+import { PROTOCOL_VERSION, renewMember } from '../exchange/members.ts'
+import { traceLane } from '../exchange/reconcile.ts'
+import { readBodies, readSpine } from '../exchange/serve.ts'
+import {
+  ExchangeService, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
+  type RenewRequest, type SubmitRequest, type WitnessRequest,
+} from '../gen/huxin/v1/exchange_service_pb.ts'
+import { intersectsSubtree } from '../topology/target.ts'
+import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
+
+export interface ExchangeServiceOptions {
+  readonly context: () => Context
+  /** Called for each call of a child: it is there. */
+  readonly onContact: (child: string) => void
+  /** Asks the parent for a batch of a lane; undefined at a root. */
+  readonly askParent: ((lane: string, number: bigint, signal: AbortSignal) => Promise<ReadLaneResponse>) | undefined
+}
+
+export function exchangeService(options: ExchangeServiceOptions): ServiceBinding {
+  const handlers = new ExchangeHandlers(options)
+  return defineService(ExchangeService, {
+    recall: (request: RecallRequest, call: CallContext) => handlers.recall(request, call),
+    submit: (request: SubmitRequest, call: CallContext) => handlers.submit(request, call),
+    readLog: (request: ReadLogRequest, call: CallContext) => handlers.readLog(request, call),
+    readBodies: (request: ReadBodiesRequest, call: CallContext) => handlers.readBodies(request, call),
+    readLane: (request: ReadLaneRequest, call: CallContext) => handlers.readLane(request, call),
+    witness: (request: WitnessRequest, call: CallContext) => handlers.witness(request, call),
+    renew: (request: RenewRequest, call: CallContext) => handlers.renew(request, call),
+  })
+}
+
+class ExchangeHandlers {
+  readonly #options: ExchangeServiceOptions
+
+  constructor(options: ExchangeServiceOptions) {
+    this.#options = options
+  }
+
+  /** The child that calls. @throws HuxinError role_denied | member_suspended */
+  #child(call: CallContext): { context: Context; child: string } {
+    const context = this.#options.context()
+    const child = call.peer.nodeName
+    const member = context.ledger().federation.member(child)
+    if (call.peer.role !== 'node' || member?.name !== child || member.parent !== context.self) {
+      throw new HuxinError('role_denied', `${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
+    }
+    if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)
+    this.#options.onContact(child)
+    return { context, child }
+  }
+
+  async recall(request: RecallRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    const { epoch } = context.ledger().federation.member(child)!
+    const last = await witnessState(context, request.logOrigin)
+    return {
+      protocol: PROTOCOL_VERSION,
+      logOrigin: context.log().origin,
+      timeMs: BigInt(context.clock.nowMs()),
+      lastCheckpoint: last?.note ?? new Uint8Array(),
+      laneHeads: laneHeads(context, child),
+      epoch,
+    }
+  }
+
+  async submit(request: SubmitRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    if (request.packages.length < 1 || request.packages.length > limits.submitBatchesMax) {
+      throw new HuxinError('argument_invalid', `${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`)
+    }
+    const accepting = request.packages.map((pack) => context.door.accept(inbound(pack, child)))
+    const settled = await Promise.allSettled(accepting)
+    const outcomes = []
+    for (const [i, result] of settled.entries()) {
+      outcomes.push(result.status === 'fulfilled' ? await accepted(context, result.value) : failed(context, request.packages[i]!, result.reason))
+    }
+    return { outcomes }
+  }
+
+  async readLog(request: ReadLogRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    const receiptsAfter = async (): Promise<boolean> => await nextReceiptPosition(context) > request.receiptsAfter
+    const spine = await readSpine(context, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
+    const { receipts, next } = await receiptsFor(context, child, request.receiptsAfter)
+    return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next }
+  }
+
+  async readBodies(request: ReadBodiesRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    if (!(batchClasses as readonly string[]).includes(request.batchClass)) {
+      throw new HuxinError('argument_invalid', `class ${request.batchClass} is not one of ${batchClasses.join(', ')}`)
+    }
+    const { deliveries, next } = await readBodies(context, child, {
+      batchClass: request.batchClass as BatchClass, start: request.start, bytesMax: request.bytesMax, waitMs: request.waitMs,
+      includeOwn: request.includeOwn, signal: call.signal,
+    })
+    return { deliveries, next }
+  }
+
+  async readLane(request: ReadLaneRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    const trace = await traceLane(context, request.lane, request.number)
+    const traces = [{ node: trace.node, held: trace.held, index: trace.index, receiptNotes: [...trace.receiptNotes] }]
+    const found = trace.held ? await packageAt(context, child, trace.index) : undefined
+    if (found) return { package: found, traces }
+    const { askParent } = this.#options
+    const above = askParent && await askParent(request.lane, request.number, call.signal)
+    return above?.package && mayHave(context, child, above.package) ? { package: above.package, traces: [...traces, ...above.traces] }
+      : { traces: [...traces, ...(above?.traces ?? [])] }
+  }
+
+  async witness(request: WitnessRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    if (request.cosigned.length > 0) await keepCosignature(context, child, request.cosigned)
+    if (request.receiptNote.length > 0) await keepChildReceipt(context, child, request.receiptNote)
+    if (request.checkpoint.length === 0) return { current: true }
+    const answer = await cosignChild(context, child, { oldSize: request.oldSize, consistency: request.consistency, checkpoint: request.checkpoint })
+    return 'line' in answer ? { cosignature: Buffer.from(answer.line), current: true } : { knownSize: answer.knownSize, current: false }
+  }
+
+  async renew(request: RenewRequest, call: CallContext) {
+    const { context, child } = this.#child(call)
+    return renewMember(context, child, request.renewal)
+  }
+}
+
+function inbound(pack: Package, child: string) {
+  return {
+    header: pack.header,
+    body: pack.body,
+    ...(pack.refusal.length > 0 ? { refusal: pack.refusal } : {}),
+    judged: pack.judged,
+    source: { kind: 'child', node: child } as const,
+  }
+}
+
+/** The receipt of a logged batch. */
+export async function receiptFor(context: Context, batchId: Uint8Array, index: bigint, tree = context.log().signed) {
+  const entry = await context.log().entry(index)
+  if (!entry) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+  return { batchId, entryPrefix: entry.subarray(0, entryPrefixLength(entry)), proof: await context.log().prove(index, tree) }
+}
+
+async function accepted(context: Context, result: Accepted) {
+  return { receipt: await receiptFor(context, result.batch.id, result.index, result.tree), refusal: result.refusal ?? new Uint8Array() }
+}
+
+function failed(context: Context, pack: Package, error: unknown) {
+  if (!isHuxinError(error)) throw error
+  const lane = error.details['lane']
+  const head = lane === undefined ? undefined : context.ledger().lanes.get(lane)
+  return {
+    errorCode: error.code,
+    errorMessage: error.message,
+    laneHeads: lane === undefined || pack.header.length === 0 ? [] : [{ lane, number: head?.number ?? -1n, batchId: head?.id ?? new Uint8Array() }],
+  }
+}
+
+async function packageAt(context: Context, child: string, index: bigint): Promise<{ header: Uint8Array; body: Uint8Array; refusal: Uint8Array; judged: string } | undefined> {
+  const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
+  if (!entryBytes || !stored) return undefined
+  const entry = parseEntry(entryBytes)
+  const { header } = openHeader(entry.header)
+  const childId = child.slice(child.lastIndexOf('/') + 1)
+  if (!header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))) return undefined
+  const none = new Uint8Array()
+  return entry.verdict.accepted
+    ? { header: entry.header, body: stored, refusal: none, judged: formatJudged(entry.judged) }
+    : { header: entry.header, body: none, refusal: stored, judged: formatJudged(entry.judged) }
+}
+
+function mayHave(context: Context, child: string, pack: { header: Uint8Array }): boolean {
+  const { header } = openHeader(pack.header)
+  const childId = child.slice(child.lastIndexOf('/') + 1)
+  return header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))
+}
+
+/** Heads of the lanes that a child originates. */
+function laneHeads(context: Context, child: string) {
+  return [...context.ledger().lanes].filter(([lane]) => lane.startsWith(`${child} `)).slice(0, 1_000)
+    .map(([lane, { number, id }]) => ({ lane, number, batchId: id }))
+}
+

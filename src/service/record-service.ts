@@ -1,0 +1,153 @@
+/** RecordService, for the departments of this node: clients and operators with certificates of this node. */
+import { HuxinError } from '../base/errors.ts'
+import { civilDate } from '../base/clock.ts'
+import type { EntrySource } from '../batch/entry.ts'
+import { fromBinary } from '@bufbuild/protobuf'
+import { amend, type RecordChange } from '../exchange/amend.ts'
+import type { Context } from '../exchange/context.ts'
+import { receiptsOf } from '../exchange/links.ts'
+import { type Published, publish } from '../exchange/publish.ts'
+import { bodyState, findBatch, findByRecordId, findBySubject, type FoundRecord } from '../exchange/query.ts'
+import { listRecognitions } from '../exchange/recognize.ts'
+import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
+import type { CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
+import {
+  type AmendRequest, type GetBatchRequest, type GetRecordsRequest, type ListCatalogRequest, type ListRecognitionsRequest, type PublishRequest, RecordService,
+} from '../gen/huxin/v1/record_service_pb.ts'
+import { bodyKey } from '../store/keys.ts'
+import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { receiptFor } from './exchange-service.ts'
+
+const RECORDS_MAX = 10_000
+
+export function recordService(current: () => Context): ServiceBinding {
+  return defineService(RecordService, {
+    publish: (request: PublishRequest, call: CallContext) => publishRecords(current(), request, call),
+    amend: (request: AmendRequest, call: CallContext) => amendRecords(current(), request, call),
+    getRecords: (request: GetRecordsRequest) => getRecords(current(), request),
+    getBatch: (request: GetBatchRequest) => getBatch(current(), request),
+    listCatalog: (request: ListCatalogRequest) => listCatalog(current(), request),
+    listRecognitions: (request: ListRecognitionsRequest) => recognitions(current(), request),
+  })
+}
+
+/** Who called, as the log says it. */
+export function sourceOf(call: CallContext): EntrySource {
+  return { kind: 'client', name: encodeURIComponent(call.peer.name === '' ? call.peer.nodeId : call.peer.name) }
+}
+
+async function publishRecords(context: Context, request: PublishRequest, call: CallContext) {
+  const item = context.ledger().catalog.item(request.item)
+  if (!item) throw new HuxinError('item_unknown', `catalog item ${JSON.stringify(request.item)} is not known here: see huxin catalog list`, { details: { item: request.item } })
+  if (request.records.length < 1 || request.records.length > RECORDS_MAX) {
+    throw new HuxinError('argument_invalid', `${request.records.length} records in one call, allowed are 1 to ${RECORDS_MAX}`)
+  }
+  const batchClass = request.batchClass === '' ? 'normal' : request.batchClass
+  if (batchClass !== 'normal' && batchClass !== 'bulk') throw new HuxinError('argument_invalid', `class ${batchClass} is not one of normal, bulk`)
+  const published = await publish(context, {
+    kind: item.kind,
+    item: request.item,
+    provider: request.provider === '' ? context.body : request.provider,
+    targets: request.targets,
+    batchClass,
+    records: request.records,
+    source: sourceOf(call),
+    skipExisting: request.skipExisting,
+    ...(request.requestId === '' ? {} : { requestId: request.requestId }),
+  })
+  return publishedMessage(context, published)
+}
+
+async function amendRecords(context: Context, request: AmendRequest, call: CallContext) {
+  if (request.changes.length < 1 || request.changes.length > 1_000) throw new HuxinError('argument_invalid', `${request.changes.length} changes in one call, allowed are 1 to 1000`)
+  const changes = request.changes.map((change): RecordChange => ({
+    action: change.action as RecordChange['action'], batchId: change.batchId, position: change.index,
+    effectiveOn: change.effectiveOn === '' ? civilDate(context.clock.nowMs()) : change.effectiveOn, basis: change.basis, document: change.document,
+  }))
+  const published = await amend(context, {
+    provider: request.provider === '' ? context.body : request.provider, changes, source: sourceOf(call), ...(request.requestId === '' ? {} : { requestId: request.requestId }),
+  })
+  return publishedMessage(context, published)
+}
+
+/** The answer to whoever published. */
+export async function publishedMessage(context: Context, published: Published) {
+  return {
+    batchId: published.batch?.id ?? new Uint8Array(),
+    ...(published.batch ? { receipt: await receiptFor(context, published.batch.id, published.index, published.tree) } : {}),
+    published: published.published,
+    existing: published.existing,
+    ...(published.refusal ? { refusal: published.refusal } : {}),
+  }
+}
+
+async function getRecords(context: Context, request: GetRecordsRequest) {
+  const limit = Math.min(request.limit || 100, 1_000)
+  if (request.recordId === '' && !request.subject) throw new HuxinError('argument_invalid', 'give a record_id or a subject')
+  const found = request.recordId !== ''
+    ? await findByRecordId(context, request.recordId, limit)
+    : await findBySubject(context, request.subject!.type, request.subject!.id, limit)
+  return { records: found.map(storedRecord) }
+}
+
+async function getBatch(context: Context, request: GetBatchRequest) {
+  const found = await findBatch(context, request.batchId)
+  if (!found) throw new HuxinError('not_found', 'this batch is not in the log here')
+  const entries = await Promise.all(found.indexes.map((index) => context.log().entry(index)))
+  const receipts = await receiptsOf(context, request.batchId)
+  const refusal = found.refused ? await refusalAt(context, found.indexes.at(-1)!) : undefined
+  return {
+    logIndexes: [...found.indexes],
+    entries: entries.map((entry) => entry ?? new Uint8Array()),
+    bodyState: found.refused ? 'refused' : bodyState(context, found),
+    ...(refusal ? { refusal } : {}),
+    receipts,
+  }
+}
+
+async function refusalAt(context: Context, index: bigint): Promise<Refusal | undefined> {
+  const stored = await context.store.get(bodyKey(index))
+  return stored && fromBinary(RefusalSchema, stored)
+}
+
+async function listCatalog(context: Context, request: ListCatalogRequest) {
+  const today = civilDate(context.clock.nowMs())
+  const entries = context.ledger().catalog.entries()
+    .filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
+    .map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: catalogStanding(record, today) }))
+  return { entries }
+}
+
+function catalogStanding({ content }: CatalogRecord, today: string): string {
+  if (content.case === undefined) return 'ended'
+  const { effectiveFrom, effectiveTo } = content.value
+  if (today < effectiveFrom) return 'future'
+  return effectiveTo !== '' && today > effectiveTo ? 'ended' : 'in_force'
+}
+
+async function recognitions(context: Context, request: ListRecognitionsRequest) {
+  const found = await listRecognitions(context, { requestRecordId: request.requestRecordId, openOnly: request.openOnly })
+  return {
+    recognitions: found.map(({ request: asked, confirmations }) => ({
+      request: storedRecord(asked),
+      confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
+    })),
+  }
+}
+
+function storedRecord(found: FoundRecord) {
+  const { header } = found.batch
+  return {
+    batchId: found.batch.id,
+    index: found.position,
+    logIndex: found.index,
+    item: header.item ?? '',
+    origin: `${header.origin} ${header.epoch}`,
+    provider: header.provider,
+    record: found.bytes ?? new Uint8Array(),
+    standing: found.standing,
+    disputed: found.disputed,
+    leafHash: found.leafHash,
+  }
+}
+

@@ -1,0 +1,99 @@
+/**
+ * The key layout: one byte for the table, then a big-endian position or a hash, so that keys sort as
+ * the log does. Primary tables cannot be derived and are never dropped; derived tables are a fold of
+ * the primary ones and `huxin node rebuild` makes them anew, byte for byte.
+ */
+import { be32, be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import type { BatchClass } from '../batch/header.ts'
+import { batchClasses } from '../batch/header.ts'
+import type { KeyRange } from './store.ts'
+
+const table = (name: string): Uint8Array => utf8(name)
+
+export const tables = {
+  // primary
+  /** index → entry */
+  entry: table('e'),
+  /** index → body, or Refusal of a refused batch */
+  body: table('b'),
+  /** batch id, node → receipt of a higher tier */
+  receipt: table('R'),
+  /** position → batch id and node of a receipt, in order of arrival */
+  receiptOrder: table('u'),
+  /** log origin → the last tree of it that this node cosigned */
+  witness: table('w'),
+  /** log origin, tile → leaf hashes of a followed log */
+  spine: table('f'),
+  /** cosigner → our newest checkpoint with its line */
+  cosigned: table('g'),
+  /** origin → why it is under quarantine */
+  quarantine: table('q'),
+  /** child → its newest receipt note */
+  childReceipt: table('h'),
+  /** name → value: epoch, cursors towards the parent */
+  meta: table('p'),
+  // derived
+  /** level, tile → hashes */
+  tile: table('t'),
+  /** batch id → 1 when refused, else 0; then the indexes of its entries */
+  batch: table('i'),
+  /** class, index → nothing */
+  classIndex: table('c'),
+  /** lane → number and batch id of its head */
+  lane: table('L'),
+  /** lane, number → index */
+  laneIndex: table('l'),
+  /** batch id, position, index of the amendment → action and date */
+  amendment: table('a'),
+  /** index → next hops that still have to receive a body held in transit */
+  transit: table('T'),
+  /** hash of provider, item, record id; index; position → hash of the record */
+  recordId: table('r'),
+  /** keyed hash of a subject; index; position → nothing */
+  subject: table('s'),
+  /** hash of a record published here → nothing */
+  own: table('d'),
+  /** index, position → what kind of recognition record */
+  recognition: table('n'),
+  /** hash of a request's record id; index; position → nothing: its confirmations */
+  confirmation: table('y'),
+  /** source batch, position; index; position → nothing: the confirmations that cite it */
+  citation: table('z'),
+  /** name → value: log size, index cursor */
+  state: table('x'),
+} as const
+
+export const derivedTables = [
+  tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,
+  tables.recordId, tables.subject, tables.own, tables.recognition, tables.confirmation, tables.citation, tables.state,
+] as const
+
+export const indexKey = (name: Uint8Array, index: bigint): Uint8Array => concat(name, be64(index))
+export const entryKey = (index: bigint): Uint8Array => indexKey(tables.entry, index)
+export const bodyKey = (index: bigint): Uint8Array => indexKey(tables.body, index)
+export const tileKey = (level: number, index: bigint): Uint8Array => concat(tables.tile, Uint8Array.of(level), be64(index))
+export const batchKey = (id: Uint8Array): Uint8Array => concat(tables.batch, id)
+export const classKey = (batchClass: BatchClass, index: bigint): Uint8Array =>
+  concat(tables.classIndex, Uint8Array.of(batchClasses.indexOf(batchClass)), be64(index))
+export const textKey = (name: Uint8Array, text: string): Uint8Array => concat(name, utf8(text))
+export const laneIndexKey = (lane: string, number: bigint): Uint8Array => concat(tables.laneIndex, utf8(lane), Uint8Array.of(0), be64(number))
+export const amendmentKey = (id: Uint8Array, position: number, index: bigint): Uint8Array =>
+  concat(tables.amendment, id, be32(position), be64(index))
+export const receiptKey = (id: Uint8Array, node: string): Uint8Array => concat(tables.receipt, id, utf8(node))
+export const spineKey = (log: string, tile: bigint): Uint8Array => concat(tables.spine, utf8(log), Uint8Array.of(0), be64(tile))
+export const placeKey = (prefix: Uint8Array, index: bigint, position: number): Uint8Array => concat(prefix, be64(index), be32(position))
+
+/** Log index at the end of a key of a table whose keys end with it. */
+export const indexAtEnd = (key: Uint8Array): bigint => fromBe64(key, key.length - 8)
+
+/** Every key that begins with `prefix`. */
+export function prefixRange(prefix: Uint8Array): KeyRange {
+  const lt = Uint8Array.from(prefix)
+  for (let i = lt.length - 1; i >= 0; i--) {
+    if (lt[i] !== 0xff) {
+      lt[i] = lt[i]! + 1
+      return { gte: prefix, lt: lt.subarray(0, i + 1) }
+    }
+  }
+  return { gte: prefix, lt: new Uint8Array(prefix.length + 1).fill(0xff) }
+}

@@ -1,0 +1,143 @@
+/**
+ * Room `store`: the node's one database, and the only room that knows it. It offers an ordered map
+ * of bytes with one atomic, durable, compare-and-set write; everything else is built on that.
+ *
+ * Engine: LevelDB through `level`. What it does not do for us, this room does (reference figures in
+ * src/README.md): every commit is fsynced; array batches are avoided (chained batches are several
+ * times faster); an emptied folder is not taken for a new one; after a failed write the handle is
+ * closed and opened again, because it stays failed even when space returns.
+ *
+ * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
+ * (the caller must reopen and look); two processes never share a folder. One writer per store.
+ */
+import { Level } from 'level'
+import { asBuffer } from '../base/bytes.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+
+/** Puts `value` at `key`, or deletes the key when value is undefined. */
+export interface Op {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+}
+
+/** A range of keys: from `gte` inclusive to `lt` exclusive. */
+export interface KeyRange {
+  readonly gte: Uint8Array
+  readonly lt: Uint8Array
+  readonly limit?: number
+  readonly reverse?: boolean
+}
+
+/** The storage interface; `openStore` gives the embedded one, tests have one that fails on purpose. */
+export interface Store {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
+  /** Keys and values in order. Large ranges come in pieces: use `limit` and go on after the last key. */
+  range(range: KeyRange): Promise<[Uint8Array, Uint8Array][]>
+  /**
+   * Atomic and durable when it resolves. With `expect`, nothing is written unless that key has that
+   * value now (undefined: is absent).
+   * @throws HuxinError log_conflict (nothing was written) | store_failed (it may still have happened)
+   */
+  commit(ops: readonly Op[], expect?: Op): Promise<void>
+  /** Atomic, not yet durable: only for what can be derived again. @throws HuxinError store_failed */
+  write(ops: readonly Op[]): Promise<void>
+  /** Removes every key of the range. */
+  clear(range: KeyRange): Promise<void>
+  /** Rewrites the range on disk, so that deleted bytes are gone from the files. */
+  compact(gte: Uint8Array, lt: Uint8Array): Promise<void>
+  /** Closes and opens the database again after a failed write. */
+  reopen(): Promise<void>
+  close(): Promise<void>
+}
+
+const options = {
+  keyEncoding: 'buffer',
+  valueEncoding: 'buffer',
+  writeBufferSize: 32 << 20,
+  maxFileSize: 32 << 20,
+  cacheSize: 8 << 20,
+} as const
+
+/**
+ * Opens the database in `folder`.
+ * @throws HuxinError store_locked when another process has it; store_corrupt when it cannot be opened,
+ *   or when it does not exist and `create` is false.
+ */
+export async function openStore(folder: string, { create }: { create: boolean }): Promise<Store> {
+  let db = await openLevel(folder, create)
+  const sublevelFree = (): Level<Buffer, Buffer> => db
+  const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
+    const batch = sublevelFree().batch()
+    for (const { key, value } of ops) {
+      if (value === undefined) batch.del(asBuffer(key))
+      else batch.put(asBuffer(key), asBuffer(value))
+    }
+    try {
+      await batch.write({ sync } as object)
+    } catch (error) {
+      throw new HuxinError('store_failed', `the database did not write: ${causeOf(error)}`, { cause: error })
+    }
+  }
+  return {
+    get: (key) => reading(() => db.get(asBuffer(key))),
+    getMany: (keys) => reading(() => db.getMany(keys.map(asBuffer))),
+    range: (range) => reading(() => db.iterator({
+      gte: asBuffer(range.gte),
+      lt: asBuffer(range.lt),
+      limit: range.limit ?? -1,
+      reverse: range.reverse ?? false,
+    }).all()),
+    async commit(ops, expect) {
+      if (expect) await expectValue(db, expect)
+      await put(ops, true)
+    },
+    write: (ops) => put(ops, false),
+    clear: (range) => db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) }),
+    compact: (gte, lt) => compactRange(db, gte, lt),
+    async reopen() {
+      await db.close().catch(() => undefined)
+      db = await openLevel(folder, false)
+    },
+    close: () => db.close(),
+  }
+}
+
+async function openLevel(folder: string, createIfMissing: boolean): Promise<Level<Buffer, Buffer>> {
+  const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing })
+  try {
+    await db.open()
+    return db
+  } catch (error) {
+    const cause = causeOf(error)
+    if (/LOCK|lock/.test(cause)) {
+      throw new HuxinError('store_locked', `another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
+    }
+    throw new HuxinError('store_corrupt', `the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
+  }
+}
+
+async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {
+  const found = await reading(() => db.get(asBuffer(key)))
+  const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
+  if (!same) throw new HuxinError('log_conflict', 'the store changed under its writer: nothing was written; run huxin fsck')
+}
+
+async function compactRange(db: Level<Buffer, Buffer>, gte: Uint8Array, lt: Uint8Array): Promise<void> {
+  const native = db as unknown as { compactRange(start: Buffer, end: Buffer): Promise<void> }
+  await native.compactRange(asBuffer(gte), asBuffer(lt))
+}
+
+async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isHuxinError(error)) throw error
+    throw new HuxinError('store_corrupt', `the database did not read: ${causeOf(error)}`, { cause: error })
+  }
+}
+
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error ? `${messageOf(error)}: ${cause.message}` : messageOf(error)
+}

@@ -1,0 +1,132 @@
+/** Pulls one class of the parent's log: what this node is entitled to, in order, through the door. */
+import { be64, fromBe64 } from '../base/bytes.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { formatJudged, parseEntry } from '../batch/entry.ts'
+import type { BatchClass } from '../batch/header.ts'
+import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { leafHash } from '../merkle/hash.ts'
+import { tables, textKey } from '../store/keys.ts'
+import type { Follower } from './follower.ts'
+import type { UplinkOptions } from './uplink.ts'
+
+/** Pages asked for ahead of the one that passes the door. */
+const AHEAD = 2
+
+export class Puller {
+  readonly batchClass: BatchClass
+  readonly #options: UplinkOptions
+  readonly #follower: Follower
+  #log = ''
+  #cursor = 0n
+
+  constructor(options: UplinkOptions, batchClass: BatchClass, follower: Follower) {
+    this.#options = options
+    this.batchClass = batchClass
+    this.#follower = follower
+  }
+
+  /** First index of the parent's log whose batch of this class may not have passed the door. */
+  get cursor(): bigint {
+    return this.#cursor
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#load()
+    let ahead: { start: bigint; answer: Promise<ReadBodiesResponse> }[] = []
+    while (!signal.aborted) {
+      if (this.#log !== this.#follower.log) {
+        await this.#load()
+        ahead = []
+      }
+      const page = ahead.shift() ?? this.#ask(this.#cursor, signal)
+      const answer = await page.answer
+      // Only a page that was cut off by its size tells where the next one begins.
+      if (ahead.length < AHEAD && answer.deliveries.length > 0) ahead.push(this.#ask(answer.next, signal))
+      await this.#take(answer.deliveries, signal)
+      await this.#advance(answer.next)
+    }
+  }
+
+  #ask(start: bigint, signal: AbortSignal): { start: bigint; answer: Promise<ReadBodiesResponse> } {
+    const answer = this.#options.calls.readBodies({
+      batchClass: this.batchClass, start, bytesMax: limits.readBytesMax, waitMs: limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
+    }, signal)
+    answer.catch(() => undefined)
+    return { start, answer }
+  }
+
+  async #take(deliveries: readonly Delivery[], signal: AbortSignal): Promise<void> {
+    const taking: Promise<void>[] = []
+    for (const delivery of deliveries) {
+      const leaf = leafHash(delivery.entry)
+      await this.#follower.compare(delivery.index, leaf, signal)
+      taking.push(this.#pass(delivery, leaf, signal))
+    }
+    await Promise.all(taking)
+  }
+
+  async #pass(delivery: Delivery, leaf: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { context } = this.#options
+    const entry = parseEntry(delivery.entry)
+    const inbound = {
+      header: entry.header,
+      body: delivery.body,
+      ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
+      judged: formatJudged(entry.judged),
+      source: { kind: 'parent', log: this.#follower.log, index: delivery.index, leaf } as const,
+    }
+    try {
+      await context.door.accept(inbound)
+    } catch (error) {
+      if (isHuxinError(error, 'lane_gap')) return this.#fetchMissing(error, signal)
+      if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
+      throw error
+    }
+  }
+
+  /** Asks for a missing number of a lane, which the parent skipped; then the page is read again. */
+  async #fetchMissing(gap: HuxinError, signal: AbortSignal): Promise<never> {
+    const { context, calls, parent } = this.#options
+    const { lane = '', expected = '' } = gap.details
+    const answer = await calls.readLane({ lane, number: BigInt(expected) }, signal)
+    const name = `gap ${lane}`
+    if (!answer.package) {
+      const had = answer.traces.filter(({ held }) => held).map(({ node, receiptNotes }) => `${node}${receiptNotes.length > 0 ? ' (its next hop signed for it)' : ''}`)
+      context.alarms.raise(name, `number ${expected} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
+      throw new HuxinError('lane_gap', `lane ${lane} misses number ${expected} and nobody on the way gives it`, { details: gap.details })
+    }
+    try {
+      await context.door.accept({
+        header: answer.package.header,
+        body: answer.package.body,
+        ...(answer.package.refusal.length > 0 ? { refusal: answer.package.refusal } : {}),
+        judged: answer.package.judged,
+        source: { kind: 'fetched', node: parent },
+      })
+      context.alarms.clear(name)
+    } catch (error) {
+      context.alarms.raise(name, `number ${expected} was fetched and not taken: ${messageOf(error)}`)
+      throw error
+    }
+    throw new HuxinError('lane_gap', `lane ${lane}: number ${expected} was missing and has been fetched; going on`, { details: gap.details })
+  }
+
+  async #load(): Promise<void> {
+    this.#log = this.#follower.log
+    const stored = await this.#options.context.store.get(this.#key())
+    this.#cursor = stored ? fromBe64(stored) : 0n
+  }
+
+  async #advance(next: bigint): Promise<void> {
+    if (next === this.#cursor) return
+    this.#cursor = next
+    // Losing this costs reading a page again: known batches are answered with their first receipt.
+    await this.#options.context.store.write([{ key: this.#key(), value: be64(next) }])
+    this.#options.context.changes.announce(['pulled'])
+  }
+
+  #key(): Uint8Array {
+    return textKey(tables.meta, `pull/${this.#log}/${this.batchClass}`)
+  }
+}

@@ -1,0 +1,233 @@
+/** Pushes one class of this node's log to the parent: batches with targets outside this subtree. */
+import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { type Entry, formatJudged, parseEntry } from '../batch/entry.ts'
+import type { BatchClass } from '../batch/header.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { receiptOps, type StoredReceipt } from '../exchange/links.ts'
+import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { parseVkey } from '../note/key.ts'
+import { verifyTlogProof } from '../note/tlog-proof.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd, tables, textKey } from '../store/keys.ts'
+import type { UplinkOptions } from './uplink.ts'
+
+/** Calls under way at once; the parent answers them in order. */
+const IN_FLIGHT = 3
+const SCAN_ROWS = 256
+
+interface Outgoing {
+  readonly index: bigint
+  readonly entry: Entry
+  readonly batch: SealedHeader
+  readonly body: Uint8Array
+  readonly refusal: Uint8Array
+}
+
+interface Page {
+  readonly batches: readonly Outgoing[]
+  /** Where the log was read up to. */
+  readonly next: bigint
+}
+
+export class Pusher {
+  readonly batchClass: BatchClass
+  readonly #options: UplinkOptions
+  #cursor = 0n
+  #loaded = false
+  /** Text of the parent's checkpoint verified last: one signature check serves many receipts. */
+
+  constructor(options: UplinkOptions, batchClass: BatchClass) {
+    this.#options = options
+    this.batchClass = batchClass
+  }
+
+  /** How many entries of this class lie after the cursor, counted up to 10,000. */
+  async waiting(): Promise<number> {
+    if (!this.#loaded) return 0
+    const { context } = this.#options
+    const rows = await context.store.range({ gte: classKey(this.batchClass, this.#cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
+    return rows.length
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#load()
+    const { context } = this.#options
+    let read = this.#cursor
+    let inFlight: { page: Page; answer: Promise<SubmitResponse> }[] = []
+    while (!signal.aborted) {
+      while (inFlight.length < IN_FLIGHT) {
+        const page = await this.#read(read)
+        if (page.next === read) break
+        read = page.next
+        if (page.batches.length === 0) {
+          if (inFlight.length === 0) await this.#advance(page.next)
+          continue
+        }
+        const answer = this.#submit(page.batches, signal)
+        answer.catch(() => undefined)
+        inFlight.push({ page, answer })
+      }
+      const oldest = inFlight.shift()
+      if (!oldest) {
+        const growth = context.changes.next(this.batchClass, limits.pollWaitMsMax, signal)
+        if (context.log().signed.size > read) context.changes.announce([this.batchClass])
+        await growth
+        continue
+      }
+      const rewind = await this.#settle(oldest.page, await oldest.answer)
+      if (rewind) {
+        inFlight = []
+        read = this.#cursor
+      }
+    }
+  }
+
+  #submit(batches: readonly Outgoing[], signal: AbortSignal): Promise<SubmitResponse> {
+    const { context, calls } = this.#options
+    return calls.submit({
+      packages: batches.map(({ entry, batch, body, refusal }) => ({
+        header: batch.note,
+        body,
+        refusal,
+        judged: batch.header.origin === context.self ? '' : formatJudged(entry.judged),
+      })),
+    }, signal)
+  }
+
+  /** Reads the next batches that go up, up to the size of one call. */
+  async #read(start: bigint): Promise<Page> {
+    const { context } = this.#options
+    const end = context.log().signed.size
+    const batches: Outgoing[] = []
+    let bytes = 0
+    let next = start
+    while (next < end) {
+      const rows = await context.store.range({ gte: classKey(this.batchClass, next), lt: classKey(this.batchClass, end), limit: SCAN_ROWS })
+      const indexes = rows.map(([key]) => indexAtEnd(key))
+      const entries = await context.store.getMany(indexes.map(entryKey))
+      for (const [i, index] of indexes.entries()) {
+        const outgoing = await this.#outgoing(index, entries[i])
+        if (outgoing) {
+          const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length
+          if (batches.length > 0 && (bytes + size > limits.bodyBytesMax || batches.length >= limits.submitBatchesMax)) return { batches, next }
+          batches.push(outgoing)
+          bytes += size
+        }
+        next = index + 1n
+      }
+      if (rows.length < SCAN_ROWS) next = end
+      if (batches.length > 0 && bytes > limits.bodyBytesMax / 2) return { batches, next }
+    }
+    return { batches, next }
+  }
+
+  async #outgoing(index: bigint, bytes: Uint8Array | undefined): Promise<Outgoing | undefined> {
+    const { context } = this.#options
+    if (!bytes) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+    const entry = parseEntry(bytes)
+    if (entry.source.kind === 'parent' || entry.source.kind === 'fetched') return undefined
+    const batch = openHeader(entry.header)
+    if (!context.ledger().routes(batch.header, entry.source).up) return undefined
+    const stored = await context.store.get(bodyKey(index))
+    if (!stored) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
+    const none = new Uint8Array()
+    return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none } : { index, entry, batch, body: none, refusal: stored }
+  }
+
+  /** Keeps the receipts of a call. @returns true when the rest must be sent again from the cursor */
+  async #settle(page: Page, answer: SubmitResponse): Promise<boolean> {
+    if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', `the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
+    const receipts: StoredReceipt[] = []
+    let failed: { outgoing: Outgoing; outcome: Outcome } | undefined
+    for (const [i, outgoing] of page.batches.entries()) {
+      const outcome = answer.outcomes[i]!
+      if (!outcome.receipt) {
+        failed = { outgoing, outcome }
+        break
+      }
+      receipts.push(this.#verified(outgoing, outcome))
+      if (outcome.refusal.length > 0) await this.#returned(outgoing, outcome)
+    }
+    const next = failed ? failed.outgoing.index : page.next
+    const { context, parent } = this.#options
+    await context.writer.save([...await receiptOps(context, parent, receipts), this.#cursorOp(next)])
+    this.#cursor = next
+    context.changes.announce(['log', 'receipts'])
+    if (!failed) {
+      context.alarms.clear(`push ${this.batchClass}`)
+      return false
+    }
+    return this.#refuseOrRetry(failed.outgoing, failed.outcome)
+  }
+
+  async #refuseOrRetry(outgoing: Outgoing, outcome: Outcome): Promise<boolean> {
+    const text = `batch ${outgoing.batch.idText} of ${outgoing.batch.header.origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`
+    if (outcome.errorCode === 'lane_gap') await this.#rewindFor(outcome)
+    else this.#options.context.alarms.raise(`push ${this.batchClass}`, text)
+    if (['quarantined', 'lane_fork', 'member_suspended'].includes(outcome.errorCode) && outgoing.batch.header.origin !== this.#options.context.self) {
+      // One origin's trouble does not stop the others: it is skipped, and said.
+      await this.#advance(outgoing.index + 1n)
+      return true
+    }
+    throw new HuxinError(outcome.errorCode === 'lane_gap' ? 'lane_gap' : 'parent_unreachable', text)
+  }
+
+  /** The parent lacks earlier batches of the lane: go back to where its head says. */
+  async #rewindFor(outcome: Outcome): Promise<void> {
+    const { context } = this.#options
+    for (const head of outcome.laneHeads) {
+      const known = head.batchId.length === 32 ? await context.ledger().known(head.batchId) : undefined
+      const back = known?.indexes[0] ?? 0n
+      if (back < this.#cursor) await this.#advance(back)
+    }
+  }
+
+  /** @throws HuxinError proof_invalid | signature_invalid */
+  #verified(outgoing: Outgoing, outcome: Outcome): StoredReceipt {
+    const { context, parent, parentVkey } = this.#options
+    const receipt = outcome.receipt!
+    const member = context.ledger().federation.member(parent)
+    const epoch = member?.epoch ?? 1
+    if (!equalBytes(receipt.batchId, outgoing.batch.id)) throw new HuxinError('proof_invalid', 'the parent gave the receipt of another batch')
+    verifyTlogProof({
+      proofBytes: receipt.proof,
+      leaf: Buffer.concat([receipt.entryPrefix, outgoing.batch.note]),
+      origin: `${parent}/${epoch}`,
+      logVerifier: parseVkey(member?.noteVkey ?? parentVkey()),
+    })
+    return { batchId: receipt.batchId, entryPrefix: receipt.entryPrefix, proof: receipt.proof }
+  }
+
+  /** The parent refused a batch that stands accepted here: the refusal is logged and goes on down. */
+  async #returned(outgoing: Outgoing, outcome: Outcome): Promise<void> {
+    const { context, parent } = this.#options
+    if (!outgoing.entry.verdict.accepted) return
+    try {
+      await context.door.accept({
+        header: outgoing.batch.note, body: new Uint8Array(), refusal: outcome.refusal, judged: formatJudged(outgoing.entry.judged), source: { kind: 'fetched', node: parent },
+      })
+    } catch (error) {
+      throw new HuxinError('internal', `the refusal of batch ${outgoing.batch.idText} was not logged: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async #load(): Promise<void> {
+    const stored = await this.#options.context.store.get(this.#key())
+    this.#cursor = stored ? fromBe64(stored) : 0n
+    this.#loaded = true
+  }
+
+  async #advance(next: bigint): Promise<void> {
+    this.#cursor = next
+    await this.#options.context.store.write([this.#cursorOp(next)])
+  }
+
+  #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
+    return { key: this.#key(), value: be64(next) }
+  }
+
+  #key(): Uint8Array {
+    return textKey(tables.meta, `push/${this.batchClass}`)
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Room `uplink`: the one connection that a node dials, to its parent. Children dial, parents never do,
+ * so that a county needs no inbound port.
+ *
+ * Over it run independent loops, each a cursor over a sequence, none of which waits for another:
+ * - recall: what the parent last saw of us; nothing is signed before it (DESIGN §5),
+ * - push: our log upwards, one loop for each class, several calls in flight, answered in order,
+ * - spine: the leaf hashes of the parent's log, verified by extending one frontier,
+ * - pull: the batches we are entitled to, one loop for each class, each entry compared with the spine,
+ * - witness: cosignatures and delivery receipts, both ways.
+ *
+ * A class has a loop of its own so that an amendment never waits behind a bulk load. All state is in
+ * the store or can be read again from the parent; after any break every loop goes on from its cursor.
+ * The parent is watched, not trusted: what it sends is verified here before it passes the door.
+ */
+import type { Clock } from '../base/clock.ts'
+import { sleep } from '../base/clock.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { batchClasses } from '../batch/header.ts'
+import type { Context } from '../exchange/context.ts'
+import type { ParentCalls } from './parent.ts'
+import { Follower } from './follower.ts'
+import { Puller } from './puller.ts'
+import { Pusher } from './pusher.ts'
+import { WitnessLoop } from './witness-loop.ts'
+
+export interface UplinkOptions {
+  readonly context: Context
+  /** Full name of the parent. */
+  readonly parent: string
+  /** Note key of the parent by the join file, until the log says it. */
+  readonly parentVkey: () => string
+  readonly calls: ParentCalls
+  readonly clock: Clock
+  /** Milliseconds between two tries after a failure, at most. */
+  readonly retryMsMax: number
+  readonly random: () => number
+  /** Compares our log with what the parent saw; throws log_behind or log_forked. */
+  readonly onRecall: (seen: Recalled) => Promise<void>
+  readonly onEvidence: (name: string, content: Uint8Array) => Promise<void>
+  /** True while lost batches are taken back. */
+  readonly recovering: () => boolean
+  readonly onCaughtUp: () => void
+}
+
+/** What the parent remembers of us. */
+export interface Recalled {
+  readonly protocol: number
+  readonly parentLog: string
+  readonly parentTimeMs: number
+  readonly lastCheckpoint: Uint8Array
+  readonly epoch: number
+}
+
+export type LinkState = 'connecting' | 'connected' | 'away' | 'stopped'
+
+export class Uplink {
+  readonly #options: UplinkOptions
+  readonly #stop = new AbortController()
+  readonly #follower: Follower
+  readonly #pullers: readonly Puller[]
+  readonly #pushers: readonly Pusher[]
+  readonly #witness: WitnessLoop
+  #loops: Promise<unknown> | undefined
+  #state: LinkState = 'connecting'
+  #lastContactMs = 0
+  #clockOffsetMs = 0
+
+  constructor(options: UplinkOptions) {
+    this.#options = options
+    this.#follower = new Follower(options)
+    this.#pullers = batchClasses.map((batchClass) => new Puller(options, batchClass, this.#follower))
+    this.#pushers = batchClasses.map((batchClass) => new Pusher(options, batchClass))
+    this.#witness = new WitnessLoop(options, this.#follower, this.#pullers)
+  }
+
+  get state(): LinkState {
+    return this.#state
+  }
+
+  get lastContactMs(): number {
+    return this.#lastContactMs
+  }
+
+  /** The parent's clock minus ours. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs
+  }
+
+  get follower(): Follower {
+    return this.#follower
+  }
+
+  /** Batches that still have to go up, as far as is known. */
+  async waiting(): Promise<number> {
+    const counts = await Promise.all(this.#pushers.map((pusher) => pusher.waiting()))
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  start(): void {
+    this.#loops ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'stopped'
+    this.#stop.abort()
+    await this.#loops
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    await this.#loop('recall', () => this.#recall(), signal)
+    if (signal.aborted) return
+    await Promise.all([
+      this.#loop('spine', () => this.#follower.run(signal), signal),
+      this.#loop('witness', () => this.#witness.run(signal), signal),
+      ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, () => puller.run(signal), signal)),
+      ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, () => pusher.run(signal), signal)),
+      this.#loop('recall', () => this.#recallAgain(signal), signal),
+    ])
+  }
+
+  /** Runs a loop until it ends, and again after each failure, with capped exponential backoff and jitter. */
+  async #loop(name: string, run: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, context, retryMsMax, random } = this.#options
+    let delayMs = 50
+    while (!signal.aborted) {
+      try {
+        await run()
+        context.alarms.clear(`link ${name}`)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        const stop = isHuxinError(error) && error.retry === 'stop'
+        if (!isUnreachable(error)) context.alarms.raise(`link ${name}`, messageOf(error))
+        this.#state = isUnreachable(error) ? 'away' : this.#state
+        delayMs = stop ? retryMsMax : Math.min(delayMs * 2, retryMsMax)
+        await sleep(clock, delayMs * (0.5 + random() / 2), signal)
+        if (isUnreachable(error) && name !== 'recall') await this.#loop('recall', () => this.#recall(), signal)
+      }
+    }
+  }
+
+  async #recall(): Promise<void> {
+    const { calls, context, clock, onRecall } = this.#options
+    const before = clock.nowMs()
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin }, this.#stop.signal)
+    const now = clock.nowMs()
+    if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
+      throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
+    }
+    this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
+    await onRecall({
+      protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
+    })
+    this.#follower.follow(answer.logOrigin)
+    this.#contact()
+  }
+
+  /** Compares clocks and logs with the parent every minute while the link stands. */
+  async #recallAgain(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#options.clock, 60_000, signal)
+      if (!signal.aborted) await this.#recall()
+    }
+  }
+
+  #contact(): void {
+    this.#state = 'connected'
+    this.#lastContactMs = this.#options.clock.nowMs()
+  }
+}
+
+/** Protocol spoken, major * 1000 + minor. */
+export const PROTOCOL = 1_000
+
+function isUnreachable(error: unknown): boolean {
+  return isHuxinError(error, 'peer_unreachable') || isHuxinError(error, 'deadline_exceeded') || isHuxinError(error, 'parent_unreachable')
+}
