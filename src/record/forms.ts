@@ -2,7 +2,7 @@
  * Forms of texts, read from bytes so that a record can be checked without decoding it. Each function
  * takes bytes and the half-open range [start, end) in them, never reads outside it, and never throws.
  */
-import { utf8 } from '../base/bytes.ts'
+import { asBuffer, utf8, utf8Text } from '../base/bytes.ts'
 
 /** A test of a form on a range of bytes. */
 export type ByteForm<T> = (bytes: Uint8Array, start: number, end: number) => T
@@ -11,6 +11,12 @@ export type ByteForm<T> = (bytes: Uint8Array, start: number, end: number) => T
 export function ofText<T>(form: ByteForm<T>, text: string): T {
   const bytes = utf8(text)
   return form(bytes, 0, bytes.length)
+}
+
+/** The text of a range in strict UTF-8, or undefined. ASCII, the usual case, costs no TextDecoder. */
+export function textAt(bytes: Uint8Array, start: number, end: number): string | undefined {
+  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return utf8Text(bytes.subarray(start, end))
+  return start === end ? '' : asBuffer(bytes).toString('latin1', start, end)
 }
 
 /**

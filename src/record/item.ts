@@ -6,7 +6,7 @@
  * done in a worker.
  */
 import { type DescMessage, toBinary } from '@bufbuild/protobuf'
-import { asBuffer, utf8 } from '../base/bytes.ts'
+import { utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { CatalogItem, Column, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
@@ -208,18 +208,22 @@ function scalePlan(scale: GradeScale): ScalePlan {
 }
 
 const MEMO_ENTRIES_MAX = 1024
-const MEMO_BYTES_MAX = 256
+const MEMO_LENGTH_MAX = 256
 
 /** Remembers short attributes that were good, since the records of a batch share many. */
-function attributesMemo(rules: RulePlan): (bytes: Uint8Array) => boolean {
+function attributesMemo(rules: RulePlan): FastPlan['attributesGood'] {
   const known = new Set<string>()
-  return (bytes) => {
-    const key = bytes.length <= MEMO_BYTES_MAX ? asBuffer(bytes).toString('latin1') : undefined
-    if (key !== undefined && known.has(key)) return true
-    if (gather(0, (report) => rules.attributes(bytes, report)).length > 0) return false
-    if (key === undefined) return true
+  let good = true
+  const refuse: Report = () => {
+    good = false
+  }
+  return (source) => {
+    if (source !== undefined && known.has(source)) return true
+    good = true
+    rules.attributes(source, refuse)
+    if (!good || source === undefined || source.length > MEMO_LENGTH_MAX) return good
     if (known.size >= MEMO_ENTRIES_MAX) known.clear()
-    known.add(key)
+    known.add(source)
     return true
   }
 }

@@ -13,7 +13,7 @@ import {
 } from '../gen/huxin/v1/record_pb.ts'
 import { citizenIdFault, isAdult, mask } from './citizen-id.ts'
 import type { FaultCode, Report } from './fault.ts'
-import { dateNumber, isRecordId, isVersionedId, ofText, textLength } from './forms.ts'
+import { dateNumber, isRecordId, isVersionedId, ofText, textAt, textLength } from './forms.ts'
 import { familyOf, type RecordFamily } from './record.ts'
 import { inForce, reportGrade } from './scales.ts'
 import type { AttributesRule } from './schema.ts'
@@ -49,7 +49,7 @@ export function reportRecord(plan: RulePlan, record: Record, report: Report): vo
   const family = familyOf(record)
   if (!familiesOfKind[plan.kind]?.includes(family)) report('content', 'family_mismatch', `${family} in an item of kind ${plan.kind}`)
   reportContent(plan, record, report)
-  plan.attributes(record.attributes, report)
+  plan.attributes(textAt(record.attributes, 0, record.attributes.length), report)
 }
 
 function reportContent(plan: RulePlan, { content, subject }: Record, report: Report): void {

@@ -5,7 +5,7 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { utf8, utf8Text } from '../base/bytes.ts'
+import { utf8 } from '../base/bytes.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Report } from './fault.ts'
@@ -14,12 +14,15 @@ const SCHEMA_BYTES_MAX = 65_536
 const DEPTH_MAX = 8
 const PATTERN_LENGTH_MAX = 200
 const PATTERN_TEXT_MAX = 1000
-/** Attributes up to this many bytes get every fault at once; longer ones the first. */
-const EXPLAINED_BYTES_MAX = 4096
+/** Attributes up to this long get every fault at once; longer ones the first. */
+const EXPLAINED_LENGTH_MAX = 4096
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
-/** Checks the attributes of one record; reports nothing when they are good. */
-export type AttributesRule = (attributes: Uint8Array, report: Report) => void
+/**
+ * Checks the attributes of one record, given as text (undefined when they are not UTF-8); reports nothing when
+ * they are good.
+ */
+export type AttributesRule = (source: string | undefined, report: Report) => void
 
 interface Schema {
   readonly [keyword: string]: unknown
@@ -162,12 +165,12 @@ export function attributesRule(text: string): AttributesRule {
   const schema = parseObject(text) ?? {}
   const validate = compile(schema, false)
   let explaining: ValidateFunction | undefined
-  return (bytes, report) => {
-    const source = bytes.length === 0 ? '{}' : utf8Text(bytes)
+  return (given, report) => {
+    const source = given === '' ? '{}' : given
     const value = source === undefined ? undefined : parseObject(source)
     if (source === undefined || value === undefined) return report('attributes', 'attributes_json')
     if (!validate(value)) {
-      if (bytes.length > EXPLAINED_BYTES_MAX) return reportErrors(validate, report)
+      if (source.length > EXPLAINED_LENGTH_MAX) return reportErrors(validate, report)
       explaining ??= compile(schema, true)
       explaining(value)
       return reportErrors(explaining, report)
@@ -204,7 +207,8 @@ function countNamed(json: string): number {
 
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
-  const values = Object.values(value)
-  const own = Array.isArray(value) ? 0 : values.length
-  return values.reduce<number>((sum, one) => sum + countMembers(one), own)
+  if (Array.isArray(value)) return value.reduce<number>((sum, one) => sum + countMembers(one), 0)
+  let count = 0
+  for (const name of Object.keys(value)) count += 1 + countMembers((value as Schema)[name])
+  return count
 }
