@@ -65,13 +65,14 @@ export function checkSchema(text: string, report: Report): readonly string[] {
     return []
   }
   const { $schema, ...root } = schema
-  if ($schema !== undefined && $schema !== DIALECT) report(`${at}.$schema`, 'schema_keyword', `only ${DIALECT}`)
-  if (root['type'] !== 'object') report(`${at}.type`, 'schema_invalid', 'the root is of type object')
   let sound = true
-  checkNode(root, { at, depth: 0 }, (path, code, detail) => {
+  const unsound: Report = (path, code, detail) => {
     sound = false
     report(path, code, detail)
-  })
+  }
+  if ($schema !== undefined && $schema !== DIALECT) unsound(`${at}.$schema`, 'schema_keyword', `only ${DIALECT}`)
+  if (root['type'] !== 'object') unsound(`${at}.type`, 'schema_invalid', 'the root is of type object')
+  checkNode(root, { at, depth: 0 }, unsound)
   if (sound) checkCompiles(schema, report)
   return isSchema(root['properties']) ? Object.keys(root['properties']) : []
 }
