@@ -168,10 +168,10 @@ function reportConfirmation(plan: RulePlan, answer: RecognitionConfirmation, rep
 
 function reportMapped({ decision, mapping, mappedGrade }: RecognitionConfirmation, report: Report): void {
   const at = 'recognition_confirmation'
-  const recognized = decision === RecognitionDecision.RECOGNIZED || decision === RecognitionDecision.RECOGNIZED_WITH_CONDITIONS
+  const declined = decision === RecognitionDecision.NOT_RECOGNIZED || decision === RecognitionDecision.NO_RESULT
   if (mapping !== '') reportVersionedId(`${at}.mapping`, mapping, report)
   if (mappedGrade === '') return
-  if (!recognized) report(`${at}.mapped_grade`, 'unexpected', 'the result is not recognized')
+  if (declined) report(`${at}.mapped_grade`, 'unexpected', 'the result is not recognized')
   if (mapping === '') report(`${at}.mapping`, 'required', 'a mapped grade names its mapping')
   reportText({ path: `${at}.mapped_grade`, text: mappedGrade, lengthMax: 16, required: true }, report)
 }

@@ -110,9 +110,10 @@ function message(bytes: Uint8Array, end: number): number {
   return size < 0 || at + size > end ? -1 : at + size
 }
 
+/** Notes where a field is. A field that is there twice is unusual: the decoder looks at both. */
 function place(bytes: Uint8Array, end: number, slot: number): boolean {
   const size = length(bytes, end)
-  if (size < 0 || at + size > end) return false
+  if (size < 0 || at + size > end || ends[slot] !== 0) return false
   starts[slot] = at
   at += size
   ends[slot] = at
