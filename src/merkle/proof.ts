@@ -1,0 +1,172 @@
+/**
+ * Inclusion and consistency proofs: made from tiles (RFC 6962 section 2.1), verified as RFC 9162
+ * sections 2.1.3.2 and 2.1.4.2 say.
+ */
+import { equalBytes } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { emptyRoot, HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
+import { locateNode, rootOfRange, type TileCoordinate } from './tile.ts'
+
+/**
+ * Reads tiles as they are stored now; they may be wider than the tree asked about. One batched call a
+ * proof. @throws HuxinError store_corrupt when one is missing
+ */
+export type ReadTiles = (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>
+
+/** A perfect subtree: 2^height leaves from index × 2^height. */
+interface Subtree {
+  readonly height: number
+  readonly index: bigint
+}
+
+/** PATH(index, D[size]), the leaf's sibling first. @throws HuxinError argument_invalid */
+export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles): Promise<Uint8Array[]> {
+  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', `there is no entry ${index} in a tree of ${size}`)
+  return resolve(inclusionRanges(index, 0n, size), readTiles)
+}
+
+/** PROOF(oldSize, D[newSize]); empty when the sizes are equal. @throws HuxinError argument_invalid */
+export async function proveConsistency(oldSize: bigint, newSize: bigint, readTiles: ReadTiles): Promise<Uint8Array[]> {
+  if (oldSize < 1n || oldSize > newSize) throw new HuxinError('argument_invalid', `no consistency proof leads from ${oldSize} to ${newSize} entries`)
+  return resolve(consistencyRanges(oldSize, 0n, newSize, true), readTiles)
+}
+
+/** Root of the first `size` leaves. */
+export async function treeRoot(size: bigint, readTiles: ReadTiles): Promise<Uint8Array> {
+  if (size === 0n) return emptyRoot()
+  return (await resolve([[0n, size]], readTiles))[0]!
+}
+
+/** @throws HuxinError proof_invalid */
+export function verifyInclusion(claim: {
+  readonly index: bigint
+  readonly size: bigint
+  readonly leafHash: Uint8Array
+  readonly proof: readonly Uint8Array[]
+  readonly root: Uint8Array
+}): void {
+  const { index, size, proof } = claim
+  if (index < 0n || index >= size) throw invalid(`entry ${index} is not in a tree of ${size}`)
+  const wanted = inclusionRanges(index, 0n, size).length
+  if (proof.length !== wanted) throw invalid(`inclusion proof has ${proof.length} hashes, entry ${index} of tree size ${size} needs ${wanted}`)
+  checkHashes([...proof, claim.leafHash, claim.root])
+  let [first, last] = [index, size - 1n]
+  let root = claim.leafHash
+  for (const hash of proof) {
+    if ((first & 1n) === 1n || first === last) {
+      root = nodeHash(hash, root)
+      while ((first & 1n) === 0n && first !== 0n) [first, last] = [first >> 1n, last >> 1n]
+    } else {
+      root = nodeHash(root, hash)
+    }
+    ;[first, last] = [first >> 1n, last >> 1n]
+  }
+  if (last !== 0n || !equalBytes(root, claim.root)) throw invalid(`inclusion proof of entry ${index} does not lead to the root of tree size ${size}`)
+}
+
+/** Size 0 is never proved: whoever knows nothing asks for nothing. @throws HuxinError proof_invalid */
+export function verifyConsistency(claim: {
+  readonly oldSize: bigint
+  readonly newSize: bigint
+  readonly oldRoot: Uint8Array
+  readonly newRoot: Uint8Array
+  readonly proof: readonly Uint8Array[]
+}): void {
+  const { oldSize, newSize, oldRoot, newRoot } = claim
+  if (oldSize < 1n || oldSize > newSize) throw invalid(`no consistency proof leads from ${oldSize} to ${newSize} entries`)
+  const wanted = consistencyRanges(oldSize, 0n, newSize, true).length
+  if (claim.proof.length !== wanted) throw invalid(`consistency proof has ${claim.proof.length} hashes, ${oldSize} to ${newSize} needs ${wanted}`)
+  checkHashes([...claim.proof, oldRoot, newRoot])
+  if (oldSize === newSize) {
+    if (!equalBytes(oldRoot, newRoot)) throw invalid(`two trees of size ${oldSize} have different roots`)
+    return
+  }
+  const path = (oldSize & (oldSize - 1n)) === 0n ? [oldRoot, ...claim.proof] : [...claim.proof]
+  let [first, last] = [oldSize - 1n, newSize - 1n]
+  while ((first & 1n) === 1n) [first, last] = [first >> 1n, last >> 1n]
+  let oldHash = path[0]!
+  let newHash = path[0]!
+  for (const hash of path.slice(1)) {
+    if (last === 0n) throw invalid(`consistency proof from ${oldSize} to ${newSize} is too long`)
+    if ((first & 1n) === 1n || first === last) {
+      oldHash = nodeHash(hash, oldHash)
+      newHash = nodeHash(hash, newHash)
+      while ((first & 1n) === 0n && first !== 0n) [first, last] = [first >> 1n, last >> 1n]
+    } else {
+      newHash = nodeHash(newHash, hash)
+    }
+    ;[first, last] = [first >> 1n, last >> 1n]
+  }
+  if (last !== 0n || !equalBytes(oldHash, oldRoot) || !equalBytes(newHash, newRoot)) {
+    throw invalid(`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
+  }
+}
+
+/** PATH over leaf hashes held in memory, n × 32 bytes. */
+export function proveInclusionInMemory(index: number, leafHashes: Uint8Array): Uint8Array[] {
+  const size = BigInt(leafHashes.length / HASH_BYTES)
+  return inclusionRanges(BigInt(index), 0n, size)
+    .map(([from, to]) => rootOfLeaves(leafHashes.subarray(Number(from) * HASH_BYTES, Number(to) * HASH_BYTES)))
+}
+
+type Range = readonly [from: bigint, to: bigint]
+
+/** The ranges of leaves whose roots make PATH. */
+function inclusionRanges(index: bigint, from: bigint, to: bigint): Range[] {
+  if (to - from <= 1n) return []
+  const middle = from + splitPoint(to - from)
+  return index < middle
+    ? [...inclusionRanges(index, from, middle), [middle, to]]
+    : [...inclusionRanges(index, middle, to), [from, middle]]
+}
+
+/** The ranges of leaves whose roots make SUBPROOF. */
+function consistencyRanges(oldSize: bigint, from: bigint, to: bigint, complete: boolean): Range[] {
+  if (oldSize === to) return complete ? [] : [[from, to]]
+  const middle = from + splitPoint(to - from)
+  return oldSize <= middle
+    ? [...consistencyRanges(oldSize, from, middle, complete), [middle, to]]
+    : [...consistencyRanges(oldSize, middle, to, false), [from, middle]]
+}
+
+/** Largest power of two below n, n > 1. */
+function splitPoint(n: bigint): bigint {
+  return 1n << BigInt((n - 1n).toString(2).length - 1)
+}
+
+async function resolve(ranges: readonly Range[], readTiles: ReadTiles): Promise<Uint8Array[]> {
+  const subtrees = ranges.map(perfectSubtrees)
+  const wanted = new Map<string, TileCoordinate>()
+  for (const subtree of subtrees.flat()) {
+    const { level, index } = locateNode(subtree.height, subtree.index)
+    wanted.set(`${level}/${index}`, { level, index })
+  }
+  const read = await readTiles([...wanted.values()])
+  const tiles = new Map([...wanted.keys()].map((name, i) => [name, read[i]!]))
+  const rootOf = ({ height, index }: Subtree): Uint8Array => {
+    const place = locateNode(height, index)
+    const tile = tiles.get(`${place.level}/${place.index}`)!
+    if (tile.length < (place.from + place.count) * HASH_BYTES) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is too narrow; run huxin fsck`)
+    return rootOfRange(tile, place.from, place.count)
+  }
+  return subtrees.map((list) => list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)))
+}
+
+/** A range that begins on a boundary of the tree as perfect subtrees, largest first. */
+function perfectSubtrees([from, to]: Range): Subtree[] {
+  const list: Subtree[] = []
+  for (let at = from; at < to;) {
+    const height = (to - at).toString(2).length - 1
+    list.push({ height, index: at >> BigInt(height) })
+    at += 1n << BigInt(height)
+  }
+  return list
+}
+
+function checkHashes(hashes: readonly Uint8Array[]): void {
+  if (hashes.some((hash) => hash.length !== HASH_BYTES)) throw invalid('a hash of the proof is not 32 bytes')
+}
+
+function invalid(what: string): HuxinError {
+  return new HuxinError('proof_invalid', what)
+}

@@ -1,0 +1,53 @@
+/**
+ * Checkpoints (C2SP tlog-checkpoint v1.0.0): origin, size, root, each a line. Extension lines are not
+ * written here and not accepted: cosigners of other makes refuse them.
+ */
+import { base64, fromBase64 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import type { Signer, Verifier } from './key.ts'
+import { parseNote, signNote, verifyNote } from './note.ts'
+
+export interface Checkpoint {
+  /** `<trust domain>/<node id>/<epoch>` for our logs. */
+  readonly origin: string
+  readonly size: bigint
+  /** 32 bytes. */
+  readonly root: Uint8Array
+}
+
+const SIZE_MAX = 2n ** 63n - 1n
+
+export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
+  return `${origin}\n${size}\n${base64(root)}\n`
+}
+
+/** @throws HuxinError note_malformed */
+export function parseCheckpoint(text: string): Checkpoint {
+  const lines = text.split('\n')
+  if (lines.length !== 4 || lines[3] !== '') throw malformed(`has ${lines.length - 1} lines, 3 are wanted (no extension lines)`)
+  const [origin = '', size = '', encoded = ''] = lines
+  if (origin === '' || Buffer.byteLength(origin) > 255) throw malformed('has no origin of 1 to 255 bytes')
+  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX) throw malformed('has no canonical size')
+  const root = fromBase64(encoded)
+  if (root?.length !== 32) throw malformed('has no root of 32 bytes')
+  return { origin, size: BigInt(size), root }
+}
+
+export function signCheckpoint(checkpoint: Checkpoint, signer: Signer): Uint8Array {
+  return signNote(formatCheckpoint(checkpoint), [signer])
+}
+
+/**
+ * Verifies a checkpoint note and then parses it.
+ * @throws HuxinError note_malformed | signature_invalid
+ */
+export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifier[], origin: string): Checkpoint {
+  const { text } = verifyNote(parseNote(noteBytes), verifiers)
+  const checkpoint = parseCheckpoint(text)
+  if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', `the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
+  return checkpoint
+}
+
+function malformed(what: string): HuxinError {
+  return new HuxinError('note_malformed', `checkpoint ${what}`)
+}

@@ -1,0 +1,140 @@
+/**
+ * Keys of signed notes: verifier keys (vkey) and signer keys in the encodings of C2SP signed-note and
+ * of Go's sumdb/note. Type 0x01 is Ed25519 for notes, 0x04 Ed25519 for timestamped cosignatures.
+ *
+ * Signing is synchronous because a log signs inside its commit; a signing server would be a second
+ * kind of signer, asynchronous, beside this one.
+ */
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
+import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { isKeyName } from './note.ts'
+
+export type KeyType = 'ed25519' | 'cosignature'
+const typeBytes: Readonly<Record<KeyType, number>> = { ed25519: 0x01, cosignature: 0x04 }
+
+export interface Verifier {
+  readonly name: string
+  readonly keyId: number
+  readonly type: KeyType
+  /** Raw Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array
+  verify(message: Uint8Array, signature: Uint8Array): boolean
+}
+
+export interface Signer {
+  readonly name: string
+  readonly keyId: number
+  readonly type: KeyType
+  readonly vkey: string
+  /** Ed25519 signature, 64 bytes. */
+  sign(message: Uint8Array): Uint8Array
+}
+
+/** First four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key). */
+export function keyId(name: string, type: KeyType, publicKey: Uint8Array): number {
+  return createHash('sha256').update(utf8(`${name}\n`)).update(Uint8Array.of(typeBytes[type])).update(publicKey).digest().readUInt32BE()
+}
+
+/** `<name>+<key id>+<base64(type ‖ public key)>` */
+export function formatVkey(name: string, type: KeyType, publicKey: Uint8Array): string {
+  return `${name}+${hexId(keyId(name, type, publicKey))}+${base64(concat(Uint8Array.of(typeBytes[type]), publicKey))}`
+}
+
+const parsed = new Map<string, Verifier>()
+
+/** Parses a vkey; the result is kept. @throws HuxinError note_malformed */
+export function parseVkey(text: string): Verifier {
+  const before = parsed.get(text)
+  if (before) return before
+  const { name, type, key } = parseKeyText(text)
+  if (isDegenerate(key)) throw malformed('is a degenerate point')
+  const publicKey = publicKeyOf(key)
+  const verifier: Verifier = {
+    name,
+    keyId: keyId(name, type, key),
+    type,
+    publicKey: key,
+    verify: (message, signature) => signature.length === 64 && verify(null, message, publicKey, signature),
+  }
+  if (parsed.size >= 10_000) parsed.clear()
+  parsed.set(text, verifier)
+  return verifier
+}
+
+/** A new key; `seed` (32 bytes) fixes it. */
+export function generateSigner(name: string, type: KeyType, seed: Uint8Array = randomBytes(32)): Signer {
+  if (!isKeyName(name)) throw new HuxinError('argument_invalid', `${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  const publicKey = spki.subarray(spki.length - 32)
+  return {
+    name,
+    keyId: keyId(name, type, publicKey),
+    type,
+    vkey: formatVkey(name, type, publicKey),
+    sign: (message) => sign(null, message, privateKey),
+  }
+}
+
+/** `PRIVATE+KEY+<name>+<key id>+<base64(type ‖ seed)>`, as Go writes it. */
+export function formatSignerKey(name: string, type: KeyType, seed: Uint8Array): string {
+  const { keyId: id } = generateSigner(name, type, seed)
+  return `PRIVATE+KEY+${name}+${hexId(id)}+${base64(concat(Uint8Array.of(typeBytes[type]), seed))}`
+}
+
+/** Parses formatSignerKey. @throws HuxinError note_malformed; never quotes the key */
+export function parseSignerKey(text: string): Signer {
+  if (!text.startsWith('PRIVATE+KEY+')) throw malformed('does not begin with PRIVATE+KEY+')
+  const { name, type, key, id } = splitKeyText(text.slice('PRIVATE+KEY+'.length))
+  const signer = generateSigner(name, type, key)
+  if (hexId(signer.keyId) !== id) throw malformed('has a key id that is not its own')
+  return signer
+}
+
+function parseKeyText(text: string): { name: string; type: KeyType; key: Uint8Array } {
+  const { name, type, key, id } = splitKeyText(text)
+  if (hexId(keyId(name, type, key)) !== id) throw malformed('has a key id that is not its own')
+  return { name, type, key }
+}
+
+function splitKeyText(text: string): { name: string; type: KeyType; key: Uint8Array; id: string } {
+  const match = /^([^+]{1,256})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{1,128})$/.exec(text)
+  const bytes = match && fromBase64(match[3]!)
+  if (!match || !bytes || !isKeyName(match[1]!)) throw malformed('is not "<name>+<key id>+<base64>"')
+  const type = (['ed25519', 'cosignature'] as const).find((candidate) => typeBytes[candidate] === bytes[0])
+  if (!type || bytes.length !== 33) throw malformed('is of a type that is not known here (0x01 and 0x04 are)')
+  return { name: match[1]!, type, key: bytes.subarray(1), id: match[2]! }
+}
+
+/** The encodings of the points of small order; whoever configures one wants every signature to verify. */
+const SMALL_ORDER = [
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+].map((text) => Buffer.from(text, 'hex'))
+
+function isDegenerate(key: Uint8Array): boolean {
+  const unsigned = Buffer.from(key)
+  unsigned[31] = unsigned[31]! & 0x7f
+  return SMALL_ORDER.some((point) => equalBytes(point, unsigned))
+}
+
+function publicKeyOf(key: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, asBuffer(key)]), format: 'der', type: 'spki' })
+}
+
+function hexId(id: number): string {
+  return id.toString(16).padStart(8, '0')
+}
+
+function malformed(what: string): HuxinError {
+  return new HuxinError('note_malformed', `a note key ${what}`)
+}
+
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')

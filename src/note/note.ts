@@ -1,0 +1,105 @@
+/**
+ * Room `note`: everything signed is a signed note (C2SP signed-note v1.0.0): text, an empty line, and
+ * signature lines `— <name> <base64(key id ‖ signature)>`. This room owns the note (this file), keys
+ * (`key.ts`), checkpoints, cosignatures, tlog-proofs and witness policies. Pure functions.
+ *
+ * Rules (signed-note): the text ends in a line feed and is signed with it; the note is split at its
+ * last empty line; it is UTF-8 without control characters but line feeds; a signature by an unknown
+ * key is ignored; a known key's must verify; a note without any verified signature is refused. Input
+ * is attacker-controlled; only the canonical form is accepted, and nothing but note_malformed or
+ * signature_invalid is thrown. Signatures are Ed25519 by node:crypto, whose verdicts are Go's.
+ */
+import { asBuffer, base64, concat, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Signer, Verifier } from './key.ts'
+
+/** One signature line, taken apart. */
+export interface NoteSignature {
+  readonly name: string
+  /** First four bytes of the key hash, big-endian. */
+  readonly keyId: number
+  /** What follows the key id. */
+  readonly signature: Uint8Array
+  /** The line without its line feed. */
+  readonly line: string
+}
+
+/** A note of which nothing was checked but its form. */
+export interface UnverifiedNote {
+  /** With its final line feed: what is signed. */
+  readonly text: string
+  readonly signatures: readonly NoteSignature[]
+}
+
+/** @throws HuxinError note_malformed */
+export function parseNote(bytes: Uint8Array): UnverifiedNote {
+  if (bytes.length > limits.noteBytesMax) throw malformed(`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  const whole = utf8Text(bytes)
+  if (whole === undefined) throw malformed('is not UTF-8')
+  if (/[\x00-\x09\x0b-\x1f]/.test(whole)) throw malformed('holds a control character')
+  const split = whole.lastIndexOf('\n\n')
+  if (split < 0) throw malformed('has no empty line before its signatures')
+  const text = whole.slice(0, split + 1)
+  const block = whole.slice(split + 2)
+  if (!block.endsWith('\n')) throw malformed('does not end with a line feed')
+  const lines = block.slice(0, -1).split('\n')
+  if (lines.length > limits.noteSignaturesMax) throw malformed(`has ${lines.length} signature lines, at most ${limits.noteSignaturesMax}`)
+  return { text, signatures: lines.map(parseSignatureLine) }
+}
+
+/** Puts a note together. `text` ends in a line feed; lines are without one. */
+export function formatNote(text: string, signatureLines: readonly string[]): Uint8Array {
+  return utf8(`${text}\n${signatureLines.map((line) => `${line}\n`).join('')}`)
+}
+
+/** `— <name> <base64>` */
+export function signatureLine(name: string, keyId: number, signature: Uint8Array): string {
+  const id = Buffer.alloc(4)
+  id.writeUInt32BE(keyId)
+  return `— ${name} ${base64(concat(id, signature))}`
+}
+
+/** Parses one signature line. @throws HuxinError note_malformed */
+export function parseSignatureLine(line: string): NoteSignature {
+  const words = line.split(' ')
+  const [dash, name = '', encoded = ''] = words
+  if (dash !== '—' || words.length !== 3 || !isKeyName(name)) throw malformed(`has a signature line that is not "— <name> <base64>"`)
+  const blob = fromBase64(encoded)
+  if (!blob || blob.length < 5) throw malformed('has a signature that is not canonical base64')
+  return { name, keyId: asBuffer(blob).readUInt32BE(), signature: blob.subarray(4), line }
+}
+
+/** Non-empty, no Unicode space, no plus sign. */
+export function isKeyName(name: string): boolean {
+  return name !== '' && !/[\s+\p{Z}]/u.test(name)
+}
+
+/**
+ * Checks a note against the keys that are known.
+ * @throws HuxinError signature_invalid
+ */
+export function verifyNote(note: UnverifiedNote, verifiers: readonly Verifier[]): { text: string; verified: readonly NoteSignature[] } {
+  const message = utf8(note.text)
+  const verified: NoteSignature[] = []
+  for (const signature of note.signatures) {
+    const verifier = verifiers.find(({ name, keyId }) => name === signature.name && keyId === signature.keyId)
+    if (!verifier) continue
+    if (!verifier.verify(message, signature.signature)) throw new HuxinError('signature_invalid', `the signature of ${signature.name} does not verify`)
+    verified.push(signature)
+  }
+  if (verified.length === 0) {
+    throw new HuxinError('signature_invalid', `no signature by a known key; wanted ${verifiers.map(({ name }) => name).join(', ') || 'none'}, found ${note.signatures.map(({ name }) => name.slice(0, 64)).join(', ')}`)
+  }
+  return { text: note.text, verified }
+}
+
+/** Signs a text, which must end in a line feed. */
+export function signNote(text: string, signers: readonly Signer[]): Uint8Array {
+  const message = utf8(text)
+  return formatNote(text, signers.map(({ name, keyId, sign }) => signatureLine(name, keyId, sign(message))))
+}
+
+function malformed(what: string): HuxinError {
+  return new HuxinError('note_malformed', `signed note ${what}`)
+}
