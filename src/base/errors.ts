@@ -63,6 +63,7 @@ export const errorTable = {
   overloaded: { ...unavailable('the node has too much waiting', '节点过载'), status: 8 },
   body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),
   deadline_exceeded: { ...unavailable('the deadline passed', '超时'), status: 4 },
+  cancelled: { ...unavailable('the caller gave the call up', '调用方已取消调用'), status: 1, retry: 'never' as const },
   // judged: logged as refused
   item_not_in_force: refused('the catalog item is not in force', '目录项未生效或已失效'),
   item_kind_mismatch: refused('the catalog item is not for batches of this kind', '目录项与批次种类不符'),
