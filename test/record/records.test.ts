@@ -194,6 +194,31 @@ t.test('a scale that the catalog does not have yet is said to be unknown', async
   t.same(codes(compiled.check(evaluationRecord())), ['evaluation_result.scale scale_unknown'])
 })
 
+t.test('a property named like a member of every object counts only when it is there', async (t) => {
+  const item = clone(CatalogItemSchema, industryItem!)
+  item.columns = []
+  item.attributesSchema = '{"type":"object","additionalProperties":false,"required":["constructor"],' +
+    '"properties":{"constructor":{"type":"string","x-personal-data":"none"}}}'
+  const compiled = compileItem(item, scaleOf)
+  const record = evaluationRecord()
+  record.attributes = utf8('{"constructor":"a"}')
+  t.same(compiled.check(record), [])
+  record.attributes = utf8('{}')
+  t.same(codes(compiled.check(record)), ['attributes attributes_schema'])
+})
+
+t.test('a retired scale grades nothing after its last day', async (t) => {
+  const item = clone(CatalogItemSchema, nationalItem!)
+  item.scales = ['cn/comprehensive@2019']
+  const record = evaluationRecord()
+  Object.assign(resultOf(record), { scale: 'cn/comprehensive@2019', grade: '良', score: '', evaluatedOn: '2025-05-31' })
+  record.attributes = new Uint8Array()
+  const compiled = compileItem(item, scaleOf)
+  t.same(compiled.check(record), [])
+  resultOf(record).evaluatedOn = '2025-06-01'
+  t.same(codes(compiled.check(record)), ['evaluation_result.scale scale_not_in_force'])
+})
+
 t.test('a natural person has a score, no grade, and is of age', async (t) => {
   const cases: readonly (readonly [expected: readonly string[], change: (record: Record, result: EvaluationResult) => void])[] = [
     [[], () => {}],
@@ -322,6 +347,7 @@ t.test('bytes that two readers could read differently are malformed', async (t) 
     ['0a05414141', 'a length beyond the end'],
     ['08ffffffffffffffffffff01', 'a varint of eleven bytes'],
     ['0801', 'record_id as a varint'],
+    ['0801393801380138013801', 'record_id as a varint, where a lenient reader finds "9"'],
     ['1001', 'subject as a varint'],
     ['0d41414141', 'record_id as four bytes'],
     ['0a01ff', 'record_id that is not UTF-8'],
@@ -340,6 +366,8 @@ t.test('bytes that two readers could read differently are malformed', async (t) 
     t.equal(peekRecord(bytes), undefined, why)
     t.throws(() => decodeRecord(bytes), { code: 'record_invalid' }, why)
   }
+  const hidden = concat(fromHex('22030a01ff')!, toBinary(RecordSchema, evaluationRecord()))
+  t.same(codes(checkRecordBytes(industry, hidden)), [' record_malformed'], 'bad text in a content that a later one replaces')
   const unread = fromHex('12031a01ff')!
   t.same(codes(checkRecordBytes(industry, unread)), [' record_malformed'], 'subject.name that is not UTF-8')
   t.same(peekRecord(unread)?.subjectId, '', 'peeking does not look at names')
