@@ -1,0 +1,216 @@
+/**
+ * The dialing side: one connection to one node, kept and restored. The server is known by the node
+ * name in its certificate; host names are ignored, so it may be reached through any address or
+ * forwarder, or through an HTTP CONNECT proxy. Proxies named by the environment are not used.
+ *
+ * Pings go out every keepaliveMs even without calls, so that middleboxes which cut idle connections
+ * leave it alone, and a connection that swallows everything is noticed within keepaliveMs +
+ * keepaliveTimeoutMs. grpc-js reconnects on the next call with exponential backoff and jitter; it
+ * has no limit on the time that connecting takes, so a connection that hangs half-way is given up
+ * here, after connectTimeoutMs, and begun anew.
+ */
+import { isIP } from 'node:net'
+import type { PeerCertificate } from 'node:tls'
+import { create, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
+import { type ChannelOptions, Client, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { asBuffer } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { identityOfCertificate } from '../pki/identity.ts'
+import type { TlsMaterial } from '../pki/material.ts'
+import { asBytes, messageBytesMax, pathOf } from './service.ts'
+import { errorOfStatus } from './status.ts'
+import { secureContext } from './tls.ts'
+
+export interface WireChannelOptions {
+  /** `host:port`, an IPv6 host in brackets. */
+  readonly address: string
+  /** `<trust domain>/<node id>`; undefined accepts any node of the federation. */
+  readonly expectedNodeName: string | undefined
+  readonly material: TlsMaterial
+  readonly clock: Clock
+  /** `http://[user:password@]host:port` of an HTTP CONNECT proxy. */
+  readonly proxy?: string
+  /** Milliseconds between pings; default 30 s. */
+  readonly keepaliveMs?: number
+  /** Milliseconds without an answer to a ping until the connection is given up; default 10 s. */
+  readonly keepaliveTimeoutMs?: number
+  /** Longest wait between two attempts to connect, before jitter; default 10 s. */
+  readonly backoffMsMax?: number
+  /** Milliseconds that connecting may take, handshakes included; default 20 s. */
+  readonly connectTimeoutMs?: number
+}
+
+export type ChannelState = 'idle' | 'connecting' | 'ready' | 'failing' | 'closed'
+
+export interface CallOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One method per rpc; throws HuxinError only. */
+export type TypedClient<M extends GenServiceMethods> = {
+  readonly [K in keyof M]: (request: MessageInitShape<M[K]['input']>, options: CallOptions) => Promise<MessageShape<M[K]['output']>>
+}
+
+const KEEPALIVE_MS = 30_000
+const KEEPALIVE_TIMEOUT_MS = 10_000
+const BACKOFF_MS_MIN = 500
+const BACKOFF_MS_MAX = 10_000
+const CONNECT_TIMEOUT_MS = 20_000
+
+export class WireChannel {
+  readonly #options: WireChannelOptions
+  #material: TlsMaterial
+  #grpc: Client
+  #closed = false
+  #cancelWatch: (() => void) | undefined
+
+  /** Connects on the first call. Throws config_invalid when the material or the proxy cannot be used. */
+  static dial(options: WireChannelOptions): WireChannel {
+    return new WireChannel(options)
+  }
+
+  private constructor(options: WireChannelOptions) {
+    this.#options = options
+    this.#material = options.material
+    this.#grpc = this.#connect(BACKOFF_MS_MIN)
+  }
+
+  get state(): ChannelState {
+    return this.#closed ? 'closed' : stateNames[this.#grpc.getChannel().getConnectivityState(false)]
+  }
+
+  /** A typed client of one service over this channel; any number may share it. */
+  client<M extends GenServiceMethods>(service: GenService<M>): TypedClient<M> {
+    return Object.fromEntries(service.methods.map((method) => [
+      method.localName,
+      (request: MessageInitShape<DescMethod['input']>, options: CallOptions) => this.#call(method, request, options),
+    ])) as unknown as TypedClient<M>
+  }
+
+  /** Later calls use a new connection with it; calls in progress end on the old one. Throws config_invalid and keeps the last good one. */
+  updateMaterial(material: TlsMaterial): void {
+    secureContext(material)
+    this.#material = material
+    this.#replace(BACKOFF_MS_MIN)
+  }
+
+  /** Fails calls that wait for a connection; lets those in progress end. */
+  close(): void {
+    this.#closed = true
+    this.#cancelWatch?.()
+    this.#grpc.close()
+  }
+
+  #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, { timeoutMs, signal }: CallOptions): Promise<MessageShape<DescMethod['output']>> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new HuxinError('peer_unreachable', `the channel to ${this.#options.address} is closed`))
+      if (signal?.aborted) return reject(new HuxinError('cancelled', 'the caller gave the call up'))
+      const bytes = toBinary(method.input, create(method.input, request))
+      const deadline = this.#options.clock.nowMs() + timeoutMs
+      const cancel = (): void => call.cancel()
+      const finish = (error: ServiceError | null, response?: Uint8Array): void => {
+        signal?.removeEventListener('abort', cancel)
+        if (error) reject(this.#errorOf(error))
+        else resolve(fromBinary(method.output, response!))
+      }
+      const call = this.#grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
+      signal?.addEventListener('abort', cancel, { once: true })
+      this.#watchConnecting()
+    })
+  }
+
+  #errorOf(error: ServiceError): HuxinError {
+    const received = errorOfStatus(error)
+    if (received.code !== 'peer_unreachable') return received
+    return new HuxinError(received.code, `${this.#options.expectedNodeName ?? 'node'} at ${this.#options.address}: ${received.message}`, { details: received.details })
+  }
+
+  /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
+  #watchConnecting(): void {
+    if (this.#cancelWatch || this.state === 'ready') return
+    const { clock, connectTimeoutMs = CONNECT_TIMEOUT_MS, backoffMsMax = BACKOFF_MS_MAX } = this.#options
+    this.#cancelWatch = clock.after(connectTimeoutMs, () => {
+      this.#cancelWatch = undefined
+      if (this.state === 'connecting' || this.state === 'failing') this.#replace(backoffMsMax)
+    })
+  }
+
+  #replace(backoffMsMin: number): void {
+    const old = this.#grpc
+    this.#grpc = this.#connect(backoffMsMin)
+    old.close()
+  }
+
+  #connect(backoffMsMin: number): Client {
+    const { address, expectedNodeName } = this.#options
+    const { target, options } = route(address, this.#options.proxy)
+    const tls = credentials.createFromSecureContext(secureContext(this.#material), {
+      checkServerIdentity: (_host, certificate) => checkServer(certificate, expectedNodeName),
+    })
+    return new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) })
+  }
+
+  #channelOptions(backoffMsMin: number): ChannelOptions {
+    const { keepaliveMs = KEEPALIVE_MS, keepaliveTimeoutMs = KEEPALIVE_TIMEOUT_MS, backoffMsMax = BACKOFF_MS_MAX } = this.#options
+    return {
+      'grpc.enable_http_proxy': 0,
+      'grpc.enable_channelz': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc.keepalive_time_ms': keepaliveMs,
+      'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+      'grpc.keepalive_permit_without_calls': 1,
+      'grpc.initial_reconnect_backoff_ms': Math.min(backoffMsMin, backoffMsMax),
+      'grpc.max_reconnect_backoff_ms': backoffMsMax,
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+      'grpc-node.flow_control_window': limits.windowBytes,
+    }
+  }
+}
+
+const stateNames: Readonly<Record<connectivityState, ChannelState>> = {
+  [connectivityState.IDLE]: 'idle',
+  [connectivityState.CONNECTING]: 'connecting',
+  [connectivityState.READY]: 'ready',
+  [connectivityState.TRANSIENT_FAILURE]: 'failing',
+  [connectivityState.SHUTDOWN]: 'closed',
+}
+
+/** Replaces the check of host names. */
+function checkServer(certificate: PeerCertificate, expectedNodeName: string | undefined): Error | undefined {
+  try {
+    const { role, nodeName } = identityOfCertificate(certificate.raw)
+    if (role !== 'node') return new Error(`the server shows a certificate of role ${role}, not of a node`)
+    if (expectedNodeName === undefined || nodeName === expectedNodeName) return undefined
+    return new Error(`the server is ${nodeName}, expected ${expectedNodeName}`)
+  } catch (error) {
+    return new Error(messageOf(error))
+  }
+}
+
+/** Where to connect, and what grpc-js must be told when that is a proxy. */
+function route(address: string, proxy: string | undefined): { target: string; options: ChannelOptions } {
+  const match = /^(\[[0-9a-f:.]+\]|[^:/\s]+):(\d{1,5})$/i.exec(address)
+  if (!match) throw new HuxinError('config_invalid', `address ${JSON.stringify(address)} is not host:port`)
+  // RFC 6066 forbids an IP address as server name, and Node warns of it; the name is not checked.
+  const numeric = isIP(match[1]!.replace(/^\[|\]$/g, '')) !== 0
+  const options = { 'grpc.default_authority': address, ...(numeric ? { 'grpc.ssl_target_name_override': 'node.huxin.invalid' } : {}) }
+  if (proxy === undefined) return { target: `dns:${address}`, options }
+  const { host, credentials: login } = parseProxy(proxy)
+  return {
+    target: `dns:${host}`,
+    options: { ...options, 'grpc.http_connect_target': `dns:${address}`, ...(login === '' ? {} : { 'grpc.http_connect_creds': login }) },
+  }
+}
+
+function parseProxy(proxy: string): { host: string; credentials: string } {
+  const url = URL.canParse(proxy) ? new URL(proxy) : undefined
+  if (url?.protocol !== 'http:' || url.hostname === '') throw new HuxinError('config_invalid', 'proxy is not http://host:port')
+  const login = url.username === '' ? '' : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  return { host: `${url.hostname}:${url.port === '' ? '80' : url.port}`, credentials: login }
+}

@@ -1,0 +1,41 @@
+/**
+ * Everything this program needs of grpc-js that grpc-js does not offer, in one place. grpc-js is
+ * pinned exactly, and test/wire/grpc-internals.test.ts fails when one of these stops being true:
+ * - `Server.http2Servers`: the listening HTTP/2 servers, for the connection window (no option on
+ *   the server side; 64 KiB give 0.6 MB/s at 60 ms), the connection cap and TLS refusals.
+ * - `call.stream.session` of the innermost server call: which connection a call came on.
+ * - a subclass of ServerCredentials, the only way to TLS 1.3, a handshake timeout, the stream
+ *   window and certificates replaced while running. It is the one inheritance of the room.
+ */
+import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session } from 'node:http2'
+import type { SecureContextOptions } from 'node:tls'
+import { type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
+
+/** The HTTP/2 servers that a bound Server listens with; never empty. */
+export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
+  const { http2Servers } = server as unknown as { http2Servers?: Map<Http2SecureServer, unknown> }
+  const servers = [...(http2Servers?.keys() ?? [])]
+  if (servers.length === 0) throw new Error('this release of grpc-js has no Server.http2Servers')
+  return servers
+}
+
+/** The connection of a call as the first interceptor gets it; undefined once it is gone. */
+export function sessionOfCall(call: ServerInterceptingCallInterface): ServerHttp2Session | undefined {
+  return (call as unknown as { stream?: { session?: ServerHttp2Session } }).stream?.session
+}
+
+/** Server credentials with every option of node:tls, replaceable while connections are open. */
+export class LiveServerCredentials extends ServerCredentials {
+  constructor(options: SecureServerOptions, context: SecureContextOptions) {
+    super(options, context)
+  }
+
+  /** For new handshakes; open connections stay as they are. `context` must be known to be good. */
+  replace(context: SecureContextOptions): void {
+    this.updateSecureContextOptions(context)
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other
+  }
+}

@@ -1,0 +1,300 @@
+/** The listening side: one port, TLS 1.3 with a client certificate, authorization on every call. */
+import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import {
+  type Metadata, type sendUnaryData, Server, type ServerInterceptingCallInterface, ServerInterceptingCall,
+  type ServerInterceptor, type ServerUnaryCall,
+} from '@grpc/grpc-js'
+import { HealthImplementation } from 'grpc-health-check'
+import { asBuffer } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
+import type { TlsMaterial } from '../pki/material.ts'
+import { http2ServersOf, LiveServerCredentials, sessionOfCall } from './grpc-internals.ts'
+import { reflectionOf } from './reflection.ts'
+import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
+import { statusOfError, type WireStatus } from './status.ts'
+import { secureContext, secureContextOptions } from './tls.ts'
+
+const HEALTH_PREFIX = '/grpc.health.v1.Health/'
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const KEEPALIVE_MS = 60_000
+const KEEPALIVE_TIMEOUT_MS = 20_000
+const LOG_LINES_MAX = 20
+const LOG_WINDOW_MS = 10_000
+
+export interface WireServerOptions {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly material: TlsMaterial
+  readonly services: readonly ServiceBinding[]
+  /**
+   * Asked on every call, reflection included, health not: an open connection outlives a suspension.
+   * Throws the HuxinError to answer with. `path` is `/package.Service/Method`.
+   */
+  authorize(peer: PeerIdentity, path: string): void
+  /** Open TCP connections; more are closed as they come. */
+  readonly maxConnections: number
+  /** Calls in progress on one connection; a client queues the rest. */
+  readonly maxConcurrentStreams: number
+  readonly clock: Clock
+  readonly log: { warn(fields: object, message: string): void }
+  /** Milliseconds from TCP accept to the end of the TLS handshake; default 10 s. */
+  readonly handshakeTimeoutMs?: number
+  /** Answers grpc.reflection.v1 and v1alpha. */
+  readonly reflection?: boolean
+  /** A connection was refused: OpenSSL's reason, or what is wrong with the identity. */
+  onTlsRefused?(reason: string, remoteAddress: string): void
+  /** A handler threw something that is not a HuxinError; the caller is told only "internal". */
+  onInternalError?(error: unknown, path: string): void
+}
+
+/** The far end of one connection, read once from its certificate. */
+interface Peer {
+  readonly identity: PeerIdentity
+  readonly notAfterMs: number
+}
+
+export class WireServer {
+  readonly #options: WireServerOptions
+  readonly #grpc: Server
+  readonly #credentials: LiveServerCredentials
+  readonly #health: HealthImplementation
+  readonly #peers = new Map<ServerHttp2Session, Peer>()
+  /** TCP connections without a session yet, by remote address and port. */
+  readonly #handshaking = new Map<string, Socket>()
+  readonly #callers = new WeakMap<Metadata, PeerIdentity>()
+  readonly #mayLog: () => boolean
+  #port = 0
+  #closing: Promise<void> | undefined
+
+  /** Throws config_invalid when the material cannot be used or the port cannot be had. */
+  static async listen(options: WireServerOptions): Promise<WireServer> {
+    const server = new WireServer(options)
+    await server.#bind()
+    return server
+  }
+
+  private constructor(options: WireServerOptions) {
+    secureContext(options.material)
+    this.#options = options
+    this.#mayLog = rateLimit(options.clock, LOG_LINES_MAX, LOG_WINDOW_MS)
+    this.#credentials = new LiveServerCredentials({
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams: options.maxConcurrentStreams },
+    }, secureContextOptions(options.material))
+    this.#grpc = new Server({
+      'grpc.max_receive_message_length': messageBytesMax,
+      'grpc.max_send_message_length': messageBytesMax,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      'grpc.enable_channelz': 0,
+      interceptors: [this.#gate],
+    })
+    for (const service of options.services) this.#serve(service)
+    this.#health = new HealthImplementation({ '': 'NOT_SERVING' })
+    for (const { typeName } of options.services) this.#health.setStatus(typeName, 'NOT_SERVING')
+    this.#health.addToServer(this.#grpc)
+    if (options.reflection) reflectionOf(options.services).addToServer(this.#grpc)
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  /** Who is connected now; one entry per connection. */
+  connectedPeers(): readonly PeerIdentity[] {
+    return [...this.#peers.values()].map(({ identity }) => identity)
+  }
+
+  /** New handshakes use it; open connections are not disturbed. Throws config_invalid and keeps the last good one. */
+  updateMaterial(material: TlsMaterial): void {
+    secureContext(material)
+    this.#credentials.replace(secureContextOptions(material))
+  }
+
+  /** What grpc.health.v1 says of a service; '' is the whole server. All start as not serving. */
+  setServing(service: string, serving: boolean): void {
+    this.#health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING')
+  }
+
+  /** Closes the open connections of a node and its clients (`<trust domain>/<node id>`) or of one certificate serial. */
+  dropPeer(nodeNameOrSerial: string): void {
+    for (const [session, { identity }] of this.#peers) {
+      if (identity.nodeName === nodeNameOrSerial || identity.serial === nodeNameOrSerial) session.destroy()
+    }
+  }
+
+  /** Takes no new calls, waits up to `graceMs` for those in progress, then cuts them. May be called twice. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)]) this.setServing(service, false)
+    const done = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()))
+    for (const socket of this.#handshaking.values()) socket.destroy()
+    const cut = this.#options.clock.after(graceMs, () => {
+      for (const session of this.#peers.keys()) session.destroy()
+    })
+    await done
+    cut()
+    this.#grpc.forceShutdown()
+  }
+
+  async #bind(): Promise<void> {
+    const { host, port } = this.#options
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    this.#port = await new Promise<number>((resolve, reject) => {
+      this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
+        if (error) reject(new HuxinError('config_invalid', `cannot listen on ${address}: ${error.message}`, { cause: error }))
+        else resolve(bound)
+      })
+    })
+    for (const http2Server of http2ServersOf(this.#grpc)) this.#watch(http2Server)
+  }
+
+  #watch(http2Server: Http2SecureServer): void {
+    http2Server.maxConnections = this.#options.maxConnections
+    http2Server.on('drop', (dropped?: { remoteAddress?: string }) => {
+      this.#refused('too many connections', dropped?.remoteAddress)
+    })
+    http2Server.on('connection', (socket: Socket) => {
+      const remote = remoteOf(socket)
+      this.#handshaking.set(remote, socket)
+      socket.once('close', () => this.#handshaking.delete(remote))
+    })
+    http2Server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      const { authorizationError } = socket as { authorizationError?: Error | string }
+      this.#refused(authorizationError ? String(authorizationError) : error.code ?? error.message, socket.remoteAddress)
+    })
+    http2Server.on('session', (session: ServerHttp2Session) => this.#admit(session))
+  }
+
+  #admit(session: ServerHttp2Session): void {
+    session.setLocalWindowSize(limits.windowBytes)
+    const socket = session.socket as TLSSocket
+    this.#handshaking.delete(remoteOf(socket))
+    try {
+      this.#peers.set(session, peerOf(socket))
+      session.once('close', () => this.#peers.delete(session))
+    } catch (error) {
+      this.#refused(messageOf(error), socket.remoteAddress)
+      session.destroy()
+    }
+  }
+
+  #refused(reason: string, remoteAddress = ''): void {
+    this.#options.onTlsRefused?.(reason, remoteAddress)
+    if (this.#mayLog()) this.#options.log.warn({ reason, remoteAddress }, 'connection refused')
+  }
+
+  /** First interceptor of every call: who calls, and may they. */
+  readonly #gate: ServerInterceptor = (method, call) => new ServerInterceptingCall(call, {
+    start: (next) => next({
+      onReceiveMetadata: (metadata, forward) => {
+        try {
+          this.#callers.set(metadata, this.#authorized(call, method.path))
+          forward(metadata)
+        } catch (error) {
+          call.sendStatus(this.#statusOf(error, method.path))
+        }
+      },
+    }),
+  })
+
+  #authorized(call: ServerInterceptingCallInterface, path: string): PeerIdentity {
+    const session = sessionOfCall(call)
+    const peer = session && this.#peers.get(session)
+    if (!peer) throw new HuxinError('unauthenticated', 'the connection has no identity')
+    if (this.#options.clock.nowMs() > peer.notAfterMs) {
+      throw new HuxinError('unauthenticated', `the certificate of ${peer.identity.nodeName} expired while connected; renew it and connect again`)
+    }
+    if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(peer.identity, path)
+    return peer.identity
+  }
+
+  #serve(service: ServiceBinding): void {
+    const definitions = Object.fromEntries(service.methods.map((method) => [method.name, definitionOf(method)]))
+    const handlers = Object.fromEntries(service.methods.map((method) => [method.name, this.#handlerOf(method)]))
+    this.#grpc.addService(definitions, handlers)
+  }
+
+  #handlerOf(method: BoundMethod) {
+    return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
+      const peer = this.#callers.get(call.metadata)
+      if (!peer) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
+      method.call(call.request, contextOf(call, peer)).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(this.#statusOf(error, method.path)),
+      )
+    }
+  }
+
+  #statusOf(error: unknown, path: string): WireStatus {
+    if (isHuxinError(error)) return statusOfError(error)
+    this.#options.onInternalError?.(error, path)
+    return statusOfError(new HuxinError('internal', `${path} failed inside the server; see its log`))
+  }
+}
+
+function remoteOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}
+
+function peerOf(socket: TLSSocket): Peer {
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+  if (!certificate) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
+  return { identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
+}
+
+function definitionOf(method: BoundMethod) {
+  return {
+    path: method.path,
+    originalName: method.name,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: asBuffer,
+    requestDeserialize: asBytes,
+    responseSerialize: asBuffer,
+    responseDeserialize: asBytes,
+  }
+}
+
+function contextOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, peer: PeerIdentity): CallContext {
+  let abort: AbortController | undefined
+  const deadline = Number(call.getDeadline())
+  return {
+    peer,
+    deadlineMs: Number.isFinite(deadline) ? deadline : undefined,
+    get signal() {
+      if (!abort) {
+        const controller = new AbortController()
+        abort = controller
+        if (call.cancelled) controller.abort()
+        else call.once('cancelled', () => controller.abort())
+      }
+      return abort.signal
+    },
+  }
+}
+
+/** At most `count` times true in `windowMs`. */
+function rateLimit(clock: Clock, count: number, windowMs: number): () => boolean {
+  let startMs = -windowMs
+  let used = 0
+  return () => {
+    if (clock.monotonicMs() - startMs >= windowMs) {
+      startMs = clock.monotonicMs()
+      used = 0
+    }
+    return used++ < count
+  }
+}

@@ -1,0 +1,23 @@
+/** TLS options that both ends share: 1.3 only, pinned roots, our certificate. */
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import type { TlsMaterial } from '../pki/material.ts'
+
+export function secureContextOptions(material: TlsMaterial): SecureContextOptions {
+  return {
+    ca: [...material.rootsPem],
+    cert: material.certificateChainPem,
+    key: material.keyPem,
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+  }
+}
+
+/** Throws config_invalid when OpenSSL refuses the certificate, the key or a root. */
+export function secureContext(material: TlsMaterial): SecureContext {
+  try {
+    return createSecureContext(secureContextOptions(material))
+  } catch (error) {
+    throw new HuxinError('config_invalid', `certificate or key of ${material.identity.nodeName} cannot be used: ${messageOf(error)}`, { cause: error })
+  }
+}
