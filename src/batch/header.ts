@@ -15,10 +15,7 @@ import { hex, utf8 } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-
-/** Classes in order of priority: a class never waits behind a later one. */
-export const batchClasses = ['control', 'amendment', 'normal', 'bulk'] as const
-export type BatchClass = (typeof batchClasses)[number]
+import { type BatchClass, batchClasses } from '../topology/lane.ts'
 
 /** Kinds that this version understands, and the classes each may travel in. */
 export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {

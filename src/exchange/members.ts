@@ -6,10 +6,11 @@ import { hex } from '../base/bytes.ts'
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { EntrySource } from '../batch/entry.ts'
-import type { Signer } from '../note/key.ts'
-import { signNote } from '../note/note.ts'
-import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication, verifyRenewal } from '../topology/join.ts'
-import { formatStatement, type Member, type MemberStatement } from '../topology/member.ts'
+import { addSignatureLines } from '../note/cosignature.ts'
+import { parseVkey, type Signer } from '../note/key.ts'
+import { parseNote, signNote, verifyNote } from '../note/note.ts'
+import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
+import { formatStatement, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { cosignedCheckpoint, witnessState } from './links.ts'
@@ -46,10 +47,11 @@ export async function approveMember(
 ): Promise<{ joinFile: Uint8Array; statement: Uint8Array }> {
   checkAct(act)
   const application = verifyApplication(bytes)
-  if (application.parent !== context.self) {
+  const before = context.ledger().federation.member(application.member)
+  const grandparent = rekey && before?.parent !== undefined && context.ledger().federation.member(before.parent)?.parent === context.self
+  if (application.parent !== context.self && !grandparent) {
     throw new HuxinError('argument_invalid', `the application of ${application.member} names the parent ${application.parent}, this is ${context.self}`)
   }
-  const before = context.ledger().federation.member(application.member)
   const same = before !== undefined && before.noteVkey === application.noteVkey && before.cosignVkey === application.cosignVkey
   if (before && !same && !rekey) {
     throw new HuxinError('argument_invalid', `${application.member} is a member already, with other keys: if it lost them, approve it with --rekey`)
@@ -78,38 +80,43 @@ export async function setMemberStatus(
   if (!member) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
   if (member.parent !== context.self) throw new HuxinError('argument_invalid', `${member.name} is a child of ${member.parent ?? 'nobody'}: only its parent changes its status`)
   if (!['active', 'suspended', 'retired'].includes(status)) throw new HuxinError('argument_invalid', `status ${status} is not one of active, suspended, retired`)
-  return publishStatement(context, { ...next(member), status, ...act }, source)
+  return publishStatement(context, { ...nextStatement(member), status, ...act }, source)
 }
 
 /**
- * Gives a child that lost its log a new epoch. Signed by the old note key, so no person is needed.
- * @throws HuxinError signature_invalid | argument_invalid
+ * Gives a child that lost its log a new epoch: it drafts the statement and signs it with its old note
+ * key, and this node adds its own signature. No person is needed; the statement goes to everyone.
+ * @throws HuxinError signature_invalid | argument_invalid | statement_malformed
  */
-export async function renewMember(context: Context, child: string, renewalBytes: Uint8Array): Promise<{ statement: Uint8Array; lastCheckpoint: Uint8Array }> {
+export async function renewMember(context: Context, child: string, renewal: Uint8Array): Promise<{ statement: Uint8Array; lastCheckpoint: Uint8Array }> {
   const member = context.ledger().federation.member(child)
   if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
-  const last = await witnessState(context, `${child}/${member.epoch}`)
-  const renewal = verifyRenewal(renewalBytes, member)
-  const done = member.noteVkey === renewal.noteVkey && member.epoch === renewal.oldEpoch + 1
-  if (!done && renewal.oldEpoch !== member.epoch) {
-    throw new HuxinError('argument_invalid', `${child} asks to leave epoch ${renewal.oldEpoch}, in force is ${member.epoch}`)
+  const note = parseNote(renewal)
+  const draft = parseStatement(note.text)
+  const old = member.epochs.find(({ epoch }) => epoch === draft.epoch - 1)
+  const last = await witnessState(context, `${child}/${draft.epoch - 1}`)
+  const lastCheckpoint = last?.note ?? new Uint8Array()
+  if (member.epoch === draft.epoch && member.noteVkey === draft.noteVkey) return { statement: member.noteBytes, lastCheckpoint }
+  const expected = { ...nextStatement(member), epoch: member.epoch + 1, noteVkey: draft.noteVkey, cosignVkey: draft.cosignVkey, actor: draft.actor, reason: draft.reason }
+  if (formatStatement(expected) !== note.text) {
+    throw new HuxinError('argument_invalid', `the statement that ${child} asks for is not the one after serial ${member.serial}: recover again with the newest state`)
   }
-  const statement = done ? member.noteBytes : await publishStatement(context, {
-    ...next(member), epoch: member.epoch + 1, noteVkey: renewal.noteVkey, cosignVkey: renewal.cosignVkey,
-    actor: child, reason: `recovery: ${renewal.reason}`, document: '-',
-  }, { kind: 'self' }, renewal.coSignatureFor)
-  return { statement, lastCheckpoint: last?.note ?? new Uint8Array() }
+  if (old) verifyNote(note, [parseVkey(old.noteVkey)])
+  const [line] = parseNote(signNote(note.text, [context.noteSigner])).signatures
+  const statement = addSignatureLines(renewal, [line!.line])
+  await publishNote(context, statement, { kind: 'self' })
+  return { statement, lastCheckpoint }
 }
 
 function draft(context: Context, application: Application, act: PersonalAct, before: Member | undefined): MemberStatement {
   const today = civilDate(context.clock.nowMs())
-  const base = before ? next(before) : { serial: 0, previous: undefined, epoch: 0 }
+  const base = before ? nextStatement(before) : { serial: 0, previous: undefined, epoch: 0 }
   return {
     member: application.member,
     serial: base.serial,
     previous: base.previous,
     tier: application.tier,
-    parent: context.self,
+    parent: application.parent,
     divisions: application.divisions,
     body: application.body,
     host: application.host,
@@ -124,7 +131,7 @@ function draft(context: Context, application: Application, act: PersonalAct, bef
 }
 
 /** The statement after the one in force, unchanged but for serial and previous. */
-function next(member: Member): MemberStatement {
+export function nextStatement(member: Member): MemberStatement {
   return {
     member: member.name,
     serial: member.serial + 1,
@@ -146,13 +153,16 @@ function next(member: Member): MemberStatement {
   }
 }
 
-async function publishStatement(context: Context, statement: MemberStatement, source: EntrySource, alsoSigned?: (text: string) => string | undefined): Promise<Uint8Array> {
-  void alsoSigned
+async function publishStatement(context: Context, statement: MemberStatement, source: EntrySource): Promise<Uint8Array> {
   const note = signNote(formatStatement(statement), [context.noteSigner])
+  await publishNote(context, note, source)
+  return note
+}
+
+async function publishNote(context: Context, note: Uint8Array, source: EntrySource): Promise<void> {
   await publish(context, {
     kind: 'member', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records: [note], source,
   })
-  return note
 }
 
 /** Heads of the lanes that will reach the new member, so that it knows where they stand. */

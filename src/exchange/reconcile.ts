@@ -1,6 +1,6 @@
 /** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
 import { parseEntry } from '../batch/entry.ts'
-import { batchClasses } from '../batch/header.ts'
+import { batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import { classKey, entryKey, indexAtEnd, laneIndexKey, tables } from '../store/keys.ts'
 import { fromBe64, concat, utf8 } from '../base/bytes.ts'

@@ -9,7 +9,8 @@
  */
 import type { Entry } from '../batch/entry.ts'
 import { formatJudged, parseEntry } from '../batch/entry.ts'
-import type { BatchClass, BatchHeader } from '../batch/header.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import type { BatchClass } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'

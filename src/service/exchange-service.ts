@@ -8,7 +8,7 @@
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { entryPrefixLength, formatJudged, parseEntry } from '../batch/entry.ts'
-import { type BatchClass, batchClasses } from '../batch/header.ts'
+import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Context } from '../exchange/context.ts'
 import type { Accepted } from '../exchange/door.ts'
@@ -57,7 +57,7 @@ class ExchangeHandlers {
     const context = this.#options.context()
     const child = call.peer.nodeName
     const member = context.ledger().federation.member(child)
-    if (call.peer.role !== 'node' || member?.name !== child || member.parent !== context.self) {
+    if (call.peer.role !== 'node' || !member || member.name !== child || member.parent !== context.self) {
       throw new HuxinError('role_denied', `${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
     }
     if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)

@@ -4,8 +4,7 @@
  * the primary ones and `huxin node rebuild` makes them anew, byte for byte.
  */
 import { be32, be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
-import type { BatchClass } from '../batch/header.ts'
-import { batchClasses } from '../batch/header.ts'
+import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import type { KeyRange } from './store.ts'
 
 const table = (name: string): Uint8Array => utf8(name)

@@ -16,7 +16,7 @@
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { batchClasses } from '../batch/header.ts'
+import { batchClasses } from '../topology/lane.ts'
 import type { Context } from '../exchange/context.ts'
 import type { ParentCalls } from './parent.ts'
 import { Follower } from './follower.ts'

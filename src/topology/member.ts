@@ -1,0 +1,151 @@
+/**
+ * Member statements (`huxin/member/v1`): what the federation says of a member. A statement is a signed
+ * note; this file formats and parses its text, `federation.ts` checks chain and signatures.
+ */
+import { HuxinError } from '../base/errors.ts'
+import { isCivilDate } from '../base/clock.ts'
+import { hex } from '../base/bytes.ts'
+import { parseVkey } from '../note/key.ts'
+import { isTier, NODE_NAME, type Tier } from './tier.ts'
+
+export type MemberStatus = 'active' | 'suspended' | 'retired'
+
+/** What a statement says. */
+export interface MemberStatement {
+  /** Full name. */
+  readonly member: string
+  /** Dense, from 0. */
+  readonly serial: number
+  /** SHA-256 of the text of serial - 1; undefined exactly for serial 0. */
+  readonly previous: Uint8Array | undefined
+  readonly tier: Tier
+  /** Full name; undefined for a root. */
+  readonly parent: string | undefined
+  /** GB/T 2260 codes, sorted. */
+  readonly divisions: readonly string[]
+  /** Operating body, unified social credit code. */
+  readonly body: string
+  /** Hosting body (托管), unified social credit code. */
+  readonly host: string | undefined
+  /** From 1; a new epoch has a new log and new keys. */
+  readonly epoch: number
+  readonly noteVkey: string
+  readonly cosignVkey: string
+  /** Civil dates, inclusive. */
+  readonly validFrom: string
+  readonly validTo: string
+  readonly status: MemberStatus
+  readonly actor: string
+  readonly document: string
+  readonly reason: string
+}
+
+/** Keys of a member in one epoch. A key changed within an epoch replaces the earlier one. */
+export interface EpochKeys {
+  readonly epoch: number
+  readonly noteVkey: string
+  readonly cosignVkey: string
+}
+
+/** A member as its newest statement has it. */
+export interface Member extends Omit<MemberStatement, 'member' | 'previous'> {
+  readonly name: string
+  readonly id: string
+  readonly trustDomain: string
+  readonly statementHash: Uint8Array
+  readonly noteBytes: Uint8Array
+  /** Keys of every epoch, oldest first, so that old batches and logs still verify. */
+  readonly epochs: readonly EpochKeys[]
+}
+
+export function formatStatement(statement: MemberStatement): string {
+  return 'huxin/member/v1\n' +
+    `member ${statement.member}\n` +
+    `serial ${statement.serial}\n` +
+    `previous ${statement.previous ? `sha256:${hex(statement.previous)}` : '-'}\n` +
+    `tier ${statement.tier}\n` +
+    `parent ${statement.parent ?? '-'}\n` +
+    `divisions ${statement.divisions.join(' ') || '-'}\n` +
+    `body ${statement.body}\n` +
+    `host ${statement.host ?? '-'}\n` +
+    `epoch ${statement.epoch}\n` +
+    `note ${statement.noteVkey}\n` +
+    `cosign ${statement.cosignVkey}\n` +
+    `valid ${statement.validFrom} ${statement.validTo}\n` +
+    `status ${statement.status}\n` +
+    `actor ${statement.actor}\n` +
+    `document ${statement.document}\n` +
+    `reason ${statement.reason}\n`
+}
+
+/** @throws HuxinError statement_malformed */
+export function parseStatement(text: string): MemberStatement {
+  const lines = readLines(text, 'huxin/member/v1', [
+    'member', 'serial', 'previous', 'tier', 'parent', 'divisions', 'body', 'host', 'epoch', 'note', 'cosign', 'valid', 'status', 'actor', 'document', 'reason',
+  ])
+  const { member = '', serial = '', previous = '', tier = '', parent = '', divisions = '', status = '' } = lines
+  check(NODE_NAME.test(member), 'member')
+  check(COUNT.test(serial), 'serial')
+  check((serial === '0') === (previous === '-') && (previous === '-' || /^sha256:[0-9a-f]{64}$/.test(previous)), 'previous')
+  check(isTier(tier), 'tier')
+  check(parent === '-' || NODE_NAME.test(parent), 'parent')
+  const codes = divisions === '-' ? [] : divisions.split(' ')
+  check(codes.every((code, i) => /^[0-9]{6}$/.test(code) && (i === 0 || codes[i - 1]! < code)), 'divisions')
+  check(USCC.test(lines['body']!), 'body')
+  check(lines['host'] === '-' || USCC.test(lines['host']!), 'host')
+  check(COUNT.test(lines['epoch']!) && lines['epoch'] !== '0', 'epoch')
+  const [validFrom = '', validTo = '', ...rest] = lines['valid']!.split(' ')
+  check(isCivilDate(validFrom) && isCivilDate(validTo) && rest.length === 0 && validFrom <= validTo, 'valid')
+  check(status === 'active' || status === 'suspended' || status === 'retired', 'status')
+  return {
+    member, serial: Number(serial),
+    previous: previous === '-' ? undefined : Buffer.from(previous.slice(7), 'hex'),
+    tier: tier as Tier,
+    parent: parent === '-' ? undefined : parent,
+    divisions: codes,
+    body: lines['body']!,
+    host: lines['host'] === '-' ? undefined : lines['host'],
+    epoch: Number(lines['epoch']),
+    noteVkey: checkVkey(lines['note']!, member, 'ed25519'),
+    cosignVkey: checkVkey(lines['cosign']!, member, 'cosignature'),
+    validFrom, validTo,
+    status: status as MemberStatus,
+    actor: lines['actor']!, document: lines['document']!, reason: lines['reason']!,
+  }
+}
+
+/** A vkey of the right type whose name is the member's. @throws HuxinError statement_malformed */
+export function checkVkey(text: string, member: string, type: 'ed25519' | 'cosignature'): string {
+  try {
+    const key = parseVkey(text)
+    if (key.type === type && key.name === member) return text
+  } catch {
+    // falls through
+  }
+  throw new HuxinError('statement_malformed', `the ${type === 'ed25519' ? 'note' : 'cosign'} key is no ${type} key named ${member}`)
+}
+
+/**
+ * Reads the lines `<name> <value>` of a text of ours, in order, after its first line.
+ * @throws HuxinError statement_malformed
+ */
+export function readLines(text: string, first: string, names: readonly string[]): Record<string, string> {
+  const lines = text.split('\n')
+  if (lines.pop() !== '' || lines[0] !== first) throw new HuxinError('statement_malformed', `this is no ${first}: its first line is ${JSON.stringify((lines[0] ?? '').slice(0, 40))}`)
+  if (lines.length !== names.length + 1) throw new HuxinError('statement_malformed', `${first} has ${lines.length} lines, ${names.length + 1} are wanted`)
+  const values: Record<string, string> = {}
+  for (const [i, name] of names.entries()) {
+    const line = lines[i + 1]!
+    const value = line.slice(name.length + 1)
+    if (!line.startsWith(`${name} `) || value === '' || value.length > 2_000) throw new HuxinError('statement_malformed', `${first}: line ${i + 2} is not "${name} <value>"`)
+    values[name] = value
+  }
+  return values
+}
+
+export const COUNT = /^(?:0|[1-9][0-9]{0,8})$/
+export const USCC = /^[0-9A-HJ-NPQRTUWXY]{18}$/
+
+function check(condition: boolean, field: string): void {
+  if (!condition) throw new HuxinError('statement_malformed', `member statement: the line "${field}" is not valid`)
+}
