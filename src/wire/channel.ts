@@ -61,10 +61,24 @@ const BACKOFF_MS_MIN = 500
 const BACKOFF_MS_MAX = 10_000
 const CONNECT_TIMEOUT_MS = 20_000
 
+/**
+ * One grpc-js client. grpc-js makes one more attempt to connect after close() when it was waiting to;
+ * a retired link lets that attempt fail, so that no connection is left that nobody uses.
+ */
+interface Link {
+  readonly grpc: Client
+  retired: boolean
+}
+
+function retire(link: Link): void {
+  link.retired = true
+  link.grpc.close()
+}
+
 export class WireChannel {
   readonly #options: WireChannelOptions
   #material: TlsMaterial
-  #grpc: Client
+  #link: Link
   #closed = false
   #cancelWatch: (() => void) | undefined
 
@@ -76,11 +90,11 @@ export class WireChannel {
   private constructor(options: WireChannelOptions) {
     this.#options = options
     this.#material = options.material
-    this.#grpc = this.#connect(BACKOFF_MS_MIN)
+    this.#link = this.#connect(BACKOFF_MS_MIN)
   }
 
   get state(): ChannelState {
-    return this.#closed ? 'closed' : stateNames[this.#grpc.getChannel().getConnectivityState(false)]
+    return this.#closed ? 'closed' : stateNames[this.#link.grpc.getChannel().getConnectivityState(false)]
   }
 
   /** A typed client of one service over this channel; any number may share it. */
@@ -102,7 +116,7 @@ export class WireChannel {
   close(): void {
     this.#closed = true
     this.#cancelWatch?.()
-    this.#grpc.close()
+    retire(this.#link)
   }
 
   #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, { timeoutMs, signal }: CallOptions): Promise<MessageShape<DescMethod['output']>> {
@@ -117,7 +131,7 @@ export class WireChannel {
         if (error) reject(this.#errorOf(error))
         else resolve(fromBinary(method.output, response!))
       }
-      const call = this.#grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
+      const call = this.#link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
       signal?.addEventListener('abort', cancel, { once: true })
       this.#watchConnecting()
     })
@@ -126,7 +140,9 @@ export class WireChannel {
   #errorOf(error: ServiceError): HuxinError {
     const received = errorOfStatus(error)
     if (received.code !== 'peer_unreachable') return received
-    return new HuxinError(received.code, `${this.#options.expectedNodeName ?? 'node'} at ${this.#options.address}: ${received.message}`, { details: received.details })
+    const { address, expectedNodeName = 'node', proxy } = this.#options
+    const through = proxy === undefined ? '' : ` through proxy ${parseProxy(proxy).host}`
+    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message}`, { details: received.details })
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
@@ -140,18 +156,20 @@ export class WireChannel {
   }
 
   #replace(backoffMsMin: number): void {
-    const old = this.#grpc
-    this.#grpc = this.#connect(backoffMsMin)
-    old.close()
+    const old = this.#link
+    this.#link = this.#connect(backoffMsMin)
+    retire(old)
   }
 
-  #connect(backoffMsMin: number): Client {
+  #connect(backoffMsMin: number): Link {
     const { address, expectedNodeName } = this.#options
     const { target, options } = route(address, this.#options.proxy)
+    const link = { retired: false }
     const tls = credentials.createFromSecureContext(secureContext(this.#material), {
-      checkServerIdentity: (_host, certificate) => checkServer(certificate, expectedNodeName),
+      checkServerIdentity: (_host, certificate) =>
+        link.retired ? new Error('the channel is closed') : checkServer(certificate, expectedNodeName),
     })
-    return new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) })
+    return Object.assign(link, { grpc: new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) }) })
   }
 
   #channelOptions(backoffMsMin: number): ChannelOptions {

@@ -1,5 +1,5 @@
 /**
- * Everything this program needs of grpc-js that grpc-js does not offer, in one place. grpc-js is
+ * Everything this program needs of grpc-js (and of node:tls) that they do not offer, in one place. grpc-js is
  * pinned exactly, and test/wire/grpc-internals.test.ts fails when one of these stops being true:
  * - `Server.http2Servers`: the listening HTTP/2 servers, for the connection window (no option on
  *   the server side; 64 KiB give 0.6 MB/s at 60 ms), the connection cap and TLS refusals.
@@ -8,7 +8,8 @@
  *   window and certificates replaced while running. It is the one inheritance of the room.
  */
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session } from 'node:http2'
-import type { SecureContextOptions } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
 
 /** The HTTP/2 servers that a bound Server listens with; never empty. */
@@ -22,6 +23,11 @@ export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
 /** The connection of a call as the first interceptor gets it; undefined once it is gone. */
 export function sessionOfCall(call: ServerInterceptingCallInterface): ServerHttp2Session | undefined {
   return (call as unknown as { stream?: { session?: ServerHttp2Session } }).stream?.session
+}
+
+/** Where a connection whose handshake failed came from; Node forgets it, except in the socket below. */
+export function remoteAddressOf(socket: TLSSocket): string {
+  return socket.remoteAddress ?? (socket as unknown as { _parent?: Socket })._parent?.remoteAddress ?? ''
 }
 
 /** Server credentials with every option of node:tls, replaceable while connections are open. */

@@ -13,7 +13,7 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
-import { http2ServersOf, LiveServerCredentials, sessionOfCall } from './grpc-internals.ts'
+import { http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall } from './grpc-internals.ts'
 import { reflectionOf } from './reflection.ts'
 import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
 import { statusOfError, type WireStatus } from './status.ts'
@@ -55,6 +55,8 @@ export interface WireServerOptions {
 
 /** The far end of one connection, read once from its certificate. */
 interface Peer {
+  /** Key of its TCP connection. */
+  readonly remote: string
   readonly identity: PeerIdentity
   readonly notAfterMs: number
 }
@@ -65,8 +67,8 @@ export class WireServer {
   readonly #credentials: LiveServerCredentials
   readonly #health: HealthImplementation
   readonly #peers = new Map<ServerHttp2Session, Peer>()
-  /** TCP connections without a session yet, by remote address and port. */
-  readonly #handshaking = new Map<string, Socket>()
+  /** Every TCP connection, by remote address and port. */
+  readonly #sockets = new Map<string, Socket>()
   readonly #callers = new WeakMap<Metadata, PeerIdentity>()
   readonly #mayLog: () => boolean
   #port = 0
@@ -127,7 +129,7 @@ export class WireServer {
   /** Closes the open connections of a node and its clients (`<trust domain>/<node id>`) or of one certificate serial. */
   dropPeer(nodeNameOrSerial: string): void {
     for (const [session, { identity }] of this.#peers) {
-      if (identity.nodeName === nodeNameOrSerial || identity.serial === nodeNameOrSerial) session.destroy()
+      if (identity.nodeName === nodeNameOrSerial || identity.serial === nodeNameOrSerial) this.#cut(session)
     }
   }
 
@@ -140,13 +142,21 @@ export class WireServer {
   async #close(graceMs: number): Promise<void> {
     for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)]) this.setServing(service, false)
     const done = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()))
-    for (const socket of this.#handshaking.values()) socket.destroy()
-    const cut = this.#options.clock.after(graceMs, () => {
-      for (const session of this.#peers.keys()) session.destroy()
+    const established = new Set([...this.#peers.values()].map(({ remote }) => remote))
+    for (const [remote, socket] of this.#sockets) if (!established.has(remote)) socket.destroy()
+    const cancelCut = this.#options.clock.after(graceMs, () => {
+      for (const session of this.#peers.keys()) this.#cut(session)
     })
     await done
-    cut()
+    cancelCut()
     this.#grpc.forceShutdown()
+  }
+
+  /** Also the socket: a session already told to close waits for the peer to hang up, and a dead peer never does. */
+  #cut(session: ServerHttp2Session): void {
+    const peer = this.#peers.get(session)
+    session.destroy()
+    if (peer) this.#sockets.get(peer.remote)?.destroy()
   }
 
   async #bind(): Promise<void> {
@@ -168,12 +178,12 @@ export class WireServer {
     })
     http2Server.on('connection', (socket: Socket) => {
       const remote = remoteOf(socket)
-      this.#handshaking.set(remote, socket)
-      socket.once('close', () => this.#handshaking.delete(remote))
+      this.#sockets.set(remote, socket)
+      socket.once('close', () => this.#sockets.delete(remote))
     })
     http2Server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const { authorizationError } = socket as { authorizationError?: Error | string }
-      this.#refused(authorizationError ? String(authorizationError) : error.code ?? error.message, socket.remoteAddress)
+      this.#refused(authorizationError ? String(authorizationError) : error.code ?? error.message, remoteAddressOf(socket))
     })
     http2Server.on('session', (session: ServerHttp2Session) => this.#admit(session))
   }
@@ -181,7 +191,6 @@ export class WireServer {
   #admit(session: ServerHttp2Session): void {
     session.setLocalWindowSize(limits.windowBytes)
     const socket = session.socket as TLSSocket
-    this.#handshaking.delete(remoteOf(socket))
     try {
       this.#peers.set(session, peerOf(socket))
       session.once('close', () => this.#peers.delete(session))
@@ -252,7 +261,7 @@ function remoteOf(socket: Socket): string {
 function peerOf(socket: TLSSocket): Peer {
   const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
   if (!certificate) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
-  return { identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
+  return { remote: remoteOf(socket), identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
 }
 
 function definitionOf(method: BoundMethod) {
