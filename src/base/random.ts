@@ -8,28 +8,22 @@ export interface Random {
 
 export const systemRandom: Random = { fill: (bytes) => randomFillSync(bytes) }
 
-/** A reproducible sequence for tests and synthetic data (xorshift128+ seeded by text). Not for secrets. */
+/** A reproducible sequence for tests and synthetic data (mulberry32 seeded by text). Not for secrets. */
 export class SeededRandom implements Random {
-  #a: number
-  #b: number
+  #state: number
 
   constructor(seed: string) {
     let hash = 2166136261
     for (const char of seed) hash = Math.imul(hash ^ char.codePointAt(0)!, 16777619)
-    this.#a = hash >>> 0 || 1
-    this.#b = (hash ^ 0x9e3779b9) >>> 0 || 2
+    this.#state = hash >>> 0
   }
 
   /** An integer from 0 to 2^32-1. */
   next(): number {
-    let a = this.#a
-    const b = this.#b
-    this.#a = b
-    a ^= a << 23
-    a ^= a >>> 17
-    a ^= b ^ (b >>> 26)
-    this.#b = a >>> 0
-    return (this.#b + b) >>> 0
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return (mixed ^ (mixed >>> 14)) >>> 0
   }
 
   /** An integer from 0 to `below` - 1. */

@@ -64,7 +64,7 @@ export const checkAllRecords: CheckRecords = (compiled, body) => {
   for (let i = 0; i < body.count; i++) {
     const record = recordAt(body, i)
     if (!record) continue
-    for (const fault of checkRecordBytes(compiled, record)) faults.push({ ...fault, index: i })
+    faults.push(...checkRecordBytes(compiled, record, i))
   }
   return faults
 }
@@ -75,6 +75,10 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
   const compiled = ledger.catalog.compiled(header.item)
   if (!compiled) {
     throw new HuxinError('item_unknown', `catalog item ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: header.item } })
+  }
+  const absent = compiled.missingScales[0]
+  if (absent !== undefined) {
+    throw new HuxinError('item_unknown', `grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
   const { item } = compiled
   const date = civilDate(judged.timeMs)

@@ -97,6 +97,12 @@ export class Uplink {
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
+  /** What the nodes above know of a batch of a lane, nearest first. */
+  async traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]> {
+    const { traces } = await this.#options.calls.readLane({ lane, number }, this.#stop.signal)
+    return traces
+  }
+
   start(): void {
     this.#loops ??= this.#run()
   }

@@ -1,0 +1,222 @@
+/**
+ * Room `node`: configuration and wiring. One program runs every tier; only `node.yaml` differs. A node
+ * lives in one folder:
+ *
+ *   node.yaml              what an operator chooses (this file describes every field)
+ *   join.json              what the parent answered to the application; at a root, the pinned root itself
+ *   keys/<epoch>/          note.key, cosign.key: secret, owner-only; keys/subject.key
+ *   data/<epoch>/          db/ and checkpoint.signed
+ *   evidence/              files that prove somebody's misbehaviour
+ *
+ * The newest epoch under keys/ is the one in force. `node` starts and stops; it decides nothing about
+ * batches.
+ */
+import { readFile, readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { parse as parseYaml } from 'yaml'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
+
+/** The configuration of a node, with every default filled in. */
+export interface NodeConfig {
+  /** The node's folder, absolute. */
+  readonly folder: string
+  /** Full name, `<trust domain>/<node id>`. */
+  readonly node: string
+  readonly tier: Tier
+  /** GB/T 2260 codes served. */
+  readonly divisions: readonly string[]
+  /** Operating body, unified social credit code. */
+  readonly body: string
+  readonly host: string | undefined
+  readonly parent: ParentConfig | undefined
+  /** Where this node listens: host, and port (0: any free one). */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** `host:port` under which children reach this node; written into their join files. */
+  readonly advertise: string | undefined
+  readonly tls: { readonly certificate: string; readonly key: string; readonly roots: readonly string[] }
+  /** Hours that a body in transit is kept after every next hop has it. */
+  readonly transitGraceHours: number
+  /** Connections at once. */
+  readonly connectionsMax: number
+  /** Whether grpc reflection answers. */
+  readonly reflection: boolean
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+export interface ParentConfig {
+  readonly node: string
+  /** `host:port` */
+  readonly address: string
+  /** `http://host:port` of an HTTP CONNECT proxy. */
+  readonly proxy: string | undefined
+}
+
+const schema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['node', 'tier', 'body', 'tls'],
+  properties: {
+    node: { type: 'string', pattern: NODE_NAME.source, hint: 'trust domain and node id, for example zj.example/330825' },
+    tier: { enum: ['nation', 'province', 'city', 'county'], hint: 'one of nation, province, city, county' },
+    divisions: { type: 'array', items: { type: ['string', 'integer'], hint: 'a six-digit division code' }, hint: 'a list of division codes, for example [330825]' },
+    body: { type: 'string', pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: 'the unified social credit code (18 characters) of the operating body' },
+    host: { type: ['string', 'null'], pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: 'the unified social credit code of the body that hosts the node, if another' },
+    parent: {
+      type: ['object', 'null'], additionalProperties: false, required: ['node', 'address'], hint: 'node and address of the parent; leave it out at a root',
+      properties: {
+        node: { type: 'string', pattern: NODE_NAME.source, hint: 'full name of the parent, for example zj.example/330800' },
+        address: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port of the parent' },
+        proxy: { type: ['string', 'null'], pattern: '^http://', hint: 'http://host:port of an HTTP CONNECT proxy' },
+      },
+    },
+    listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port, for example 0.0.0.0:7443' },
+    advertise: { type: ['string', 'null'], pattern: '^.+:[0-9]{1,5}$', hint: 'host:port under which children reach this node' },
+    tls: {
+      type: 'object', additionalProperties: false, required: ['certificate', 'key', 'roots'], hint: 'files: certificate, key, roots',
+      properties: {
+        certificate: { type: 'string', hint: 'file with the node certificate and its issuing CA, PEM' },
+        key: { type: 'string', hint: 'file with the private key, PEM, readable by its owner only' },
+        roots: { type: 'array', minItems: 1, items: { type: 'string' }, hint: 'files with the root certificates, PEM' },
+      },
+    },
+    transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: 'hours, 0 to 8760' },
+    connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: 'a number of connections, 1 to 100000' },
+    reflection: { type: 'boolean', hint: 'true or false' },
+    logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: 'one of debug, info, warn, error, silent' },
+  },
+} as const
+
+const ajv = new Ajv2020({ allErrors: true, strict: false, verbose: true })
+const validate = ajv.compile(schema)
+
+/** One bad field of a configuration. */
+export interface ConfigFault {
+  readonly path: string
+  readonly message: string
+  readonly hint: string
+}
+
+/**
+ * Reads and checks `node.yaml` of a folder.
+ * @throws HuxinError config_invalid with every bad field, one a line
+ */
+export async function loadConfig(folder: string): Promise<NodeConfig> {
+  const file = join(resolve(folder), 'node.yaml')
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new HuxinError('config_invalid', `${file} cannot be read: name the node's folder, or write one with huxin node init`)
+  })
+  const { config, faults } = parseConfig(text, resolve(folder))
+  if (!config) throw new HuxinError('config_invalid', `${file} has ${faults.length} bad field(s):\n${faults.map((fault) => `  ${fault.path}: ${fault.message} (${fault.hint})`).join('\n')}`)
+  return config
+}
+
+/** Parses the text of `node.yaml`; gives every fault at once. */
+export function parseConfig(text: string, folder: string): { config: NodeConfig | undefined; faults: readonly ConfigFault[] } {
+  let raw: unknown
+  try {
+    raw = parseYaml(text)
+  } catch (error) {
+    return { config: undefined, faults: [{ path: '(file)', message: messageOf(error).split('\n')[0]!, hint: 'YAML is wanted' }] }
+  }
+  if (!validate(raw)) return { config: undefined, faults: (validate.errors ?? []).map(faultOf) }
+  const fields = raw as RawConfig
+  const faults = crossChecks(fields)
+  if (faults.length > 0) return { config: undefined, faults }
+  return { config: fill(fields, folder), faults: [] }
+}
+
+/** The newest epoch that has keys in a node's folder; 0 when there is none. */
+export async function currentEpoch(folder: string): Promise<number> {
+  const names = await readdir(join(folder, 'keys')).catch(() => [])
+  return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
+}
+
+/** Files of one epoch. */
+export function epochFiles(folder: string, epoch: number) {
+  return {
+    noteKey: join(folder, 'keys', String(epoch), 'note.key'),
+    cosignKey: join(folder, 'keys', String(epoch), 'cosign.key'),
+    subjectKey: join(folder, 'keys', 'subject.key'),
+    database: join(folder, 'data', String(epoch), 'db'),
+    checkpoint: join(folder, 'data', String(epoch), 'checkpoint.signed'),
+    join: join(folder, 'join.json'),
+    evidence: join(folder, 'evidence'),
+  }
+}
+
+interface RawConfig {
+  node: string
+  tier: string
+  divisions?: (string | number)[]
+  body: string
+  host?: string | null
+  parent?: { node: string; address: string; proxy?: string | null } | null
+  listen?: string
+  advertise?: string | null
+  tls: { certificate: string; key: string; roots: string[] }
+  transitGraceHours?: number
+  connectionsMax?: number
+  reflection?: boolean
+  logLevel?: NodeConfig['logLevel']
+}
+
+function crossChecks(fields: RawConfig): ConfigFault[] {
+  const faults: ConfigFault[] = []
+  const bad = fields.divisions?.find((code) => !/^[0-9]{6}$/.test(String(code)))
+  if (bad !== undefined) faults.push({ path: 'divisions', message: `${bad} is no division code`, hint: 'six digits, for example 330825' })
+  if (fields.parent && fields.parent.node === fields.node) faults.push({ path: 'parent.node', message: 'a node is not its own parent', hint: 'name the node above' })
+  if (fields.tier !== 'nation' && fields.tier !== 'province' && !fields.parent) {
+    faults.push({ path: 'parent', message: `a ${fields.tier} node has a parent`, hint: 'give node and address of the parent' })
+  }
+  for (const [path, value] of [['listen', fields.listen], ['parent.address', fields.parent?.address]] as const) {
+    if (value !== undefined && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: 'the port is above 65535', hint: 'host:port' })
+  }
+  return faults
+}
+
+function fill(fields: RawConfig, folder: string): NodeConfig {
+  const listen = fields.listen ?? '127.0.0.1:7443'
+  const at = listen.lastIndexOf(':')
+  if (!isTier(fields.tier)) throw new HuxinError('internal', 'the tier was checked')
+  return {
+    folder,
+    node: fields.node,
+    tier: fields.tier,
+    divisions: (fields.divisions ?? []).map(String).sort(),
+    body: fields.body,
+    host: fields.host ?? undefined,
+    parent: fields.parent ? { node: fields.parent.node, address: fields.parent.address, proxy: fields.parent.proxy ?? undefined } : undefined,
+    listen: { host: listen.slice(0, at), port: Number(listen.slice(at + 1)) },
+    advertise: fields.advertise ?? undefined,
+    tls: {
+      certificate: resolve(folder, fields.tls.certificate),
+      key: resolve(folder, fields.tls.key),
+      roots: fields.tls.roots.map((file) => resolve(folder, file)),
+    },
+    transitGraceHours: fields.transitGraceHours ?? 24,
+    connectionsMax: fields.connectionsMax ?? 1_000,
+    reflection: fields.reflection ?? true,
+    logLevel: fields.logLevel ?? 'info',
+  }
+}
+
+function faultOf(error: { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string; data?: unknown; parentSchema?: object }): ConfigFault {
+  const path = error.instancePath.slice(1).replaceAll('/', '.')
+  const hint = (error.parentSchema as { hint?: string } | undefined)?.hint ?? 'see nodes/README.md'
+  if (error.keyword === 'required') {
+    const name = String(error.params['missingProperty'])
+    return { path: path === '' ? name : `${path}.${name}`, message: 'is missing', hint: hintOf(path, name) }
+  }
+  if (error.keyword === 'additionalProperties') {
+    const name = String(error.params['additionalProperty'])
+    return { path: path === '' ? name : `${path}.${name}`, message: 'is no field of the configuration', hint: `known are ${Object.keys((error.parentSchema as { properties: object }).properties).join(', ')}` }
+  }
+  return { path: path || '(file)', message: `${JSON.stringify(error.data)?.slice(0, 80)} ${error.message ?? 'is not valid'}`, hint }
+}
+
+function hintOf(path: string, name: string): string {
+  const place = path === '' ? schema.properties : (schema.properties as unknown as Record<string, { properties?: object }>)[path]?.properties
+  return (place as Record<string, { hint?: string }> | undefined)?.[name]?.hint ?? 'see nodes/README.md'
+}

@@ -1,0 +1,63 @@
+/** The node's secret keys on disk: owner-only files, one folder an epoch. */
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
+import { epochFiles } from './config.ts'
+
+export interface NodeKeys {
+  readonly note: Signer
+  readonly cosign: Signer
+  /** Secret of the subject index, 32 bytes. */
+  readonly subject: Uint8Array
+}
+
+/** Makes the keys of an epoch. @throws HuxinError config_invalid when they exist */
+export async function createKeys(folder: string, epoch: number, node: string, random: Random): Promise<NodeKeys> {
+  const files = epochFiles(folder, epoch)
+  await mkdir(dirname(files.noteKey), { recursive: true, mode: 0o700 })
+  await writeSecret(files.noteKey, `${formatSignerKey(node, 'ed25519', random.fill(new Uint8Array(32)))}\n`)
+  await writeSecret(files.cosignKey, `${formatSignerKey(node, 'cosignature', random.fill(new Uint8Array(32)))}\n`)
+  await writeSecret(files.subjectKey, `${Buffer.from(random.fill(new Uint8Array(32))).toString('hex')}\n`).catch(() => undefined)
+  return loadKeys(folder, epoch, node)
+}
+
+/** Reads the keys of an epoch. @throws HuxinError config_invalid */
+export async function loadKeys(folder: string, epoch: number, node: string): Promise<NodeKeys> {
+  const files = epochFiles(folder, epoch)
+  const note = parseKey(await readSecret(files.noteKey), files.noteKey, node)
+  const cosign = parseKey(await readSecret(files.cosignKey), files.cosignKey, node)
+  const subject = Buffer.from((await readSecret(files.subjectKey)).trim(), 'hex')
+  if (note.type !== 'ed25519' || cosign.type !== 'cosignature' || subject.length !== 32) {
+    throw new HuxinError('config_invalid', `the keys under ${dirname(files.noteKey)} are mixed up: note.key is of type 1, cosign.key of type 4`)
+  }
+  return { note, cosign, subject }
+}
+
+function parseKey(text: string, file: string, node: string): Signer {
+  try {
+    const signer = parseSignerKey(text.trim())
+    if (signer.name !== node) throw new HuxinError('config_invalid', `it is the key of ${signer.name}, not of ${node}`)
+    return signer
+  } catch (error) {
+    throw new HuxinError('config_invalid', `${file} holds no key for this node: ${messageOf(error)}`)
+  }
+}
+
+async function readSecret(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch {
+    throw new HuxinError('config_invalid', `${file} cannot be read: run huxin node init, or huxin node recover when it was lost`)
+  }
+}
+
+async function writeSecret(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { mode: 0o600, flag: 'wx' })
+    await chmod(file, 0o600)
+  } catch (error) {
+    throw new HuxinError('config_invalid', `${file} exists or cannot be written: ${messageOf(error)}`)
+  }
+}

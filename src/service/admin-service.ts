@@ -1,0 +1,214 @@
+/** AdminService for the operators of this node, LogService for auditors. */
+import { create } from '@bufbuild/protobuf'
+import { HuxinError } from '../base/errors.ts'
+import type { Context } from '../exchange/context.ts'
+import { checkStore } from '../exchange/check.ts'
+import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
+import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
+import { publish } from '../exchange/publish.ts'
+import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
+import { reconcile, traceLane } from '../exchange/reconcile.ts'
+import {
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
+  type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
+} from '../gen/huxin/v1/admin_service_pb.ts'
+import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
+import { encodeCatalogRecord } from '../ledger/catalog.ts'
+import type { TrustAnchor } from '../topology/join.ts'
+import type { Genesis } from '../exchange/check.ts'
+import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import type { LinkState } from '../uplink/uplink.ts'
+import { publishedMessage, sourceOf } from './record-service.ts'
+
+/** What these services need of the running node. */
+export interface AdminPort {
+  readonly context: Context
+  readonly state: string
+  readonly port: number
+  readonly join: { readonly anchors: readonly TrustAnchor[] }
+  readonly config: { readonly tier: string; readonly advertise: string | undefined; readonly listen: { readonly host: string }; readonly parent: { readonly node: string } | undefined }
+  readonly uplink: UplinkView | undefined
+  lastContactMs(child: string): number
+  genesis(): Genesis
+}
+
+export interface UplinkView {
+  readonly state: LinkState
+  readonly lastContactMs: number
+  readonly clockOffsetMs: number
+  readonly follower: { readonly verified: { readonly size: bigint } }
+  waiting(): Promise<number>
+  traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]>
+}
+
+const PROGRAM_VERSION = '0.1.0'
+
+export function adminServices(node: AdminPort): readonly ServiceBinding[] {
+  const admin = defineService(AdminService, {
+    getStatus: () => status(node),
+    listMembers: async () => ({ members: listMembers(node.context) }),
+    approveMember: (request: ApproveMemberRequest, call: CallContext) => approve(node, request, call),
+    setMemberStatus: (request: SetMemberStatusRequest, call: CallContext) => changeStatus(node.context, request, call),
+    publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
+    requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
+    answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
+    checkStore: () => check(node),
+    reconcile: () => reconcileAll(node),
+    traceLane: (request: TraceLaneRequest) => trace(node, request),
+  })
+  const log = defineService(LogService, {
+    getCheckpoint: () => checkpoint(node.context),
+    listEntries: (request: ListEntriesRequest) => listEntries(node.context, request),
+    proveEntry: (request: ProveEntryRequest) => proveEntry(node.context, request),
+    proveConsistency: (request: ProveConsistencyRequest) => proveConsistency(node.context, request),
+  })
+  return [admin, log]
+}
+
+async function status(node: AdminPort) {
+  const { context, uplink, config } = node
+  const children = context.ledger().federation.children(context.self)
+  const parentName = config.parent?.node
+  return {
+    node: context.self,
+    tier: config.tier,
+    epoch: context.epoch,
+    logSize: context.log().size,
+    checkpoint: await cosignedCheckpoint(context),
+    finalSize: await finalSize(context),
+    state: node.state,
+    alarms: [...context.alarms.list()],
+    ...(uplink && parentName !== undefined ? {
+      parent: {
+        node: parentName,
+        state: uplink.state,
+        lastContactMs: BigInt(Math.round(uplink.lastContactMs)),
+        waiting: BigInt(await uplink.waiting()),
+        cosignedSize: uplink.follower.verified.size,
+        clockOffsetMs: BigInt(uplink.clockOffsetMs),
+        receivedSize: await cosignedSize(context, parentName).catch(() => 0n),
+      },
+    } : {}),
+    children: await Promise.all(children.map(async (child) => {
+      const held = await childReceipt(context, child.name)
+      const last = node.lastContactMs(child.name)
+      return {
+        node: child.name,
+        state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < 60_000 ? 'connected' : 'away',
+        lastContactMs: BigInt(last),
+        waiting: 0n,
+        cosignedSize: (await witnessState(context, `${child.name}/${child.epoch}`))?.size ?? 0n,
+        clockOffsetMs: 0n,
+        receivedSize: held?.receipt.size ?? 0n,
+      }
+    })),
+    indexedSize: context.indexer.cursor,
+    memoryBytes: BigInt(process.memoryUsage.rss()),
+    recordCount: context.ledger().recordCount,
+    quarantined: [...context.ledger().quarantined],
+    version: PROGRAM_VERSION,
+  }
+}
+
+function listMembers(context: Context) {
+  return context.ledger().federation.all().map((member) => ({
+    node: member.name, serial: BigInt(member.serial), tier: member.tier, parent: member.parent ?? '', divisions: [...member.divisions],
+    body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes,
+  }))
+}
+
+/** The person is the one that the certificate names, whatever the request says. */
+function personalAct(act: Act | undefined, call: CallContext): PersonalAct {
+  return { actor: call.peer.name, reason: act?.reason ?? '', document: act?.document ?? '' }
+}
+
+async function approve(node: AdminPort, request: ApproveMemberRequest, call: CallContext) {
+  const { joinFile, statement } = await approveMember(node.context, {
+    application: request.application, act: personalAct(request.act, call), rekey: request.rekey, anchors: node.join.anchors,
+    parentAddress: node.config.advertise ?? `${node.config.listen.host}:${node.port}`, source: sourceOf(call),
+  })
+  return { joinFile, statement }
+}
+
+async function changeStatus(context: Context, request: SetMemberStatusRequest, call: CallContext) {
+  const statement = await setMemberStatus(context, {
+    member: request.member, status: request.status as 'active', act: personalAct(request.act, call), source: sourceOf(call),
+  })
+  return { statement }
+}
+
+async function publishCatalog(context: Context, request: PublishCatalogRequest, call: CallContext) {
+  const act = personalAct(request.act, call)
+  if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', 'an act on the catalog states its reason and document: give --reason and --document')
+  if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', `${request.records.length} catalog records in one call, allowed are 1 to 1000`)
+  const records = request.records.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) }))
+  const published = await publish(context, {
+    kind: 'catalog', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records, source: sourceOf(call),
+  })
+  return publishedMessage(context, published)
+}
+
+async function askRecognition(context: Context, request: RequestRecognitionRequest, call: CallContext) {
+  const type = SubjectType[request.subjectType.toUpperCase() as keyof typeof SubjectType]
+  if (type === undefined || typeof type !== 'number') throw new HuxinError('argument_invalid', `${JSON.stringify(request.subjectType)} is no subject type: enterprise, natural_person, social_organization, public_institution or government_body`)
+  const published = await requestRecognition(context, {
+    holder: request.holder, item: request.item, resultRecordId: request.resultRecordId,
+    subject: create(SubjectSchema, { type, id: request.subjectId, name: request.subjectName }),
+    purpose: request.purpose, legalBasis: request.legalBasis, mapping: request.mapping, ageDaysMax: request.ageDaysMax, source: sourceOf(call),
+  })
+  return publishedMessage(context, published)
+}
+
+async function answer(context: Context, request: AnswerRecognitionRequest, call: CallContext) {
+  const published = await answerRecognition(context, {
+    requestRecordId: request.requestRecordId, decision: request.decision as 'recognized', conditions: request.conditions, validUntil: request.validUntil, source: sourceOf(call),
+  })
+  return publishedMessage(context, published)
+}
+
+async function check(node: AdminPort) {
+  const report = await checkStore(node.context.store, node.context.log(), node.genesis())
+  return { clean: report.findings.length === 0, findings: [...report.findings], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
+}
+
+async function reconcileAll(node: AdminPort) {
+  const rows = await reconcile(node.context)
+  return {
+    lines: rows.map((row) => ({
+      node: row.node, due: BigInt(row.due), received: BigInt(row.received), returned: BigInt(row.returned), inTransit: BigInt(row.inTransit),
+      lastContactMs: BigInt(node.lastContactMs(row.node)), gaps: [], dueRecords: BigInt(row.dueRecords), receivedRecords: BigInt(row.receivedRecords),
+    })),
+  }
+}
+
+async function trace(node: AdminPort, request: TraceLaneRequest) {
+  const own = await traceLane(node.context, request.lane, request.number)
+  const above = await node.uplink?.traceAbove(request.lane, request.number) ?? []
+  return { traces: [{ node: own.node, held: own.held, index: own.index, receiptNotes: [...own.receiptNotes] }, ...above] }
+}
+
+async function checkpoint(context: Context) {
+  return { checkpoint: await cosignedCheckpoint(context), final: await finalSize(context) >= context.log().signed.size, vkey: context.log().vkey }
+}
+
+async function listEntries(context: Context, request: ListEntriesRequest) {
+  const entries = await context.log().entries(request.start, Math.min(request.limit || 100, 1_000))
+  return { entries, start: request.start, size: context.log().signed.size }
+}
+
+async function proveEntry(context: Context, request: ProveEntryRequest) {
+  const index = request.batchId.length > 0 ? (await context.ledger().known(request.batchId))?.indexes[0] : request.index
+  const tree = context.log().signed
+  const entry = index === undefined || index >= tree.size ? undefined : await context.log().entry(index)
+  if (index === undefined || !entry) throw new HuxinError('not_found', `this entry is not in the log, which has ${tree.size}`)
+  return { entry, proof: await context.log().prove(index, tree, await cosignedCheckpoint(context)), vkey: context.log().vkey }
+}
+
+async function proveConsistency(context: Context, request: ProveConsistencyRequest) {
+  const tree = context.log().signed
+  const newSize = request.newSize === 0n ? tree.size : request.newSize
+  if (newSize > tree.size) throw new HuxinError('argument_invalid', `the log has ${tree.size} entries, ${newSize} were asked for`)
+  return { hashes: [...await context.log().proveConsistency(request.oldSize, newSize)], checkpoint: await cosignedCheckpoint(context) }
+}
+
