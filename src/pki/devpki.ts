@@ -1,0 +1,102 @@
+/**
+ * The development PKI in `certs/`: a root, an issuing CA per tier, and certificates for nodes, clients
+ * and operators. For trying huxin out and for tests; a real federation has its own CAs and gives them
+ * the same names (certs/README.md).
+ *
+ *   root.crt root.key                     the root
+ *   ca-<tier>.crt ca-<tier>.key           issuing CAs
+ *   <node id>/node.crt node.key           leaf and CA; the key is owner-only
+ *   <node id>/client-<name>.crt .key
+ *   <node id>/operator-<name>.crt .key
+ */
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { HuxinError } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import type { PeerRole } from './identity.ts'
+import { type Issued, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issuer, validityDays } from './issue.ts'
+
+export interface DevelopmentPki {
+  readonly folder: string
+  readonly trustDomain: string
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface DevelopmentLeaf {
+  readonly tier: string
+  readonly role: PeerRole
+  readonly nodeId: string
+  /** Client name, or the person whom an operator certificate names; '' for a node. */
+  readonly name: string
+  /** Days from now; default 825. */
+  readonly days?: number
+}
+
+const ROOT_DAYS = 3_650
+const LEAF_DAYS = 825
+
+/** Makes root and issuing CAs. @throws HuxinError argument_invalid when there is one already and not `force` */
+export async function createDevelopmentPki(pki: DevelopmentPki, tiers: readonly string[], { force = false }: { force?: boolean } = {}): Promise<void> {
+  await mkdir(pki.folder, { recursive: true, mode: 0o700 })
+  const existing = await readFile(join(pki.folder, 'root.key')).catch(() => undefined)
+  if (existing && !force) throw new HuxinError('argument_invalid', `${pki.folder} holds a PKI already: choose another folder, or --force to replace it (every certificate from it becomes useless)`)
+  const validity = validityDays(pki.clock.nowMs(), ROOT_DAYS)
+  const root = issueRoot({ commonName: `huxin development root ${pki.trustDomain}`, validity, random: pki.random })
+  await save(pki.folder, 'root', root)
+  for (const tier of tiers) {
+    const ca = issueCa({ issuer: root, commonName: `huxin development CA ${tier}`, trustDomain: pki.trustDomain, validity, random: pki.random })
+    await save(pki.folder, `ca-${tier}`, ca)
+  }
+}
+
+/** Issues one certificate with a new key. @returns paths of certificate chain and key */
+export async function issueDevelopmentLeaf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<{ certificateFile: string; keyFile: string }> {
+  const issuer = await loadCa(pki.folder, leaf.tier)
+  const issued = issueLeaf(requestOf(pki, leaf, issuer))
+  const folder = join(pki.folder, leaf.nodeId)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = leafName(leaf)
+  await save(folder, file, { certificatePem: issued.certificatePem + issuer.certificatePem, keyPem: issued.keyPem })
+  return { certificateFile: join(folder, `${file}.crt`), keyFile: join(folder, `${file}.key`) }
+}
+
+/** Issues one certificate for a key that stays where it is. @returns the chain, PEM */
+export async function issueDevelopmentCsr(pki: DevelopmentPki, leaf: DevelopmentLeaf, csrPem: string): Promise<string> {
+  const issuer = await loadCa(pki.folder, leaf.tier)
+  return issueFromCsr(requestOf(pki, leaf, issuer), csrPem) + issuer.certificatePem
+}
+
+/** File name of a leaf without its ending. */
+export function leafName({ role, name }: Pick<DevelopmentLeaf, 'role' | 'name'>): string {
+  return role === 'node' ? 'node' : `${role}-${slug(name)}`
+}
+
+function requestOf(pki: DevelopmentPki, leaf: DevelopmentLeaf, issuer: Issuer) {
+  return {
+    issuer, role: leaf.role, trustDomain: pki.trustDomain, nodeId: leaf.nodeId, name: leaf.name, random: pki.random,
+    validity: validityDays(pki.clock.nowMs(), leaf.days ?? LEAF_DAYS),
+    ...(leaf.role === 'node' ? { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] } : {}),
+  }
+}
+
+async function loadCa(folder: string, tier: string): Promise<Issuer> {
+  try {
+    const [certificatePem, keyPem] = await Promise.all([readFile(join(folder, `ca-${tier}.crt`), 'utf8'), readFile(join(folder, `ca-${tier}.key`), 'utf8')])
+    return { certificatePem, keyPem }
+  } catch {
+    throw new HuxinError('argument_invalid', `${folder} has no issuing CA for the tier ${tier}: make it with huxin pki init`)
+  }
+}
+
+async function save(folder: string, name: string, { certificatePem, keyPem }: Issued): Promise<void> {
+  await writeFile(join(folder, `${name}.crt`), certificatePem, { mode: 0o644 })
+  await writeFile(join(folder, `${name}.key`), keyPem, { mode: 0o600 })
+  await chmod(join(folder, `${name}.key`), 0o600)
+}
+
+/** ASCII file name for a name in any script. */
+function slug(name: string): string {
+  return encodeURIComponent(name).replaceAll('%', '').toLowerCase().slice(0, 60)
+}

@@ -1,0 +1,186 @@
+/** The certificate files of a node or client: read, checked, watched. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import type { Clock } from '../base/clock.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { identityOfCertificate, type PeerIdentity } from './identity.ts'
+
+export interface TlsFiles {
+  /** Leaf first, then its issuing CA. */
+  readonly certificateFile: string
+  readonly keyFile: string
+  readonly rootFiles: readonly string[]
+}
+
+/** What TLS works with. */
+export interface TlsMaterial {
+  readonly certificateChainPem: string
+  readonly keyPem: string
+  readonly rootsPem: readonly string[]
+  readonly identity: PeerIdentity
+  readonly notAfterMs: number
+}
+
+/** What is doubtful but usable. */
+export interface LoadedMaterial {
+  readonly material: TlsMaterial
+  readonly warnings: readonly string[]
+}
+
+const WARN_DAYS = 30
+const WATCH_MS = 5_000
+
+/**
+ * Reads and checks: the key belongs to the certificate, the chain leads to a root, it is valid now.
+ * @throws HuxinError config_invalid
+ */
+export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<LoadedMaterial> {
+  const certificateChainPem = await read(files.certificateFile, 'certificate')
+  const keyPem = await read(files.keyFile, 'key')
+  const rootsPem = await Promise.all(files.rootFiles.map((file) => read(file, 'root')))
+  const chain = splitPem(certificateChainPem).map((pem) => certificate(pem, files.certificateFile))
+  const [leaf] = chain
+  if (!leaf) throw bad(`${files.certificateFile} holds no certificate`)
+  checkKey(leaf, keyPem, files)
+  checkChain(chain, rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', '))), files)
+  const notAfterMs = checkValidity(leaf, nowMs, files.certificateFile)
+  const warnings: string[] = []
+  const { mode } = await stat(files.keyFile)
+  if ((mode & 0o077) !== 0) warnings.push(`${files.keyFile} can be read by others: chmod 600 it`)
+  const days = Math.floor((notAfterMs - nowMs) / 86_400_000)
+  if (days < WARN_DAYS) warnings.push(`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
+  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, files.certificateFile), notAfterMs }, warnings }
+}
+
+export interface WatcherOptions {
+  readonly files: TlsFiles
+  readonly clock: Clock
+  readonly onChange: (material: TlsMaterial) => void
+  /** A changed file cannot be used; the last good material stays. */
+  readonly onAlarm: (message: string) => void
+}
+
+/** Reads the files again when they change. A bad or half-written file keeps the last good one. */
+export class TlsMaterialWatcher {
+  readonly #options: WatcherOptions
+  #current: TlsMaterial
+  #stamp: string
+  #cancel: (() => void) | undefined
+  #closed = false
+
+  /** @throws HuxinError config_invalid */
+  static async open(options: WatcherOptions): Promise<TlsMaterialWatcher> {
+    const stamp = await stampOf(options.files)
+    const { material, warnings } = await loadTlsMaterial(options.files, options.clock.nowMs())
+    for (const warning of warnings) options.onAlarm(warning)
+    return new TlsMaterialWatcher(options, material, stamp)
+  }
+
+  private constructor(options: WatcherOptions, material: TlsMaterial, stamp: string) {
+    this.#options = options
+    this.#current = material
+    this.#stamp = stamp
+    this.#schedule()
+  }
+
+  get current(): TlsMaterial {
+    return this.#current
+  }
+
+  /** Looks now instead of in a few seconds. */
+  async reload(): Promise<void> {
+    const stamp = await stampOf(this.#options.files)
+    if (stamp === this.#stamp) return
+    this.#stamp = stamp
+    try {
+      const { material } = await loadTlsMaterial(this.#options.files, this.#options.clock.nowMs())
+      if (material.identity.nodeName !== this.#current.identity.nodeName || material.identity.role !== this.#current.identity.role) {
+        throw bad(`the new certificate is of ${material.identity.nodeName}, not of ${this.#current.identity.nodeName}`)
+      }
+      this.#current = material
+      this.#options.onChange(material)
+    } catch (error) {
+      this.#options.onAlarm(`changed certificate files cannot be used, the last good ones stay: ${messageOf(error)}`)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cancel?.()
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    this.#cancel = this.#options.clock.after(WATCH_MS, () => {
+      void this.reload().finally(() => this.#schedule())
+    })
+  }
+}
+
+async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles): Promise<string> {
+  const stamps = await Promise.all([certificateFile, keyFile, ...rootFiles].map(async (file) => {
+    const found = await stat(file).catch(() => undefined)
+    return found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'missing'
+  }))
+  return stamps.join(' ')
+}
+
+async function read(file: string, what: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => {
+    throw bad(`the ${what} file ${file} cannot be read`)
+  })
+}
+
+function splitPem(text: string): string[] {
+  return text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []
+}
+
+function certificate(pem: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    throw bad(`${file} holds a certificate that does not parse`)
+  }
+}
+
+function checkKey(leaf: X509Certificate, keyPem: string, files: TlsFiles): void {
+  let matches = false
+  try {
+    matches = leaf.checkPrivateKey(createPrivateKey(keyPem))
+  } catch {
+    throw bad(`${files.keyFile} holds no private key in PEM`)
+  }
+  if (!matches) throw bad(`${files.keyFile} is not the key of ${files.certificateFile}`)
+}
+
+function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[], files: TlsFiles): void {
+  let at = chain[0]!
+  for (const next of chain.slice(1)) {
+    if (!at.checkIssued(next) || !at.verify(next.publicKey)) throw bad(`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`)
+    at = next
+  }
+  if (roots.length === 0) throw bad(`${files.rootFiles.join(', ')} hold no root certificate`)
+  if (!roots.some((root) => root.fingerprint256 === at.fingerprint256 || (at.checkIssued(root) && at.verify(root.publicKey)))) {
+    throw bad(`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`)
+  }
+}
+
+function checkValidity(leaf: X509Certificate, nowMs: number, file: string): number {
+  const fromMs = Date.parse(leaf.validFrom)
+  const toMs = Date.parse(leaf.validTo)
+  if (nowMs < fromMs) throw bad(`${file} is not valid before ${leaf.validFrom}: is this machine's clock right?`)
+  if (nowMs > toMs) throw bad(`${file} expired on ${leaf.validTo}: have a new one issued (huxin pki issue)`)
+  return toMs
+}
+
+function identity(leaf: X509Certificate, file: string): PeerIdentity {
+  try {
+    return identityOfCertificate(leaf)
+  } catch (error) {
+    throw bad(`${file}: ${messageOf(error)}`)
+  }
+}
+
+function bad(what: string): HuxinError {
+  return new HuxinError('config_invalid', what)
+}
