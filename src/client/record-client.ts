@@ -19,7 +19,7 @@ import {
   type ListCatalogRequestSchema, type ListCatalogResponse, type ListRecognitionsRequestSchema, type ListRecognitionsResponse,
   type PublishRequestSchema, type PublishResponse, RecordService,
 } from '../gen/huxin/v1/record_service_pb.ts'
-import { loadTlsMaterial } from '../pki/material.ts'
+import { loadTlsMaterial, type TlsMaterial } from '../pki/material.ts'
 import { type CallOptions, WireChannel } from '../wire/channel.ts'
 
 const WRITE_TIMEOUT_MS = 30_000
@@ -60,22 +60,22 @@ export class HuxinClient {
   readonly #random: Random
   readonly #retryForMs: number
 
+  /** What is doubtful about the certificate files, to show or log. */
+  readonly warnings: readonly string[]
+
   /** Reads the files; connects on the first call. Throws config_invalid when a file cannot be used. */
   static async connect(options: HuxinClientOptions): Promise<HuxinClient> {
-    return new HuxinClient(options)
+    const { material, warnings } = await loadTlsMaterial(options, (options.clock ?? systemClock).nowMs())
+    return new HuxinClient(options, material, warnings)
   }
 
-  private constructor(options: HuxinClientOptions) {
-    this.#clock = options.clock ?? systemClock
+  private constructor(options: HuxinClientOptions, material: TlsMaterial, warnings: readonly string[]) {
+    const { address, node, proxy, clock = systemClock } = options
+    this.#clock = clock
     this.#random = options.random ?? systemRandom
     this.#retryForMs = options.retryForMs ?? RETRY_FOR_MS
-    this.#channel = WireChannel.dial({
-      address: options.address,
-      expectedNodeName: options.node,
-      material: loadTlsMaterial({ ...options, clock: this.#clock }),
-      clock: this.#clock,
-      ...(options.proxy === undefined ? {} : { proxy: options.proxy }),
-    })
+    this.warnings = warnings
+    this.#channel = WireChannel.dial({ address, expectedNodeName: node, material, clock, ...(proxy === undefined ? {} : { proxy }) })
     this.#service = recordService(this.#channel)
   }
 

@@ -102,7 +102,7 @@ export class Door {
   async accept(inbound: Inbound): Promise<Accepted> {
     const turn = this.#takeTurn(inbound.source)
     try {
-      const prepared = await this.#prepare(inbound)
+      const prepared = await this.#prepare(inbound).catch((error: unknown) => this.#prepareAgain(inbound, turn.before, error))
       if ('index' in prepared) return prepared
       await turn.before
       const committing = this.#commit(prepared, inbound)
@@ -117,6 +117,14 @@ export class Door {
   reset(): void {
     this.#recent.clear()
     this.#verifiers.clear()
+  }
+
+  /** A member or item may be made known by the batch just before this one: look again after it. */
+  async #prepareAgain(inbound: Inbound, before: Promise<void>, error: unknown): Promise<Prepared | Accepted> {
+    if (!isHuxinError(error, 'member_unknown') && !isHuxinError(error, 'item_unknown')) throw error
+    await before
+    await this.#options.writer.save([])
+    return this.#prepare(inbound)
   }
 
   async #prepare(inbound: Inbound): Promise<Prepared | Accepted> {

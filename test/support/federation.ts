@@ -1,0 +1,190 @@
+/**
+ * A whole federation in one process, over real mutual TLS on loopback: the same code that runs in
+ * production, with the same files on disk. Used by the tests of exchange, faults and recovery.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create } from '@bufbuild/protobuf'
+import { type Clock, sleep, systemClock } from '../../src/base/clock.ts'
+import { SeededRandom, systemRandom } from '../../src/base/random.ts'
+import { approveMember, rootStatement } from '../../src/exchange/members.ts'
+import { publish } from '../../src/exchange/publish.ts'
+import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
+import { loadConfig } from '../../src/node/config.ts'
+import { createKeys } from '../../src/node/keys.ts'
+import { Node, type NodeLog, type NodeOptions } from '../../src/node/node.ts'
+import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
+import { starterItems } from '../../src/record/data/items.ts'
+import { starterMappings, starterScales } from '../../src/record/data/scales.ts'
+import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
+import { type Tier, tiers } from '../../src/topology/tier.ts'
+
+export const BODY = '11330825TT00000903'
+export const DOMAIN = 'zj.example'
+
+/** What a test says of a node. */
+export interface Place {
+  readonly id: string
+  readonly tier: Tier
+  /** Node id; undefined for the root. */
+  readonly parent?: string
+  readonly divisions?: readonly string[]
+  readonly trustDomain?: string
+}
+
+/** The demo's seven: a nation, a province, two cities, three counties. */
+export const SEVEN: readonly Place[] = [
+  { id: '000000', tier: 'nation', divisions: ['000000'] },
+  { id: '330000', tier: 'province', parent: '000000', divisions: ['330000'] },
+  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
+  { id: '330700', tier: 'city', parent: '330000', divisions: ['330700'] },
+  { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] },
+  { id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] },
+  { id: '330782', tier: 'county', parent: '330700', divisions: ['330782'] },
+]
+
+const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+export class TestFederation {
+  readonly folder: string
+  readonly nodes = new Map<string, Node>()
+  readonly pki: DevelopmentPki
+  readonly #places = new Map<string, Place>()
+  readonly #clock: Clock
+  /** Log lines of every node, when `HUXIN_TEST_LOG` is set they are printed too. */
+  readonly lines: string[] = []
+
+  private constructor(folder: string, clock: Clock) {
+    this.folder = folder
+    this.#clock = clock
+    this.pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock, random: systemRandom }
+  }
+
+  /** Starts the places in order; parents first. Publishes the starter catalog at the root. */
+  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean } = {}): Promise<TestFederation> {
+    const folder = await mkdtemp(join(tmpdir(), 'huxin-test-'))
+    const federation = new TestFederation(folder, options.clock ?? systemClock)
+    await createDevelopmentPki(federation.pki, tiers)
+    for (const place of places) await federation.add(place)
+    if (options.catalog ?? true) await federation.publishCatalog(places[0]!.id)
+    return federation
+  }
+
+  node(id: string): Node {
+    const node = this.nodes.get(id)
+    if (!node) throw new Error(`no node ${id}`)
+    return node
+  }
+
+  folderOf(id: string): string {
+    return join(this.folder, 'nodes', id)
+  }
+
+  name(id: string): string {
+    return `${this.#places.get(id)?.trustDomain ?? DOMAIN}/${id}`
+  }
+
+  /** Initializes, admits and starts a node. */
+  async add(place: Place, options: Partial<NodeOptions> = {}): Promise<Node> {
+    this.#places.set(place.id, place)
+    await this.init(place)
+    return this.startNode(place.id, options)
+  }
+
+  /** Everything up to the first start. */
+  async init(place: Place): Promise<void> {
+    this.#places.set(place.id, place)
+    const folder = this.folderOf(place.id)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '' })
+    await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
+    await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
+    await this.writeConfig(place)
+    const keys = await createKeys(folder, 1, this.name(place.id), systemRandom)
+    const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey }
+    if (place.parent === undefined) {
+      const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', actor: '张三', document: '-', reason: 'root' }, keys.note)
+      await writeFile(join(folder, 'join.json'), formatJoinFile({
+        anchors: [{ name: base.member, vkey: keys.note.vkey }], statements: [statement], parentCheckpoint: new Uint8Array(), heads: [], parentAddress: '', protocol: 1000,
+      }))
+      return
+    }
+    const application = signApplication({ ...base, parent: this.name(place.parent) }, keys.note)
+    const parent = this.node(place.parent)
+    const { joinFile } = await approveMember(parent.context, {
+      application, act: { actor: '张三', reason: 'test', document: '测〔2026〕1号' }, rekey: false, anchors: parent.join.anchors,
+      parentAddress: `127.0.0.1:${parent.port}`, source: { kind: 'self' },
+    })
+    await writeFile(join(folder, 'join.json'), joinFile)
+  }
+
+  async writeConfig(place: Place, extra = '', parentAddress?: string): Promise<void> {
+    const certs = join(this.pki.folder, place.id)
+    const parent = place.parent === undefined ? '' : `parent:\n  node: ${this.name(place.parent)}\n  address: ${parentAddress ?? `127.0.0.1:${this.node(place.parent).port}`}\n`
+    await writeFile(join(this.folderOf(place.id), 'node.yaml'), `node: ${this.name(place.id)}\ntier: ${place.tier}\nbody: ${BODY}\n` +
+      `divisions: [${(place.divisions ?? []).map((code) => `'${code}'`).join(', ')}]\n${parent}listen: 127.0.0.1:0\n` +
+      `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${this.pki.folder}/root.crt]\n${extra}`)
+  }
+
+  async startNode(id: string, options: Partial<NodeOptions> = {}): Promise<Node> {
+    const config = await loadConfig(this.folderOf(id))
+    const keep = (level: string) => (fields: object, message: string): void => {
+      const line = `${id} ${level} ${message} ${JSON.stringify(fields)}`
+      this.lines.push(line)
+      if (process.env['HUXIN_TEST_LOG']) process.stderr.write(`${line}\n`)
+    }
+    const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
+    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...options })
+    this.nodes.set(id, node)
+    return node
+  }
+
+  /** Keeps the port of a node over a restart, so that its children find it again. */
+  async restart(id: string, options: Partial<NodeOptions> = {}): Promise<Node> {
+    const before = this.node(id)
+    const { port } = before
+    await before.close()
+    this.nodes.delete(id)
+    const config = await loadConfig(this.folderOf(id))
+    return this.startNode(id, { ...options, config: { ...config, listen: { host: '127.0.0.1', port } } })
+  }
+
+  async publishCatalog(id: string): Promise<void> {
+    const act = { actor: '张三', reason: 'test', document: '测〔2026〕2号' }
+    const records = [
+      ...starterScales.map((value) => ({ case: 'scale' as const, value })),
+      ...starterMappings.map((value) => ({ case: 'mapping' as const, value })),
+      ...starterItems.map((value) => ({ case: 'item' as const, value })),
+    ].map((content) => encodeCatalogRecord(create(CatalogRecordSchema, { content, act })))
+    const published = await publish(this.node(id).context, {
+      kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records, source: { kind: 'self' },
+    })
+    if (published.refusal) throw new Error(published.refusal.message)
+  }
+
+  /** Waits until a condition holds, looking again whenever any node's log may have changed. */
+  async until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    while (!await condition()) {
+      if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}\n${this.alarms().join('\n')}`)
+      await sleep(systemClock, 10)
+      // The sleep's timer does not keep the process alive; the nodes' sockets do.
+    }
+  }
+
+  /** Every standing alarm of every node. */
+  alarms(): string[] {
+    return [...this.nodes].flatMap(([id, node]) => node.alarms.list().map((line) => `${id}: ${line}`))
+  }
+
+  /** Stops everything and removes the folder. */
+  async stop(): Promise<void> {
+    for (const node of [...this.nodes.values()].reverse()) await node.close()
+    this.nodes.clear()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+export { SeededRandom }
