@@ -119,22 +119,24 @@ export class WireChannel {
     retire(this.#link)
   }
 
-  #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, { timeoutMs, signal }: CallOptions): Promise<MessageShape<DescMethod['output']>> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new HuxinError('peer_unreachable', `the channel to ${this.#options.address} is closed`))
-      if (signal?.aborted) return reject(new HuxinError('cancelled', 'the caller gave the call up'))
-      const bytes = toBinary(method.input, create(method.input, request))
-      const deadline = this.#options.clock.nowMs() + timeoutMs
+  async #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, options: CallOptions): Promise<MessageShape<DescMethod['output']>> {
+    const { timeoutMs, signal } = options
+    if (this.#closed) throw new HuxinError('peer_unreachable', `the channel to ${this.#options.address} is closed`)
+    if (signal?.aborted) throw new HuxinError('cancelled', 'the caller gave the call up')
+    const bytes = encode(method, request)
+    const deadline = this.#options.clock.nowMs() + timeoutMs
+    const response = await new Promise<Uint8Array>((resolve, reject) => {
       const cancel = (): void => call.cancel()
-      const finish = (error: ServiceError | null, response?: Uint8Array): void => {
+      const finish = (error: ServiceError | null, answer?: Uint8Array): void => {
         signal?.removeEventListener('abort', cancel)
-        if (error) reject(this.#errorOf(error))
-        else resolve(fromBinary(method.output, response!))
+        if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', `${pathOf(method)} gave no answer`))
+        else resolve(answer)
       }
       const call = this.#link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
       signal?.addEventListener('abort', cancel, { once: true })
       this.#watchConnecting()
     })
+    return decode(method, response)
   }
 
   #errorOf(error: ServiceError): HuxinError {
@@ -188,6 +190,22 @@ export class WireChannel {
       'grpc.max_send_message_length': messageBytesMax,
       'grpc-node.flow_control_window': limits.windowBytes,
     }
+  }
+}
+
+function encode(method: DescMethod, request: MessageInitShape<DescMethod['input']>): Uint8Array {
+  try {
+    return toBinary(method.input, create(method.input, request))
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `the request is not a ${method.input.typeName}: ${messageOf(error)}`)
+  }
+}
+
+function decode(method: DescMethod, response: Uint8Array): MessageShape<DescMethod['output']> {
+  try {
+    return fromBinary(method.output, response)
+  } catch (error) {
+    throw new HuxinError('internal', `the answer is not a ${method.output.typeName}: ${messageOf(error)}`)
   }
 }
 

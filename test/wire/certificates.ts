@@ -1,30 +1,47 @@
-/** Certificates for tests, issued in memory. */
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+/** Certificates for tests, issued in memory: a root, one issuing CA, and leaves. */
 import { X509Certificate } from 'node:crypto'
-import type { TlsMaterial } from '../../src/pki/material.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import type { PeerIdentity, PeerRole } from '../../src/pki/identity.ts'
 import { identityOfCertificate } from '../../src/pki/identity.ts'
+import { issueCa, issueLeaf, issueRoot, validityDays } from '../../src/pki/issue.ts'
+import type { TlsMaterial } from '../../src/pki/material.ts'
 
-export function issuer(trustDomain: string) {
-  const dir = mkdtempSync('/tmp/d-cert-')
-  const run = (...a: string[]) => execFileSync('openssl', a, { cwd: dir, stdio: 'ignore' })
-  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  run('req', '-x509', ...ec, '-keyout', 'root.key', '-out', 'root.crt', '-subj', `/CN=${trustDomain}`, '-days', '30')
-  const rootPem = readFileSync(`${dir}/root.crt`, 'utf8')
-  let n = 0
-  const leaf = (uri: string): TlsMaterial => {
-    const name = `leaf${n++}`
-    run('req', '-x509', ...ec, '-CA', 'root.crt', '-CAkey', 'root.key', '-keyout', `${name}.key`, '-out', `${name}.crt`, '-subj', `/CN=${name}`, '-days', '10', '-addext', `subjectAltName=URI:${uri}`, '-addext', 'basicConstraints=critical,CA:FALSE')
-    const certificateChainPem = readFileSync(`${dir}/${name}.crt`, 'utf8')
-    const x = new X509Certificate(certificateChainPem)
-    let identity: any = { nodeName: 'broken' }
-    try { identity = identityOfCertificate(x.raw) } catch { /* wanted */ }
-    return { certificateChainPem, keyPem: readFileSync(`${dir}/${name}.key`, 'utf8'), rootsPem: [rootPem], identity, notAfterMs: Date.parse(x.validTo) }
+const random = systemRandom
+
+export interface TestIssuer {
+  node(id: string): TlsMaterial
+  client(id: string, name: string): TlsMaterial
+  /** A good certificate whose name is no identity. */
+  nameless(): TlsMaterial
+}
+
+export function issuer(trustDomain: string): TestIssuer {
+  const validity = validityDays(systemClock.nowMs(), 30)
+  const root = issueRoot({ commonName: `${trustDomain} root`, validity, random })
+  const ca = issueCa({ issuer: root, commonName: `${trustDomain} ca`, trustDomain, validity, random })
+  const leaf = (role: PeerRole, nodeId: string, name: string): TlsMaterial => {
+    const { certificatePem, keyPem } = issueLeaf({ issuer: ca, role, trustDomain, nodeId, name, validity, random })
+    const x509 = new X509Certificate(certificatePem)
+    return {
+      certificateChainPem: certificatePem + ca.certificatePem,
+      keyPem,
+      rootsPem: [root.certificatePem],
+      identity: identityOr(x509, { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}` }),
+      notAfterMs: Date.parse(x509.validTo),
+    }
   }
   return {
-    rootPem,
-    node: (id: string) => leaf(`spiffe://${trustDomain}/node/${id}`),
-    client: (id: string, name: string) => leaf(`spiffe://${trustDomain}/client/${id}/${name}`),
-    nameless: () => leaf('https://nobody.example/'),
+    node: (id) => leaf('node', id, ''),
+    client: (id, name) => leaf('client', id, name),
+    nameless: () => leaf('node', 'NOBODY', ''),
+  }
+}
+
+function identityOr(x509: X509Certificate, otherwise: PeerIdentity): PeerIdentity {
+  try {
+    return identityOfCertificate(x509)
+  } catch {
+    return otherwise
   }
 }

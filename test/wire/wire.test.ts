@@ -116,6 +116,19 @@ t.test('bytes that are no message of the method are argument_invalid', async (t)
   })
 })
 
+t.test('what cannot be encoded or decoded fails the call and nothing else', async (t) => {
+  const opened = await listen({ services: [recordService({ getBatch: async () => ({ logIndexes: ['one'] as never }) })] })
+  const foreign = { ...recordService(), methods: recordService().methods.map((method) => ({ ...method, call: async () => Uint8Array.of(0x0a, 0x7f) })) }
+  const strange = await listen({ services: [foreign] })
+  const [channel, other] = [dial(opened.address), dial(strange.address)]
+  await closing([channel, other, opened, strange], async () => {
+    t.equal((await failure(channel.client(RecordService).getRecords({ limit: 'all' as never }, call))).code, 'argument_invalid')
+    t.equal((await failure(channel.client(RecordService).getBatch({}, call))).code, 'internal')
+    t.equal(opened.internalErrors.length, 1)
+    t.match(await failure(other.client(RecordService).publish({}, call)), { code: 'internal', message: /not a huxin\.v1\.PublishResponse/ })
+  })
+})
+
 t.test('a package of 3.4 MiB passes both ways, 5 MiB are message_too_large both ways', async (t) => {
   const opened = await listen({ services: [recordService({ getBatch: async (request) => ({ entries: [new Uint8Array(request.batchId[0]! * 340_000)] }) })] })
   const channel = dial(opened.address)
@@ -171,7 +184,7 @@ t.test('connections without a certificate of this federation are refused, and th
   const nameless = federation.nameless()
   const tries: readonly [string, TlsMaterial, RegExp][] = [
     ['another root', { ...stranger, rootsPem: hub.rootsPem }, /UNABLE_TO|SELF_SIGNED|LEAF/],
-    ['no identity', nameless, /SAN|identity|URI|alternative/i],
+    ['no identity', nameless, /subject alternative name/],
   ]
   await closing([opened], async () => {
     for (const [what, material, reason] of tries) {
@@ -217,8 +230,8 @@ t.test('a server is accepted only as the node expected, whatever its host name',
       ['any node, none being named', opened.address, undefined, undefined],
       ['another node', impostor.address, nodeName, /zj\.test\/330100, expected zj\.test\/330000/],
       ['another trust domain', opened.address, 'gd.test/330000', /expected gd\.test\/330000/],
-      ['a client certificate', clientAsServer.address, nodeName, /role client/],
-      ['a client certificate, none being named', clientAsServer.address, undefined, /role client/],
+      ['a client certificate', clientAsServer.address, nodeName, /certificate purpose|role client/i],
+      ['a client certificate, none being named', clientAsServer.address, undefined, /certificate purpose|role client/i],
       ['another root', foreign.address, nodeName, /self.signed|issuer|verify/i],
     ]
     for (const [what, address, expectedNodeName, reason] of tries) {
