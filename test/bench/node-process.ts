@@ -1,0 +1,16 @@
+/** One node in a process of its own, for benchmarks: `node node-process.js <folder>`; stops at SIGTERM. */
+import { systemClock } from '../../src/base/clock.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import { loadConfig } from '../../src/node/config.ts'
+import { Node } from '../../src/node/node.ts'
+
+const quiet = { debug: () => undefined, info: () => undefined, warn: report, error: report }
+const node = await Node.start({ config: await loadConfig(process.argv[2]!), clock: systemClock, random: systemRandom, log: quiet })
+process.stdout.write(`listening ${node.port}\n`)
+process.on('SIGTERM', () => {
+  void node.close().then(() => process.exit(0))
+})
+
+function report(fields: object, message: string): void {
+  if (process.env['HUXIN_BENCH_LOG']) process.stderr.write(`${process.argv[2]} ${message} ${JSON.stringify(fields)}\n`)
+}
