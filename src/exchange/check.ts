@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
+import { systemClock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { bodyRoot, parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -170,7 +171,7 @@ export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (
     await store.commit(ops)
     onProgress(end, size)
   }
-  const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size })
+  const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size, clock: systemClock })
   await indexer.load()
   while (indexer.cursor < size) await indexer.step()
   return storedSize(store)

@@ -10,7 +10,7 @@ import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
-import { recordIdentity, recordIdKey, subjectIdentity } from '../ledger/indexer.ts'
+import { recordIdKey, recordSeries, subjectIdentity } from '../ledger/indexer.ts'
 import { decodeRecord } from '../record/record.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
 import { concat, equalBytes } from '../base/bytes.ts'
@@ -110,11 +110,11 @@ export async function standingOf(
 }
 
 async function superseded(context: Context, batch: SealedHeader, index: bigint, position: number, recordId: string): Promise<boolean> {
-  const identity = recordIdentity(batch.header.provider, batch.header.item ?? '', recordId)
+  const series = recordSeries(batch.header.provider, batch.header.item ?? '')
   const rows = await context.store.range(prefixRange(recordIdKey(recordId)))
   return rows.some(([key, value]) => {
     const place = placeOf(key)
-    return equalBytes(value, identity) && (place.index > index || (place.index === index && place.position > position))
+    return equalBytes(value, series) && (place.index > index || (place.index === index && place.position > position))
   })
 }
 

@@ -151,6 +151,11 @@ export async function listRecognitions(context: Context, { requestRecordId, open
   return found
 }
 
+/** Whether this node holds any confirmation at all: most have nothing to review. */
+export async function hasConfirmations(context: Context): Promise<boolean> {
+  return (await context.store.range({ ...prefixRange(tables.citation), limit: 1 })).length > 0
+}
+
 /**
  * Withdraws this node's confirmations whose source fell or has a newer version. Runs after amendments
  * and after records are indexed; harmless to run at any time.

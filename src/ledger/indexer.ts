@@ -7,8 +7,9 @@
  *
  * Held in transit means never indexed: only batches whose origin or target this node is get rows.
  */
-import { createHash, createHmac, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { be32, be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import type { Clock } from '../base/clock.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -33,24 +34,35 @@ export interface PlacedRecord {
   readonly subjectKey: Uint8Array
 }
 
-/** First 16 bytes of SHA-256 over provider, item and record id: the identity of a record. */
-export function recordIdentity(provider: string, item: string, recordId: string): Uint8Array {
-  return short(utf8(`${provider}\n${item}\n${recordId}`))
+let lastSeries: { key: string; value: Uint8Array } = { key: '', value: new Uint8Array() }
+
+/** First 16 bytes of SHA-256 over provider and item: with a record id it is the identity of a record. */
+export function recordSeries(provider: string, item: string): Uint8Array {
+  const key = `${provider}\n${item}`
+  if (lastSeries.key !== key) lastSeries = { key, value: short(key) }
+  return lastSeries.value
 }
 
 /** Key of the table of records by record id alone. */
 export function recordIdKey(recordId: string): Uint8Array {
-  return concat(tables.recordId, short(utf8(recordId)))
+  return concat(tables.recordId, short(recordId))
 }
 
-/** Keyed hash of a subject: useless outside this node (G11). */
+/**
+ * Keyed hash of a subject, 16 bytes: useless outside this node (G11). SHA-256 over the 32-byte key, type
+ * and id; half of the digest is never shown, so that it cannot be extended.
+ */
 export function subjectIdentity(subjectKey: Uint8Array, type: number, id: string): Uint8Array {
-  return createHmac('sha256', subjectKey).update(`${type}\n${id}`).digest().subarray(0, 16)
+  return short(`${Buffer.from(subjectKey.buffer, subjectKey.byteOffset, subjectKey.length).toString('hex')}\n${type}\n${id}`)
 }
 
 /** Key of the table of records published here, by their bytes and item. */
 export function ownKey(item: string, record: Uint8Array): Uint8Array {
-  return concat(tables.own, createHash('sha256').update(item).update('\n').update(record).digest().subarray(0, 16))
+  const head = Buffer.byteLength(item)
+  if (scratch.length < head + record.length) scratch = Buffer.alloc(2 * (head + record.length))
+  scratch.write(item, 0)
+  scratch.set(record, head)
+  return concat(tables.own, short(scratch.subarray(0, head + record.length)))
 }
 
 /** Every row of one record. */
@@ -61,7 +73,7 @@ export function recordRows(placed: PlacedRecord): Op[] {
   const item = batch.header.item ?? ''
   const rows: Op[] = [{
     key: placeKey(recordIdKey(peek.recordId), index, position),
-    value: recordIdentity(batch.header.provider, item, peek.recordId),
+    value: recordSeries(batch.header.provider, item),
   }]
   if (peek.subjectId !== '') {
     rows.push({ key: placeKey(concat(tables.subject, subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId)), index, position), value: EMPTY })
@@ -73,7 +85,7 @@ export function recordRows(placed: PlacedRecord): Op[] {
 
 /** Key of the confirmations that answer a request. */
 export function confirmationKey(requestRecordId: string): Uint8Array {
-  return concat(tables.confirmation, short(utf8(requestRecordId)))
+  return concat(tables.confirmation, short(requestRecordId))
 }
 
 /** Key of the confirmations that cite a source record. */
@@ -82,7 +94,12 @@ export function citationKey(batchId: Uint8Array, position: number): Uint8Array {
 }
 
 const EMPTY = new Uint8Array()
+let scratch = Buffer.alloc(4096)
 const STEP_ENTRIES = 64
+/** Milliseconds without an append before indexing goes on by itself: what is acknowledged comes first. */
+const QUIET_MS = 25
+/** Entries behind at which indexing goes on whatever else happens. */
+const BEHIND_MAX = 2_000n
 
 export class Indexer {
   readonly #store: Store
@@ -93,8 +110,12 @@ export class Indexer {
   #running: Promise<void> | undefined
   #closed = false
   #waiting: (() => void)[] = []
+  readonly #clock: Clock
+  #lastKickMs = 0
+  #timer: (() => void) | undefined
 
-  constructor(options: { store: Store; ledger: () => Ledger; subjectKey: Uint8Array; size: () => bigint }) {
+  constructor(options: { store: Store; ledger: () => Ledger; subjectKey: Uint8Array; size: () => bigint; clock: Clock }) {
+    this.#clock = options.clock
     this.#store = options.store
     this.#ledger = options.ledger
     this.#subjectKey = options.subjectKey
@@ -111,36 +132,52 @@ export class Indexer {
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
 
-  /** Goes on in the background; call after each append. */
+  /** Goes on in the background once appends pause; call after each append. */
   kick(): void {
-    if (this.#running || this.#closed) return
-    this.#running = this.#run().catch(() => undefined).finally(() => {
-      this.#running = undefined
-      if (!this.#closed && this.#cursor < this.#size()) setImmediate(() => this.kick())
+    this.#lastKickMs = this.#clock.monotonicMs()
+    if (this.#timer || this.#running || this.#closed) return
+    this.#timer = this.#clock.after(QUIET_MS, () => {
+      this.#timer = undefined
+      this.#start()
     })
   }
 
-  /** Resolves when everything appended so far is indexed. */
+  /** Resolves when everything appended so far is indexed; indexing does not wait for a pause meanwhile. */
   async caughtUp(): Promise<void> {
     while (!this.#closed && this.#cursor < this.#size()) {
-      this.kick()
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      const woken = new Promise<void>((resolve) => this.#waiting.push(resolve))
+      this.#start()
+      await woken
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#timer?.()
     await this.#running
     this.#wake()
   }
 
-  async #run(): Promise<void> {
-    while (!this.#closed && this.#cursor < this.#size()) {
-      await this.step()
+  #start(): void {
+    if (this.#running || this.#closed) return
+    this.#running = this.#run().catch(() => undefined).finally(() => {
+      this.#running = undefined
       this.#wake()
-      // Others first: nothing waits for the index.
+      if (!this.#closed && this.#cursor < this.#size()) this.kick()
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed && this.#cursor < this.#size() && this.#mayGoOn()) {
+      await this.step()
+      // Others first: nothing acknowledged waits for the index.
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  /** Somebody waits, nothing is being appended, or too much has gathered. */
+  #mayGoOn(): boolean {
+    return this.#waiting.length > 0 || this.#clock.monotonicMs() - this.#lastKickMs >= QUIET_MS || this.#size() - this.#cursor > BEHIND_MAX
   }
 
   #wake(): void {
@@ -200,7 +237,8 @@ function recognitionRows({ batch, index, position, record }: PlacedRecord, peek:
   return rows
 }
 
-function short(bytes: Uint8Array): Uint8Array {
-  return Buffer.from(hash('sha256', bytes, 'hex').slice(0, 32), 'hex')
+/** First 16 bytes of SHA-256. */
+function short(data: string | Uint8Array): Uint8Array {
+  return Buffer.from(hash('sha256', data, 'binary').slice(0, 16), 'latin1')
 }
 

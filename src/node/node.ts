@@ -3,6 +3,7 @@
  * Many nodes may run in one process.
  */
 import { mkdir, writeFile, readFile } from 'node:fs/promises'
+import { setMaxListeners } from 'node:events'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
@@ -22,7 +23,7 @@ import { Door } from '../exchange/door.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { rootStatement } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
-import { reviewConfirmations } from '../exchange/recognize.ts'
+import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
 import { sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -143,6 +144,7 @@ export class Node {
     this.#changes = new Changes(options.clock)
     this.#alarms = new Alarms(options.log)
     this.#clockGuard = new ClockGuard(options.clock)
+    setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
   }
 
@@ -295,7 +297,7 @@ export class Node {
   }
 
   #newIndexer(): Indexer {
-    return new Indexer({ store: this.#store, ledger: () => this.#ledger, subjectKey: this.#keys.subject, size: () => this.#log.signed.size })
+    return new Indexer({ store: this.#store, ledger: () => this.#ledger, subjectKey: this.#keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
   }
 
   #newContext(): Context {
@@ -484,8 +486,10 @@ export class Node {
       signal.removeEventListener('abort', stop)
       if (signal.aborted || !this.#maySign()) continue
       try {
-        await this.#indexer.caughtUp()
-        await reviewConfirmations(this.#context)
+        if (await hasConfirmations(this.#context)) {
+          await this.#indexer.caughtUp()
+          await reviewConfirmations(this.#context)
+        }
       } catch (error) {
         this.#alarms.raise('recognition', messageOf(error))
       }

@@ -35,11 +35,13 @@ export class Pusher {
   readonly #options: UplinkOptions
   #cursor = 0n
   #loaded = false
-  /** Text of the parent's checkpoint verified last: one signature check serves many receipts. */
+  /** Announced when a call of this loop was answered. */
+  readonly #topic: string
 
   constructor(options: UplinkOptions, batchClass: BatchClass) {
     this.#options = options
     this.batchClass = batchClass
+    this.#topic = `pushed ${batchClass}`
   }
 
   /** How many entries of this class lie after the cursor, counted up to 10,000. */
@@ -54,33 +56,43 @@ export class Pusher {
     await this.#load()
     const { context } = this.#options
     let read = this.#cursor
-    let inFlight: { page: Page; answer: Promise<SubmitResponse> }[] = []
+    let inFlight: { page: Page; answer: Promise<SubmitResponse>; done: boolean }[] = []
     while (!signal.aborted) {
-      while (inFlight.length < IN_FLIGHT) {
+      while (inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
         const page = await this.#read(read)
-        if (page.next === read) break
         read = page.next
         if (page.batches.length === 0) {
           if (inFlight.length === 0) await this.#advance(page.next)
           continue
         }
-        const answer = this.#submit(page.batches, signal)
-        answer.catch(() => undefined)
-        inFlight.push({ page, answer })
+        const flight = { page, answer: this.#submit(page.batches, signal), done: false }
+        void flight.answer.catch(() => undefined).then(() => {
+          flight.done = true
+          context.changes.announce([this.#topic])
+        })
+        inFlight.push(flight)
       }
-      const oldest = inFlight.shift()
-      if (!oldest) {
-        const growth = context.changes.next(this.batchClass, limits.pollWaitMsMax, signal)
-        if (context.log().signed.size > read) context.changes.announce([this.batchClass])
-        await growth
+      const oldest = inFlight[0]
+      if (!oldest?.done) {
+        await this.#wait(read, inFlight.length, signal)
         continue
       }
-      const rewind = await this.#settle(oldest.page, await oldest.answer)
-      if (rewind) {
+      inFlight.shift()
+      if (await this.#settle(oldest.page, await oldest.answer)) {
         inFlight = []
         read = this.#cursor
       }
     }
+  }
+
+  /** Until an answer comes, or the log grows and another call may go out beside those under way. */
+  async #wait(read: bigint, inFlight: number, signal: AbortSignal): Promise<void> {
+    const { changes, log } = this.#options.context
+    const answered = changes.next(this.#topic, limits.pollWaitMsMax, signal)
+    if (inFlight >= IN_FLIGHT) return answered
+    const grown = changes.next(this.batchClass, limits.pollWaitMsMax, signal)
+    if (log().signed.size > read) return
+    await Promise.race([answered, grown])
   }
 
   #submit(batches: readonly Outgoing[], signal: AbortSignal): Promise<SubmitResponse> {

@@ -13,6 +13,7 @@
  * the store or can be read again from the parent; after any break every loop goes on from its cursor.
  * The parent is watched, not trusted: what it sends is verified here before it passes the door.
  */
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -68,6 +69,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options
+    setMaxListeners(0, this.#stop.signal)
     this.#follower = new Follower(options)
     this.#pullers = batchClasses.map((batchClass) => new Puller(options, batchClass, this.#follower))
     this.#pushers = batchClasses.map((batchClass) => new Pusher(options, batchClass))
