@@ -107,7 +107,8 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
   const before = await cosignedSize(context, neighbour)
   if (tree.size < before) return
-  await context.writer.save([{ key: textKey(tables.cosigned, neighbour), value: cosigned }])
+  // Losing it costs asking again.
+  await context.store.write([{ key: textKey(tables.cosigned, neighbour), value: cosigned }])
 }
 
 /** Size of our tree that a neighbour cosigned last; 0 when none. */
@@ -207,7 +208,8 @@ export async function keepChildReceipt(context: Context, child: string, noteByte
   if (receipt.from !== child || receipt.log !== context.log().origin) {
     throw new HuxinError('signature_invalid', `the receipt is of ${receipt.from} for ${receipt.log}, not of ${child} for ${context.log().origin}`)
   }
-  await context.writer.save([{ key: textKey(tables.childReceipt, child), value: noteBytes }])
+  // The child repeats its receipt with the next exchange.
+  await context.store.write([{ key: textKey(tables.childReceipt, child), value: noteBytes }])
   return receipt
 }
 

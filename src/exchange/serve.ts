@@ -50,7 +50,8 @@ export async function readSpine(
     throw new HuxinError('log_behind', `the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
   }
   if (start === log.signed.size && !await receiptsAfter()) {
-    await context.changes.next('log', Math.min(waitMs, limits.pollWaitMsMax), signal)
+    const wait = Math.min(waitMs, limits.pollWaitMsMax)
+    await Promise.race([context.changes.next('log', wait, signal), context.changes.next('receipts', wait, signal)])
   }
   const tree = context.log().signed
   const end = start + BigInt(Math.min(Math.max(limit, 1), limits.spineLeavesMax))

@@ -72,6 +72,8 @@ export class Ledger {
   /** Records accepted, from the headers. */
   recordCount = 0n
   readonly #store: Store
+  /** Batches that may have amendments. */
+  readonly #amended = new BatchFilter()
   federation: FederationState
 
   constructor(options: LedgerOptions) {
@@ -90,6 +92,7 @@ export class Ledger {
     for (const [key] of await this.#store.range(prefixRange(tables.quarantine))) {
       this.quarantined.add(Buffer.from(key.subarray(1)).toString())
     }
+    await this.#loadAmended()
     const count = await this.#store.get(textKey(tables.state, 'records'))
     this.recordCount = count ? fromBe64(count) : 0n
   }
@@ -153,7 +156,8 @@ export class Ledger {
       }
     }
     const effective = !refused && !known && understood(header) && body !== undefined
-    if (effective && header.kind === 'amendment') ops.push(...amendmentRows(index, body))
+    const amending = effective && header.kind === 'amendment' ? decodeAmendments(body) : []
+    ops.push(...amending.map((amendment) => amendmentRow(index, amendment)))
     if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
     }
@@ -161,6 +165,7 @@ export class Ledger {
     if (effective) ops.push({ key: textKey(tables.state, 'records'), value: be64(recordCount) })
     const remember = (): void => {
       for (const [key, head] of heads) this.lanes.set(key, head)
+      for (const { batchId } of amending) this.#amended.add(batchId)
       if (effective) this.recordCount += BigInt(header.records)
       if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
       if (effective && header.kind === 'member') this.#addMembers(index, body)
@@ -168,10 +173,22 @@ export class Ledger {
     return { ops, remember }
   }
 
-  /** Amendments that concern a batch, by position. */
+  /** Amendments that concern a batch, by position. Costs nothing for the many batches that have none. */
   async amendments(id: Uint8Array): Promise<StoredAmendment[]> {
+    if (!this.#amended.mayHave(id)) return []
     const rows = await this.#store.range(prefixRange(concat(tables.amendment, id)))
     return rows.map(([key, value]) => decodeStoredAmendment(key, value))
+  }
+
+  async #loadAmended(): Promise<void> {
+    const { gte, lt } = prefixRange(tables.amendment)
+    for (let from = gte; ;) {
+      const rows = await this.#store.range({ gte: from, lt, limit: 10_000 })
+      for (const [key] of rows) this.#amended.add(key.subarray(1, 33))
+      const last = rows.at(-1)
+      if (!last || rows.length < 10_000) return
+      from = concat(last[0], Uint8Array.of(0))
+    }
   }
 
   #addCatalog(index: bigint, body: Body): void {
@@ -229,11 +246,29 @@ export function entrySourceName(source: EntrySource): string {
   }
 }
 
-function amendmentRows(index: bigint, body: Body): Op[] {
-  return decodeAmendments(body).map((amendment) => ({
+function amendmentRow(index: bigint, amendment: Amendment): Op {
+  return {
     key: amendmentKey(amendment.batchId, amendment.index, index),
     value: concat(Uint8Array.of(amendment.action), utf8(amendment.effectiveOn)),
-  }))
+  }
+}
+
+/** A Bloom filter over batch ids, one megabyte: no false "no", few false "yes". */
+class BatchFilter {
+  readonly #bits = new Uint8Array(1 << 20)
+
+  add(id: Uint8Array): void {
+    for (const bit of bitsOf(id)) this.#bits[bit >>> 3] = this.#bits[bit >>> 3]! | (1 << (bit & 7))
+  }
+
+  mayHave(id: Uint8Array): boolean {
+    return bitsOf(id).every((bit) => ((this.#bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1)
+  }
+}
+
+/** Batch ids are hashes: two slices of one are two independent hashes of it. */
+function bitsOf(id: Uint8Array): number[] {
+  return [0, 3].map((at) => ((id[at]! << 15) | (id[at + 1]! << 7) | (id[at + 2]! >>> 1)) & 0x7f_ffff)
 }
 
 function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {

@@ -51,6 +51,8 @@ export interface Store {
   close(): Promise<void>
 }
 
+const SYNC_READS_MAX = 64
+
 const options = {
   keyEncoding: 'buffer',
   valueEncoding: 'buffer',
@@ -80,8 +82,9 @@ export async function openStore(folder: string, { create }: { create: boolean })
     }
   }
   return {
-    get: (key) => reading(() => db.get(asBuffer(key))),
-    getMany: (keys) => reading(() => db.getMany(keys.map(asBuffer))),
+    // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
+    get: (key) => reading(async () => db.getSync(asBuffer(key))),
+    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key))) : db.getMany(keys.map(asBuffer))),
     range: (range) => reading(() => db.iterator({
       gte: asBuffer(range.gte),
       lt: asBuffer(range.lt),
@@ -118,7 +121,7 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
 }
 
 async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {
-  const found = await reading(() => db.get(asBuffer(key)))
+  const found = await reading(async () => db.getSync(asBuffer(key)))
   const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
   if (!same) throw new HuxinError('log_conflict', 'the store changed under its writer: nothing was written; run huxin fsck')
 }

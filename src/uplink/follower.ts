@@ -84,6 +84,13 @@ export class Follower {
     }
   }
 
+  /** Makes the verified tree durable: call before cosigning it. */
+  async flush(): Promise<VerifiedTree> {
+    const verified = this.#verified
+    if (verified.size > 0n) await this.#options.context.writer.save([witnessOp(this.#log, verified)])
+    return verified
+  }
+
   async #step(signal: AbortSignal): Promise<void> {
     const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
     const answer = await this.#options.calls.readLog({
@@ -99,13 +106,14 @@ export class Follower {
       throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
     }
     if (have === checkpoint.size && have > this.#verified.size) ops.push(...await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint))
-    if (ops.length > 0) await context.writer.save(ops)
+    if (ops.length > 0) await context.store.write(ops)
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
   }
 
   async #verify(size: bigint, root: Uint8Array, note: Uint8Array): Promise<Op[]> {
     const leaves = concat(...this.#pending)
     const frontier = appendLeaves(this.#frontier, leaves)
+    // Not yet durable: the witness loop makes it so before it cosigns (flush).
     if (!equalBytes(frontierRoot(frontier), root)) {
       await this.#fork(size, frontierRoot(frontier), note)
     }

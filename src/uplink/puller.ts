@@ -12,6 +12,8 @@ import type { UplinkOptions } from './uplink.ts'
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
+/** Milliseconds between two notes of the cursor. */
+const SAVE_MS = 500
 
 export class Puller {
   readonly batchClass: BatchClass
@@ -19,6 +21,7 @@ export class Puller {
   readonly #follower: Follower
   #log = ''
   #cursor = 0n
+  #savedMs = 0
 
   constructor(options: UplinkOptions, batchClass: BatchClass, follower: Follower) {
     this.#options = options
@@ -121,9 +124,12 @@ export class Puller {
   async #advance(next: bigint): Promise<void> {
     if (next === this.#cursor) return
     this.#cursor = next
+    this.#options.context.changes.announce(['pulled'])
+    const now = this.#options.clock.monotonicMs()
+    if (now - this.#savedMs < SAVE_MS) return
+    this.#savedMs = now
     // Losing this costs reading a page again: known batches are answered with their first receipt.
     await this.#options.context.store.write([{ key: this.#key(), value: be64(next) }])
-    this.#options.context.changes.announce(['pulled'])
   }
 
   #key(): Uint8Array {

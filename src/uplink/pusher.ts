@@ -163,9 +163,10 @@ export class Pusher {
     }
     const next = failed ? failed.outgoing.index : page.next
     const { context, parent } = this.#options
-    await context.writer.save([...await receiptOps(context, parent, receipts), this.#cursorOp(next)])
+    // Receipts and cursor go together: losing both costs sending again, which gives the same receipts.
+    await context.store.write([...await receiptOps(context, parent, receipts), this.#cursorOp(next)])
     this.#cursor = next
-    context.changes.announce(['log', 'receipts'])
+    context.changes.announce(['receipts'])
     if (!failed) {
       context.alarms.clear(`push ${this.batchClass}`)
       return false

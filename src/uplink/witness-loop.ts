@@ -55,7 +55,7 @@ export class WitnessLoop {
   async #exchange(signal: AbortSignal): Promise<void> {
     const { context, calls, clock } = this.#options
     const tree = context.log().signed
-    const parentTree = this.#follower.verified
+    const parentTree = await this.#follower.flush()
     const seconds = BigInt(Math.floor(clock.nowMs() / 1000))
     const cosigned = parentTree.size > 0n
       ? addSignatureLines(parentTree.note, [cosign(parseNote(parentTree.note).text, context.cosigner, seconds)])
