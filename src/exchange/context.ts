@@ -10,6 +10,7 @@ import type { Alarms } from './alarms.ts'
 import type { Changes } from './changes.ts'
 import type { Door } from './door.ts'
 import type { CheckRecords } from './judge.ts'
+import type { Recent } from './recent.ts'
 import type { Writer } from './writer.ts'
 
 export interface Context {
@@ -25,6 +26,7 @@ export interface Context {
   readonly writer: Writer
   readonly door: Door
   readonly indexer: Indexer
+  readonly recent: Recent
   readonly alarms: Alarms
   readonly noteSigner: Signer
   readonly cosigner: Signer

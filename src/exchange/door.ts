@@ -29,6 +29,7 @@ import { bodyKey, entryKey, laneIndexKey, tables, textKey } from '../store/keys.
 import type { Op, Store } from '../store/store.ts'
 import type { Changes } from './changes.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused, refuse } from './judge.ts'
+import type { Recent } from './recent.ts'
 import type { Committed, Decision, Writer } from './writer.ts'
 
 /** A batch at the door. */
@@ -59,6 +60,7 @@ export interface DoorOptions {
   readonly store: Store
   readonly writer: Writer
   readonly changes: Changes
+  readonly recent: Recent
   readonly clock: Clock
   readonly checkRecords: CheckRecords
   /** Key of the node-local subject index. */
@@ -116,6 +118,7 @@ export class Door {
   /** Forgets everything in memory, after the state was loaded again. */
   reset(): void {
     this.#recent.clear()
+    this.#options.recent.clear()
     this.#verifiers.clear()
   }
 
@@ -240,11 +243,13 @@ export class Door {
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
     if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erase(body))
+    const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
+      this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
     }
-    return { decision: { entries: [formatEntry(entry)], ops, remember }, refusal }
+    return { decision: { entries: [bytes], ops, remember }, refusal }
   }
 
   /** What can only be judged in the order of the log: statements of members extend a chain. */
@@ -320,6 +325,7 @@ export class Door {
     const batch = openHeader(header)
     const body = parseBody(bytes)
     const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }]
+    this.#options.recent.forget(index)
     for (const position of which) {
       const record = position < body.count ? recordAt(body, position) : undefined
       if (!record) continue

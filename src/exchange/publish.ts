@@ -144,7 +144,12 @@ function decide(context: Context, publication: Publication, sealed: { sealed: Se
   const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: body.bytes }, ...(publication.extraOps?.(batch, index) ?? [])]
   const request = requestKey(publication)
   if (request) ops.push({ key: request, value: batch.id })
-  return { entries: [formatEntry(entry)], ops, remember: () => folded.remember() }
+  const bytes = formatEntry(entry)
+  const remember = (): void => {
+    folded.remember()
+    context.recent.add({ index, bytes, entry, batch }, body.bytes)
+  }
+  return { entries: [bytes], ops, remember }
 }
 
 function draftHeader(context: Context, publication: Publication): BatchHeader {

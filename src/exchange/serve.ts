@@ -8,14 +8,12 @@
  * control batches, which everyone gets from the first.
  */
 import type { Entry } from '../batch/entry.ts'
-import { formatJudged, parseEntry } from '../batch/entry.ts'
+import { formatJudged } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import { openHeader } from '../batch/seal.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
-import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
@@ -76,8 +74,8 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
 }
 
 async function moreThan(context: Context, batchClass: BatchClass, start: bigint): Promise<boolean> {
-  const rows = await context.store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, context.log().signed.size), limit: 1 })
-  return rows.length > 0
+  const { entries } = await context.recent.readClass(batchClass, { start, end: context.log().signed.size, limit: 1 })
+  return entries.length > 0
 }
 
 async function scan(context: Context, child: string, { batchClass, start, bytesMax, includeOwn, signal }: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
@@ -86,14 +84,8 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
   let bytes = 0
   let next = start
   while (next < end && !signal.aborted) {
-    const rows = await context.store.range({ gte: classKey(batchClass, next), lt: classKey(batchClass, end), limit: SCAN_ROWS })
-    const indexes = rows.map(([key]) => indexAtEnd(key))
-    const entries = await context.store.getMany(indexes.map(entryKey))
-    for (const [i, index] of indexes.entries()) {
-      const entryBytes = entries[i]
-      if (!entryBytes) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
-      const entry = parseEntry(entryBytes)
-      const { header } = openHeader(entry.header)
+    const page = await context.recent.readClass(batchClass, { start: next, end, limit: SCAN_ROWS })
+    for (const { index, bytes: entryBytes, entry, batch: { header } } of page.entries) {
       if (!entitled(context.ledger(), child, { entry, header, index, includeOwn })) {
         next = index + 1n
         continue
@@ -105,14 +97,13 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
       bytes += size
       next = index + 1n
     }
-    if (rows.length < SCAN_ROWS) next = end
+    next = page.next
   }
   return { deliveries, next }
 }
 
 async function deliver(context: Context, index: bigint, entryBytes: Uint8Array, entry: Entry): Promise<Delivered> {
-  const stored = await context.store.get(bodyKey(index))
-  if (!stored) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
+  const stored = await context.recent.body(index)
   const none = new Uint8Array()
   return entry.verdict.accepted
     ? { index, entry: entryBytes, body: stored, refusal: none, incomplete: stored[2] === 0x1a && isDropped(stored) }

@@ -34,6 +34,7 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
     if (context.clock.nowMs() - since < graceMs) continue
     await context.writer.propose(0, async () => {
       const stored = await context.store.get(bodyKey(index))
+      context.recent.forget(index)
       return {
         entries: [],
         ops: stored ? [{ key: bodyKey(index), value: eraseLeaves(parseBody(stored)) }, { key, value: undefined }] : [{ key, value: undefined }],

@@ -96,6 +96,8 @@ export function citationKey(batchId: Uint8Array, position: number): Uint8Array {
 const EMPTY = new Uint8Array()
 let scratch = Buffer.alloc(4096)
 const STEP_ENTRIES = 64
+/** Rows of one write, about 10 ms of work: appends get their turn between two. */
+const STEP_ROWS = 3_000
 /** Milliseconds without an append before indexing goes on by itself: what is acknowledged comes first. */
 const QUIET_MS = 25
 /** Entries behind at which indexing goes on whatever else happens. */
@@ -135,6 +137,10 @@ export class Indexer {
   /** Goes on in the background once appends pause; call after each append. */
   kick(): void {
     this.#lastKickMs = this.#clock.monotonicMs()
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#timer || this.#running || this.#closed) return
     this.#timer = this.#clock.after(QUIET_MS, () => {
       this.#timer = undefined
@@ -163,7 +169,7 @@ export class Indexer {
     this.#running = this.#run().catch(() => undefined).finally(() => {
       this.#running = undefined
       this.#wake()
-      if (!this.#closed && this.#cursor < this.#size()) this.kick()
+      if (!this.#closed && this.#cursor < this.#size()) this.#schedule()
     })
   }
 
@@ -195,12 +201,12 @@ export class Indexer {
     for (const [i, [, bytes]] of entries.entries()) {
       const index = from + BigInt(i)
       ops.push(...await this.#rowsOf(index, bytes))
-      if (ops.length < 4_000 && i + 1 < entries.length) continue
+      if (ops.length < STEP_ROWS && i + 1 < entries.length) continue
       ops.push({ key: indexedKey, value: be64(index + 1n) })
       await this.#store.write(ops)
       this.#cursor = index + 1n
       ops = []
-      if (this.#closed) return
+      if (this.#closed || !this.#mayGoOn()) return
     }
   }
 

@@ -24,6 +24,7 @@ import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { rootStatement } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
+import { Recent } from '../exchange/recent.ts'
 import { sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -91,6 +92,7 @@ export class Node {
   readonly #changes: Changes
   readonly #alarms: Alarms
   readonly #clockGuard: ClockGuard
+  readonly #recent: Recent
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
   #ledger: Ledger
@@ -142,6 +144,7 @@ export class Node {
     this.#store = parts.store
     this.#slot = parts.slot
     this.#changes = new Changes(options.clock)
+    this.#recent = new Recent(parts.store)
     this.#alarms = new Alarms(options.log)
     this.#clockGuard = new ClockGuard(options.clock)
     setMaxListeners(0, this.#stop.signal)
@@ -228,7 +231,7 @@ export class Node {
     this.#indexer = this.#newIndexer()
     await this.#indexer.load()
     this.#door = new Door({
-      ledger: () => this.#ledger, store: this.#store, writer: this.#writer, changes: this.#changes, clock,
+      ledger: () => this.#ledger, store: this.#store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#keys.subject, signedTree: () => this.#log.signed,
       recovering: () => this.#options.recovering ?? false,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),
@@ -304,7 +307,7 @@ export class Node {
     const { config, clock, random } = this.#options
     return {
       self: config.node, epoch: this.#epoch, body: config.body, store: this.#store, clock, random, changes: this.#changes,
-      writer: this.#writer, door: this.#door, indexer: this.#indexer, alarms: this.#alarms, noteSigner: this.#keys.note, cosigner: this.#keys.cosign,
+      writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#keys.note, cosigner: this.#keys.cosign,
       subjectKey: this.#keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
       ledger: () => this.#ledger, log: () => this.#log,
     }

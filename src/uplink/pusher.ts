@@ -2,14 +2,15 @@
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type Entry, formatJudged, parseEntry } from '../batch/entry.ts'
+import { type Entry, formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import type { SealedHeader } from '../batch/seal.ts'
+import type { LoggedEntry } from '../exchange/recent.ts'
 import { receiptOps, type StoredReceipt } from '../exchange/links.ts'
 import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
-import { bodyKey, classKey, entryKey, indexAtEnd, tables, textKey } from '../store/keys.ts'
+import { classKey, tables, textKey } from '../store/keys.ts'
 import type { UplinkOptions } from './uplink.ts'
 
 /** Calls under way at once; the parent answers them in order. */
@@ -115,11 +116,10 @@ export class Pusher {
     let bytes = 0
     let next = start
     while (next < end) {
-      const rows = await context.store.range({ gte: classKey(this.batchClass, next), lt: classKey(this.batchClass, end), limit: SCAN_ROWS })
-      const indexes = rows.map(([key]) => indexAtEnd(key))
-      const entries = await context.store.getMany(indexes.map(entryKey))
-      for (const [i, index] of indexes.entries()) {
-        const outgoing = await this.#outgoing(index, entries[i])
+      const page = await context.recent.readClass(this.batchClass, { start: next, end, limit: SCAN_ROWS })
+      for (const logged of page.entries) {
+        const { index } = logged
+        const outgoing = await this.#outgoing(logged)
         if (outgoing) {
           const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length
           if (batches.length > 0 && (bytes + size > limits.bodyBytesMax || batches.length >= limits.submitBatchesMax)) return { batches, next }
@@ -128,21 +128,17 @@ export class Pusher {
         }
         next = index + 1n
       }
-      if (rows.length < SCAN_ROWS) next = end
+      next = page.next
       if (batches.length > 0 && bytes > limits.bodyBytesMax / 2) return { batches, next }
     }
     return { batches, next }
   }
 
-  async #outgoing(index: bigint, bytes: Uint8Array | undefined): Promise<Outgoing | undefined> {
+  async #outgoing({ index, entry, batch }: LoggedEntry): Promise<Outgoing | undefined> {
     const { context } = this.#options
-    if (!bytes) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
-    const entry = parseEntry(bytes)
     if (entry.source.kind === 'parent' || entry.source.kind === 'fetched') return undefined
-    const batch = openHeader(entry.header)
     if (!context.ledger().routes(batch.header, entry.source).up) return undefined
-    const stored = await context.store.get(bodyKey(index))
-    if (!stored) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
+    const stored = await context.recent.body(index)
     const none = new Uint8Array()
     return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none } : { index, entry, batch, body: none, refusal: stored }
   }
