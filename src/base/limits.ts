@@ -21,6 +21,8 @@ export const limits = {
   noteSignaturesMax: 64,
   /** Faults reported for one batch. */
   faultsMax: 1_000,
+  /** Bytes of bodies gathered into one Submit or asked for in one ReadBodies; one batch may be larger. */
+  pageBytes: 1_000_000,
   /** Batches of one Submit. */
   submitBatchesMax: 64,
   /** Leaves of one piece of the spine. */

@@ -59,6 +59,8 @@ const options = {
   writeBufferSize: 32 << 20,
   maxFileSize: 32 << 20,
   cacheSize: 8 << 20,
+  // Salts do not compress, and snappy costs more than the bytes it saves.
+  compression: false,
 } as const
 
 /**

@@ -53,7 +53,7 @@ export class Puller {
 
   #ask(start: bigint, signal: AbortSignal): { start: bigint; answer: Promise<ReadBodiesResponse> } {
     const answer = this.#options.calls.readBodies({
-      batchClass: this.batchClass, start, bytesMax: limits.readBytesMax, waitMs: limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
+      batchClass: this.batchClass, start, bytesMax: limits.pageBytes, waitMs: limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
     }, signal)
     answer.catch(() => undefined)
     return { start, answer }

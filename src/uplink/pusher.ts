@@ -14,7 +14,7 @@ import { classKey, tables, textKey } from '../store/keys.ts'
 import type { UplinkOptions } from './uplink.ts'
 
 /** Calls under way at once; the parent answers them in order. */
-const IN_FLIGHT = 3
+const IN_FLIGHT = 4
 const SCAN_ROWS = 256
 
 interface Outgoing {
@@ -122,14 +122,14 @@ export class Pusher {
         const outgoing = await this.#outgoing(logged)
         if (outgoing) {
           const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length
-          if (batches.length > 0 && (bytes + size > limits.bodyBytesMax || batches.length >= limits.submitBatchesMax)) return { batches, next }
+          if (batches.length > 0 && (bytes + size > limits.pageBytes || batches.length >= limits.submitBatchesMax)) return { batches, next }
           batches.push(outgoing)
           bytes += size
         }
         next = index + 1n
       }
       next = page.next
-      if (batches.length > 0 && bytes > limits.bodyBytesMax / 2) return { batches, next }
+      if (batches.length > 0 && bytes > limits.pageBytes / 2) return { batches, next }
     }
     return { batches, next }
   }

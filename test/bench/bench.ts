@@ -78,7 +78,7 @@ class Processes {
 
   async #spawn(id: string): Promise<void> {
     const script = fileURLToPath(new URL('node-process.js', import.meta.url))
-    const flags = process.env['HUXIN_BENCH_PROF'] === id ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : []
+    const flags = [id, 'all'].includes(process.env['HUXIN_BENCH_PROF'] ?? '') ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof', `--cpu-prof-name=${id}.cpuprofile`] : []
     const child = spawn(process.execPath, [...flags, script, this.federation.folderOf(id)], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.running.set(id, child)
     await new Promise<void>((resolve, reject) => {
@@ -110,6 +110,18 @@ class Processes {
   async status(id: string) {
     const admin = (await this.channel(id, 'operator')).client(AdminService)
     return () => admin.getStatus({}, { timeoutMs: 20_000 })
+  }
+
+  /** CPU seconds used so far by every node and by this process. */
+  async cpuSeconds(): Promise<{ nodes: number; client: number }> {
+    let ticks = 0
+    for (const { pid } of this.running.values()) {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
+    }
+    const { user, system } = process.cpuUsage()
+    return { nodes: ticks / 100, client: (user + system) / 1e6 }
   }
 
   async stop(ids: readonly string[] = [...this.running.keys()]): Promise<void> {
@@ -190,15 +202,14 @@ async function relay(): Promise<void> {
   await processes.start()
   const status = await processes.status('330000')
   const before = (await status()).recordCount
-  const start = performance.now()
   const batches = batchesOf(RECORDS, 1000, () => '330000')
-  const sending = performance.now() - start
   const begun = performance.now()
+  const cpu = await processes.cpuSeconds()
   await Promise.all([send(processes, '330106', batches, 4), untilRecords(status, before + BigInt(RECORDS))])
   const seconds = (performance.now() - begun) / 1000
-  void sending
   const hub = await status()
-  figures.push({ part: 'relay', figure: 'county → city → province, durable there', value: RECORDS / seconds, unit: 'records/s', floor: 60_000, note: `hub ${Math.round(Number(hub.memoryBytes) / 1e6)} MB` })
+  const used = await processes.cpuSeconds()
+  figures.push({ part: 'relay', figure: 'county → city → province, durable there', value: RECORDS / seconds, unit: 'records/s', floor: 60_000, note: `hub ${Math.round(Number(hub.memoryBytes) / 1e6)} MB; CPU ${(used.nodes - cpu.nodes).toFixed(1)} s in nodes, ${(used.client - cpu.client).toFixed(1)} s in client, of ${(2 * seconds).toFixed(1)} s` })
   await processes.tearDown()
 }
 
