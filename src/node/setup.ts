@@ -1,0 +1,299 @@
+/** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
+import { access, chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { civilDate, type Clock } from '../base/clock.ts'
+import { hex } from '../base/bytes.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Random } from '../base/random.ts'
+import { parseBody, recordAt } from '../batch/body.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import { rebuildStore } from '../exchange/check.ts'
+import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
+import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { storedSize } from '../log/log.ts'
+import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
+import { signNote } from '../note/note.ts'
+import { loadTlsMaterial } from '../pki/material.ts'
+import { entryKey, receiptKey } from '../store/keys.ts'
+import { openStore } from '../store/store.ts'
+import { FederationState } from '../topology/federation.ts'
+import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
+import { type Member, type MemberStatement, formatStatement } from '../topology/member.ts'
+import { type TypedClient, WireChannel } from '../wire/channel.ts'
+import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
+import { createKeys, loadKeys } from './keys.ts'
+import { genesisOf, readJoin } from './node.ts'
+
+/** What is written into a new `node.yaml`. */
+export interface NodeFields {
+  readonly node: string
+  readonly tier: string
+  readonly divisions: readonly string[]
+  readonly body: string
+  readonly parent: { readonly node: string; readonly address: string } | undefined
+  readonly listen: string
+  readonly certs: string
+  readonly actor: string
+}
+
+/**
+ * Makes a node's folder: `node.yaml` unless there is one, the keys of epoch 1, and the application for
+ * the parent's operator, or at a root its own first statement.
+ * @returns the file that goes to the parent's operator; undefined at a root
+ * @throws HuxinError config_invalid when it has keys already
+ */
+export async function initNode(folder: string, fields: NodeFields | undefined, { clock, random }: { clock: Clock; random: Random }): Promise<string | undefined> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, 'node.yaml')
+  const exists = await access(file).then(() => true, () => false)
+  if (!exists) {
+    if (!fields) throw new HuxinError('config_invalid', `${file} is missing: write it first (see nodes/README.md), or give --node, --tier, --body and so on`)
+    await writeFile(file, formatConfig(fields))
+  }
+  const config = await loadConfig(folder)
+  if (await currentEpoch(folder) > 0) throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before; huxin node recover makes new ones`)
+  const keys = await createKeys(folder, 1, config.node, random)
+  const base = {
+    member: config.node, tier: config.tier, divisions: config.divisions, body: config.body, host: config.host, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey,
+  }
+  if (!config.parent) {
+    const today = civilDate(clock.nowMs())
+    const statement = rootStatement({
+      ...base, epoch: 1, validFrom: today, validTo: `${Number(today.slice(0, 4)) + 10}-12-31`, actor: fields?.actor ?? '-', document: '-', reason: 'root',
+    }, keys.note)
+    await writeFile(join(folder, 'join.json'), formatJoinFile({
+      anchors: [{ name: config.node, vkey: keys.note.vkey }], statements: [statement], parentCheckpoint: new Uint8Array(), heads: [], parentAddress: '', protocol: PROTOCOL_VERSION,
+    }))
+    return undefined
+  }
+  const application = join(folder, 'application.txt')
+  await writeFile(application, signApplication({ ...base, parent: config.parent.node }, keys.note))
+  return application
+}
+
+/** Takes the parent's answer. @throws HuxinError config_invalid when it is another node's */
+export async function joinNode(folder: string, joinFile: Uint8Array): Promise<void> {
+  const config = await loadConfig(folder)
+  const join_ = parseJoinFile(joinFile)
+  const keys = await loadKeys(folder, await currentEpoch(folder), config.node)
+  const statements = join_.statements.map((bytes) => Buffer.from(bytes).toString())
+  if (!statements.at(-1)?.includes(`\nnote ${keys.note.vkey}\n`)) {
+    throw new HuxinError('config_invalid', `the join file does not admit the keys in ${folder}/keys: it answers another application`)
+  }
+  await writeFile(join(folder, 'join.json'), joinFile, { mode: 0o600 })
+}
+
+/** One finding of `huxin node check`. */
+export interface NodeCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+/** Checks everything that can be checked before a start. Changes nothing. */
+export async function checkNode(folder: string, { clock, parent = true }: { clock: Clock; parent?: boolean }): Promise<NodeCheck[]> {
+  const checks: NodeCheck[] = []
+  const add = async (name: string, run: () => Promise<string>): Promise<boolean> => {
+    try {
+      checks.push({ name, ok: true, detail: await run() })
+      return true
+    } catch (error) {
+      checks.push({ name, ok: false, detail: messageOf(error) })
+      return false
+    }
+  }
+  let config: NodeConfig | undefined
+  await add('configuration', async () => {
+    config = await loadConfig(folder)
+    return `${config.node}, ${config.tier}`
+  })
+  if (!config) return checks
+  const known = config
+  await add('certificate', async () => {
+    const { material, warnings } = await loadTlsMaterial({ certificateFile: known.tls.certificate, keyFile: known.tls.key, rootFiles: known.tls.roots }, clock.nowMs())
+    if (material.identity.role !== 'node' || material.identity.nodeName !== known.node) {
+      throw new HuxinError('config_invalid', `tls.certificate is of ${material.identity.role} ${material.identity.nodeName}, wanted is node ${known.node}`)
+    }
+    return [`valid to ${new Date(material.notAfterMs).toISOString().slice(0, 10)}`, ...warnings].join('; ')
+  })
+  await add('keys', async () => {
+    const epoch = await currentEpoch(known.folder)
+    if (epoch === 0) throw new HuxinError('config_invalid', 'there are no keys: run huxin node init')
+    await loadKeys(known.folder, epoch, known.node)
+    const { mode } = await stat(epochFiles(known.folder, epoch).noteKey)
+    if ((mode & 0o077) !== 0) throw new HuxinError('config_invalid', 'note.key can be read by others: chmod 600 it')
+    return `epoch ${epoch}`
+  })
+  await add('membership', async () => {
+    const { statements } = await readJoin(known)
+    return `${statements.length} statement(s) from the root`
+  })
+  await add('port', () => portFree(known))
+  if (known.parent && parent) await add('parent', () => askParent(known, clock))
+  return checks
+}
+
+async function portFree({ listen }: NodeConfig): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    const server = createServer().once('error', (error) => reject(new HuxinError('config_invalid', `listen: ${listen.host}:${listen.port} cannot be had: ${messageOf(error)}; is the node running?`)))
+    server.listen(listen.port, listen.host, () => server.close(() => resolve()))
+  })
+  return `${listen.host}:${listen.port} is free`
+}
+
+async function askParent(config: NodeConfig, clock: Clock): Promise<string> {
+  const parent = config.parent!
+  const channel = await dialParent(config, clock)
+  try {
+    const before = clock.nowMs()
+    const answer = await channel.client(ExchangeService).recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/1` }, { timeoutMs: 10_000 })
+    const offsetMs = Number(answer.timeMs) - Math.round((before + clock.nowMs()) / 2)
+    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', `the clock is ${Math.round(offsetMs / 1000)} s off the parent's: set it`)
+    return `${parent.node} answers; clocks differ by ${offsetMs} ms`
+  } finally {
+    channel.close()
+  }
+}
+
+async function dialParent(config: NodeConfig, clock: Clock): Promise<WireChannel> {
+  const { material } = await loadTlsMaterial({ certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots }, clock.nowMs())
+  return WireChannel.dial({
+    address: config.parent!.address, expectedNodeName: config.parent!.node, material, clock, ...(config.parent!.proxy ? { proxy: config.parent!.proxy } : {}),
+  })
+}
+
+/** Folds everything derived anew. The node must not run. @returns number of entries */
+export async function rebuildNode(folder: string, onProgress?: (done: bigint, total: bigint) => void): Promise<bigint> {
+  const config = await loadConfig(folder)
+  const epoch = await currentEpoch(config.folder)
+  const keys = await loadKeys(config.folder, epoch, config.node)
+  const store = await openStore(epochFiles(config.folder, epoch).database, { create: false })
+  try {
+    return await rebuildStore(store, genesisOf(config, await readJoin(config), keys.subject), onProgress)
+  } finally {
+    await store.close()
+  }
+}
+
+/** What `huxin node recover` found and did. */
+export interface Recovery {
+  readonly oldEpoch: number
+  readonly newEpoch: number
+  /** Entries of the old log that are still here; 0 when the disk is lost. */
+  readonly localSize: bigint
+  /** Entries of the old log that the parent had cosigned. */
+  readonly parentSize: bigint
+  /** Batches made here, in the old database, that never had a receipt of the parent: published again by their departments. */
+  readonly unsent: readonly string[]
+}
+
+/**
+ * Begins a new epoch after a restored snapshot or a lost disk: new keys, signed by the old note key and
+ * the parent; the old log stays beside as it is. Start the node with `--recovering` afterwards and it
+ * takes back everything that the parent holds. A lost note key needs the operator of the parent's
+ * parent (huxin member approve --rekey).
+ * @throws HuxinError config_invalid | parent_unreachable and what the parent answers
+ */
+export async function recoverNode(folder: string, { clock, random }: { clock: Clock; random: Random }): Promise<Recovery> {
+  const config = await loadConfig(folder)
+  if (!config.parent) throw new HuxinError('config_invalid', 'a root has no parent to recover from: restore its newest backup; its children know the last size they saw')
+  const oldEpoch = await currentEpoch(config.folder)
+  if (oldEpoch === 0) throw new HuxinError('config_invalid', 'the note key is lost: run huxin node init in a new folder and let the operator of the parent\'s parent approve it with --rekey')
+  const old = await loadKeys(config.folder, oldEpoch, config.node)
+  const pending = join(config.folder, 'keys', 'next')
+  const next = await nextKeys(pending, config.node, random)
+  const channel = await dialParent(config, clock)
+  try {
+    const client = channel.client(ExchangeService)
+    const { localSize, unsent } = await localWork(config, oldEpoch)
+    const current = await memberAtParent(client, config)
+    const statement: MemberStatement = {
+      ...nextStatement(current), epoch: current.epoch + 1, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
+      actor: config.node, reason: `recovery: ${localSize === 0n ? 'lost-disk' : 'snapshot'}`,
+    }
+    const answer = await client.renew({ renewal: signNote(formatStatement(statement), [old.note]) }, { timeoutMs: 30_000 })
+    const newEpoch = current.epoch + 1
+    await rename(pending, join(config.folder, 'keys', String(newEpoch)))
+    const lines = Buffer.from(answer.lastCheckpoint).toString().split('\n')
+    return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent }
+  } finally {
+    channel.close()
+  }
+}
+
+type ParentReader = Pick<TypedClient<(typeof ExchangeService)['method']>, 'readBodies'>
+
+/** The member's newest statement, read from the parent's control lane. */
+async function memberAtParent(exchange: ParentReader, config: NodeConfig): Promise<Member> {
+  const federation = FederationState.from((await readJoin(config)).anchors)
+  for (let start = 0n; ;) {
+    const page = await exchange.readBodies({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true }, { timeoutMs: 30_000 })
+    for (const { entry, body } of page.deliveries) {
+      const parsed = parseEntry(entry)
+      const { header } = openHeader(parsed.header)
+      if (header.kind !== 'member' || !parsed.verdict.accepted) continue
+      const records = parseBody(body)
+      for (let i = 0; i < records.count; i++) federation.applyStatement(recordAt(records, i)!)
+    }
+    if (page.deliveries.length === 0) break
+    start = page.next
+  }
+  const member = federation.member(config.node)
+  if (!member) throw new HuxinError('member_unknown', `the parent does not know ${config.node}`)
+  return member
+}
+
+async function nextKeys(pending: string, node: string, random: Random): Promise<{ note: Signer; cosign: Signer }> {
+  await mkdir(pending, { recursive: true, mode: 0o700 })
+  // A recovery that was cut off goes on with the keys that it made.
+  const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
+    const file = join(pending, name)
+    const there = await readFile(file, 'utf8').catch(() => undefined)
+    if (there) return parseSignerKey(there.trim())
+    const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
+    await writeFile(file, `${text}\n`, { mode: 0o600 })
+    await chmod(file, 0o600)
+    return parseSignerKey(text)
+  }
+  return { note: await make('note.key', 'ed25519'), cosign: await make('cosign.key', 'cosignature') }
+}
+
+/** What the old database still has, and which of its own batches never left. */
+async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize: bigint; unsent: string[] }> {
+  const files = epochFiles(config.folder, epoch)
+  const unsent: string[] = []
+  try {
+    const store = await openStore(files.database, { create: false })
+    try {
+      const size = await storedSize(store)
+      for (let index = 0n; index < size; index++) {
+        const bytes = await store.get(entryKey(index))
+        if (!bytes) continue
+        const entry = parseEntry(bytes)
+        if (entry.source.kind !== 'self' && entry.source.kind !== 'client') continue
+        const batch = openHeader(entry.header)
+        if (!await store.get(receiptKey(batch.id, config.parent!.node))) unsent.push(`${hex(batch.id)} ${batch.header.kind} ${batch.header.records}`)
+      }
+      return { localSize: size, unsent }
+    } finally {
+      await store.close()
+    }
+  } catch (error) {
+    if (isHuxinError(error, 'store_locked')) throw error
+    return { localSize: 0n, unsent }
+  }
+}
+
+function formatConfig(fields: NodeFields): string {
+  const certs = fields.certs
+  return `# ${fields.node}: see nodes/README.md for every field\n` +
+    `node: ${fields.node}\ntier: ${fields.tier}\nbody: ${fields.body}\n` +
+    `divisions: [${fields.divisions.map((code) => `'${code}'`).join(', ')}]\n` +
+    (fields.parent ? `parent:\n  node: ${fields.parent.node}\n  address: ${fields.parent.address}\n` : '') +
+    `listen: ${fields.listen}\n` +
+    `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${certs}/../root.crt]\n`
+}
+
