@@ -1,0 +1,180 @@
+/** `huxin import`: streams a file into batches, with a reject file for bad rows. */
+import { createHash } from 'node:crypto'
+import { open, type FileHandle } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { fromBinary } from '@bufbuild/protobuf'
+import { type Clock, sleep } from '../../base/clock.ts'
+import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
+import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
+import { compileItem, type CompiledItem } from '../../record/item.ts'
+import { scaleId } from '../../record/scales.ts'
+import { type Mapping, mapHeader, maskedCells, type RowFault, rowToRecord } from './rows.ts'
+import { openCsv, openNdjson, type SourceRow, type TableSource } from './source.ts'
+
+/** What an import needs of a node; RecordService satisfies it. */
+export interface Publisher {
+  listCatalog(request: { id?: string }): Promise<{ entries: { id: string; record: Uint8Array }[] }>
+  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'>>
+}
+
+export interface ImportOptions {
+  readonly file: string
+  readonly item: string
+  readonly provider: string
+  readonly targets: readonly string[]
+  readonly batchClass: 'normal' | 'bulk'
+  readonly encoding: string
+  readonly rejectFile: string
+  readonly ignoreExtra: boolean
+  readonly dryRun: boolean
+  readonly onProgress: (rows: number) => void
+  readonly clock: Clock
+}
+
+export interface ImportSummary {
+  readonly rows: number
+  readonly published: number
+  readonly existing: number
+  readonly rejected: number
+  readonly encoding: string
+  /** How many rows have which fault first, most frequent first. */
+  readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly rows: number }[]
+  readonly batches: readonly { readonly batchId: string; readonly records: number }[]
+  readonly rejectFile: string | undefined
+}
+
+const CHUNK_RECORDS = 1_000
+const CHUNK_BYTES = 2_500_000
+const IN_FLIGHT = 3
+const RETRY_MS_MAX = 10_000
+const RETRIES = 20
+
+/** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
+export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
+  const compiled = await loadItem(publisher, options.item)
+  const source = extname(options.file).toLowerCase() === '.ndjson' || options.file.endsWith('.jsonl') ? await openNdjson(options.file) : await openCsv(options.file, options.encoding)
+  const mapping = mapHeader(compiled.item, source.header, options.ignoreExtra)
+  const run = new ImportRun(publisher, options, { compiled, source, mapping })
+  return run.run()
+}
+
+class ImportRun {
+  readonly #publisher: Publisher
+  readonly #options: ImportOptions
+  readonly #compiled: CompiledItem
+  readonly #source: TableSource
+  readonly #mapping: Mapping
+  readonly #reasons = new Map<string, { code: string; reason: string; reasonZh: string; rows: number }>()
+  readonly #batches: { batchId: string; records: number }[] = []
+  #reject: FileHandle | undefined
+  #rows = 0
+  #rejected = 0
+  #published = 0
+  #existing = 0
+
+  constructor(publisher: Publisher, options: ImportOptions, parts: { compiled: CompiledItem; source: TableSource; mapping: Mapping }) {
+    this.#publisher = publisher
+    this.#options = options
+    this.#compiled = parts.compiled
+    this.#source = parts.source
+    this.#mapping = parts.mapping
+  }
+
+  async run(): Promise<ImportSummary> {
+    const flying: Promise<void>[] = []
+    let chunk: Uint8Array[] = []
+    let bytes = 0
+    const send = async (): Promise<void> => {
+      if (chunk.length === 0) return
+      flying.push(this.#send(chunk))
+      chunk = []
+      bytes = 0
+      if (flying.length >= IN_FLIGHT) await flying.shift()
+    }
+    try {
+      for await (const row of this.#source.rows) {
+        this.#rows++
+        const result = rowToRecord(this.#compiled, this.#mapping, row, this.#options.provider)
+        if ('faults' in result) {
+          await this.#refuse(row, result.faults)
+          continue
+        }
+        if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES) await send()
+        chunk.push(result.record)
+        bytes += result.record.length
+        if (this.#rows % 1_000 === 0) this.#options.onProgress(this.#rows)
+      }
+      await send()
+      await Promise.all(flying)
+    } finally {
+      await Promise.allSettled(flying)
+      await this.#reject?.close()
+    }
+    return {
+      rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,
+      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches,
+      rejectFile: this.#reject ? this.#options.rejectFile : undefined,
+    }
+  }
+
+  async #send(records: readonly Uint8Array[]): Promise<void> {
+    const { item, provider, targets, batchClass, dryRun, clock } = this.#options
+    if (dryRun) {
+      this.#published += records.length
+      return
+    }
+    const digest = createHash('sha256').update(targets.join(' '))
+    for (const record of records) digest.update(record)
+    const requestId = `import-${digest.digest('hex').slice(0, 40)}`
+    for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      try {
+        const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId: `${requestId}-${attempt}` })
+        if (answer.refusal) throw new HuxinError('record_invalid', `the node refused rows that are good by its own catalog: ${answer.refusal.message}`)
+        this.#published += answer.published
+        this.#existing += answer.existing
+        if (answer.published > 0) this.#batches.push({ batchId: Buffer.from(answer.batchId).toString('hex'), records: answer.published })
+        return
+      } catch (error) {
+        if (!isHuxinError(error) || error.retry !== 'later' || attempt >= RETRIES) throw error
+        await sleep(clock, delayMs)
+      }
+    }
+  }
+
+  async #refuse(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
+    this.#rejected++
+    const first = faults[0]!
+    const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, rows: 0 }
+    this.#reasons.set(first.code, { ...reason, rows: reason.rows + 1 })
+    if (!this.#reject) {
+      this.#reject = await open(this.#options.rejectFile, 'w', 0o600)
+      await this.#reject.chmod(0o600)
+      await this.#reject.write(`\ufeff${csvLine(['行号 line', '列 column', '代码 code', '原因', 'reason', ...this.#source.header])}`)
+    }
+    const cells = maskedCells(this.#mapping, row)
+    for (const { column, code, reason: en, reasonZh } of faults) {
+      await this.#reject.write(csvLine([String(row.line), column, code, reasonZh, en, ...cells]))
+    }
+  }
+}
+
+async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem> {
+  const { entries } = await publisher.listCatalog({})
+  const scales = new Map<string, GradeScale>()
+  let item
+  for (const entry of entries) {
+    const { content } = fromBinary(CatalogRecordSchema, entry.record)
+    if (content.case === 'scale') scales.set(scaleId(content.value), content.value)
+    if (content.case === 'item' && entry.id === id) item = content.value
+  }
+  if (!item) {
+    const known = entries.filter(({ record }) => fromBinary(CatalogRecordSchema, record).content.case === 'item').map((entry) => entry.id)
+    throw new HuxinError('argument_invalid', `catalog item ${JSON.stringify(id)} is not known at the node; known are ${known.join(', ') || 'none'}`)
+  }
+  return compileItem(item, (scale) => scales.get(scale))
+}
+
+function csvLine(cells: readonly string[]): string {
+  return `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+}

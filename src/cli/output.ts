@@ -1,0 +1,92 @@
+/** Printing: one JSON document, or tables whose columns align in Chinese too (East Asian Width: two cells). */
+import { isHuxinError, errorTable, messageOf } from '../base/errors.ts'
+
+export type Language = 'zh' | 'en'
+
+/** Where a command prints, and in which language. */
+export interface Output {
+  readonly json: boolean
+  readonly language: Language
+  /** Standard error is a terminal: progress may be shown. */
+  readonly terminal: boolean
+  write(text: string): void
+  writeError(text: string): void
+}
+
+/** Chinese when the locale says so. */
+export function languageOf(env: Readonly<Record<string, string | undefined>>, asked?: string): Language {
+  const locale = asked ?? env['LC_ALL'] ?? env['LC_MESSAGES'] ?? env['LANG'] ?? ''
+  return /^zh/i.test(locale) ? 'zh' : 'en'
+}
+
+/** Picks the text of the language. */
+export function say(output: Pick<Output, 'language'>, en: string, zh: string): string {
+  return output.language === 'zh' ? zh : en
+}
+
+/** Prints one JSON document with --json, else what `text` gives. */
+export function print(output: Output, value: unknown, text: () => string): void {
+  output.write(output.json ? `${toJson(value)}\n` : `${text().trimEnd()}\n`)
+}
+
+/** JSON with bigint as decimal strings and bytes as hexadecimal. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => {
+    if (typeof item === 'bigint') return item.toString()
+    if (item instanceof Uint8Array) return Buffer.from(item).toString('hex')
+    if (typeof item === 'object' && item !== null && 'type' in item && item.type === 'Buffer' && 'data' in item) return Buffer.from(item.data as number[]).toString('hex')
+    return item
+  }, 2)
+}
+
+/** A table with a head; empty cells are kept. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((cell, i) => Math.max(width(cell), ...rows.map((row) => width(row[i] ?? ''))))
+  const line = (row: readonly string[]): string => row.map((cell, i) => cell + ' '.repeat(widths[i]! - width(cell))).join('  ').trimEnd()
+  return [line(head), widths.map((cells) => '─'.repeat(cells)).join('  '), ...rows.map(line)].join('\n')
+}
+
+/** Terminal cells of a text. */
+export function width(text: string): number {
+  let cells = 0
+  for (const char of text) cells += WIDE.test(char) ? 2 : 1
+  return cells
+}
+
+/** A progress bar on standard error; silent unless that is a terminal. */
+export function progress(output: Output, label: string): { show(done: number, total?: number): void; end(): void } {
+  if (!output.terminal || output.json) return { show: () => undefined, end: () => undefined }
+  return {
+    show(done, total) {
+      const share = total ? Math.min(1, done / total) : 0
+      const bar = total ? `[${'█'.repeat(Math.round(share * 30)).padEnd(30, '·')}] ` : ''
+      output.writeError(`\r${label} ${bar}${done.toLocaleString('en-US')}`)
+    },
+    end: () => output.writeError('\r\x1b[K'),
+  }
+}
+
+/** Prints an error and gives the exit code: 1 refused, 2 usage or configuration, 3 not reachable, 4 broken. */
+export function reportError(output: Output, error: unknown): number {
+  if (!isHuxinError(error)) {
+    output.writeError(`${say(output, 'error', '错误')}: ${messageOf(error)}\n`)
+    return 4
+  }
+  const row = errorTable[error.code]
+  if (output.json) output.write(`${toJson({ error: { code: error.code, message: error.message, details: error.details } })}\n`)
+  output.writeError(`${say(output, 'error', '错误')} ${error.code} (${say(output, row.meaning, row.meaningZh)}): ${error.message}\n`)
+  if (error.code === 'config_invalid' || error.code === 'argument_invalid') return 2
+  if (row.kind === 'unavailable') return 3
+  return row.kind === 'broken' ? 4 : row.kind === 'refused' ? 1 : 2
+}
+
+/** `3 min ago`, short. */
+export function ago(output: Output, ms: number, nowMs: number): string {
+  if (ms === 0) return say(output, 'never', '从未')
+  const seconds = Math.max(0, Math.round((nowMs - ms) / 1000))
+  if (seconds < 120) return say(output, `${seconds} s ago`, `${seconds} 秒前`)
+  if (seconds < 7200) return say(output, `${Math.round(seconds / 60)} min ago`, `${Math.round(seconds / 60)} 分钟前`)
+  return say(output, `${Math.round(seconds / 3600)} h ago`, `${Math.round(seconds / 3600)} 小时前`)
+}
+
+const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u
