@@ -1,0 +1,69 @@
+/** `huxin catalog`. */
+import { create, fromBinary, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf'
+import type { Command } from 'commander'
+import { parse as parseYaml } from 'yaml'
+import { HuxinError, messageOf } from '../../base/errors.ts'
+import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
+import { starterItems } from '../../record/data/items.ts'
+import { starterMappings, starterScales } from '../../record/data/scales.ts'
+import { print, say, table } from '../output.ts'
+import { readInput, type Shell } from '../program.ts'
+import { atNode, CALL, withAct, withNode } from './shared.ts'
+
+export function catalogCommands(program: Command, shell: Shell): void {
+  const catalog = program.command('catalog').description(say(shell, 'catalog items, grade scales, grade mappings', '目录项、等级体系与等级对照'))
+  shell.common(withAct(atNode(catalog.command('publish [file]'), shell), shell), 'huxin catalog publish item.yaml --reason 新版目录 --document 浙发改〔2026〕5号 --node nodes/330000')
+    .description(say(shell, 'publish a file (YAML or JSON; one record or a list), or what huxin ships', '发布目录文件（YAML/JSON）或内置目录'))
+    .option('--builtin', say(shell, 'the scales, mappings and items that huxin ships', '内置等级体系、对照与目录项'))
+    .action(async (file: string | undefined, _options, command: Command) => {
+      const { reason, document, builtin } = command.opts<{ reason: string; document: string; builtin?: boolean }>()
+      if ((file === undefined) === !builtin) throw new HuxinError('argument_invalid', 'give a file, or --builtin')
+      const records = file === undefined ? builtinRecords() : parseRecords(Buffer.from(await readInput(file)).toString())
+      const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document } }, CALL))
+      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      print(shell.output(command), { batchId: answer.batchId, published: answer.published }, () => say(shell, `${answer.published} catalog record(s) published`, `已发布 ${answer.published} 条目录记录`))
+    })
+  shell.common(atNode(catalog.command('list'), shell), 'huxin catalog list --node nodes/330000')
+    .description(say(shell, 'every edition and how it stands today', '列出目录'))
+    .action(async (_options, command: Command) => {
+      const { entries } = await withNode(command, ({ records }) => records.listCatalog({}, CALL))
+      const rows = entries.map(({ id, record, standing }) => ({ id, standing, ...nameOf(fromBinary(CatalogRecordSchema, record)) }))
+      print(shell.output(command), rows, () => table(
+        [say(shell, 'id', '标识'), say(shell, 'kind', '类别'), say(shell, 'name', '名称'), say(shell, 'standing', '状态')],
+        rows.map((row) => [row.id, row.what, shell.language === 'zh' ? row.nameZh : row.nameEn, row.standing]),
+      ))
+    })
+  shell.common(atNode(catalog.command('show <id>'), shell), 'huxin catalog show zj/industry-evaluation@2026.1 --node nodes/330000')
+    .description(say(shell, 'one edition, whole', '查看目录项'))
+    .action(async (id: string, _options, command: Command) => {
+      const { entries } = await withNode(command, ({ records }) => records.listCatalog({ id }, CALL))
+      if (entries.length === 0) throw new HuxinError('not_found', `${id} is not in the catalog: see huxin catalog list`)
+      shell.output(command).write(`${JSON.stringify(entries.map(({ record }) => toJson(CatalogRecordSchema, fromBinary(CatalogRecordSchema, record))), undefined, 2)}\n`)
+    })
+}
+
+function builtinRecords(): CatalogRecord[] {
+  return [
+    ...starterScales.map((value) => create(CatalogRecordSchema, { content: { case: 'scale', value } })),
+    ...starterMappings.map((value) => create(CatalogRecordSchema, { content: { case: 'mapping', value } })),
+    ...starterItems.map((value) => create(CatalogRecordSchema, { content: { case: 'item', value } })),
+  ]
+}
+
+function parseRecords(text: string): CatalogRecord[] {
+  try {
+    const value = parseYaml(text) as JsonValue
+    return (Array.isArray(value) ? value : [value]).map((record) => fromJson(CatalogRecordSchema, record))
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `the file is no catalog record: ${messageOf(error)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
+  }
+}
+
+function nameOf({ content }: CatalogRecord): { what: string; nameZh: string; nameEn: string } {
+  switch (content.case) {
+    case 'item':
+    case 'scale': return { what: content.case, nameZh: content.value.nameZh, nameEn: content.value.nameEn }
+    case 'mapping': return { what: content.case, nameZh: `${content.value.fromScale} → ${content.value.toScale}`, nameEn: `${content.value.fromScale} → ${content.value.toScale}` }
+    default: return { what: '-', nameZh: '', nameEn: '' }
+  }
+}

@@ -1,0 +1,94 @@
+/** `huxin log`: checkpoint, entries, proofs; verification needs no node. */
+import type { Command } from 'commander'
+import { fromBase64, fromHex } from '../../base/bytes.ts'
+import { HuxinError } from '../../base/errors.ts'
+import { parseEntry } from '../../batch/entry.ts'
+import { openHeader } from '../../batch/seal.ts'
+import { parseCheckpoint } from '../../note/checkpoint.ts'
+import { parseVkey } from '../../note/key.ts'
+import { parseNote } from '../../note/note.ts'
+import { parseTlogProof, verifyTlogProof } from '../../note/tlog-proof.ts'
+import { print, say, table } from '../output.ts'
+import { readInput, type Shell, writeOutput } from '../program.ts'
+import { atNode, CALL, withNode } from './shared.ts'
+
+export function logCommands(program: Command, shell: Shell): void {
+  const log = program.command('log').description(say(shell, 'the signed log', '签名日志'))
+  shell.common(atNode(log.command('checkpoint'), shell), 'huxin log checkpoint --node nodes/330000')
+    .description(say(shell, 'the newest checkpoint with its cosignatures', '最新签名点与见证签名'))
+    .action(async (_options, command: Command) => {
+      const { checkpoint, final, vkey } = await withNode(command, (connection) => connection.log.getCheckpoint({}, CALL))
+      const note = Buffer.from(checkpoint).toString()
+      print(shell.output(command), { checkpoint: note, final, vkey }, () => `${note}\n${final ? say(shell, 'final', '已终局') : say(shell, 'not yet final', '尚未终局')}\n${vkey}`)
+    })
+  shell.common(atNode(log.command('list'), shell), 'huxin log list --start 100 --limit 20 --node nodes/330000')
+    .description(say(shell, 'entries in order', '按序列出日志'))
+    .option('--start <index>', '', '0').option('--limit <entries>', '', '20')
+    .action(async (_options, command: Command) => {
+      const { start, limit } = command.opts<{ start: string; limit: string }>()
+      const { entries } = await withNode(command, (connection) => connection.log.listEntries({ start: BigInt(start), limit: Number(limit) }, CALL))
+      const rows = entries.map((bytes, i) => {
+        const entry = parseEntry(bytes)
+        const { header, idText } = openHeader(entry.header)
+        return { index: Number(start) + i, time: new Date(entry.timeMs).toISOString(), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
+      })
+      print(shell.output(command), rows, () => table(
+        [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送结点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
+        rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), row.kind, row.origin, row.item, String(row.records), row.from, row.verdict]),
+      ))
+    })
+  shell.common(atNode(log.command('prove <entry>'), shell), 'huxin log prove 57 -o proof.json --node nodes/330000')
+    .description(say(shell, 'a proof of one entry (index or batch id), for keeping', '导出一条日志的证明'))
+    .requiredOption('-o, --out <file>', say(shell, 'where it goes', '输出文件'))
+    .action(async (what: string, _options, command: Command) => {
+      const { out } = command.opts<{ out: string }>()
+      const batchId = fromHex(what)
+      const byBatch = batchId?.length === 32
+      if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', 'give a log index or a batch id of 64 hexadecimal digits')
+      const answer = await withNode(command, (connection) => connection.log.proveEntry(byBatch ? { batchId } : { index: BigInt(what) }, CALL))
+      await writeOutput(out, formatProofFile(answer))
+      print(shell.output(command), { file: out, vkey: answer.vkey }, () => say(shell, `${out}; check it anywhere with: huxin log verify ${out} --vkey ${answer.vkey}`, `${out}；可在任何地方核验：huxin log verify ${out} --vkey ${answer.vkey}`))
+    })
+  shell.common(log.command('verify <file>'), 'huxin log verify proof.json --vkey zj.example/330000+…')
+    .description(say(shell, 'check a proof file offline', '离线核验证明文件'))
+    .requiredOption('--vkey <key>', say(shell, 'log key that you trust', '您信任的日志公钥'))
+    .action(async (file: string, _options, command: Command) => {
+      const proven = verifyProofFile(await readInput(file), command.opts<{ vkey: string }>().vkey)
+      print(shell.output(command), proven, () => [
+        say(shell, `proven: entry ${proven.index} is in the log ${proven.log} of ${proven.size} entries`, `已证明：第 ${proven.index} 条在日志 ${proven.log}（共 ${proven.size} 条）中`),
+        say(shell, `batch ${proven.batchId} of ${proven.origin}: ${proven.records} record(s), ${proven.verdict}, accepted ${proven.time}`, `批次 ${proven.batchId}，报送结点 ${proven.origin}：${proven.records} 条记录，${proven.verdict}，时间 ${proven.time}`),
+        say(shell, `cosigned by: ${proven.cosigners.join(', ') || 'nobody (not checked here)'}`, `见证：${proven.cosigners.join('、') || '无'}（此处未核验）`),
+        say(shell, 'it does not show that the records are still in force', '不说明记录现行有效'),
+      ].join('\n'))
+    })
+}
+
+/** The file that `log prove` writes: entry and tlog-proof, base64 and text. */
+export function formatProofFile({ entry, proof, vkey }: { entry: Uint8Array; proof: Uint8Array; vkey: string }): string {
+  return `${JSON.stringify({ format: 'huxin/proof/v1', vkey, entry: Buffer.from(entry).toString('base64'), proof: Buffer.from(proof).toString() }, undefined, 2)}\n`
+}
+
+/** What a proof file proves. @throws HuxinError argument_invalid | proof_invalid | signature_invalid */
+export function verifyProofFile(bytes: Uint8Array, vkey: string) {
+  let file: { format?: unknown; entry?: unknown; proof?: unknown }
+  try {
+    file = JSON.parse(Buffer.from(bytes).toString()) as typeof file
+  } catch {
+    throw new HuxinError('argument_invalid', 'the file is no JSON: it was written by huxin log prove?')
+  }
+  const leaf = typeof file.entry === 'string' ? fromBase64(file.entry) : undefined
+  if (file.format !== 'huxin/proof/v1' || !leaf || typeof file.proof !== 'string') throw new HuxinError('argument_invalid', 'the file is not of format huxin/proof/v1')
+  const proofBytes = Buffer.from(file.proof)
+  const { text, signatures } = parseNote(parseTlogProof(proofBytes).checkpointNote)
+  const { origin: log } = parseCheckpoint(text)
+  const verifier = parseVkey(vkey)
+  if (!log.startsWith(`${verifier.name}/`)) throw new HuxinError('signature_invalid', `the proof is of the log ${log}, the key of ${verifier.name}`)
+  const { index, checkpoint } = verifyTlogProof({ proofBytes, leaf, origin: log, logVerifier: verifier })
+  const entry = parseEntry(leaf)
+  const { header, idText } = openHeader(entry.header)
+  return {
+    index: String(index), log, size: String(checkpoint.size), batchId: idText, origin: header.origin, records: header.records, time: new Date(entry.timeMs).toISOString(),
+    verdict: entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`,
+    cosigners: signatures.filter(({ keyId }) => keyId !== verifier.keyId).map(({ name }) => name),
+  }
+}

@@ -1,0 +1,198 @@
+/** `huxin node`, `huxin reconcile`, `huxin trace`, `huxin fsck`. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { pino } from 'pino'
+import { systemClock } from '../../base/clock.ts'
+import { systemRandom } from '../../base/random.ts'
+import { HuxinError } from '../../base/errors.ts'
+import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
+import { loadConfig } from '../../node/config.ts'
+import { Node } from '../../node/node.ts'
+import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNode } from '../../node/setup.ts'
+import { ago, type Output, print, progress, say, table } from '../output.ts'
+import { readInput, type Shell } from '../program.ts'
+import { atNode, CALL, withNode } from './shared.ts'
+
+export function nodeCommands(program: Command, shell: Shell): void {
+  const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护结点'))
+  const folder = (command: Command): Command => command
+    .option('--node <folder>', say(shell, 'folder of the node (default: HUXIN_NODE or .)', '结点目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
+  initCommand(folder(node.command('init')), shell)
+  shell.common(folder(node.command('join <file>')), 'huxin node join join.json --node nodes/330825')
+    .description(say(shell, 'take the join file that the parent answered', '导入上级发回的接入文件'))
+    .action(async (file: string, _options, command: Command) => {
+      await joinNode(folderOf(command), await readInput(file))
+      print(shell.output(command), { joined: true }, () => say(shell, 'the node may be started now: huxin node start', '接入完成，可以启动：huxin node start'))
+    })
+  checkCommand(folder(node.command('check')), shell)
+  startCommand(folder(node.command('start')), shell)
+  statusCommand(node, shell)
+  shell.common(folder(node.command('rebuild')), 'huxin node rebuild --node nodes/330825')
+    .description(say(shell, 'drop everything derived and fold it anew (the node must not run)', '重建派生数据（结点须停止）'))
+    .action(async (_options, command: Command) => {
+      const output = shell.output(command)
+      const bar = progress(output, 'rebuild')
+      const entries = await rebuildNode(folderOf(command), (done, total) => bar.show(Number(done), Number(total)))
+      bar.end()
+      print(output, { entries }, () => say(shell, `${entries} entries were folded anew`, `已由 ${entries} 条日志重建`))
+    })
+  recoverCommand(folder(node.command('recover')), shell)
+  serviceCommands(program, shell)
+}
+
+function folderOf(command: Command): string {
+  return resolve(command.opts<{ node: string }>().node)
+}
+
+function initCommand(command: Command, shell: Shell): void {
+  shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs ../../certs/330825')
+    .description(say(shell, 'make keys, and the application for the parent', '生成密钥与接入申请'))
+    .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/结点编号'))
+    .option('--tier <tier>', 'nation, province, city, county')
+    .option('--divisions <codes>', say(shell, 'division codes served, comma-separated', '辖区行政区划代码，逗号分隔'), '')
+    .option('--body <uscc>', say(shell, 'operating body, unified social credit code', '运行单位统一社会信用代码'))
+    .option('--parent <name>', say(shell, 'full name of the parent', '上级结点全称'))
+    .option('--parent-address <host:port>', say(shell, 'where the parent answers', '上级结点地址'))
+    .option('--listen <host:port>', say(shell, 'where this node listens', '监听地址'), '127.0.0.1:7443')
+    .option('--certs <folder>', say(shell, 'folder of the node certificate, as seen from the node folder', '结点证书目录（相对结点目录）'))
+    .action(async (_options, self: Command) => {
+      const options = self.opts<{ id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }>()
+      const application = await initNode(folderOf(self), fieldsOf(options), { clock: systemClock, random: systemRandom })
+      print(shell.output(self), { application: application ?? null }, () => application === undefined
+        ? say(shell, 'the root is ready: huxin node start', '根结点已就绪：huxin node start')
+        : say(shell, `give ${application} to the parent's operator (huxin member approve), and take the answer with: huxin node join`, `请将 ${application} 交上级操作员（huxin member approve），再用 huxin node join 导入答复`))
+    })
+}
+
+function fieldsOf(options: { id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }): NodeFields | undefined {
+  const { id, tier, body, certs, parent, parentAddress } = options
+  if (id === undefined) return undefined
+  if (tier === undefined || body === undefined || certs === undefined) throw new HuxinError('argument_invalid', 'with --id also give --tier, --body and --certs')
+  if (parent !== undefined && parentAddress === undefined) throw new HuxinError('argument_invalid', 'with --parent also give --parent-address')
+  return {
+    node: id, tier, body, certs, listen: options.listen, actor: '-', divisions: options.divisions === '' ? [] : options.divisions.split(','),
+    parent: parent === undefined ? undefined : { node: parent, address: parentAddress! },
+  }
+}
+
+function checkCommand(command: Command, shell: Shell): void {
+  shell.common(command, 'huxin node check --node nodes/330825')
+    .description(say(shell, 'check configuration, files, certificate, port and parent before a start', '启动前检查配置、文件、证书、端口与上级'))
+    .option('--offline', say(shell, 'do not ask the parent', '不连接上级'))
+    .action(async (_options, self: Command) => {
+      const checks = await checkNode(folderOf(self), { clock: systemClock, parent: !self.opts<{ offline?: boolean }>().offline })
+      print(shell.output(self), checks, () => table(
+        [say(shell, 'check', '检查项'), say(shell, 'result', '结果'), say(shell, 'detail', '说明')],
+        checks.map(({ name, ok, detail }) => [name, ok ? say(shell, 'good', '正常') : say(shell, 'BAD', '有误'), detail]),
+      ))
+      if (checks.some(({ ok }) => !ok)) shell.exitCode = 2
+    })
+}
+
+function startCommand(command: Command, shell: Shell): void {
+  shell.common(command, 'huxin node start --node nodes/330825')
+    .description(say(shell, 'run the node until it is stopped (SIGINT, SIGTERM)', '运行结点，直至收到停止信号'))
+    .option('--alone', say(shell, 'do not wait for the parent before signing; logged', '不等待上级即可签发（记入日志）'))
+    .action(async (_options, self: Command) => {
+      const config = await loadConfig(folderOf(self))
+      const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
+      const node = await Node.start({ config, clock: systemClock, random: systemRandom, log, alone: self.opts<{ alone?: boolean }>().alone ?? false })
+      shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${node.port}\n`)
+      await new Promise<void>((stop) => {
+        process.once('SIGINT', () => stop())
+        process.once('SIGTERM', () => stop())
+        process.once('disconnect', () => stop())
+      })
+      await node.close()
+    })
+}
+
+function statusCommand(node: Command, shell: Shell): void {
+  shell.common(atNode(node.command('status'), shell), 'huxin node status --node nodes/330825')
+    .description(say(shell, 'how the node stands', '结点状态'))
+    .action(async (_options, command: Command) => {
+      const status = await withNode(command, ({ admin }) => admin.getStatus({}, CALL))
+      const output = shell.output(command)
+      print(output, plain(status), () => formatStatus(output, status))
+      if (status.state === 'broken') shell.exitCode = 4
+    })
+}
+
+function formatStatus(output: Output, status: GetStatusResponse): string {
+  const now = systemClock.nowMs()
+  const peers = [...(status.parent ? [[say(output, 'parent', '上级'), status.parent] as const] : []), ...status.children.map((child) => [say(output, 'child', '下级'), child] as const)]
+  const row = ([role, peer]: readonly [string, PeerStatus]): string[] => [
+    role, peer.node, peer.state, ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), `${peer.clockOffsetMs} ms`,
+  ]
+  return [
+    `${status.node} (${status.tier}, ${say(output, 'epoch', '纪元')} ${status.epoch}): ${status.state}`,
+    say(output,
+      `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
+      `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
+    ...(status.alarms.length > 0 ? [say(output, 'alarms:', '告警：'), ...status.alarms.map((line) => `  ${line}`)] : [say(output, 'no alarms', '无告警')]),
+    ...(status.quarantined.length > 0 ? [`${say(output, 'quarantined', '暂停接收')}: ${status.quarantined.join(', ')}`] : []),
+    ...(peers.length > 0 ? ['', table([
+      say(output, 'link', '链路'), say(output, 'node', '结点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
+      say(output, 'waiting', '待送'), say(output, 'has of ours', '已收到'), say(output, 'cosigned', '见证至'), say(output, 'clock', '时差'),
+    ], peers.map(row))] : []),
+  ].join('\n')
+}
+
+function recoverCommand(command: Command, shell: Shell): void {
+  shell.common(command, 'huxin node recover --node nodes/330825')
+    .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元（结点须停止）'))
+    .action(async (_options, self: Command) => {
+      const recovery = await recoverNode(folderOf(self), { clock: systemClock, random: systemRandom })
+      print(shell.output(self), recovery, () => [
+        say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`),
+        say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`),
+        ...(recovery.unsent.length > 0
+          ? [say(shell, 'batches made here that the parent never had; publish them again:', '上级从未收到、需要重新报送的批次：'), ...recovery.unsent.map((line) => `  ${line}`)]
+          : [say(shell, 'nothing in the old database is unknown to the parent', '旧库中没有上级未收到的批次')]),
+        ...(recovery.parentSize > recovery.localSize
+          ? [say(shell, `${recovery.parentSize - recovery.localSize} entries are not here: what went through the parent comes back at the next start; what was local only is lost`,
+            `缺 ${recovery.parentSize - recovery.localSize} 条：经上级者启动后取回，仅在本地者已丢失`)] : []),
+        say(shell, 'start the node now: it takes back what the parent holds', '现在启动结点，将取回上级保存的内容'),
+      ].join('\n'))
+    })
+}
+
+function serviceCommands(program: Command, shell: Shell): void {
+  shell.common(atNode(program.command('fsck'), shell), 'huxin fsck --node nodes/330000')
+    .description(say(shell, 'check every entry, body, lane and the signed root of the running node', '全面校验日志、批次体、序列与签名根'))
+    .action(async (_options, command: Command) => {
+      const report = await withNode(command, ({ admin }) => admin.checkStore({}, { timeoutMs: 600_000 }))
+      print(shell.output(command), plain(report), () => [
+        say(shell, `${report.entries} entries, ${report.records} records: ${report.erased} erased lawfully, ${report.dropped} dropped after transit`,
+          `日志 ${report.entries} 条，记录 ${report.records} 条：依法删除 ${report.erased}，过境清除 ${report.dropped}`),
+        report.clean ? say(shell, 'clean', '校验通过') : report.findings.join('\n'),
+      ].join('\n'))
+      if (!report.clean) shell.exitCode = 1
+    })
+  shell.common(atNode(program.command('reconcile'), shell), 'huxin reconcile --node nodes/330000')
+    .description(say(shell, 'what is due to each child, and what it confirmed', '与各下级对账'))
+    .action(async (_options, command: Command) => {
+      const { lines } = await withNode(command, ({ admin }) => admin.reconcile({}, CALL))
+      const output = shell.output(command)
+      print(output, plain(lines), () => table(
+        [say(output, 'child', '下级'), say(output, 'due', '应送'), say(output, 'received', '已收'), say(output, 'returned', '退回'), say(output, 'in transit', '在途'), say(output, 'records due', '应送记录'), say(output, 'records received', '已收记录'), say(output, 'last contact', '最近联系')],
+        lines.map((line) => [line.node, String(line.due), String(line.received), String(line.returned), String(line.inTransit), String(line.dueRecords), String(line.receivedRecords), ago(output, Number(line.lastContactMs), systemClock.nowMs())]),
+      ))
+    })
+  shell.common(atNode(program.command('trace <lane> <number>'), shell), 'huxin trace "zj.example/330106 1 330782 normal" 2 --node nodes/330782')
+    .description(say(shell, 'who has a batch of a lane, asked up the tree', '逐级查询某序列号批次的下落'))
+    .action(async (lane: string, number: string, _options, command: Command) => {
+      if (!/^[0-9]{1,18}$/.test(number)) throw new HuxinError('argument_invalid', `${JSON.stringify(number)} is no lane number`)
+      const { traces } = await withNode(command, ({ admin }) => admin.traceLane({ lane, number: BigInt(number) }, CALL))
+      print(shell.output(command), plain(traces), () => table(
+        [say(shell, 'node', '结点'), say(shell, 'has it', '持有'), say(shell, 'entry', '日志序号'), say(shell, 'next hops that signed for it', '已签收的下一站')],
+        traces.map(({ node, held, index, receiptNotes }) => [node, held ? say(shell, 'yes', '是') : say(shell, 'no', '否'), held ? String(index) : '', receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '?').join(', ')]),
+      ))
+    })
+}
+
+/** A message without protobuf's own fields. */
+export function plain<T>(message: T): T {
+  return JSON.parse(JSON.stringify(message, (key, value: unknown) => (key === '$typeName' || key === '$unknown' ? undefined
+    : typeof value === 'bigint' ? value.toString() : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))) as T
+}

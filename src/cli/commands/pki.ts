@@ -1,0 +1,51 @@
+/** `huxin pki`: the development PKI, and single certificates. */
+import { join } from 'node:path'
+import { type Command, Option } from 'commander'
+import { systemClock } from '../../base/clock.ts'
+import { systemRandom } from '../../base/random.ts'
+import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf } from '../../pki/devpki.ts'
+import { tiers } from '../../topology/tier.ts'
+import { print, say } from '../output.ts'
+import { readInput, type Shell, writeOutput } from '../program.ts'
+
+export function pkiCommands(program: Command, shell: Shell): void {
+  const pki = program.command('pki').description(say(shell, 'certificates for development and trials', '开发与试运行用证书'))
+  const folderOption = (command: Command): Command => command
+    .option('--folder <folder>', say(shell, 'where the PKI lives', '证书目录'), 'certs')
+    .requiredOption('--domain <trust domain>', say(shell, 'trust domain, for example zj.example', '信任域，例如 zj.example'))
+  shell.common(folderOption(pki.command('init')), 'huxin pki init --domain zj.example')
+    .description(say(shell, 'make a root and an issuing CA per tier', '生成根证书与各级签发证书'))
+    .option('--force', say(shell, 'replace the PKI that is there', '覆盖已有证书'))
+    .action(async (_options, command: Command) => {
+      const { folder, domain, force } = command.opts<{ folder: string; domain: string; force?: boolean }>()
+      await createDevelopmentPki(open(folder, domain), tiers, { force: force ?? false })
+      print(shell.output(command), { folder }, () => say(shell, `root and ${tiers.length} issuing CAs are in ${folder}`, `根证书与 ${tiers.length} 个签发证书已写入 ${folder}`))
+    })
+  shell.common(folderOption(pki.command('issue')), 'huxin pki issue --domain zj.example --tier county --role operator --node 330825 --name 张三')
+    .description(say(shell, 'issue one certificate, from a CSR or with a new key', '签发单个证书（可由 CSR）'))
+    .addOption(new Option('--tier <tier>').choices([...tiers]).makeOptionMandatory())
+    .addOption(new Option('--role <role>').choices(['node', 'client', 'operator']).makeOptionMandatory())
+    .requiredOption('--node <id>', say(shell, 'node id', '结点编号'))
+    .option('--name <name>', say(shell, 'client name, or the person an operator certificate names', '客户端名称或操作员姓名'), '')
+    .option('--days <days>', say(shell, 'days of validity', '有效天数'), '825')
+    .option('--csr <file>', say(shell, 'certificate signing request; the key stays where it is', '证书签名请求文件'))
+    .option('--out <file>', say(shell, 'where the certificate goes, with --csr', '证书输出文件（配合 --csr）'))
+    .action(async (_options, command: Command) => {
+      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: string; csr?: string; out?: string }>()
+      const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: Number(options.days) }
+      const development = open(options.folder, options.domain)
+      if (options.csr !== undefined) {
+        const chain = await issueDevelopmentCsr(development, leaf, Buffer.from(await readInput(options.csr)).toString())
+        const file = options.out ?? join(options.folder, `${options.node}.crt`)
+        await writeOutput(file, chain)
+        print(shell.output(command), { certificate: file }, () => say(shell, `certificate: ${file}`, `证书：${file}`))
+        return
+      }
+      const files = await issueDevelopmentLeaf(development, leaf)
+      print(shell.output(command), files, () => say(shell, `certificate: ${files.certificateFile}\nkey:         ${files.keyFile}`, `证书：${files.certificateFile}\n私钥：${files.keyFile}`))
+    })
+}
+
+function open(folder: string, trustDomain: string) {
+  return { folder, trustDomain, clock: systemClock, random: systemRandom }
+}

@@ -1,0 +1,93 @@
+/** `huxin recognition`. */
+import { fromBinary } from '@bufbuild/protobuf'
+import { type Command, Option } from 'commander'
+import { HuxinError } from '../../base/errors.ts'
+import { formatTime } from '../../base/clock.ts'
+import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
+import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
+import { mask } from '../../record/citizen-id.ts'
+import { print, say, table } from '../output.ts'
+import type { Shell } from '../program.ts'
+import { recordView } from './records.ts'
+import { atNode, CALL, withNode } from './shared.ts'
+
+export function recognitionCommands(program: Command, shell: Shell): void {
+  const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))
+  shell.common(atNode(recognition.command('request'), shell), 'huxin recognition request --holder 330106 --item zj/industry-evaluation@2026.1 --subject-type enterprise --subject 91330106… --subject-name … --purpose mutual-recognition --basis …')
+    .description(say(shell, 'ask the holder of a result', '向持有结点申请互认'))
+    .requiredOption('--holder <node>', say(shell, 'node that holds the result', '持有结点'))
+    .requiredOption('--item <id@edition>', say(shell, 'catalog item of the result', '评价结果目录项'))
+    .option('--result <record id>', say(shell, 'record id of the result; the subject\'s current one by default', '评价结果记录编号（默认当前结果）'), '')
+    .requiredOption('--subject-type <type>').requiredOption('--subject <id>').requiredOption('--subject-name <name>')
+    .requiredOption('--purpose <code>', say(shell, 'purpose code', '使用目的代码'))
+    .requiredOption('--basis <text>', say(shell, 'legal basis', '法律依据'))
+    .option('--mapping <id@version>', say(shell, 'grade mapping to apply', '等级对照'), '')
+    .option('--max-age <days>', say(shell, 'oldest result accepted, days', '可接受的最早结果（天）'), '0')
+    .action(async (_options, command: Command) => {
+      const options = command.opts<{ holder: string; item: string; result: string; subjectType: string; subject: string; subjectName: string; purpose: string; basis: string; mapping: string; maxAge: string }>()
+      const answer = await withNode(command, ({ admin }) => admin.requestRecognition({
+        holder: options.holder, item: options.item, resultRecordId: options.result, subjectType: options.subjectType, subjectId: options.subject, subjectName: options.subjectName,
+        purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: Number(options.maxAge),
+      }, CALL))
+      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      print(shell.output(command), { batchId: answer.batchId }, () => say(shell, `asked; batch ${Buffer.from(answer.batchId).toString('hex')}`, `已申请；批次 ${Buffer.from(answer.batchId).toString('hex')}`))
+    })
+  shell.common(atNode(recognition.command('answer <request>'), shell), 'huxin recognition answer rq-… --decision recognized --node nodes/330106')
+    .description(say(shell, 'answer a request addressed to this node', '答复互认申请'))
+    .addOption(new Option('--decision <decision>').choices(['recognized', 'conditional', 'not_recognized', 'no_result']).makeOptionMandatory())
+    .option('--conditions <text>', say(shell, 'required for conditional', '有条件认可的条件'), '')
+    .option('--valid-until <date>', '', '')
+    .action(async (request: string, _options, command: Command) => {
+      const { decision, conditions, validUntil } = command.opts<{ decision: string; conditions: string; validUntil: string }>()
+      const answer = await withNode(command, ({ admin }) => admin.answerRecognition({ requestRecordId: request, decision, conditions, validUntil }, CALL))
+      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      print(shell.output(command), { batchId: answer.batchId }, () => say(shell, 'answered', '已答复'))
+    })
+  const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {
+    const { recognitions } = await records.listRecognitions({ requestRecordId: request, openOnly: open }, CALL)
+    if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', `no recognition request ${request} here`)
+    print(shell.output(command), recognitions.map(view), () => formatRecognitions(shell, recognitions))
+  })
+  shell.common(atNode(recognition.command('show <request>'), shell), 'huxin recognition show rq-… --node nodes/330782')
+    .description(say(shell, 'one request with its answers', '查看互认申请与答复'))
+    .action((request: string, _options, command: Command) => list(command, request, false))
+  shell.common(atNode(recognition.command('list'), shell), 'huxin recognition list --open --node nodes/330106')
+    .description(say(shell, 'requests sent and received', '列出互认申请'))
+    .option('--open', say(shell, 'only those that want an answer of this node', '仅待本结点答复'))
+    .action((_options, command: Command) => list(command, '', command.opts<{ open?: boolean }>().open ?? false))
+}
+
+function view({ request, confirmations }: Recognition): object {
+  return {
+    request: request ? recordView(request) : null,
+    confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: confirmation ? recordView(confirmation) : null, validity, fellAtMs })),
+  }
+}
+
+const decisions: Readonly<Record<number, readonly [string, string]>> = {
+  [RecognitionDecision.RECOGNIZED]: ['recognized', '认可'],
+  [RecognitionDecision.RECOGNIZED_WITH_CONDITIONS]: ['recognized with conditions', '有条件认可'],
+  [RecognitionDecision.NOT_RECOGNIZED]: ['not recognized', '不予认可'],
+  [RecognitionDecision.NO_RESULT]: ['no result', '无结果'],
+}
+
+/** A table of requests and answers; subjects are masked. */
+function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]): string {
+  const rows = recognitions.flatMap(({ request, confirmations }) => {
+    const asked = request && request.record.length > 0 ? fromBinary(RecordSchema, request.record) : undefined
+    const content = asked?.content.case === 'recognitionRequest' ? asked.content.value : undefined
+    const head = [asked?.recordId ?? '', content?.requester ?? '', content?.holder ?? '', mask(asked?.subject?.id ?? '')]
+    if (confirmations.length === 0) return [[...head, say(shell, 'open', '待答复'), '', '']]
+    return confirmations.map(({ confirmation, validity, fellAtMs }) => {
+      const answered = confirmation && confirmation.record.length > 0 ? fromBinary(RecordSchema, confirmation.record) : undefined
+      const decision = answered?.content.case === 'recognitionConfirmation' ? answered.content.value : undefined
+      const pair = decisions[decision?.decision ?? 0] ?? ['', '']
+      const grade = decision ? `${decision.sourceGrade}${decision.mappedGrade ? ` → ${decision.mappedGrade}` : ''}` : ''
+      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), validity, fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
+    })
+  })
+  return table([
+    say(shell, 'request', '申请'), say(shell, 'requester', '申请结点'), say(shell, 'holder', '持有结点'), say(shell, 'subject', '主体'),
+    say(shell, 'answer', '答复'), say(shell, 'holds', '效力'), say(shell, 'fell at', '失效时间'),
+  ], rows)
+}

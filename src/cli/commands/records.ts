@@ -1,0 +1,149 @@
+/** `huxin import`, `huxin show`, `huxin amend`. */
+import { fromBinary, toJson } from '@bufbuild/protobuf'
+import { type Command, Option } from 'commander'
+import { civilDate, systemClock } from '../../base/clock.ts'
+import { fromHex } from '../../base/bytes.ts'
+import { HuxinError } from '../../base/errors.ts'
+import { parseEntry } from '../../batch/entry.ts'
+import { openHeader } from '../../batch/seal.ts'
+import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
+import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
+import type { Connection } from '../connect.ts'
+import { type ImportSummary, runImport } from '../import/import.ts'
+import { type Output, print, progress, say, table } from '../output.ts'
+import type { Shell } from '../program.ts'
+import { atNode, CALL, collect, withNode } from './shared.ts'
+
+export function importCommand(program: Command, shell: Shell): void {
+  shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target 330000/** --node nodes/330825')
+    .description(say(shell, 'publish the rows of a CSV or NDJSON file; the same file again adds nothing', '导入 CSV 或 NDJSON；重复导入不会重复入库'))
+    .requiredOption('--item <id@edition>', say(shell, 'catalog item', '目录项'))
+    .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
+    .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本结点运行单位）'), '')
+    .addOption(new Option('--class <class>').choices(['normal', 'bulk']).default('bulk'))
+    .addOption(new Option('--encoding <encoding>').choices(['auto', 'utf-8', 'gb18030']).default('auto'))
+    .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
+    .option('--ignore-extra', say(shell, 'leave out columns that the item does not know', '忽略目录项以外的列'))
+    .option('--dry-run', say(shell, 'check only', '只检查不入库'))
+    .action(async (file: string, _options, command: Command) => {
+      const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; dryRun?: boolean }>()
+      const output = shell.output(command)
+      const bar = progress(output, say(output, 'rows', '行'))
+      const summary = await withNode(command, ({ records, config }) => runImport({
+        listCatalog: (request) => records.listCatalog(request, CALL),
+        publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
+      }, {
+        file, item: options.item, provider: options.provider || config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
+        rejectFile: options.reject ?? `${file}.rejected.csv`, ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
+        onProgress: (rows) => bar.show(rows), clock: systemClock,
+      }))
+      bar.end()
+      print(output, summary, () => formatSummary(output, summary))
+      if (summary.rejected > 0) shell.exitCode = 1
+    })
+}
+
+/** The summary of an import, for people. */
+export function formatSummary(output: Pick<Output, 'language'>, summary: ImportSummary): string {
+  const { rows, published, existing, rejected, encoding, reasons, batches, rejectFile } = summary
+  const lines = [say(output,
+    `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
+    `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
+  if (published === 0 && existing > 0) lines.push(say(output, 'nothing new: every good row is already in the log', '没有新增：所有合格行均已入账'))
+  for (const { code, reason, reasonZh, rows: count } of reasons) lines.push(`  ${count} × ${code}: ${say(output, reason, reasonZh)}`)
+  if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
+  return lines.join('\n')
+}
+
+export function recordCommands(program: Command, shell: Shell): void {
+  shell.common(atNode(program.command('show <what>'), shell), 'huxin show e-123 --node nodes/330825')
+    .description(say(shell, 'a record by its id, a batch by its id (64 hexadecimal digits), or the records of a subject', '按记录编号、批次编号或主体代码查看'))
+    .addOption(new Option('--type <type>', say(shell, 'subject type, to look a subject up', '主体类型（按主体查询时）')).choices(Object.keys(SubjectType).filter((name) => /^[A-Z]/.test(name) && name !== 'UNSPECIFIED').map((name) => name.toLowerCase())))
+    .action(async (what: string, _options, command: Command) => {
+      const output = shell.output(command)
+      const id = fromHex(what)
+      if (id?.length === 32) {
+        const batch = await withNode(command, ({ records }) => records.getBatch({ batchId: id }, CALL))
+        print(output, batchView(batch), () => formatBatch(output, batch))
+        return
+      }
+      const { type } = command.opts<{ type?: string }>()
+      const found = await withNode(command, (connection) => findRecords(connection, what, type))
+      if (found.length === 0) throw new HuxinError('not_found', `nothing is served here under ${what}${type ? '' : ' (for a subject also give --type)'}`)
+      print(output, found.map(recordView), () => found.map((record) => formatRecord(output, record)).join('\n\n'))
+    })
+  const amend = program.command('amend').description(say(shell, 'withdraw, repair, dispute or erase a record', '撤回、修复、异议标注或删除记录'))
+  for (const [action, en, zh] of [['withdraw', 'a record is no longer in force', '撤回记录'], ['repair', 'a record is no longer published, shared or used', '信用修复'], ['object', 'mark a record as disputed', '异议标注'], ['erase', 'destroy a record everywhere', '删除记录']] as const) {
+    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} <batch id> 0 --basis repair/order36 --node nodes/330825`)
+      .description(say(shell, en, zh))
+      .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
+      .option('--document <number>', say(shell, 'deciding document', '决定文号'), '')
+      .option('--on <date>', say(shell, 'effective on, YYYY-MM-DD (default: today)', '生效日期（默认今天）'))
+      .action(async (batch: string, position: string, _options, command: Command) => {
+        const { basis, document, on } = command.opts<{ basis: string; document: string; on?: string }>()
+        const batchId = fromHex(batch)
+        if (batchId?.length !== 32 || !/^[0-9]{1,6}$/.test(position)) throw new HuxinError('argument_invalid', 'give the batch id (64 hexadecimal digits) and the position of the record, from 0')
+        const answer = await withNode(command, ({ records }) => records.amend({
+          changes: [{ action, batchId, index: Number(position), basis, document, effectiveOn: on ?? civilDate(systemClock.nowMs()) }],
+        }, CALL))
+        if (answer.refusal) throw new HuxinError('amendment_invalid', answer.refusal.message)
+        print(shell.output(command), { batchId: answer.batchId, changes: answer.published }, () => say(shell, `${answer.published} change(s) go to the whole federation`, `${answer.published} 项变更已送往全体结点`))
+      })
+  }
+}
+
+async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<StoredRecord[]> {
+  if (type === undefined) return (await records.getRecords({ recordId: what }, CALL)).records
+  const subjectType = SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType
+  return (await records.getRecords({ subject: { type: subjectType, id: what } }, CALL)).records
+}
+
+/** A record as JSON. */
+export function recordView(stored: StoredRecord): object {
+  const { batchId, index, logIndex, item, origin, provider, standing, disputed, leafHash } = stored
+  return { batchId, position: index, logIndex, item, origin, provider, standing, disputed, leafHash, record: stored.record.length > 0 ? recordJson(stored.record) : null }
+}
+
+function recordJson(bytes: Uint8Array): unknown {
+  const record = fromBinary(RecordSchema, bytes)
+  const json = toJson(RecordSchema, record) as Record<string, unknown>
+  return { ...json, ...(record.attributes.length > 0 ? { attributes: JSON.parse(Buffer.from(record.attributes).toString()) as unknown } : {}) }
+}
+
+function formatRecord(output: Output, stored: StoredRecord): string {
+  const lines = [
+    `${say(output, 'batch', '批次')} ${Buffer.from(stored.batchId).toString('hex')} ${say(output, 'position', '位置')} ${stored.index}, ${say(output, 'entry', '日志')} ${stored.logIndex}`,
+    `${stored.item}, ${say(output, 'from', '来自')} ${stored.origin}: ${stored.standing}${stored.disputed ? say(output, ', disputed', '，异议中') : ''}`,
+  ]
+  if (stored.record.length > 0) lines.push(JSON.stringify(recordJson(stored.record), undefined, 2))
+  return lines.join('\n')
+}
+
+function batchView(batch: GetBatchResponse): object {
+  return {
+    logIndexes: batch.logIndexes, bodyState: batch.bodyState, entries: batch.entries.map((entry) => Buffer.from(entry).toString()),
+    refusal: batch.refusal ? { code: batch.refusal.code, message: batch.refusal.message, faults: batch.refusal.faults.map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })) } : null,
+    receipts: batch.receipts.map(({ node, receipt }) => ({ node, entry: Buffer.from(receipt?.entryPrefix ?? []).toString() })),
+  }
+}
+
+function formatBatch(output: Output, batch: GetBatchResponse): string {
+  const entry = parseEntry(batch.entries[0]!)
+  const { header } = openHeader(entry.header)
+  const lines = [
+    Buffer.from(batch.entries[0]!).toString().trimEnd(),
+    '',
+    `${say(output, 'entries', '日志序号')}: ${batch.logIndexes.join(', ')}; ${say(output, 'body', '批次体')}: ${batch.bodyState}; ${header.records} ${say(output, 'records', '条记录')}`,
+  ]
+  if (batch.receipts.length > 0) {
+    lines.push(table([say(output, 'receipt of', '回执来自'), say(output, 'verdict', '结论')], batch.receipts.map(({ node, receipt }) => [node, /^verdict (.*)$/m.exec(Buffer.from(receipt?.entryPrefix ?? []).toString())?.[1]?.split(' sha256')[0] ?? ''])))
+  }
+  if (batch.refusal) {
+    lines.push(`${say(output, 'refused', '退回')}: ${batch.refusal.message}`)
+    lines.push(table(
+      [say(output, 'record', '记录'), say(output, 'field', '字段'), say(output, 'code', '代码'), say(output, 'reason', '原因')],
+      batch.refusal.faults.slice(0, 20).map(({ index, path, code, message, messageZh }) => [String(index), path, code, say(output, message, messageZh)]),
+    ))
+  }
+  return lines.join('\n')
+}

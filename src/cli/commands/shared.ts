@@ -1,0 +1,38 @@
+/** Options that several commands share. */
+import type { Command } from 'commander'
+import { connect, type Connection } from '../connect.ts'
+import type { Shell } from '../program.ts'
+
+export const CALL = { timeoutMs: 30_000 }
+
+/** Adds the options that say which running node is meant. */
+export function atNode(command: Command, shell: Shell): Command {
+  const zh = shell.language === 'zh'
+  return command
+    .option('--node <folder>', zh ? '结点目录（默认当前目录或 HUXIN_NODE）' : 'folder of the node (default: HUXIN_NODE or .)', shell.io.env['HUXIN_NODE'] ?? '.')
+    .option('--as <certificate>', zh ? '操作员证书文件' : 'certificate file of the operator')
+    .option('--address <host:port>', zh ? '结点地址' : 'where the node answers')
+}
+
+/** Connects, runs, closes. */
+export async function withNode<T>(command: Command, run: (connection: Connection) => Promise<T>): Promise<T> {
+  const { node, as, address } = command.opts<{ node: string; as?: string; address?: string }>()
+  const connection = await connect({ node, as, address })
+  try {
+    return await run(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/** Adds the options of an act of a person. */
+export function withAct(command: Command, shell: Shell): Command {
+  const zh = shell.language === 'zh'
+  return command
+    .requiredOption('--reason <text>', zh ? '事由（记入日志）' : 'why, kept in the log')
+    .requiredOption('--document <number>', zh ? '依据文号（记入日志）' : 'number of the document that orders it, kept in the log')
+}
+
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value]
+}
