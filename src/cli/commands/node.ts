@@ -104,6 +104,8 @@ function startCommand(command: Command, shell: Shell): void {
         process.once('disconnect', () => stop())
       })
       await node.close()
+      // A channel to a parent process would keep this one alive.
+      if (process.connected) process.disconnect()
     })
 }
 
