@@ -118,11 +118,11 @@ class ExchangeHandlers {
     const trace = await traceLane(context, request.lane, request.number)
     const traces = [{ node: trace.node, held: trace.held, index: trace.index, receiptNotes: [...trace.receiptNotes] }]
     const found = trace.held ? await packageAt(context, child, trace.index) : undefined
-    if (found) return { package: found, traces }
-    const { askParent } = this.#options
-    const above = askParent && await askParent(request.lane, request.number, call.signal)
-    return above?.package && mayHave(context, child, above.package) ? { package: above.package, traces: [...traces, ...above.traces] }
-      : { traces: [...traces, ...(above?.traces ?? [])] }
+    // What the nodes above say is asked for even when it is here: a relay's word alone is no trace.
+    const above = await this.#options.askParent?.(request.lane, request.number, call.signal).catch(() => undefined)
+    const all = [...traces, ...(above?.traces ?? [])]
+    if (found) return { package: found, traces: all }
+    return above?.package && mayHave(context, child, above.package) ? { package: above.package, traces: all } : { traces: all }
   }
 
   async witness(request: WitnessRequest, call: CallContext) {

@@ -189,7 +189,10 @@ class Demo {
       return alarms.find((line) => line.startsWith('gap '))
     })
     this.say(`alarm at Yiwu: ${alarm}`, `义乌告警：${alarm}`)
-    const { traces } = await yiwu.admin.traceLane({ lane, number: 1n }, CALL)
+    const traces = await this.#must('the trace', async () => {
+      const answer = await yiwu.admin.traceLane({ lane, number: 1n }, CALL)
+      return answer.traces.some(({ receiptNotes }) => receiptNotes.length > 0) ? answer.traces : undefined
+    })
     this.#output.write(`${table(
       [say(this.#output, 'node', '结点'), say(this.#output, 'says it has number 1', '称持有 1 号'), say(this.#output, 'next hop that signed for it', '已签收的下一站')],
       traces.map(({ node, held, receiptNotes }) => [this.#place(node.slice(node.lastIndexOf('/') + 1)), held ? say(this.#output, 'yes', '是') : say(this.#output, 'no', '否'), receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '').join(', ')]),
