@@ -51,6 +51,7 @@ export async function checkStore(store: Store, log: Log, genesis: Genesis): Prom
     if (findings.length < FINDINGS_MAX) findings.push(text)
   }
   const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+  await ledger.loadAmended()
   const size = log.signed.size
   let frontier: Frontier = emptyFrontier
   let [records, erased, dropped] = [0n, 0n, 0n]

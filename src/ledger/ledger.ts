@@ -92,7 +92,7 @@ export class Ledger {
     for (const [key] of await this.#store.range(prefixRange(tables.quarantine))) {
       this.quarantined.add(Buffer.from(key.subarray(1)).toString())
     }
-    await this.#loadAmended()
+    await this.loadAmended()
     const count = await this.#store.get(textKey(tables.state, 'records'))
     this.recordCount = count ? fromBe64(count) : 0n
   }
@@ -180,7 +180,8 @@ export class Ledger {
     return rows.map(([key, value]) => decodeStoredAmendment(key, value))
   }
 
-  async #loadAmended(): Promise<void> {
+  /** Learns from the store which batches have amendments. */
+  async loadAmended(): Promise<void> {
     const { gte, lt } = prefixRange(tables.amendment)
     for (let from = gte; ;) {
       const rows = await this.#store.range({ gte: from, lt, limit: 10_000 })
