@@ -242,7 +242,7 @@ export class Door {
     const body = late ? undefined : prepared.body
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
-    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erase(body))
+    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.eraseOps(body))
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
@@ -299,8 +299,11 @@ export class Door {
     await onFork(parseEntry(first).header, batch.note, lane)
   }
 
-  /** Operations that destroy the records which an amendment erases, here and in every index. */
-  async #erase(body: Body): Promise<Op[]> {
+  /**
+   * Operations that destroy the records which an amendment erases, here and in every index. Runs inside
+   * a round of the writer.
+   */
+  async eraseOps(body: Body): Promise<Op[]> {
     const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
     for (const { action, batchId, index } of decodeAmendments(body)) {
       if (action !== AmendmentAction.ERASE) continue

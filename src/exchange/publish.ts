@@ -20,6 +20,7 @@ import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { judge, judgeContract } from './judge.ts'
 import type { SignedTree } from '../log/log.ts'
+import type { Decision } from './writer.ts'
 
 export interface Publication {
   readonly kind: string
@@ -132,7 +133,7 @@ async function seal(context: Context, publication: Publication, existing: number
   return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
 }
 
-function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint }) {
+function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint }): Decision | Promise<Decision> {
   const { sealed: batch, body, judged, index } = sealed
   if (publication.kind === 'member') {
     for (const statement of publication.records) context.ledger().federation.checkStatement(statement)
@@ -149,7 +150,9 @@ function decide(context: Context, publication: Publication, sealed: { sealed: Se
     folded.remember()
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
   }
-  return { entries: [bytes], ops, remember }
+  const decision = { entries: [bytes], ops, remember }
+  if (publication.kind !== 'amendment') return decision
+  return context.door.eraseOps(body).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 
 function draftHeader(context: Context, publication: Publication): BatchHeader {
