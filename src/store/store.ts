@@ -128,9 +128,28 @@ async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promi
   if (!same) throw new HuxinError('log_conflict', 'the store changed under its writer: nothing was written; run huxin fsck')
 }
 
+/**
+ * LevelDB flushes every version of a key that its memtable holds, may put that file on a level below
+ * those it compacts, and rewrites a file only when a newer one overlaps it. So: flush, lay a newer file
+ * of two deletions over the whole range, and compact that file down into everything beneath it.
+ */
 async function compactRange(db: Level<Buffer, Buffer>, gte: Uint8Array, lt: Uint8Array): Promise<void> {
   const native = db as unknown as { compactRange(start: Buffer, end: Buffer): Promise<void> }
-  await native.compactRange(asBuffer(gte), asBuffer(lt))
+  const from = keyBefore(gte)
+  const to = Buffer.concat([lt, Buffer.of(0xff)])
+  await native.compactRange(from, to)
+  await db.batch().del(from).del(to).write()
+  await native.compactRange(from, to)
+}
+
+/** A key just before `key` that no table has: two bytes longer than those of the same table. */
+function keyBefore(key: Uint8Array): Buffer {
+  const before = Buffer.from(key)
+  let at = before.length - 1
+  while (at >= 0 && before[at] === 0) before[at--] = 0xff
+  if (at < 0) return Buffer.of(0)
+  before[at] = before[at]! - 1
+  return Buffer.concat([before, Buffer.of(0xff, 0xff)])
 }
 
 async function reading<T>(read: () => Promise<T>): Promise<T> {
