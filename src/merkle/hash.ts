@@ -12,6 +12,7 @@
  * as a Buffer; where thousands are hashed, that is what is done.
  */
 import { createHash, hash } from 'node:crypto'
+import { assert } from '../base/errors.ts'
 
 export const HASH_BYTES = 32
 
@@ -21,7 +22,9 @@ let leafScratch = Buffer.alloc(4096)
 
 /** SHA-256(0x00 ‖ data) */
 export function leafHash(data: Uint8Array): Uint8Array {
-  return createHash('sha256').update(LEAF_PREFIX).update(data).digest()
+  const into = Buffer.allocUnsafe(HASH_BYTES)
+  leafHashInto(data, into, 0)
+  return into
 }
 
 /** SHA-256(0x01 ‖ left ‖ right) */
@@ -46,8 +49,9 @@ export function leafHashInto(data: Uint8Array, arena: Buffer, offset: number): v
   arena.write(hash('sha256', leafScratch.subarray(0, 1 + data.length), 'binary'), offset, HASH_BYTES, 'latin1')
 }
 
-/** Root of a tree given its leaf hashes, n × 32 bytes, n ≥ 0. */
+/** Root of a tree given its leaf hashes, n × 32 bytes, n ≥ 0. Does not change them. */
 export function rootOfLeaves(leafHashes: Uint8Array): Uint8Array {
+  assert(leafHashes.length % HASH_BYTES === 0, 'leaf hashes are n × 32 bytes')
   let count = leafHashes.length / HASH_BYTES
   if (count === 0) return emptyRoot()
   const arena = Buffer.from(leafHashes)
@@ -63,5 +67,3 @@ export function rootOfLeaves(leafHashes: Uint8Array): Uint8Array {
   }
   return Buffer.from(arena.subarray(0, HASH_BYTES))
 }
-
-const LEAF_PREFIX = Uint8Array.of(0)

@@ -21,7 +21,7 @@ interface Subtree {
 
 /** PATH(index, D[size]), the leaf's sibling first. @throws HuxinError argument_invalid */
 export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles): Promise<Uint8Array[]> {
-  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', `there is no entry ${index} in a tree of ${size}`)
+  checkIndex(index, size)
   return resolve(inclusionRanges(index, 0n, size), readTiles)
 }
 
@@ -102,9 +102,10 @@ export function verifyConsistency(claim: {
   }
 }
 
-/** PATH over leaf hashes held in memory, n × 32 bytes. */
+/** PATH over leaf hashes held in memory, n × 32 bytes. @throws HuxinError argument_invalid */
 export function proveInclusionInMemory(index: number, leafHashes: Uint8Array): Uint8Array[] {
   const size = BigInt(leafHashes.length / HASH_BYTES)
+  checkIndex(BigInt(index), size)
   return inclusionRanges(BigInt(index), 0n, size)
     .map(([from, to]) => rootOfLeaves(leafHashes.subarray(Number(from) * HASH_BYTES, Number(to) * HASH_BYTES)))
 }
@@ -142,11 +143,11 @@ async function resolve(ranges: readonly Range[], readTiles: ReadTiles): Promise<
     wanted.set(`${level}/${index}`, { level, index })
   }
   const read = await readTiles([...wanted.values()])
-  const tiles = new Map([...wanted.keys()].map((name, i) => [name, read[i]!]))
+  const tiles = new Map([...wanted.keys()].map((name, i) => [name, read[i]]))
   const rootOf = ({ height, index }: Subtree): Uint8Array => {
     const place = locateNode(height, index)
-    const tile = tiles.get(`${place.level}/${place.index}`)!
-    if (tile.length < (place.from + place.count) * HASH_BYTES) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is too narrow; run huxin fsck`)
+    const tile = tiles.get(`${place.level}/${place.index}`)
+    if (!tile) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is missing; run huxin fsck`)
     return rootOfRange(tile, place.from, place.count)
   }
   return subtrees.map((list) => list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)))
@@ -161,6 +162,10 @@ function perfectSubtrees([from, to]: Range): Subtree[] {
     at += 1n << BigInt(height)
   }
   return list
+}
+
+function checkIndex(index: bigint, size: bigint): void {
+  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', `there is no entry ${index} in a tree of ${size}`)
 }
 
 function checkHashes(hashes: readonly Uint8Array[]): void {

@@ -2,8 +2,9 @@
  * Tiles (C2SP tlog-tiles): a tile at level L holds up to 256 hashes, each the root of 256^L leaves.
  * Full tiles never change; the right edge has at most one partial tile a level.
  */
-import { HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
+import { HuxinError } from '../base/errors.ts'
 import type { Frontier } from './frontier.ts'
+import { HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
 
 export const TILE_WIDTH = 256
 const WIDTH = 256n
@@ -34,7 +35,7 @@ export function entriesPath(index: bigint, width = TILE_WIDTH): string {
 
 /** Parses tilePath and entriesPath; `level` is -1 for entries. Undefined for anything not canonical. */
 export function parseTilePath(path: string): { level: number; index: bigint; width: number } | undefined {
-  const match = /^tile\/(entries|0|[1-9]|[1-5][0-9]|6[0-3])\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(path)
+  const match = /^tile\/(entries|0|[1-9]|[1-5][0-9]|6[0-3])\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(path)
   if (!match) return undefined
   const index = BigInt(match[2]!.replaceAll(/[x/]/g, ''))
   const width = match[3] === undefined ? TILE_WIDTH : Number(match[3])
@@ -70,6 +71,7 @@ export function locateNode(height: number, index: bigint): TileCoordinate & { fr
 /**
  * Every tile that changes when leaves are appended, at all levels. `rightEdge` holds the partial tiles
  * of the tree before, by `<level>/<index>`; it may hold others.
+ * @throws HuxinError store_corrupt when one of them is missing or not as wide as that tree's
  */
 export function growTiles(oldSize: bigint, leafHashes: Uint8Array, rightEdge: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
   const changed = new Map<string, Uint8Array>()
@@ -79,7 +81,7 @@ export function growTiles(oldSize: bigint, leafHashes: Uint8Array, rightEdge: Re
     let at = 0
     for (let index = before / WIDTH; at < hashes.length; index++) {
       const name = `${level}/${index}`
-      const had = at === 0 && before % WIDTH !== 0n ? rightEdge.get(name)! : new Uint8Array()
+      const had = at === 0 ? edgeTile(rightEdge, name, Number(before % WIDTH)) : new Uint8Array()
       const room = FULL_BYTES - had.length
       const tile = Buffer.concat([had, hashes.subarray(at, at + room)])
       at += room
@@ -91,7 +93,19 @@ export function growTiles(oldSize: bigint, leafHashes: Uint8Array, rightEdge: Re
   return changed
 }
 
-/** The frontier of a tree of that size, from its partial tiles. */
+function edgeTile(rightEdge: ReadonlyMap<string, Uint8Array>, name: string, width: number): Uint8Array {
+  if (width === 0) return new Uint8Array()
+  const tile = rightEdge.get(name)
+  if (tile?.length !== width * HASH_BYTES) {
+    throw new HuxinError('store_corrupt', `tile ${name} has ${tile ? tile.length / HASH_BYTES : 'no'} hashes, the tree needs ${width}; run huxin fsck`)
+  }
+  return tile
+}
+
+/**
+ * The frontier of a tree of that size, from its partial tiles, which may be stored wider.
+ * @throws HuxinError store_corrupt when one is too narrow
+ */
 export function frontierFromTiles(size: bigint, getTile: (tile: TileCoordinate) => Uint8Array): Frontier {
   const hashes: Uint8Array[] = []
   for (const tile of rightEdgeTiles(size).reverse()) {
@@ -107,8 +121,11 @@ export function frontierFromTiles(size: bigint, getTile: (tile: TileCoordinate) 
   return { size, hashes }
 }
 
-/** Root of `count` (a power of two) hashes of a tile. */
+/** Root of `count` (a power of two) hashes of a tile. @throws HuxinError store_corrupt when it has not as many */
 export function rootOfRange(tile: Uint8Array, from: number, count: number): Uint8Array {
+  if (tile.length < (from + count) * HASH_BYTES) {
+    throw new HuxinError('store_corrupt', `a tile has ${tile.length / HASH_BYTES} hashes, ${from + count} are needed; run huxin fsck`)
+  }
   const range = tile.subarray(from * HASH_BYTES, (from + count) * HASH_BYTES)
   if (count === 1) return Uint8Array.from(range)
   if (count === 2) return nodeHash(range.subarray(0, HASH_BYTES), range.subarray(HASH_BYTES))

@@ -2,8 +2,9 @@
  * Checkpoints (C2SP tlog-checkpoint v1.0.0): origin, size, root, each a line. Extension lines are not
  * written here and not accepted: cosigners of other makes refuse them.
  */
-import { base64, fromBase64 } from '../base/bytes.ts'
+import { base64, equalBytes, fromBase64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { emptyRoot } from '../merkle/hash.ts'
 import type { Signer, Verifier } from './key.ts'
 import { parseNote, signNote, verifyNote } from './note.ts'
 
@@ -30,6 +31,7 @@ export function parseCheckpoint(text: string): Checkpoint {
   if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX) throw malformed('has no canonical size')
   const root = fromBase64(encoded)
   if (root?.length !== 32) throw malformed('has no root of 32 bytes')
+  if (size === '0' && !equalBytes(root, emptyRoot())) throw malformed('of an empty tree has a root that is not that of an empty tree')
   return { origin, size: BigInt(size), root }
 }
 
@@ -38,11 +40,14 @@ export function signCheckpoint(checkpoint: Checkpoint, signer: Signer): Uint8Arr
 }
 
 /**
- * Verifies a checkpoint note and then parses it.
+ * Verifies a checkpoint note and then parses it. At least one of the log's own keys must have signed;
+ * cosigners' keys among the verifiers are checked as well and do not stand in for it.
  * @throws HuxinError note_malformed | signature_invalid
  */
 export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifier[], origin: string): Checkpoint {
-  const { text } = verifyNote(parseNote(noteBytes), verifiers)
+  const { text, verified } = verifyNote(parseNote(noteBytes), verifiers)
+  const byLog = verified.some((line) => verifiers.some(({ name, keyId, type }) => type === 'ed25519' && name === line.name && keyId === line.keyId))
+  if (!byLog) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is cosigned and not signed by its log`)
   const checkpoint = parseCheckpoint(text)
   if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', `the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
   return checkpoint

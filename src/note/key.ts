@@ -62,9 +62,10 @@ export function parseVkey(text: string): Verifier {
   return verifier
 }
 
-/** A new key; `seed` (32 bytes) fixes it. */
+/** A new key; `seed` (32 bytes) fixes it. @throws HuxinError argument_invalid */
 export function generateSigner(name: string, type: KeyType, seed: Uint8Array = randomBytes(32)): Signer {
   if (!isKeyName(name)) throw new HuxinError('argument_invalid', `${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
+  if (seed.length !== 32) throw new HuxinError('argument_invalid', `the seed of a key has ${seed.length} bytes, not 32`)
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   const publicKey = spki.subarray(spki.length - 32)

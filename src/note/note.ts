@@ -9,10 +9,13 @@
  * is attacker-controlled; only the canonical form is accepted, and nothing but note_malformed or
  * signature_invalid is thrown. Signatures are Ed25519 by node:crypto, whose verdicts are Go's.
  */
-import { asBuffer, base64, concat, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
+import { asBuffer, base64, be32, concat, fromBase64, fromBe64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Signer, Verifier } from './key.ts'
+
+/** Everything below a space but the line feed. */
+const CONTROL = /[\x00-\x09\x0b-\x1f]/
 
 /** One signature line, taken apart. */
 export interface NoteSignature {
@@ -37,7 +40,7 @@ export function parseNote(bytes: Uint8Array): UnverifiedNote {
   if (bytes.length > limits.noteBytesMax) throw malformed(`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
   const whole = utf8Text(bytes)
   if (whole === undefined) throw malformed('is not UTF-8')
-  if (/[\x00-\x09\x0b-\x1f]/.test(whole)) throw malformed('holds a control character')
+  if (CONTROL.test(whole)) throw malformed('holds a control character')
   const split = whole.lastIndexOf('\n\n')
   if (split < 0) throw malformed('has no empty line before its signatures')
   const text = whole.slice(0, split + 1)
@@ -48,16 +51,18 @@ export function parseNote(bytes: Uint8Array): UnverifiedNote {
   return { text, signatures: lines.map(parseSignatureLine) }
 }
 
-/** Puts a note together. `text` ends in a line feed; lines are without one. */
+/**
+ * Puts a note together. `text` ends in a line feed; lines are without one.
+ * @throws HuxinError argument_invalid for a text that no reader would accept
+ */
 export function formatNote(text: string, signatureLines: readonly string[]): Uint8Array {
+  if (!text.endsWith('\n') || CONTROL.test(text)) throw new HuxinError('argument_invalid', 'the text of a note must end with a line feed and hold no other control character')
   return utf8(`${text}\n${signatureLines.map((line) => `${line}\n`).join('')}`)
 }
 
 /** `— <name> <base64>` */
 export function signatureLine(name: string, keyId: number, signature: Uint8Array): string {
-  const id = Buffer.alloc(4)
-  id.writeUInt32BE(keyId)
-  return `— ${name} ${base64(concat(id, signature))}`
+  return `— ${name} ${base64(concat(be32(keyId), signature))}`
 }
 
 /** Parses one signature line. @throws HuxinError note_malformed */
@@ -70,13 +75,14 @@ export function parseSignatureLine(line: string): NoteSignature {
   return { name, keyId: asBuffer(blob).readUInt32BE(), signature: blob.subarray(4), line }
 }
 
-/** Non-empty, no Unicode space, no plus sign. */
+/** Non-empty, no Unicode space, no plus sign, no control character. */
 export function isKeyName(name: string): boolean {
-  return name !== '' && !/[\s+\p{Z}]/u.test(name)
+  return name !== '' && !/[+\p{White_Space}\x00-\x1f]/u.test(name)
 }
 
 /**
- * Checks a note against the keys that are known.
+ * Checks a note against the keys that are known, cosigners' among them. `verified` names each key
+ * once, however often its signature stands there.
  * @throws HuxinError signature_invalid
  */
 export function verifyNote(note: UnverifiedNote, verifiers: readonly Verifier[]): { text: string; verified: readonly NoteSignature[] } {
@@ -85,8 +91,13 @@ export function verifyNote(note: UnverifiedNote, verifiers: readonly Verifier[])
   for (const signature of note.signatures) {
     const verifier = verifiers.find(({ name, keyId }) => name === signature.name && keyId === signature.keyId)
     if (!verifier) continue
-    if (!verifier.verify(message, signature.signature)) throw new HuxinError('signature_invalid', `the signature of ${signature.name} does not verify`)
-    verified.push(signature)
+    const valid = verifier.type === 'ed25519'
+      ? verifier.verify(message, signature.signature)
+      : cosignatureTime(note.text, signature.signature, verifier) !== undefined
+    if (!valid) {
+      throw new HuxinError('signature_invalid', `the signature of ${signature.name} does not verify`)
+    }
+    if (!verified.some(({ name, keyId }) => name === signature.name && keyId === signature.keyId)) verified.push(signature)
   }
   if (verified.length === 0) {
     throw new HuxinError('signature_invalid', `no signature by a known key; wanted ${verifiers.map(({ name }) => name).join(', ') || 'none'}, found ${note.signatures.map(({ name }) => name.slice(0, 64)).join(', ')}`)
@@ -94,7 +105,20 @@ export function verifyNote(note: UnverifiedNote, verifiers: readonly Verifier[])
   return { text: note.text, verified }
 }
 
-/** Signs a text, which must end in a line feed. */
+/** What a cosigner signs (tlog-cosignature, cosignature/v1); here because verifying a note needs it. */
+export function cosignatureMessage(text: string, timeSeconds: bigint): Uint8Array {
+  return utf8(`cosignature/v1\ntime ${timeSeconds}\n${text}`)
+}
+
+/** Seconds since 1970 of a valid cosignature: eight bytes big-endian, then Ed25519. Undefined otherwise. */
+export function cosignatureTime(text: string, signature: Uint8Array, verifier: Verifier): bigint | undefined {
+  if (signature.length !== 72) return undefined
+  const timeSeconds = fromBe64(signature)
+  if (timeSeconds > 2n ** 63n - 1n) return undefined
+  return verifier.verify(cosignatureMessage(text, timeSeconds), signature.subarray(8)) ? timeSeconds : undefined
+}
+
+/** Signs a text, which must end in a line feed, with note keys. @throws HuxinError argument_invalid */
 export function signNote(text: string, signers: readonly Signer[]): Uint8Array {
   const message = utf8(text)
   return formatNote(text, signers.map(({ name, keyId, sign }) => signatureLine(name, keyId, sign(message))))
