@@ -1,0 +1,71 @@
+/** The worked examples of proto/README.md, made by the code from fixed seeds. */
+import { errorTable } from '../../src/base/errors.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+import { bodyRoot, encodeBody } from '../../src/batch/body.ts'
+import { formatEntry } from '../../src/batch/entry.ts'
+import { sealHeader } from '../../src/batch/seal.ts'
+import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/merkle/frontier.ts'
+import { leafHash } from '../../src/merkle/hash.ts'
+import { signCheckpoint } from '../../src/note/checkpoint.ts'
+import { addSignatureLines, cosign } from '../../src/note/cosignature.ts'
+import { generateSigner } from '../../src/note/key.ts'
+import { parseNote, signNote } from '../../src/note/note.ts'
+import { formatTlogProof } from '../../src/note/tlog-proof.ts'
+import { signApplication } from '../../src/topology/join.ts'
+import { formatStatement } from '../../src/topology/member.ts'
+import { formatReceiptNote } from '../../src/topology/receipt.ts'
+
+const TIME = Date.parse('2026-11-23T01:14:07Z')
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+
+/** Every example by name. */
+export function examples(): Readonly<Record<string, string>> {
+  const county = generateSigner('zj.example/330825', 'ed25519', new Uint8Array(32).fill(1))
+  const countyCosigner = generateSigner('zj.example/330825', 'cosignature', new Uint8Array(32).fill(2))
+  const city = generateSigner('zj.example/330800', 'ed25519', new Uint8Array(32).fill(3))
+  const cityCosigner = generateSigner('zj.example/330800', 'cosignature', new Uint8Array(32).fill(4))
+  const body = encodeBody([Buffer.from('first record'), Buffer.from('second')], new SeededRandom('proto/README.md'))
+  const batch = sealHeader({
+    origin: 'zj.example/330825', epoch: 1, provider: '11330825TT00000903', batchClass: 'normal', kind: 'evaluation', item: 'zj/industry-evaluation@2026.1',
+    lanes: [{ target: '330000/**', number: 0n, previous: undefined }, { target: '330106', number: 41n, previous: new Uint8Array(32).fill(0xab) }],
+    createdMs: TIME, records: body.count, root: bodyRoot(body), extra: [],
+  }, county)
+  const entry = formatEntry({
+    timeMs: TIME + 1_000, source: { kind: 'child', node: 'zj.example/330825' }, judged: { timeMs: TIME + 1_000, node: 'zj.example/330800' }, rules: '2026.1',
+    verdict: { accepted: true }, header: batch.note,
+  })
+  const tree = appendLeaves(emptyFrontier, leafHash(entry))
+  const checkpoint = signCheckpoint({ origin: 'zj.example/330800/1', size: 1n, root: frontierRoot(tree) }, city)
+  const cosigned = addSignatureLines(checkpoint, [cosign(parseNote(checkpoint).text, countyCosigner, 1_795_396_448n)])
+  const member = {
+    member: 'zj.example/330825', tier: 'county', divisions: ['330825'], body: '11330825TT00000903', host: undefined, noteVkey: county.vkey, cosignVkey: countyCosigner.vkey,
+  } as const
+  return {
+    body: hexDump(body.bytes),
+    'batch-id': Buffer.from(batch.id).toString('hex'),
+    header: text(batch.note),
+    entry: text(entry),
+    checkpoint: text(cosigned),
+    'tlog-proof': text(formatTlogProof({ index: 0n, proof: [], checkpointNote: cosigned })),
+    member: text(signNote(formatStatement({
+      ...member, serial: 0, previous: undefined, parent: 'zj.example/330800', epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active',
+      actor: '张三', document: '浙信〔2026〕12号', reason: '新接入',
+    }), [city])),
+    application: text(signApplication({ ...member, parent: 'zj.example/330800' }, county)),
+    receipt: text(formatReceiptNote({
+      from: 'zj.example/330825', log: 'zj.example/330800/1', size: 1n, classes: { control: 1n, amendment: 0n, normal: 1n, bulk: 0n },
+      own: { log: 'zj.example/330825/1', size: 1n, root: leafHash(entry) }, timeMs: TIME + 2_000,
+    }, [county])),
+    vkeys: [county.vkey, countyCosigner.vkey, city.vkey, cityCosigner.vkey].join('\n'),
+  }
+}
+
+/** The table of error codes, as markdown. */
+export function errorRows(): string {
+  const rows = Object.entries(errorTable).map(([code, { kind, status, retry, meaning, meaningZh }]) => `| \`${code}\` | ${kind} | ${status} | ${retry} | ${meaning} | ${meaningZh} |`)
+  return ['| code | kind | gRPC status | retry | meaning | 含义 |', '|---|---|---|---|---|---|', ...rows].join('\n')
+}
+
+function hexDump(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex').match(/.{1,64}/g)!.join('\n')
+}
