@@ -37,10 +37,18 @@ export interface ReadBodies {
 }
 
 const SCAN_ROWS = 512
+/** Milliseconds for which growth that the child does not wait for is gathered. */
+const SPINE_SETTLE_MS = 60
+const SETTLE = 'settle'
+
+function deliveredTopic(child: string): string {
+  return `delivered ${child}`
+}
 
 /** A piece of the spine from `start`, waiting for growth when there is none. */
 export async function readSpine(
   context: Context,
+  child: string,
   { start, limit, waitMs, signal, receiptsAfter }: { start: bigint; limit: number; waitMs: number; signal: AbortSignal; receiptsAfter: () => Promise<boolean> },
 ): Promise<{ leafHashes: Uint8Array; checkpoint: Uint8Array }> {
   const log = context.log()
@@ -49,7 +57,10 @@ export async function readSpine(
   }
   if (start === log.signed.size && !await receiptsAfter()) {
     const wait = Math.min(waitMs, limits.pollWaitMsMax)
-    await Promise.race([context.changes.next('log', wait, signal), context.changes.next('receipts', wait, signal)])
+    const delivered = context.changes.next(deliveredTopic(child), wait, signal)
+    await Promise.race([context.changes.next('log', wait, signal), context.changes.next('receipts', wait, signal), delivered])
+    // Only a delivery waits for the spine; what else has grown is told a little later, together.
+    if (waitMs > 0) await Promise.race([context.changes.next(SETTLE, SPINE_SETTLE_MS, signal), delivered])
   }
   const tree = context.log().signed
   const end = start + BigInt(Math.min(Math.max(limit, 1), limits.spineLeavesMax))
@@ -62,6 +73,7 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
   const deadline = context.clock.monotonicMs() + Math.min(wanted.waitMs, limits.pollWaitMsMax)
   for (let start = wanted.start; ;) {
     const found = await scan(context, child, { ...wanted, start })
+    if (found.deliveries.length > 0) context.changes.announce([deliveredTopic(child)])
     if (found.deliveries.length > 0 || wanted.signal.aborted) return found
     start = found.next
     const left = deadline - context.clock.monotonicMs()

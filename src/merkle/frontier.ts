@@ -17,7 +17,7 @@ export function appendLeaves(frontier: Frontier, leafHashes: Uint8Array): Fronti
   const hashes = [...frontier.hashes]
   let { size } = frontier
   for (let at = 0; at < leafHashes.length; at += HASH_BYTES) {
-    let node: Uint8Array = leafHashes.slice(at, at + HASH_BYTES)
+    let node: Uint8Array = Uint8Array.from(leafHashes.subarray(at, at + HASH_BYTES))
     for (let rest = size; rest & 1n; rest >>= 1n) node = nodeHash(hashes.pop()!, node)
     hashes.push(node)
     size++
@@ -42,5 +42,5 @@ export function decodeFrontier(bytes: Uint8Array): Frontier | undefined {
   const size = fromBe64(bytes)
   const count = (bytes.length - 8) / HASH_BYTES
   if (count !== size.toString(2).replaceAll('0', '').length) return undefined
-  return { size, hashes: Array.from({ length: count }, (_, i) => bytes.slice(8 + i * HASH_BYTES, 8 + (i + 1) * HASH_BYTES)) }
+  return { size, hashes: Array.from({ length: count }, (_, i) => Uint8Array.from(bytes.subarray(8 + i * HASH_BYTES, 8 + (i + 1) * HASH_BYTES))) }
 }

@@ -96,7 +96,7 @@ class ExchangeHandlers {
   async readLog(request: ReadLogRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     const receiptsAfter = async (): Promise<boolean> => await nextReceiptPosition(context) > request.receiptsAfter
-    const spine = await readSpine(context, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
+    const spine = await readSpine(context, child, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
     const { receipts, next } = await receiptsFor(context, child, request.receiptsAfter)
     return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next }
   }
