@@ -111,7 +111,7 @@ async function checkEntry(
   }
   if (earlier.length === 0) checkLanes(ledger, index, batch, entry, find)
   const { kept } = ledger.routes(header, entry.source)
-  const lawful = await lawfulErasures(ledger, batch.id)
+  const lawful = await lawfulErasures(ledger, batch.id, header.origin)
   let [erased, dropped] = [0n, 0n]
   for (let i = 0; i < body.count && body.erased > 0; i++) {
     if (recordAt(body, i) !== undefined) continue
@@ -138,8 +138,8 @@ function checkLanes(ledger: Ledger, index: bigint, batch: ReturnType<typeof open
   }
 }
 
-async function lawfulErasures(ledger: Ledger, id: Uint8Array): Promise<ReadonlySet<number>> {
-  const rows = await ledger.amendments(id)
+async function lawfulErasures(ledger: Ledger, id: Uint8Array, origin: string): Promise<ReadonlySet<number>> {
+  const rows = await ledger.amendments(id, origin)
   return new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
 }
 

@@ -21,16 +21,17 @@ import { type BatchHeader, understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { recordRows } from '../ledger/indexer.ts'
-import { decodeAmendments, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
+import { type Indexer, recordRows } from '../ledger/indexer.ts'
+import { amendmentPrefix, decodeAmendments, decodeKnown, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
-import { bodyKey, entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
+import { batchKey, bodyKey, entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import type { Changes } from './changes.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused, refuse } from './judge.ts'
 import type { Recent } from './recent.ts'
-import type { Committed, Decision, Writer } from './writer.ts'
+import { spoiledOp } from './transit.ts'
+import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
 /** A batch at the door. */
 export interface Inbound {
@@ -61,6 +62,7 @@ export interface DoorOptions {
   readonly writer: Writer
   readonly changes: Changes
   readonly recent: Recent
+  readonly indexer: () => Indexer
   readonly clock: Clock
   readonly checkRecords: CheckRecords
   /** Key of the node-local subject index. */
@@ -81,6 +83,13 @@ interface Prepared {
   readonly judged: Judged
   readonly refused: Refused | undefined
   readonly refusalBytes: Uint8Array | undefined
+}
+
+/** Where in a round of the writer a batch is decided. */
+interface Place {
+  readonly index: bigint
+  readonly known: KnownBatch | undefined
+  readonly view: RoundView
 }
 
 const RECENT_MAX = 8_192
@@ -194,11 +203,15 @@ export class Door {
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
-    const amended = await this.#options.ledger().amendments(batch.id)
-    const erased = new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+    const erased = await this.#erasedPositions(batch, [])
     if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
     if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
     return body
+  }
+
+  async #erasedPositions(batch: SealedHeader, staged: readonly Op[]): Promise<Set<number>> {
+    const amended = await this.#options.ledger().amendments(batch.id, batch.header.origin, staged)
+    return new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
   }
 
   #checkErased(batch: SealedHeader, body: Body, erased: ReadonlySet<number>, source: EntrySource): void {
@@ -216,33 +229,33 @@ export class Door {
     let outcome: Accepted | undefined
     let refusal: Uint8Array | undefined
     const bytes = inbound.body.length + inbound.header.length
-    const committed = await this.#options.writer.propose(bytes, async (index) => {
+    const committed = await this.#options.writer.propose(bytes, async (index, view) => {
       const known = await this.#known(batch)
       if (known && !this.#overturns(known, inbound)) {
         outcome = await this.#repeat(batch, known)
         return { entries: [], ops: [], remember: () => undefined }
       }
-      const decided = await this.#decide(prepared, inbound, index, known)
+      const decided = await this.#decide(prepared, inbound, { index, known, view })
       refusal = decided.refusal
       return decided.decision
     })
     return outcome ?? this.#done(prepared, refusal, committed)
   }
 
-  async #decide(prepared: Prepared, inbound: Inbound, index: bigint, known: KnownBatch | undefined): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
+  async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
     const { batch, judged } = prepared
     const ledger = this.#options.ledger()
     if (!known) await this.#continueLanes(batch, inbound.source)
-    const late = prepared.refused ?? (prepared.body && this.#judgeInOrder(batch.header, prepared.body))
+    const late = prepared.refused ?? (prepared.body && await this.#judgeInOrder(batch.header, prepared.body, view))
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }
       : { accepted: true }
     const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: inbound.source, judged, rules: RULES_EDITION, verdict, header: batch.note }
-    const body = late ? undefined : prepared.body
+    const body = late || !prepared.body ? undefined : await this.#eraseLate(batch, prepared.body, view)
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
-    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.eraseOps(body))
+    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.eraseOps(batch.header.origin, body, view))
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
@@ -252,8 +265,15 @@ export class Door {
     return { decision: { entries: [bytes], ops, remember }, refusal }
   }
 
-  /** What can only be judged in the order of the log: statements of members extend a chain. */
-  #judgeInOrder(header: BatchHeader, body: Body): Refused | undefined {
+  /** Erasures that were written since the body was opened. */
+  async #eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
+    const erased = await this.#erasedPositions(batch, view.staged(amendmentPrefix(batch.id)))
+    return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
+  }
+
+  /** What can only be judged in the order of the log: statements extend a chain, amendments name a batch. */
+  async #judgeInOrder(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
+    if (header.kind === 'amendment' && understood(header)) return this.#judgeAmendments(header, body, view)
     if (header.kind !== 'member') return undefined
     for (let i = 0; i < body.count; i++) {
       const statement = recordAt(body, i)
@@ -266,6 +286,33 @@ export class Door {
       }
     }
     return undefined
+  }
+
+  /** Records are amended by their origin or a node above it; of a batch not known here nobody can say. */
+  async #judgeAmendments(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
+    const { federation } = this.#options.ledger()
+    const origins = new Map<string, string | undefined>()
+    for (const [i, { batchId }] of decodeAmendments(body).entries()) {
+      const name = hex(batchId)
+      if (!origins.has(name)) origins.set(name, (await this.#placed(batchId, view))?.batch.header.origin)
+      const origin = origins.get(name)
+      if (origin === undefined || federation.isWithin(origin, header.origin)) continue
+      return refuse('amendment_invalid', `amendment ${i} is of a batch of ${origin}, which is amended there or by a node above it, not by ${header.origin}`)
+    }
+    return undefined
+  }
+
+  /** The first entry of a batch, also when this very round puts it. */
+  async #placed(id: Uint8Array, view: RoundView): Promise<{ index: bigint; entry: Entry; batch: SealedHeader } | undefined> {
+    const row = await view.get(batchKey(id))
+    const index = row && decodeKnown(row).indexes[0]
+    if (index === undefined) return undefined
+    const there = this.#options.recent.entry(index)
+    if (there) return { index, entry: there.entry, batch: there.batch }
+    const bytes = await this.#options.store.get(entryKey(index))
+    if (!bytes) return undefined
+    const entry = parseEntry(bytes)
+    return { index, entry, batch: openHeader(entry.header) }
   }
 
   /** Every lane that passes here continues with this batch. @throws HuxinError lane_gap | lane_fork */
@@ -300,10 +347,10 @@ export class Door {
   }
 
   /**
-   * Operations that destroy the records which an amendment erases, here and in every index. Runs inside
-   * a round of the writer.
+   * Operations that destroy the records which an amendment of `by` erases, here and in every index. Runs
+   * inside a round of the writer.
    */
-  async eraseOps(body: Body): Promise<Op[]> {
+  async eraseOps(by: string, body: Body, view: RoundView): Promise<Op[]> {
     const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
     for (const { action, batchId, index } of decodeAmendments(body)) {
       if (action !== AmendmentAction.ERASE) continue
@@ -312,31 +359,36 @@ export class Door {
       positions.set(hex(batchId), row)
     }
     const ops: Op[] = []
-    for (const { id, which } of positions.values()) ops.push(...await this.#eraseFrom(id, which))
+    for (const { id, which } of positions.values()) ops.push(...await this.#eraseFrom(by, { id, which }, view))
     return ops
   }
 
-  async #eraseFrom(id: Uint8Array, which: ReadonlySet<number>): Promise<Op[]> {
-    const { ledger, store, subjectKey } = this.#options
-    const known = this.#recent.get(hex(id))?.known ?? await ledger().known(id)
-    const index = known?.indexes[0]
-    const bytes = index === undefined ? undefined : await store.get(bodyKey(index))
-    const entry = index === undefined ? undefined : await store.get(entryKey(index))
-    if (index === undefined || !bytes || !entry) return []
-    const { header, verdict, source } = parseEntry(entry)
-    if (!verdict.accepted) return []
-    const batch = openHeader(header)
+  async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, view: RoundView): Promise<Op[]> {
+    const { ledger, subjectKey, indexer } = this.#options
+    const placed = await this.#placed(id, view)
+    if (!placed?.entry.verdict.accepted) return []
+    const { index, entry: { source }, batch } = placed
+    const bytes = await view.get(bodyKey(index))
+    if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
-    const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }]
+    const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }, spoiledOp(index)]
     this.#options.recent.forget(index)
     for (const position of which) {
       const record = position < body.count ? recordAt(body, position) : undefined
       if (!record) continue
-      for (const { key } of recordRows({ batch, index, position, record, own: source.kind === 'self' || source.kind === 'client', subjectKey })) {
+      indexer().spoil(index, position)
+      for (const { key, value } of recordRows({ batch, index, position, record, own: source.kind === 'self' || source.kind === 'client', subjectKey })) {
+        if (key[0] === tables.own[0] && !await this.#names(key, value!)) continue
         ops.push({ key, value: undefined })
       }
     }
     return ops
+  }
+
+  /** True when the row still names this place: a later record with the same bytes keeps its own. */
+  async #names(key: Uint8Array, place: Uint8Array): Promise<boolean> {
+    const there = await this.#options.store.get(key)
+    return there !== undefined && equalBytes(there, place)
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */

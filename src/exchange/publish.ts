@@ -20,7 +20,7 @@ import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { judge, judgeContract } from './judge.ts'
 import type { SignedTree } from '../log/log.ts'
-import type { Decision } from './writer.ts'
+import type { Decision, RoundView } from './writer.ts'
 
 export interface Publication {
   readonly kind: string
@@ -123,18 +123,18 @@ async function seal(context: Context, publication: Publication, existing: number
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }
   let batch: SealedHeader | undefined
-  const committed = await context.writer.propose(body.bytes.length, (index) => {
+  const committed = await context.writer.propose(body.bytes.length, (index, view) => {
     const numbered = numberLanes(context, header)
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
-    return decide(context, publication, { sealed, body, judged, index })
+    return decide(context, publication, { sealed, body, judged, index, view })
   })
   announce(context, header)
   return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
 }
 
-function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint }): Decision | Promise<Decision> {
-  const { sealed: batch, body, judged, index } = sealed
+function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint; view: RoundView }): Decision | Promise<Decision> {
+  const { sealed: batch, body, judged, index, view } = sealed
   if (publication.kind === 'member') {
     for (const statement of publication.records) context.ledger().federation.checkStatement(statement)
   }
@@ -152,7 +152,7 @@ function decide(context: Context, publication: Publication, sealed: { sealed: Se
   }
   const decision = { entries: [bytes], ops, remember }
   if (publication.kind !== 'amendment') return decision
-  return context.door.eraseOps(body).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
+  return context.door.eraseOps(context.self, body, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 
 function draftHeader(context: Context, publication: Publication): BatchHeader {

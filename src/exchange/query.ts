@@ -90,7 +90,7 @@ export async function standingOf(
   { batch, index, position, record }: { batch: SealedHeader; index: bigint; position: number; record: CreditRecord | undefined },
 ): Promise<{ standing: Standing; disputed: boolean }> {
   const today = civilDate(context.clock.nowMs())
-  const amendments = (await context.ledger().amendments(batch.id))
+  const amendments = (await context.ledger().amendments(batch.id, batch.header.origin))
     .filter((amendment) => amendment.position === position && amendment.effectiveOn <= today)
   const has = (action: number): boolean => amendments.some((amendment) => amendment.action === action)
   const disputed = has(AmendmentAction.OBJECT)

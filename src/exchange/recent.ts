@@ -47,6 +47,11 @@ export class Recent {
     }
   }
 
+  /** An entry, while it is held. */
+  entry(index: bigint): LoggedEntry | undefined {
+    return this.#rows.get(index)?.logged
+  }
+
   /** Forgets a body that was changed. */
   forget(index: bigint): void {
     if (this.#rows.has(index)) this.clear(-1n)

@@ -17,6 +17,7 @@ import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
 } from '../gen/huxin/v1/record_pb.ts'
 import { confirmationKey } from '../ledger/indexer.ts'
+import type { StoredAmendment } from '../ledger/ledger.ts'
 import { mapGrade } from '../record/scales.ts'
 import { prefixRange, tables } from '../store/keys.ts'
 import { amend } from './amend.ts'
@@ -198,7 +199,7 @@ async function sourceFell(context: Context, confirmation: FoundRecord): Promise<
   if (content?.case !== 'recognitionConfirmation' || content.value.sourceBatchId.length !== 32) return undefined
   const { sourceBatchId, sourceIndex } = content.value
   const today = civilDate(context.clock.nowMs())
-  const amended = (await context.ledger().amendments(sourceBatchId))
+  const amended = (await sourceAmendments(context, content.value.confirmer, sourceBatchId))
     .some((row) => row.position === sourceIndex && row.effectiveOn <= today && row.action !== 3)
   if (amended) return 'source_withdrawn'
   const source = await findBatch(context, sourceBatchId)
@@ -207,6 +208,18 @@ async function sourceFell(context: Context, confirmation: FoundRecord): Promise<
   if (!record) return undefined
   const { standing } = await standingOf(context, { ...record, record: record.record })
   return standing === 'superseded' ? 'source_superseded' : standing === 'refused' ? 'source_withdrawn' : undefined
+}
+
+/**
+ * Amendments of the source of a confirmation. Where its batch is not known, nobody here can tell who may
+ * amend it: then those count whose node stands above or below the confirmer, and the confirmer itself
+ * withdraws what falls for another reason.
+ */
+async function sourceAmendments(context: Context, confirmer: string, sourceBatchId: Uint8Array): Promise<StoredAmendment[]> {
+  const ledger = context.ledger()
+  const source = await findBatch(context, sourceBatchId)
+  if (source) return ledger.amendments(sourceBatchId, source.batch.header.origin)
+  return ledger.amendmentsBy(sourceBatchId, (by) => ledger.federation.isWithin(by, confirmer) || ledger.federation.isWithin(confirmer, by))
 }
 
 async function confirmationsOf(context: Context, requestRecordId: string): Promise<FoundRecognition['confirmations']> {
@@ -224,10 +237,10 @@ async function confirmationsOf(context: Context, requestRecordId: string): Promi
 /** Time of the first entry here that made a confirmation fall; 0 when it stands. */
 async function fellAt(context: Context, confirmation: FoundRecord): Promise<number> {
   const content = confirmation.record?.content
-  const rows = (await context.ledger().amendments(confirmation.batch.id)).filter(({ position, action }) => position === confirmation.position && action !== 3)
+  const rows = (await context.ledger().amendments(confirmation.batch.id, confirmation.batch.header.origin)).filter(({ position, action }) => position === confirmation.position && action !== 3)
   if (content?.case === 'recognitionConfirmation' && content.value.sourceBatchId.length === 32) {
-    const { sourceBatchId, sourceIndex } = content.value
-    rows.push(...(await context.ledger().amendments(sourceBatchId)).filter(({ position, action }) => position === sourceIndex && action !== 3))
+    const { confirmer, sourceBatchId, sourceIndex } = content.value
+    rows.push(...(await sourceAmendments(context, confirmer, sourceBatchId)).filter(({ position, action }) => position === sourceIndex && action !== 3))
   }
   const indexes = rows.map(({ index }) => index).sort((a, b) => (a < b ? -1 : 1))
   const entry = indexes[0] === undefined ? undefined : await context.log().entry(indexes[0])

@@ -1,12 +1,14 @@
 /**
  * Bodies in transit: a node that is neither origin nor target keeps a body only until every next hop
  * has given its receipt, plus a grace period; then the records are reduced to their leaf hashes, and
- * the bytes are compacted away. Header, entry, root and proofs stay as they were.
+ * the bytes are compacted away, as are those of erased records. Header, entry, root and proofs stay as
+ * they were.
  */
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { bodyKey, entryKey, indexAtEnd, prefixRange, receiptKey, tables } from '../store/keys.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { childReceipt } from './links.ts'
 
@@ -14,6 +16,32 @@ const SWEEP_ROWS = 1_024
 
 /** When each body was first seen to have left for good; forgotten at a restart, which only delays. */
 const leftAt = new WeakMap<Context, Map<bigint, number>>()
+
+/**
+ * The note that a body has bytes to be rewritten on disk. It goes into the commit that changes the body,
+ * so that a crash before the rewriting does not leave them.
+ */
+export function spoiledOp(index: bigint): Op {
+  return { key: indexKey(spoiledPrefix, index), value: new Uint8Array() }
+}
+
+const spoiledPrefix = textKey(tables.meta, 'spoiled/')
+/** Bodies closer than this are rewritten in one go. */
+const NEAR = 4_096n
+
+/** Rewrites on disk what was erased or dropped since the last time. @returns how many bodies */
+export async function compactSpoiled(context: Context): Promise<number> {
+  const rows = await context.store.range({ ...prefixRange(spoiledPrefix), limit: SWEEP_ROWS })
+  for (let from = 0; from < rows.length;) {
+    let to = from + 1
+    while (to < rows.length && indexAtEnd(rows[to]![0]) - indexAtEnd(rows[to - 1]![0]) < NEAR) to++
+    const piece = rows.slice(from, to)
+    await context.store.compact(bodyKey(indexAtEnd(piece[0]![0])), bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n))
+    await context.store.write(piece.map(([key]) => ({ key, value: undefined })))
+    from = to
+  }
+  return rows.length
+}
 
 /**
  * Drops the transit bodies that every next hop has, `graceMs` after that was first seen.
@@ -24,29 +52,24 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
   leftAt.set(context, seen)
   const rows = await context.store.range({ ...prefixRange(tables.transit), limit: SWEEP_ROWS })
   let dropped = 0
-  let first: bigint | undefined
-  let last: bigint | undefined
   for (const [key] of rows) {
     const index = indexAtEnd(key)
     if (!await arrivedEverywhere(context, index)) continue
     const since = seen.get(index) ?? context.clock.nowMs()
     seen.set(index, since)
     if (context.clock.nowMs() - since < graceMs) continue
-    await context.writer.propose(0, async () => {
-      const stored = await context.store.get(bodyKey(index))
+    await context.writer.propose(0, async (_, view) => {
+      const stored = await view.get(bodyKey(index))
       context.recent.forget(index)
       return {
         entries: [],
-        ops: stored ? [{ key: bodyKey(index), value: eraseLeaves(parseBody(stored)) }, { key, value: undefined }] : [{ key, value: undefined }],
+        ops: stored ? [{ key: bodyKey(index), value: eraseLeaves(parseBody(stored)) }, { key, value: undefined }, spoiledOp(index)] : [{ key, value: undefined }],
         remember: () => undefined,
       }
     })
     seen.delete(index)
-    first ??= index
-    last = index
     dropped++
   }
-  if (first !== undefined && last !== undefined) await context.store.compact(bodyKey(first), bodyKey(last + 1n))
   return dropped
 }
 

@@ -8,6 +8,7 @@
  * itself fails the outcome is unknown ("failed but happened"): every proposal of the round is answered
  * unavailable, and the node reloads itself from the store before the next round.
  */
+import { equalBytes } from '../base/bytes.ts'
 import { isHuxinError, HuxinError } from '../base/errors.ts'
 import type { Log, SignedTree } from '../log/log.ts'
 import type { Op, Store } from '../store/store.ts'
@@ -35,11 +36,19 @@ export interface Committed {
   readonly leafHashes: readonly Uint8Array[]
 }
 
+/** The store as the round leaves it so far: what earlier proposals put comes before what is stored. */
+export interface RoundView {
+  get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** Rows under a prefix that earlier proposals of the round put. */
+  staged(prefix: Uint8Array): readonly Op[]
+}
+
 /**
  * Decides against the present state. `index` is where the first entry will stand. Runs alone, after
- * the `staged` effects of earlier proposals of the round. May not wait for the writer.
+ * the effects of earlier proposals of the round on memory; those on the store are in `view`. May not
+ * wait for the writer.
  */
-export type Decide = (index: bigint) => Decision | Promise<Decision>
+export type Decide = (index: bigint, view: RoundView) => Decision | Promise<Decision>
 
 interface Proposal {
   readonly bytes: number
@@ -117,10 +126,11 @@ export class Writer {
     const log = this.#options.log()
     const decided: { proposal: Proposal; decision: Decision; index: bigint }[] = []
     const entries: Uint8Array[] = []
+    const view = roundView(this.#options.store, decided)
     for (const proposal of proposals) {
       const index = log.size + BigInt(entries.length)
       try {
-        const deciding = proposal.decide(index)
+        const deciding = proposal.decide(index, view)
         const decision = deciding instanceof Promise ? await deciding : deciding
         this.#options.mayWrite(decision.entries.length > 0)
         // Later proposals of the round must see this one; a failed write reloads everything.
@@ -162,5 +172,20 @@ export class Writer {
     for (const proposal of proposals) {
       proposal.reject(new HuxinError(code, `${message}; whether it was written is found out now: send it again`, { cause: error }))
     }
+  }
+}
+
+/** Looks through the decisions from the newest on; few proposals ask. */
+function roundView(store: Store, decided: readonly { readonly decision: Decision }[]): RoundView {
+  const begins = (key: Uint8Array, prefix: Uint8Array): boolean => key.length >= prefix.length && equalBytes(key.subarray(0, prefix.length), prefix)
+  return {
+    async get(key) {
+      for (let i = decided.length - 1; i >= 0; i--) {
+        const op = decided[i]!.decision.ops.findLast((row) => row.key.length === key.length && equalBytes(row.key, key))
+        if (op) return op.value
+      }
+      return store.get(key)
+    },
+    staged: (prefix) => decided.flatMap(({ decision }) => decision.ops.filter(({ key, value }) => value !== undefined && begins(key, prefix))),
   }
 }

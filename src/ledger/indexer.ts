@@ -112,6 +112,8 @@ export class Indexer {
   #running: Promise<void> | undefined
   #closed = false
   #waiting: (() => void)[] = []
+  /** Positions being erased, by log index, that a step may have read before. */
+  readonly #spoiled = new Map<bigint, Set<number>>()
   readonly #clock: Clock
   #lastKickMs = 0
   #timer: (() => void) | undefined
@@ -129,9 +131,20 @@ export class Indexer {
     return this.#cursor
   }
 
+  /** Begins where the store says, or earlier where an erasure was begun whose write failed. */
   async load(): Promise<void> {
     const stored = await this.#store.get(indexedKey)
     this.#cursor = stored ? fromBe64(stored) : 0n
+    for (const index of this.#spoiled.keys()) if (index < this.#cursor) this.#cursor = index
+    this.#spoiled.clear()
+  }
+
+  /** A record is being erased: what a step under way makes of it is taken back. Call before the commit. */
+  spoil(index: bigint, position: number): void {
+    if (!this.#running && index < this.#cursor) return
+    const positions = this.#spoiled.get(index) ?? new Set()
+    positions.add(position)
+    this.#spoiled.set(index, positions)
   }
 
   /** Goes on in the background once appends pause; call after each append. */
@@ -168,6 +181,7 @@ export class Indexer {
     if (this.#running || this.#closed) return
     this.#running = this.#run().catch(() => undefined).finally(() => {
       this.#running = undefined
+      for (const index of this.#spoiled.keys()) if (index < this.#cursor) this.#spoiled.delete(index)
       this.#wake()
       if (!this.#closed && this.#cursor < this.#size()) this.#schedule()
     })
@@ -179,6 +193,16 @@ export class Indexer {
       // Others first: nothing acknowledged waits for the index.
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  /** Removes rows just written of records that are being erased: their commit may come before or after. */
+  async #takeBack(written: readonly Op[]): Promise<void> {
+    if (this.#spoiled.size === 0) return
+    const gone = written.filter(({ key, value }) => {
+      const place = key[0] === tables.own[0] ? value! : key.subarray(-12)
+      return place.length === 12 && this.#spoiled.get(fromBe64(place))?.has(Buffer.from(place).readUInt32BE(8))
+    })
+    if (gone.length > 0) await this.#store.write(gone.map(({ key }) => ({ key, value: undefined })))
   }
 
   /** Somebody waits, nothing is being appended, or too much has gathered. */
@@ -204,6 +228,7 @@ export class Indexer {
       if (ops.length < STEP_ROWS && i + 1 < entries.length) continue
       ops.push({ key: indexedKey, value: be64(index + 1n) })
       await this.#store.write(ops)
+      await this.#takeBack(ops)
       this.#cursor = index + 1n
       ops = []
       if (this.#closed || !this.#mayGoOn()) return

@@ -157,7 +157,7 @@ export class Ledger {
     }
     const effective = !refused && !known && understood(header) && body !== undefined
     const amending = effective && header.kind === 'amendment' ? decodeAmendments(body) : []
-    ops.push(...amending.map((amendment) => amendmentRow(index, amendment)))
+    ops.push(...amending.map((amendment) => amendmentRow(index, header.origin, amendment)))
     if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
     }
@@ -173,11 +173,22 @@ export class Ledger {
     return { ops, remember }
   }
 
-  /** Amendments that concern a batch, by position. Costs nothing for the many batches that have none. */
-  async amendments(id: Uint8Array): Promise<StoredAmendment[]> {
+  /**
+   * Amendments in effect on a batch of `origin`, by position: those of the origin and of nodes above it.
+   * An amendment may come before its batch, when nobody can say yet whether its sender may amend it, so
+   * that is decided here. Costs nothing for the many batches that have none. `staged` are rows of the
+   * writer's round that are not stored yet.
+   */
+  amendments(id: Uint8Array, origin: string, staged: readonly Op[] = []): Promise<StoredAmendment[]> {
+    return this.amendmentsBy(id, (by) => this.federation.isWithin(origin, by), staged)
+  }
+
+  /** Amendments of a batch by the nodes (full names) that a test lets pass. */
+  async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged: readonly Op[] = []): Promise<StoredAmendment[]> {
     if (!this.#amended.mayHave(id)) return []
-    const rows = await this.#store.range(prefixRange(concat(tables.amendment, id)))
-    return rows.map(([key, value]) => decodeStoredAmendment(key, value))
+    const rows = await this.#store.range(prefixRange(amendmentPrefix(id)))
+    const all = [...rows, ...staged.map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!])]
+    return all.map(([key, value]) => decodeStoredAmendment(key, value)).filter(({ by }) => mayAmend(by))
   }
 
   /** Learns from the store which batches have amendments. */
@@ -215,6 +226,13 @@ export interface StoredAmendment {
   /** AmendmentAction */
   readonly action: number
   readonly effectiveOn: string
+  /** Full name of the node that amended. */
+  readonly by: string
+}
+
+/** Prefix of the rows of a batch's amendments. */
+export function amendmentPrefix(id: Uint8Array): Uint8Array {
+  return concat(tables.amendment, id)
 }
 
 /** Decodes the amendments of a body. @throws HuxinError record_invalid */
@@ -247,10 +265,10 @@ export function entrySourceName(source: EntrySource): string {
   }
 }
 
-function amendmentRow(index: bigint, amendment: Amendment): Op {
+function amendmentRow(index: bigint, by: string, amendment: Amendment): Op {
   return {
     key: amendmentKey(amendment.batchId, amendment.index, index),
-    value: concat(Uint8Array.of(amendment.action), utf8(amendment.effectiveOn)),
+    value: concat(Uint8Array.of(amendment.action), utf8(`${amendment.effectiveOn}\n${by}`)),
   }
 }
 
@@ -274,11 +292,13 @@ function bitsOf(id: Uint8Array): number[] {
 
 function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {
   const buffer = Buffer.from(key)
+  const [effectiveOn = '', by = ''] = Buffer.from(value.subarray(1)).toString().split('\n')
   return {
     position: buffer.readUInt32BE(33),
     index: buffer.readBigUInt64BE(37),
     action: value[0]!,
-    effectiveOn: Buffer.from(value.subarray(1)).toString(),
+    effectiveOn,
+    by,
   }
 }
 

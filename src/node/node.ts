@@ -25,7 +25,7 @@ import { rootStatement } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
 import { Recent } from '../exchange/recent.ts'
-import { sweepTransit } from '../exchange/transit.ts'
+import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { Indexer } from '../ledger/indexer.ts'
@@ -197,9 +197,11 @@ export class Node {
     await this.#tls?.reload()
   }
 
-  /** Drops transit bodies whose time has come, now. */
-  sweep(graceMs = this.#options.transitGraceMs ?? this.#options.config.transitGraceHours * 3_600_000): Promise<number> {
-    return sweepTransit(this.#context, graceMs)
+  /** Drops transit bodies whose time has come, and rewrites what was dropped or erased, now. */
+  async sweep(graceMs = this.#options.transitGraceMs ?? this.#options.config.transitGraceHours * 3_600_000): Promise<number> {
+    const dropped = await sweepTransit(this.#context, graceMs)
+    await compactSpoiled(this.#context)
+    return dropped
   }
 
   /** Stops in order: no new calls, loops, rounds under way, database. */
@@ -231,7 +233,7 @@ export class Node {
     this.#indexer = this.#newIndexer()
     await this.#indexer.load()
     this.#door = new Door({
-      ledger: () => this.#ledger, store: this.#store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
+      ledger: () => this.#ledger, store: this.#store, writer: this.#writer, changes: this.#changes, recent: this.#recent, indexer: () => this.#indexer, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#keys.subject, signedTree: () => this.#log.signed,
       recovering: () => this.#options.recovering ?? false,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { HuxinError } from '../../src/base/errors.ts'
 import { type Body, bodyRoot, encodeBody } from '../../src/batch/body.ts'
 import type { BatchHeader } from '../../src/batch/header.ts'
@@ -11,6 +12,7 @@ import { type SealedHeader, sealHeader } from '../../src/batch/seal.ts'
 import { checkStore } from '../../src/exchange/check.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { type Publication, type Published, publish } from '../../src/exchange/publish.ts'
+import { type AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import type { Signer } from '../../src/note/key.ts'
 import { prefixRange } from '../../src/store/keys.ts'
 import type { Node } from '../../src/node/node.ts'
@@ -96,6 +98,12 @@ export function forge(
     createdMs: context.clock.nowMs(), records: body.count, root: bodyRoot(body), extra: [], ...changed,
   }, signer)
   return { batch, body }
+}
+
+/** An amendment of one record that no use case looked at. */
+export function amendmentByHand(context: Context, batchId: Uint8Array, index: number, action: AmendmentAction): Forged {
+  const record = toBinary(AmendmentSchema, create(AmendmentSchema, { action, batchId, index, effectiveOn: '2026-01-05', basis: 'test', document: '-' }))
+  return forge(context, [record], ['**'], { kind: 'amendment', item: undefined, batchClass: 'amendment' })
 }
 
 /** The code with which something fails; '' when it does not fail. */
