@@ -1,85 +1,63 @@
 /**
- * `npm test`: runs tap on the emitted JavaScript, shows one line per test file and the whole of every
- * failure, and closes with the line `N passed, N failed` (assertions of all files). Exit code 1 if
- * anything failed, if tap itself failed, or if no test ran. Arguments name the files or folders to run
- * (`node dist/test/run.js record wire/tls.test.js`); without any, everything but `long` and `bench`.
+ * Runs every test file (tap), prints what failed, and ends with one line: `N passed, N failed`.
+ * Arguments: parts of file names; none means all but the long ones.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { glob } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const here = dirname(fileURLToPath(import.meta.url))
-const root = resolve(here, here.endsWith(join('dist', 'test')) ? '../..' : '../../..')
-const tapBin = join(dirname(createRequire(import.meta.url).resolve('tap/package.json')), 'dist/esm/run.mjs')
-const FILE_TIMEOUT_SECONDS = '120'
-const SHOWN_LINES_MAX = 400
-const APART = ['long', 'bench']
+const here = fileURLToPath(new URL('.', import.meta.url))
+const wanted = process.argv.slice(2)
+const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.js') && !file.startsWith('long'))
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .map((file) => join(here, file))
+  .sort()
 
-/** Test files below `here`, relative to it, sorted. */
-function testFiles(wanted: readonly string[]): string[] {
-  const all = readdirSync(here, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.test.js'))
-  const chosen = all.filter((path) =>
-    wanted.length === 0
-      ? !APART.includes(path.split(sep)[0] ?? '')
-      : wanted.some((want) => path === normalize(want) || path.startsWith(normalize(want) + sep)),
-  )
-  return chosen.sort()
+const FILE_MS_MAX = 180_000
+let passed = 0
+let failed = 0
+
+/** A tap file is an ordinary script: its standard output is TAP, its exit code the verdict. */
+function run(file: string): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TAP_BAIL: '0' } })
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+    })
+    const timer = setTimeout(() => child.kill('SIGKILL'), FILE_MS_MAX)
+    const begin = performance.now()
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      const total = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(out)
+      const pass = Number(total?.[2] ?? 0)
+      const fail = Number(total?.[3] ?? 0)
+      passed += pass
+      failed += fail
+      // A file that dies, hangs or runs no test has failed whatever it counted.
+      const broken = total === null || pass + fail === 0 || (code !== 0 && fail === 0)
+      if (broken) failed++
+      const seconds = ((performance.now() - begin) / 1000).toFixed(1)
+      process.stdout.write(`${fail > 0 || broken ? 'FAIL' : 'ok  '} ${relative(here, file)}: ${pass} passed, ${fail} failed (${seconds} s)${signal ? `, killed by ${signal}` : ''}\n`)
+      if (fail > 0 || broken) process.stdout.write(`${out.split('\n').filter((line) => /not ok|^\s*(?:error|message|diff|\+|-)|Error/.test(line)).slice(0, 60).join('\n') || out.slice(-2_000)}\n`)
+      resolve()
+    })
+  })
 }
 
-/** tap is generated for the plugins in use; the package as published still has the TypeScript plugin. */
-function tapIsBuilt(): boolean {
-  try {
-    const built = createRequire(tapBin).resolve('@tapjs/test/package.json')
-    const text = readFileSync(join(dirname(built), 'test-built/dist/esm/index.js'), 'utf8')
-    return !text.includes('@tapjs/typescript')
-  } catch {
-    return false
-  }
+const queue = [...files]
+await Promise.all(Array.from({ length: Math.max(1, Math.min(2, cpus().length)) }, async () => {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) await run(file)
+}))
+if (files.length === 0) {
+  process.stdout.write('no test file found: build first (npm run build)\n')
+  failed++
 }
-
-function buildTap(): void {
-  const built = spawnSync(process.execPath, [tapBin, 'build'], { cwd: root, encoding: 'utf8' })
-  if (built.status === 0) return
-  process.stderr.write(`tap build failed\n${built.stdout}${built.stderr}`)
-  process.stdout.write('0 passed, 1 failed\n')
-  process.exit(1)
-}
-
-interface Totals {
-  total: number
-  pass: number
-  fail: number
-}
-
-/** `# { total: 8, pass: 5, fail: 1, todo: 1, skip: 1 }`; parts that are zero may be absent. */
-function parseTotals(line: string): Totals | undefined {
-  const inner = /^# \{ (.*) \}$/.exec(line)?.[1]
-  if (inner === undefined) return undefined
-  const count = (name: string): number => Number(new RegExp(`\\b${name}: (\\d+)`).exec(inner)?.[1] ?? 0)
-  return { total: count('total'), pass: count('pass'), fail: count('fail') }
-}
-
-const RESULT = /^( *)(not )?ok \d+(?: - (.*?))?(?: # (TODO|SKIP|time=).*)?(?: \{)?$/
-
-/** Collects the lines of one file; says which tests inside failed, innermost only. */
-class FileReport {
-  lines: string[] = []
-  #failed: { indent: number; title: string }[] = []
-
-  add(line: string): void {
-    this.lines.push(line)
-    const result = RESULT.exec(line)
-    if (result === null || result[2] === undefined || result[4] === 'TODO' || result[4] === 'SKIP') return
-    const indent = result[1]?.length ?? 0
-    if (indent > 0) this.#failed.push({ indent, title: result[3] ?? '(no title)' })
-  }
-
-  failedTitles(): string[] {
-    return this.#failed.map(({ title }) => title)
-  }
-}
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1
