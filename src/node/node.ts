@@ -126,7 +126,8 @@ export class Node {
     const opened = await openStore(files.database, { create: fresh })
     const store = options.wrapStore?.(opened) ?? opened
     const slot = await openSlot(files.checkpoint)
-    const node = new Node(options, { join, keys, epoch, store, slot })
+    const recovering = options.recovering ?? await readFile(`${dirname(files.database)}/recovering`).then(() => true, () => false)
+    const node = new Node({ ...options, recovering }, { join, keys, epoch, store, slot })
     try {
       await node.#open()
     } catch (error) {
@@ -486,19 +487,25 @@ export class Node {
       const woken = new AbortController()
       const stop = (): void => woken.abort()
       signal.addEventListener('abort', stop, { once: true })
-      await Promise.race(topics.map((topic) => this.#changes.next(topic, 3_600_000, woken.signal)))
+      // Registered before the review: what comes while it runs is reviewed next.
+      const more = Promise.race(topics.map((topic) => this.#changes.next(topic, 3_600_000, woken.signal)))
+      await this.#review()
+      await more
       woken.abort()
       signal.removeEventListener('abort', stop)
-      if (signal.aborted || !this.#maySign()) continue
-      try {
-        if (await hasConfirmations(this.#context)) {
-          await this.#indexer.caughtUp()
-          await reviewConfirmations(this.#context)
-        }
-      } catch (error) {
-        this.#alarms.raise('recognition', messageOf(error))
-      }
       await sleep(this.#options.clock, 50, signal)
+    }
+  }
+
+  async #review(): Promise<void> {
+    if (!this.#maySign()) return
+    try {
+      if (await hasConfirmations(this.#context)) {
+        await this.#indexer.caughtUp()
+        await reviewConfirmations(this.#context)
+      }
+    } catch (error) {
+      this.#alarms.raise('recognition', messageOf(error))
     }
   }
 

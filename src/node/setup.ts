@@ -1,7 +1,7 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
 import { access, chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { civilDate, type Clock } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -217,6 +217,9 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
     const answer = await client.renew({ renewal: signNote(formatStatement(statement), [old.note]) }, { timeoutMs: 30_000 })
     const newEpoch = current.epoch + 1
     await rename(pending, join(config.folder, 'keys', String(newEpoch)))
+    const data = dirname(epochFiles(config.folder, newEpoch).database)
+    await mkdir(data, { recursive: true, mode: 0o700 })
+    await writeFile(join(data, 'recovering'), 'what the parent holds of this node is taken back\n')
     const lines = Buffer.from(answer.lastCheckpoint).toString().split('\n')
     return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent }
   } finally {

@@ -53,7 +53,7 @@ t.test('a county whose snapshot was restored refuses to sign, recovers as a new 
   await federation.node('330106').close()
   const recovery = await recoverNode(folder, { clock: systemClock, random: systemRandom })
   t.equal(recovery.newEpoch, 2)
-  await federation.startNode('330106', { recovering: true })
+  await federation.startNode('330106')
   await federation.until('everything is back', async () => {
     const { context } = federation.node('330106')
     return (await Promise.all(['one-1', 'two-1', 'down-1'].map((id) => findByRecordId(context, id)))).every((found) => found.length > 0)
