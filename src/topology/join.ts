@@ -11,7 +11,7 @@ import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import type { TrustAnchor } from './federation.ts'
 import { FederationState } from './federation.ts'
 import { parseLaneKey } from './lane.ts'
-import { checkVkey, readLines, USCC } from './member.ts'
+import { checkVkey, parseStatement, readLines, USCC } from './member.ts'
 import { isTier, NODE_NAME, type Tier } from './tier.ts'
 
 export type { TrustAnchor }
@@ -64,7 +64,10 @@ export interface JoinHead {
 
 export interface JoinFile {
   readonly anchors: readonly TrustAnchor[]
-  /** Newest statements from the root to the member. */
+  /**
+   * From the root to the member: of each its statements, oldest first. The newest alone are enough as long
+   * as nobody above the member changed keys since.
+   */
   readonly statements: readonly Uint8Array[]
   readonly parentCheckpoint: Uint8Array
   readonly heads: readonly JoinHead[]
@@ -87,7 +90,7 @@ export function formatJoinFile(join: JoinFile): Uint8Array {
 
 /**
  * Parses a join file and checks its line of trust from a pinned root to the member.
- * @throws HuxinError config_invalid | statement_invalid
+ * @throws HuxinError config_invalid | note_malformed | statement_malformed | statement_invalid
  */
 export function parseJoinFile(bytes: Uint8Array): JoinFile {
   let json: unknown
@@ -108,7 +111,8 @@ export function parseJoinFile(bytes: Uint8Array): JoinFile {
     return { lane, number: BigInt(number), batchId }
   })
   const { parentAddress, protocol } = json
-  if (typeof parentAddress !== 'string' || typeof protocol !== 'number') throw bad('has no parentAddress or protocol')
+  if (anchors.length === 0) throw bad('pins no root')
+  if (typeof parentAddress !== 'string' || typeof protocol !== 'number' || !Number.isSafeInteger(protocol) || protocol < 0) throw bad('has no parentAddress or protocol')
   const join: JoinFile = {
     anchors, heads, parentAddress, protocol,
     statements: list(json['statements']).map((text) => bytesOf(text, 'statement')),
@@ -118,10 +122,15 @@ export function parseJoinFile(bytes: Uint8Array): JoinFile {
   return join
 }
 
-/** The members named by a join file, each vouched for by the one above it. @throws HuxinError statement_invalid */
+/** The members named by a join file, each vouched for by the one above it. @throws HuxinError as parseJoinFile */
 export function trustOf({ anchors, statements }: Pick<JoinFile, 'anchors' | 'statements'>): FederationState {
   const federation = FederationState.from(anchors)
-  for (const statement of statements) federation.adopt(statement)
+  const byMember = new Map<string, Uint8Array[]>()
+  for (const bytes of statements) {
+    const { member } = parseStatement(parseNote(bytes).text)
+    byMember.set(member, [...(byMember.get(member) ?? []), bytes])
+  }
+  for (const notes of byMember.values()) federation.adopt(notes)
   return federation
 }
 

@@ -40,12 +40,19 @@ export function parseReceiptNote(bytes: Uint8Array, verifiers: readonly Verifier
   const [ownLog = '', ownSize = '', ownRoot = '', ...rest] = lines['own']!.split(' ')
   const root = /^sha256:[0-9a-f]{64}$/.test(ownRoot) ? fromHex(ownRoot.slice(7)) : undefined
   const timeMs = parseTime(lines['time']!)
-  if (!NODE_NAME.test(lines['from']!) || !root || timeMs === undefined || rest.length > 0) throw new HuxinError('statement_malformed', 'the receipt has a line that is not valid')
+  if (!NODE_NAME.test(lines['from']!) || !isLogOf(ownLog, lines['from']!) || !LOG_ORIGIN.test(lines['log']!) || !root || timeMs === undefined || rest.length > 0) throw new HuxinError('statement_malformed', 'the receipt has a line that is not valid')
   return {
     from: lines['from']!, log: lines['log']!, size: count(lines['size']!),
     classes: { control: count(lines['control']!), amendment: count(lines['amendment']!), normal: count(lines['normal']!), bulk: count(lines['bulk']!) },
     own: { log: ownLog, size: count(ownSize), root }, timeMs,
   }
+}
+
+/** `<trust domain>/<node id>/<epoch>` */
+const LOG_ORIGIN = /^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/
+
+function isLogOf(origin: string, node: string): boolean {
+  return LOG_ORIGIN.test(origin) && origin.slice(0, origin.lastIndexOf('/')) === node
 }
 
 function count(text: string): bigint {

@@ -28,13 +28,12 @@ export function intersectsSubtree(text: string, node: string, federation: Federa
   return target.kind === 'subtree' && federation.isWithin(node, target.id)
 }
 
-/** True when the target addresses something that is neither the node nor below it. */
+/** True when the target addresses something that is neither the node nor below it, or nothing known here. */
 export function leavesSubtree(text: string, node: string, federation: FederationState): boolean {
   const target = parseTarget(text)
   if (!target) return false
-  if (target.kind === 'everyone') return true
-  if (!federation.isWithin(target.id, node)) return true
-  return false
+  if (target.kind === 'everyone') return federation.roots().length !== 1 || federation.member(node)?.parent !== undefined
+  return !federation.isWithin(target.id, node)
 }
 
 /** True when everyone whom the target addresses is addressed by the pattern too. */
