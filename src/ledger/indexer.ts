@@ -99,7 +99,7 @@ const STEP_ENTRIES = 64
 /** Rows of one write, about 10 ms of work: appends get their turn between two. */
 const STEP_ROWS = 3_000
 /** Milliseconds without an append before indexing goes on by itself: what is acknowledged comes first. */
-const QUIET_MS = 25
+const QUIET_MS = 250
 /** Entries behind at which indexing goes on whatever else happens. */
 const BEHIND_MAX = 2_000n
 

@@ -11,7 +11,7 @@
  */
 import { isIP } from 'node:net'
 import type { PeerCertificate } from 'node:tls'
-import { create, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { type DescMethod, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { type ChannelOptions, Client, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { asBuffer } from '../base/bytes.ts'
@@ -20,6 +20,7 @@ import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfCertificate } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
+import { encodeMessage } from './encode.ts'
 import { asBytes, messageBytesMax, pathOf } from './service.ts'
 import { errorOfStatus } from './status.ts'
 import { secureContext } from './tls.ts'
@@ -195,7 +196,7 @@ export class WireChannel {
 
 function encode(method: DescMethod, request: MessageInitShape<DescMethod['input']>): Uint8Array {
   try {
-    return toBinary(method.input, create(method.input, request))
+    return encodeMessage(method.input, request)
   } catch (error) {
     throw new HuxinError('argument_invalid', `the request is not a ${method.input.typeName}: ${messageOf(error)}`)
   }

@@ -21,12 +21,13 @@
  * member status is asked on every call instead), retries of calls.
  */
 import {
-  create, type DescFile, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, toBinary,
+  type DescFile, type DescMethod, fromBinary, type MessageInitShape, type MessageShape,
 } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
+import { encodeMessage } from './encode.ts'
 
 /** What a handler knows of its caller. */
 export interface CallContext {
@@ -74,7 +75,7 @@ function bindMethod(method: DescMethod, handler: AnyHandler): BoundMethod {
     name: method.name,
     path: pathOf(method),
     call: async (request, context) =>
-      toBinary(method.output, create(method.output, await handler(decodeRequest(method, request), context))),
+      encodeMessage(method.output, await handler(decodeRequest(method, request), context)),
   }
 }
 
