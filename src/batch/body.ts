@@ -15,9 +15,12 @@ import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { rootOfLeaves } from '../merkle/hash.ts'
+import { lanes } from '../merkle/sha256-lanes.ts'
 
 export const SALT_BYTES = 16
 const HASH_BYTES = 32
+/** From so many records on, leaves are hashed four at a time. */
+const LANES_MIN = 8
 const scratch = Buffer.alloc(1 + SALT_BYTES + limits.recordBytesMax)
 
 /** A body and what was computed from it. `bytes` is what travels and is stored. */
@@ -64,7 +67,6 @@ export function encodeBody(records: readonly Uint8Array[], random: Random): Body
   checkSize(records.length, size)
   const salts = random.fill(Buffer.allocUnsafe(SALT_BYTES * records.length))
   const bytes = Buffer.allocUnsafe(size)
-  const leafHashes = Buffer.allocUnsafe(HASH_BYTES * records.length)
   const spans = new Uint32Array(2 * records.length)
   let at = 0
   for (let i = 0; i < records.length; i++) {
@@ -73,7 +75,6 @@ export function encodeBody(records: readonly Uint8Array[], random: Random): Body
     at = writeVarint(bytes, at, recordLeafBytes(record.length))
     bytes[at++] = 0x0a
     bytes[at++] = SALT_BYTES
-    const saltAt = at
     bytes.set(salts.subarray(i * SALT_BYTES, (i + 1) * SALT_BYTES), at)
     at += SALT_BYTES
     bytes[at++] = 0x12
@@ -82,9 +83,8 @@ export function encodeBody(records: readonly Uint8Array[], random: Random): Body
     spans[2 * i] = at
     at += record.length
     spans[2 * i + 1] = at
-    hashLeaf(bytes, saltAt, spans[2 * i]!, at, leafHashes, i * HASH_BYTES)
   }
-  return { bytes, count: records.length, leafHashes, erased: 0, spans }
+  return { bytes, count: records.length, leafHashes: hashLeaves(bytes, spans), erased: 0, spans }
 }
 
 /**
@@ -96,7 +96,6 @@ export function parseBody(unverified: Uint8Array): Body {
   const bounds = leafBounds(bytes)
   const count = bounds.length / 2
   checkSize(count, bytes.length)
-  const leafHashes = Buffer.allocUnsafe(HASH_BYTES * count)
   const spans = new Uint32Array(2 * count)
   let erased = 0
   for (let i = 0; i < count; i++) {
@@ -105,19 +104,20 @@ export function parseBody(unverified: Uint8Array): Body {
     const tag = bytes[at]
     if (tag === 0x1a) {
       if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES) throw malformed(i, 'has a hash that is not 32 bytes alone')
-      bytes.copy(leafHashes, i * HASH_BYTES, at + 2, end)
       erased++
       continue
     }
     if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES) throw malformed(i, 'does not begin with a salt of 16 bytes')
-    const saltAt = at + 2
-    let cursor = saltAt + SALT_BYTES
+    let cursor = at + 2 + SALT_BYTES
     if (cursor >= end || bytes[cursor++] !== 0x12) throw malformed(i, 'has no record after its salt')
     const [length, recordStart] = readVarint(bytes, cursor, i)
     if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end) throw malformed(i, 'has a record of the wrong length')
     spans[2 * i] = recordStart
     spans[2 * i + 1] = end
-    hashLeaf(bytes, saltAt, recordStart, end, leafHashes, i * HASH_BYTES)
+  }
+  const leafHashes = hashLeaves(bytes, spans)
+  if (erased > 0) {
+    for (let i = 0; i < count; i++) if (spans[2 * i] === 0) bytes.copy(leafHashes, i * HASH_BYTES, bounds[2 * i]! + 2, bounds[2 * i + 1])
   }
   return { bytes, count, leafHashes, erased, spans }
 }
@@ -159,6 +159,24 @@ function leafBounds(bytes: Buffer): number[] {
     bounds.push(start, at)
   }
   return bounds
+}
+
+/** Leaf hashes of the records at `spans`; those of erased ones are left open. */
+function hashLeaves(bytes: Buffer, spans: Uint32Array): Buffer {
+  const count = spans.length / 2
+  const vector = count < LANES_MIN ? undefined : lanes()
+  const into = vector ? undefined : Buffer.allocUnsafe(HASH_BYTES * count)
+  vector?.load(bytes, count)
+  for (let i = 0; i < count; i++) {
+    const start = spans[2 * i]!
+    if (start === 0) continue
+    const end = spans[2 * i + 1]!
+    const saltAt = start - 1 - varintBytes(end - start) - SALT_BYTES
+    if (vector) vector.add(0, saltAt, SALT_BYTES, start, end - start, i)
+    else hashLeaf(bytes, saltAt, start, end, into!, i * HASH_BYTES)
+  }
+  vector?.finish()
+  return into ?? vector!.results(count)
 }
 
 function hashLeaf(bytes: Uint8Array, saltAt: number, start: number, end: number, into: Buffer, at: number): void {

@@ -13,8 +13,11 @@
  */
 import { createHash, hash } from 'node:crypto'
 import { assert } from '../base/errors.ts'
+import { lanes } from './sha256-lanes.ts'
 
 export const HASH_BYTES = 32
+/** From so many leaves on, a tree is hashed four nodes at a time. */
+const LANES_MIN = 8
 
 const nodeScratch = Buffer.alloc(1 + 2 * HASH_BYTES)
 nodeScratch[0] = 0x01
@@ -54,6 +57,8 @@ export function rootOfLeaves(leafHashes: Uint8Array): Uint8Array {
   assert(leafHashes.length % HASH_BYTES === 0, 'leaf hashes are n × 32 bytes')
   let count = leafHashes.length / HASH_BYTES
   if (count === 0) return emptyRoot()
+  const vector = count < LANES_MIN ? undefined : lanes()
+  if (vector) return vector.root(leafHashes)
   const arena = Buffer.from(leafHashes)
   // Pairing level by level and promoting an odd last node unchanged is the RFC's tree.
   while (count > 1) {

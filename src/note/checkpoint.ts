@@ -2,7 +2,7 @@
  * Checkpoints (C2SP tlog-checkpoint v1.0.0): origin, size, root, each a line. Extension lines are not
  * written here and not accepted: cosigners of other makes refuse them.
  */
-import { base64, equalBytes, fromBase64 } from '../base/bytes.ts'
+import { asBuffer, base64, equalBytes, fromBase64, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { emptyRoot } from '../merkle/hash.ts'
 import type { Signer, Verifier } from './key.ts'
@@ -41,17 +41,27 @@ export function signCheckpoint(checkpoint: Checkpoint, signer: Signer): Uint8Arr
 
 /**
  * Verifies a checkpoint note and then parses it. At least one of the log's own keys must have signed;
- * cosigners' keys among the verifiers are checked as well and do not stand in for it.
+ * cosigners' keys among the verifiers are checked as well and do not stand in for it. Notes verified
+ * lately are remembered by all of their bytes: the receipts of one call and the spine name the same
+ * checkpoint many times.
  * @throws HuxinError note_malformed | signature_invalid
  */
 export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifier[], origin: string): Checkpoint {
+  const key = `${verifiers.map(({ name, type, publicKey }) => `${name} ${type} ${hex(publicKey)}`).join(' ')}\n${origin}\n${asBuffer(noteBytes).toString('latin1')}`
+  const before = verifiedLately.get(key)
+  if (before) return before
   const { text, verified } = verifyNote(parseNote(noteBytes), verifiers)
   const byLog = verified.some((line) => verifiers.some(({ name, keyId, type }) => type === 'ed25519' && name === line.name && keyId === line.keyId))
   if (!byLog) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is cosigned and not signed by its log`)
   const checkpoint = parseCheckpoint(text)
   if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', `the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
+  if (verifiedLately.size >= VERIFIED_MAX) verifiedLately.clear()
+  verifiedLately.set(key, checkpoint)
   return checkpoint
 }
+
+const VERIFIED_MAX = 64
+const verifiedLately = new Map<string, Checkpoint>()
 
 function malformed(what: string): HuxinError {
   return new HuxinError('note_malformed', `checkpoint ${what}`)

@@ -6,7 +6,7 @@
 import { asBuffer } from '../base/bytes.ts'
 import { SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { birthNumberAt, citizenIdFaultAt, isAdult } from './citizen-id.ts'
-import { dateNumber, decimalMicros, isRecordId, isVersionedId, textAt, textLength } from './forms.ts'
+import { type ByteForm, dateNumber, decimalMicros, isRecordId, isVersionedId, textLength } from './forms.ts'
 import {
   ATTRIBUTES, DOMAIN, ends, EVALUATED_ON, EVALUATOR, found, GRADE, MODEL, NAME, RECORD_ID, SCALE, scan, SCORE, starts,
   SUBJECT_ID, VALID_FROM, VALID_TO,
@@ -33,19 +33,19 @@ export interface FastPlan {
   /** Bit n is set when the item is about subjects of type n. */
   readonly subjectTypes: number
   readonly scales: readonly ScalePlan[]
-  /** True when these attributes have no fault; undefined stands for what is not UTF-8. */
-  readonly attributesGood: (source: string | undefined) => boolean
+  /** True when the attributes at this range have no fault. */
+  readonly attributesGood: ByteForm<boolean>
 }
 
-/** True when the record certainly has no fault. False says nothing. */
-export function certainlyGood(plan: FastPlan, bytes: Uint8Array): boolean {
-  if (!scan(bytes) || found.family !== 'evaluation') return false
+/** True when the record at [start, end) certainly has no fault. False says nothing. */
+export function certainlyGood(plan: FastPlan, bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+  if (!scan(bytes, start, end) || found.family !== 'evaluation') return false
   if ((plan.subjectTypes & (1 << found.subjectType)) === 0 || found.subjectType > 5) return false
   if (!isRecordId(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!)) return false
   const name = textLength(bytes, starts[NAME]!, ends[NAME]!)
   if (name < 1 || name > 200) return false
   if (!evaluationGood(plan, bytes)) return false
-  return plan.attributesGood(textAt(bytes, starts[ATTRIBUTES]!, ends[ATTRIBUTES]!))
+  return plan.attributesGood(bytes, starts[ATTRIBUTES]!, ends[ATTRIBUTES]!)
 }
 
 function evaluationGood(plan: FastPlan, bytes: Uint8Array): boolean {

@@ -58,12 +58,19 @@ function sequenceSize(bytes: Uint8Array, at: number, end: number): number {
 export function textLength(bytes: Uint8Array, start: number, end: number): number {
   if (start === end) return 0
   if (bytes[start] === 0x20 || bytes[end - 1] === 0x20) return -1
-  for (let i = start; i < end; i++) {
+  let count = 0
+  for (let i = start; i < end; count++) {
     const byte = bytes[i]!
-    if (byte < 0x20 || byte === 0x7f) return -1
-    if (byte === 0xc2 && i + 1 < end && bytes[i + 1]! < 0xa0) return -1
+    if (byte < 0x80) {
+      if (byte < 0x20 || byte === 0x7f) return -1
+      i++
+      continue
+    }
+    const size = sequenceSize(bytes, i, end)
+    if (size === 0 || (byte === 0xc2 && bytes[i + 1]! < 0xa0)) return -1
+    i += size
   }
-  return characterCount(bytes, start, end)
+  return count
 }
 
 /** True for 1 to 64 printable ASCII characters without a space at either end. */

@@ -20,7 +20,7 @@ import {
 } from '../gen/huxin/v1/record_pb.ts'
 import { certainlyGood, type FastPlan, type ScalePlan } from './fast.ts'
 import { fault, gather, quoteCode, type RecordFault, type Report } from './fault.ts'
-import { dateNumber, decimalMicros, isVersionedId, ofText } from './forms.ts'
+import { dateNumber, decimalMicros, isVersionedId, ofText, textAt } from './forms.ts'
 import { decodeRecord } from './record.ts'
 import { purposeForm, reportRecord, reportText, reportWarnings, type RulePlan } from './rules.ts'
 import { reportPeriod, reportSubjectTypes, scaleFaults, scaleId } from './scales.ts'
@@ -39,6 +39,8 @@ export interface CompiledItem {
   check(record: Record, index?: number): readonly RecordFault[]
   /** As checkRecordBytes. */
   checkBytes(bytes: Uint8Array, index: number): readonly RecordFault[]
+  /** True when the record at [start, end) certainly has no fault; false says nothing. */
+  passes(bytes: Uint8Array, start: number, end: number): boolean
 }
 
 const itemForm = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,64}@[A-Za-z0-9.-]{1,32}$/
@@ -150,6 +152,7 @@ export function compileItem(item: CatalogItem, scales: (id: string) => GradeScal
     missingScales: item.scales.filter((scale) => scales(scale) === undefined),
     check: (record, index = 0) => checkBytes(toBinary(RecordSchema, record), index),
     checkBytes,
+    passes: (bytes, start, end) => fast !== undefined && certainlyGood(fast, bytes, start, end),
   }
 }
 
@@ -213,17 +216,28 @@ const MEMO_LENGTH_MAX = 256
 /** Remembers short attributes that were good, since the records of a batch share many. */
 function attributesMemo(rules: RulePlan): FastPlan['attributesGood'] {
   const known = new Set<string>()
+  let last: Uint8Array = new Uint8Array()
   let good = true
   const refuse: Report = () => {
     good = false
   }
-  return (source) => {
-    if (source !== undefined && known.has(source)) return true
-    good = true
-    rules.attributes(source, refuse)
-    if (!good || source === undefined || source.length > MEMO_LENGTH_MAX) return good
-    if (known.size >= MEMO_ENTRIES_MAX) known.clear()
-    known.add(source)
+  return (bytes, start, end) => {
+    if (last.length > 0 && sameBytes(bytes, start, end, last)) return true
+    const source = textAt(bytes, start, end)
+    if (source === undefined || !known.has(source)) {
+      good = true
+      rules.attributes(source, refuse)
+      if (!good || source === undefined || source.length > MEMO_LENGTH_MAX) return good
+      if (known.size >= MEMO_ENTRIES_MAX) known.clear()
+      known.add(source)
+    }
+    last = Uint8Array.from(bytes.subarray(start, end))
     return true
   }
+}
+
+function sameBytes(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
+  if (end - start !== other.length) return false
+  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
+  return true
 }

@@ -38,11 +38,14 @@ export const found: { subjectType: number; evaluationKind: number; family: Recor
 
 let at = 0
 
-/** Finds the fields; false when something is unusual, which is not to say that it is wrong. */
-export function scan(bytes: Uint8Array): boolean {
+/**
+ * Finds the fields of the record at [start, end); false when something is unusual, which is not to say
+ * that it is wrong. Places are counted from the beginning of `bytes`.
+ */
+export function scan(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
   forget()
-  const end = bytes.length
-  if (end > limits.recordBytesMax) return false
+  at = start
+  if (end - start > limits.recordBytesMax) return false
   while (at < end) {
     const tag = bytes[at++]!
     switch (tag) {

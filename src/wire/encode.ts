@@ -39,6 +39,7 @@ export function encodeMessage<D extends DescMessage>(desc: D, init: MessageInitS
   if (!plan || hasUnknown(init)) return toBinary(desc, create(desc, init))
   const sizes: number[] = []
   const size = measure(plan, init as Init, sizes)
+  if (Number.isNaN(size)) return toBinary(desc, create(desc, init))
   const writer: Writer = { bytes: Buffer.allocUnsafeSlow(size), at: 0, sizes, next: 0 }
   write(plan, init as Init, writer)
   if (writer.at !== size) throw new HuxinError('internal', `${desc.typeName} changed while it was encoded`)
@@ -83,7 +84,10 @@ function hasUnknown(init: unknown): boolean {
   return typeof init === 'object' && init !== null && '$unknown' in init && init.$unknown !== undefined
 }
 
-/** Bytes of a message; the sizes of its texts and nested messages are noted in the order of writing. */
+/**
+ * Bytes of a message; the sizes of its texts and nested messages are noted in the order of writing. NaN when
+ * a nested message has unknown fields.
+ */
 function measure(plan: Plan, init: Init, sizes: number[]): number {
   let size = 0
   for (const field of plan.fields) {
@@ -123,7 +127,7 @@ function measureOne({ kind, message, name }: FieldPlan, value: unknown, sizes: n
     }
     case 'flag': return value === true ? 2 : 0
     case 'message': {
-      if (hasUnknown(value)) throw new TypeError(`${name} has fields that are not known`)
+      if (hasUnknown(value)) return Number.NaN
       const at = sizes.push(0) - 1
       const length = measure(message!, value as Init, sizes)
       sizes[at] = length

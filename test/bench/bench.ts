@@ -4,6 +4,7 @@
  * --records N (per part), --json.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -79,10 +80,11 @@ class Processes {
   async #spawn(id: string): Promise<void> {
     const script = fileURLToPath(new URL('node-process.js', import.meta.url))
     const flags = [id, 'all'].includes(process.env['HUXIN_BENCH_PROF'] ?? '') ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof', `--cpu-prof-name=${id}.cpuprofile`] : []
-    const child = spawn(process.execPath, [...flags, script, this.federation.folderOf(id)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [...(process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean), ...flags, script, this.federation.folderOf(id)], { stdio: ['ignore', 'pipe', 'inherit'] })
     this.running.set(id, child)
     await new Promise<void>((resolve, reject) => {
-      child.stdout!.once('data', () => resolve())
+      child.stdout!.on('data', (chunk) => { if (String(chunk).includes('listening')) resolve() })
+      if (process.env['GCLOG']) child.stdout!.pipe(createWriteStream('/tmp/gc-' + id + '.log'))
       child.once('exit', (code) => reject(new Error(`node ${id} ended with ${code}`)))
     })
   }
@@ -164,7 +166,7 @@ function batchesOf(count: number, size: number, target: (i: number) => string): 
 }
 
 async function untilRecords(status: () => Promise<{ recordCount: bigint }>, count: bigint): Promise<void> {
-  while ((await status()).recordCount < count) await pause(10)
+  while ((await status()).recordCount < count) await pause(40)
 }
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }

@@ -2,9 +2,11 @@
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { loadConfig } from '../../src/node/config.ts'
+import { tuneMemory } from '../../src/node/memory.ts'
 import { Node } from '../../src/node/node.ts'
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: report, error: report }
+tuneMemory()
 const node = await Node.start({ config: await loadConfig(process.argv[2]!), clock: systemClock, random: systemRandom, log: quiet })
 process.stdout.write(`listening ${node.port}\n`)
 process.on('SIGTERM', () => {

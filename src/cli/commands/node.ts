@@ -7,6 +7,7 @@ import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
 import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
+import { tuneMemory } from '../../node/memory.ts'
 import { Node } from '../../node/node.ts'
 import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNode } from '../../node/setup.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
@@ -96,6 +97,7 @@ function startCommand(command: Command, shell: Shell): void {
     .action(async (_options, self: Command) => {
       const config = await loadConfig(folderOf(self))
       const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
+      tuneMemory()
       const node = await Node.start({ config, clock: systemClock, random: systemRandom, log, alone: self.opts<{ alone?: boolean }>().alone ?? false })
       shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${node.port}\n`)
       await new Promise<void>((stop) => {
