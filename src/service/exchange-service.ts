@@ -98,6 +98,7 @@ class ExchangeHandlers {
     const receiptsAfter = async (): Promise<boolean> => await nextReceiptPosition(context) > request.receiptsAfter
     const spine = await readSpine(context, child, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
     const { receipts, next } = await receiptsFor(context, child, request.receiptsAfter)
+    this.#child(call)
     return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next }
   }
 
@@ -110,6 +111,8 @@ class ExchangeHandlers {
       batchClass: request.batchClass as BatchClass, start: request.start, bytesMax: request.bytesMax, waitMs: request.waitMs,
       includeOwn: request.includeOwn, signal: call.signal,
     })
+    // The call may have waited: a member suspended meanwhile gets nothing.
+    this.#child(call)
     return { deliveries, next }
   }
 
