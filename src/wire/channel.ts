@@ -61,6 +61,8 @@ const KEEPALIVE_TIMEOUT_MS = 10_000
 const BACKOFF_MS_MIN = 500
 const BACKOFF_MS_MAX = 10_000
 const CONNECT_TIMEOUT_MS = 20_000
+/** What grpc-js adds to the reason of a failed connection: when it was tried, and how the name was resolved. */
+const ATTEMPT = /(?: \(\d{4}-[^)]*Z\))?\. Resolution note: $/
 
 /**
  * One grpc-js client. grpc-js makes one more attempt to connect after close() when it was waiting to;
@@ -145,7 +147,7 @@ export class WireChannel {
     if (received.code !== 'peer_unreachable') return received
     const { address, expectedNodeName = 'node', proxy } = this.#options
     const through = proxy === undefined ? '' : ` through proxy ${parseProxy(proxy).host}`
-    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message}`, { details: received.details })
+    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '')}`, { details: received.details })
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */

@@ -183,7 +183,7 @@ export class WireServer {
     })
     http2Server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const { authorizationError } = socket as { authorizationError?: Error | string }
-      this.#refused(authorizationError ? String(authorizationError) : error.code ?? error.message, remoteAddressOf(socket))
+      this.#refused(authorizationError ? verifyReason(String(authorizationError)) : error.code ?? error.message, remoteAddressOf(socket))
     })
     http2Server.on('session', (session: ServerHttp2Session) => this.#admit(session))
   }
@@ -252,6 +252,11 @@ export class WireServer {
     this.#options.onInternalError?.(error, path)
     return statusOfError(new HuxinError('internal', `${path} failed inside the server; see its log`))
   }
+}
+
+/** Node.js names only some of OpenSSL's reasons. */
+function verifyReason(code: string): string {
+  return code === 'UNSPECIFIED' ? 'UNSPECIFIED: the chain breaks a name constraint, a path length, or has an issuer that is no CA' : code
 }
 
 function remoteOf(socket: Socket): string {

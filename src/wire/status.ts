@@ -45,6 +45,8 @@ export function errorOfStatus(received: { code: number; details: string; metadat
 
 function codeOfStatus(code: number, details: string): ErrorCode {
   if (code === status.RESOURCE_EXHAUSTED) return /larger than/.test(details) ? 'message_too_large' : 'overloaded'
+  // A connection that ends below a call, and a server that stops while one waits.
+  if (code === status.INTERNAL && /RST_STREAM/.test(details)) return 'peer_unreachable'
   return statusCodes[code] ?? 'internal'
 }
 
