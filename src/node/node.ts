@@ -244,19 +244,18 @@ export class Node {
     await this.#log.seal()
     this.#tls = await TlsMaterialWatcher.open({
       files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
+      nodeName: config.node,
       clock,
       onChange: (material) => {
         this.#server?.updateMaterial(material)
         this.#channel?.updateMaterial(material)
-        this.#alarms.clear('certificate')
         this.#options.log.info({ serial: material.identity.serial }, 'certificate files were read again')
       },
-      onAlarm: (message) => this.#alarms.raise('certificate', message),
+      onAlarm: (message) => {
+        if (message === undefined) this.#alarms.clear('certificate')
+        else this.#alarms.raise('certificate', message)
+      },
     })
-    const { identity } = this.#tls.current
-    if (identity.nodeName !== config.node) {
-      throw new HuxinError('config_invalid', `the certificate is of ${identity.nodeName}, the configuration of ${config.node}: tls.certificate names the wrong file`)
-    }
     await this.#listen()
     if (config.parent) this.#dial()
     else await this.#beginRoot()

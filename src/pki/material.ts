@@ -44,35 +44,53 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
   checkKey(leaf, keyPem, files)
   checkChain(chain, rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', '))), files)
   const notAfterMs = checkValidity(leaf, nowMs, files.certificateFile)
+  const warnings = await warningsOf(files, notAfterMs, nowMs)
+  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, files.certificateFile), notAfterMs }, warnings }
+}
+
+/** The same for the files of a node. @throws HuxinError config_invalid, also when they are of another holder */
+export async function loadNodeMaterial(files: TlsFiles, nodeName: string, nowMs: number): Promise<LoadedMaterial> {
+  const loaded = await loadTlsMaterial(files, nowMs)
+  const { role, nodeName: named } = loaded.material.identity
+  if (role !== 'node' || named !== nodeName) throw bad(`${files.certificateFile} is of ${role} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
+  return loaded
+}
+
+async function warningsOf(files: TlsFiles, notAfterMs: number, nowMs: number): Promise<string[]> {
   const warnings: string[] = []
-  const { mode } = await stat(files.keyFile)
+  const mode = await stat(files.keyFile).then((found) => found.mode, () => 0)
   if ((mode & 0o077) !== 0) warnings.push(`${files.keyFile} can be read by others: chmod 600 it`)
   const days = Math.floor((notAfterMs - nowMs) / 86_400_000)
-  if (days < WARN_DAYS) warnings.push(`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
-  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, files.certificateFile), notAfterMs }, warnings }
+  if (nowMs > notAfterMs) warnings.push(`${files.certificateFile} has expired: have a new one issued`)
+  else if (days < WARN_DAYS) warnings.push(`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
+  return warnings
 }
 
 export interface WatcherOptions {
   readonly files: TlsFiles
+  /** The holder, `<trust domain>/<node id>`. */
+  readonly nodeName: string
   readonly clock: Clock
+  /** Takes new material; throws when it cannot be used, and the last good stays. */
   readonly onChange: (material: TlsMaterial) => void
-  /** A changed file cannot be used; the last good material stays. */
-  readonly onAlarm: (message: string) => void
+  /** What is wrong with the files now, said at every look; undefined when nothing is. */
+  readonly onAlarm: (message: string | undefined) => void
 }
 
-/** Reads the files again when they change. A bad or half-written file keeps the last good one. */
+/** Reads the files again when they change. A bad or half-written file keeps the last good one, and is tried again. */
 export class TlsMaterialWatcher {
   readonly #options: WatcherOptions
   #current: TlsMaterial
-  #stamp: string
+  /** Of the files that #current was read from; undefined while the files there cannot be used. */
+  #stamp: string | undefined
   #cancel: (() => void) | undefined
   #closed = false
 
   /** @throws HuxinError config_invalid */
   static async open(options: WatcherOptions): Promise<TlsMaterialWatcher> {
     const stamp = await stampOf(options.files)
-    const { material, warnings } = await loadTlsMaterial(options.files, options.clock.nowMs())
-    for (const warning of warnings) options.onAlarm(warning)
+    const { material, warnings } = await loadNodeMaterial(options.files, options.nodeName, options.clock.nowMs())
+    options.onAlarm(alarmOf(warnings))
     return new TlsMaterialWatcher(options, material, stamp)
   }
 
@@ -89,18 +107,19 @@ export class TlsMaterialWatcher {
 
   /** Looks now instead of in a few seconds. */
   async reload(): Promise<void> {
-    const stamp = await stampOf(this.#options.files)
-    if (stamp === this.#stamp) return
-    this.#stamp = stamp
+    const { files, nodeName, clock, onChange, onAlarm } = this.#options
+    const stamp = await stampOf(files)
     try {
-      const { material } = await loadTlsMaterial(this.#options.files, this.#options.clock.nowMs())
-      if (material.identity.nodeName !== this.#current.identity.nodeName || material.identity.role !== this.#current.identity.role) {
-        throw bad(`the new certificate is of ${material.identity.nodeName}, not of ${this.#current.identity.nodeName}`)
+      if (stamp !== this.#stamp) {
+        const { material } = await loadNodeMaterial(files, nodeName, clock.nowMs())
+        onChange(material)
+        this.#current = material
+        this.#stamp = stamp
       }
-      this.#current = material
-      this.#options.onChange(material)
+      onAlarm(alarmOf(await warningsOf(files, this.#current.notAfterMs, clock.nowMs())))
     } catch (error) {
-      this.#options.onAlarm(`changed certificate files cannot be used, the last good ones stay: ${messageOf(error)}`)
+      this.#stamp = undefined
+      onAlarm(`changed certificate files cannot be used, the last good ones stay: ${messageOf(error)}`)
     }
   }
 
@@ -115,6 +134,10 @@ export class TlsMaterialWatcher {
       void this.reload().finally(() => this.#schedule())
     })
   }
+}
+
+function alarmOf(warnings: readonly string[]): string | undefined {
+  return warnings.length === 0 ? undefined : warnings.join('; ')
 }
 
 async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles): Promise<string> {
