@@ -345,7 +345,6 @@ export class Node {
       services: this.#options.wrapServices?.(bindings) ?? bindings,
       authorize: (peer, path) => authorizeCall(this.#context, peer, path),
       maxConnections: config.connectionsMax, maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
-      onTlsRefused: (reason, remoteAddress) => log.warn({ reason, remoteAddress }, 'a connection was refused'),
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
   }
@@ -366,6 +365,7 @@ export class Node {
       onEvidence: (name, content) => this.#keepEvidence(name, content),
       recovering: () => this.#options.recovering ?? false,
       onCaughtUp: () => undefined,
+      onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
     })
     this.#uplink.start()
   }

@@ -54,10 +54,11 @@ export class Follower {
   }
 
   /** Follows until stopped. @throws HuxinError log_forked, and whatever a call throws */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     while (!signal.aborted) {
       if (this.#loaded !== this.#log) await this.#load()
       await this.#step(signal)
+      progress()
     }
   }
 

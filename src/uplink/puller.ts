@@ -34,7 +34,7 @@ export class Puller {
     return this.#cursor
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     await this.#load()
     let ahead: { start: bigint; answer: Promise<ReadBodiesResponse> }[] = []
     while (!signal.aborted) {
@@ -48,6 +48,7 @@ export class Puller {
       if (ahead.length < AHEAD && answer.deliveries.length > 0) ahead.push(this.#ask(answer.next, signal))
       await this.#take(answer.deliveries, signal)
       await this.#advance(answer.next)
+      progress()
     }
   }
 

@@ -53,7 +53,7 @@ export class Pusher {
     return rows.length
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     await this.#load()
     const { context } = this.#options
     let read = this.#cursor
@@ -73,6 +73,7 @@ export class Pusher {
         })
         inFlight.push(flight)
       }
+      if (inFlight.length === 0) progress()
       const oldest = inFlight[0]
       if (!oldest?.done) {
         await this.#wait(read, inFlight.length, signal)
@@ -83,6 +84,7 @@ export class Pusher {
         inFlight = []
         read = this.#cursor
       }
+      progress()
     }
   }
 

@@ -42,6 +42,8 @@ export interface UplinkOptions {
   /** True while lost batches are taken back. */
   readonly recovering: () => boolean
   readonly onCaughtUp: () => void
+  /** The parent cannot be reached, and why; again when the reason changes. */
+  readonly onAway: (error: HuxinError) => void
 }
 
 /** What the parent remembers of us. */
@@ -64,6 +66,8 @@ export class Uplink {
   readonly #witness: WitnessLoop
   #loops: Promise<unknown> | undefined
   #state: LinkState = 'connecting'
+  /** Why the parent cannot be reached, as it was said last; '' while it can. */
+  #awayReason = ''
   #lastContactMs = 0
   #clockOffsetMs = 0
 
@@ -120,28 +124,36 @@ export class Uplink {
     await this.#loop('recall', () => this.#recall(), signal)
     if (signal.aborted) return
     await Promise.all([
-      this.#loop('spine', () => this.#follower.run(signal), signal),
-      this.#loop('witness', () => this.#witness.run(signal), signal),
-      ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, () => puller.run(signal), signal)),
-      ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, () => pusher.run(signal), signal)),
-      this.#loop('recall', () => this.#recallAgain(signal), signal),
+      this.#loop('spine', (progress) => this.#follower.run(signal, progress), signal),
+      this.#loop('witness', (progress) => this.#witness.run(signal, progress), signal),
+      ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, (progress) => puller.run(signal, progress), signal)),
+      ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, (progress) => pusher.run(signal, progress), signal)),
+      this.#loop('recall', (progress) => this.#recallAgain(signal, progress), signal),
     ])
   }
 
-  /** Runs a loop until it ends, and again after each failure, with capped exponential backoff and jitter. */
-  async #loop(name: string, run: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  /**
+   * Runs a loop until it ends, and again after each failure, with capped exponential backoff and jitter.
+   * The loop says when it gets on: then its trouble is over.
+   */
+  async #loop(name: string, run: (progress: () => void) => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, context, retryMsMax, random } = this.#options
-    let delayMs = 50
+    let delayMs = RETRY_MS_MIN
+    const progress = (): void => {
+      if (delayMs === RETRY_MS_MIN) return
+      delayMs = RETRY_MS_MIN
+      context.alarms.clear(`link ${name}`)
+    }
     while (!signal.aborted) {
       try {
-        await run()
-        context.alarms.clear(`link ${name}`)
+        await run(progress)
+        progress()
         return
       } catch (error) {
         if (signal.aborted) return
         const stop = isHuxinError(error) && error.retry === 'stop'
         if (!isUnreachable(error)) context.alarms.raise(`link ${name}`, messageOf(error))
-        this.#state = isUnreachable(error) ? 'away' : this.#state
+        if (isUnreachable(error)) this.#away(name, error)
         delayMs = stop ? retryMsMax : Math.min(delayMs * 2, retryMsMax)
         await sleep(clock, delayMs * (0.5 + random() / 2), signal)
         if (isUnreachable(error) && name !== 'recall') await this.#loop('recall', () => this.#recall(), signal)
@@ -166,22 +178,35 @@ export class Uplink {
   }
 
   /** Compares clocks and logs with the parent every minute while the link stands. */
-  async #recallAgain(signal: AbortSignal): Promise<void> {
+  async #recallAgain(signal: AbortSignal, progress: () => void): Promise<void> {
     while (!signal.aborted) {
       await sleep(this.#options.clock, 60_000, signal)
-      if (!signal.aborted) await this.#recall()
+      if (signal.aborted) return
+      await this.#recall()
+      progress()
     }
+  }
+
+  #away(name: string, error: HuxinError): void {
+    this.#state = 'away'
+    if (name !== 'recall' || error.message === this.#awayReason) return
+    this.#awayReason = error.message
+    this.#options.onAway(error)
   }
 
   #contact(): void {
     this.#state = 'connected'
+    this.#awayReason = ''
     this.#lastContactMs = this.#options.clock.nowMs()
   }
 }
 
+/** Milliseconds, before jitter, that the first wait after a failure doubles. */
+const RETRY_MS_MIN = 50
+
 /** Protocol spoken, major * 1000 + minor. */
 export const PROTOCOL = 1_000
 
-function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): error is HuxinError {
   return isHuxinError(error, 'peer_unreachable') || isHuxinError(error, 'deadline_exceeded') || isHuxinError(error, 'parent_unreachable')
 }

@@ -29,13 +29,14 @@ export class WitnessLoop {
     this.#pullers = pullers
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { context, clock } = this.#options
     while (!signal.aborted) {
       const state = this.#state()
       if (state !== this.#said) {
         await this.#exchange(signal)
         this.#said = state
+        progress()
       }
       await sleep(clock, PACE_MS, signal)
       if (this.#state() === this.#said) {
