@@ -7,7 +7,7 @@
  */
 import { asBuffer, hex, utf8, utf8Text } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
-import { type ErrorCode, HuxinError, isErrorCode } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 
 /** Edition of the rules by which this program judges. */
@@ -27,8 +27,8 @@ export type EntrySource =
 
 export type Verdict =
   | { readonly accepted: true }
-  /** `reasons` is the SHA-256 of the Refusal message stored beside the entry. */
-  | { readonly accepted: false; readonly code: ErrorCode; readonly reasons: Uint8Array }
+  /** `code` may be of a later minor version; `reasons` is the SHA-256 of the Refusal message stored beside the entry. */
+  | { readonly accepted: false; readonly code: string; readonly reasons: Uint8Array }
 
 export interface Judged {
   readonly timeMs: number
@@ -137,9 +137,14 @@ function parseSource(text: string): EntrySource | undefined {
 
 function parseVerdict(text: string): Verdict | undefined {
   if (text === 'accepted') return { accepted: true }
-  const match = /^refused ([a-z_]{1,64}) sha256:([0-9a-f]{64})$/.exec(text)
-  if (!match || !isErrorCode(match[1]!)) return undefined
-  return { accepted: false, code: match[1], reasons: Buffer.from(match[2]!, 'hex') }
+  const match = /^refused ([^ ]+) sha256:([0-9a-f]{64})$/.exec(text)
+  if (!match || !isRefusalCode(match[1]!)) return undefined
+  return { accepted: false, code: match[1]!, reasons: Buffer.from(match[2]!, 'hex') }
+}
+
+/** True for the form of a code: a parent of a later minor version refuses for reasons that are not known here. */
+export function isRefusalCode(code: string): boolean {
+  return /^[a-z_]{1,64}$/.test(code)
 }
 
 function malformed(what: string): HuxinError {

@@ -13,10 +13,10 @@
 import { createHash } from 'node:crypto'
 import { fromBinary } from '@bufbuild/protobuf'
 import type { Clock } from '../base/clock.ts'
-import { type ErrorCode, HuxinError, isErrorCode, isHuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { equalBytes, hex } from '../base/bytes.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/body.ts'
-import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, parseJudged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
+import { type Entry, type EntrySource, formatEntry, isRefusalCode, type Judged, parseEntry, parseJudged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
@@ -437,7 +437,7 @@ export class Door {
 function decodeRefused(bytes: Uint8Array): Refused {
   try {
     const refusal = fromBinary(RefusalSchema, bytes)
-    if (isErrorCode(refusal.code)) return { code: refusal.code as ErrorCode, refusal }
+    if (isRefusalCode(refusal.code)) return { code: refusal.code, refusal }
   } catch {
     // falls through to the one message
   }

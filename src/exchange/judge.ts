@@ -21,7 +21,7 @@ import { targetWithin } from '../topology/target.ts'
 
 /** A verdict that is not "accepted". */
 export interface Refused {
-  readonly code: ErrorCode
+  readonly code: string
   readonly refusal: Refusal
 }
 
