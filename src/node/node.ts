@@ -44,7 +44,7 @@ import { FederationState } from '../topology/federation.ts'
 import { type JoinFile, parseJoinFile, trustOf } from '../topology/join.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { type Recalled, Uplink } from '../uplink/uplink.ts'
-import { WireChannel } from '../wire/channel.ts'
+import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import { currentEpoch, epochFiles, type NodeConfig } from './config.ts'
@@ -75,6 +75,8 @@ export interface NodeOptions {
   /** Wraps the store, for faults in tests. */
   readonly wrapStore?: (store: Store) => Store
   readonly transitGraceMs?: number
+  /** Times of the link to the parent, for tests with networks that are quicker to cut than real ones. */
+  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs'>
 }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
@@ -354,7 +356,7 @@ export class Node {
     const parent = config.parent!
     this.#channel = WireChannel.dial({
       address: parent.address, expectedNodeName: parent.node, material: this.#tls!.current, clock, backoffMsMax: 5_000,
-      ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }),
+      ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...this.#options.link,
     })
     const trust = trustOf(this.#join)
     this.#uplink = new Uplink({

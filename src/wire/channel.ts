@@ -144,10 +144,10 @@ export class WireChannel {
 
   #errorOf(error: ServiceError): HuxinError {
     const received = errorOfStatus(error)
-    if (received.code !== 'peer_unreachable') return received
+    if (received.code !== 'peer_unreachable' && received.code !== 'deadline_exceeded') return received
     const { address, expectedNodeName = 'node', proxy } = this.#options
     const through = proxy === undefined ? '' : ` through proxy ${parseProxy(proxy).host}`
-    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '')}`, { details: received.details })
+    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '').replace('Last error: undefined', 'the proxy refuses to connect')}`, { details: received.details })
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
