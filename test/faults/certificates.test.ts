@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { setMemberStatus } from '../../src/exchange/members.ts'
-import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
+import { findBatch } from '../../src/exchange/query.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { ExchangeService } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
@@ -21,38 +21,17 @@ import { WireChannel } from '../../src/wire/channel.ts'
 import { WireServer } from '../../src/wire/server.ts'
 import { defineService, type Handlers } from '../../src/wire/service.ts'
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
-import { DOMAIN, type Place, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { DOMAIN, type TestFederation } from '../support/federation.ts'
+import { FOUR, held, passes, serving, startFour } from '../support/four.ts'
+import { industryRecord } from '../support/records.ts'
 import { movableClock, Relay } from '../wire/testbed.ts'
 
-const PLACES: readonly Place[] = [
-  { id: '330000', tier: 'province', divisions: ['330000'] },
-  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
-  { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] },
-  { id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] },
-]
 const ACT = { actor: '张三', reason: 'test', document: '测〔2026〕3号' }
 const DAY_MS = 86_400_000
 const call = { timeoutMs: 20_000 }
 
 // The whole file, on a slow machine.
 t.setTimeout(120_000)
-
-async function start(t: Test): Promise<TestFederation> {
-  const federation = await TestFederation.start(PLACES)
-  t.teardown(() => federation.stop())
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context }) => context.ledger().catalog.item(INDUSTRY_ITEM)))
-  return federation
-}
-
-let sent = 0
-
-/** One record goes all the way. */
-async function passes(federation: TestFederation, from: string, to: string): Promise<void> {
-  const prefix = `pass${sent++}`
-  await publishRecords(federation.node(from).context, [industryRecord(1, { prefix })], [to])
-  await federation.until(`${prefix} is at ${to}`, async () => (await findByRecordId(federation.node(to).context, `${prefix}-1`)).length > 0)
-}
 
 async function read(folder: string, name: string): Promise<Issuer> {
   const [certificatePem, keyPem] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')])
@@ -123,7 +102,7 @@ function recall(channel: WireChannel): Promise<unknown> {
 }
 
 t.test('a caller whose certificate is not good gets no answer, the server says why, and the others go on', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const { ours, stranger } = await forgers(federation)
   const table: readonly [string, TlsMaterial, RegExp][] = [
     ['wrong CA', await stranger.leaf('county', { nodeId: '330106' }), /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO/],
@@ -145,7 +124,7 @@ t.test('a caller whose certificate is not good gets no answer, the server says w
 })
 
 t.test('a good certificate opens only what its role and its place allow', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const { ours } = await forgers(federation)
   const county = await ours.leaf('county', { nodeId: '330106' })
   const client = await ours.leaf('county', { role: 'client', nodeId: '330106', name: 'bench' })
@@ -201,14 +180,14 @@ async function impostor(t: Test, material: TlsMaterial): Promise<{ port: number;
 }
 
 t.test('a county tells nothing to a server that is not its parent, says why, and comes back to its parent', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const { ours, stranger } = await forgers(federation)
   const relay = await Relay.open(federation.node('330100').port)
   t.teardown(() => relay.close())
   await federation.node('330106').close()
-  await federation.writeConfig(PLACES[2]!, '', relay.address)
+  await federation.writeConfig(FOUR[2]!, '', relay.address)
   await federation.startNode('330106')
-  await federation.until('the county may sign', () => federation.node('330106').state === 'serving')
+  await serving(federation)
   await passes(federation, '330106', '330000')
   const table: readonly [string, TlsMaterial, RegExp][] = [
     ['wrong CA', await stranger.leaf('city', { nodeId: '330100' }), /unable to get local issuer certificate/],
@@ -226,20 +205,20 @@ t.test('a county tells nothing to a server that is not its parent, says why, and
     await federation.until(`${what}: the county says why`, () => reason.test(said() ?? ''))
     t.match(said(), /"code":"peer_unreachable"/, what)
     t.equal(federation.node('330106').uplink!.state, 'away', what)
-    const prefix = `kept${sent++}`
+    const prefix = `kept-${what.replaceAll(' ', '-')}`
     await publishRecords(federation.node('330106').context, [industryRecord(1, { prefix })], ['330000'])
     await passes(federation, '330110', '330000')
     t.equal(calls(), 0, `${what}: it was told nothing`)
     relay.aim(federation.node('330100').port)
     relay.cut()
-    await federation.until(`${what}: what was published meanwhile goes up`, async () => (await findByRecordId(federation.node('330000').context, `${prefix}-1`)).length > 0)
+    await federation.until(`${what}: what was published meanwhile goes up`, () => held(federation, '330000', `${prefix}-1`))
   }
   t.same(federation.alarms(), [])
   t.same(await findings(federation), [])
 })
 
 t.test('a suspended county is cut off on its open connection, also in calls that wait, and goes on when it is active again', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const city = federation.node('330100').context
   const county = federation.node('330106')
   await passes(federation, '330106', '330000')
@@ -267,15 +246,14 @@ t.test('a suspended county is cut off on its open connection, also in calls that
   t.ok(federation.node('330110').uplink!.state === 'connected')
 
   await statement('active')
-  await federation.until('what waited arrives both ways', async () => (await findByRecordId(county.context, 'after-1')).length > 0 &&
-    (await findByRecordId(federation.node('330000').context, 'after-2')).length > 0)
+  await federation.until('what waited arrives both ways', async () => await held(federation, '330106', 'after-1') && await held(federation, '330000', 'after-2'))
   await passes(federation, '330000', '330106')
   await federation.until('its alarms are over', () => federation.alarms().length === 0)
   t.same(await findings(federation), [])
 })
 
 t.test('a certificate that expires while connected is refused with its code, and a new file ends that without a restart', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const ahead = movableClock()
   await federation.restart('330100', { clock: ahead })
   const leaf = { tier: 'county', role: 'node', nodeId: '330106', name: '' } as const
@@ -295,13 +273,13 @@ t.test('a certificate that expires while connected is refused with its code, and
 
   await issueDevelopmentLeaf(federation.pki, leaf)
   await node.reloadTls()
-  await federation.until('it goes up', async () => (await findByRecordId(federation.node('330000').context, 'late-1')).length > 0)
+  await federation.until('it goes up', () => held(federation, '330000', 'late-1'))
   await federation.until('its alarms are over', () => federation.alarms().length === 0)
   t.same(await findings(federation), [])
 })
 
 t.test('certificate files are read again when they change; a bad one keeps the last good one and raises an alarm', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const city = federation.node('330100')
   const folder = join(federation.pki.folder, '330100')
   const [crt, key] = [join(folder, 'node.crt'), join(folder, 'node.key')]
@@ -361,7 +339,7 @@ t.test('certificate files are read again when they change; a bad one keeps the l
   await city.reloadTls()
   t.equal(await serial(), await inFile(), 'a root is added beside the old one, then the nodes change over, one by one')
   await federation.restart('330106')
-  await federation.until('the county may sign', () => federation.node('330106').state === 'serving')
+  await serving(federation)
   await everyone()
   await federation.until('no alarm stands', () => federation.alarms().length === 0)
   t.same(await findings(federation), [])
@@ -374,7 +352,7 @@ async function take(from: string, folder: string, id = '330100', name = 'node'):
 }
 
 t.test('a node does not start with files that are not its own good ones', async (t) => {
-  const federation = await start(t)
+  const federation = await startFour(t)
   const { folder } = federation.pki
   const own = join(folder, '330106')
   await federation.node('330106').close()
@@ -400,7 +378,7 @@ t.test('a node does not start with files that are not its own good ones', async 
     await writeFile(join(own, 'node.key'), keep.key)
   }
   await federation.startNode('330106')
-  await federation.until('the county may sign', () => federation.node('330106').state === 'serving')
+  await serving(federation)
   await passes(federation, '330106', '330000')
   t.same(await findings(federation), [])
 })

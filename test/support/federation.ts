@@ -120,9 +120,9 @@ export class TestFederation {
     await writeFile(join(folder, 'join.json'), joinFile)
   }
 
-  async writeConfig(place: Place, extra = '', parentAddress?: string): Promise<void> {
+  async writeConfig(place: Place, extra = '', parentAddress?: string, proxy?: string): Promise<void> {
     const certs = join(this.pki.folder, place.id)
-    const parent = place.parent === undefined ? '' : `parent:\n  node: ${this.name(place.parent)}\n  address: ${parentAddress ?? `127.0.0.1:${this.node(place.parent).port}`}\n`
+    const parent = place.parent === undefined ? '' : `parent:\n  node: ${this.name(place.parent)}\n  address: ${parentAddress ?? `127.0.0.1:${this.node(place.parent).port}`}\n${proxy === undefined ? '' : `  proxy: ${proxy}\n`}`
     await writeFile(join(this.folderOf(place.id), 'node.yaml'), `node: ${this.name(place.id)}\ntier: ${place.tier}\nbody: ${BODY}\n` +
       `divisions: [${(place.divisions ?? []).map((code) => `'${code}'`).join(', ')}]\n${parent}listen: 127.0.0.1:0\n` +
       `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${this.pki.folder}/root.crt]\n${extra}`)
