@@ -40,6 +40,7 @@ export interface LanePlace {
 export interface BatchHeader {
   /** `<trust domain>/<node id>` of the node that sealed it (报送节点). */
   readonly origin: string
+  /** From 1. */
   readonly epoch: number
   /** Unified social credit code of the body answerable for the records (数据提供单位). */
   readonly provider: string
@@ -62,6 +63,7 @@ const TARGET = /^(?:\*\*|[a-z0-9-]{1,32}(?:\/\*\*)?)$/
 const ITEM = /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,64}@[A-Za-z0-9.-]{1,32}$/
 const PROVIDER = /^[0-9A-HJ-NPQRTUWXY]{18}$/
 const NUMBER = /^(?:0|[1-9][0-9]{0,17})$/
+const EPOCH = /^[1-9][0-9]{0,8}$/
 const HASH = /^sha256:([0-9a-f]{64})$/
 const EXTRA = /^[a-z][a-z0-9-]{0,31} [^\x00-\x1f\x7f]{1,512}$/
 
@@ -99,7 +101,7 @@ export function parseHeader(text: string): BatchHeader {
   }
   if (lines[at++] !== 'huxin/batch/v1') throw malformed('first line is not huxin/batch/v1')
   const origin = field('origin')
-  const epoch = match(origin[1], NUMBER, 'epoch')
+  const epoch = match(origin[1], EPOCH, 'epoch')
   arity(origin, 2, at)
   const originName = match(origin[0], ORIGIN, 'origin')
   const provider = field('provider')
@@ -158,7 +160,7 @@ export function batchId(headerText: string): Uint8Array {
 
 /** True when this version knows what the batch means; otherwise it is carried and not served. */
 export function understood(header: BatchHeader): boolean {
-  return header.extra.length === 0 && (batchKinds[header.kind]?.includes(header.batchClass) ?? false)
+  return header.extra.length === 0 && Object.hasOwn(batchKinds, header.kind) && batchKinds[header.kind]!.includes(header.batchClass)
 }
 
 function parseLane(lane: readonly string[], at: number): LanePlace {
