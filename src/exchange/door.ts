@@ -13,8 +13,9 @@
 import { createHash } from 'node:crypto'
 import { fromBinary } from '@bufbuild/protobuf'
 import type { Clock } from '../base/clock.ts'
-import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { errorTable, HuxinError, isErrorCode, isHuxinError } from '../base/errors.ts'
 import { equalBytes, hex } from '../base/bytes.ts'
+import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, isRefusalCode, type Judged, parseEntry, parseJudged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
@@ -435,11 +436,14 @@ export class Door {
 }
 
 function decodeRefused(bytes: Uint8Array): Refused {
+  if (bytes.length > limits.bodyBytesMax) throw new HuxinError('message_too_large', `a refusal has ${bytes.length} bytes, at most ${limits.bodyBytesMax}`)
   try {
     const refusal = fromBinary(RefusalSchema, bytes)
-    if (isRefusalCode(refusal.code)) return { code: refusal.code, refusal }
+    const { code } = refusal
+    // A code that is not known here may be one of a later minor version.
+    if (isRefusalCode(code) && (!isErrorCode(code) || errorTable[code].kind === 'refused')) return { code, refusal }
   } catch {
     // falls through to the one message
   }
-  throw new HuxinError('body_malformed', 'the refusal of a batch does not decode')
+  throw new HuxinError('body_malformed', 'the refusal of a batch does not decode, or its code is no verdict')
 }
