@@ -5,7 +5,7 @@
  * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { civilDate } from '../base/clock.ts'
+import { civilDate, isCivilDate } from '../base/clock.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
@@ -135,6 +135,7 @@ function judgeAmendment(body: Body): Refused | undefined {
     for (const [i, amendment] of decodeAmendments(body).entries()) {
       if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
       if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
+      if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
       if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} names no basis`)
     }
   } catch (error) {
