@@ -146,7 +146,7 @@ export class Door {
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
     this.#authentic(batch)
     this.#mayCarry(batch.header, inbound.source)
-    const judged = this.#judgedAt(inbound)
+    const judged = this.#judgedAt(batch.header, inbound)
     if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
       const refused = decodeRefused(inbound.refusal)
       return { batch, body: undefined, judged, refused, refusalBytes: inbound.refusal }
@@ -189,9 +189,11 @@ export class Door {
     }
   }
 
-  #judgedAt(inbound: Inbound): Judged {
+  /** The first receipt is that of the origin's parent; what the origin itself says of it counts for nothing. */
+  #judgedAt({ origin }: BatchHeader, inbound: Inbound): Judged {
     const { ledger, clock } = this.#options
-    if (inbound.judged === undefined || inbound.judged === '') return { timeMs: clock.nowMs(), node: ledger().self }
+    const first = inbound.source.kind === 'child' && inbound.source.node === origin
+    if (first || inbound.judged === undefined || inbound.judged === '') return { timeMs: clock.nowMs(), node: ledger().self }
     const judged = parseJudged(inbound.judged)
     if (!judged) throw new HuxinError('argument_invalid', 'the first receipt (judged) is malformed: "<time> <node>" is wanted')
     return judged
