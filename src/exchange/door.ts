@@ -277,16 +277,13 @@ export class Door {
   /** What can only be judged in the order of the log: statements extend a chain, amendments name a batch. */
   async #judgeInOrder(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
     if (header.kind === 'amendment' && understood(header)) return this.#judgeAmendments(header, body, view)
-    if (header.kind !== 'member') return undefined
-    for (let i = 0; i < body.count; i++) {
-      const statement = recordAt(body, i)
-      if (!statement) continue
-      try {
-        this.#options.ledger().federation.checkStatement(statement)
-      } catch (error) {
-        if (!isHuxinError(error) || error.code === 'member_unknown') throw error
-        return refuse('statement_invalid', `member statement ${i}: ${error.message}`)
-      }
+    if (header.kind !== 'member' || !understood(header)) return undefined
+    const statements = Array.from({ length: body.count }, (_, i) => recordAt(body, i)).filter((statement) => statement !== undefined)
+    try {
+      this.#options.ledger().federation.checkStatements(statements)
+    } catch (error) {
+      if (!isHuxinError(error) || error.code === 'member_unknown') throw error
+      return refuse('statement_invalid', error.message)
     }
     return undefined
   }
