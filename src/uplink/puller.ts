@@ -1,8 +1,9 @@
 /** Pulls one class of the parent's log: what this node is entitled to, in order, through the door. */
-import { be64, fromBe64 } from '../base/bytes.ts'
+import { createHash } from 'node:crypto'
+import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { formatJudged, parseEntry } from '../batch/entry.ts'
+import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { leafHash } from '../merkle/hash.ts'
@@ -73,6 +74,7 @@ export class Puller {
   async #pass(delivery: Delivery, leaf: Uint8Array, signal: AbortSignal): Promise<void> {
     const { context } = this.#options
     const entry = parseEntry(delivery.entry)
+    checkVerdict(entry.verdict, delivery)
     const inbound = {
       header: entry.header,
       body: delivery.body,
@@ -136,4 +138,10 @@ export class Puller {
   #key(): Uint8Array {
     return textKey(tables.meta, `pull/${this.#log}/${this.batchClass}`)
   }
+}
+
+/** The entry, which the spine holds, commits to the verdict and to its reasons; what comes beside it must be them. */
+function checkVerdict(verdict: Verdict, { index, refusal }: Delivery): void {
+  const same = verdict.accepted ? refusal.length === 0 : equalBytes(createHash('sha256').update(refusal).digest(), verdict.reasons)
+  if (!same) throw new HuxinError('root_mismatch', `the parent delivered entry ${index} with another verdict or other reasons than its log has`)
 }
