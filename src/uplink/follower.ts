@@ -99,13 +99,15 @@ export class Follower {
     }, signal)
     const ops = await this.#keepReceipts(answer.upperReceipts, answer.receiptsNext)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', 'the parent sent a torn piece of its spine')
-    if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
     const { context } = this.#options
     const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#parentVkey())], this.#log)
     const have = start + BigInt(answer.leafHashes.length / 32)
     if (checkpoint.size < this.#verified.size) {
       throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
     }
+    if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
+    // Only now: what came with a bad answer is asked for again.
+    if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
     if (have === checkpoint.size && have > this.#verified.size) ops.push(...await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint))
     if (ops.length > 0) await context.store.write(ops)
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
