@@ -95,7 +95,7 @@ async function cosignOnce(
   return { line: cosign(parseNote(checkpoint).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 
-/** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid */
+/** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid | log_forked */
 export async function keepCosignature(context: Context, neighbour: string, cosigned: Uint8Array): Promise<void> {
   const member = context.ledger().federation.member(neighbour)
   if (!member) throw new HuxinError('member_unknown', `${neighbour} is not known here`)
@@ -105,6 +105,10 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   const note = parseNote(cosigned)
   const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
+  if (tree.size <= log.signed.size && !equalBytes(await log.root(tree.size), tree.root)) {
+    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log; a copy of this node is running, or its key was stolen`)
+    throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
+  }
   const before = await cosignedSize(context, neighbour)
   if (tree.size < before) return
   // Losing it costs asking again.
