@@ -73,6 +73,8 @@ export interface DoorOptions {
   readonly recovering: () => boolean
   /** Two different batches with one number of a lane: keeps the evidence. */
   readonly onFork: (first: Uint8Array, second: Uint8Array, lane: string) => Promise<void>
+  /** Two statements of a member with one serial, signed by the same members: keeps the evidence. */
+  readonly onConflict: (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]) => Promise<void>
   /** A recipient sees a lane skip a number. */
   readonly onGap: (lane: string, number: bigint, source: EntrySource) => void
 }
@@ -283,9 +285,22 @@ export class Door {
       this.#options.ledger().federation.checkStatements(statements)
     } catch (error) {
       if (!isHuxinError(error) || error.code === 'member_unknown') throw error
+      await this.#keepConflicts(statements)
       return refuse('statement_invalid', error.message)
     }
     return undefined
+  }
+
+  /** Two statements with one serial, signed by the same member: the refused one would be gone with its body. */
+  async #keepConflicts(statements: readonly Uint8Array[]): Promise<void> {
+    for (const statement of statements) {
+      try {
+        const comparison = this.#options.ledger().federation.compareSerial(statement)
+        if (comparison.kind === 'conflict' && comparison.signers.length > 0) await this.#options.onConflict(comparison.earlier, comparison.later, comparison.signers)
+      } catch (error) {
+        if (!isHuxinError(error)) throw error
+      }
+    }
   }
 
   /** Records are amended by their origin or a node above it; of a batch not known here nobody can say. */

@@ -33,6 +33,7 @@ import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
+import { parseNote } from '../note/note.ts'
 import { TlsMaterialWatcher } from '../pki/material.ts'
 import { adminServices } from '../service/admin-service.ts'
 import { authorizeCall } from '../service/authorize.ts'
@@ -41,6 +42,7 @@ import { recordService } from '../service/record-service.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, textKey, tables } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { FederationState } from '../topology/federation.ts'
+import { parseStatement } from '../topology/member.ts'
 import { type JoinFile, parseJoinFile, trustOf } from '../topology/join.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { type Recalled, Uplink } from '../uplink/uplink.ts'
@@ -240,6 +242,7 @@ export class Node {
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#keys.subject, signedTree: () => this.#log.signed,
       recovering: () => this.#options.recovering ?? false,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),
+      onConflict: (earlier, later, signers) => this.#keepConflict(earlier, later, signers),
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
@@ -436,6 +439,14 @@ export class Node {
     const text = `Two different batches carry one number of the lane ${lane}.\n\nFirst:\n\n${Buffer.from(first).toString()}\nSecond:\n\n${Buffer.from(second).toString()}`
     await this.#keepEvidence(`lane-fork-${lane.replaceAll(/[^a-z0-9]+/g, '-')}.txt`, Buffer.from(text))
     this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
+  }
+
+  async #keepConflict(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> {
+    const { member, serial } = parseStatement(parseNote(earlier).text)
+    const text = `Two different statements ${serial} of ${member}, both signed by ${signers.join(', ')}. The first stays in force.\n\nFirst:\n\n` +
+      `${Buffer.from(earlier).toString()}\nSecond:\n\n${Buffer.from(later).toString()}`
+    await this.#keepEvidence(`statement-conflict-${member.replaceAll(/[^a-z0-9]+/g, '-')}-${serial}.txt`, Buffer.from(text))
+    this.#alarms.raise(`statement ${member} ${serial}`, `${signers.join(', ')} signed two different statements ${serial} of ${member}: the first stays in force, evidence is kept`)
   }
 
   async #keepEvidence(name: string, content: Uint8Array): Promise<void> {

@@ -60,6 +60,13 @@ async function arrives(federation: TestFederation, { batch }: Forged, id = FAR):
   await federation.until(`the batch arrives at ${id}`, async () => await findBatch(federation.node(id).context, batch.id) !== undefined)
 }
 
+/** Files of evidence at the province. */
+async function evidenceOf(federation: TestFederation, name: string): Promise<string[]> {
+  const { folder } = federation.node('330000').config
+  const files = (await readdir(folder, { recursive: true })).filter((file) => file.includes(name))
+  return Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
+}
+
 /** An honest batch still arrives, accepted. */
 async function goesOn(t: Test, federation: TestFederation, rogue: Rogue): Promise<void> {
   const honest = fresh(rogue)
@@ -129,7 +136,7 @@ t.test('a relay', async (t) => {
     await federation.until('the bytes are gone from every disk', async () => (await holders(federation, name)).length === 0)
   })
 
-  await t.test('that gives one member two statements with one serial: the second is refused, logged, and names who signed both', async (t) => {
+  await t.test('that gives one member two statements with one serial: the second is refused and logged, and both are kept as evidence against who signed them', async (t) => {
     const member = () => province.ledger().federation.member('330902')!
     const before = member().serial
     const statement = (document: string) => signNote(formatStatement({ ...nextStatement(member()), ...act, document }), [relay.keys.note])
@@ -143,6 +150,10 @@ t.test('a relay', async (t) => {
     t.equal(later.code, 'statement_invalid')
     t.equal(later.logged, true)
     t.match(later.refusal!.message, `both are evidence against ${relay.name}`)
+    const [evidence, ...more] = await evidenceOf(federation, 'statement-conflict')
+    t.same(more, [])
+    t.match(evidence, Buffer.from(one).toString())
+    t.match(evidence, Buffer.from(three).toString())
     await federation.until('every node has the first statement', () => [...federation.nodes.values()].every(({ context }) => context.ledger().federation.member('330902')!.serial === before + 1))
     await goesOn(t, federation, relay)
     for (const [id, { context }] of federation.nodes) t.equal(context.ledger().federation.member('330902')!.document, 'first', id)
@@ -158,13 +169,11 @@ t.test('a relay', async (t) => {
     const answer = await relay.send(carried(again))
     t.equal(answer.code, 'lane_fork', answer.outcome.errorMessage)
     t.same([...province.ledger().quarantined], [below.name])
-    const folder = federation.node('330000').config.folder
-    const files = (await readdir(folder, { recursive: true })).filter((file) => file.includes('lane-fork'))
-    t.equal(files.length, 1)
-    const evidence = await readFile(join(folder, files[0]!), 'utf8')
+    const [evidence, ...more] = await evidenceOf(federation, 'lane-fork')
+    t.same(more, [])
     t.match(evidence, Buffer.from(standing.batch.note).toString())
     t.match(evidence, Buffer.from(again.batch.note).toString())
-    t.same(federation.alarms().map((line) => line.split(':')[0]), ['330000'])
+    t.same(federation.alarms().map((line) => line.split(' ', 2).join(' ')), ['330000: statement', '330000: fork'])
 
     t.equal((await relay.send(carried(below.forge()))).code, 'quarantined')
     t.equal((await relay.send(carried(below.forge({ batchClass: 'bulk' })))).code, 'quarantined')
