@@ -105,7 +105,8 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   const note = parseNote(cosigned)
   const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
-  if (tree.size <= log.signed.size && !equalBytes(await log.root(tree.size), tree.root)) {
+  const { signed } = log
+  if (tree.size <= signed.size && !equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
     context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log; a copy of this node is running, or its key was stolen`)
     throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
   }
