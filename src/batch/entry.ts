@@ -48,7 +48,8 @@ export interface Entry {
 
 const NAME = /^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}$/
 const LOG = /^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/
-const CLIENT = /^[^\x00-\x20\x7f]{1,200}$/
+/** Names come percent-encoded from certificates, where they have at most 600 bytes. */
+const CLIENT = /^[^\x00-\x20\x7f]{1,600}$/
 
 /** `<time> <node>`, as it travels with a package. */
 export function formatJudged(judged: Judged): string {
