@@ -10,6 +10,7 @@
  * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
  * (the caller must reopen and look); two processes never share a folder. One writer per store.
  */
+import { resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -69,7 +70,13 @@ const options = {
  *   or when it does not exist and `create` is false.
  */
 export async function openStore(folder: string, { create }: { create: boolean }): Promise<Store> {
-  let db = await openLevel(folder, create)
+  const held = resolve(folder)
+  if (holding.has(held)) throw new HuxinError('store_locked', `this process uses ${folder} already`)
+  holding.add(held)
+  let db = await openLevel(folder, create).catch((error: unknown) => {
+    holding.delete(held)
+    throw error
+  })
   const sublevelFree = (): Level<Buffer, Buffer> => db
   const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
     const batch = sublevelFree().batch()
@@ -104,9 +111,18 @@ export async function openStore(folder: string, { create }: { create: boolean })
       await db.close().catch(() => undefined)
       db = await openLevel(folder, false)
     },
-    close: () => db.close(),
+    async close() {
+      await db.close()
+      holding.delete(held)
+    },
   }
 }
+
+/**
+ * Folders open in this process. LevelDB's file lock is the process's: a second open here would fail, and
+ * by closing its file would let go of the lock of the first.
+ */
+const holding = new Set<string>()
 
 async function openLevel(folder: string, createIfMissing: boolean): Promise<Level<Buffer, Buffer>> {
   const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing })
@@ -115,8 +131,11 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
     return db
   } catch (error) {
     const cause = causeOf(error)
-    if (/LOCK|lock/.test(cause)) {
+    if (codeOf(error) === 'LEVEL_LOCKED') {
       throw new HuxinError('store_locked', `another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
+    }
+    if (/No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(cause)) {
+      throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${cause}`, { cause: error })
     }
     throw new HuxinError('store_corrupt', `the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
   }
@@ -157,8 +176,15 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
     return await read()
   } catch (error) {
     if (isHuxinError(error)) throw error
+    if (codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN') throw new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write', { cause: error })
     throw new HuxinError('store_corrupt', `the database did not read: ${causeOf(error)}`, { cause: error })
   }
+}
+
+/** The engine's own code, of the error or of its cause. */
+function codeOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return undefined
+  return (error.cause as { code?: unknown } | undefined)?.code ?? (error as { code?: unknown }).code
 }
 
 function causeOf(error: unknown): string {
