@@ -75,6 +75,8 @@ export class Writer {
   #queuedBytes = 0
   #running: Promise<void> | undefined
   #closed = false
+  /** Set while the store is being opened again after a failed write. */
+  #failed: HuxinError | undefined
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -86,6 +88,7 @@ export class Writer {
    */
   propose(bytes: number, decide: Decide): Promise<Committed> {
     if (this.#closed) return Promise.reject(new HuxinError('not_ready', 'the node is stopping'))
+    if (this.#failed) return Promise.reject(this.#failed)
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
       return Promise.reject(new HuxinError('overloaded', 'too many batches wait to be written: send again in a moment'))
     }
@@ -168,10 +171,12 @@ export class Writer {
   async #fail(proposals: readonly Proposal[], error: unknown): Promise<void> {
     const code = isHuxinError(error) ? error.code : 'store_failed'
     const message = error instanceof Error ? error.message : String(error)
+    this.#failed = new HuxinError(code, `${message}; whether it was written is found out now: send it again`, { cause: error })
+    // Nobody waits for the disk: it may be full for hours.
+    for (const proposal of [...proposals, ...this.#queue.splice(0)]) proposal.reject(this.#failed)
+    this.#queuedBytes = 0
     await this.#options.onFailure(error)
-    for (const proposal of proposals) {
-      proposal.reject(new HuxinError(code, `${message}; whether it was written is found out now: send it again`, { cause: error }))
-    }
+    this.#failed = undefined
   }
 }
 
