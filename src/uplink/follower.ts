@@ -88,8 +88,13 @@ export class Follower {
   /** Makes the verified tree durable: call before cosigning it. */
   async flush(): Promise<VerifiedTree> {
     const verified = this.#verified
-    if (verified.size > 0n) await this.#options.context.writer.save([witnessOp(this.#log, verified)])
+    // Both rows, which must stay of one size: a newer pair may be written before this one is.
+    if (verified.size > 0n) await this.#options.context.writer.save([this.#frontierOp(this.#frontier), witnessOp(this.#log, verified)])
     return verified
+  }
+
+  #frontierOp(frontier: Frontier): Op {
+    return { key: textKey(tables.meta, `spine/${this.#log}`), value: encodeFrontier(frontier) }
   }
 
   async #step(signal: AbortSignal): Promise<void> {
@@ -108,12 +113,21 @@ export class Follower {
     if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
-    if (have === checkpoint.size && have > this.#verified.size) ops.push(...await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint))
-    if (ops.length > 0) await context.store.write(ops)
+    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint) : undefined
+    if (grown) ops.push(...grown.ops)
+    if (ops.length > 0) {
+      await context.store.write(ops).catch((error: unknown) => {
+        // What is in memory goes on from rows that may not be there.
+        this.#loaded = ''
+        throw error
+      })
+    }
+    grown?.remember()
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
   }
 
-  async #verify(size: bigint, root: Uint8Array, note: Uint8Array): Promise<Op[]> {
+  /** `remember` comes after the rows are written: what memory shows may be cosigned and so kept at any time. */
+  async #verify(size: bigint, root: Uint8Array, note: Uint8Array): Promise<{ ops: Op[]; remember(): void }> {
     const leaves = concat(...this.#pending)
     const frontier = appendLeaves(this.#frontier, leaves)
     // Not yet durable: the witness loop makes it so before it cosigns (flush).
@@ -121,15 +135,19 @@ export class Follower {
       await this.#fork(size, frontierRoot(frontier), note)
     }
     const tiles = await this.#grow(leaves)
-    this.#frontier = frontier
-    this.#verified = { size, root, note }
-    this.#pending = []
-    this.#options.context.alarms.clear('parent log')
-    return [
+    const ops = [
       ...[...tiles].map(([tile, value]) => ({ key: spineKey(this.#log, tile), value })),
-      { key: textKey(tables.meta, `spine/${this.#log}`), value: encodeFrontier(frontier) },
+      this.#frontierOp(frontier),
       witnessOp(this.#log, { size, root, note }),
     ]
+    const remember = (): void => {
+      this.#frontier = frontier
+      this.#verified = { size, root, note }
+      this.#pending = []
+      for (const [tile, value] of tiles) this.#keep(tile, value)
+      this.#options.context.alarms.clear('parent log')
+    }
+    return { ops, remember }
   }
 
   /** The parent's checkpoint does not extend what was verified: keep both, stop following. */
@@ -148,12 +166,12 @@ export class Follower {
     const from = this.#verified.size
     let at = 0
     for (let tile = from / 256n; at < leaves.length; tile++) {
-      const before = at === 0 && from % 256n !== 0n ? await this.#tile(tile) : new Uint8Array()
+      // A stored tile may hold more than was verified when the node stopped.
+      const before = at === 0 && from % 256n !== 0n ? (await this.#tile(tile)).subarray(0, Number(from % 256n) * 32) : new Uint8Array()
       const room = 8192 - before.length
       const value = concat(before, leaves.subarray(at, at + room))
       at += room
       changed.set(tile, value)
-      this.#keep(tile, value)
     }
     return changed
   }
