@@ -1,6 +1,8 @@
 /**
- * Notices that somebody moved the clock: the wall clock is compared with one that nobody can set. After
- * a jump nothing is written until the parent's clock confirms the new time, or the node is restarted.
+ * Notices that the clock is wrong: the wall clock is compared with one that nobody can set, from the
+ * time that was trusted last, which is the parent's when the two differ. While they differ nothing is
+ * written; it goes on by itself once the clock is set right, or the parent says that it is right now,
+ * or the node is restarted.
  */
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -8,9 +10,8 @@ import { limits } from '../base/limits.ts'
 
 export class ClockGuard {
   readonly #clock: Clock
-  /** Wall clock minus monotonic clock when the time was last trusted. */
+  /** Trusted time minus monotonic clock. */
   #offsetMs: number
-  #refused: string | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -19,24 +20,26 @@ export class ClockGuard {
 
   /** @throws HuxinError clock_wrong */
   check(): void {
-    const jumpMs = this.#clock.nowMs() - this.#clock.monotonicMs() - this.#offsetMs
-    if (this.#refused === undefined && Math.abs(jumpMs) <= limits.clockOffsetMsMax) {
+    const aheadMs = this.#clock.nowMs() - this.#clock.monotonicMs() - this.#offsetMs
+    if (Math.abs(aheadMs) <= limits.clockOffsetMsMax) {
       // Small corrections (NTP) are followed.
-      this.#offsetMs += jumpMs
+      this.#offsetMs += aheadMs
       return
     }
-    const what = this.#refused ?? `the clock jumped by ${Math.round(jumpMs / 1000)} s`
-    throw new HuxinError('clock_wrong', `${what}: nothing is written until it is set right and the parent confirms it, or the node is restarted`)
+    throw new HuxinError('clock_wrong', `the clock is ${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the time trusted so far: ` +
+      'nothing is written until it is set right, or the parent confirms it, or the node is restarted')
   }
 
-  /** Somebody trusted says that the time is right. */
-  confirm(): void {
-    this.#offsetMs = this.#clock.nowMs() - this.#clock.monotonicMs()
-    this.#refused = undefined
+  /** Milliseconds since 1970, also while the clock is wrong. */
+  trustedMs(): number {
+    const aheadMs = this.#clock.nowMs() - this.#clock.monotonicMs() - this.#offsetMs
+    return Math.round(Math.abs(aheadMs) <= limits.clockOffsetMsMax ? this.#clock.nowMs() : this.#clock.monotonicMs() + this.#offsetMs)
   }
 
-  /** Somebody trusted says that the time is wrong. */
-  refuse(what: string): void {
-    this.#refused = what
+  /** The parent says what time it is: it decides when the two differ. */
+  hear(parentMs: number): void {
+    const nowMs = this.#clock.nowMs()
+    const agreed = Math.abs(parentMs - nowMs) <= limits.clockOffsetMsMax
+    this.#offsetMs = (agreed ? nowMs : parentMs) - this.#clock.monotonicMs()
   }
 }

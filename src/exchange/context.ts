@@ -33,6 +33,10 @@ export interface Context {
   /** Key of the subject index, secret to this node. */
   readonly subjectKey: Uint8Array
   readonly checkRecords: CheckRecords
+  /** The time that neighbours are told: not the clock's while that is known to be wrong. */
+  trustedMs(): number
+  /** Call before a judgement that is not written. @throws HuxinError clock_wrong */
+  checkClock(): void
   ledger(): Ledger
   log(): Log
 }

@@ -51,9 +51,10 @@ export interface Published {
 
 /**
  * Publishes records as one batch.
- * @throws HuxinError argument_invalid | item_unknown | message_too_large | not_ready | store_failed
+ * @throws HuxinError argument_invalid | item_unknown | message_too_large | not_ready | clock_wrong | store_failed
  */
 export async function publish(context: Context, publication: Publication): Promise<Published> {
+  context.checkClock()
   const targets = checkTargets(context, publication.targets)
   const repeated = await firstAnswer(context, publication)
   if (repeated) return repeated

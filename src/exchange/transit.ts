@@ -14,7 +14,7 @@ import { childReceipt } from './links.ts'
 
 const SWEEP_ROWS = 1_024
 
-/** When each body was first seen to have left for good; forgotten at a restart, which only delays. */
+/** When each body was first seen to have left for good, by the clock that nobody sets; forgotten at a restart, which only delays. */
 const leftAt = new WeakMap<Context, Map<bigint, number>>()
 
 /**
@@ -55,9 +55,9 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
   for (const [key] of rows) {
     const index = indexAtEnd(key)
     if (!await arrivedEverywhere(context, index)) continue
-    const since = seen.get(index) ?? context.clock.nowMs()
+    const since = seen.get(index) ?? context.clock.monotonicMs()
     seen.set(index, since)
-    if (context.clock.nowMs() - since < graceMs) continue
+    if (context.clock.monotonicMs() - since < graceMs) continue
     await context.writer.propose(0, async (_, view) => {
       const stored = await view.get(bodyKey(index))
       context.recent.forget(index)

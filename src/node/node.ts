@@ -280,7 +280,7 @@ export class Node {
 
   /** A write failed: whether it happened is found out from the store. */
   async #reload(error: unknown): Promise<void> {
-    this.#alarms.raise('store', messageOf(error))
+    this.#alarms.raise('store', alarmText(error))
     for (let delayMs = 100; !this.#stop.signal.aborted; delayMs = Math.min(delayMs * 2, 5_000)) {
       try {
         await this.#store.reopen()
@@ -291,7 +291,7 @@ export class Node {
         this.#alarms.clear('store')
         return
       } catch (again) {
-        this.#alarms.raise('store', messageOf(again))
+        this.#alarms.raise('store', alarmText(again))
         if (isHuxinError(again, 'log_forked') || isHuxinError(again, 'log_behind')) {
           this.#broken = again
           return
@@ -316,7 +316,7 @@ export class Node {
       self: config.node, epoch: this.#epoch, body: config.body, store: this.#store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#keys.note, cosigner: this.#keys.cosign,
       subjectKey: this.#keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
-      ledger: () => this.#ledger, log: () => this.#log,
+      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#clockGuard.trustedMs(), checkClock: () => this.#checkClock(),
     }
   }
 
@@ -328,9 +328,29 @@ export class Node {
   #mayWrite(needsEntry: boolean): void {
     if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.message)
     if (!needsEntry) return
-    this.#clockGuard.check()
+    this.#checkClock()
     if (!this.#maySign()) {
       throw new HuxinError('not_ready', 'this node has not heard from its parent since it started and signs nothing before: is the link up? (huxin node status; --alone overrides)')
+    }
+  }
+
+  /** @throws HuxinError clock_wrong */
+  #checkClock(): void {
+    try {
+      this.#clockGuard.check()
+      this.#alarms.clear('clock')
+    } catch (error) {
+      this.#alarms.raise('clock', alarmText(error))
+      throw error
+    }
+  }
+
+  #clockIsRight(): boolean {
+    try {
+      this.#checkClock()
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -391,14 +411,8 @@ export class Node {
 
   /** Compares this log with what the parent saw of it. @throws HuxinError log_behind | log_forked */
   async #onRecall(seen: Recalled): Promise<void> {
-    const offsetMs = seen.parentTimeMs - this.#options.clock.nowMs()
-    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) {
-      this.#clockGuard.refuse(`the clock is ${Math.round(Math.abs(offsetMs) / 1000)} s ${offsetMs > 0 ? 'behind' : 'ahead of'} the parent's`)
-      this.#alarms.raise('clock', `the clock is ${Math.round(Math.abs(offsetMs) / 1000)} s ${offsetMs > 0 ? 'behind' : 'ahead of'} the parent's: set it; nothing is written until then`)
-    } else {
-      this.#clockGuard.confirm()
-      this.#alarms.clear('clock')
-    }
+    this.#clockGuard.hear(seen.parentTimeMs)
+    this.#clockIsRight()
     try {
       if (seen.epoch > this.#epoch) {
         throw new HuxinError('log_behind', `the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#epoch}: run huxin node recover`)
@@ -460,7 +474,7 @@ export class Node {
     const { signal } = this.#stop
     while (!signal.aborted) {
       await sleep(this.#options.clock, SWEEP_MS, signal)
-      if (!signal.aborted) await this.sweep().catch((error: unknown) => this.#alarms.raise('transit', messageOf(error)))
+      if (!signal.aborted) await this.sweep().then(() => this.#alarms.clear('transit'), (error: unknown) => this.#alarms.raise('transit', messageOf(error)))
     }
   }
 
@@ -478,15 +492,17 @@ export class Node {
   }
 
   async #probe(): Promise<boolean> {
-    if (!this.#maySign()) return false
+    if (!this.#maySign() || !this.#clockIsRight()) return false
+    const value = Buffer.from(String(this.#options.clock.nowMs()))
+    const key = textKey(tables.meta, 'probe')
     try {
-      const value = Buffer.from(String(this.#options.clock.nowMs()))
-      const key = textKey(tables.meta, 'probe')
       await this.#store.write([{ key, value }])
       const read = await this.#store.get(key)
       const signature = this.#keys.note.sign(value)
       return read !== undefined && equalBytes(read, value) && this.#log.verifier.verify(value, signature)
-    } catch {
+    } catch (error) {
+      // A database that failed once stays failed: a round of the writer opens it again.
+      if (isHuxinError(error, 'store_failed')) await this.#writer.save([{ key, value }]).catch(() => undefined)
       return false
     }
   }
@@ -501,23 +517,27 @@ export class Node {
       signal.addEventListener('abort', stop, { once: true })
       // Registered before the review: what comes while it runs is reviewed next.
       const more = Promise.race(topics.map((topic) => this.#changes.next(topic, 3_600_000, woken.signal)))
-      await this.#review()
-      await more
+      const done = await this.#review()
+      await (done ? more : Promise.race([more, sleep(this.#options.clock, SWEEP_MS, signal)]))
       woken.abort()
       signal.removeEventListener('abort', stop)
       await sleep(this.#options.clock, 50, signal)
     }
   }
 
-  async #review(): Promise<void> {
-    if (!this.#maySign()) return
+  /** @returns false when it has to be tried again */
+  async #review(): Promise<boolean> {
+    if (!this.#maySign()) return true
     try {
       if (await hasConfirmations(this.#context)) {
         await this.#indexer.caughtUp()
         await reviewConfirmations(this.#context)
       }
+      this.#alarms.clear('recognition')
+      return true
     } catch (error) {
       this.#alarms.raise('recognition', messageOf(error))
+      return false
     }
   }
 
@@ -525,6 +545,11 @@ export class Node {
   get healthyAtMs(): number {
     return this.#healthyAtMs
   }
+}
+
+/** An error as an alarm says it: its code, for programs, and its message. */
+function alarmText(error: unknown): string {
+  return isHuxinError(error) ? `${error.code}: ${error.message}` : messageOf(error)
 }
 
 /** What a fold of this node's log starts from. */

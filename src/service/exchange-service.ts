@@ -72,7 +72,7 @@ class ExchangeHandlers {
     return {
       protocol: PROTOCOL_VERSION,
       logOrigin: context.log().origin,
-      timeMs: BigInt(context.clock.nowMs()),
+      timeMs: BigInt(context.trustedMs()),
       lastCheckpoint: last?.note ?? new Uint8Array(),
       laneHeads: laneHeads(context, child),
       epoch,
