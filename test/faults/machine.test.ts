@@ -1,0 +1,171 @@
+/** Machines that misbehave: two processes on one folder, a disk that is full or damaged. */
+import t from 'tap'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemRandom } from '../../src/base/random.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
+import { loadConfig } from '../../src/node/config.ts'
+import { Node } from '../../src/node/node.ts'
+import { rebuildNode, recoverNode } from '../../src/node/setup.ts'
+import { openStore } from '../../src/store/store.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { FaultyDisk } from '../support/faulty-store.ts'
+import { type Place, TestFederation } from '../support/federation.ts'
+import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
+
+const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
+const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+
+t.setTimeout(0)
+
+interface Teardown {
+  teardown(stop: () => Promise<void>): void
+}
+
+async function federationOf(t: Teardown, places: readonly Place[]): Promise<TestFederation> {
+  const federation = await TestFederation.start(places)
+  t.teardown(() => federation.stop())
+  await catalogEverywhere(federation)
+  return federation
+}
+
+async function catalogEverywhere(federation: TestFederation): Promise<void> {
+  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+}
+
+/** How often a record stands at a node. */
+async function standing(federation: TestFederation, id: string, recordId: string): Promise<number> {
+  const { context } = federation.node(id)
+  await context.indexer.caughtUp()
+  return (await findByRecordId(context, recordId)).length
+}
+
+function publishOne(federation: TestFederation, id: string, name: string, target = '330000', count = 1) {
+  return publishRecords(federation.node(id).context, many(count, (i) => industryRecord(i, { prefix: name })), [target], { requestId: name })
+}
+
+async function well(federation: TestFederation): Promise<void> {
+  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+}
+
+t.test('a second process on the folder of a running node is turned away and disturbs nothing', async (t) => {
+  const federation = await federationOf(t, [PROVINCE, CITY])
+  const folder = federation.folderOf('330100')
+  const config = await loadConfig(folder)
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+  t.equal(await codeOf(Node.start({ config, clock: systemClock, random: systemRandom, log: silent })), 'store_locked', 'start, in this process')
+  const second = await new Promise<{ code: number | null; said: string }>((resolve) => {
+    const child = execFile(process.execPath, [MAIN, 'node', 'start', '--node', folder], { env: { PATH: process.env['PATH'] ?? '', LANG: 'C' }, timeout: 20_000 },
+      (_error, out, said) => resolve({ code: child.exitCode, said: out + said }))
+  })
+  t.match(second, { code: Number, said: /another process uses/ }, 'start, in another process')
+  t.not(second.code, 0)
+  t.equal(await codeOf(rebuildNode(folder)), 'store_locked', 'rebuild')
+  t.equal(await codeOf(recoverNode(folder, { clock: systemClock, random: systemRandom })), 'store_locked', 'recover')
+  await publishOne(federation, '330100', 'after')
+  await federation.until('it goes on', async () => await standing(federation, '330000', 'after-0') === 1)
+  await federation.restart('330100')
+  t.equal(federation.node('330100').context.epoch, 1, 'the recovery that was turned away changed no keys')
+  await well(federation)
+  t.same(await findings(federation), [])
+})
+
+t.test('a database that is damaged is not taken for one that another process uses', async (t) => {
+  const federation = await federationOf(t, [PROVINCE])
+  const store = join(federation.folderOf('330000'), 'block-lock')
+  const made = await openStore(store, { create: true })
+  await made.close()
+  await writeFile(join(store, 'CURRENT'), 'no manifest, no lock, no block\n')
+  t.equal(await codeOf(openStore(store, { create: false })), 'store_corrupt')
+})
+
+for (const disk of ['full', 'lying'] as const) {
+  t.test(`a disk that fails ${disk === 'full' ? 'before' : 'after'} it wrote: store_failed, nothing acknowledged, and on again when it is well`, async (t) => {
+    const federation = await federationOf(t, [PROVINCE, CITY])
+    const faulty = new FaultyDisk()
+    await federation.restart('330100', { wrapStore: faulty.wrap })
+    await well(federation)
+    await publishOne(federation, '330100', 'before')
+    faulty.state = disk
+    // From above as well: what is pulled fails to be written too.
+    await publishOne(federation, '330000', 'down', '330100')
+    const answers = await Promise.all(['one', 'two'].map((name) => codeOf(publishOne(federation, '330100', name))))
+    t.same(answers, ['store_failed', 'store_failed'])
+    t.match(await codeOf(publishOne(federation, '330100', 'three')), /^(store_failed|not_ready)$/, 'answered at once, also while the database is being opened again')
+    t.equal(await standing(federation, '330000', 'one-0'), 0)
+    faulty.state = 'good'
+    await well(federation)
+    for (const name of ['before', 'one', 'two', 'three']) await publishOne(federation, '330100', name)
+    await federation.until('all of it is up, and down', async () => await standing(federation, '330000', 'three-0') === 1 && await standing(federation, '330100', 'down-0') === 1)
+    for (const name of ['before', 'one', 'two', 'three']) {
+      t.equal(await standing(federation, '330100', `${name}-0`), 1, `${name} is there once`)
+      t.equal(await standing(federation, '330000', `${name}-0`), 1, `${name} is above once`)
+    }
+    await well(federation)
+    await federation.restart('330100')
+    await well(federation)
+    t.same(await findings(federation), [])
+  })
+}
+
+t.test('an idle node whose disk was full is well again by itself', async (t) => {
+  const federation = await federationOf(t, [PROVINCE])
+  const faulty = new FaultyDisk()
+  await federation.restart('330000', { wrapStore: faulty.wrap })
+  faulty.state = 'full'
+  await federation.until('it is noticed', () => federation.alarms().some((line) => line.includes('store_failed')))
+  faulty.state = 'good'
+  await well(federation)
+  t.same(await findings(federation), [])
+})
+
+/** Mounts a small disk; undefined where this is not allowed. */
+function smallDisk(folder: string, megabytes: number): (() => void) | undefined {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'huxin-test', folder], { stdio: 'ignore' })
+    return () => void execFileSync('umount', ['--lazy', folder], { stdio: 'ignore' })
+  } catch {
+    return undefined
+  }
+}
+
+t.test('a real disk runs full under load and has space again: what was acknowledged is there once', async (t) => {
+  const federation = await federationOf(t, [PROVINCE])
+  await federation.init(CITY)
+  const data = join(federation.folderOf('330100'), 'data')
+  await mkdir(data, { recursive: true })
+  const unmount = smallDisk(data, 64)
+  if (!unmount) return void t.comment('no small disk can be mounted here: left to the tests above')
+  t.teardown(async () => {
+    await federation.node('330100').close()
+    unmount()
+  })
+  await federation.startNode('330100')
+  await catalogEverywhere(federation)
+  const filler = await open(join(data, 'filler'), 'wx')
+  for (let mb = 0; mb < 60; mb++) await filler.write(Buffer.alloc(1 << 20))
+  const acknowledged: string[] = []
+  let failed = ''
+  for (let i = 0; failed === '' && i < 200; i++) {
+    failed = await codeOf(publishOne(federation, '330100', `load${i}`, '330000', 100))
+    if (failed === '') acknowledged.push(`load${i}`)
+  }
+  t.equal(failed, 'store_failed')
+  t.ok(acknowledged.length > 0)
+  t.match(federation.alarms().join('\n'), /330100: store: store_failed: .*No space left/)
+  t.match(await codeOf(publishOne(federation, '330100', 'full')), /^(store_failed|not_ready)$/)
+  await filler.close()
+  await rm(join(data, 'filler'))
+  await well(federation)
+  await publishOne(federation, '330100', 'again')
+  acknowledged.push('again')
+  await federation.until('all of it is up', async () => await standing(federation, '330000', 'again-0') === 1)
+  for (const name of acknowledged) for (const id of ['330100', '330000']) t.equal(await standing(federation, id, `${name}-0`), 1, `${name} at ${id}`)
+  await federation.restart('330100')
+  await well(federation)
+  t.same(await findings(federation), [])
+})
