@@ -150,19 +150,40 @@ export async function cosignedCheckpoint(context: Context): Promise<Uint8Array> 
   return lines.length === 0 ? signed.note : addSignatureLines(signed.note, lines)
 }
 
-/** Rows that keep a receipt of a higher tier; the position makes an order that children read. */
-export async function receiptOps(context: Context, node: string, receipts: readonly StoredReceipt[]): Promise<Op[]> {
+/** Receipts of one node of a higher tier. */
+export interface ReceiptsOf {
+  readonly node: string
+  readonly receipts: readonly StoredReceipt[]
+}
+
+/** One writing at a time for each node: a position is seen only after all before it. */
+const keeping = new WeakMap<Context, Promise<unknown>>()
+
+/**
+ * Keeps receipts of higher tiers, in an order that children read, together with `more` rows. Not fsynced:
+ * losing all of it costs asking again.
+ * @throws HuxinError store_failed
+ */
+export function keepReceipts(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
+  const mine = (keeping.get(context) ?? Promise.resolve()).catch(() => undefined).then(() => keepReceiptsNow(context, groups, more))
+  keeping.set(context, mine)
+  return mine
+}
+
+async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
   const ops: Op[] = []
   let position = await nextReceiptPosition(context)
-  for (const receipt of receipts) {
-    const key = receiptKey(receipt.batchId, node)
-    if (await context.store.get(key)) continue
-    ops.push({ key, value: encodeReceipt(receipt) })
-    ops.push({ key: concat(tables.receiptOrder, be64(position)), value: concat(receipt.batchId, utf8(node)) })
-    position++
+  for (const { node, receipts } of groups) {
+    for (const receipt of receipts) {
+      const key = receiptKey(receipt.batchId, node)
+      if (await context.store.get(key)) continue
+      ops.push({ key, value: encodeReceipt(receipt) })
+      ops.push({ key: concat(tables.receiptOrder, be64(position)), value: concat(receipt.batchId, utf8(node)) })
+      position++
+    }
   }
+  await context.store.write([...ops, ...more])
   reserved.set(context, position)
-  return ops
 }
 
 const reserved = new WeakMap<Context, bigint>()
@@ -173,7 +194,7 @@ export async function nextReceiptPosition(context: Context): Promise<bigint> {
   if (ahead !== undefined) return ahead
   const { gte, lt } = prefixRange(tables.receiptOrder)
   const [last] = await context.store.range({ gte, lt, limit: 1, reverse: true })
-  const next = last ? fromBe64(last[0], 1) + 1n : 0n
+  const next = reserved.get(context) ?? (last ? fromBe64(last[0], 1) + 1n : 0n)
   reserved.set(context, next)
   return next
 }

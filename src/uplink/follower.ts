@@ -6,7 +6,7 @@
 import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type StoredReceipt, receiptOps, witnessOp, witnessState } from '../exchange/links.ts'
+import { keepReceipts, type StoredReceipt, witnessOp, witnessState } from '../exchange/links.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
@@ -102,7 +102,7 @@ export class Follower {
     const answer = await this.#options.calls.readLog({
       start, limit: limits.spineLeavesMax, waitMs: limits.pollWaitMsMax, receiptsAfter: this.#receipts,
     }, signal)
-    const ops = await this.#keepReceipts(answer.upperReceipts, answer.receiptsNext)
+    await this.#keepReceipts(answer.upperReceipts, answer.receiptsNext)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', 'the parent sent a torn piece of its spine')
     const { context } = this.#options
     const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#parentVkey())], this.#log)
@@ -114,15 +114,10 @@ export class Follower {
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
     const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint) : undefined
-    if (grown) ops.push(...grown.ops)
-    if (ops.length > 0) {
-      await context.store.write(ops).catch((error: unknown) => {
-        // What is in memory goes on from rows that may not be there.
-        this.#loaded = ''
-        throw error
-      })
+    if (grown) {
+      await context.store.write(grown.ops)
+      grown.remember()
     }
-    grown?.remember()
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
   }
 
@@ -212,18 +207,17 @@ export class Follower {
     this.#loaded = this.#log
   }
 
-  async #keepReceipts(receipts: readonly StoredReceipt[], next: bigint): Promise<Op[]> {
-    if (next === this.#receipts) return []
-    this.#receipts = next
-    const ops: Op[] = [{ key: textKey(tables.meta, `receipts/${this.#log}`), value: be64(next) }]
+  async #keepReceipts(receipts: readonly StoredReceipt[], next: bigint): Promise<void> {
+    if (next === this.#receipts) return
     const byNode = new Map<string, StoredReceipt[]>()
     for (const receipt of receipts) {
       const node = receiptNode(receipt)
       if (node) byNode.set(node, [...(byNode.get(node) ?? []), receipt])
     }
-    for (const [node, list] of byNode) ops.push(...await receiptOps(this.#options.context, node, list))
+    const groups = [...byNode].map(([node, list]) => ({ node, receipts: list }))
+    await keepReceipts(this.#options.context, groups, [{ key: textKey(tables.meta, `receipts/${this.#log}`), value: be64(next) }])
+    this.#receipts = next
     this.#options.context.changes.announce(['receipts'])
-    return ops
   }
 
   #parentVkey(): string {

@@ -6,7 +6,7 @@ import { type Entry, formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import type { LoggedEntry } from '../exchange/recent.ts'
-import { receiptOps, type StoredReceipt } from '../exchange/links.ts'
+import { keepReceipts, type StoredReceipt } from '../exchange/links.ts'
 import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
@@ -162,7 +162,7 @@ export class Pusher {
     const next = failed ? failed.outgoing.index : page.next
     const { context, parent } = this.#options
     // Receipts and cursor go together: losing both costs sending again, which gives the same receipts.
-    await context.store.write([...await receiptOps(context, parent, receipts), this.#cursorOp(next)])
+    await keepReceipts(context, [{ node: parent, receipts }], [this.#cursorOp(next)])
     this.#cursor = next
     context.changes.announce(['receipts'])
     if (!failed) {
