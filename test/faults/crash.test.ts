@@ -200,17 +200,18 @@ async function acknowledgementFaults(federation: TestFederation, { acknowledged,
   return faults
 }
 
-/** Everything has come where it was sent, and what went up has its receipts. */
-async function arrived(federation: TestFederation, { acknowledged, withdrawn }: Load): Promise<boolean> {
-  for (const { origin, target, answer } of acknowledged.toReversed()) {
-    for (const id of target === '**' ? CHAIN : [target]) if (!await federation.node(id).context.ledger().known(answer.batchId)) return false
+/** What has not come where it was sent, or has not got its receipts from above; '' when all is well. */
+async function underWay(federation: TestFederation, { acknowledged, withdrawn }: Load): Promise<string> {
+  for (const { origin, target, recordIds, answer } of acknowledged.toReversed()) {
+    for (const id of target === '**' ? CHAIN : [target]) if (!await federation.node(id).context.ledger().known(answer.batchId)) return `${recordIds[0]} from ${origin} is not at ${id}`
     const above = CHAIN.slice(0, CHAIN.indexOf(origin)).filter((id) => target === '**' || CHAIN.indexOf(id) >= CHAIN.indexOf(target))
-    if ((await receiptsOf(federation.node(origin).context, answer.batchId)).length < above.length) return false
+    const receipts = await receiptsOf(federation.node(origin).context, answer.batchId)
+    if (receipts.length < above.length) return `${recordIds[0]} from ${origin} has receipts of ${receipts.map(({ node }) => node).join(', ') || 'nobody'}, due are ${above.join(', ')}`
   }
   for (const { id } of withdrawn) {
-    for (const node of CHAIN) if ((await federation.node(node).context.ledger().amendmentsBy(id, () => true)).length === 0) return false
+    for (const node of CHAIN) if ((await federation.node(node).context.ledger().amendmentsBy(id, () => true)).length === 0) return `the withdrawal of ${hex(id)} is not at ${node}`
   }
-  return true
+  return ''
 }
 
 t.setTimeout(0)
@@ -234,7 +235,8 @@ t.test(`${kills} kills of any node at any moment lose nothing acknowledged, doub
   for (const id of CHAIN) await processes.kill(id)
 
   const federation = await processes.adopt()
-  await federation.until('everything has come where it was sent', () => arrived(federation, load), 60_000)
+  let late = ''
+  await until(() => `${late}\n${federation.alarms().join('\n')}`, async () => (late = await underWay(federation, load)) === '', 60_000)
   t.comment(`${load.acknowledged.length} batches, ${load.withdrawn.length} withdrawals, ${[...watch.seen.values()].flat().length} checkpoints seen`)
   t.same(await acknowledgementFaults(federation, load), [], 'nothing is lost and nothing is twice')
   for (const id of CHAIN) t.same(await chainFaults(federation.node(id).context, watch.seen.get(id)!), [], `the checkpoints of ${id} form one chain`)
