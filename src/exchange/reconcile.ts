@@ -1,6 +1,7 @@
 /** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
-import { parseEntry } from '../batch/entry.ts'
-import { batchClasses } from '../topology/lane.ts'
+import { type Entry, parseEntry } from '../batch/entry.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import { classKey, entryKey, indexAtEnd, laneIndexKey, tables } from '../store/keys.ts'
 import { fromBe64, concat, utf8 } from '../base/bytes.ts'
@@ -22,6 +23,7 @@ export interface ReconcileRow {
 }
 
 const SCAN_ROWS = 1_000
+const WAITING_MAX = 10_000
 
 /** One row for each child of this node. */
 export async function reconcile(context: Context): Promise<ReconcileRow[]> {
@@ -40,25 +42,48 @@ async function reconcileChild(context: Context, child: string): Promise<Reconcil
   let receivedRecords = 0
   for (const batchClass of batchClasses) {
     if (batchClass === 'control') continue
-    for (let start = 0n, end = context.log().size; start < end;) {
-      const rows = await context.store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit: SCAN_ROWS })
-      const indexes = rows.map(([key]) => indexAtEnd(key))
-      const entries = await context.store.getMany(indexes.map(entryKey))
-      for (const [i, index] of indexes.entries()) {
-        const entry = parseEntry(entries[i]!)
-        const { header } = openHeader(entry.header)
-        if (!entry.verdict.accepted && context.ledger().federation.isWithin(header.origin, child)) returned++
-        if (!entry.verdict.accepted || !entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) continue
-        due++
-        dueRecords += header.records
-        if (!held || held.receipt.classes[batchClass] <= index) continue
-        received++
-        receivedRecords += header.records
-      }
-      start = rows.length < SCAN_ROWS ? end : indexes.at(-1)! + 1n
+    for await (const { index, entry, header } of classEntries(context, batchClass, 0n)) {
+      if (!entry.verdict.accepted && context.ledger().federation.isWithin(header.origin, child)) returned++
+      if (!entry.verdict.accepted || !entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) continue
+      due++
+      dueRecords += header.records
+      if (!held || held.receipt.classes[batchClass] <= index) continue
+      received++
+      receivedRecords += header.records
     }
   }
   return { node: child, due, received, returned, inTransit: due - received, dueRecords, receivedRecords }
+}
+
+/** The entries of one class from `start` to the end of the log, read a piece at a time. */
+async function* classEntries(context: Context, batchClass: BatchClass, start: bigint): AsyncGenerator<{ index: bigint; entry: Entry; header: BatchHeader }> {
+  for (let from = start, end = context.log().size; from < end;) {
+    const rows = await context.store.range({ gte: classKey(batchClass, from), lt: classKey(batchClass, end), limit: SCAN_ROWS })
+    const indexes = rows.map(([key]) => indexAtEnd(key))
+    const entries = await context.store.getMany(indexes.map(entryKey))
+    for (const [i, index] of indexes.entries()) {
+      const entry = parseEntry(entries[i]!)
+      yield { index, entry, header: openHeader(entry.header).header }
+    }
+    from = rows.length < SCAN_ROWS ? end : indexes.at(-1)! + 1n
+  }
+}
+
+/**
+ * Entries that are due to a child and that it has not signed for, by class. Counted from the log each
+ * time, because nothing is kept for a child; of each class, at most 10,000 entries are looked at.
+ */
+export async function waitingFor(context: Context, child: string): Promise<Record<BatchClass, number>> {
+  const held = await childReceipt(context, child)
+  const waiting = { control: 0, amendment: 0, normal: 0, bulk: 0 }
+  for (const batchClass of batchClasses) {
+    let seen = 0
+    for await (const { index, entry, header } of classEntries(context, batchClass, held?.receipt.classes[batchClass] ?? 0n)) {
+      if (entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) waiting[batchClass]++
+      if (++seen >= WAITING_MAX) break
+    }
+  }
+  return waiting
 }
 
 /** What this node knows of one batch of a lane. */

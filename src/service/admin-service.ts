@@ -7,7 +7,7 @@ import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
-import { reconcile, traceLane } from '../exchange/reconcile.ts'
+import { reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
   AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
@@ -97,7 +97,7 @@ async function status(node: AdminPort) {
         node: child.name,
         state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < 60_000 ? 'connected' : 'away',
         lastContactMs: BigInt(last),
-        waiting: 0n,
+        waiting: BigInt(Object.values(await waitingFor(context, child.name)).reduce((sum, count) => sum + count, 0)),
         cosignedSize: (await witnessState(context, `${child.name}/${child.epoch}`))?.size ?? 0n,
         clockOffsetMs: 0n,
         receivedSize: held?.receipt.size ?? 0n,

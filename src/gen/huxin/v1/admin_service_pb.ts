@@ -172,7 +172,7 @@ export type PeerStatus = Message<"huxin.v1.PeerStatus"> & {
   lastContactMs: bigint;
 
   /**
-   * Batches waiting to go to it.
+   * Batches waiting to go to it: for a child, those that it has not signed for.
    *
    * @generated from field: int64 waiting = 4;
    */
