@@ -1,24 +1,22 @@
 import t from 'tap'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemClock } from '../../src/base/clock.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { finalSize, receiptsOf } from '../../src/exchange/links.ts'
-import { nextStatement, setMemberStatus } from '../../src/exchange/members.ts'
+import { nextStatement } from '../../src/exchange/members.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
-import { recoverNode } from '../../src/node/setup.ts'
 import { verifyConsistency } from '../../src/merkle/proof.ts'
 import { parseVkey } from '../../src/note/key.ts'
 import { signNote } from '../../src/note/note.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
-import { formatStatement, type Member } from '../../src/topology/member.ts'
+import { formatStatement } from '../../src/topology/member.ts'
 import { entryKey } from '../../src/store/keys.ts'
-import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
+
 
 t.setTimeout(150_000)
 
@@ -162,73 +160,5 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   }
   await federation.until('all logs are final, the province\'s by the nation', () => allFinal(federation))
   await federation.until('no alarm is left of the restarts', () => federation.alarms().length === 0)
-  t.same(await findings(federation), [])
-})
-
-t.test('what is said of members flows to the whole federation', async (t) => {
-  const federation = await TestFederation.start(SEVEN)
-  t.teardown(() => federation.stop())
-  await settled(federation)
-  const city = (): Context => federation.node('330700').context
-  const name = 'zj.example/330783'
-  const everywhere = (what: string, holds: (member: Member | undefined) => boolean): Promise<void> =>
-    federation.until(`every node knows: ${what}`, () => [...federation.nodes.values()].every(({ context }) => holds(context.ledger().federation.member(name))))
-  const send = (recordId: string): Promise<unknown> => publishRecords(federation.node('330783').context, [industryRecord(1, { prefix: recordId })], ['330000', '330106'])
-  const arrived = async (recordId: string): Promise<boolean> => await held(federation, '330000', `${recordId}-1`) && await held(federation, '330106', `${recordId}-1`)
-
-  await t.test('a county joins a running federation', async (t) => {
-    await federation.add({ id: '330783', tier: 'county', parent: '330700', divisions: ['330783'] })
-    await everywhere('330783 has joined', (member) => member?.serial === 0 && member.status === 'active' && member.parent === 'zj.example/330700')
-    await settled(federation)
-    t.equal(federation.node('330783').context.ledger().federation.all().length, 8, 'it knows everyone too')
-    await federation.until('it may sign', () => federation.node('330783').state === 'serving')
-    await send('joined')
-    await federation.until('it exchanges records', () => arrived('joined'))
-  })
-
-  await t.test('a suspended county is refused at its city, keeps its work, and goes on when it is active again', async (t) => {
-    await setMemberStatus(city(), { member: name, status: 'suspended', act, source })
-    // The county itself hears it when it may call again.
-    await federation.until('every other node knows it', () => [...federation.nodes].every(([id, { context }]) => id === '330783' || context.ledger().federation.member(name)?.status === 'suspended'))
-    const size = city().log().size
-    await send('suspended')
-    await federation.until('it is told so', () => federation.node('330783').alarms.list().some((line) => line.includes('is suspended')))
-    const { batch, body } = forge(federation.node('330783').context, [industryRecord(2)], ['330000'])
-    t.equal(await codeOf(city().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: name } })), 'member_suspended')
-    t.equal(city().log().size, size, 'nothing of it was logged at the city')
-    await publishRecords(federation.node('330782').context, [industryRecord(3, { prefix: 'beside' })], ['330106'])
-    await federation.until('the county beside it goes on', () => held(federation, '330106', 'beside-3'))
-    await setMemberStatus(city(), { member: name, status: 'active', act, source })
-    await everywhere('330783 is active', (member) => member?.serial === 2 && member.status === 'active')
-    await federation.until('what it wrote meanwhile arrives', () => arrived('suspended'))
-    await federation.until('no alarm is left', () => federation.alarms().length === 0)
-  })
-
-  await t.test('a county that recovers is re-keyed as a new epoch, and its earlier batches still verify', async (t) => {
-    const before = federation.node('330783')
-    const { noteVkey } = city().ledger().federation.member(name)!
-    await before.close()
-    await recoverNode(federation.folderOf('330783'), { clock: systemClock, random: systemRandom })
-    await federation.startNode('330783')
-    await everywhere('330783 has epoch 2', (member) => member?.epoch === 2 && member.serial === 3 && member.noteVkey !== noteVkey && member.epochs.length === 2)
-    await federation.until('it has its earlier batches back', () => held(federation, '330783', 'joined-1'))
-    await federation.until('it may sign', () => federation.node('330783').state === 'serving')
-    await send('rekeyed')
-    await federation.until('the new epoch is exchanged', () => arrived('rekeyed'))
-    t.equal(federation.node('330783').context.log().origin, `${name}/2`)
-  })
-
-  await t.test('a retired county stays retired', async (t) => {
-    await setMemberStatus(city(), { member: name, status: 'retired', act, source })
-    await federation.until('every other node knows it', () => [...federation.nodes].every(([id, { context }]) => id === '330783' || context.ledger().federation.member(name)?.status === 'retired'))
-    await federation.until('it is told so', () => federation.node('330783').alarms.list().some((line) => line.includes('is retired')))
-    t.equal(await codeOf(setMemberStatus(city(), { member: name, status: 'active', act, source })), 'statement_invalid')
-    await send('retired')
-    await publishRecords(federation.node('330782').context, [industryRecord(4, { prefix: 'last' })], ['330000', '330106'])
-    await federation.until('the others go on', () => arrived('last').then(() => held(federation, '330106', 'last-4')))
-    t.equal(await held(federation, '330106', 'retired-1'), false)
-    t.equal(await codeOf(setMemberStatus(federation.node('330000').context, { member: name, status: 'active', act, source })), 'argument_invalid', 'a grandparent does not speak for it')
-  })
-
   t.same(await findings(federation), [])
 })
