@@ -267,7 +267,7 @@ export class Node {
     if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = [this.#sweepLoop(), this.#healthLoop(), this.#reviewLoop()]
     this.#indexer.kick()
-    this.#options.log.info({ node: config.node, port: this.port, epoch: this.#epoch, size: String(this.#log.size) }, 'node is started')
+    this.#options.log.info({ port: this.port, epoch: this.#epoch, size: String(this.#log.size) }, 'node is started')
   }
 
   /** Reads everything that memory holds from the store. */

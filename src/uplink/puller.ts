@@ -4,7 +4,8 @@ import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
-import type { BatchClass } from '../topology/lane.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { tables, textKey } from '../store/keys.ts'
@@ -23,6 +24,8 @@ export class Puller {
   #log = ''
   #cursor = 0n
   #savedMs = 0
+  /** Lanes with a gap that an alarm stands for. */
+  readonly #gaps = new Set<string>()
 
   constructor(options: UplinkOptions, batchClass: BatchClass, follower: Follower) {
     this.#options = options
@@ -83,7 +86,8 @@ export class Puller {
       source: { kind: 'parent', log: this.#follower.log, index: delivery.index, leaf } as const,
     }
     try {
-      await context.door.accept(inbound)
+      const { batch } = await context.door.accept(inbound)
+      if (this.#gaps.size > 0) this.#close(batch.header)
     } catch (error) {
       if (isHuxinError(error, 'lane_gap')) return this.#fetchMissing(error, signal)
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
@@ -99,6 +103,7 @@ export class Puller {
     const name = `gap ${lane}`
     if (!answer.package) {
       const had = answer.traces.filter(({ held }) => held).map(({ node, receiptNotes }) => `${node}${receiptNotes.length > 0 ? ' (its next hop signed for it)' : ''}`)
+      this.#gaps.add(lane)
       context.alarms.raise(name, `number ${expected} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
       throw new HuxinError('lane_gap', `lane ${lane} misses number ${expected} and nobody on the way gives it`, { details: gap.details })
     }
@@ -112,10 +117,19 @@ export class Puller {
       })
       context.alarms.clear(name)
     } catch (error) {
+      this.#gaps.add(lane)
       context.alarms.raise(name, `number ${expected} was fetched and not taken: ${messageOf(error)}`)
       throw error
     }
     throw new HuxinError('lane_gap', `lane ${lane}: number ${expected} was missing and has been fetched; going on`, { details: gap.details })
+  }
+
+  /** A lane goes on: what was missing has come after all. */
+  #close({ origin, epoch, batchClass, lanes }: BatchHeader): void {
+    for (const { target } of lanes) {
+      const lane = laneKey(origin, epoch, target, batchClass)
+      if (this.#gaps.delete(lane)) this.#options.context.alarms.clear(`gap ${lane}`)
+    }
   }
 
   async #load(): Promise<void> {

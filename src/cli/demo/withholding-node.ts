@@ -4,6 +4,7 @@
  * answers to its children are changed on their way out.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { pino } from 'pino'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
@@ -15,7 +16,6 @@ import { laneKey } from '../../topology/lane.ts'
 import type { ServiceBinding } from '../../wire/service.ts'
 
 const [folder = '', lane = '', number = ''] = process.argv.slice(2)
-const silent = (): void => undefined
 
 /** True for the batch that is hidden. */
 function hidden(note: Uint8Array): boolean {
@@ -50,9 +50,10 @@ function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[
   }))
 }
 
+const config = await loadConfig(folder)
 const node = await Node.start({
-  config: await loadConfig(folder), clock: systemClock, random: systemRandom, wrapServices: withhold,
-  log: { debug: silent, info: silent, warn: silent, error: silent },
+  config, clock: systemClock, random: systemRandom, wrapServices: withhold,
+  log: pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true })),
 })
 const stop = (): void => {
   void node.close().then(() => process.exit(0))
