@@ -289,7 +289,7 @@ class Demo {
   }
 
   async #must<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const found = await until(look, WAIT_MS)
+    const found = await until(look, WAIT_MS, this.nodes.stopped)
     if (found === undefined) throw new HuxinError('deadline_exceeded', `waited ${WAIT_MS / 1000} s in vain: ${what}; logs are in ${this.#folder}/nodes/*/node.log (keep them with --keep)`)
     return found
   }

@@ -45,10 +45,16 @@ export class DemoProcesses {
   readonly #ports = new Map<string, number>()
   readonly #running = new Map<string, ChildProcess>()
   readonly #connections = new Map<string, Connection>()
+  readonly #stop = new AbortController()
 
   constructor(folder: string) {
     this.folder = folder
     this.#pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock: systemClock, random: systemRandom }
+  }
+
+  /** Aborted when everything is to end. */
+  get stopped(): AbortSignal {
+    return this.#stop.signal
   }
 
   name(id: string): string {
@@ -90,6 +96,8 @@ export class DemoProcesses {
 
   /** Starts the process of a node and waits until it serves. */
   async start(id: string, script: readonly string[] = [fileURLToPath(new URL('../main.js', import.meta.url)), 'node', 'start', '--node', this.nodeFolder(id)]): Promise<void> {
+    // A scene may be between two processes when everything is stopped.
+    if (this.#stop.signal.aborted) throw new HuxinError('cancelled', `node ${id} is not started: the demo is stopping`)
     const child = spawn(process.execPath, [...script], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     const log = createWriteStream(join(this.nodeFolder(id), 'node.log'), { flags: 'a', mode: 0o600 })
     child.stdout!.pipe(log)
@@ -99,7 +107,7 @@ export class DemoProcesses {
     for (const begin = systemClock.monotonicMs(); ;) {
       const status = await connection.admin.getStatus({}, { timeoutMs: 2_000 }).catch(() => undefined)
       if (status && status.state !== 'starting') return
-      if (child.exitCode !== null || systemClock.monotonicMs() - begin > START_MS_MAX) {
+      if (child.exitCode !== null || child.signalCode !== null || systemClock.monotonicMs() - begin > START_MS_MAX) {
         throw new HuxinError('not_ready', `node ${id} did not start; see ${join(this.nodeFolder(id), 'node.log')}`)
       }
       await pause(STEP_MS)
@@ -125,8 +133,9 @@ export class DemoProcesses {
     clearTimeout(late)
   }
 
-  /** Ends every process; may be called at any moment, more than once. */
+  /** Ends every process, and starts no other; may be called at any moment, more than once. */
   async stopAll(): Promise<void> {
+    this.#stop.abort()
     await Promise.all([...this.#running.keys()].map((id) => this.stop(id)))
   }
 
@@ -139,9 +148,9 @@ export class DemoProcesses {
   }
 }
 
-/** Waits until `look` gives something; undefined when `timeoutMs` passed. */
-export async function until<T>(look: () => Promise<T | undefined>, timeoutMs: number): Promise<T | undefined> {
-  for (const begin = systemClock.monotonicMs(); systemClock.monotonicMs() - begin < timeoutMs;) {
+/** Waits until `look` gives something; undefined when `timeoutMs` passed or the signal is aborted. */
+export async function until<T>(look: () => Promise<T | undefined>, timeoutMs: number, signal: AbortSignal): Promise<T | undefined> {
+  for (const begin = systemClock.monotonicMs(); !signal.aborted && systemClock.monotonicMs() - begin < timeoutMs;) {
     const found = await look().catch(() => undefined)
     if (found !== undefined) return found
     await pause(STEP_MS)
