@@ -1,4 +1,5 @@
 /** What is wrong now. An alarm stands until its cause is gone; each has a name and one line of text. */
+import { isHuxinError, messageOf } from '../base/errors.ts'
 
 export interface AlarmLog {
   warn(fields: object, message: string): void
@@ -31,4 +32,9 @@ export class Alarms {
   has(name: string): boolean {
     return this.#standing.has(name)
   }
+}
+
+/** An error as an alarm says it: its code, for programs, and its message. */
+export function alarmText(error: unknown): string {
+  return isHuxinError(error) ? `${error.code}: ${error.message}` : messageOf(error)
 }

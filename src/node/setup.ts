@@ -24,8 +24,8 @@ import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join
 import { type Member, type MemberStatement, formatStatement } from '../topology/member.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
 import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
+import { genesisOf, readJoin } from './folder.ts'
 import { createKeys, loadKeys } from './keys.ts'
-import { genesisOf, readJoin } from './node.ts'
 
 /** What is written into a new `node.yaml`. */
 export interface NodeFields {

@@ -1,0 +1,89 @@
+/** What a running node does by itself: sweeps transit bodies, proves its health, reviews recognitions. */
+import { equalBytes } from '../base/bytes.ts'
+import { sleep } from '../base/clock.ts'
+import { isHuxinError, messageOf } from '../base/errors.ts'
+import type { Context } from '../exchange/context.ts'
+import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
+import { tables, textKey } from '../store/keys.ts'
+
+export interface BackgroundOptions {
+  readonly context: Context
+  readonly maySign: () => boolean
+  readonly clockIsRight: () => boolean
+  readonly sweep: () => Promise<unknown>
+  readonly onHealth: (ready: boolean) => void
+  readonly signal: AbortSignal
+}
+
+const SWEEP_MS = 2_000
+const HEALTH_MS = 2_000
+const UNHEALTHY_MS = 200
+const REVIEW_MS_MAX = 3_600_000
+
+/** Runs until the signal; each promise ends then. */
+export function startBackground(options: BackgroundOptions): Promise<void>[] {
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options)]
+}
+
+async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(context.clock, SWEEP_MS, signal)
+    if (!signal.aborted) await sweep().then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+  }
+}
+
+/** Ready means: a real key was written and read, and a real note can be signed, within the last seconds. */
+async function healthLoop({ context, maySign, clockIsRight, onHealth, signal }: BackgroundOptions): Promise<void> {
+  while (!signal.aborted) {
+    const ready = maySign() && clockIsRight() && await probe(context)
+    onHealth(ready)
+    await sleep(context.clock, ready ? HEALTH_MS : UNHEALTHY_MS, signal)
+  }
+}
+
+async function probe(context: Context): Promise<boolean> {
+  const value = Buffer.from(String(context.clock.nowMs()))
+  const key = textKey(tables.meta, 'probe')
+  try {
+    await context.store.write([{ key, value }])
+    const read = await context.store.get(key)
+    const signature = context.noteSigner.sign(value)
+    return read !== undefined && equalBytes(read, value) && context.log().verifier.verify(value, signature)
+  } catch (error) {
+    // A database that failed once stays failed: a round of the writer opens it again.
+    if (isHuxinError(error, 'store_failed')) await context.writer.save([{ key, value }]).catch(() => undefined)
+    return false
+  }
+}
+
+/** Withdraws confirmations whose source fell, soon after it falls. */
+async function reviewLoop({ context, maySign, signal }: BackgroundOptions): Promise<void> {
+  const topics = ['amendment', 'normal', 'bulk']
+  while (!signal.aborted) {
+    const woken = new AbortController()
+    const stop = (): void => woken.abort()
+    signal.addEventListener('abort', stop, { once: true })
+    // Registered before the review: what comes while it runs is reviewed next.
+    const more = Promise.race(topics.map((topic) => context.changes.next(topic, REVIEW_MS_MAX, woken.signal)))
+    const done = !maySign() || await review(context)
+    await (done ? more : Promise.race([more, sleep(context.clock, SWEEP_MS, signal)]))
+    woken.abort()
+    signal.removeEventListener('abort', stop)
+    await sleep(context.clock, 50, signal)
+  }
+}
+
+/** @returns false when it has to be tried again */
+async function review(context: Context): Promise<boolean> {
+  try {
+    if (await hasConfirmations(context)) {
+      await context.indexer.caughtUp()
+      await reviewConfirmations(context)
+    }
+    context.alarms.clear('recognition')
+    return true
+  } catch (error) {
+    context.alarms.raise('recognition', messageOf(error))
+    return false
+  }
+}

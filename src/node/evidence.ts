@@ -1,0 +1,32 @@
+/** Files that prove somebody's misbehaviour to anybody, kept beside the log. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseNote } from '../note/note.ts'
+import { parseStatement } from '../topology/member.ts'
+
+/** Writes a file of evidence, owner-only. @returns where it is */
+export async function writeEvidence(folder: string, name: string, content: Uint8Array): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const file = join(folder, name)
+  await writeFile(file, content, { mode: 0o600 })
+  return file
+}
+
+/** Two batches with one number of a lane, side by side. */
+export function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: string): { name: string; content: Uint8Array } {
+  return {
+    name: `lane-fork-${lane.replaceAll(/[^a-z0-9]+/g, '-')}.txt`,
+    content: Buffer.from(`Two different batches carry one number of the lane ${lane}.\n\nFirst:\n\n${Buffer.from(first).toString()}\nSecond:\n\n${Buffer.from(second).toString()}`),
+  }
+}
+
+/** Two statements of a member with one serial, and who validly signed both. */
+export function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; what: string } {
+  const { member, serial } = parseStatement(parseNote(earlier).text)
+  return {
+    name: `statement-conflict-${member.replaceAll(/[^a-z0-9]+/g, '-')}-${serial}.txt`,
+    content: Buffer.from(`Two different statements ${serial} of ${member}, both signed by ${signers.join(', ')}. The first stays in force.\n\nFirst:\n\n` +
+      `${Buffer.from(earlier).toString()}\nSecond:\n\n${Buffer.from(later).toString()}`),
+    what: `${signers.join(', ')} signed two different statements ${serial} of ${member}: the first stays in force, evidence is kept`,
+  }
+}

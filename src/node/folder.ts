@@ -1,0 +1,88 @@
+/** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fromHex } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { parseBody } from '../batch/body.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import type { Genesis } from '../exchange/check.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { type CheckpointSlot, openSlot } from '../log/slot.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { FederationState } from '../topology/federation.ts'
+import { type JoinFile, parseJoinFile } from '../topology/join.ts'
+import { currentEpoch, epochFiles, type NodeConfig } from './config.ts'
+import { loadKeys, type NodeKeys } from './keys.ts'
+
+/** A node's folder, opened for its newest epoch. */
+export interface OpenFolder {
+  readonly join: JoinFile
+  readonly keys: NodeKeys
+  readonly epoch: number
+  readonly store: Store
+  readonly slot: CheckpointSlot
+  /** The epoch began with a recovery: what the parent holds is taken back. */
+  readonly recovering: boolean
+}
+
+/**
+ * Opens the newest epoch of a node's folder. The caller closes store and slot.
+ * @throws HuxinError config_invalid | store_locked | store_corrupt
+ */
+export async function openFolder(config: NodeConfig, wrapStore: (store: Store) => Store = (store) => store): Promise<OpenFolder> {
+  const epoch = await currentEpoch(config.folder)
+  if (epoch === 0) throw new HuxinError('config_invalid', `${config.folder} has no keys: run huxin node init`)
+  const join_ = await readJoin(config)
+  const keys = await loadKeys(config.folder, epoch, config.node)
+  const files = epochFiles(config.folder, epoch)
+  const fresh = await isFresh(files.database)
+  await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
+  const store = wrapStore(await openStore(files.database, { create: fresh }))
+  const slot = await openSlot(files.checkpoint)
+  const recovering = await readFile(join(dirname(files.database), 'recovering')).then(() => true, () => false)
+  return { join: join_, keys, epoch, store, slot, recovering }
+}
+
+/** What a fold of this node's log starts from. */
+export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8Array): Genesis {
+  return {
+    self: config.node,
+    federation: () => FederationState.from(join.anchors),
+    lanes: new Map(join.heads.map(({ lane, number, batchId }) => [lane, { number, id: fromHex(batchId)! }])),
+    subjectKey,
+  }
+}
+
+/** Reads what the parent answered. @throws HuxinError config_invalid */
+export async function readJoin(config: NodeConfig): Promise<JoinFile> {
+  const file = join(config.folder, 'join.json')
+  const bytes = await readFile(file).catch(() => {
+    throw new HuxinError('config_invalid', `${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
+  })
+  return parseJoinFile(bytes)
+}
+
+/** Folds members and catalog, which memory holds whole. @throws HuxinError store_corrupt */
+export async function foldControl(ledger: Ledger, store: Store): Promise<void> {
+  const rows = await store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })
+  for (const [key] of rows) {
+    const index = indexAtEnd(key)
+    const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
+    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+    const entry = parseEntry(entryBytes)
+    if (!entry.verdict.accepted) continue
+    ledger.fold(index, entry, openHeader(entry.header), undefined, parseBody(stored)).remember()
+  }
+}
+
+async function isFresh(database: string): Promise<boolean> {
+  if (await readFile(join(database, 'CURRENT')).then(() => true, () => false)) return false
+  // A folder with tables but no CURRENT was damaged; it must not be taken for a new database.
+  const names = await readdir(database).catch(() => [])
+  if (names.some((name) => /\.(ldb|log)$|^MANIFEST/.test(name))) {
+    throw new HuxinError('store_corrupt', `${database} is damaged: its file CURRENT is missing; run huxin node recover`)
+  }
+  return true
+}
