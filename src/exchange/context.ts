@@ -34,9 +34,9 @@ export interface Context {
   readonly subjectKey: Uint8Array
   readonly checkRecords: CheckRecords
   /** The time that neighbours are told: not the clock's while that is known to be wrong. */
-  trustedMs(): number
+  readonly trustedMs: () => number
   /** Call before a judgement that is not written. @throws HuxinError clock_wrong */
-  checkClock(): void
-  ledger(): Ledger
-  log(): Log
+  readonly checkClock: () => void
+  readonly ledger: () => Ledger
+  readonly log: () => Log
 }

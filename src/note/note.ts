@@ -121,7 +121,7 @@ export function cosignatureTime(text: string, signature: Uint8Array, verifier: V
 /** Signs a text, which must end in a line feed, with note keys. @throws HuxinError argument_invalid */
 export function signNote(text: string, signers: readonly Signer[]): Uint8Array {
   const message = utf8(text)
-  return formatNote(text, signers.map(({ name, keyId, sign }) => signatureLine(name, keyId, sign(message))))
+  return formatNote(text, signers.map((signer) => signatureLine(signer.name, signer.keyId, signer.sign(message))))
 }
 
 function malformed(what: string): HuxinError {

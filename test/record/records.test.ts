@@ -149,7 +149,7 @@ t.test('a record with a bad field names the field and the reason', async (t) => 
     const record = evaluationRecord()
     change(record, resultOf(record))
     if (record.content.case === 'catalogedRecord') record.content = create(RecordSchema, { content: { case: 'catalogedRecord', value: { decidedOn: '2026-01-01' } } }).content
-    t.same(codes(industry.check(record)), expected, `${change}`)
+    t.same(codes(industry.check(record)), expected, change.toString())
   }
 })
 
@@ -236,7 +236,7 @@ t.test('a natural person has a score, no grade, and is of age', async (t) => {
   for (const [expected, change] of cases) {
     const record = personRecord()
     change(record, resultOf(record))
-    t.same(codes(person.check(record)), expected, `${change}`)
+    t.same(codes(person.check(record)), expected, change.toString())
   }
 })
 
