@@ -13,6 +13,8 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void
 }
 
+const HOLD_TICK_MS = 60_000
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -35,6 +37,20 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     const cancel = clock.after(delayMs, done)
     signal?.addEventListener('abort', done, { once: true })
   })
+}
+
+/** Lets whatever else is ready in this process run first. */
+export function yieldTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * Keeps the process alive until the returned function is called: timers of a Clock do not, so that a
+ * command that only waits for one would end in silence.
+ */
+export function holdProcess(): () => void {
+  const timer = setInterval(() => undefined, HOLD_TICK_MS)
+  return () => clearInterval(timer)
 }
 
 /** `2026-11-23T01:14:07Z` */

@@ -3,9 +3,7 @@
  * on a folder of a node that does not run), and prints. Exit codes: 0 done; 1 refused, or something was
  * found; 2 usage or configuration; 3 not reachable or not now; 4 broken.
  */
-import { readFile, writeFile } from 'node:fs/promises'
 import { Command, CommanderError, Option } from 'commander'
-import { HuxinError } from '../base/errors.ts'
 import { catalogCommands } from './commands/catalog.ts'
 import { demoCommand } from './commands/demo.ts'
 import { importCommand, recordCommands } from './commands/records.ts'
@@ -14,25 +12,8 @@ import { memberCommands } from './commands/member.ts'
 import { nodeCommands } from './commands/node.ts'
 import { pkiCommands } from './commands/pki.ts'
 import { recognitionCommands } from './commands/recognition.ts'
-import { type Language, languageOf, type Output, reportError } from './output.ts'
-
-export interface Io {
-  readonly stdout: { write(text: string): unknown }
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
-  readonly env: Readonly<Record<string, string | undefined>>
-}
-
-/** What every command works with. */
-export interface Shell {
-  readonly io: Io
-  /** Exit code of the run; a command sets it when it found something. */
-  exitCode: number
-  /** The output of the command that runs. */
-  output(command: Command): Output
-  /** Adds the options that every command has. */
-  common(command: Command, example: string): Command
-  readonly language: Language
-}
+import { languageOf, reportError } from './output.ts'
+import type { Io, Shell } from './shell.ts'
 
 /** Runs one command line. @returns exit code */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
@@ -81,16 +62,4 @@ function build(shell: Shell): Command {
 function askedLanguage(argv: readonly string[]): string | undefined {
   const at = argv.indexOf('--lang')
   return at >= 0 ? argv[at + 1] : argv.find((word) => word.startsWith('--lang='))?.slice(7)
-}
-
-/** Reads a file named on the command line. @throws HuxinError argument_invalid */
-export async function readInput(file: string): Promise<Uint8Array> {
-  return readFile(file).catch(() => {
-    throw new HuxinError('argument_invalid', `${file} cannot be read`)
-  })
-}
-
-/** Writes a file named on the command line, owner-only. */
-export async function writeOutput(file: string, content: Uint8Array | string): Promise<void> {
-  await writeFile(file, content, { mode: 0o600 })
 }

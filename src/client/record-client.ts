@@ -11,7 +11,7 @@
  */
 import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
-import { type Clock, sleep, systemClock } from '../base/clock.ts'
+import { type Clock, holdProcess, sleep, systemClock } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import {
@@ -27,7 +27,6 @@ const READ_TIMEOUT_MS = 10_000
 const RETRY_FOR_MS = 120_000
 const RETRY_DELAY_MS_MIN = 250
 const RETRY_DELAY_MS_MAX = 10_000
-const KEEP_ALIVE_TICK_MS = 60_000
 
 export interface HuxinClientOptions {
   /** `host:port` of the node. */
@@ -115,8 +114,7 @@ export class HuxinClient {
   /** The last error is thrown as it was, once the time is up or the node says that retrying is no use. */
   async #retry<Answer>(timeoutMs: number, { signal }: RequestOptions, attempt: (options: CallOptions) => Promise<Answer>): Promise<Answer> {
     const endMs = this.#clock.monotonicMs() + this.#retryForMs
-    // Clock timers do not keep a process alive; a script that only waits for this call must not end.
-    const alive = setInterval(() => undefined, KEEP_ALIVE_TICK_MS)
+    const release = holdProcess()
     try {
       for (let delayMs = RETRY_DELAY_MS_MIN; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
         try {
@@ -128,7 +126,7 @@ export class HuxinClient {
         await sleep(this.#clock, this.#jitter(delayMs), signal)
       }
     } finally {
-      clearInterval(alive)
+      release()
     }
   }
 

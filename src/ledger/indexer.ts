@@ -9,7 +9,7 @@
  */
 import { hash } from 'node:crypto'
 import { be32, be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, yieldTurn } from '../base/clock.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -191,7 +191,7 @@ export class Indexer {
     while (!this.#closed && this.#cursor < this.#size() && this.#mayGoOn()) {
       await this.step()
       // Others first: nothing acknowledged waits for the index.
-      await new Promise((resolve) => setImmediate(resolve))
+      await yieldTurn()
     }
   }
 

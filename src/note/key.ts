@@ -5,9 +5,10 @@
  * Signing is synchronous because a log signs inside its commit; a signing server would be a second
  * kind of signer, asynchronous, beside this one.
  */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { systemRandom } from '../base/random.ts'
 import { isKeyName } from './note.ts'
 
 export type KeyType = 'ed25519' | 'cosignature'
@@ -63,7 +64,7 @@ export function parseVkey(text: string): Verifier {
 }
 
 /** A new key; `seed` (32 bytes) fixes it. @throws HuxinError argument_invalid */
-export function generateSigner(name: string, type: KeyType, seed: Uint8Array = randomBytes(32)): Signer {
+export function generateSigner(name: string, type: KeyType, seed: Uint8Array = systemRandom.fill(new Uint8Array(32))): Signer {
   if (!isKeyName(name)) throw new HuxinError('argument_invalid', `${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
   if (seed.length !== 32) throw new HuxinError('argument_invalid', `the seed of a key has ${seed.length} bytes, not 32`)
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })

@@ -18,7 +18,6 @@ import { encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { TrustAnchor } from '../topology/join.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
-import type { LinkState } from '../uplink/uplink.ts'
 import { publishedMessage, sourceOf } from './record-service.ts'
 
 /** What these services need of the running node. */
@@ -34,7 +33,7 @@ export interface AdminPort {
 }
 
 export interface UplinkView {
-  readonly state: LinkState
+  readonly state: string
   readonly lastContactMs: number
   readonly clockOffsetMs: number
   readonly follower: { readonly verified: { readonly size: bigint } }

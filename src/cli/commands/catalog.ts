@@ -7,7 +7,7 @@ import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/cata
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
 import { print, say, table } from '../output.ts'
-import { readInput, type Shell } from '../program.ts'
+import { readInput, type Shell } from '../shell.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
 export function catalogCommands(program: Command, shell: Shell): void {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { runDemo } from '../demo/demo.ts'
 import { say } from '../output.ts'
-import type { Shell } from '../program.ts'
+import type { Shell } from '../shell.ts'
 
 export function demoCommand(program: Command, shell: Shell): void {
   shell.common(program.command('demo'), 'huxin demo --exit')

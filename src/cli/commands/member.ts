@@ -1,7 +1,7 @@
 /** `huxin member`. */
 import type { Command } from 'commander'
 import { print, say, table } from '../output.ts'
-import { readInput, type Shell, writeOutput } from '../program.ts'
+import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { plain } from './node.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 

@@ -11,7 +11,7 @@ import { tuneMemory } from '../../node/memory.ts'
 import { Node } from '../../node/node.ts'
 import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNode } from '../../node/setup.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
-import { readInput, type Shell } from '../program.ts'
+import { readInput, type Shell } from '../shell.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {

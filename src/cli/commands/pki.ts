@@ -6,7 +6,7 @@ import { systemRandom } from '../../base/random.ts'
 import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf } from '../../pki/devpki.ts'
 import { tiers } from '../../topology/tier.ts'
 import { print, say } from '../output.ts'
-import { readInput, type Shell, writeOutput } from '../program.ts'
+import { readInput, type Shell, writeOutput } from '../shell.ts'
 
 export function pkiCommands(program: Command, shell: Shell): void {
   const pki = program.command('pki').description(say(shell, 'certificates for development and trials', '开发与试运行用证书'))

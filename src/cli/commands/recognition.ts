@@ -7,7 +7,7 @@ import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.
 import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
 import { print, say, table } from '../output.ts'
-import type { Shell } from '../program.ts'
+import type { Shell } from '../shell.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 

@@ -11,7 +11,7 @@ import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_s
 import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
-import type { Shell } from '../program.ts'
+import type { Shell } from '../shell.ts'
 import { atNode, CALL, collect, withNode } from './shared.ts'
 
 export function importCommand(program: Command, shell: Shell): void {

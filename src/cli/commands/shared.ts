@@ -1,7 +1,7 @@
 /** Options that several commands share. */
 import type { Command } from 'commander'
 import { connect, type Connection } from '../connect.ts'
-import type { Shell } from '../program.ts'
+import type { Shell } from '../shell.ts'
 
 export const CALL = { timeoutMs: 30_000 }
 

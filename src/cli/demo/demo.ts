@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { civilDate, formatTime, systemClock } from '../../base/clock.ts'
+import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
-import { formatProofFile } from '../commands/log.ts'
+import { formatProofFile } from '../proof-file.ts'
 import { formatSummary } from '../commands/records.ts'
 import { runImport } from '../import/import.ts'
 import { ago, type Output, say, table } from '../output.ts'
@@ -44,9 +44,7 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<num
     if (code === 0 && !options.exit) {
       demo.say('The nodes keep running; Ctrl-C ends them.', '结点继续运行，按 Ctrl-C 结束。')
       demo.say(`Try: huxin node status --node ${demo.nodes.nodeFolder('330000')}`, `可试：huxin node status --node ${demo.nodes.nodeFolder('330000')}`)
-      const keepAlive = setInterval(() => undefined, 60_000)
-      await stopped
-      clearInterval(keepAlive)
+      await stopped.finally(holdProcess())
     }
     return code
   } finally {

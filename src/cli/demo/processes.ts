@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { sleep, systemClock } from '../../base/clock.ts'
+import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { initNode, joinNode } from '../../node/setup.ts'
@@ -128,9 +128,9 @@ export class DemoProcesses {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill(signal)
-    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+    const giveUp = systemClock.after(STOP_MS_MAX, () => child.kill('SIGKILL'))
     await ended
-    clearTimeout(late)
+    giveUp()
   }
 
   /** Ends every process, and starts no other; may be called at any moment, more than once. */
@@ -160,8 +160,7 @@ export async function until<T>(look: () => Promise<T | undefined>, timeoutMs: nu
 
 /** A pause that keeps the process alive. */
 export function pause(ms: number): Promise<void> {
-  const keepAlive = setInterval(() => undefined, 1_000)
-  return sleep(systemClock, ms).finally(() => clearInterval(keepAlive))
+  return sleep(systemClock, ms).finally(holdProcess())
 }
 
 function freePort(): Promise<number> {

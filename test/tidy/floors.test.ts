@@ -1,0 +1,145 @@
+/** The shape that `src/README.md` promises: floors, no cycles, one way in for time and chance, small files. */
+import t from 'tap'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+
+const root = process.cwd()
+const LINES_MAX = 400
+
+/** Larger than allowed, each for a reason that is written here. */
+const largeFiles: Readonly<Record<string, number>> = {
+  // Hot path, about to be taken apart; it may not grow in the meantime.
+  'exchange/door.ts': 445,
+}
+
+/** Rooms that use another of their own floor; src/README.md names the same. */
+const sideways: Readonly<Record<string, string>> = { note: 'merkle', topology: 'note', wire: 'pki' }
+
+interface SourceFile {
+  /** Path below src. */
+  readonly path: string
+  readonly room: string
+  readonly text: string
+  /** Without comments. */
+  readonly code: string
+  /** Paths below src. */
+  readonly imports: readonly string[]
+  /** Those that are still there when the program runs: imports of types alone are not. */
+  readonly loads: readonly string[]
+}
+
+async function sources(): Promise<SourceFile[]> {
+  const src = join(root, 'src')
+  const paths = (await readdir(src, { recursive: true })).filter((path) => path.endsWith('.ts')).sort()
+  return Promise.all(paths.map(async (path) => {
+    const text = await readFile(join(src, path), 'utf8')
+    const code = withoutComments(text)
+    const found = [...code.matchAll(/^(?:(?:import|export)\s+([^'=;()]*?)\s+from|import)\s+'(\.\.?\/[^']*)'|\bimport\s*\(\s*'(\.[^']*)'/gm)].map(([, names = '', target, dynamic]) => ({
+      target: relative(src, resolve(src, dirname(path), target ?? dynamic!)),
+      types: /^type\b/.test(names) || (/^\{/.test(names) && names.slice(1, -1).split(',').every((name) => /^\s*(?:type\s|$)/.test(name))),
+    }))
+    return {
+      path, room: path.split('/')[0]!, text, code, imports: found.map(({ target }) => target), loads: found.filter(({ types }) => !types).map(({ target }) => target),
+    }
+  }))
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, '')).replace(/^\s*\/\/.*$/gm, '')
+}
+
+/** room → floor, from the table in src/README.md. */
+async function floors(rooms: ReadonlySet<string>): Promise<Map<string, number>> {
+  const readme = await readFile(join(root, 'src/README.md'), 'utf8')
+  const found = new Map<string, number>()
+  for (const [, floor, line] of readme.matchAll(/^ (\d) {2}(.*)$/gm)) {
+    for (const name of line!.split(/\s+/)) {
+      if (!rooms.has(name)) break
+      found.set(name, Number(floor))
+    }
+  }
+  return found
+}
+
+t.test('imports go strictly downward by the table in src/README.md', async (t) => {
+  const files = await sources()
+  const rooms = new Set(files.map(({ room }) => room))
+  const floorOf = await floors(rooms)
+  t.same([...rooms].filter((room) => !floorOf.has(room)), [], 'every room stands in the table')
+  const wrong = files.flatMap(({ path, room, imports }) => imports.flatMap((target) => {
+    const other = target.split('/')[0]!
+    if (other === room || sideways[room] === other) return []
+    return floorOf.get(other)! < floorOf.get(room)! ? [] : [`${path} imports ${target}`]
+  }))
+  t.same(wrong, [])
+  const readme = await readFile(join(root, 'src/README.md'), 'utf8')
+  for (const [room, other] of Object.entries(sideways)) t.ok(readme.includes(`\`${room}\` uses \`${other}\``), `src/README.md says that ${room} uses ${other}`)
+})
+
+t.test('no files load each other in a circle', async (t) => {
+  const files = await sources()
+  const loadsOf = new Map(files.map(({ path, loads }) => [path, loads]))
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' → '))
+    else if (!done.has(path)) {
+      for (const next of loadsOf.get(path) ?? []) visit(next, [...way, path])
+      done.add(path)
+    }
+  }
+  for (const path of loadsOf.keys()) visit(path, [])
+  t.same(circles, [])
+  t.same(files.flatMap(({ path, imports }) => imports.filter((target) => !loadsOf.has(target)).map((target) => `${path} imports ${target}`)), [], 'every import was followed')
+  t.ok([...loadsOf.values()].flat().length > 300, 'imports were found')
+})
+
+t.test('there are no barrels, no default exports and no loading by name at run time', async (t) => {
+  const wrong: string[] = []
+  for (const { path, room, code } of await sources()) {
+    if (room === 'gen') continue
+    if (/^export\s+\*/m.test(code)) wrong.push(`${path}: export *`)
+    if (/^export\s+default\b/m.test(code)) wrong.push(`${path}: export default`)
+    if (/\bimport\s*\(/.test(code)) wrong.push(`${path}: import()`)
+    if (/(?:^|\/)index\.ts$/.test(path)) wrong.push(`${path}: a barrel`)
+  }
+  t.same(wrong, [])
+})
+
+t.test('time, timers, chance, the environment and the console are used where they enter and nowhere else', async (t) => {
+  const rules: readonly { readonly what: string; readonly pattern: RegExp; readonly allowed: RegExp }[] = [
+    { what: 'the clock', pattern: /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bprocess\.hrtime\b/, allowed: /^base\/clock\.ts$/ },
+    { what: 'a timer', pattern: /\bset(?:Timeout|Interval|Immediate)\b|\bnode:timers\b/, allowed: /^base\/clock\.ts$/ },
+    { what: 'randomness', pattern: /\bMath\.random\b|\brandom(?:Bytes|Fill|FillSync|UUID|Int)\b|\bgetRandomValues\b/, allowed: /^base\/random\.ts$/ },
+    // The private key of a certificate is made by OpenSSL with its own randomness.
+    { what: 'key generation', pattern: /\bgenerateKey(?:Pair)?(?:Sync)?\b/, allowed: /^pki\/issue\.ts$/ },
+    { what: 'the environment', pattern: /\bprocess\.(?:env|argv|cwd|exit|exitCode|stdin|stdout|stderr|on|once|kill)\b/, allowed: /^cli\// },
+    { what: 'the console', pattern: /\bconsole\./, allowed: /^cli\// },
+  ]
+  const files = await sources()
+  for (const { what, pattern, allowed } of rules) {
+    const users = files.filter(({ room, code }) => room !== 'gen' && pattern.test(code)).map(({ path }) => path)
+    t.same(users.filter((path) => !allowed.test(path)), [], what)
+    if (what !== 'the console') t.ok(users.length > 0, `${what} does enter somewhere`)
+  }
+})
+
+t.test(`no file is longer than ${LINES_MAX} lines`, async (t) => {
+  for (const { path, room, text } of await sources()) {
+    const lines = text.split('\n').length - 1
+    if (room !== 'gen' && lines > (largeFiles[path] ?? LINES_MAX)) t.fail(`${path} has ${lines} lines: divide it by what its parts do`)
+  }
+})
+
+t.test('names say what a thing is', async (t) => {
+  const vague = /^(?:utils?|helpers?|common|misc|manager|impl|info|index)$/i
+  t.same((await sources()).flatMap(({ path }) => path.replace(/\.ts$/, '').split('/').some((part) => vague.test(part)) ? [path] : []), [])
+})
+
+t.test('every dependency is used, and everything used is a dependency', async (t) => {
+  const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { dependencies: Readonly<Record<string, string>> }
+  const used = new Set((await sources()).flatMap(({ code }) => [...code.matchAll(/\bfrom '([^'.][^']*)'/g)].map((match) => match[1]!))
+    .filter((name) => !name.startsWith('node:')).map((name) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')))
+  t.same([...used].sort(), Object.keys(dependencies).sort())
+  for (const [name, version] of Object.entries(dependencies)) t.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`)
+})
