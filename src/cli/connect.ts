@@ -31,6 +31,7 @@ export interface Connection {
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(options.node)
   const certificateFile = options.as ?? await operatorCertificate(config)
+  if (!certificateFile.endsWith('.crt')) throw new HuxinError('argument_invalid', `--as ${certificateFile}: name the certificate, <name>.crt; its key is <name>.key beside it`)
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
   }, systemClock.nowMs())
@@ -50,7 +51,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 async function operatorCertificate(config: NodeConfig): Promise<string> {
   const folder = dirname(config.tls.certificate)
   const names = await readdir(folder).catch(() => [])
-  const name = names.sort().find((file) => /^operator-.*\.crt$/.test(file))
+  const name = names.sort((a, b) => (a < b ? -1 : 1)).find((file) => /^operator-.*\.crt$/.test(file))
   if (!name) throw new HuxinError('config_invalid', `there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`)
   return join(folder, name)
 }

@@ -1,5 +1,5 @@
 /** Printing: one JSON document, or tables whose columns align in Chinese too (East Asian Width: two cells). */
-import { isHuxinError, errorTable, messageOf } from '../base/errors.ts'
+import { type ErrorCode, isHuxinError, errorTable, messageOf } from '../base/errors.ts'
 
 export type Language = 'zh' | 'en'
 
@@ -15,7 +15,8 @@ export interface Output {
 
 /** Chinese when the locale says so. */
 export function languageOf(env: Readonly<Record<string, string | undefined>>, asked?: string): Language {
-  const locale = asked ?? env['LC_ALL'] ?? env['LC_MESSAGES'] ?? env['LANG'] ?? ''
+  // An empty variable is as good as none (POSIX).
+  const locale = asked || env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || ''
   return /^zh/i.test(locale) ? 'zh' : 'en'
 }
 
@@ -39,8 +40,12 @@ export function toJson(value: unknown): string {
   }, 2)
 }
 
-/** A table with a head; empty cells are kept. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table with a head; empty cells are kept, a cell of several lines makes several lines. */
+export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.flatMap((row) => {
+    const parts = row.map((cell) => cell.split('\n'))
+    return Array.from({ length: Math.max(1, ...parts.map((lines) => lines.length)) }, (_, i) => parts.map((lines) => lines[i] ?? ''))
+  })
   const widths = head.map((cell, i) => Math.max(width(cell), ...rows.map((row) => width(row[i] ?? ''))))
   const line = (row: readonly string[]): string => row.map((cell, i) => cell + ' '.repeat(widths[i]! - width(cell))).join('  ').trimEnd()
   return [line(head), widths.map((cells) => '─'.repeat(cells)).join('  '), ...rows.map(line)].join('\n')
@@ -53,31 +58,44 @@ export function width(text: string): number {
   return cells
 }
 
-/** A progress bar on standard error; silent unless that is a terminal. */
-export function progress(output: Output, label: string): { show(done: number, total?: number): void; end(): void } {
+/** A progress bar on standard error, `share` from 0 to 1; silent unless that is a terminal. */
+export function progress(output: Output, label: string): { show(done: number, share: number): void; end(): void } {
   if (!output.terminal || output.json) return { show: () => undefined, end: () => undefined }
+  let shown = false
   return {
-    show(done, total) {
-      const share = total ? Math.min(1, done / total) : 0
-      const bar = total ? `[${'█'.repeat(Math.round(share * 30)).padEnd(30, '·')}] ` : ''
-      output.writeError(`\r${label} ${bar}${done.toLocaleString('en-US')}`)
+    show(done, share) {
+      shown = true
+      const cells = Math.round(Math.max(0, Math.min(1, share)) * 30)
+      output.writeError(`\r${label} [${'█'.repeat(cells).padEnd(30, '·')}] ${done.toLocaleString('en-US')}`)
     },
-    end: () => output.writeError('\r\x1b[K'),
+    end() {
+      if (shown) output.writeError('\r\x1b[K')
+      shown = false
+    },
   }
 }
 
-/** Prints an error and gives the exit code: 1 refused, 2 usage or configuration, 3 not reachable, 4 broken. */
+/** What the exit codes mean; `--help` and README.md say the same. */
+export const exitCodes = { done: 0, found: 1, usage: 2, notNow: 3, broken: 4 } as const
+
+const usageErrors: readonly ErrorCode[] = ['argument_invalid', 'config_invalid', 'message_too_large']
+
+/** The exit code of an error. */
+export function exitCodeOf(error: unknown): number {
+  if (!isHuxinError(error)) return exitCodes.broken
+  if (usageErrors.includes(error.code)) return exitCodes.usage
+  // A folder that another process uses is free again when that process ends.
+  if (error.kind === 'unavailable' || error.code === 'store_locked') return exitCodes.notNow
+  return error.kind === 'broken' ? exitCodes.broken : exitCodes.found
+}
+
+/** Prints an error: one JSON document with --json, and always a line for people. @returns exit code */
 export function reportError(output: Output, error: unknown): number {
-  if (!isHuxinError(error)) {
-    output.writeError(`${say(output, 'error', '错误')}: ${messageOf(error)}\n`)
-    return 4
-  }
-  const row = errorTable[error.code]
-  if (output.json) output.write(`${toJson({ error: { code: error.code, message: error.message, details: error.details } })}\n`)
-  output.writeError(`${say(output, 'error', '错误')} ${error.code} (${say(output, row.meaning, row.meaningZh)}): ${error.message}\n`)
-  if (error.code === 'config_invalid' || error.code === 'argument_invalid') return 2
-  if (row.kind === 'unavailable') return 3
-  return row.kind === 'broken' ? 4 : row.kind === 'refused' ? 1 : 2
+  const code = isHuxinError(error) ? error.code : 'internal'
+  const row = errorTable[code]
+  if (output.json) output.write(`${toJson({ error: { code, message: messageOf(error), details: isHuxinError(error) ? error.details : {} } })}\n`)
+  output.writeError(`${say(output, 'error', '错误')} ${code} (${say(output, row.meaning, row.meaningZh)}): ${messageOf(error)}\n`)
+  return exitCodeOf(error)
 }
 
 /** `3 min ago`, short. */

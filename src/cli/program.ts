@@ -4,6 +4,7 @@
  * found; 2 usage or configuration; 3 not reachable or not now; 4 broken.
  */
 import { Command, CommanderError, Option } from 'commander'
+import { VERSION } from '../node/node.ts'
 import { catalogCommands } from './commands/catalog.ts'
 import { demoCommand } from './commands/demo.ts'
 import { importCommand, recordCommands } from './commands/records.ts'
@@ -12,51 +13,96 @@ import { memberCommands } from './commands/member.ts'
 import { nodeCommands } from './commands/node.ts'
 import { pkiCommands } from './commands/pki.ts'
 import { recognitionCommands } from './commands/recognition.ts'
-import { languageOf, reportError } from './output.ts'
+import { exitCodes, type Language, languageOf, type Output, reportError, toJson } from './output.ts'
 import type { Io, Shell } from './shell.ts'
+import { helpStyle, usageError } from './usage.ts'
 
 /** Runs one command line. @returns exit code */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   const language = languageOf(io.env, askedLanguage(argv))
+  const output = (json: boolean): Output => ({
+    json,
+    language,
+    terminal: io.stderr.isTTY === true,
+    write: (text) => void io.stdout.write(text),
+    writeError: (text) => void io.stderr.write(text),
+  })
   const shell: Shell = {
     io,
-    exitCode: 0,
+    exitCode: exitCodes.done,
     language,
-    output: (command) => ({
-      json: command.optsWithGlobals()['json'] === true,
-      language,
-      terminal: io.stderr.isTTY === true,
-      write: (text) => void io.stdout.write(text),
-      writeError: (text) => void io.stderr.write(text),
-    }),
-    common: (command, example) => command
+    output: (command) => output(command.optsWithGlobals()['json'] === true),
+    common: (command, example) => withExample(command, language, example)
       .option('--json', language === 'zh' ? '输出一个 JSON 文档' : 'print one JSON document')
-      .addOption(new Option('--lang <language>', language === 'zh' ? '界面语言' : 'language of the output').choices(['zh', 'en']))
-      .addHelpText('after', `\n${language === 'zh' ? '示例' : 'Example'}:\n  ${example}\n`),
+      .addOption(languageOption(language)),
   }
   const program = build(shell)
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return shell.exitCode
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    return reportError(shell.output(program), error)
+    const json = argv.includes('--json')
+    if (!(error instanceof CommanderError)) return reportError(output(json), error)
+    if (error.exitCode === 0) return exitCodes.done
+    // The line for people was written by the command itself.
+    if (json) io.stdout.write(`${toJson({ error: { code: 'argument_invalid', message: error.message.replace(/^error: /, ''), details: {} } })}\n`)
+    return exitCodes.usage
   }
 }
 
 function build(shell: Shell): Command {
-  const zh = shell.language === 'zh'
+  const { io, language } = shell
+  const zh = language === 'zh'
   const program = new Command('huxin')
     .description(zh ? '互信：公共信用信息交换结点' : 'huxin: exchange node for public credit information')
-    .version('0.1.0')
+    .version(VERSION, '-V, --version', zh ? '显示版本' : 'show the version')
+    .addOption(languageOption(language))
     .exitOverride()
-    .configureOutput({ writeOut: (text) => void shell.io.stdout.write(text), writeErr: (text) => void shell.io.stderr.write(text) })
+    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
+    .configureHelp(helpStyle(language))
+    .helpOption('-h, --help', zh ? '显示帮助' : 'show help')
+    .helpCommand('help [command]', zh ? '显示某命令的帮助' : 'show help of a command')
+  withExample(program, language, 'huxin demo --exit')
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
   for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands]) add(program, shell)
-  for (const command of [program, ...program.commands.flatMap((sub) => [sub, ...sub.commands])]) command.exitOverride().copyInheritedSettings(program)
+  settle(program, '', language)
+  for (const command of program.commands.filter(({ commands }) => commands.length > 0)) {
+    withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)
+  }
   return program
+}
+
+/** One short example for each group of commands; each command has its own beside it. */
+const groupExamples: Readonly<Record<string, string>> = {
+  pki: 'huxin pki init --domain zj.example',
+  node: 'huxin node check --node nodes/330825',
+  member: 'huxin member list --node nodes/330800',
+  catalog: 'huxin catalog list --node nodes/330825',
+  amend: 'huxin amend repair --help',
+  recognition: 'huxin recognition list --open --node nodes/330106',
+  log: 'huxin log list --node nodes/330825',
+}
+
+/** Gives every command the settings of the program, and its errors the name of the command whose help to read. */
+function settle(command: Command, path: string, language: Language): void {
+  const name = path === '' ? command.name() : `${path} ${command.name()}`
+  command.configureOutput({
+    outputError: (text, write) => write(usageError(text, name, language)),
+  })
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    settle(child, name, language)
+  }
+}
+
+function withExample(command: Command, language: Language, example: string): Command {
+  return command.addHelpText('after', `\n${language === 'zh' ? '示例' : 'Example'}:\n  ${example}`)
+}
+
+function languageOption(language: Language): Option {
+  return new Option('--lang <language>', language === 'zh' ? '界面语言（默认按系统区域设置）' : 'language of the output (default: by locale)').choices(['zh', 'en'])
 }
 
 function askedLanguage(argv: readonly string[]): string | undefined {

@@ -103,13 +103,22 @@ export interface ConfigFault {
  * @throws HuxinError config_invalid with every bad field, one a line
  */
 export async function loadConfig(folder: string): Promise<NodeConfig> {
-  const file = join(resolve(folder), 'node.yaml')
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new HuxinError('config_invalid', `${file} cannot be read: name the node's folder, or write one with huxin node init`)
-  })
-  const { config, faults } = parseConfig(text, resolve(folder))
-  if (!config) throw new HuxinError('config_invalid', `${file} has ${faults.length} bad field(s):\n${faults.map((fault) => `  ${fault.path}: ${fault.message} (${fault.hint})`).join('\n')}`)
+  const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
+  if (!config) throw new HuxinError('config_invalid', `${join(resolve(folder), 'node.yaml')} has ${faults.length} bad field(s):\n${formatFaults(faults)}`)
   return config
+}
+
+/** @throws HuxinError config_invalid */
+export async function readConfigFile(folder: string): Promise<string> {
+  const file = join(resolve(folder), 'node.yaml')
+  return readFile(file, 'utf8').catch(() => {
+    throw new HuxinError('config_invalid', `${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
+  })
+}
+
+/** One line for each fault: path, what is wrong, what is allowed. */
+export function formatFaults(faults: readonly ConfigFault[]): string {
+  return faults.map(({ path, message, hint }) => `  ${path}: ${message} (${hint})`).join('\n')
 }
 
 /** Parses the text of `node.yaml`; gives every fault at once. */
@@ -120,9 +129,10 @@ export function parseConfig(text: string, folder: string): { config: NodeConfig 
   } catch (error) {
     return { config: undefined, faults: [{ path: '(file)', message: messageOf(error).split('\n')[0]!, hint: 'YAML is wanted' }] }
   }
-  if (!validate(raw)) return { config: undefined, faults: (validate.errors ?? []).map(faultOf) }
+  const faults = validate(raw) ? [] : (validate.errors ?? []).map(faultOf)
   const fields = raw as RawConfig
-  const faults = crossChecks(fields)
+  // What does not fit together is said beside what is bad by itself, and of each field once.
+  if (typeof raw === 'object' && raw !== null) faults.push(...crossChecks(fields).filter(({ path }) => !faults.some((fault) => fault.path === path)))
   if (faults.length > 0) return { config: undefined, faults }
   return { config: fill(fields, folder), faults: [] }
 }
@@ -162,16 +172,20 @@ interface RawConfig {
   logLevel?: NodeConfig['logLevel']
 }
 
+/** Checks between fields. Each field may still be of any type: what the schema says of it is said there. */
 function crossChecks(fields: RawConfig): ConfigFault[] {
   const faults: ConfigFault[] = []
-  const bad = fields.divisions?.find((code) => !/^[0-9]{6}$/.test(String(code)))
-  if (bad !== undefined) faults.push({ path: 'divisions', message: `${bad} is no division code`, hint: 'six digits, for example 330825' })
-  if (fields.parent && fields.parent.node === fields.node) faults.push({ path: 'parent.node', message: 'a node is not its own parent', hint: 'name the node above' })
-  if (fields.tier !== 'nation' && fields.tier !== 'province' && !fields.parent) {
-    faults.push({ path: 'parent', message: `a ${fields.tier} node has a parent`, hint: 'give node and address of the parent' })
+  const { node, parent, tier } = fields
+  const divisions = Array.isArray(fields.divisions) ? fields.divisions : []
+  for (const code of divisions.filter((one) => !/^[0-9]{6}$/.test(String(one)))) {
+    faults.push({ path: 'divisions', message: `${JSON.stringify(code)} is no division code`, hint: 'six digits in quotes, for example \'330825\'' })
   }
-  for (const [path, value] of [['listen', fields.listen], ['parent.address', fields.parent?.address]] as const) {
-    if (value !== undefined && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: 'the port is above 65535', hint: 'host:port' })
+  if (parent && parent.node === node) faults.push({ path: 'parent.node', message: 'a node is not its own parent', hint: 'name the node above' })
+  if ((tier === 'city' || tier === 'county') && !parent) {
+    faults.push({ path: 'parent', message: `a ${tier} node has a parent`, hint: 'give node and address of the parent' })
+  }
+  for (const [path, value] of [['listen', fields.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
+    if (typeof value === 'string' && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
   }
   return faults
 }

@@ -1,7 +1,7 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
 import { access, chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { civilDate, type Clock } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -23,7 +23,7 @@ import { FederationState } from '../topology/federation.ts'
 import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
 import { type Member, type MemberStatement, formatStatement } from '../topology/member.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
-import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
+import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile } from './config.ts'
 import { genesisOf, readJoin } from './folder.ts'
 import { createKeys, loadKeys } from './keys.ts'
 
@@ -49,9 +49,14 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, 'node.yaml')
   const exists = await access(file).then(() => true, () => false)
+  if (exists && fields) throw new HuxinError('config_invalid', `${file} is there already: leave out --id and what belongs to it, or remove the file`)
   if (!exists) {
-    if (!fields) throw new HuxinError('config_invalid', `${file} is missing: write it first (see nodes/README.md), or give --node, --tier, --body and so on`)
-    await writeFile(file, formatConfig(fields))
+    if (!fields) throw new HuxinError('config_invalid', `${file} is missing: write it first (see nodes/README.md), or give --id, --tier, --body and --certs`)
+    const text = formatConfig(fields)
+    const { faults } = parseConfig(text, folder)
+    // A bad file would stand in the way of the next try.
+    if (faults.length > 0) throw new HuxinError('config_invalid', `nothing was written, ${faults.length} field(s) are bad:\n${formatFaults(faults)}`)
+    await writeFile(file, text)
   }
   const config = await loadConfig(folder)
   if (await currentEpoch(folder) > 0) throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before; huxin node recover makes new ones`)
@@ -105,13 +110,8 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
       return false
     }
   }
-  let config: NodeConfig | undefined
-  await add('configuration', async () => {
-    config = await loadConfig(folder)
-    return `${config.node}, ${config.tier}`
-  })
-  if (!config) return checks
-  const known = config
+  const known = await checkConfig(folder, checks)
+  if (!known) return checks
   await add('certificate', async () => {
     const { material, warnings } = await loadNodeMaterial({ certificateFile: known.tls.certificate, keyFile: known.tls.key, rootFiles: known.tls.roots }, known.node, clock.nowMs())
     return [`valid to ${new Date(material.notAfterMs).toISOString().slice(0, 10)}`, ...warnings].join('; ')
@@ -133,9 +133,23 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   return checks
 }
 
+/** One finding for each bad field, so that they are mended together. */
+async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeConfig | undefined> {
+  try {
+    const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
+    if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}` })
+    for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message}: ${hint}` })
+    return config
+  } catch (error) {
+    checks.push({ name: 'configuration', ok: false, detail: messageOf(error) })
+    return undefined
+  }
+}
+
 async function portFree({ listen }: NodeConfig): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    const server = createServer().once('error', (error) => reject(new HuxinError('config_invalid', `listen: ${listen.host}:${listen.port} cannot be had: ${messageOf(error)}; is the node running?`)))
+    const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
+      `listen: ${listen.host}:${listen.port} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
   return `${listen.host}:${listen.port} is free`

@@ -6,6 +6,7 @@ import { HuxinError, messageOf } from '../../base/errors.ts'
 import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
+import { formatEdition } from '../edition.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
@@ -38,7 +39,10 @@ export function catalogCommands(program: Command, shell: Shell): void {
     .action(async (id: string, _options, command: Command) => {
       const { entries } = await withNode(command, ({ records }) => records.listCatalog({ id }, CALL))
       if (entries.length === 0) throw new HuxinError('not_found', `${id} is not in the catalog: see huxin catalog list`)
-      shell.output(command).write(`${JSON.stringify(entries.map(({ record }) => toJson(CatalogRecordSchema, fromBinary(CatalogRecordSchema, record))), undefined, 2)}\n`)
+      const found = entries.map(({ record, standing }) => ({ standing, record: fromBinary(CatalogRecordSchema, record) }))
+      print(shell.output(command), found.map(({ standing, record }) => ({ standing, record: toJson(CatalogRecordSchema, record) })), () => (
+        found.map(({ standing, record }) => formatEdition(shell, record, standing)).join('\n\n')
+      ))
     })
 }
 

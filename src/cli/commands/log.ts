@@ -7,7 +7,7 @@ import { openHeader } from '../../batch/seal.ts'
 import { print, say, table } from '../output.ts'
 import { formatProofFile, verifyProofFile } from '../proof-file.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
-import { atNode, CALL, withNode } from './shared.ts'
+import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
 export function logCommands(program: Command, shell: Shell): void {
   const log = program.command('log').description(say(shell, 'the signed log', '签名日志'))
@@ -20,14 +20,15 @@ export function logCommands(program: Command, shell: Shell): void {
     })
   shell.common(atNode(log.command('list'), shell), 'huxin log list --start 100 --limit 20 --node nodes/330000')
     .description(say(shell, 'entries in order', '按序列出日志'))
-    .option('--start <index>', '', '0').option('--limit <entries>', '', '20')
+    .option('--start <index>', say(shell, 'first entry, from 0', '起始序号，从 0 开始'), wholeNumber(shell), 0)
+    .option('--limit <entries>', say(shell, 'how many at most, 1 to 1000', '最多条数，1 至 1000'), wholeNumber(shell, 1), 20)
     .action(async (_options, command: Command) => {
-      const { start, limit } = command.opts<{ start: string; limit: string }>()
-      const { entries } = await withNode(command, (connection) => connection.log.listEntries({ start: BigInt(start), limit: Number(limit) }, CALL))
+      const { start, limit } = command.opts<{ start: number; limit: number }>()
+      const { entries } = await withNode(command, (connection) => connection.log.listEntries({ start: BigInt(start), limit }, CALL))
       const rows = entries.map((bytes, i) => {
         const entry = parseEntry(bytes)
         const { header, idText } = openHeader(entry.header)
-        return { index: Number(start) + i, time: new Date(entry.timeMs).toISOString(), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
+        return { index: start + i, time: new Date(entry.timeMs).toISOString(), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
       })
       print(shell.output(command), rows, () => table(
         [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送结点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],

@@ -1,6 +1,6 @@
 /** `huxin node`, `huxin reconcile`, `huxin trace`, `huxin fsck`. */
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { pino } from 'pino'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
@@ -10,6 +10,7 @@ import { loadConfig } from '../../node/config.ts'
 import { tuneMemory } from '../../node/memory.ts'
 import { Node } from '../../node/node.ts'
 import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNode } from '../../node/setup.ts'
+import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { atNode, CALL, withNode } from './shared.ts'
@@ -32,9 +33,8 @@ export function nodeCommands(program: Command, shell: Shell): void {
     .description(say(shell, 'drop everything derived and fold it anew (the node must not run)', '重建派生数据（结点须停止）'))
     .action(async (_options, command: Command) => {
       const output = shell.output(command)
-      const bar = progress(output, 'rebuild')
-      const entries = await rebuildNode(folderOf(command), (done, total) => bar.show(Number(done), Number(total)))
-      bar.end()
+      const bar = progress(output, say(output, 'entries', '日志'))
+      const entries = await rebuildNode(folderOf(command), (done, total) => bar.show(Number(done), Number(done) / Math.max(1, Number(total)))).finally(() => bar.end())
       print(output, { entries }, () => say(shell, `${entries} entries were folded anew`, `已由 ${entries} 条日志重建`))
     })
   recoverCommand(folder(node.command('recover')), shell)
@@ -49,7 +49,7 @@ function initCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs ../../certs/330825')
     .description(say(shell, 'make keys, and the application for the parent', '生成密钥与接入申请'))
     .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/结点编号'))
-    .option('--tier <tier>', 'nation, province, city, county')
+    .addOption(new Option('--tier <tier>', say(shell, 'tier of the node', '层级')).choices([...tiers]))
     .option('--divisions <codes>', say(shell, 'division codes served, comma-separated', '辖区行政区划代码，逗号分隔'), '')
     .option('--body <uscc>', say(shell, 'operating body, unified social credit code', '运行单位统一社会信用代码'))
     .option('--parent <name>', say(shell, 'full name of the parent', '上级结点全称'))

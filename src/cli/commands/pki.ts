@@ -7,6 +7,7 @@ import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueD
 import { tiers } from '../../topology/tier.ts'
 import { print, say } from '../output.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
+import { wholeNumber } from './shared.ts'
 
 export function pkiCommands(program: Command, shell: Shell): void {
   const pki = program.command('pki').description(say(shell, 'certificates for development and trials', '开发与试运行用证书'))
@@ -23,16 +24,16 @@ export function pkiCommands(program: Command, shell: Shell): void {
     })
   shell.common(folderOption(pki.command('issue')), 'huxin pki issue --domain zj.example --tier county --role operator --node 330825 --name 张三')
     .description(say(shell, 'issue one certificate, from a CSR or with a new key', '签发单个证书（可由 CSR）'))
-    .addOption(new Option('--tier <tier>').choices([...tiers]).makeOptionMandatory())
-    .addOption(new Option('--role <role>').choices(['node', 'client', 'operator']).makeOptionMandatory())
+    .addOption(new Option('--tier <tier>', say(shell, 'tier whose CA signs', '签发层级')).choices([...tiers]).makeOptionMandatory())
+    .addOption(new Option('--role <role>', say(shell, 'node, a department\'s client, or a person', '结点、部门客户端或操作员')).choices(['node', 'client', 'operator']).makeOptionMandatory())
     .requiredOption('--node <id>', say(shell, 'node id', '结点编号'))
     .option('--name <name>', say(shell, 'client name, or the person an operator certificate names', '客户端名称或操作员姓名'), '')
-    .option('--days <days>', say(shell, 'days of validity', '有效天数'), '825')
+    .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1), 825)
     .option('--csr <file>', say(shell, 'certificate signing request; the key stays where it is', '证书签名请求文件'))
     .option('--out <file>', say(shell, 'where the certificate goes, with --csr', '证书输出文件（配合 --csr）'))
     .action(async (_options, command: Command) => {
-      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: string; csr?: string; out?: string }>()
-      const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: Number(options.days) }
+      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; csr?: string; out?: string }>()
+      const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: options.days }
       const development = open(options.folder, options.domain)
       if (options.csr !== undefined) {
         const chain = await issueDevelopmentCsr(development, leaf, Buffer.from(await readInput(options.csr)).toString())

@@ -9,7 +9,7 @@ import { mask } from '../../record/citizen-id.ts'
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { recordView } from './records.ts'
-import { atNode, CALL, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, subjectTypes, wholeNumber, withNode } from './shared.ts'
 
 export function recognitionCommands(program: Command, shell: Shell): void {
   const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))
@@ -18,25 +18,27 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .requiredOption('--holder <node>', say(shell, 'node that holds the result', '持有结点'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item of the result', '评价结果目录项'))
     .option('--result <record id>', say(shell, 'record id of the result; the subject\'s current one by default', '评价结果记录编号（默认当前结果）'), '')
-    .requiredOption('--subject-type <type>').requiredOption('--subject <id>').requiredOption('--subject-name <name>')
+    .addOption(new Option('--subject-type <type>', say(shell, 'type of the subject', '主体类型')).choices(subjectTypes).makeOptionMandatory())
+    .requiredOption('--subject <id>', say(shell, 'unified social credit code, or citizen id', '统一社会信用代码或公民身份号码'))
+    .requiredOption('--subject-name <name>', say(shell, 'name of the subject', '主体名称'))
     .requiredOption('--purpose <code>', say(shell, 'purpose code', '使用目的代码'))
     .requiredOption('--basis <text>', say(shell, 'legal basis', '法律依据'))
     .option('--mapping <id@version>', say(shell, 'grade mapping to apply', '等级对照'), '')
-    .option('--max-age <days>', say(shell, 'oldest result accepted, days', '可接受的最早结果（天）'), '0')
+    .option('--max-age <days>', say(shell, 'oldest result accepted, days (0: any)', '可接受的最早结果（天，0 为不限）'), wholeNumber(shell), 0)
     .action(async (_options, command: Command) => {
-      const options = command.opts<{ holder: string; item: string; result: string; subjectType: string; subject: string; subjectName: string; purpose: string; basis: string; mapping: string; maxAge: string }>()
+      const options = command.opts<{ holder: string; item: string; result: string; subjectType: string; subject: string; subjectName: string; purpose: string; basis: string; mapping: string; maxAge: number }>()
       const answer = await withNode(command, ({ admin }) => admin.requestRecognition({
         holder: options.holder, item: options.item, resultRecordId: options.result, subjectType: options.subjectType, subjectId: options.subject, subjectName: options.subjectName,
-        purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: Number(options.maxAge),
+        purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: options.maxAge,
       }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
       print(shell.output(command), { batchId: answer.batchId }, () => say(shell, `asked; batch ${Buffer.from(answer.batchId).toString('hex')}`, `已申请；批次 ${Buffer.from(answer.batchId).toString('hex')}`))
     })
   shell.common(atNode(recognition.command('answer <request>'), shell), 'huxin recognition answer rq-… --decision recognized --node nodes/330106')
     .description(say(shell, 'answer a request addressed to this node', '答复互认申请'))
-    .addOption(new Option('--decision <decision>').choices(['recognized', 'conditional', 'not_recognized', 'no_result']).makeOptionMandatory())
+    .addOption(new Option('--decision <decision>', say(shell, 'the answer', '答复')).choices(['recognized', 'conditional', 'not_recognized', 'no_result']).makeOptionMandatory())
     .option('--conditions <text>', say(shell, 'required for conditional', '有条件认可的条件'), '')
-    .option('--valid-until <date>', '', '')
+    .option('--valid-until <date>', say(shell, 'last day of the recognition (default: that of the result)', '互认有效期止（默认同评价结果）'), civilDay(shell), '')
     .action(async (request: string, _options, command: Command) => {
       const { decision, conditions, validUntil } = command.opts<{ decision: string; conditions: string; validUntil: string }>()
       const answer = await withNode(command, ({ admin }) => admin.answerRecognition({ requestRecordId: request, decision, conditions, validUntil }, CALL))

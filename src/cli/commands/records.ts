@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import { civilDate, systemClock } from '../../base/clock.ts'
 import { fromHex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
@@ -12,7 +13,7 @@ import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
-import { atNode, CALL, collect, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './shared.ts'
 
 export function importCommand(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target 330000/** --node nodes/330825')
@@ -20,8 +21,8 @@ export function importCommand(program: Command, shell: Shell): void {
     .requiredOption('--item <id@edition>', say(shell, 'catalog item', '目录项'))
     .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
     .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本结点运行单位）'), '')
-    .addOption(new Option('--class <class>').choices(['normal', 'bulk']).default('bulk'))
-    .addOption(new Option('--encoding <encoding>').choices(['auto', 'utf-8', 'gb18030']).default('auto'))
+    .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
+    .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', 'utf-8', 'gb18030']).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
     .option('--ignore-extra', say(shell, 'leave out columns that the item does not know', '忽略目录项以外的列'))
     .option('--dry-run', say(shell, 'check only', '只检查不入库'))
@@ -35,9 +36,8 @@ export function importCommand(program: Command, shell: Shell): void {
       }, {
         file, item: options.item, provider: options.provider || config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
         rejectFile: options.reject ?? `${file}.rejected.csv`, ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
-        onProgress: (rows) => bar.show(rows), clock: systemClock,
-      }))
-      bar.end()
+        onProgress: (rows, share) => bar.show(rows, share), clock: systemClock, random: systemRandom,
+      })).finally(() => bar.end())
       print(output, summary, () => formatSummary(output, summary))
       if (summary.rejected > 0) shell.exitCode = 1
     })
@@ -46,9 +46,11 @@ export function importCommand(program: Command, shell: Shell): void {
 /** The summary of an import, for people. */
 export function formatSummary(output: Pick<Output, 'language'>, summary: ImportSummary): string {
   const { rows, published, existing, rejected, encoding, reasons, batches, rejectFile } = summary
-  const lines = [say(output,
-    `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
-    `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
+  const lines = [summary.dryRun
+    ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
+    : say(output,
+      `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
+      `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
   if (published === 0 && existing > 0) lines.push(say(output, 'nothing new: every good row is already in the log', '没有新增：所有合格行均已入账'))
   for (const { code, reason, reasonZh, rows: count } of reasons) lines.push(`  ${count} × ${code}: ${say(output, reason, reasonZh)}`)
   if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
@@ -58,7 +60,7 @@ export function formatSummary(output: Pick<Output, 'language'>, summary: ImportS
 export function recordCommands(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('show <what>'), shell), 'huxin show e-123 --node nodes/330825')
     .description(say(shell, 'a record by its id, a batch by its id (64 hexadecimal digits), or the records of a subject', '按记录编号、批次编号或主体代码查看'))
-    .addOption(new Option('--type <type>', say(shell, 'subject type, to look a subject up', '主体类型（按主体查询时）')).choices(Object.keys(SubjectType).filter((name) => /^[A-Z]/.test(name) && name !== 'UNSPECIFIED').map((name) => name.toLowerCase())))
+    .addOption(new Option('--type <type>', say(shell, 'subject type, to look a subject up', '主体类型（按主体查询时）')).choices(subjectTypes))
     .action(async (what: string, _options, command: Command) => {
       const output = shell.output(command)
       const id = fromHex(what)
@@ -78,7 +80,7 @@ export function recordCommands(program: Command, shell: Shell): void {
       .description(say(shell, en, zh))
       .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
       .option('--document <number>', say(shell, 'deciding document', '决定文号'), '')
-      .option('--on <date>', say(shell, 'effective on, YYYY-MM-DD (default: today)', '生效日期（默认今天）'))
+      .option('--on <date>', say(shell, 'effective on, YYYY-MM-DD (default: today)', '生效日期（默认今天）'), civilDay(shell))
       .action(async (batch: string, position: string, _options, command: Command) => {
         const { basis, document, on } = command.opts<{ basis: string; document: string; on?: string }>()
         const batchId = fromHex(batch)

@@ -1,7 +1,12 @@
 /** Options that several commands share. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import { holdProcess, isCivilDate } from '../../base/clock.ts'
+import { SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import { connect, type Connection } from '../connect.ts'
 import type { Shell } from '../shell.ts'
+
+/** Subject types as the command line writes them. */
+export const subjectTypes = Object.keys(SubjectType).filter((name) => /^[A-Z]/.test(name) && name !== 'UNSPECIFIED').map((name) => name.toLowerCase())
 
 export const CALL = { timeoutMs: 30_000 }
 
@@ -17,11 +22,16 @@ export function atNode(command: Command, shell: Shell): Command {
 /** Connects, runs, closes. */
 export async function withNode<T>(command: Command, run: (connection: Connection) => Promise<T>): Promise<T> {
   const { node, as, address } = command.opts<{ node: string; as?: string; address?: string }>()
-  const connection = await connect({ node, as, address })
+  const release = holdProcess()
   try {
-    return await run(connection)
+    const connection = await connect({ node, as, address })
+    try {
+      return await run(connection)
+    } finally {
+      connection.close()
+    }
   } finally {
-    connection.close()
+    release()
   }
 }
 
@@ -35,4 +45,22 @@ export function withAct(command: Command, shell: Shell): Command {
 
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
+}
+
+/** Reads a whole number from `from` on, below 10^15. */
+export function wholeNumber(shell: Shell, from = 0): (value: string) => number {
+  return (value) => {
+    if (!/^[0-9]{1,15}$/.test(value) || Number(value) < from) {
+      throw new InvalidArgumentError(shell.language === 'zh' ? `须为不小于 ${from} 的整数。` : `A whole number from ${from} on is wanted.`)
+    }
+    return Number(value)
+  }
+}
+
+/** Reads a date. */
+export function civilDay(shell: Shell): (value: string) => string {
+  return (value) => {
+    if (!isCivilDate(value)) throw new InvalidArgumentError(shell.language === 'zh' ? '须为日期 YYYY-MM-DD。' : 'A date YYYY-MM-DD is wanted.')
+    return value
+  }
 }

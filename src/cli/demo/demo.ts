@@ -7,12 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
-import { formatProofFile } from '../proof-file.ts'
 import { formatSummary } from '../commands/records.ts'
 import { runImport } from '../import/import.ts'
 import { ago, type Output, say, table } from '../output.ts'
+import { formatProofFile } from '../proof-file.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { decodeRecord } from '../../record/record.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
@@ -117,7 +118,7 @@ class Demo {
     const begin = systemClock.monotonicMs()
     const summary = await runImport({ listCatalog: (request) => records.listCatalog(request, CALL), publish: (request) => records.publish(request, CALL) }, {
       file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`,
-      ignoreExtra: false, dryRun: false, onProgress: () => undefined, clock: systemClock,
+      ignoreExtra: false, dryRun: false, onProgress: () => undefined, clock: systemClock, random: systemRandom,
     })
     this.#output.write(`${formatSummary(this.#output, summary)}\n`)
     this.say(`durable and logged after ${seconds(begin)}`, `用时 ${seconds(begin)}，均已落盘并记入日志`)

@@ -1,16 +1,18 @@
 /** `huxin import`: streams a file into batches, with a reject file for bad rows. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, sleep } from '../../base/clock.ts'
-import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { hex } from '../../base/bytes.ts'
+import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
+import type { Random } from '../../base/random.ts'
 import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
 import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
-import { type Mapping, mapHeader, maskedCells, type RowFault, rowToRecord } from './rows.ts'
-import { openCsv, openNdjson, type SourceRow, type TableSource } from './source.ts'
+import { type Mapping, mapHeader, maskedCells, rowToRecord } from './rows.ts'
+import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource } from './source.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
@@ -28,12 +30,15 @@ export interface ImportOptions {
   readonly rejectFile: string
   readonly ignoreExtra: boolean
   readonly dryRun: boolean
-  readonly onProgress: (rows: number) => void
+  /** Rows read, and the share of the file they are, 0 to 1. */
+  readonly onProgress: (rows: number, share: number) => void
   readonly clock: Clock
+  readonly random: Random
 }
 
 export interface ImportSummary {
   readonly rows: number
+  /** With a dry run: rows that would be sent. */
   readonly published: number
   readonly existing: number
   readonly rejected: number
@@ -42,6 +47,7 @@ export interface ImportSummary {
   readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly rows: number }[]
   readonly batches: readonly { readonly batchId: string; readonly records: number }[]
   readonly rejectFile: string | undefined
+  readonly dryRun: boolean
 }
 
 const CHUNK_RECORDS = 1_000
@@ -52,6 +58,7 @@ const RETRIES = 20
 
 /** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
+  if (resolve(options.rejectFile) === resolve(options.file)) throw new HuxinError('argument_invalid', `--reject ${options.rejectFile} is the file that is imported: name another`)
   const compiled = await loadItem(publisher, options.item)
   const source = extname(options.file).toLowerCase() === '.ndjson' || options.file.endsWith('.jsonl') ? await openNdjson(options.file) : await openCsv(options.file, options.encoding)
   const mapping = mapHeader(compiled.item, source.header, options.ignoreExtra)
@@ -68,6 +75,8 @@ class ImportRun {
   readonly #reasons = new Map<string, { code: string; reason: string; reasonZh: string; rows: number }>()
   readonly #batches: { batchId: string; records: number }[] = []
   #reject: FileHandle | undefined
+  /** Names this run's requests: a repeated call is answered with the first batch, another run asks anew. */
+  readonly #runId: string
   #rows = 0
   #rejected = 0
   #published = 0
@@ -79,6 +88,7 @@ class ImportRun {
     this.#compiled = parts.compiled
     this.#source = parts.source
     this.#mapping = parts.mapping
+    this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
   async run(): Promise<ImportSummary> {
@@ -87,14 +97,17 @@ class ImportRun {
     let bytes = 0
     const send = async (): Promise<void> => {
       if (chunk.length === 0) return
-      flying.push(this.#send(chunk))
+      const sent = this.#send(chunk)
+      // It is awaited below; until then a failure is not an unhandled one.
+      sent.catch(() => undefined)
+      flying.push(sent)
       chunk = []
       bytes = 0
       if (flying.length >= IN_FLIGHT) await flying.shift()
     }
     try {
       for await (const row of this.#source.rows) {
-        this.#rows++
+        if (++this.#rows % 1_000 === 0) this.#options.onProgress(this.#rows, this.#source.bytesRead() / Math.max(1, this.#source.bytes))
         const result = rowToRecord(this.#compiled, this.#mapping, row, this.#options.provider)
         if ('faults' in result) {
           await this.#refuse(row, result.faults)
@@ -103,7 +116,6 @@ class ImportRun {
         if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES) await send()
         chunk.push(result.record)
         bytes += result.record.length
-        if (this.#rows % 1_000 === 0) this.#options.onProgress(this.#rows)
       }
       await send()
       await Promise.all(flying)
@@ -114,7 +126,7 @@ class ImportRun {
     return {
       rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,
       reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches,
-      rejectFile: this.#reject ? this.#options.rejectFile : undefined,
+      rejectFile: this.#reject ? this.#options.rejectFile : undefined, dryRun: this.#options.dryRun,
     }
   }
 
@@ -124,15 +136,16 @@ class ImportRun {
       this.#published += records.length
       return
     }
-    const digest = createHash('sha256').update(targets.join(' '))
+    const digest = createHash('sha256')
     for (const record of records) digest.update(record)
-    const requestId = `import-${digest.digest('hex').slice(0, 40)}`
+    const requestId = `import-${this.#runId}-${digest.digest('hex').slice(0, 32)}`
     for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
-        const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId: `${requestId}-${attempt}` })
+        const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId })
         if (answer.refusal) throw new HuxinError('record_invalid', `the node refused rows that are good by its own catalog: ${answer.refusal.message}`)
         this.#published += answer.published
-        this.#existing += answer.existing
+        // A repeated call is answered with what the first one published.
+        this.#existing += records.length - answer.published
         if (answer.published > 0) this.#batches.push({ batchId: Buffer.from(answer.batchId).toString('hex'), records: answer.published })
         return
       } catch (error) {
@@ -148,14 +161,24 @@ class ImportRun {
     const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, rows: 0 }
     this.#reasons.set(first.code, { ...reason, rows: reason.rows + 1 })
     if (!this.#reject) {
-      this.#reject = await open(this.#options.rejectFile, 'w', 0o600)
-      await this.#reject.chmod(0o600)
+      this.#reject = await openOwnerOnly(this.#options.rejectFile)
       await this.#reject.write(`\ufeff${csvLine(['行号 line', '列 column', '代码 code', '原因', 'reason', ...this.#source.header])}`)
     }
     const cells = maskedCells(this.#mapping, row)
     for (const { column, code, reason: en, reasonZh } of faults) {
       await this.#reject.write(csvLine([String(row.line), column, code, reasonZh, en, ...cells]))
     }
+  }
+}
+
+async function openOwnerOnly(file: string): Promise<FileHandle> {
+  try {
+    const handle = await open(file, 'w', 0o600)
+    // One that is there already keeps its mode.
+    await handle.chmod(0o600)
+    return handle
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `the reject file ${file} cannot be written: ${messageOf(error)}; name another with --reject`)
   }
 }
 

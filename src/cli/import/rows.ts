@@ -10,16 +10,8 @@ import type { CatalogItem, Column } from '../../gen/huxin/v1/catalog_pb.ts'
 import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
 import { checkRecordBytes, type CompiledItem } from '../../record/item.ts'
-import { codeCell, damagedIdentifier, damageTable, decimalCell, integerCell, nameCell, parseDateCell } from '../../record/text.ts'
-import type { SourceRow } from './source.ts'
-
-/** One reason why a row was rejected. */
-export interface RowFault {
-  readonly column: string
-  readonly code: string
-  readonly reason: string
-  readonly reasonZh: string
-}
+import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../../record/text.ts'
+import type { RowFault, SourceRow } from './source.ts'
 
 export type RowResult = { readonly record: Uint8Array } | { readonly faults: readonly RowFault[] }
 
@@ -53,6 +45,7 @@ export function mapHeader(item: CatalogItem, header: readonly string[], ignoreEx
 
 /** Builds the record of a row and checks it. */
 export function rowToRecord(compiled: CompiledItem, mapping: Mapping, row: SourceRow, provider: string): RowResult {
+  if (row.fault) return { faults: [row.fault] }
   const faults: RowFault[] = []
   const fields = new Map<string, string | number>()
   for (const { at, column, header } of mapping.columns) {
@@ -76,7 +69,7 @@ export function rowToRecord(compiled: CompiledItem, mapping: Mapping, row: Sourc
 export function maskedCells(mapping: Mapping, row: SourceRow): string[] {
   return row.cells.map((cell, at) => {
     const column = mapping.columns.find((mapped) => mapped.at === at)?.column
-    const identifies = column?.type === 'citizen_id' || column?.field === 'subject.id' || /\d{15,}/.test(cell)
+    const identifies = column?.type === 'citizen_id' || column?.field === 'subject.id' || /\d{15,}/.test(halfWidth(cell).replace(/[\s-]/g, ''))
     return identifies && cell !== '' ? mask(cell) : cell
   })
 }

@@ -12,108 +12,178 @@ import { HuxinError, messageOf } from '../../base/errors.ts'
 export interface SourceRow {
   readonly line: number
   readonly cells: readonly string[]
+  /** Why the row cannot be read as one of this table. */
+  readonly fault?: RowFault
+}
+
+/** One reason why a row was rejected. */
+export interface RowFault {
+  readonly column: string
+  readonly code: string
+  readonly reason: string
+  readonly reasonZh: string
 }
 
 export interface TableSource {
   readonly header: readonly string[]
   readonly encoding: string
+  /** Bytes of the file, and how many of them were read. */
+  readonly bytes: number
+  readonly bytesRead: () => number
   readonly rows: AsyncIterable<SourceRow>
 }
 
 const PROBE_BYTES = 64 << 10
+/** Bytes of one row; a quote that is never closed would swallow the rest of the file. */
+const ROW_BYTES_MAX = 1 << 20
 
-/** `utf-8` or `gb18030`, from the beginning of the file. */
-export async function detectEncoding(file: string): Promise<'utf-8' | 'gb18030'> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    throw new HuxinError('argument_invalid', `${file} cannot be read: ${messageOf(error)}`)
-  })
+/** A file that is read as text, piece by piece. */
+interface TextFile {
+  readonly encoding: string
+  readonly bytes: number
+  readonly bytesRead: () => number
+  /** @throws HuxinError argument_invalid at bytes that are not of the encoding */
+  readonly pieces: AsyncGenerator<string>
+}
+
+/** Opens a file and finds out its encoding from its beginning. @throws HuxinError argument_invalid */
+async function openText(file: string, asked: string): Promise<TextFile> {
+  if (asked !== 'auto' && asked !== 'utf-8' && asked !== 'gb18030') throw new HuxinError('argument_invalid', `encoding ${asked} is not one of auto, utf-8, gb18030`)
   try {
-    const bytes = Buffer.alloc(PROBE_BYTES)
-    const { bytesRead } = await handle.read(bytes, 0, PROBE_BYTES, 0)
-    const probe = bytes.subarray(0, bytesRead)
-    if (probe[0] === 0xef && probe[1] === 0xbb && probe[2] === 0xbf) return 'utf-8'
+    const handle = await open(file, 'r')
     try {
-      // The probe may end inside a character.
-      new TextDecoder('utf-8', { fatal: true }).decode(probe, { stream: bytesRead === PROBE_BYTES })
-      return 'utf-8'
-    } catch {
-      return 'gb18030'
+      const { size } = await handle.stat()
+      const probe = Buffer.alloc(PROBE_BYTES)
+      const { bytesRead } = await handle.read(probe, 0, PROBE_BYTES, 0)
+      const encoding = detectEncoding(probe.subarray(0, bytesRead), file)
+      let done = 0
+      const known = asked === 'auto' ? encoding : asked
+      return { encoding: known, bytes: size, bytesRead: () => done, pieces: decoded(file, known, (length) => { done += length }) }
+    } finally {
+      await handle.close()
     }
-  } finally {
-    await handle.close()
+  } catch (error) {
+    if (error instanceof HuxinError) throw error
+    throw new HuxinError('argument_invalid', `${file} cannot be read: ${messageOf(error)}`)
   }
 }
 
-/** Text of a file piece by piece. @throws HuxinError argument_invalid at bytes that are not of the encoding */
-async function* decoded(file: string, encoding: string): AsyncGenerator<string> {
+/** `utf-8` or `gb18030`, from the first bytes. @throws HuxinError argument_invalid for what is no such text at all */
+function detectEncoding(probe: Uint8Array, file: string): 'utf-8' | 'gb18030' {
+  const begins = (...bytes: readonly number[]): boolean => bytes.every((byte, i) => probe[i] === byte)
+  if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) throw new HuxinError('argument_invalid', `${file} is a spreadsheet workbook: save it as "CSV UTF-8" and import that`)
+  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) throw new HuxinError('argument_invalid', `${file} is UTF-16: save it as "CSV UTF-8" and import that`)
+  if (begins(0xef, 0xbb, 0xbf)) return 'utf-8'
+  try {
+    // The probe may end inside a character.
+    new TextDecoder('utf-8', { fatal: true }).decode(probe, { stream: probe.length === PROBE_BYTES })
+    return 'utf-8'
+  } catch {
+    return 'gb18030'
+  }
+}
+
+async function* decoded(file: string, encoding: string, onBytes: (length: number) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
   let line = 1
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 })) {
-    let text: string
+  const decode = (chunk?: Uint8Array): string => {
     try {
-      text = decoder.decode(chunk as Uint8Array, { stream: true })
+      return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
     } catch {
       throw new HuxinError('argument_invalid', `${file}: after line ${line} there are bytes that are not ${encoding}: give the right --encoding (utf-8 or gb18030)`)
     }
+  }
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 })) {
+    const text = decode(chunk as Uint8Array)
+    onBytes((chunk as Uint8Array).length)
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) line++
     yield text
   }
-  yield decoder.decode()
+  yield decode()
 }
 
 /** Opens a CSV file: quoted newlines, CRLF, a byte order mark. @throws HuxinError argument_invalid */
 export async function openCsv(file: string, asked: string): Promise<TableSource> {
-  const encoding = asked === 'auto' ? await detectEncoding(file) : asked
-  if (encoding !== 'utf-8' && encoding !== 'gb18030') throw new HuxinError('argument_invalid', `encoding ${encoding} is not one of auto, utf-8, gb18030`)
-  const parser = csvParser({ info: true, relax_column_count: true, skip_empty_lines: true, bom: true })
-  const input = Readable.from(decoded(file, encoding))
+  const { pieces, ...text } = await openText(file, asked)
+  // A stray quote inside a cell is part of it; rows of empty cells are what a spreadsheet adds at the end.
+  const parser = csvParser({
+    info: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, skip_records_with_empty_values: true, bom: true, max_record_size: ROW_BYTES_MAX,
+  })
+  const input = Readable.from(pieces)
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
-  const rows = parser[Symbol.asyncIterator]() as AsyncIterator<{ record: string[]; info: { lines: number } }>
-  const first = await nextRow(rows, file)
+  const parsed = parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>
+  const first = await nextRow(parsed, file)
   if (first === undefined) throw new HuxinError('argument_invalid', `${file} is empty: a header line is wanted`)
   const header = first.cells.map((cell) => cell.replace(/^\ufeff/, '').trim())
-  return { header, encoding, rows: { [Symbol.asyncIterator]: () => ({ next: async () => {
-    const row = await nextRow(rows, file)
-    return row ? { done: false, value: row } : { done: true, value: undefined }
-  } }) } }
+  async function* rows(): AsyncGenerator<SourceRow> {
+    for (let row = await nextRow(parsed, file); row; row = await nextRow(parsed, file)) {
+      yield row.cells.slice(header.length).some((cell) => cell.trim() !== '') ? { ...row, fault: tooManyCells(row.cells.length, header.length) } : row
+    }
+  }
+  return { ...text, header, rows: rows() }
 }
 
-async function nextRow(rows: AsyncIterator<{ record: string[]; info: { lines: number } }>, file: string): Promise<SourceRow | undefined> {
+interface CsvRow {
+  readonly record: string[]
+  readonly info: { readonly lines: number }
+}
+
+async function nextRow(rows: AsyncIterator<CsvRow>, file: string): Promise<SourceRow | undefined> {
   try {
     const { done, value } = await rows.next()
     return done ? undefined : { line: value.info.lines, cells: value.record }
   } catch (error) {
     if (error instanceof HuxinError) throw error
-    throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${messageOf(error)}`)
   }
 }
 
-/** Opens NDJSON: one flat object a line; its keys are the header names. */
+const csvErrors: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed; ',
+  CSV_MAX_RECORD_SIZE: `a row is longer than ${ROW_BYTES_MAX} bytes, most often because a quote is opened and never closed; `,
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+}
+
+/** Cells that moved to the right would be read as something else. */
+function tooManyCells(cells: number, columns: number): RowFault {
+  return {
+    column: '', code: 'row_form', reason: `the row has ${cells} cells, the header ${columns}: a comma inside a cell wants quotes around the cell`,
+    reasonZh: `该行有 ${cells} 个单元格，表头为 ${columns} 列：单元格内含逗号时须加双引号`,
+  }
+}
+
+/** Opens NDJSON: one flat object a line; its keys are the header names. @throws HuxinError argument_invalid */
 export async function openNdjson(file: string): Promise<TableSource> {
-  const lines = linesOf(file)
+  const { pieces, ...text } = await openText(file, 'utf-8')
+  const lines = linesOf(pieces, file)
   const first = await lines.next()
   if (first.done) throw new HuxinError('argument_invalid', `${file} is empty`)
-  const header = Object.keys(parseObject(first.value.text, file, first.value.line))
-  const toCells = (text: string, line: number): string[] => {
-    const value = parseObject(text, file, line)
-    const strange = Object.keys(value).find((key) => !header.includes(key))
-    if (strange !== undefined) throw new HuxinError('argument_invalid', `${file}: line ${line} has the key ${strange}, which the first line has not`)
-    return header.map((key) => String(value[key] ?? ''))
-  }
+  const begin = parseObject(first.value.text)
+  if (!begin) throw new HuxinError('argument_invalid', `${file}: line ${first.value.line} is no JSON object; one flat object a line is wanted`)
+  const header = Object.keys(begin)
   async function* rows(): AsyncGenerator<SourceRow> {
-    yield { line: first.value!.line, cells: toCells(first.value!.text, first.value!.line) }
-    for await (const { text, line } of lines) yield { line, cells: toCells(text, line) }
+    yield objectRow(first.value!, header)
+    for await (const line of lines) yield objectRow(line, header)
   }
-  return { header, encoding: 'utf-8', rows: rows() }
+  return { ...text, header, rows: rows() }
 }
 
-async function* linesOf(file: string): AsyncGenerator<{ text: string; line: number }> {
+interface Line {
+  readonly text: string
+  readonly line: number
+}
+
+async function* linesOf(pieces: AsyncIterable<string>, file: string): AsyncGenerator<Line> {
   let rest = ''
   let line = 0
-  for await (const text of decoded(file, 'utf-8')) {
-    const parts = (rest + text).split('\n')
+  for await (const piece of pieces) {
+    const parts = (rest + piece).split('\n')
     rest = parts.pop()!
+    if (rest.length > ROW_BYTES_MAX) throw new HuxinError('argument_invalid', `${file}: line ${line + parts.length + 1} is longer than ${ROW_BYTES_MAX} characters; one JSON object a line is wanted`)
     for (const part of parts) {
       line++
       if (part.trim() !== '') yield { text: part, line }
@@ -122,12 +192,37 @@ async function* linesOf(file: string): AsyncGenerator<{ text: string; line: numb
   if (rest.trim() !== '') yield { text: rest, line: line + 1 }
 }
 
-function parseObject(text: string, file: string, line: number): Record<string, unknown> {
+function objectRow({ text, line }: Line, header: readonly string[]): SourceRow {
+  const bad = (column: string, code: string, reason: string, reasonZh: string, cells: readonly string[] = []): SourceRow => (
+    { line, cells, fault: { column, code, reason, reasonZh } }
+  )
+  const value = parseObject(text)
+  if (!value) return bad('', 'row_form', 'the line is no JSON object', '该行不是 JSON 对象')
+  const cells = header.map((key) => cellOf(value[key]) ?? '')
+  const strange = Object.keys(value).find((key) => !header.includes(key))
+  if (strange !== undefined) return bad(strange, 'row_form', 'the first line has no such key', '首行没有该键', cells)
+  for (const key of header) {
+    const one = value[key]
+    if (cellOf(one) === undefined) return bad(key, 'value_form', 'a text, a number or null is wanted', '应为文本、数值或 null', cells)
+    // JSON numbers of more than 15 digits have lost their last ones when they are read: never guessed.
+    if (typeof one === 'number' && !Number.isSafeInteger(one) && Number.isInteger(one)) {
+      return bad(key, 'number_rounded', 'a number this long loses its last digits: write it as text, in quotes', '数值过长，末位会丢失：请写成带引号的文本', cells)
+    }
+  }
+  return { line, cells }
+}
+
+/** A JSON value as the cell of a table; undefined when it is none. */
+function cellOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return ''
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
   } catch {
-    // falls through
+    return undefined
   }
-  throw new HuxinError('argument_invalid', `${file}: line ${line} is no JSON object`)
 }

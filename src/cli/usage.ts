@@ -1,0 +1,40 @@
+/** What commander says about a wrong command line, on one line, in the reader's language; and its help in Chinese. */
+import { Help, type HelpConfiguration } from 'commander'
+import type { Language } from './output.ts'
+
+/** commander's words → Chinese. The order matters: the first that fits is taken. */
+const chinese: readonly (readonly [RegExp, string])[] = [
+  [/^missing required argument '(.*)'$/, '缺少参数“$1”'],
+  [/^option '(.*)' argument missing$/, '选项“$1”缺少取值'],
+  [/^required option '(.*)' not specified$/, '缺少必填选项“$1”'],
+  [/^unknown option '(.*)'$/, '没有选项“$1”'],
+  [/^unknown command '(.*)'$/, '没有命令“$1”'],
+  [/^too many arguments.* Expected (\d+) arguments? but got (\d+)\.$/, '参数过多：应为 $1 个，实为 $2 个'],
+  [/^option '(.*)' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/, '选项“$1”的取值“$2”无效，可选：$3'],
+  [/^option '(.*)' argument '(.*)' is invalid\. (.*)$/, '选项“$1”的取值“$2”无效：$3'],
+  [/^command-argument value '(.*)' is invalid for argument '(.*)'\. (.*)$/, '参数“$2”的取值“$1”无效：$3'],
+]
+
+const titles: Readonly<Record<string, string>> = {
+  'Usage:': '用法：', 'Arguments:': '参数：', 'Options:': '选项：', 'Commands:': '命令：', 'Global Options:': '全局选项：',
+}
+
+/** One line: what is wrong, and where it is explained. */
+export function usageError(text: string, command: string, language: Language): string {
+  const [first = '', ...rest] = text.trim().replace(/^error: /, '').split('\n')
+  const line = (text: string): string => text.replace(/[.。]$/, '')
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
+  if (language === 'en') return `error: ${line(first)}${suggestion ? ` (did you mean ${suggestion}?)` : ''}; see: ${command} --help\n`
+  const found = chinese.find(([pattern]) => pattern.test(first))
+  return `错误：${line(found ? first.replace(found[0], found[1]) : first)}${suggestion ? `（是否为 ${suggestion}？）` : ''}；参见：${command} --help\n`
+}
+
+/** How help is shown in a language. */
+export function helpStyle(language: Language): HelpConfiguration {
+  if (language === 'en') return {}
+  const plain = new Help()
+  return {
+    styleTitle: (title) => titles[title] ?? title,
+    optionDescription: (option) => plain.optionDescription(option).replace('choices: ', '可选：').replace('default: ', '默认：'),
+  }
+}
