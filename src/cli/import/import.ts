@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
-import { type Clock, sleep } from '../../base/clock.ts'
+import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
 import { hex } from '../../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
 import type { Random } from '../../base/random.ts'
@@ -93,6 +93,7 @@ class ImportRun {
 
   async run(): Promise<ImportSummary> {
     const flying: Promise<void>[] = []
+    const release = holdProcess()
     let chunk: Uint8Array[] = []
     let bytes = 0
     const send = async (): Promise<void> => {
@@ -122,6 +123,7 @@ class ImportRun {
     } finally {
       await Promise.allSettled(flying)
       await this.#reject?.close()
+      release()
     }
     return {
       rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,

@@ -102,7 +102,8 @@ function readCell(column: Column, raw: string, header: string): { value?: string
       const value = column.values[nameCell(raw)] ?? column.values[nameCell(raw).toLowerCase()]
       return value === undefined ? fault('enum_value', `not one of ${Object.keys(column.values).join(', ')}`, `不在取值范围内：${Object.keys(column.values).join('、')}`) : { value }
     }
-    default: return { value: column.field === 'record_id' || column.field.endsWith('.grade') ? codeCell(raw) : nameCell(raw) }
+    // A department's own number is kept as it is but for the width of its characters.
+    default: return { value: column.field === 'record_id' ? nameCell(halfWidth(raw)) : column.field.endsWith('.grade') ? codeCell(raw) : nameCell(raw) }
   }
 }
 

@@ -112,12 +112,12 @@ export async function openCsv(file: string, asked: string): Promise<TableSource>
   const input = Readable.from(pieces)
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
-  const parsed = parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>
-  const first = await nextRow(parsed, file)
+  const next = csvRows(parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>, file)
+  const first = await next()
   if (first === undefined) throw new HuxinError('argument_invalid', `${file} is empty: a header line is wanted`)
   const header = first.cells.map((cell) => cell.replace(/^\ufeff/, '').trim())
   async function* rows(): AsyncGenerator<SourceRow> {
-    for (let row = await nextRow(parsed, file); row; row = await nextRow(parsed, file)) {
+    for (let row = await next(); row; row = await next()) {
       yield row.cells.slice(header.length).some((cell) => cell.trim() !== '') ? { ...row, fault: tooManyCells(row.cells.length, header.length) } : row
     }
   }
@@ -129,13 +129,19 @@ interface CsvRow {
   readonly info: { readonly lines: number }
 }
 
-async function nextRow(rows: AsyncIterator<CsvRow>, file: string): Promise<SourceRow | undefined> {
-  try {
-    const { done, value } = await rows.next()
-    return done ? undefined : { line: value.info.lines, cells: value.record }
-  } catch (error) {
-    if (error instanceof HuxinError) throw error
-    throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${messageOf(error)}`)
+function csvRows(rows: AsyncIterator<CsvRow>, file: string): () => Promise<SourceRow | undefined> {
+  // csv-parse counts a CRLF inside quotes as two lines.
+  let countedTwice = 0
+  return async () => {
+    try {
+      const { done, value } = await rows.next()
+      if (done) return undefined
+      for (const cell of value.record) for (let at = cell.indexOf('\r\n'); at >= 0; at = cell.indexOf('\r\n', at + 2)) countedTwice++
+      return { line: value.info.lines - countedTwice, cells: value.record }
+    } catch (error) {
+      if (error instanceof HuxinError) throw error
+      throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${messageOf(error)}`)
+    }
   }
 }
 
