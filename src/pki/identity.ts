@@ -31,7 +31,8 @@ export interface PeerIdentity {
 
 /** The URI of an identity. */
 export function spiffeUri({ trustDomain, role, nodeId, name }: Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'>): string {
-  return `spiffe://${trustDomain}/${role}/${nodeId}${role === 'node' ? '' : `/${encodeURIComponent(name)}`}`
+  // Node.js shows a URI with an apostrophe in quotes.
+  return `spiffe://${trustDomain}/${role}/${nodeId}${role === 'node' ? '' : `/${encodeURIComponent(name).replaceAll("'", '%27')}`}`
 }
 
 /**
@@ -43,7 +44,7 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array)
   const names = (x509.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:') || name.startsWith('"'))
   const [first = ''] = names
   const identity = names.length === 1 ? parseSpiffe(first.slice(4)) : undefined
-  if (!identity) throw new HuxinError('unauthenticated', `the certificate names ${names.length} identities in its subject alternative name, exactly one of the form spiffe://<trust domain>/node/<id> is wanted`)
+  if (!identity) throw new HuxinError('unauthenticated', `the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
   return { ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}` }
 }
 

@@ -137,7 +137,8 @@ function publicKeyOfCsr(csrPem: string): KeyObject {
     const [info, , signature] = children(request)
     const publicKey = createPublicKey({ key: der(children(info!)[2]!), format: 'der', type: 'spki' })
     const bits = Buffer.from(signature!.value as string, 'latin1').subarray(1)
-    if (publicKey.asymmetricKeyType !== 'ec' || !verify('sha256', der(info!), publicKey, bits)) throw new Error('its signature does not verify')
+    if (publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error('its key is of another kind')
+    if (!verify('sha256', der(info!), publicKey, bits)) throw new Error('its signature does not verify')
     return publicKey
   } catch (error) {
     throw new HuxinError('argument_invalid', `the certificate signing request is not usable: ${error instanceof Error ? error.message : ''}; an ECDSA P-256 request is wanted`)

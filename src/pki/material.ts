@@ -42,8 +42,8 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
   const [leaf] = chain
   if (!leaf) throw bad(`${files.certificateFile} holds no certificate`)
   checkKey(leaf, keyPem, files)
-  checkChain(chain, rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', '))), files)
-  const notAfterMs = checkValidity(leaf, nowMs, files.certificateFile)
+  const root = checkChain(chain, rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', '))), files)
+  const notAfterMs = Math.min(...[...chain, root].map((one) => checkValidity(one, nowMs, one === leaf ? files.certificateFile : `the CA ${one.subject} of ${files.certificateFile}`)))
   const warnings = await warningsOf(files, notAfterMs, nowMs)
   return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, files.certificateFile), notAfterMs }, warnings }
 }
@@ -176,16 +176,19 @@ function checkKey(leaf: X509Certificate, keyPem: string, files: TlsFiles): void 
   if (!matches) throw bad(`${files.keyFile} is not the key of ${files.certificateFile}`)
 }
 
-function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[], files: TlsFiles): void {
+/** @returns the root that the chain leads to */
+function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[], files: TlsFiles): X509Certificate {
   let at = chain[0]!
   for (const next of chain.slice(1)) {
     if (!at.checkIssued(next) || !at.verify(next.publicKey)) throw bad(`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`)
     at = next
   }
   if (roots.length === 0) throw bad(`${files.rootFiles.join(', ')} hold no root certificate`)
-  if (!roots.some((root) => root.fingerprint256 === at.fingerprint256 || (at.checkIssued(root) && at.verify(root.publicKey)))) {
+  const found = roots.find((root) => root.fingerprint256 === at.fingerprint256 || (at.checkIssued(root) && at.verify(root.publicKey)))
+  if (!found) {
     throw bad(`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`)
   }
+  return found
 }
 
 function checkValidity(leaf: X509Certificate, nowMs: number, file: string): number {
