@@ -256,7 +256,7 @@ export class WireServer {
 
 /** Node.js names only some of OpenSSL's reasons. */
 function verifyReason(code: string): string {
-  return code === 'UNSPECIFIED' ? 'UNSPECIFIED: the chain breaks a name constraint, a path length, or has an issuer that is no CA' : code
+  return code === 'UNSPECIFIED' ? 'UNSPECIFIED: the chain breaks a name constraint or has an issuer that is no CA' : code
 }
 
 function remoteOf(socket: Socket): string {
