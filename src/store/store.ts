@@ -79,12 +79,12 @@ export async function openStore(folder: string, { create }: { create: boolean })
   })
   const sublevelFree = (): Level<Buffer, Buffer> => db
   const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
-    const batch = sublevelFree().batch()
-    for (const { key, value } of ops) {
-      if (value === undefined) batch.del(asBuffer(key))
-      else batch.put(asBuffer(key), asBuffer(value))
-    }
     try {
+      const batch = sublevelFree().batch()
+      for (const { key, value } of ops) {
+        if (value === undefined) batch.del(asBuffer(key))
+        else batch.put(asBuffer(key), asBuffer(value))
+      }
       await batch.write({ sync } as object)
     } catch (error) {
       throw new HuxinError('store_failed', `the database did not write: ${causeOf(error)}`, { cause: error })
