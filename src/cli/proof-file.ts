@@ -1,10 +1,10 @@
 /** The file that `huxin log prove` writes and `huxin log verify` checks without a node. */
 import { fromBase64 } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { parseCheckpoint } from '../note/checkpoint.ts'
-import { parseVkey } from '../note/key.ts'
+import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { parseTlogProof, verifyTlogProof } from '../note/tlog-proof.ts'
 
@@ -26,7 +26,7 @@ export function verifyProofFile(bytes: Uint8Array, vkey: string) {
   const proofBytes = Buffer.from(file.proof)
   const { text, signatures } = parseNote(parseTlogProof(proofBytes).checkpointNote)
   const { origin: log } = parseCheckpoint(text)
-  const verifier = parseVkey(vkey)
+  const verifier = trustedKey(vkey)
   if (!log.startsWith(`${verifier.name}/`)) throw new HuxinError('signature_invalid', `the proof is of the log ${log}, the key of ${verifier.name}`)
   const { index, checkpoint } = verifyTlogProof({ proofBytes, leaf, origin: log, logVerifier: verifier })
   const entry = parseEntry(leaf)
@@ -35,5 +35,13 @@ export function verifyProofFile(bytes: Uint8Array, vkey: string) {
     index: String(index), log, size: String(checkpoint.size), batchId: idText, origin: header.origin, records: header.records, time: new Date(entry.timeMs).toISOString(),
     verdict: entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`,
     cosigners: signatures.filter(({ keyId }) => keyId !== verifier.keyId).map(({ name }) => name),
+  }
+}
+
+function trustedKey(vkey: string): Verifier {
+  try {
+    return parseVkey(vkey)
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `--vkey ${JSON.stringify(vkey.slice(0, 80))} is no log key: ${messageOf(error)}`)
   }
 }

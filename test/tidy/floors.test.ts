@@ -36,7 +36,7 @@ async function sources(): Promise<SourceFile[]> {
     const code = withoutComments(text)
     const found = [...code.matchAll(/^(?:(?:import|export)\s+([^'=;()]*?)\s+from|import)\s+'(\.\.?\/[^']*)'|\bimport\s*\(\s*'(\.[^']*)'/gm)].map(([, names = '', target, dynamic]) => ({
       target: relative(src, resolve(src, dirname(path), target ?? dynamic!)),
-      types: /^type\b/.test(names) || (/^\{/.test(names) && names.slice(1, -1).split(',').every((name) => /^\s*(?:type\s|$)/.test(name))),
+      types: /^type\b/.test(names) || (names.startsWith('{') && names.slice(1, -1).split(',').every((name) => /^\s*(?:type\s|$)/.test(name))),
     }))
     return {
       path, room: path.split('/')[0]!, text, code, imports: found.map(({ target }) => target), loads: found.filter(({ types }) => !types).map(({ target }) => target),

@@ -76,7 +76,7 @@ export function recordCommands(program: Command, shell: Shell): void {
     })
   const amend = program.command('amend').description(say(shell, 'withdraw, repair, dispute or erase a record', '撤回、修复、异议标注或删除记录'))
   for (const [action, en, zh] of [['withdraw', 'a record is no longer in force', '撤回记录'], ['repair', 'a record is no longer published, shared or used', '信用修复'], ['object', 'mark a record as disputed', '异议标注'], ['erase', 'destroy a record everywhere', '删除记录']] as const) {
-    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} <batch id> 0 --basis repair/order36 --node nodes/330825`)
+    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} 9f2c…e1 0 --basis repair/order36 --node nodes/330825`)
       .description(say(shell, en, zh))
       .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
       .option('--document <number>', say(shell, 'deciding document', '决定文号'), '')
