@@ -30,14 +30,14 @@ export interface Lanes {
 
 // The types of Node 20 leave these out.
 declare namespace WebAssembly {
-  class Module {
+  export class Module {
     constructor(bytes: Uint8Array)
   }
-  class Memory {
+  export class Memory {
     readonly buffer: ArrayBuffer
     constructor(options: { initial: number })
   }
-  class Instance {
+  export class Instance {
     readonly exports: Readonly<Record<string, unknown>>
     constructor(module: Module, imports: { e: { m: Memory } })
   }

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../base/clock.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { Alarms, alarmText } from '../exchange/alarms.ts'
