@@ -86,6 +86,9 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
     return refuse('item_not_in_force', `catalog item ${header.item} is in force from ${item.effectiveFrom} to ${item.effectiveTo || 'further notice'}, not on ${date}`)
   }
   if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
+  if (!ledger.federation.member(header.origin)) {
+    throw new HuxinError('member_unknown', `${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
+  }
   if (!matches(ledger, item.originators, header.origin)) {
     return refuse('origin_not_allowed', `${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
   }
