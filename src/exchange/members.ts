@@ -56,7 +56,8 @@ export async function approveMember(
   if (before && !same && !rekey) {
     throw new HuxinError('argument_invalid', `${application.member} is a member already, with other keys: if it lost them, approve it with --rekey`)
   }
-  const heads = laneHeads(context, application)
+  // A member that comes back reads from its first admission on; where its lanes stood then it learns from their batches.
+  const heads = before && rekey ? [] : laneHeads(context, application)
   const statement = same ? before.noteBytes : await publishStatement(context, draft(context, application, act, before), source)
   const federation = context.ledger().federation
   const joinFile = formatJoinFile({
