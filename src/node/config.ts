@@ -151,6 +151,8 @@ export function epochFiles(folder: string, epoch: number) {
     subjectKey: join(folder, 'keys', 'subject.key'),
     database: join(folder, 'data', String(epoch), 'db'),
     checkpoint: join(folder, 'data', String(epoch), 'checkpoint.signed'),
+    /** There until a node that recovered has back what its parent holds. */
+    recovering: join(folder, 'data', String(epoch), 'recovering'),
     join: join(folder, 'join.json'),
     evidence: join(folder, 'evidence'),
   }

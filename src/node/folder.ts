@@ -41,7 +41,7 @@ export async function openFolder(config: NodeConfig, wrapStore: (store: Store) =
   await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
   const store = wrapStore(await openStore(files.database, { create: fresh }))
   const slot = await openSlot(files.checkpoint)
-  const recovering = await readFile(join(dirname(files.database), 'recovering')).then(() => true, () => false)
+  const recovering = await readFile(files.recovering).then(() => true, () => false)
   return { join: join_, keys, epoch, store, slot, recovering }
 }
 

@@ -2,6 +2,7 @@
  * One running node: opens what is in its folder, checks it, wires the rooms, listens, dials its parent.
  * Many nodes may run in one process.
  */
+import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
@@ -90,6 +91,8 @@ export class Node {
   #uplink: Uplink | undefined
   #tls: TlsMaterialWatcher | undefined
   #background: Promise<unknown>[] = []
+  /** Takes back what the parent holds, until all of it is here. */
+  #recovering: boolean
 
   /**
    * Opens and starts a node.
@@ -109,6 +112,7 @@ export class Node {
   private constructor(options: NodeOptions, folder: OpenFolder) {
     this.#options = options
     this.#folder = folder
+    this.#recovering = options.recovering ?? folder.recovering
     this.#changes = new Changes(options.clock)
     this.#recent = new Recent(folder.store)
     this.#alarms = new Alarms(options.log)
@@ -286,11 +290,6 @@ export class Node {
     }
   }
 
-  /** Whether lost batches are taken back from the parent. */
-  get #recovering(): boolean {
-    return this.#options.recovering ?? this.#folder.recovering
-  }
-
   async #listen(): Promise<void> {
     const { config, clock, log } = this.#options
     const bindings: readonly ServiceBinding[] = [
@@ -326,7 +325,7 @@ export class Node {
       onRecall: (seen) => this.#gate.recall(seen),
       onEvidence: (name, content) => this.#keepEvidence(name, content),
       recovering: () => this.#recovering,
-      onCaughtUp: () => undefined,
+      onCaughtUp: () => this.#caughtUp(),
       onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
     })
     this.#uplink.start()
@@ -344,6 +343,13 @@ export class Node {
       witness: (request, signal) => client.witness(request, { timeoutMs: 20_000, signal }),
       renew: (request, signal) => client.renew(request, { timeoutMs: 30_000, signal }),
     }
+  }
+
+  /** What the parent held when this node came back is here. */
+  async #caughtUp(): Promise<void> {
+    await rm(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering, { force: true })
+    this.#recovering = false
+    this.#options.log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
   }
 
   /** A root speaks for itself in its first entry. */

@@ -14,6 +14,8 @@ import type { UplinkOptions } from './uplink.ts'
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
+/** Milliseconds that a class with nothing more waits at first, and while lost batches are taken back. */
+const BEGIN_WAIT_MS = 500
 /** Milliseconds between two notes of the cursor. */
 const SAVE_MS = 500
 
@@ -27,10 +29,20 @@ export class Puller {
   /** Lanes with a gap that an alarm stands for. */
   readonly #gaps = new Set<string>()
 
-  constructor(options: UplinkOptions, batchClass: BatchClass, follower: Follower) {
+  /** Resolves when everything that was there at the start has passed the door. */
+  readonly caughtUp: Promise<void>
+  #catchUp: (() => void) | undefined
+  readonly #control: Puller | undefined
+
+  /** `control` is the puller of that class, for the others. */
+  constructor(options: UplinkOptions, batchClass: BatchClass, { follower, control }: { follower: Follower; control: Puller | undefined }) {
     this.#options = options
     this.batchClass = batchClass
     this.#follower = follower
+    this.#control = control
+    this.caughtUp = new Promise((resolve) => {
+      this.#catchUp = resolve
+    })
   }
 
   /** First index of the parent's log whose batch of this class may not have passed the door. */
@@ -40,6 +52,7 @@ export class Puller {
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     await this.#load()
+    await this.#knowMembers(signal)
     let ahead: { start: bigint; answer: Promise<ReadBodiesResponse> }[] = []
     while (!signal.aborted) {
       if (this.#log !== this.#follower.log) {
@@ -53,12 +66,23 @@ export class Puller {
       await this.#take(answer.deliveries, signal)
       await this.#advance(answer.next)
       progress()
+      if (answer.deliveries.length === 0 && this.#follower.verified.size > 0n) {
+        this.#catchUp?.()
+        this.#catchUp = undefined
+      }
     }
+  }
+
+  /** Where a batch goes is told by the members: a node that begins learns of itself and of those below it first. */
+  async #knowMembers(signal: AbortSignal): Promise<void> {
+    const { context, recovering } = this.#options
+    if (!this.#control || (!recovering() && context.ledger().federation.member(context.self))) return
+    await Promise.race([this.#control.caughtUp, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
   }
 
   #ask(start: bigint, signal: AbortSignal): { start: bigint; answer: Promise<ReadBodiesResponse> } {
     const answer = this.#options.calls.readBodies({
-      batchClass: this.batchClass, start, bytesMax: limits.pageBytes, waitMs: limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
+      batchClass: this.batchClass, start, bytesMax: limits.pageBytes, waitMs: this.#catchUp || this.#options.recovering() ? BEGIN_WAIT_MS : limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
     }, signal)
     answer.catch(() => undefined)
     return { start, answer }

@@ -41,7 +41,8 @@ export interface UplinkOptions {
   readonly onEvidence: (name: string, content: Uint8Array) => Promise<void>
   /** True while lost batches are taken back. */
   readonly recovering: () => boolean
-  readonly onCaughtUp: () => void
+  /** Called once when all that the parent held at the start is here. */
+  readonly onCaughtUp: () => Promise<void>
   /** The parent cannot be reached, and why; again when the reason changes. */
   readonly onAway: (error: HuxinError) => void
 }
@@ -75,7 +76,8 @@ export class Uplink {
     this.#options = options
     setMaxListeners(0, this.#stop.signal)
     this.#follower = new Follower(options)
-    this.#pullers = batchClasses.map((batchClass) => new Puller(options, batchClass, this.#follower))
+    const control = new Puller(options, 'control', { follower: this.#follower, control: undefined })
+    this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(options, batchClass, { follower: this.#follower, control })))
     this.#pushers = batchClasses.map((batchClass) => new Pusher(options, batchClass))
     this.#witness = new WitnessLoop(options, this.#follower, this.#pullers)
   }
@@ -129,6 +131,7 @@ export class Uplink {
       ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, (progress) => puller.run(signal, progress), signal)),
       ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, (progress) => pusher.run(signal, progress), signal)),
       this.#loop('recall', (progress) => this.#recallAgain(signal, progress), signal),
+      this.#loop('recovery', () => this.#catchUp(signal), signal),
     ])
   }
 
@@ -194,6 +197,17 @@ export class Uplink {
     this.#options.onAway(error)
   }
 
+  /** While lost batches are taken back: waits until every class was read as far as the parent's log goes now. */
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const { recovering, clock, onCaughtUp } = this.#options
+    let end = 0n
+    while (!signal.aborted && recovering()) {
+      if (end === 0n) end = this.#follower.verified.size
+      if (end > 0n && this.#pullers.every(({ cursor }) => cursor >= end)) return onCaughtUp()
+      await sleep(clock, RECOVERY_POLL_MS, signal)
+    }
+  }
+
   #contact(): void {
     this.#state = 'connected'
     this.#awayReason = ''
@@ -203,6 +217,8 @@ export class Uplink {
 
 /** Milliseconds, before jitter, that the first wait after a failure doubles. */
 const RETRY_MS_MIN = 50
+/** Milliseconds between two looks at what was taken back. */
+const RECOVERY_POLL_MS = 200
 
 /** Protocol spoken, major * 1000 + minor. */
 export const PROTOCOL = 1_000
