@@ -19,8 +19,15 @@ export async function createKeys(folder: string, epoch: number, node: string, ra
   await mkdir(dirname(files.noteKey), { recursive: true, mode: 0o700 })
   await writeSecret(files.noteKey, `${formatSignerKey(node, 'ed25519', random.fill(new Uint8Array(32)))}\n`)
   await writeSecret(files.cosignKey, `${formatSignerKey(node, 'cosignature', random.fill(new Uint8Array(32)))}\n`)
-  await writeSecret(files.subjectKey, `${Buffer.from(random.fill(new Uint8Array(32))).toString('hex')}\n`).catch(() => undefined)
+  await createSubjectKey(folder, random)
   return loadKeys(folder, epoch, node)
+}
+
+/** Makes the key of the subject index, unless there is one. */
+export async function createSubjectKey(folder: string, random: Random): Promise<void> {
+  const { subjectKey } = epochFiles(folder, 0)
+  if (await readFile(subjectKey).then(() => true, () => false)) return
+  await writeSecret(subjectKey, `${Buffer.from(random.fill(new Uint8Array(32))).toString('hex')}\n`)
 }
 
 /** Reads the keys of an epoch. @throws HuxinError config_invalid */

@@ -1,5 +1,5 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
-import { access, chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { civilDate, type Clock } from '../base/clock.ts'
@@ -15,17 +15,17 @@ import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/memb
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { storedSize } from '../log/log.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
-import { signNote } from '../note/note.ts'
+import { parseNote, signNote } from '../note/note.ts'
 import { loadNodeMaterial, loadTlsMaterial } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
 import { openStore } from '../store/store.ts'
 import { FederationState } from '../topology/federation.ts'
 import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
-import { type Member, type MemberStatement, formatStatement } from '../topology/member.ts'
+import { type Member, type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
 import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile } from './config.ts'
 import { genesisOf, readJoin } from './folder.ts'
-import { createKeys, loadKeys } from './keys.ts'
+import { createKeys, createSubjectKey, loadKeys } from './keys.ts'
 
 /** What is written into a new `node.yaml`. */
 export interface NodeFields {
@@ -79,16 +79,34 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
   return application
 }
 
-/** Takes the parent's answer. @throws HuxinError config_invalid when it is another node's */
+/**
+ * Takes the answer to an application. When it admits the keys as a new epoch, they go there, and the node
+ * takes back what its parent holds at its next start.
+ * @throws HuxinError config_invalid when it is another node's
+ */
 export async function joinNode(folder: string, joinFile: Uint8Array): Promise<void> {
   const config = await loadConfig(folder)
-  const join_ = parseJoinFile(joinFile)
-  const keys = await loadKeys(folder, await currentEpoch(folder), config.node)
-  const statements = join_.statements.map((bytes) => Buffer.from(bytes).toString())
-  if (!statements.at(-1)?.includes(`\nnote ${keys.note.vkey}\n`)) {
-    throw new HuxinError('config_invalid', `the join file does not admit the keys in ${folder}/keys: it answers another application`)
+  const answer = parseJoinFile(joinFile)
+  const statement = parseStatement(parseNote(answer.statements.at(-1) ?? new Uint8Array()).text)
+  const keys = join(folder, 'keys')
+  const [place] = await Promise.all(['next', String(await currentEpoch(folder))].map(async (name) => {
+    const text = await readFile(join(keys, name, 'note.key'), 'utf8').catch(() => undefined)
+    return text !== undefined && parseSignerKey(text.trim()).vkey === statement.noteVkey ? name : undefined
+  })).then((found) => found.filter((name) => name !== undefined))
+  if (place === undefined || statement.member !== config.node) {
+    throw new HuxinError('config_invalid', `the join file does not admit the keys in ${keys}: it answers another application`)
+  }
+  if (place !== String(statement.epoch)) {
+    await rename(join(keys, place), join(keys, String(statement.epoch)))
+    await markRecovering(folder, statement.epoch)
   }
   await writeFile(join(folder, 'join.json'), joinFile, { mode: 0o600 })
+}
+
+async function markRecovering(folder: string, epoch: number): Promise<void> {
+  const { recovering } = epochFiles(folder, epoch)
+  await mkdir(dirname(recovering), { recursive: true, mode: 0o700 })
+  await writeFile(recovering, 'what the parent holds of this node is taken back\n')
 }
 
 /** One finding of `huxin node check`. */
@@ -199,42 +217,67 @@ export interface Recovery {
   readonly parentSize: bigint
   /** Batches made here, in the old database, that never had a receipt of the parent: published again by their departments. */
   readonly unsent: readonly string[]
+  /** When the note key is lost: the file for the operator of the parent's parent, whose answer begins the new epoch. */
+  readonly application: string | undefined
 }
 
 /**
  * Begins a new epoch after a restored snapshot or a lost disk: new keys, signed by the old note key and
- * the parent; the old log stays beside as it is. Start the node with `--recovering` afterwards and it
- * takes back everything that the parent holds. A lost note key needs the operator of the parent's
- * parent (huxin member approve --rekey).
- * @throws HuxinError config_invalid | parent_unreachable and what the parent answers
+ * the parent; the old log stays beside as it is. At its next start the node takes back everything that
+ * the parent holds. When the note key is lost, the new keys go into an application that the operator of
+ * the parent's parent approves (huxin member approve --rekey); huxin node join then begins the epoch.
+ * @throws HuxinError config_invalid | store_locked | parent_unreachable and what the parent answers
  */
 export async function recoverNode(folder: string, { clock, random }: { clock: Clock; random: Random }): Promise<Recovery> {
   const config = await loadConfig(folder)
   if (!config.parent) throw new HuxinError('config_invalid', 'a root has no parent to recover from: restore its newest backup; its children know the last size they saw')
-  const oldEpoch = await currentEpoch(config.folder)
-  if (oldEpoch === 0) throw new HuxinError('config_invalid', 'the note key is lost: run huxin node init in a new folder and let the operator of the parent\'s parent approve it with --rekey')
-  const old = await loadKeys(config.folder, oldEpoch, config.node)
+  const oldEpoch = Math.max(await currentEpoch(config.folder), await newestDatabase(config.folder))
+  const { localSize, unsent } = await localWork(config, oldEpoch)
+  const old = await oldNoteKey(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
   const next = await nextKeys(pending, config.node, random)
+  await createSubjectKey(config.folder, random)
+  if (!old) {
+    const application = join(config.folder, 'application.txt')
+    await writeFile(application, signApplication({
+      member: config.node, tier: config.tier, parent: config.parent.node, divisions: config.divisions, body: config.body, host: config.host,
+      noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
+    }, next.note))
+    return { oldEpoch, newEpoch: 0, localSize, parentSize: 0n, unsent, application }
+  }
   const channel = await dialParent(config, clock)
   try {
     const client = channel.client(ExchangeService)
-    const { localSize, unsent } = await localWork(config, oldEpoch)
     const current = await memberAtParent(client, config)
     const statement: MemberStatement = {
       ...nextStatement(current), epoch: current.epoch + 1, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
       actor: config.node, reason: `recovery: ${localSize === 0n ? 'lost-disk' : 'snapshot'}`,
     }
-    const answer = await client.renew({ renewal: signNote(formatStatement(statement), [old.note]) }, { timeoutMs: 30_000 })
+    const answer = await client.renew({ renewal: signNote(formatStatement(statement), [old]) }, { timeoutMs: 30_000 })
     const newEpoch = current.epoch + 1
     await rename(pending, join(config.folder, 'keys', String(newEpoch)))
-    const data = dirname(epochFiles(config.folder, newEpoch).database)
-    await mkdir(data, { recursive: true, mode: 0o700 })
-    await writeFile(join(data, 'recovering'), 'what the parent holds of this node is taken back\n')
+    await markRecovering(config.folder, newEpoch)
     const lines = Buffer.from(answer.lastCheckpoint).toString().split('\n')
-    return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent }
+    return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent, application: undefined }
   } finally {
     channel.close()
+  }
+}
+
+/** The epoch of the newest database; 0 when there is none. */
+async function newestDatabase(folder: string): Promise<number> {
+  const names = await readdir(join(folder, 'data')).catch(() => [])
+  return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
+}
+
+/** The note key of an epoch; undefined when it is lost or damaged. */
+async function oldNoteKey(config: NodeConfig, epoch: number): Promise<Signer | undefined> {
+  const text = await readFile(epochFiles(config.folder, epoch).noteKey, 'utf8').catch(() => undefined)
+  try {
+    const signer = text === undefined ? undefined : parseSignerKey(text.trim())
+    return signer?.name === config.node && signer.type === 'ed25519' ? signer : undefined
+  } catch {
+    return undefined
   }
 }
 

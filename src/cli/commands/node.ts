@@ -148,15 +148,18 @@ function recoverCommand(command: Command, shell: Shell): void {
     .action(async (_options, self: Command) => {
       const recovery = await recoverNode(folderOf(self), { clock: systemClock, random: systemRandom })
       print(shell.output(self), recovery, () => [
-        say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`),
-        say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`),
+        ...(recovery.application === undefined
+          ? [say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`)]
+          : [say(shell, `the note key is lost: give ${recovery.application} to the operator of the parent's parent (huxin member approve --rekey), and take the answer with: huxin node join`,
+            `签名密钥已丢失：请将 ${recovery.application} 交上级之上级操作员（huxin member approve --rekey），再用 huxin node join 导入答复`)]),
+        ...(recovery.application === undefined ? [say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`)] : []),
         ...(recovery.unsent.length > 0
           ? [say(shell, 'batches made here that the parent never had; publish them again:', '上级从未收到、需要重新报送的批次：'), ...recovery.unsent.map((line) => `  ${line}`)]
           : [say(shell, 'nothing in the old database is unknown to the parent', '旧库中没有上级未收到的批次')]),
         ...(recovery.parentSize > recovery.localSize
           ? [say(shell, `${recovery.parentSize - recovery.localSize} entries are not here: what went through the parent comes back at the next start; what was local only is lost`,
             `缺 ${recovery.parentSize - recovery.localSize} 条：经上级者启动后取回，仅在本地者已丢失`)] : []),
-        say(shell, 'start the node now: it takes back what the parent holds', '现在启动结点，将取回上级保存的内容'),
+        ...(recovery.application === undefined ? [say(shell, 'start the node now: it takes back what the parent holds', '现在启动结点，将取回上级保存的内容')] : []),
       ].join('\n'))
     })
 }
