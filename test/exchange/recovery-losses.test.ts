@@ -1,0 +1,186 @@
+/** What can be lost at a node, and how `huxin node recover` brings it back: the disk, the key, a snapshot with work that never left. */
+import t from 'tap'
+import { access, cp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '../../src/base/clock.ts'
+import { hex } from '../../src/base/bytes.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import { amend } from '../../src/exchange/amend.ts'
+import { derivedRows, rebuildStore } from '../../src/exchange/check.ts'
+import { approveMember } from '../../src/exchange/members.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
+import { joinNode, recoverNode } from '../../src/node/setup.ts'
+import { cosignedSize } from '../../src/exchange/links.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { MovableClock } from '../support/clock.ts'
+import { BODY, type Place, TestFederation } from '../support/federation.ts'
+import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
+
+const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
+const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
+const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] }
+
+t.setTimeout(0)
+
+async function federationOf(t: { teardown(stop: () => Promise<void>): void }, places: readonly Place[] = [PROVINCE, CITY, COUNTY]): Promise<TestFederation> {
+  const federation = await TestFederation.start(places)
+  t.teardown(() => federation.stop())
+  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+  return federation
+}
+
+async function send(federation: TestFederation, id: string, target: string, name: string) {
+  const published = await publishRecords(federation.node(id).context, many(3, (i) => industryRecord(i, { prefix: name })), [target])
+  if (published.refusal) throw new Error(`${name}: ${published.refusal.code}: ${published.refusal.message}`)
+  return published
+}
+
+async function has(federation: TestFederation, id: string, ...names: string[]): Promise<boolean> {
+  const { context } = federation.node(id)
+  for (const name of names) if ((await findByRecordId(context, `${name}-2`)).length !== 1) return false
+  return true
+}
+
+const recover = (federation: TestFederation, id: string) => recoverNode(federation.folderOf(id), { clock: systemClock, random: systemRandom })
+
+/** Starts a node that recovered, at the port that its children know, and waits until it has everything back. */
+async function startAgain(federation: TestFederation, id: string, port: number): Promise<void> {
+  const mark = join(federation.folderOf(id), 'data', String(await newestEpoch(federation, id)), 'recovering')
+  await access(mark)
+  const config = { ...federation.node(id).config, listen: { host: '127.0.0.1', port } }
+  await federation.startNode(id, { config })
+  await federation.until('the mark of the recovery is gone', () => access(mark).then(() => false, () => true))
+}
+
+async function newestEpoch(federation: TestFederation, id: string): Promise<number> {
+  return Math.max(...(await readdir(join(federation.folderOf(id), 'keys'))).map(Number).filter((epoch) => epoch > 0))
+}
+
+async function well(federation: TestFederation): Promise<void> {
+  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+}
+
+t.test('a restored snapshot: what the parent acknowledged is back, and the work that never left is listed', async (t) => {
+  const federation = await federationOf(t)
+  const folder = federation.folderOf('330106')
+  await send(federation, '330106', '330000', 'up')
+  await federation.until('it is up', () => has(federation, '330000', 'up'))
+  // The link is gone: what is published now stays here.
+  const { port } = federation.node('330106')
+  const parentPort = federation.node('330100').port
+  await federation.node('330100').close()
+  const stuck = await send(federation, '330106', '330000', 'stuck')
+  await federation.node('330106').close()
+  await cp(join(folder, 'data'), join(folder, 'snapshot'), { recursive: true })
+  await federation.startNode('330100', { config: { ...federation.node('330100').config, listen: { host: '127.0.0.1', port: parentPort } } })
+  await federation.startNode('330106')
+  await federation.until('it serves', () => federation.node('330106').state === 'serving')
+  await send(federation, '330106', '330000', 'late')
+  await federation.until('the parent cosigned it all', async () => await has(federation, '330000', 'late', 'stuck') &&
+    await cosignedSize(federation.node('330106').context, federation.name('330100')) === federation.node('330106').context.log().signed.size)
+  await federation.node('330106').close()
+  await rm(join(folder, 'data'), { recursive: true })
+  await cp(join(folder, 'snapshot'), join(folder, 'data'), { recursive: true })
+  await federation.startNode('330106')
+  await federation.until('the rollback is noticed', () => federation.node('330106').state === 'broken')
+  await federation.node('330106').close()
+  const recovery = await recover(federation, '330106')
+  t.match(recovery, { oldEpoch: 1, newEpoch: 2, application: undefined })
+  t.ok(recovery.parentSize > recovery.localSize)
+  t.same(recovery.unsent, [`${hex(stuck.batch!.id)} evaluation 3`], 'in the snapshot this batch has no receipt')
+  await startAgain(federation, '330106', port)
+  await federation.until('all of it is back', () => has(federation, '330106', 'up', 'stuck', 'late'))
+  await send(federation, '330106', '330000', 'new')
+  await federation.until('the new epoch sends', () => has(federation, '330000', 'new'))
+  await well(federation)
+  const { size } = federation.node('330106').context.log()
+  await federation.restart('330106')
+  await well(federation)
+  t.equal(federation.node('330106').context.log().size, size, 'after the recovery its own batches do not come back again')
+  t.same(await findings(federation), [])
+})
+
+t.test('a lost disk of a county that came in late: all that went through the parent is back, once', async (t) => {
+  const federation = await federationOf(t, [PROVINCE, CITY])
+  await send(federation, '330000', '330100/**', 'before')
+  await federation.until('it is at the city', () => has(federation, '330100', 'before'))
+  await federation.add(COUNTY)
+  await federation.until('the catalog is there', () => federation.node('330106').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
+  await federation.until('it knows itself', async () => {
+    // Before that the answer is "later", not a refusal.
+    const code = await codeOf(send(federation, '330106', '330000', 'up'))
+    if (code !== '' && code !== 'member_unknown') t.fail(code)
+    return code === ''
+  })
+  await send(federation, '330000', '330100/**', 'down')
+  const erasing = await send(federation, '330106', '330100/**', 'part')
+  await amend(federation.node('330106').context, {
+    provider: BODY, source: { kind: 'client', name: 'test' }, changes: [{ action: 'erase', batchId: erasing.batch!.id, position: 0, effectiveOn: '2026-01-01', basis: 'erase/test', document: '' }],
+  })
+  await federation.until('it is all there', async () => await has(federation, '330000', 'up') && await has(federation, '330106', 'down') && (await findByRecordId(federation.node('330100').context, 'part-0')).length === 0)
+  const { port } = federation.node('330106')
+  await federation.node('330106').close()
+  await rm(join(federation.folderOf('330106'), 'data'), { recursive: true })
+  t.match(await recover(federation, '330106'), { newEpoch: 2, localSize: 0n, unsent: [] })
+  await startAgain(federation, '330106', port)
+  await federation.until('all of it is back', () => has(federation, '330106', 'up', 'down', 'part'))
+  t.same(await findByRecordId(federation.node('330106').context, 'part-0'), [], 'what was erased stays erased')
+  await send(federation, '330106', '330000', 'new')
+  await send(federation, '330000', '330100/**', 'again')
+  await federation.until('both directions go on', async () => await has(federation, '330000', 'new') && await has(federation, '330106', 'again'))
+  await well(federation)
+  t.same(await findings(federation), [])
+})
+
+t.test('a lost key: the application goes to the parent\'s parent, and the answer begins the new epoch', async (t) => {
+  const federation = await federationOf(t)
+  const folder = federation.folderOf('330106')
+  await send(federation, '330106', '330000', 'up')
+  await send(federation, '330000', '330106', 'down')
+  await federation.until('it is there', async () => await has(federation, '330000', 'up') && await has(federation, '330106', 'down'))
+  const { port } = federation.node('330106')
+  await federation.node('330106').close()
+  await rm(join(folder, 'keys'), { recursive: true })
+  const recovery = await recover(federation, '330106')
+  t.match(recovery, { oldEpoch: 1, unsent: [], application: join(folder, 'application.txt') })
+  t.ok(recovery.localSize > 0n)
+  const act = { actor: '张三', reason: '密钥丢失', document: '测〔2026〕9号' }
+  const application = await readFile(recovery.application!)
+  const { joinFile } = await approveMember(federation.node('330000').context, {
+    application, act, rekey: true, anchors: federation.node('330000').join.anchors, parentAddress: '127.0.0.1:1', source: { kind: 'self' },
+  })
+  await joinNode(folder, joinFile)
+  await federation.until('the parent knows', () => federation.node('330100').context.ledger().federation.member('330106')?.epoch === 2)
+  await startAgain(federation, '330106', port)
+  t.equal(federation.node('330106').context.epoch, 2)
+  await federation.until('all of it is back', () => has(federation, '330106', 'up', 'down'))
+  await send(federation, '330106', '330000', 'new')
+  await send(federation, '330000', '330106', 'again')
+  await federation.until('both directions go on', async () => await has(federation, '330000', 'new') && await has(federation, '330106', 'again'))
+  await well(federation)
+  t.same(await findings(federation), [])
+})
+
+t.test('a rebuild asks no clock: the rows are the same a year before and a year after', async (t) => {
+  const clock = new MovableClock()
+  const federation = await TestFederation.start([PROVINCE], { clock })
+  t.teardown(() => federation.stop())
+  const node = federation.node('330000')
+  const { batch } = await send(federation, '330000', '330000', 'one')
+  await amend(node.context, {
+    provider: BODY, source: { kind: 'client', name: 'test' }, changes: [{ action: 'erase', batchId: batch!.id, position: 1, effectiveOn: '2026-01-01', basis: 'erase/test', document: '' }],
+  })
+  await node.context.indexer.caughtUp()
+  const before = await derivedRows(node.context.store)
+  const { now } = Date
+  t.teardown(() => Promise.resolve(void (Date.now = now)))
+  for (const days of [-365, 365]) {
+    clock.set(days * 86_400_000)
+    Date.now = () => now() + days * 86_400_000
+    await rebuildStore(node.context.store, node.genesis())
+    t.equal(await derivedRows(node.context.store), before)
+  }
+  Date.now = now
+  clock.set(0)
+  t.same(await findings(federation), [])
+})
