@@ -25,6 +25,7 @@ export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
   evaluation: ['normal', 'bulk'],
   recognition: ['normal', 'bulk'],
   record: ['normal', 'bulk'],
+  heads: ['normal'],
 }
 
 /** Place of a batch in one lane (报送序列). */

@@ -14,9 +14,10 @@ import { type BatchHeader, understood } from '../batch/header.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
-import { decodeAmendments, type Ledger } from '../ledger/ledger.ts'
+import { decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, type RecordFault } from '../record/item.ts'
 import { scaleFaults } from '../record/scales.ts'
+import { parseLaneKey } from '../topology/lane.ts'
 import { targetWithin } from '../topology/target.ts'
 
 /** A verdict that is not "accepted". */
@@ -39,6 +40,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: J
     case 'member': return undefined
     case 'catalog': return judgeCatalog(ledger, header, body)
     case 'amendment': return judgeAmendment(body)
+    case 'heads': return judgeHeads(body)
     default: return judgeRecords(ledger, header, body, judged, checkRecords)
   }
 }
@@ -140,6 +142,18 @@ function judgeAmendment(body: Body): Refused | undefined {
       if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
       if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
       if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} names no basis`)
+    }
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse(error.code, error.message)
+  }
+  return undefined
+}
+
+function judgeHeads(body: Body): Refused | undefined {
+  try {
+    for (const [i, { lane, number, batchId }] of decodeHeads(body).entries()) {
+      if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32) return refuse('record_invalid', `lane head ${i} names no lane, number or batch`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error

@@ -17,7 +17,8 @@ import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { type Amendment, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
-import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { laneKey } from '../topology/lane.ts'
@@ -87,7 +88,7 @@ export class Ledger {
   /** Lane heads and quarantines from the store; members and catalog are folded again by the caller. */
   async load(): Promise<void> {
     for (const [key, value] of await this.#store.range(prefixRange(tables.lane))) {
-      this.lanes.set(Buffer.from(key.subarray(1)).toString(), { number: fromBe64(value), id: value.subarray(8) })
+      this.lanes.set(Buffer.from(key.subarray(1)).toString(), decodeLaneHead(value))
     }
     for (const [key] of await this.#store.range(prefixRange(tables.quarantine))) {
       this.quarantined.add(Buffer.from(key.subarray(1)).toString())
@@ -151,13 +152,14 @@ export class Ledger {
     if (!known) {
       for (const { key, number } of this.passingLanes(header, entry.source)) {
         heads.push([key, { number, id }])
-        ops.push({ key: textKey(tables.lane, key), value: concat(be64(number), id) })
+        ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
         ops.push({ key: laneIndexKey(key, number), value: be64(index) })
       }
     }
     const effective = !refused && !known && understood(header) && body !== undefined
     const amending = effective && header.kind === 'amendment' ? decodeAmendments(body) : []
     ops.push(...amending.map((amendment) => amendmentRow(index, header.origin, amendment)))
+    if (effective && header.kind === 'heads') ops.push(...decodeHeads(body).map((head) => reportedRow(header.origin, head)))
     if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
     }
@@ -248,6 +250,33 @@ export function decodeAmendments(body: Body): Amendment[] {
     }
   }
   return amendments
+}
+
+/** Decodes the lane heads that a node states. @throws HuxinError record_invalid */
+export function decodeHeads(body: Body): HeadMessage[] {
+  const heads: HeadMessage[] = []
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    if (!bytes) continue
+    try {
+      heads.push(fromBinary(LaneHeadSchema, bytes))
+    } catch {
+      throw new HuxinError('record_invalid', `lane head ${i} does not decode`)
+    }
+  }
+  return heads
+}
+
+export function decodeLaneHead(value: Uint8Array): LaneHead {
+  return { number: fromBe64(value), id: value.subarray(8) }
+}
+
+function encodeLaneHead({ number, id }: LaneHead): Uint8Array {
+  return concat(be64(number), id)
+}
+
+function reportedRow(node: string, { lane, number, batchId }: HeadMessage): Op {
+  return { key: reportedKey(node, lane), value: encodeLaneHead({ number, id: batchId }) }
 }
 
 /** `330825` of `zj.example/330825`. */

@@ -11,6 +11,9 @@ export interface BackgroundOptions {
   readonly maySign: () => boolean
   readonly clockIsRight: () => boolean
   readonly sweep: () => Promise<unknown>
+  /** Milliseconds between two exchanges of lane heads. */
+  readonly headsMs: number
+  readonly exchangeHeads: () => Promise<void>
   readonly onHealth: (ready: boolean) => void
   readonly signal: AbortSignal
 }
@@ -22,13 +25,20 @@ const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options)]
 }
 
 async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
     if (!signal.aborted) await sweep().then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+  }
+}
+
+async function headsLoop({ context, headsMs, exchangeHeads, signal }: BackgroundOptions): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(context.clock, headsMs, signal)
+    if (!signal.aborted) await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', messageOf(error)))
   }
 }
 

@@ -13,6 +13,7 @@ import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
+import { findSilences, reportHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { publish } from '../exchange/publish.ts'
 import { Recent } from '../exchange/recent.ts'
@@ -70,6 +71,10 @@ export interface NodeOptions {
 }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
+
+const HEADS_MS = 3_600_000
+/** Two reports may pass before what is not confirmed is called missing. */
+const HEADS_GRACE_MS = 3 * HEADS_MS
 
 export class Node {
   readonly #options: NodeOptions
@@ -177,6 +182,17 @@ export class Node {
     return dropped
   }
 
+  /** Tells the nodes above where lanes stand here, and looks at what those below told, now. */
+  async exchangeHeads(graceMs = HEADS_GRACE_MS): Promise<void> {
+    if (this.#gate.maySign) await reportHeads(this.#context)
+    const silent = new Map((await findSilences(this.#context, graceMs)).map((silence) => [silence.node, silence]))
+    for (const { name } of this.#ledger.federation.all()) {
+      const silence = silent.get(name)
+      if (!silence) this.#alarms.clear(`silence ${name}`)
+      else this.#alarms.raise(`silence ${name}`, `${silence.message}${silence.lanes > 1 ? `, and ${silence.lanes - 1} more lanes` : ''}`)
+    }
+  }
+
   /** Stops in order: no new calls, loops, rounds under way, database. */
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return
@@ -234,7 +250,9 @@ export class Node {
     else await this.#beginRoot()
     if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, clockIsRight: () => this.#gate.clockIsRight(), sweep: () => this.sweep(), onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
+      context: this.#context, maySign: () => this.#gate.maySign, clockIsRight: () => this.#gate.clockIsRight(),
+      sweep: () => this.sweep(),
+      headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(), onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
     })
     this.#indexer.kick()
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')

@@ -58,13 +58,15 @@ export const tables = {
   confirmation: table('y'),
   /** source batch, position; index; position → nothing: the confirmations that cite it */
   citation: table('z'),
+  /** node, lane → number and batch id at which the node said that the lane stands there */
+  reported: table('H'),
   /** name → value: log size, index cursor */
   state: table('x'),
 } as const
 
 export const derivedTables = [
   tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recordId, tables.subject, tables.own, tables.recognition, tables.confirmation, tables.citation, tables.state,
+  tables.recordId, tables.subject, tables.own, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.state,
 ] as const
 
 export const indexKey = (name: Uint8Array, index: bigint): Uint8Array => concat(name, be64(index))
@@ -80,6 +82,7 @@ export const amendmentKey = (id: Uint8Array, position: number, index: bigint): U
   concat(tables.amendment, id, be32(position), be64(index))
 export const receiptKey = (id: Uint8Array, node: string): Uint8Array => concat(tables.receipt, id, utf8(node))
 export const spineKey = (log: string, tile: bigint): Uint8Array => concat(tables.spine, utf8(log), Uint8Array.of(0), be64(tile))
+export const reportedKey = (node: string, lane: string): Uint8Array => concat(tables.reported, utf8(node), Uint8Array.of(0), utf8(lane))
 export const placeKey = (prefix: Uint8Array, index: bigint, position: number): Uint8Array => concat(prefix, be64(index), be32(position))
 
 /** Log index at the end of a key of a table whose keys end with it. */

@@ -1,0 +1,126 @@
+/**
+ * Lane heads go up. Once an hour a node states, as a batch of kind `heads` to its parent and its parent's
+ * parent, where every lane that addresses it stands here, as far as that changed since it was last said.
+ * Both compare it with where the lane stands at themselves. So a lane whose tail was lost below, or that
+ * somebody between keeps silent, is noticed where it was still seen, although nothing came after it that
+ * would show a gap. It is a batch so that whoever withholds it leaves a gap in a lane of its own.
+ *
+ * The parent is told because it may have lost it, the parent's parent because the parent may lie.
+ */
+import { create, toBinary } from '@bufbuild/protobuf'
+import { equalBytes, fromBe64 } from '../base/bytes.ts'
+import { formatTime } from '../base/clock.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import { LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { decodeLaneHead, type LaneHead } from '../ledger/ledger.ts'
+import { entryKey, laneIndexKey, prefixRange, reportedKey } from '../store/keys.ts'
+import { parseLaneKey } from '../topology/lane.ts'
+import type { Member } from '../topology/member.ts'
+import { targetReaches } from '../topology/target.ts'
+import type { Context } from './context.ts'
+import { publish } from './publish.ts'
+
+/** Heads of one batch; well below the bytes of a body. */
+const BATCH_HEADS = 10_000
+const DAY_MS = 86_400_000
+
+/** A recipient that does not have what it should. */
+export interface Silence {
+  /** Full name of the recipient. */
+  readonly node: string
+  /** How many lanes to it stand still or differ. */
+  readonly lanes: number
+  /** What is known of the first of them, for people. */
+  readonly message: string
+}
+
+/**
+ * States the lanes that address this node and changed since the last time. A root has nobody to tell.
+ * @returns how many lanes
+ * @throws HuxinError not_ready | store_failed
+ */
+export async function reportHeads(context: Context): Promise<number> {
+  const targets = context.ledger().federation.lineage(context.self).slice(-3, -1).map(({ id }) => id)
+  if (targets.length === 0) return 0
+  const changed: Uint8Array[] = []
+  for (const { lane, head } of lanesTo(context, context.self)) {
+    const said = await reportedHead(context, context.self, lane)
+    if (said && said.number === head.number && equalBytes(said.id, head.id)) continue
+    changed.push(toBinary(LaneHeadSchema, create(LaneHeadSchema, { lane, number: head.number, batchId: head.id })))
+  }
+  for (let i = 0; i < changed.length; i += BATCH_HEADS) {
+    await publish(context, {
+      kind: 'heads', item: undefined, provider: context.body, targets, batchClass: 'normal', source: { kind: 'self' }, records: changed.slice(i, i + BATCH_HEADS),
+    })
+  }
+  return changed.length
+}
+
+/**
+ * Children and their children who, by their own word, lack what was logged here more than `graceMs` ago
+ * and is addressed to them, or have another batch in its place. One that is away shows up too.
+ */
+export async function findSilences(context: Context, graceMs: number): Promise<Silence[]> {
+  const { federation } = context.ledger()
+  const children = federation.children(context.self)
+  const below = [...children, ...children.flatMap(({ name }) => federation.children(name))].filter(({ status }) => status === 'active')
+  const found: Silence[] = []
+  for (const member of below) {
+    const messages = await silencesOf(context, member, context.clock.nowMs() - graceMs)
+    if (messages.length > 0) found.push({ node: member.name, lanes: messages.length, message: messages[0]! })
+  }
+  return found
+}
+
+async function silencesOf(context: Context, member: Member, untilMs: number): Promise<string[]> {
+  const messages: string[] = []
+  const [any] = await context.store.range({ ...prefixRange(reportedKey(member.name, '')), limit: 1 })
+  // One that never spoke is given a day from its admission; one that did said everything it knew.
+  const sinceMs = any ? 0 : Date.parse(member.validFrom) + DAY_MS
+  for (const { lane, head } of lanesTo(context, member.name)) {
+    const said = await reportedHead(context, member.name, lane)
+    if (said && said.number > head.number) continue
+    if (said && await differs(context, lane, head, said)) {
+      messages.push(`lane ${lane} has another batch at number ${said.number} there than here`)
+      continue
+    }
+    if (said?.number === head.number) continue
+    const due = await loggedAt(context, lane, said ? said.number + 1n : 0n) ?? await loggedAt(context, lane, head.number)
+    if (!due || due.timeMs > untilMs || due.timeMs < sinceMs) continue
+    messages.push(`lane ${lane} stands at ${said?.number ?? 'nothing'} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`)
+  }
+  return messages
+}
+
+/** Lanes known here that address a node and do not begin at it. */
+function lanesTo(context: Context, node: string): { lane: string; head: LaneHead }[] {
+  const { lanes, federation } = context.ledger()
+  const found: { lane: string; head: LaneHead }[] = []
+  for (const [lane, head] of lanes) {
+    const name = parseLaneKey(lane)
+    if (name && name.origin !== node && targetReaches(name.target, node, federation)) found.push({ lane, head })
+  }
+  return found
+}
+
+/** Where a node last said that a lane stands there. */
+async function reportedHead(context: Context, node: string, lane: string): Promise<LaneHead | undefined> {
+  const value = await context.store.get(reportedKey(node, lane))
+  return value && decodeLaneHead(value)
+}
+
+async function differs(context: Context, lane: string, head: LaneHead, said: LaneHead): Promise<boolean> {
+  if (said.number === head.number) return !equalBytes(said.id, head.id)
+  const here = await loggedAt(context, lane, said.number)
+  return here !== undefined && !equalBytes(here.id, said.id)
+}
+
+/** What this log has at a number of a lane; undefined before this node's own beginning. */
+async function loggedAt(context: Context, lane: string, number: bigint): Promise<(LaneHead & { timeMs: number }) | undefined> {
+  const at = await context.store.get(laneIndexKey(lane, number))
+  const bytes = at && await context.store.get(entryKey(fromBe64(at)))
+  if (!bytes) return undefined
+  const entry = parseEntry(bytes)
+  return { number, id: openHeader(entry.header).id, timeMs: entry.timeMs }
+}
