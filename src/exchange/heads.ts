@@ -35,6 +35,17 @@ export interface Silence {
   readonly message: string
 }
 
+/** Tells the nodes above where lanes stand here, and raises an alarm for each node below that lacks what it should have. */
+export async function exchangeHeads(context: Context, { maySign, graceMs }: { maySign: boolean; graceMs: number }): Promise<void> {
+  if (maySign) await reportHeads(context)
+  const silent = new Map((await findSilences(context, graceMs)).map((silence) => [silence.node, silence]))
+  for (const { name } of context.ledger().federation.all()) {
+    const silence = silent.get(name)
+    if (!silence) context.alarms.clear(`silence ${name}`)
+    else context.alarms.raise(`silence ${name}`, `${silence.message}${silence.lanes > 1 ? `, and ${silence.lanes - 1} more lanes` : ''}`)
+  }
+}
+
 /**
  * States the lanes that address this node and changed since the last time. A root has nobody to tell.
  * @returns how many lanes

@@ -21,12 +21,13 @@ export function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: st
 }
 
 /** Two statements of a member with one serial, and who validly signed both. */
-export function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; what: string } {
+export function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; alarm: string; what: string } {
   const { member, serial } = parseStatement(parseNote(earlier).text)
   return {
     name: `statement-conflict-${member.replaceAll(/[^a-z0-9]+/g, '-')}-${serial}.txt`,
     content: Buffer.from(`Two different statements ${serial} of ${member}, both signed by ${signers.join(', ')}. The first stays in force.\n\nFirst:\n\n` +
       `${Buffer.from(earlier).toString()}\nSecond:\n\n${Buffer.from(later).toString()}`),
+    alarm: `statement ${member} ${serial}`,
     what: `${signers.join(', ')} signed two different statements ${serial} of ${member}: the first stays in force, evidence is kept`,
   }
 }

@@ -13,7 +13,7 @@ import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
-import { findSilences, reportHeads } from '../exchange/heads.ts'
+import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { publish } from '../exchange/publish.ts'
 import { Recent } from '../exchange/recent.ts'
@@ -184,13 +184,7 @@ export class Node {
 
   /** Tells the nodes above where lanes stand here, and looks at what those below told, now. */
   async exchangeHeads(graceMs = HEADS_GRACE_MS): Promise<void> {
-    if (this.#gate.maySign) await reportHeads(this.#context)
-    const silent = new Map((await findSilences(this.#context, graceMs)).map((silence) => [silence.node, silence]))
-    for (const { name } of this.#ledger.federation.all()) {
-      const silence = silent.get(name)
-      if (!silence) this.#alarms.clear(`silence ${name}`)
-      else this.#alarms.raise(`silence ${name}`, `${silence.message}${silence.lanes > 1 ? `, and ${silence.lanes - 1} more lanes` : ''}`)
-    }
+    await exchangeHeads(this.#context, { maySign: this.#gate.maySign, graceMs })
   }
 
   /** Stops in order: no new calls, loops, rounds under way, database. */
@@ -387,9 +381,9 @@ export class Node {
   }
 
   async #keepConflict(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> {
-    const { name, content, what } = statementConflictEvidence(earlier, later, signers)
+    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
     await this.#keepEvidence(name, content)
-    this.#alarms.raise(name, what)
+    this.#alarms.raise(alarm, what)
   }
 
   async #keepEvidence(name: string, content: Uint8Array): Promise<void> {

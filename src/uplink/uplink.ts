@@ -148,8 +148,10 @@ export class Uplink {
       context.alarms.clear(`link ${name}`)
     }
     while (!signal.aborted) {
+      // A loop may wait long for news: one that has gone well for a while is well too.
+      const cancel = clock.after(STEADY_MS, progress)
       try {
-        await run(progress)
+        await run(progress).finally(cancel)
         progress()
         return
       } catch (error) {
@@ -217,6 +219,8 @@ export class Uplink {
 
 /** Milliseconds, before jitter, that the first wait after a failure doubles. */
 const RETRY_MS_MIN = 50
+/** Milliseconds without a failure after which a loop is well again. */
+const STEADY_MS = 2_000
 /** Milliseconds between two looks at what was taken back. */
 const RECOVERY_POLL_MS = 200
 

@@ -152,7 +152,7 @@ t.test('the log entry', async (t) => {
     ['a parent of epoch 0', 'child zj.example/330825', `parent zj.example/330000/0 4 ${HASH}`], ['an index with a zero before it', 'child zj.example/330825', `parent zj.example/330000/1 04 ${HASH}`],
     ['a client of two words', 'child zj.example/330825', 'client a b'], ['no judge', / zj\.example\/330800/, ''], ['an edition that is none', 'rules 2026.1', 'rules 2026/1'],
     ['a verdict that is none', 'accepted', 'perhaps'], ['accepted with more', 'accepted', 'accepted gladly'], ['refused without a code', 'accepted', 'refused'],
-    ['refused without reasons', 'accepted', 'refused record_invalid'], ['refused with a code that is none', 'accepted', `refused whatever ${HASH}`], ['refused by a property of every object', 'accepted', `refused constructor ${HASH}`],
+    ['refused without reasons', 'accepted', 'refused record_invalid'], ['refused with what is no code', 'accepted', `refused What-ever ${HASH}`], ['refused with a code of 65 letters', 'accepted', `refused ${'a'.repeat(65)} ${HASH}`],
     ['carriage returns', /\n/g, '\r\n'], ['a byte order mark', 'huxin', '\ufeffhuxin'],
   ]
   for (const [title, from, to] of rejected) {

@@ -91,10 +91,10 @@ for (const disk of ['full', 'lying'] as const) {
     await well(federation)
     await publishOne(federation, '330100', 'before')
     faulty.state = disk
-    // From above as well: what is pulled fails to be written too.
-    await publishOne(federation, '330000', 'down', '330100')
     const answers = await Promise.all(['one', 'two'].map((name) => codeOf(publishOne(federation, '330100', name))))
     t.same(answers, ['store_failed', 'store_failed'])
+    // From above as well: what is pulled fails to be written too.
+    await publishOne(federation, '330000', 'down', '330100')
     t.match(await codeOf(publishOne(federation, '330100', 'three')), /^(store_failed|not_ready)$/, 'answered at once, also while the database is being opened again')
     t.equal(await standing(federation, '330000', 'one-0'), 0)
     faulty.state = 'good'
