@@ -209,9 +209,11 @@ export async function receiptsFor(context: Context, child: string, after: bigint
     next = fromBe64(key, 1) + 1n
     const id = value.subarray(0, 32)
     const known = await context.ledger().known(id)
-    const entry = known && await context.log().entry(known.indexes[0]!)
-    if (!entry) continue
-    const { header } = openHeader(parseEntry(entry).header)
+    if (!known) continue
+    const held = context.recent.entry(known.indexes[0]!)
+    const entry = held ? undefined : await context.log().entry(known.indexes[0]!)
+    if (!held && !entry) continue
+    const { header } = held?.batch ?? openHeader(parseEntry(entry!).header)
     if (!context.ledger().federation.isWithin(header.origin, idOf(child))) continue
     const stored = await context.store.get(receiptKey(id, Buffer.from(value.subarray(32)).toString()))
     if (stored) receipts.push(decodeReceipt(id, stored))

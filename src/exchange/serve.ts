@@ -38,7 +38,7 @@ export interface ReadBodies {
 
 const SCAN_ROWS = 512
 /** Milliseconds for which growth that the child does not wait for is gathered. */
-const SPINE_SETTLE_MS = 60
+const SPINE_SETTLE_MS = 200
 const SETTLE = 'settle'
 
 function deliveredTopic(child: string): string {

@@ -4,6 +4,7 @@
  * the bytes are compacted away, as are those of erased records. Header, entry, root and proofs stay as
  * they were.
  */
+import { yieldTurn } from '../base/clock.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -11,8 +12,11 @@ import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, table
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { childReceipt } from './links.ts'
+import type { LoggedEntry } from './recent.ts'
 
 const SWEEP_ROWS = 1_024
+/** Entries looked at in one turn of the event loop. */
+const SWEEP_TURN = 32
 
 /** When each body was first seen to have left for good, by the clock that nobody sets; forgotten at a restart, which only delays. */
 const leftAt = new WeakMap<Context, Map<bigint, number>>()
@@ -52,12 +56,16 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
   leftAt.set(context, seen)
   const rows = await context.store.range({ ...prefixRange(tables.transit), limit: SWEEP_ROWS })
   let dropped = 0
-  for (const [key] of rows) {
+  for (const [i, [key]] of rows.entries()) {
     const index = indexAtEnd(key)
+    const now = context.clock.nowMs()
+    const since = seen.get(index)
+    if (since !== undefined && now - since < graceMs) continue
+    // Looking at a thousand entries takes a tenth of a second: others first.
+    if (i % SWEEP_TURN === SWEEP_TURN - 1) await yieldTurn()
     if (!await arrivedEverywhere(context, index)) continue
-    const since = seen.get(index) ?? context.clock.monotonicMs()
-    seen.set(index, since)
-    if (context.clock.monotonicMs() - since < graceMs) continue
+    if (since === undefined) seen.set(index, now)
+    if (now - (since ?? now) < graceMs) continue
     await context.writer.propose(0, async (_, view) => {
       const stored = await view.get(bodyKey(index))
       context.recent.forget(index)
@@ -75,10 +83,9 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
 
 /** True when every next hop of the batch has confirmed it. */
 async function arrivedEverywhere(context: Context, index: bigint): Promise<boolean> {
-  const bytes = await context.store.get(entryKey(index))
-  if (!bytes) return false
-  const entry = parseEntry(bytes)
-  const batch = openHeader(entry.header)
+  const logged = context.recent.entry(index) ?? await readEntry(context, index)
+  if (!logged) return false
+  const { entry, batch } = logged
   const ledger = context.ledger()
   const { children, up } = ledger.routes(batch.header, entry.source)
   const parent = ledger.federation.member(context.self)?.parent
@@ -90,4 +97,11 @@ async function arrivedEverywhere(context: Context, index: bigint): Promise<boole
     if (!held || held.receipt.classes[batch.header.batchClass] <= index) return false
   }
   return true
+}
+
+async function readEntry(context: Context, index: bigint): Promise<Pick<LoggedEntry, 'entry' | 'batch'> | undefined> {
+  const bytes = await context.store.get(entryKey(index))
+  if (!bytes) return undefined
+  const entry = parseEntry(bytes)
+  return { entry, batch: openHeader(entry.header) }
 }

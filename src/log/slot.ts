@@ -3,6 +3,7 @@
  * fsynced, so that one of them is whole at any moment. A database that is older than this file, or
  * different, was restored from a copy, and the node must not sign (log.ts).
  */
+import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { HuxinError, messageOf } from '../base/errors.ts'
 
@@ -20,7 +21,10 @@ export interface CheckpointSlot {
 
 /** Opens or creates the file. */
 export async function openSlot(file: string): Promise<CheckpointSlot> {
-  const handle = await open(file, 'r+').catch(() => open(file, 'wx+', 0o600))
+  await open(file, 'ax', 0o600).then((made) => made.close(), () => undefined)
+  // One write that returns when it is on the disk, where the system has such writes.
+  const durable = (constants.O_DSYNC as number | undefined) ?? 0
+  const handle = await open(file, constants.O_RDWR | durable)
   let sequence = 0n
   return {
     async read() {
@@ -38,7 +42,7 @@ export async function openSlot(file: string): Promise<CheckpointSlot> {
       try {
         // In turn: the slot written is never the one that holds the newest checkpoint.
         await handle.write(bytes, 0, SLOT_BYTES, Number(sequence % 2n) * SLOT_BYTES)
-        await handle.datasync()
+        if (durable === 0) await handle.datasync()
       } catch (error) {
         throw new HuxinError('store_failed', `the checkpoint file did not write: ${messageOf(error)}`, { cause: error })
       }

@@ -1,4 +1,5 @@
 /** Pushes one class of this node's log to the parent: batches with targets outside this subtree. */
+import { sleep } from '../base/clock.ts'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -16,6 +17,8 @@ import type { UplinkOptions } from './uplink.ts'
 /** Calls under way at once; the parent answers them in order. */
 const IN_FLIGHT = 4
 const SCAN_ROWS = 256
+/** Milliseconds in which the receipts of several calls gather. */
+const KEEP_MS = 40
 
 interface Outgoing {
   readonly index: bigint
@@ -36,6 +39,10 @@ export class Pusher {
   readonly #options: UplinkOptions
   #cursor = 0n
   #loaded = false
+  /** Receipts that are verified and not written. */
+  #unkept: StoredReceipt[] = []
+  #keeping: Promise<void> | undefined
+  #failure: unknown
   /** Announced when a call of this loop was answered. */
   readonly #topic: string
 
@@ -55,15 +62,28 @@ export class Pusher {
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     await this.#load()
+    this.#unkept = []
+    this.#failure = undefined
+    try {
+      await this.#push(signal, progress)
+    } finally {
+      await this.#keeping
+    }
+  }
+
+  async #push(signal: AbortSignal, progress: () => void): Promise<void> {
     const { context } = this.#options
     let read = this.#cursor
     let inFlight: { page: Page; answer: Promise<SubmitResponse>; done: boolean }[] = []
     while (!signal.aborted) {
+      if (this.#failure !== undefined) throw this.#failure
       while (inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
         const page = await this.#read(read)
         read = page.next
         if (page.batches.length === 0) {
-          if (inFlight.length === 0) await this.#advance(page.next)
+          if (inFlight.length > 0) continue
+          this.#cursor = page.next
+          this.#keep(signal)
           continue
         }
         const flight = { page, answer: this.#submit(page.batches, signal), done: false }
@@ -80,7 +100,7 @@ export class Pusher {
         continue
       }
       inFlight.shift()
-      if (await this.#settle(oldest.page, await oldest.answer)) {
+      if (await this.#settle(oldest.page, await oldest.answer, signal)) {
         inFlight = []
         read = this.#cursor
       }
@@ -146,7 +166,7 @@ export class Pusher {
   }
 
   /** Keeps the receipts of a call. @returns true when the rest must be sent again from the cursor */
-  async #settle(page: Page, answer: SubmitResponse): Promise<boolean> {
+  async #settle(page: Page, answer: SubmitResponse, signal: AbortSignal): Promise<boolean> {
     if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', `the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
     const receipts: StoredReceipt[] = []
     let failed: { outgoing: Outgoing; outcome: Outcome } | undefined
@@ -160,16 +180,39 @@ export class Pusher {
       if (outcome.refusal.length > 0) await this.#returned(outgoing, outcome)
     }
     const next = failed ? failed.outgoing.index : page.next
-    const { context, parent } = this.#options
-    // Receipts and cursor go together: losing both costs sending again, which gives the same receipts.
-    await keepReceipts(context, [{ node: parent, receipts }], [this.#cursorOp(next)])
+    const { context } = this.#options
     this.#cursor = next
-    context.changes.announce(['receipts'])
+    this.#unkept.push(...receipts)
+    this.#keep(signal)
     if (!failed) {
       context.alarms.clear(`push ${this.batchClass}`)
       return false
     }
     return this.#refuseOrRetry(failed.outgoing, failed.outcome)
+  }
+
+  /**
+   * Receipts and cursor go together, those of several calls in one write: losing both costs sending
+   * again, which gives the same receipts.
+   */
+  #keep(signal: AbortSignal): void {
+    this.#keeping ??= this.#keepSoon(signal).finally(() => {
+      this.#keeping = undefined
+    })
+  }
+
+  async #keepSoon(signal: AbortSignal): Promise<void> {
+    const { context, clock, parent } = this.#options
+    await sleep(clock, KEEP_MS, signal)
+    const receipts = this.#unkept
+    this.#unkept = []
+    try {
+      await keepReceipts(context, [{ node: parent, receipts }], [this.#cursorOp(this.#cursor)])
+      context.changes.announce(['receipts'])
+    } catch (error) {
+      this.#failure = error
+      context.changes.announce([this.#topic])
+    }
   }
 
   async #refuseOrRetry(outgoing: Outgoing, outcome: Outcome): Promise<boolean> {

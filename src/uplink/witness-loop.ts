@@ -14,7 +14,7 @@ import type { Puller } from './puller.ts'
 import type { UplinkOptions } from './uplink.ts'
 
 /** Milliseconds between two exchanges, so that a trickle of records is not a storm of signatures. */
-const PACE_MS = 200
+const PACE_MS = 400
 
 export class WitnessLoop {
   readonly #options: UplinkOptions

@@ -19,6 +19,8 @@ import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type Serv
 import { statusOfError, type WireStatus } from './status.ts'
 import { secureContext, secureContextOptions } from './tls.ts'
 
+/** Reason of ended calls: making one for each, with its stack, costs more than the rest of ending it. */
+const ENDED = new HuxinError('cancelled', 'the call has ended')
 const HEALTH_PREFIX = '/grpc.health.v1.Health/'
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const KEEPALIVE_MS = 60_000
@@ -292,8 +294,8 @@ function contextOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, peer: PeerIden
       if (!abort) {
         const controller = new AbortController()
         abort = controller
-        if (call.cancelled) controller.abort()
-        else call.once('cancelled', () => controller.abort())
+        if (call.cancelled) controller.abort(ENDED)
+        else call.once('cancelled', () => controller.abort(ENDED))
       }
       return abort.signal
     },
