@@ -55,11 +55,17 @@ export function holdProcess(): () => void {
 
 /** `2026-11-23T01:14:07Z` */
 export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`
+  const second = Math.floor(ms / 1000)
+  if (second !== lastTime.second) lastTime = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` }
+  return lastTime.text
 }
+
+/** What was formatted or parsed last: the headers and entries of one second have one text. */
+let lastTime = { second: 0, text: '1970-01-01T00:00:00Z' }
 
 /** Milliseconds of a time in exactly the form of formatTime; undefined for anything else. */
 export function parseTime(text: string): number | undefined {
+  if (text === lastTime.text) return lastTime.second * 1000
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/.test(text)) return undefined
   const ms = Date.parse(text)
   return Number.isNaN(ms) || formatTime(ms) !== text ? undefined : ms

@@ -18,7 +18,7 @@ import { be64, concat, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { appendLeaves, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
-import { proveConsistency, proveInclusion, treeRoot } from '../merkle/proof.ts'
+import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot } from '../merkle/proof.ts'
 import { frontierFromTiles, growTiles, rightEdgeTiles, type TileCoordinate } from '../merkle/tile.ts'
 import { openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
@@ -69,6 +69,8 @@ export class Log {
   /** Right edge and recently used tiles, by `<level>/<index>`. */
   readonly #tiles = new Map<string, Uint8Array>()
   #edge = new Map<string, Uint8Array>()
+  /** For proofs alone: what is signed is hashed anew from the store. */
+  readonly #subtrees: SubtreeMemo = new Map()
 
   private constructor(options: LogOptions, frontier: Frontier, signed: SignedTree) {
     this.origin = options.origin
@@ -179,7 +181,7 @@ export class Log {
 
   /** A tlog-proof of the entry at `index` under a signed tree. */
   async prove(index: bigint, tree: SignedTree = this.#signed, checkpointNote: Uint8Array = tree.note): Promise<Uint8Array> {
-    const proof = await proveInclusion(index, tree.size, this.readTiles)
+    const proof = await proveInclusion(index, tree.size, this.readTiles, this.#subtrees)
     return formatTlogProof({ index, proof, checkpointNote })
   }
 

@@ -19,10 +19,18 @@ interface Subtree {
   readonly index: bigint
 }
 
+/**
+ * Roots of perfect subtrees of one log, by `<height>/<index>`, which never change: a log that grows proves
+ * entry after entry with the same ones. Give each log its own.
+ */
+export type SubtreeMemo = Map<string, Uint8Array>
+
+const MEMO_MAX = 4_096
+
 /** PATH(index, D[size]), the leaf's sibling first. @throws HuxinError argument_invalid */
-export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles): Promise<Uint8Array[]> {
+export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
   checkIndex(index, size)
-  return resolve(inclusionRanges(index, 0n, size), readTiles)
+  return resolve(inclusionRanges(index, 0n, size), readTiles, memo)
 }
 
 /** PROOF(oldSize, D[newSize]); empty when the sizes are equal. @throws HuxinError argument_invalid */
@@ -135,7 +143,7 @@ function splitPoint(n: bigint): bigint {
   return 1n << BigInt((n - 1n).toString(2).length - 1)
 }
 
-async function resolve(ranges: readonly Range[], readTiles: ReadTiles): Promise<Uint8Array[]> {
+async function resolve(ranges: readonly Range[], readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
   const subtrees = ranges.map(perfectSubtrees)
   const wanted = new Map<string, TileCoordinate>()
   for (const subtree of subtrees.flat()) {
@@ -145,10 +153,18 @@ async function resolve(ranges: readonly Range[], readTiles: ReadTiles): Promise<
   const read = await readTiles([...wanted.values()])
   const tiles = new Map([...wanted.keys()].map((name, i) => [name, read[i]]))
   const rootOf = ({ height, index }: Subtree): Uint8Array => {
+    const name = `${height}/${index}`
+    const before = memo?.get(name)
+    if (before) return before
     const place = locateNode(height, index)
     const tile = tiles.get(`${place.level}/${place.index}`)
     if (!tile) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is missing; run huxin fsck`)
-    return rootOfRange(tile, place.from, place.count)
+    const root = rootOfRange(tile, place.from, place.count)
+    if (memo && place.count > 2) {
+      if (memo.size >= MEMO_MAX) memo.clear()
+      memo.set(name, root)
+    }
+    return root
   }
   return subtrees.map((list) => list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)))
 }
