@@ -57,7 +57,7 @@ const SYNC_READS_MAX = 64
 const options = {
   keyEncoding: 'buffer',
   valueEncoding: 'buffer',
-  writeBufferSize: 32 << 20,
+  writeBufferSize: 16 << 20,
   maxFileSize: 32 << 20,
   cacheSize: 8 << 20,
   // Salts do not compress, and snappy costs more than the bytes it saves.
