@@ -12,11 +12,11 @@ import { type Body, recordAt } from '../batch/body.ts'
 import type { Judged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
-import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
+import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
 import { decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, type RecordFault } from '../record/item.ts'
-import { scaleFaults } from '../record/scales.ts'
+import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { targetWithin } from '../topology/target.ts'
 
@@ -118,21 +118,43 @@ function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body): Refused 
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
     return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
   }
+  const scales = new Map<string, GradeScale>()
+  const seen = new Set<string>()
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)
     if (!bytes) continue
     try {
       const record = decodeCatalogRecord(bytes)
-      if (ledger.catalog.conflicts(record, bytes)) return refuse('record_invalid', `${catalogId(record)} is published already and an edition never changes: give it a new edition`)
-      const { content } = record
-      const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
+      const id = catalogId(record)
+      if (ledger.catalog.conflicts(record, bytes)) return refuse('record_invalid', `${id} is published already and an edition never changes: give it a new edition`)
+      if (seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
+      seen.add(id)
+      if (record.content.case === 'scale') scales.set(id, record.content.value)
+      const faults = catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale))
       if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
     } catch (error) {
-      if (!isHuxinError(error)) throw error
+      if (!isHuxinError(error) || error.kind === 'unavailable') throw error
       return refuse(error.code, error.message)
     }
   }
   return undefined
+}
+
+/** @throws HuxinError item_unknown when a mapping names a scale that is neither known nor before it in the batch */
+function catalogFaults(content: CatalogRecord['content'], scaleOf: (id: string) => GradeScale | undefined): readonly RecordFault[] {
+  switch (content.case) {
+    case 'item': return itemFaults(content.value)
+    case 'scale': return scaleFaults(content.value)
+    case 'mapping': {
+      const [from, to] = [content.value.fromScale, content.value.toScale].map((id) => {
+        const scale = scaleOf(id)
+        if (!scale) throw new HuxinError('item_unknown', `grade scale ${id} of mapping ${content.value.id} is not known yet: publish it before the mapping`, { details: { item: id } })
+        return scale
+      })
+      return mappingFaults(content.value, from!, to!)
+    }
+    default: return []
+  }
 }
 
 function judgeAmendment(body: Body): Refused | undefined {
