@@ -12,13 +12,13 @@ import { understood } from '../batch/header.ts'
 import { openHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { Indexer } from '../ledger/indexer.ts'
-import { decodeKnown, Ledger, type LaneHead } from '../ledger/ledger.ts'
+import { decodeKnown, Ledger, type LaneHead, type PassingLane } from '../ledger/ledger.ts'
 import { type Log, sizeKey, storedSize } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
 import { parseVkey } from '../note/key.ts'
-import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, tileKey } from '../store/keys.ts'
+import { batchKey, bodyKey, derivedTables, entryKey, laneIndexKey, prefixRange, tileKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 
@@ -100,7 +100,7 @@ async function checkEntry(
   if (!entry.verdict.accepted) {
     const digest = createHash('sha256').update(stored).digest()
     if (!equalBytes(digest, entry.verdict.reasons)) find(`entry ${index}: the reasons of its refusal are not those that were logged`)
-    if (earlier.length === 0) checkLanes(ledger, index, batch, entry, find)
+    if (earlier.length === 0) await checkLanes({ ledger, store }, index, batch, entry, find)
     ledger.fold(index, entry, batch, earlier.length > 0 ? { refused: false, indexes: earlier } : undefined, undefined).remember()
     return none
   }
@@ -109,7 +109,7 @@ async function checkEntry(
     find(`entry ${index}: the body of ${batch.idText} does not have the root of its header`)
     return none
   }
-  if (earlier.length === 0) checkLanes(ledger, index, batch, entry, find)
+  if (earlier.length === 0) await checkLanes({ ledger, store }, index, batch, entry, find)
   const { kept } = ledger.routes(header, entry.source)
   const lawful = await lawfulErasures(ledger, batch.id, header.origin)
   let [erased, dropped] = [0n, 0n]
@@ -129,13 +129,27 @@ async function checkEntry(
   return { records: understood(header) ? BigInt(body.count) : 0n, erased, dropped }
 }
 
-function checkLanes(ledger: Ledger, index: bigint, batch: ReturnType<typeof openHeader>, entry: ReturnType<typeof parseEntry>, find: (text: string) => void): void {
-  for (const { key, number, previous } of ledger.passingLanes(batch.header, entry.source)) {
+async function checkLanes(
+  { ledger, store }: { ledger: Ledger; store: Store }, index: bigint, batch: ReturnType<typeof openHeader>, entry: ReturnType<typeof parseEntry>, find: (text: string) => void,
+): Promise<void> {
+  for (const lane of ledger.passingLanes(batch.header, entry.source)) {
+    const { key, number, previous } = lane
     const head = ledger.lanes.get(key)
     const next = head ? head.number + 1n : 0n
-    if (number !== next) find(`entry ${index}: lane ${key} goes from ${next - 1n} to ${number}`)
+    if (number > next ? lane.takenBack : number < next && lane.ownBranch) {
+      if (!await standsInLane(store, index, lane)) find(`entry ${index}: lane ${key} number ${number} does not lie between its neighbours`)
+    } else if (number !== next) find(`entry ${index}: lane ${key} goes from ${next - 1n} to ${number}`)
     else if (head && (!previous || !equalBytes(previous, head.id))) find(`entry ${index}: lane ${key} number ${number} does not name the batch before it`)
   }
+}
+
+/** A number that came out of turn: it follows the one before it, which only what was taken back may lack. */
+async function standsInLane(store: Store, index: bigint, { key, number, previous, takenBack }: PassingLane): Promise<boolean> {
+  const [own, before] = await store.getMany([laneIndexKey(key, number), laneIndexKey(key, number - (number > 0n ? 1n : 0n))])
+  if (!own || fromBe64(own) !== index) return false
+  if (number === 0n) return previous === undefined
+  const entry = before && await store.get(entryKey(fromBe64(before)))
+  return entry ? previous !== undefined && equalBytes(openHeader(parseEntry(entry).header).id, previous) : takenBack
 }
 
 async function lawfulErasures(ledger: Ledger, id: Uint8Array, origin: string): Promise<ReadonlySet<number>> {

@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto'
 import { fromBinary } from '@bufbuild/protobuf'
 import type { Clock } from '../base/clock.ts'
 import { errorTable, HuxinError, isErrorCode, isHuxinError } from '../base/errors.ts'
-import { equalBytes, hex } from '../base/bytes.ts'
+import { equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, isRefusalCode, type Judged, parseEntry, parseJudged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
@@ -23,11 +23,12 @@ import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Indexer, recordRows } from '../ledger/indexer.ts'
-import { amendmentPrefix, decodeAmendments, decodeKnown, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
+import { amendmentPrefix, decodeAmendments, decodeKnown, type KnownBatch, type Ledger, type PassingLane } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { batchKey, bodyKey, entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { laneKey } from '../topology/lane.ts'
 import type { Changes } from './changes.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused, refuse } from './judge.ts'
 import type { Recent } from './recent.ts'
@@ -182,6 +183,9 @@ export class Door {
         throw new HuxinError('origin_outside_subtree', `${source.node} may not hand up batches of ${header.origin}, which is not in its subtree`)
       }
     }
+    if (source.kind === 'child' && this.#options.recovering() && header.batchClass !== 'amendment') {
+      throw new HuxinError('not_ready', `${self} takes back what it lost, with the verdicts of that time: send the batch again later`)
+    }
     if (this.#options.ledger().quarantined.has(header.origin) && header.batchClass !== 'amendment' && header.batchClass !== 'control') {
       throw new HuxinError('quarantined', `batches of ${header.origin} are not taken by ${self}: it sent two different batches with one number; see the evidence file`)
     }
@@ -250,7 +254,7 @@ export class Door {
   async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
     const { batch, judged } = prepared
     const ledger = this.#options.ledger()
-    if (!known) await this.#continueLanes(batch, inbound.source)
+    if (!known) await this.#continueLanes(batch, inbound.source, view)
     const late = prepared.refused ?? (prepared.body && await this.#judgeInOrder(batch.header, prepared.body, view))
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
@@ -331,11 +335,14 @@ export class Door {
   }
 
   /** Every lane that passes here continues with this batch. @throws HuxinError lane_gap | lane_fork */
-  async #continueLanes(batch: SealedHeader, source: EntrySource): Promise<void> {
-    const { ledger, onGap } = this.#options
-    for (const { key, number, previous } of ledger().passingLanes(batch.header, source)) {
+  async #continueLanes(batch: SealedHeader, source: EntrySource, view: RoundView): Promise<void> {
+    const { ledger, onGap, recovering } = this.#options
+    for (const lane of ledger().passingLanes(batch.header, source)) {
+      const { key, number, previous } = lane
       const head = ledger().lanes.get(key)
       const next = head ? head.number + 1n : 0n
+      if (number > next && lane.takenBack && recovering()) continue
+      if (number < next && lane.ownBranch && await this.#fillsHole(batch, lane, view)) continue
       if (number > next) {
         onGap(key, next, source)
         throw new HuxinError('lane_gap', `lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
@@ -348,6 +355,31 @@ export class Door {
         throw new HuxinError('lane_fork', `lane ${key} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
       }
     }
+  }
+
+  /**
+   * A number that was left out when the lane was taken back comes after all, from below: it must lie
+   * between its neighbours.
+   * @returns false when the number is taken, or the batch is not the one between them
+   * @throws HuxinError lane_gap when the one before it is missing too
+   */
+  async #fillsHole(batch: SealedHeader, { key, number, previous }: PassingLane, view: RoundView): Promise<boolean> {
+    const at = async (place: bigint): Promise<SealedHeader | undefined> => {
+      const row = await view.get(laneIndexKey(key, place))
+      const index = row && fromBe64(row)
+      const bytes = index === undefined ? undefined : this.#options.recent.entry(index)?.bytes ?? await this.#options.store.get(entryKey(index))
+      return bytes && openHeader(parseEntry(bytes).header)
+    }
+    if (await view.get(laneIndexKey(key, number))) return false
+    const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
+    if (number > 0n && !before) {
+      throw new HuxinError('lane_gap', `lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
+        details: { lane: key, expected: String(number - 1n), received: String(number) },
+      })
+    }
+    const follows = before ? previous !== undefined && equalBytes(previous, before.id) : previous === undefined
+    const named = after?.header.lanes.find(({ target }) => laneKey(after.header.origin, after.header.epoch, target, after.header.batchClass) === key)?.previous
+    return follows && (named === undefined || equalBytes(named, batch.id))
   }
 
   async #fork(batch: SealedHeader, lane: string, number: bigint): Promise<void> {

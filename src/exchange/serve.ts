@@ -136,7 +136,8 @@ export function entitled(
 ): boolean {
   const childId = idOf(child)
   const ownBranch = ledger.federation.isWithin(header.origin, childId)
-  if (ownBranch && entry.source.kind === 'child' && entry.source.node === child) return includeOwn
+  if (ownBranch && includeOwn) return true
+  if (ownBranch && entry.source.kind === 'child' && entry.source.node === child) return false
   if (header.batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
   if (ownBranch && !entry.verdict.accepted) return true
   return header.lanes.some(({ target }) => intersectsSubtree(target, childId, ledger.federation))

@@ -43,6 +43,18 @@ export interface Folded {
   remember(): void
 }
 
+/** A lane of a batch that passes this node. */
+export interface PassingLane {
+  readonly key: string
+  readonly number: bigint
+  /** Id of the batch before it in the lane. */
+  readonly previous: Uint8Array | undefined
+  /** It went up from this branch before, and comes back after a loss: numbers may be left out. */
+  readonly takenBack: boolean
+  /** Its origin lies below here, or is this node. */
+  readonly ownBranch: boolean
+}
+
 /** Where a batch goes from here. */
 export interface Routes {
   /** This node is addressed by a target, or is the origin. */
@@ -104,21 +116,39 @@ export class Ledger {
     return value && decodeKnown(value)
   }
 
-  /** The lanes of a header that pass this node when it comes from `source`, with their places. */
-  passingLanes(header: BatchHeader, source: EntrySource): { key: string; number: bigint; previous: Uint8Array | undefined }[] {
+  /**
+   * The lanes of a header that pass this node when it comes from `source`, with their places. What this
+   * node takes back from above counts as it did when it went up. Above nobody has what went only to places
+   * below here, so lanes of this branch may come back with holes, which the children fill again.
+   */
+  passingLanes(header: BatchHeader, source: EntrySource): PassingLane[] {
+    const fromAbove = isFromAbove(source)
+    const branch = fromAbove ? this.#branchOf(header.origin) : undefined
     const passes = (target: string): boolean => {
-      switch (source.kind) {
-        case 'self':
-        case 'client': return true
-        case 'child': return leavesSubtree(target, idOf(source.node), this.federation)
-        default: return intersectsSubtree(target, this.selfId, this.federation)
-      }
+      if (source.kind === 'self' || source.kind === 'client' || branch === this.self) return true
+      if (source.kind === 'child') return leavesSubtree(target, idOf(source.node), this.federation)
+      return branch === undefined ? intersectsSubtree(target, this.selfId, this.federation) : leavesSubtree(target, idOf(branch), this.federation)
     }
     return header.lanes.filter((lane) => passes(lane.target)).map((lane) => ({
       key: laneKey(header.origin, header.epoch, lane.target, header.batchClass),
       number: lane.number,
       previous: lane.previous,
+      takenBack: branch !== undefined,
+      ownBranch: !fromAbove || branch !== undefined,
     }))
+  }
+
+  /** Whether a batch goes up from here; what was taken back goes to a parent that has lost it since. */
+  goesUp(header: BatchHeader, source: EntrySource): boolean {
+    if (!isFromAbove(source)) return this.routes(header, source).up
+    return this.#branchOf(header.origin) !== undefined && header.lanes.some(({ target }) => leavesSubtree(target, this.selfId, this.federation))
+  }
+
+  /** The child through which an origin of this branch is reached, this node for its own; undefined for all others. */
+  #branchOf(origin: string): string | undefined {
+    const lineage = this.federation.lineage(origin)
+    const at = lineage.findIndex(({ name }) => name === this.self)
+    return at < 0 ? undefined : (lineage[at + 1] ?? lineage[at])!.name
   }
 
   /** Where a batch goes from here; `from` is where it came from. */
@@ -128,7 +158,7 @@ export class Ledger {
     const children = this.federation.children(this.self)
       .filter((child) => child.name !== cameFrom && targets.some((target) => intersectsSubtree(target, child.id, this.federation)))
       .map((child) => child.name)
-    const fromAbove = source.kind === 'parent' || source.kind === 'fetched'
+    const fromAbove = isFromAbove(source)
     return {
       kept: header.origin === this.self || targets.some((target) => targetReaches(target, this.selfId, this.federation)),
       children,
@@ -151,9 +181,11 @@ export class Ledger {
     const heads: [string, LaneHead][] = []
     if (!known) {
       for (const { key, number } of this.passingLanes(header, entry.source)) {
+        ops.push({ key: laneIndexKey(key, number), value: be64(index) })
+        const head = this.lanes.get(key)
+        if (head && head.number > number) continue
         heads.push([key, { number, id }])
         ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
-        ops.push({ key: laneIndexKey(key, number), value: be64(index) })
       }
     }
     const effective = !refused && !known && understood(header) && body !== undefined
@@ -277,6 +309,10 @@ function encodeLaneHead({ number, id }: LaneHead): Uint8Array {
 
 function reportedRow(node: string, { lane, number, batchId }: HeadMessage): Op {
   return { key: reportedKey(node, lane), value: encodeLaneHead({ number, id: batchId }) }
+}
+
+function isFromAbove({ kind }: EntrySource): boolean {
+  return kind === 'parent' || kind === 'fetched'
 }
 
 /** `330825` of `zj.example/330825`. */
