@@ -332,7 +332,7 @@ export class Node {
     const trust = trustOf(this.#folder.join)
     this.#uplink = new Uplink({
       context: this.#context, parent: parent.node, calls: this.#parentCalls(), clock, retryMsMax: 5_000,
-      parentVkey: () => trust.member(parent.node)?.noteVkey ?? '',
+      trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
       onRecall: (seen) => this.#gate.recall(seen),
       onEvidence: (name, content) => this.#keepEvidence(name, content),

@@ -67,7 +67,8 @@ class ExchangeHandlers {
 
   async recall(request: RecallRequest, call: CallContext) {
     const { context, child } = this.#child(call)
-    const { epoch } = context.ledger().federation.member(child)!
+    const { federation } = context.ledger()
+    const { epoch } = federation.member(child)!
     const last = await witnessState(context, request.logOrigin)
     return {
       protocol: PROTOCOL_VERSION,
@@ -76,6 +77,8 @@ class ExchangeHandlers {
       lastCheckpoint: last?.note ?? new Uint8Array(),
       laneHeads: laneHeads(context, child),
       epoch,
+      // The nearest first: what its own say is wanted most.
+      statements: federation.lineage(context.self).toReversed().flatMap(({ name }) => federation.history(name)),
     }
   }
 

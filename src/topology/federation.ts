@@ -16,7 +16,7 @@
  */
 import { createHash } from 'node:crypto'
 import { equalBytes, utf8 } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote, verifyNote } from '../note/note.ts'
 import { type EpochKeys, type Member, type MemberStatement, parseStatement } from './member.ts'
@@ -192,6 +192,29 @@ export class FederationState {
     this.#set(member)
     this.#noteHistory.set(member.name, [...(this.#noteHistory.get(member.name) ?? []), noteBytes])
     return member
+  }
+
+  /**
+   * A copy to which those of the statements are applied that may follow, in whatever order they come: the
+   * key that one brings may be what verifies another. The rest is left out.
+   */
+  foresee(notes: readonly Uint8Array[]): FederationState {
+    const draft = this.fork()
+    for (let left = [...notes]; ;) {
+      const next = left.findIndex((noteBytes) => draft.#applies(noteBytes))
+      if (next < 0) return draft
+      left = left.filter((_, i) => i !== next)
+    }
+  }
+
+  #applies(noteBytes: Uint8Array): boolean {
+    try {
+      this.applyStatement(noteBytes)
+      return true
+    } catch (error) {
+      if (!isHuxinError(error)) throw error
+      return false
+    }
   }
 
   /**

@@ -12,7 +12,7 @@ import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
-import type { UplinkOptions } from './uplink.ts'
+import type { LinkOptions } from './uplink.ts'
 
 /** The parent's tree as verified here. */
 export interface VerifiedTree {
@@ -21,20 +21,23 @@ export interface VerifiedTree {
   readonly note: Uint8Array
 }
 
+const NOTHING: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
+
 export class Follower {
-  readonly #options: UplinkOptions
+  readonly #options: LinkOptions
   #log = ''
   #frontier: Frontier = emptyFrontier
-  #verified: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
+  /** Of the log #loaded, as frontier and pending. */
+  #verified: VerifiedTree = NOTHING
   /** Leaf hashes read and not yet under a verified checkpoint, from #verified.size on. */
   #pending: Uint8Array[] = []
   #receipts = 0n
   #loaded = ''
   #waiting = new Set<() => void>()
-  /** Tiles used lately, by number. */
-  readonly #tiles = new Map<bigint, Uint8Array>()
+  /** Tiles used lately, by log and number. */
+  readonly #tiles = new Map<string, Uint8Array>()
 
-  constructor(options: UplinkOptions) {
+  constructor(options: LinkOptions) {
     this.#options = options
   }
 
@@ -43,31 +46,35 @@ export class Follower {
     return this.#log
   }
 
+  /** Nothing while another log than before is being loaded. */
   get verified(): VerifiedTree {
-    return this.#verified
+    return this.#loaded === this.#log ? this.#verified : NOTHING
   }
 
-  /** Says which log the parent has now; a new epoch is followed from its beginning. */
-  follow(log: string): void {
-    if (log !== this.#log) this.#loaded = ''
+  /** Says which log the parent has now; a new epoch is followed from its beginning. @returns true when it is another */
+  follow(log: string): boolean {
+    if (log === this.#log) return false
     this.#log = log
+    this.#wake()
+    return true
   }
 
   /** Follows until stopped. @throws HuxinError log_forked, and whatever a call throws */
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     while (!signal.aborted) {
       if (this.#loaded !== this.#log) await this.#load()
-      await this.#step(signal)
+      await this.#step(this.#loaded, signal)
       progress()
     }
   }
 
   /**
-   * Waits until the entry at `index` is verified, and compares it.
+   * Waits until the entry at `index` of a log is verified, and compares it.
+   * @returns false when the parent has another log by now: what it delivered of this one is to be forgotten
    * @throws HuxinError log_forked when the parent delivers another entry than its log has
    */
-  async compare(index: bigint, leaf: Uint8Array, signal: AbortSignal): Promise<void> {
-    while (this.#verified.size <= index || this.#loaded !== this.#log) {
+  async compare(log: string, index: bigint, leaf: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    while (log === this.#log && this.verified.size <= index) {
       if (signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
       await new Promise<void>((resolve) => {
         const wake = (): void => {
@@ -79,33 +86,32 @@ export class Follower {
         signal.addEventListener('abort', wake, { once: true })
       })
     }
-    const there = await this.#leaf(index)
+    if (log !== this.#log) return false
+    const there = await this.#leaf(log, index)
     if (!equalBytes(there, leaf)) {
       throw new HuxinError('log_forked', `the parent delivered entry ${index} with leaf hash ${hex(leaf)}, its log has ${hex(there)} there`)
     }
+    return true
   }
 
   /** Makes the verified tree durable: call before cosigning it. */
   async flush(): Promise<VerifiedTree> {
-    const verified = this.#verified
+    const { verified } = this
     // Both rows, which must stay of one size: a newer pair may be written before this one is.
-    if (verified.size > 0n) await this.#options.context.writer.save([this.#frontierOp(this.#frontier), witnessOp(this.#log, verified)])
+    if (verified.size > 0n) await this.#options.context.writer.save([frontierOp(this.#log, this.#frontier), witnessOp(this.#log, verified)])
     return verified
   }
 
-  #frontierOp(frontier: Frontier): Op {
-    return { key: textKey(tables.meta, `spine/${this.#log}`), value: encodeFrontier(frontier) }
-  }
-
-  async #step(signal: AbortSignal): Promise<void> {
+  /** `log` is what memory holds; the parent may be said to have another at any time, which is loaded after this. */
+  async #step(log: string, signal: AbortSignal): Promise<void> {
     const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
     const answer = await this.#options.calls.readLog({
       start, limit: limits.spineLeavesMax, waitMs: limits.pollWaitMsMax, receiptsAfter: this.#receipts,
     }, signal)
-    await this.#keepReceipts(answer.upperReceipts, answer.receiptsNext)
+    await this.#keepReceipts(log, answer.upperReceipts, answer.receiptsNext)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', 'the parent sent a torn piece of its spine')
     const { context } = this.#options
-    const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#parentVkey())], this.#log)
+    const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#options.keys.noteVkey(log) ?? '')], log)
     const have = start + BigInt(answer.leafHashes.length / 32)
     if (checkpoint.size < this.#verified.size) {
       throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
@@ -113,7 +119,7 @@ export class Follower {
     if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
-    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(checkpoint.size, checkpoint.root, answer.checkpoint) : undefined
+    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }) : undefined
     if (grown) {
       await context.store.write(grown.ops)
       grown.remember()
@@ -122,47 +128,47 @@ export class Follower {
   }
 
   /** `remember` comes after the rows are written: what memory shows may be cosigned and so kept at any time. */
-  async #verify(size: bigint, root: Uint8Array, note: Uint8Array): Promise<{ ops: Op[]; remember(): void }> {
+  async #verify(log: string, tree: VerifiedTree): Promise<{ ops: Op[]; remember(): void }> {
     const leaves = concat(...this.#pending)
     const frontier = appendLeaves(this.#frontier, leaves)
     // Not yet durable: the witness loop makes it so before it cosigns (flush).
-    if (!equalBytes(frontierRoot(frontier), root)) {
-      await this.#fork(size, frontierRoot(frontier), note)
+    if (!equalBytes(frontierRoot(frontier), tree.root)) {
+      await this.#fork(log, tree, frontierRoot(frontier))
     }
-    const tiles = await this.#grow(leaves)
+    const tiles = await this.#grow(log, leaves)
     const ops = [
-      ...[...tiles].map(([tile, value]) => ({ key: spineKey(this.#log, tile), value })),
-      this.#frontierOp(frontier),
-      witnessOp(this.#log, { size, root, note }),
+      ...[...tiles].map(([tile, value]) => ({ key: spineKey(log, tile), value })),
+      frontierOp(log, frontier),
+      witnessOp(log, tree),
     ]
     const remember = (): void => {
       this.#frontier = frontier
-      this.#verified = { size, root, note }
+      this.#verified = tree
       this.#pending = []
-      for (const [tile, value] of tiles) this.#keep(tile, value)
+      for (const [tile, value] of tiles) this.#keep(`${log} ${tile}`, value)
       this.#options.context.alarms.clear('parent log')
     }
     return { ops, remember }
   }
 
   /** The parent's checkpoint does not extend what was verified: keep both, stop following. */
-  async #fork(size: bigint, computed: Uint8Array, note: Uint8Array): Promise<never> {
+  async #fork(log: string, { size, note }: VerifiedTree, computed: Uint8Array): Promise<never> {
     this.#pending = []
     const { context, onEvidence } = this.#options
-    const text = `The log ${this.#log} signed a tree of ${size} entries that does not have the root ${hex(computed)} of the leaf hashes it sent.\n` +
+    const text = `The log ${log} signed a tree of ${size} entries that does not have the root ${hex(computed)} of the leaf hashes it sent.\n` +
       `Last verified before:\n\n${Buffer.from(this.#verified.note).toString()}\nNow:\n\n${Buffer.from(note).toString()}`
-    await onEvidence(`fork-${this.#log.replaceAll('/', '-')}-${size}.txt`, utf8(text))
+    await onEvidence(`fork-${log.replaceAll('/', '-')}-${size}.txt`, utf8(text))
     context.alarms.raise('parent log', `the parent shows a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: evidence is kept, nothing more is taken from it`)
     throw new HuxinError('log_forked', `the parent's log of ${size} entries does not have the root that its leaf hashes give`)
   }
 
-  async #grow(leaves: Uint8Array): Promise<Map<bigint, Uint8Array>> {
+  async #grow(log: string, leaves: Uint8Array): Promise<Map<bigint, Uint8Array>> {
     const changed = new Map<bigint, Uint8Array>()
     const from = this.#verified.size
     let at = 0
     for (let tile = from / 256n; at < leaves.length; tile++) {
       // A stored tile may hold more than was verified when the node stopped.
-      const before = at === 0 && from % 256n !== 0n ? (await this.#tile(tile)).subarray(0, Number(from % 256n) * 32) : new Uint8Array()
+      const before = at === 0 && from % 256n !== 0n ? (await this.#tile(log, tile)).subarray(0, Number(from % 256n) * 32) : new Uint8Array()
       const room = 8192 - before.length
       const value = concat(before, leaves.subarray(at, at + room))
       at += room
@@ -171,43 +177,44 @@ export class Follower {
     return changed
   }
 
-  async #leaf(index: bigint): Promise<Uint8Array> {
-    const tile = await this.#tile(index / 256n)
+  async #leaf(log: string, index: bigint): Promise<Uint8Array> {
+    const tile = await this.#tile(log, index / 256n)
     const at = Number(index % 256n) * 32
     return tile.subarray(at, at + 32)
   }
 
-  async #tile(tile: bigint): Promise<Uint8Array> {
-    const there = this.#tiles.get(tile)
+  async #tile(log: string, tile: bigint): Promise<Uint8Array> {
+    const name = `${log} ${tile}`
+    const there = this.#tiles.get(name)
     if (there) return there
-    const stored = await this.#options.context.store.get(spineKey(this.#log, tile))
+    const stored = await this.#options.context.store.get(spineKey(log, tile))
     if (!stored) throw new HuxinError('store_corrupt', `tile ${tile} of the parent's spine is missing from the store; run huxin fsck`)
-    this.#keep(tile, stored)
+    this.#keep(name, stored)
     return stored
   }
 
-  #keep(tile: bigint, value: Uint8Array): void {
-    this.#tiles.delete(tile)
-    this.#tiles.set(tile, value)
+  #keep(name: string, value: Uint8Array): void {
+    this.#tiles.delete(name)
+    this.#tiles.set(name, value)
     if (this.#tiles.size > 64) this.#tiles.delete(this.#tiles.keys().next().value!)
   }
 
   async #load(): Promise<void> {
     const { context } = this.#options
-    const state = await witnessState(context, this.#log)
-    const stored = await context.store.get(textKey(tables.meta, `spine/${this.#log}`))
+    const log = this.#log
+    const state = await witnessState(context, log)
+    const stored = await context.store.get(textKey(tables.meta, `spine/${log}`))
     const frontier = stored ? decodeFrontier(stored) : emptyFrontier
     if (!frontier || (state?.size ?? 0n) !== frontier.size) throw new HuxinError('store_corrupt', 'what is kept of the parent\'s log does not fit together; run huxin fsck')
+    const receipts = await context.store.get(textKey(tables.meta, `receipts/${log}`))
     this.#frontier = frontier
-    this.#verified = state ?? { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
+    this.#verified = state ?? NOTHING
     this.#pending = []
-    this.#tiles.clear()
-    const receipts = await context.store.get(textKey(tables.meta, `receipts/${this.#log}`))
     this.#receipts = receipts ? fromBe64(receipts) : 0n
-    this.#loaded = this.#log
+    this.#loaded = log
   }
 
-  async #keepReceipts(receipts: readonly StoredReceipt[], next: bigint): Promise<void> {
+  async #keepReceipts(log: string, receipts: readonly StoredReceipt[], next: bigint): Promise<void> {
     if (next === this.#receipts) return
     const byNode = new Map<string, StoredReceipt[]>()
     for (const receipt of receipts) {
@@ -215,20 +222,18 @@ export class Follower {
       if (node) byNode.set(node, [...(byNode.get(node) ?? []), receipt])
     }
     const groups = [...byNode].map(([node, list]) => ({ node, receipts: list }))
-    await keepReceipts(this.#options.context, groups, [{ key: textKey(tables.meta, `receipts/${this.#log}`), value: be64(next) }])
+    await keepReceipts(this.#options.context, groups, [{ key: textKey(tables.meta, `receipts/${log}`), value: be64(next) }])
     this.#receipts = next
     this.#options.context.changes.announce(['receipts'])
-  }
-
-  #parentVkey(): string {
-    const member = this.#options.context.ledger().federation.member(this.#options.parent)
-    const epoch = Number(this.#log.slice(this.#log.lastIndexOf('/') + 1))
-    return member?.epochs.find((row) => row.epoch === epoch)?.noteVkey ?? this.#options.parentVkey()
   }
 
   #wake(): void {
     for (const wake of [...this.#waiting]) wake()
   }
+}
+
+function frontierOp(log: string, frontier: Frontier): Op {
+  return { key: textKey(tables.meta, `spine/${log}`), value: encodeFrontier(frontier) }
 }
 
 /** Name of the node whose log a receipt proves, from the checkpoint in its proof. */

@@ -10,7 +10,7 @@ import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_serv
 import { leafHash } from '../merkle/hash.ts'
 import { tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
-import type { UplinkOptions } from './uplink.ts'
+import type { LinkOptions } from './uplink.ts'
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
@@ -21,7 +21,7 @@ const SAVE_MS = 500
 
 export class Puller {
   readonly batchClass: BatchClass
-  readonly #options: UplinkOptions
+  readonly #options: LinkOptions
   readonly #follower: Follower
   #log = ''
   #cursor = 0n
@@ -35,7 +35,7 @@ export class Puller {
   readonly #control: Puller | undefined
 
   /** `control` is the puller of that class, for the others. */
-  constructor(options: UplinkOptions, batchClass: BatchClass, { follower, control }: { follower: Follower; control: Puller | undefined }) {
+  constructor(options: LinkOptions, batchClass: BatchClass, { follower, control }: { follower: Follower; control: Puller | undefined }) {
     this.#options = options
     this.batchClass = batchClass
     this.#follower = follower
@@ -47,7 +47,7 @@ export class Puller {
 
   /** First index of the parent's log whose batch of this class may not have passed the door. */
   get cursor(): bigint {
-    return this.#cursor
+    return this.#log === this.#follower.log ? this.#cursor : 0n
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
@@ -63,7 +63,8 @@ export class Puller {
       const answer = await page.answer
       // Only a page that was cut off by its size tells where the next one begins.
       if (ahead.length < AHEAD && answer.deliveries.length > 0) ahead.push(this.#ask(answer.next, signal))
-      await this.#take(answer.deliveries, signal)
+      // Another log by now: it is read from where that one stands.
+      if (!await this.#take(answer.deliveries, signal)) continue
       await this.#advance(answer.next)
       progress()
       if (answer.deliveries.length === 0 && this.#follower.verified.size > 0n) {
@@ -88,14 +89,16 @@ export class Puller {
     return { start, answer }
   }
 
-  async #take(deliveries: readonly Delivery[], signal: AbortSignal): Promise<void> {
+  /** @returns false when the parent began another log meanwhile */
+  async #take(deliveries: readonly Delivery[], signal: AbortSignal): Promise<boolean> {
     const taking: Promise<void>[] = []
     for (const delivery of deliveries) {
       const leaf = leafHash(delivery.entry)
-      await this.#follower.compare(delivery.index, leaf, signal)
+      if (!await this.#follower.compare(this.#log, delivery.index, leaf, signal)) break
       taking.push(this.#pass(delivery, leaf, signal))
     }
     await Promise.all(taking)
+    return this.#log === this.#follower.log
   }
 
   async #pass(delivery: Delivery, leaf: Uint8Array, signal: AbortSignal): Promise<void> {
@@ -107,7 +110,7 @@ export class Puller {
       body: delivery.body,
       ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
       judged: formatJudged(entry.judged),
-      source: { kind: 'parent', log: this.#follower.log, index: delivery.index, leaf } as const,
+      source: { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const,
     }
     try {
       const { batch } = await context.door.accept(inbound)
@@ -157,8 +160,9 @@ export class Puller {
   }
 
   async #load(): Promise<void> {
-    this.#log = this.#follower.log
-    const stored = await this.#options.context.store.get(this.#key())
+    const { log } = this.#follower
+    const stored = await this.#options.context.store.get(this.#key(log))
+    this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
 
@@ -170,11 +174,11 @@ export class Puller {
     if (now - this.#savedMs < SAVE_MS) return
     this.#savedMs = now
     // Losing this costs reading a page again: known batches are answered with their first receipt.
-    await this.#options.context.store.write([{ key: this.#key(), value: be64(next) }])
+    await this.#options.context.store.write([{ key: this.#key(this.#log), value: be64(next) }])
   }
 
-  #key(): Uint8Array {
-    return textKey(tables.meta, `pull/${this.#log}/${this.batchClass}`)
+  #key(log: string): Uint8Array {
+    return textKey(tables.meta, `pull/${log}/${this.batchClass}`)
   }
 }
 

@@ -12,7 +12,8 @@ import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_p
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { classKey, tables, textKey } from '../store/keys.ts'
-import type { UplinkOptions } from './uplink.ts'
+import type { Follower } from './follower.ts'
+import type { LinkOptions } from './uplink.ts'
 
 /** Calls under way at once; the parent answers them in order. */
 const IN_FLIGHT = 4
@@ -36,9 +37,11 @@ interface Page {
 
 export class Pusher {
   readonly batchClass: BatchClass
-  readonly #options: UplinkOptions
+  readonly #options: LinkOptions
+  readonly #follower: Follower
+  /** The parent's log by which the cursor counts: what a parent lost with its log is pushed to it again. */
+  #log: string | undefined
   #cursor = 0n
-  #loaded = false
   /** Receipts that are verified and not written. */
   #unkept: StoredReceipt[] = []
   #keeping: Promise<void> | undefined
@@ -46,18 +49,24 @@ export class Pusher {
   /** Announced when a call of this loop was answered. */
   readonly #topic: string
 
-  constructor(options: UplinkOptions, batchClass: BatchClass) {
+  constructor(options: LinkOptions, batchClass: BatchClass, follower: Follower) {
     this.#options = options
+    this.#follower = follower
     this.batchClass = batchClass
     this.#topic = `pushed ${batchClass}`
   }
 
   /** How many entries of this class lie after the cursor, counted up to 10,000. */
   async waiting(): Promise<number> {
-    if (!this.#loaded) return 0
+    if (this.#log === undefined) return 0
     const { context } = this.#options
     const rows = await context.store.range({ gte: classKey(this.batchClass, this.#cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
     return rows.length
+  }
+
+  /** Looks again at once whether the parent has another log. */
+  wake(): void {
+    this.#options.context.changes.announce([this.#topic])
   }
 
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
@@ -77,6 +86,13 @@ export class Pusher {
     let inFlight: { page: Page; answer: Promise<SubmitResponse>; done: boolean }[] = []
     while (!signal.aborted) {
       if (this.#failure !== undefined) throw this.#failure
+      if (this.#log !== this.#follower.log) {
+        // The cursor that is being kept is that of the log before.
+        await this.#keeping
+        await this.#load()
+        read = this.#cursor
+        inFlight = []
+      }
       while (inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
         const page = await this.#read(read)
         read = page.next
@@ -158,8 +174,8 @@ export class Pusher {
 
   async #outgoing({ index, entry, batch }: LoggedEntry): Promise<Outgoing | undefined> {
     const { context } = this.#options
-    if (entry.source.kind === 'parent' || entry.source.kind === 'fetched') return undefined
-    if (!context.ledger().routes(batch.header, entry.source).up) return undefined
+    if (entry.source.kind === 'fetched' || (entry.source.kind === 'parent' && entry.source.log === this.#log)) return undefined
+    if (!context.ledger().goesUp(batch.header, entry.source)) return undefined
     const stored = await context.recent.body(index)
     const none = new Uint8Array()
     return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none } : { index, entry, batch, body: none, refusal: stored }
@@ -239,16 +255,14 @@ export class Pusher {
 
   /** @throws HuxinError proof_invalid | signature_invalid */
   #verified(outgoing: Outgoing, outcome: Outcome): StoredReceipt {
-    const { context, parent, parentVkey } = this.#options
     const receipt = outcome.receipt!
-    const member = context.ledger().federation.member(parent)
-    const epoch = member?.epoch ?? 1
+    const log = this.#log ?? ''
     if (!equalBytes(receipt.batchId, outgoing.batch.id)) throw new HuxinError('proof_invalid', 'the parent gave the receipt of another batch')
     verifyTlogProof({
       proofBytes: receipt.proof,
       leaf: Buffer.concat([receipt.entryPrefix, outgoing.batch.note]),
-      origin: `${parent}/${epoch}`,
-      logVerifier: parseVkey(member?.noteVkey ?? parentVkey()),
+      origin: log,
+      logVerifier: parseVkey(this.#options.keys.noteVkey(log) ?? ''),
     })
     return { batchId: receipt.batchId, entryPrefix: receipt.entryPrefix, proof: receipt.proof }
   }
@@ -267,9 +281,10 @@ export class Pusher {
   }
 
   async #load(): Promise<void> {
-    const stored = await this.#options.context.store.get(this.#key())
+    const { log } = this.#follower
+    const stored = await this.#options.context.store.get(this.#key(log))
+    this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
-    this.#loaded = true
   }
 
   async #advance(next: bigint): Promise<void> {
@@ -278,10 +293,10 @@ export class Pusher {
   }
 
   #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
-    return { key: this.#key(), value: be64(next) }
+    return { key: this.#key(this.#log ?? ''), value: be64(next) }
   }
 
-  #key(): Uint8Array {
-    return textKey(tables.meta, `push/${this.batchClass}`)
+  #key(log: string): Uint8Array {
+    return textKey(tables.meta, `push/${log}/${this.batchClass}`)
   }
 }

@@ -18,9 +18,11 @@ import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
+import type { FederationState } from '../topology/federation.ts'
 import type { Context } from '../exchange/context.ts'
 import type { ParentCalls } from './parent.ts'
 import { Follower } from './follower.ts'
+import { ParentKeys } from './parent-keys.ts'
 import { Puller } from './puller.ts'
 import { Pusher } from './pusher.ts'
 import { WitnessLoop } from './witness-loop.ts'
@@ -29,8 +31,8 @@ export interface UplinkOptions {
   readonly context: Context
   /** Full name of the parent. */
   readonly parent: string
-  /** Note key of the parent by the join file, until the log says it. */
-  readonly parentVkey: () => string
+  /** What the join file says of the members above, until the log says more. */
+  readonly trust: () => FederationState | undefined
   readonly calls: ParentCalls
   readonly clock: Clock
   /** Milliseconds between two tries after a failure, at most. */
@@ -47,6 +49,11 @@ export interface UplinkOptions {
   readonly onAway: (error: HuxinError) => void
 }
 
+/** What the loops of one link work with. */
+export interface LinkOptions extends UplinkOptions {
+  readonly keys: ParentKeys
+}
+
 /** What the parent remembers of us. */
 export interface Recalled {
   readonly protocol: number
@@ -59,7 +66,7 @@ export interface Recalled {
 export type LinkState = 'connecting' | 'connected' | 'away' | 'stopped'
 
 export class Uplink {
-  readonly #options: UplinkOptions
+  readonly #options: LinkOptions
   readonly #stop = new AbortController()
   readonly #follower: Follower
   readonly #pullers: readonly Puller[]
@@ -73,13 +80,14 @@ export class Uplink {
   #clockOffsetMs = 0
 
   constructor(options: UplinkOptions) {
-    this.#options = options
+    const link = { ...options, keys: new ParentKeys({ parent: options.parent, ledger: options.context.ledger, trust: options.trust }) }
+    this.#options = link
     setMaxListeners(0, this.#stop.signal)
-    this.#follower = new Follower(options)
-    const control = new Puller(options, 'control', { follower: this.#follower, control: undefined })
-    this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(options, batchClass, { follower: this.#follower, control })))
-    this.#pushers = batchClasses.map((batchClass) => new Pusher(options, batchClass))
-    this.#witness = new WitnessLoop(options, this.#follower, this.#pullers)
+    this.#follower = new Follower(link)
+    const control = new Puller(link, 'control', { follower: this.#follower, control: undefined })
+    this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(link, batchClass, { follower: this.#follower, control })))
+    this.#pushers = batchClasses.map((batchClass) => new Pusher(link, batchClass, this.#follower))
+    this.#witness = new WitnessLoop(link, this.#follower, this.#pullers)
   }
 
   get state(): LinkState {
@@ -161,13 +169,14 @@ export class Uplink {
         if (isUnreachable(error)) this.#away(name, error)
         delayMs = stop ? retryMsMax : Math.min(delayMs * 2, retryMsMax)
         await sleep(clock, delayMs * (0.5 + random() / 2), signal)
-        if (isUnreachable(error) && name !== 'recall') await this.#loop('recall', () => this.#recall(), signal)
+        // Whatever it was, the parent may be another since: come back with a new epoch, or with an older copy.
+        if (name !== 'recall') await this.#loop('recall', () => this.#recall(), signal)
       }
     }
   }
 
   async #recall(): Promise<void> {
-    const { calls, context, clock, onRecall } = this.#options
+    const { calls, context, clock, keys, onRecall } = this.#options
     const before = clock.nowMs()
     const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin }, this.#stop.signal)
     const now = clock.nowMs()
@@ -178,7 +187,8 @@ export class Uplink {
     await onRecall({
       protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
     })
-    this.#follower.follow(answer.logOrigin)
+    keys.learn(answer.statements, answer.logOrigin)
+    if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
   }
 
@@ -202,9 +212,9 @@ export class Uplink {
   /** While lost batches are taken back: waits until every class was read as far as the parent's log goes now. */
   async #catchUp(signal: AbortSignal): Promise<void> {
     const { recovering, clock, onCaughtUp } = this.#options
-    let end = 0n
+    let [log, end] = ['', 0n]
     while (!signal.aborted && recovering()) {
-      if (end === 0n) end = this.#follower.verified.size
+      if (end === 0n || log !== this.#follower.log) [log, end] = [this.#follower.log, this.#follower.verified.size]
       if (end > 0n && this.#pullers.every(({ cursor }) => cursor >= end)) return onCaughtUp()
       await sleep(clock, RECOVERY_POLL_MS, signal)
     }
