@@ -1,64 +1,21 @@
 /** What can be lost at a node, and how `huxin node recover` brings it back: the disk, the key, a snapshot with work that never left. */
 import t from 'tap'
-import { access, cp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemClock } from '../../src/base/clock.ts'
 import { hex } from '../../src/base/bytes.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { derivedRows, rebuildStore } from '../../src/exchange/check.ts'
 import { approveMember } from '../../src/exchange/members.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
-import { joinNode, recoverNode } from '../../src/node/setup.ts'
+import { joinNode } from '../../src/node/setup.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
-import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { codeOf, findings } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
-import { BODY, type Place, TestFederation } from '../support/federation.ts'
-import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
-
-const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
-const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
-const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] }
+import { BODY, TestFederation } from '../support/federation.ts'
+import { INDUSTRY_ITEM } from '../support/records.ts'
+import { CITY, COUNTY, federationOf, has, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
 
 t.setTimeout(0)
-
-async function federationOf(t: { teardown(stop: () => Promise<void>): void }, places: readonly Place[] = [PROVINCE, CITY, COUNTY]): Promise<TestFederation> {
-  const federation = await TestFederation.start(places)
-  t.teardown(() => federation.stop())
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
-  return federation
-}
-
-async function send(federation: TestFederation, id: string, target: string, name: string) {
-  const published = await publishRecords(federation.node(id).context, many(3, (i) => industryRecord(i, { prefix: name })), [target])
-  if (published.refusal) throw new Error(`${name}: ${published.refusal.code}: ${published.refusal.message}`)
-  return published
-}
-
-async function has(federation: TestFederation, id: string, ...names: string[]): Promise<boolean> {
-  const { context } = federation.node(id)
-  for (const name of names) if ((await findByRecordId(context, `${name}-2`)).length !== 1) return false
-  return true
-}
-
-const recover = (federation: TestFederation, id: string) => recoverNode(federation.folderOf(id), { clock: systemClock, random: systemRandom })
-
-/** Starts a node that recovered, at the port that its children know, and waits until it has everything back. */
-async function startAgain(federation: TestFederation, id: string, port: number): Promise<void> {
-  const mark = join(federation.folderOf(id), 'data', String(await newestEpoch(federation, id)), 'recovering')
-  await access(mark)
-  const config = { ...federation.node(id).config, listen: { host: '127.0.0.1', port } }
-  await federation.startNode(id, { config })
-  await federation.until('the mark of the recovery is gone', () => access(mark).then(() => false, () => true))
-}
-
-async function newestEpoch(federation: TestFederation, id: string): Promise<number> {
-  return Math.max(...(await readdir(join(federation.folderOf(id), 'keys'))).map(Number).filter((epoch) => epoch > 0))
-}
-
-async function well(federation: TestFederation): Promise<void> {
-  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
-}
 
 t.test('a restored snapshot: what the parent acknowledged is back, and the work that never left is listed', async (t) => {
   const federation = await federationOf(t)
