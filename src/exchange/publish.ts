@@ -56,10 +56,29 @@ export interface Published {
 export async function publish(context: Context, publication: Publication): Promise<Published> {
   context.checkClock()
   const targets = checkTargets(context, publication.targets)
-  const repeated = await firstAnswer(context, publication)
-  if (repeated) return repeated
-  if (publication.skipExisting) return publishNew(context, { ...publication, targets })
-  return seal(context, { ...publication, targets }, 0)
+  return inTurn(context, publication, async () => {
+    const repeated = await firstAnswer(context, publication)
+    if (repeated) return repeated
+    if (publication.skipExisting) return publishNew(context, { ...publication, targets })
+    return seal(context, { ...publication, targets }, 0)
+  })
+}
+
+/** Requests under way, by client and id: the second of two looks at what became of the first. */
+const requested = new WeakMap<Context, Map<string, Promise<Published>>>()
+
+function inTurn(context: Context, publication: Publication, run: () => Promise<Published>): Promise<Published> {
+  const key = requestKey(publication)
+  if (!key) return run()
+  const name = Buffer.from(key).toString()
+  const turns = requested.get(context) ?? new Map<string, Promise<Published>>()
+  requested.set(context, turns)
+  const before: Promise<unknown> = turns.get(name) ?? Promise.resolve()
+  const mine = before.catch(() => undefined).then(run)
+  turns.set(name, mine)
+  return mine.finally(() => {
+    if (turns.get(name) === mine) turns.delete(name)
+  })
 }
 
 /** One at a time: two imports of the same rows must not both find them new. */

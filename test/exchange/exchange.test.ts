@@ -45,6 +45,21 @@ t.test('records between honest nodes', async (t) => {
     t.same(await servers(federation, 'up-1'), ['330000', '330106'])
   })
 
+  await t.test('a request that is made twice at once is published once, and both get the same answer', async (t) => {
+    const { context } = federation.node('330106')
+    const request = (prefix: string, skipExisting: boolean) =>
+      publishRecords(context, many(3, (i) => industryRecord(i, { prefix })), ['330100'], { requestId: prefix, skipExisting })
+    for (const skipExisting of [false, true]) {
+      const { size } = context.log()
+      const answers = await Promise.all(Array.from({ length: 5 }, () => request(`twice-${skipExisting}`, skipExisting)))
+      t.equal(context.log().size, size + 1n)
+      t.equal(new Set(answers.map(({ batch }) => batch?.idText)).size, 1)
+      t.ok(answers.every(({ batch, published, index }) => batch && published === 3 && index === size))
+    }
+    t.equal(await codeOf(Promise.all(['bad id', 'good'].map((target) => publishRecords(context, [industryRecord(1)], [target], { requestId: 'failing' })))), 'argument_invalid')
+    t.equal((await publishRecords(context, [industryRecord(1)], ['330100'], { requestId: 'failing' })).published, 1, 'one that failed is no answer to the next')
+  })
+
   await t.test('what goes down to a subtree is served by all of it', async (t) => {
     const { context } = federation.node('000000')
     await publish(context, {
