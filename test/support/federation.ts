@@ -113,6 +113,7 @@ export class TestFederation {
     }
     const application = signApplication({ ...base, parent: this.name(place.parent) }, keys.note)
     const parent = this.node(place.parent)
+    await this.until(`${place.parent} knows itself`, () => parent.context.ledger().federation.member(parent.context.self) !== undefined)
     const { joinFile } = await approveMember(parent.context, {
       application, act: { actor: '张三', reason: 'test', document: '测〔2026〕1号' }, rekey: false, anchors: parent.join.anchors,
       parentAddress: `127.0.0.1:${parent.port}`, source: { kind: 'self' },

@@ -1,5 +1,5 @@
 /** Federations in which a node loses its disk, snapshot or key, and how it comes back. */
-import { access, readdir } from 'node:fs/promises'
+import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
@@ -53,4 +53,28 @@ async function newestEpoch(federation: TestFederation, id: string): Promise<numb
 
 export async function well(federation: TestFederation): Promise<void> {
   await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+}
+
+/** Stops a node and takes its database away. @returns its port, which its children know */
+export async function loseDisk(federation: TestFederation, id: string): Promise<number> {
+  const { port } = federation.node(id)
+  await federation.node(id).close()
+  await rm(join(federation.folderOf(id), 'data'), { recursive: true })
+  return port
+}
+
+/** Starts a node that was stopped, at the port that its children know. */
+export async function startAt(federation: TestFederation, id: string, port: number): Promise<void> {
+  await federation.startNode(id, { config: { ...federation.node(id).config, listen: { host: '127.0.0.1', port } } })
+}
+
+/** What nobody may be accused of: quarantines and evidence files of every node. */
+export async function accusations(federation: TestFederation): Promise<string[]> {
+  const found: string[] = []
+  for (const [id, node] of federation.nodes) {
+    found.push(...[...node.context.ledger().quarantined].map((origin) => `${id}: ${origin} is under quarantine`))
+    const files = await readdir(federation.folderOf(id), { recursive: true })
+    found.push(...files.filter((file) => /evidence.+/.test(file)).map((file) => `${id}: ${file}`))
+  }
+  return found
 }
