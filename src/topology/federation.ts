@@ -19,7 +19,7 @@ import { equalBytes, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote, verifyNote } from '../note/note.ts'
-import { type EpochKeys, type Member, type MemberStatement, parseStatement } from './member.ts'
+import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
 import { isAbove, nodeId } from './tier.ts'
 
 /** A pinned root: its name and its note key. */
@@ -371,21 +371,6 @@ function isSignedBy(note: UnverifiedNote, { noteVkey }: { readonly noteVkey: str
     return verifyNote(note, [parseVkey(noteVkey)]).verified.length > 0
   } catch {
     return false
-  }
-}
-
-/** True when a list of division codes covers a code: by name, or by a province or prefecture code above it. */
-export function covers(codes: readonly string[], code: string): boolean {
-  return codes.some((own) => own === code || own === '000000' || own === '100000' ||
-    (own.endsWith('0000') && code.startsWith(own.slice(0, 2))) || (own.endsWith('00') && !own.endsWith('0000') && code.startsWith(own.slice(0, 4))))
-}
-
-function memberOf(statement: MemberStatement, before: Member | undefined, hash: Uint8Array, noteBytes: Uint8Array): Member {
-  const { member: name, previous: _previous, ...rest } = statement
-  const keys: EpochKeys = { epoch: statement.epoch, noteVkey: statement.noteVkey, cosignVkey: statement.cosignVkey }
-  return {
-    ...rest, name, id: nodeId(name), trustDomain: name.slice(0, name.lastIndexOf('/')), statementHash: hash, noteBytes,
-    epochs: [...(before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []), keys],
   }
 }
 

@@ -6,7 +6,7 @@ import { HuxinError } from '../base/errors.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { parseVkey } from '../note/key.ts'
-import { isTier, NODE_NAME, type Tier } from './tier.ts'
+import { isTier, NODE_NAME, nodeId, type Tier } from './tier.ts'
 
 export type MemberStatus = 'active' | 'suspended' | 'retired'
 
@@ -148,4 +148,20 @@ export const USCC = /^[0-9A-HJ-NPQRTUWXY]{18}$/
 
 function check(condition: boolean, field: string): void {
   if (!condition) throw new HuxinError('statement_malformed', `member statement: the line "${field}" is not valid`)
+}
+
+/** True when a list of division codes covers a code: by name, or by a province or prefecture code above it. */
+export function covers(codes: readonly string[], code: string): boolean {
+  return codes.some((own) => own === code || own === '000000' || own === '100000' ||
+    (own.endsWith('0000') && code.startsWith(own.slice(0, 2))) || (own.endsWith('00') && !own.endsWith('0000') && code.startsWith(own.slice(0, 4))))
+}
+
+/** The member as a statement that may be applied makes it; `hash` is that of the statement's text. */
+export function memberOf(statement: MemberStatement, before: Member | undefined, hash: Uint8Array, noteBytes: Uint8Array): Member {
+  const { member: name, previous: _previous, ...rest } = statement
+  const keys: EpochKeys = { epoch: statement.epoch, noteVkey: statement.noteVkey, cosignVkey: statement.cosignVkey }
+  return {
+    ...rest, name, id: nodeId(name), trustDomain: name.slice(0, name.lastIndexOf('/')), statementHash: hash, noteBytes,
+    epochs: [...(before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []), keys],
+  }
 }
