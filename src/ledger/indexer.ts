@@ -246,7 +246,8 @@ export class Indexer {
     const stored = await this.#store.get(bodyKey(index))
     if (!stored) return []
     const body = parseBody(stored)
-    const own = entry.source.kind === 'self' || entry.source.kind === 'client'
+    // By the origin, not by the way: what came back after a recovery was published here too.
+    const own = header.origin === ledger.self
     const rows: Op[] = []
     for (let position = 0; position < body.count; position++) {
       const record = recordAt(body, position)

@@ -82,6 +82,8 @@ t.test('a lost disk of a county that came in late: all that went through the par
   await startAgain(federation, '330106', port)
   await federation.until('all of it is back', () => has(federation, '330106', 'up', 'down', 'part'))
   t.same(await findByRecordId(federation.node('330106').context, 'part-0'), [], 'what was erased stays erased')
+  const twice = await publishRecords(federation.node('330106').context, many(3, (i) => industryRecord(i, { prefix: 'up' })), ['330000'], { skipExisting: true })
+  t.match(twice, { published: 0, existing: 3 }, 'what it published before the loss is not published twice')
   await send(federation, '330106', '330000', 'new')
   await send(federation, '330000', '330100/**', 'again')
   await federation.until('both directions go on', async () => await has(federation, '330000', 'new') && await has(federation, '330106', 'again'))
