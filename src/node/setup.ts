@@ -351,6 +351,6 @@ function formatConfig(fields: NodeFields): string {
     `divisions: [${fields.divisions.map((code) => `'${code}'`).join(', ')}]\n` +
     (fields.parent ? `parent:\n  node: ${fields.parent.node}\n  address: ${fields.parent.address}\n` : '') +
     `listen: ${fields.listen}\n` +
-    `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${certs}/../root.crt]\n`
+    `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${join(certs, '../root.crt')}]\n`
 }
 

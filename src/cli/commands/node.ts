@@ -150,8 +150,8 @@ function recoverCommand(command: Command, shell: Shell): void {
       print(shell.output(self), recovery, () => [
         ...(recovery.application === undefined
           ? [say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`)]
-          : [say(shell, `the note key is lost: give ${recovery.application} to the operator of the parent's parent (huxin member approve --rekey), and take the answer with: huxin node join`,
-            `签名密钥已丢失：请将 ${recovery.application} 交上级之上级操作员（huxin member approve --rekey），再用 huxin node join 导入答复`)]),
+          : [say(shell, `the note key is lost: give ${recovery.application} to the operator of the parent's parent, or of the parent where that is a root (huxin member approve --rekey), and take the answer with: huxin node join`,
+            `签名密钥已丢失：请将 ${recovery.application} 交上级之上级操作员，上级为根结点时交上级操作员（huxin member approve --rekey），再用 huxin node join 导入答复`)]),
         ...(recovery.application === undefined ? [say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`)] : []),
         ...(recovery.unsent.length > 0
           ? [say(shell, 'batches made here that the parent never had; publish them again:', '上级从未收到、需要重新报送的批次：'), ...recovery.unsent.map((line) => `  ${line}`)]

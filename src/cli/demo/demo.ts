@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { systemRandom } from '../../base/random.ts'
-import { parseEntry } from '../../batch/entry.ts'
+import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { formatSummary } from '../commands/records.ts'
 import { runImport } from '../import/import.ts'
@@ -31,6 +31,11 @@ const CALL = { timeoutMs: 60_000 }
 const WAIT_MS = 60_000
 const ROWS = 20_000
 const COUNTIES = ['330106', '330110', '330782'] as const
+
+const validityZh: Readonly<Record<string, string>> = {
+  valid: '有效', withdrawn: '已撤回', source_withdrawn: '来源已撤回', source_superseded: '来源已更新', expired: '已过期', refused: '已退回',
+}
+const sourcesZh: Readonly<Record<EntrySource['kind'], string>> = { self: '本结点', client: '本级客户端', child: '下级', parent: '上级', fetched: '补取' }
 
 /** Runs the demo. @returns exit code */
 export async function runDemo(options: DemoOptions, output: Output): Promise<number> {
@@ -122,9 +127,9 @@ class Demo {
     })
     this.#output.write(`${formatSummary(this.#output, summary)}\n`)
     this.say(`durable and logged after ${seconds(begin)}`, `用时 ${seconds(begin)}，均已落盘并记入日志`)
-    const rejected = (await readFile(`${file}.rejected.csv`, 'utf8')).split('\r\n').slice(1, 4)
-    this.say('first lines of the reject file (identifiers masked):', '退回行文件前三行（代码已脱敏）：')
-    for (const line of rejected) this.#output.write(`  ${line}\n`)
+    const rejected = (await readFile(`${file}.rejected.csv`, 'utf8')).split('\r\n')
+    this.say('from the reject file, the first row of each reason (identifiers masked):', '退回行文件中每种原因的第一行（代码已脱敏）：')
+    for (const { code } of summary.reasons) this.#output.write(`  ${rejected.find((line) => line.includes(`,${code},`))}\n`)
     this.#batch = Buffer.from(summary.batches.at(-1)!.batchId, 'hex')
     const receipt = await this.#must('the hub\'s receipt', async () => {
       const { receipts } = await records.getBatch({ batchId: this.#batch }, CALL)
@@ -217,20 +222,20 @@ class Demo {
     const request = await this.#must('the request arrives', async () => (await hangzhou.records.listRecognitions({ openOnly: true }, CALL)).recognitions[0]?.request)
     await hangzhou.admin.answerRecognition({ requestRecordId: decodeRecord(request.record).recordId, decision: 'recognized', validUntil: '' }, CALL)
     const answered = await this.#must('the answer arrives', async () => (await jinhua.records.listRecognitions({}, CALL)).recognitions[0]?.confirmations[0])
-    this.say(`Jinhua holds Hangzhou's signed confirmation: ${answered.validity}`, `金华已持有杭州签名的互认确认：${answered.validity === 'valid' ? '有效' : answered.validity}`)
+    this.say(`Jinhua holds Hangzhou's signed confirmation: ${answered.validity}`, `金华已持有杭州签名的互认确认：${validityZh[answered.validity] ?? answered.validity}`)
     const begin = systemClock.monotonicMs()
     const withdrawn = await hangzhou.records.amend({ changes: [{ action: 'withdraw', batchId: source.batchId, index: 0, effectiveOn: civilDate(systemClock.nowMs()), basis: 'correction/source' }] }, CALL)
     const fallen = await this.#must('the recognition falls', async () => {
       const found = (await jinhua.records.listRecognitions({}, CALL)).recognitions[0]?.confirmations[0]
       return found && found.validity !== 'valid' ? found : undefined
     })
-    this.say(`the source was withdrawn; at Jinhua the recognition fell (${fallen.validity}) ${seconds(begin)} later`, `来源撤回 ${seconds(begin)} 后，金华的互认失效（${fallen.validity}）`)
+    this.say(`the source was withdrawn; at Jinhua the recognition fell (${fallen.validity}) ${seconds(begin)} later`, `来源撤回 ${seconds(begin)} 后，金华的互认失效（${validityZh[fallen.validity] ?? fallen.validity}）`)
     const rows: string[][] = []
     for (const { id } of places) {
       const { records } = await this.nodes.connection(id)
       const batch = await this.#must(`withdrawal at ${id}`, async () => await records.getBatch({ batchId: withdrawn.batchId }, CALL).catch(() => undefined))
       const entry = parseEntry(batch.entries[0]!)
-      rows.push([this.#place(id), String(batch.logIndexes[0]), formatTime(entry.timeMs), entry.source.kind])
+      rows.push([this.#place(id), String(batch.logIndexes[0]), formatTime(entry.timeMs), say(this.#output, entry.source.kind, sourcesZh[entry.source.kind])])
     }
     this.#output.write(`${table([say(this.#output, 'node', '结点'), say(this.#output, 'log entry', '日志序号'), say(this.#output, 'applied at', '执行时间'), say(this.#output, 'came from', '来自')], rows)}\n`)
   }

@@ -25,7 +25,7 @@ export interface DemoPlace {
 }
 
 export const places: readonly DemoPlace[] = [
-  { id: '000000', tier: 'nation', parent: undefined, zh: '国家', en: 'nation' },
+  { id: '000000', tier: 'nation', parent: undefined, zh: '国家', en: 'National' },
   { id: '330000', tier: 'province', parent: '000000', zh: '浙江省', en: 'Zhejiang' },
   { id: '330100', tier: 'city', parent: '330000', zh: '杭州市', en: 'Hangzhou' },
   { id: '330700', tier: 'city', parent: '330000', zh: '金华市', en: 'Jinhua' },
