@@ -54,7 +54,7 @@ function build(shell: Shell): Command {
   const { io, language } = shell
   const zh = language === 'zh'
   const program = new Command('huxin')
-    .description(zh ? '互信：公共信用信息交换结点' : 'huxin: exchange node for public credit information')
+    .description(zh ? '互信：公共信用信息交换节点' : 'huxin: exchange node for public credit information')
     .version(VERSION, '-V, --version', zh ? '显示版本' : 'show the version')
     .addOption(languageOption(language))
     .exitOverride()

@@ -29,7 +29,7 @@ export const faultTable = {
   date_form: ['not a civil date YYYY-MM-DD', '日期格式须为YYYY-MM-DD且真实存在'],
   date_order: ['the dates are in the wrong order', '日期先后顺序错误'],
   id_form: ['not an identifier with version, <owner>/<name>@<version>', '标识格式须为<所有者>/<名称>@<版本>'],
-  node_form: ['not a node name, <trust domain>/<node id>', '结点名称格式须为<信任域>/<结点编号>'],
+  node_form: ['not a node name, <trust domain>/<node id>', '节点名称格式须为<信任域>/<节点编号>'],
   code_form: ['not a code: lower-case letters, digits, "-", "_", "/"', '代码格式错误'],
   value_unknown: ['the value is not one of those defined', '取值不在定义范围内'],
   range: ['the number is out of range', '数值超出范围'],
@@ -64,7 +64,7 @@ export const faultTable = {
   attributes_schema: ['attributes break the schema of the catalog item', '扩展属性不符合目录项的数据模式'],
   // catalog items, scales, mappings
   duplicate: ['the same value is there twice', '取值重复'],
-  pattern_form: ['not a node id, "<id>/**", "tier:<tier>" or "**"', '须为结点编号、"<编号>/**"、"tier:<层级>"或"**"'],
+  pattern_form: ['not a node id, "<id>/**", "tier:<tier>" or "**"', '须为节点编号、"<编号>/**"、"tier:<层级>"或"**"'],
   schema_json: ['the schema is not a JSON object', '数据模式不是JSON对象'],
   schema_too_large: ['the schema is too large or too deep', '数据模式过大或嵌套过深'],
   schema_keyword: ['this keyword is not allowed in an attributes schema', '数据模式不允许使用该关键字'],

@@ -46,17 +46,17 @@ export const tables = {
   amendment: table('a'),
   /** index → next hops that still have to receive a body held in transit */
   transit: table('T'),
-  /** hash of provider, item, record id; index; position → hash of the record */
+  /** hash of a record id; index; position → hash of provider and item */
   recordId: table('r'),
   /** keyed hash of a subject; index; position → nothing */
   subject: table('s'),
-  /** hash of a record published here → nothing */
+  /** hash of item and record published here → index, position */
   own: table('d'),
   /** index, position → what kind of recognition record */
   recognition: table('n'),
-  /** hash of a request's record id; index; position → nothing: its confirmations */
+  /** hash of a request's record id; index; position → batch id: its confirmations */
   confirmation: table('y'),
-  /** source batch, position; index; position → nothing: the confirmations that cite it */
+  /** source batch, position; index; position → batch id: the confirmations that cite it */
   citation: table('z'),
   /** node, lane → number and batch id at which the node said that the lane stands there */
   reported: table('H'),

@@ -176,7 +176,7 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
   t.match(await runHere(['node', 'init', ...node, '--id', 'Zhejiang', '--tier', 'province', '--body', '1', '--certs', '../../certs/330000']), { code: 2, err: /nothing was written, 2 field\(s\) are bad:\n {2}node: .*trust domain and node id.*\n {2}body: / })
   await t.rejects(stat(join(home, 'node.yaml')), 'a bad file is not left behind')
   const init = ['node', 'init', ...node, '--id', 'zj.example/330000', '--tier', 'province', '--divisions', '330000', '--body', BODY, '--listen', `127.0.0.1:${port}`, '--certs', '../../certs/330000']
-  t.match(await runHere([...init, '--lang', 'zh']), { code: 0, out: '根结点已就绪：huxin node start\n' })
+  t.match(await runHere([...init, '--lang', 'zh']), { code: 0, out: '根节点已就绪：huxin node start\n' })
   t.match(await runHere(init), { code: 2, err: /node\.yaml is there already: leave out --id/ })
   t.match(await runHere(['node', 'init', ...node]), { code: 2, err: /has keys already/ })
   for (const file of ['keys/1/note.key', 'keys/1/cosign.key', 'keys/subject.key']) t.equal((await stat(join(home, file))).mode & 0o777, 0o600, `${file} is owner-only`)
@@ -324,7 +324,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   })
 
   await t.test('member', async (t) => {
-    await prints('330000', ['member', 'list'], /zj\.example\/330100 +city +zj\.example\/330000 +330100 +1 +0 +active/, /结点 +层级/)
+    await prints('330000', ['member', 'list'], /zj\.example\/330100 +city +zj\.example\/330000 +330100 +1 +0 +active/, /节点 +层级/)
     const out = join(folder, 'join.json')
     const application = join(folder, 'application.txt')
     const home = await mkdtemp(join(folder, 'ningbo-'))

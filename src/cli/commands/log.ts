@@ -31,7 +31,7 @@ export function logCommands(program: Command, shell: Shell): void {
         return { index: start + i, time: new Date(entry.timeMs).toISOString(), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
       })
       print(shell.output(command), rows, () => table(
-        [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送结点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
+        [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送节点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
         rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), row.kind, row.origin, row.item, String(row.records), row.from, row.verdict]),
       ))
     })
@@ -54,7 +54,7 @@ export function logCommands(program: Command, shell: Shell): void {
       const proven = verifyProofFile(await readInput(file), command.opts<{ vkey: string }>().vkey)
       print(shell.output(command), proven, () => [
         say(shell, `proven: entry ${proven.index} is in the log ${proven.log} of ${proven.size} entries`, `已证明：第 ${proven.index} 条在日志 ${proven.log}（共 ${proven.size} 条）中`),
-        say(shell, `batch ${proven.batchId} of ${proven.origin}: ${proven.records} record(s), ${proven.verdict} at ${proven.time}`, `批次 ${proven.batchId}，报送结点 ${proven.origin}：${proven.records} 条记录，${proven.time} ${proven.verdict.replace('accepted', '接收入账').replace('refused', '退回')}`),
+        say(shell, `batch ${proven.batchId} of ${proven.origin}: ${proven.records} record(s), ${proven.verdict} at ${proven.time}`, `批次 ${proven.batchId}，报送节点 ${proven.origin}：${proven.records} 条记录，${proven.time} ${proven.verdict.replace('accepted', '接收入账').replace('refused', '退回')}`),
         say(shell, `cosigned by: ${proven.cosigners.join(', ') || 'nobody'} (not checked here)`, `见证：${proven.cosigners.join('、') || '无'}（此处未核验）`),
         say(shell, 'it does not show that the records are still in force', '本证明不表示记录现行有效'),
       ].join('\n'))

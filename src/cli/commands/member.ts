@@ -6,7 +6,7 @@ import { plain } from './node.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
 export function memberCommands(program: Command, shell: Shell): void {
-  const member = program.command('member').description(say(shell, 'members of the federation', '接入结点管理'))
+  const member = program.command('member').description(say(shell, 'members of the federation', '接入节点管理'))
   shell.common(withAct(atNode(member.command('approve <application>'), shell), shell), 'huxin member approve application.txt --reason 新接入 --document 浙信〔2026〕12号 --out join.json --node nodes/330800')
     .description(say(shell, 'admit a child from its application and write its join file', '批准下级接入并生成接入文件'))
     .option('--out <file>', say(shell, 'where the join file goes', '接入文件'), 'join.json')
@@ -16,7 +16,7 @@ export function memberCommands(program: Command, shell: Shell): void {
       const application = await readInput(file)
       const { joinFile } = await withNode(command, ({ admin }) => admin.approveMember({ application, act: { reason, document }, rekey: rekey ?? false }, CALL))
       await writeOutput(out, joinFile)
-      print(shell.output(command), { joinFile: out }, () => say(shell, `admitted; give ${out} to the node (huxin node join)`, `已批准；请将 ${out} 交该结点导入（huxin node join）`))
+      print(shell.output(command), { joinFile: out }, () => say(shell, `admitted; give ${out} to the node (huxin node join)`, `已批准；请将 ${out} 交该节点导入（huxin node join）`))
     })
   for (const [verb, status, en, zh] of [['suspend', 'suspended', 'suspend a child', '暂停下级'], ['activate', 'active', 'lift a suspension', '恢复下级'], ['retire', 'retired', 'retire a child for good', '注销下级']] as const) {
     shell.common(withAct(atNode(member.command(`${verb} <node>`), shell), shell), `huxin member ${verb} 330825 --reason … --document … --node nodes/330800`)
@@ -28,11 +28,11 @@ export function memberCommands(program: Command, shell: Shell): void {
       })
   }
   shell.common(atNode(member.command('list'), shell), 'huxin member list --node nodes/330000')
-    .description(say(shell, 'all members', '列出接入结点'))
+    .description(say(shell, 'all members', '列出接入节点'))
     .action(async (_options, command: Command) => {
       const { members } = await withNode(command, ({ admin }) => admin.listMembers({}, CALL))
       print(shell.output(command), plain(members), () => table(
-        [say(shell, 'node', '结点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
+        [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
         members.map((row) => [row.node, row.tier, row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), row.status]),
       ))
     })

@@ -16,9 +16,9 @@ import { readInput, type Shell } from '../shell.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
-  const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护结点'))
+  const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护节点'))
   const folder = (command: Command): Command => command
-    .option('--node <folder>', say(shell, 'folder of the node (default: HUXIN_NODE or .)', '结点目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
+    .option('--node <folder>', say(shell, 'folder of the node (default: HUXIN_NODE or .)', '节点目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
   initCommand(folder(node.command('init')), shell)
   shell.common(folder(node.command('join <file>')), 'huxin node join join.json --node nodes/330825')
     .description(say(shell, 'take the join file that the parent answered', '导入上级发回的接入文件'))
@@ -30,7 +30,7 @@ export function nodeCommands(program: Command, shell: Shell): void {
   startCommand(folder(node.command('start')), shell)
   statusCommand(node, shell)
   shell.common(folder(node.command('rebuild')), 'huxin node rebuild --node nodes/330825')
-    .description(say(shell, 'drop everything derived and fold it anew (the node must not run)', '重建派生数据（结点须停止）'))
+    .description(say(shell, 'drop everything derived and fold it anew (the node must not run)', '重建派生数据（节点须停止）'))
     .action(async (_options, command: Command) => {
       const output = shell.output(command)
       const bar = progress(output, say(output, 'entries', '日志'))
@@ -48,19 +48,19 @@ function folderOf(command: Command): string {
 function initCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs ../../certs/330825')
     .description(say(shell, 'make keys, and the application for the parent', '生成密钥与接入申请'))
-    .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/结点编号'))
+    .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/节点编号'))
     .addOption(new Option('--tier <tier>', say(shell, 'tier of the node', '层级')).choices([...tiers]))
     .option('--divisions <codes>', say(shell, 'division codes served, comma-separated', '辖区行政区划代码，逗号分隔'), '')
     .option('--body <uscc>', say(shell, 'operating body, unified social credit code', '运行单位统一社会信用代码'))
-    .option('--parent <name>', say(shell, 'full name of the parent', '上级结点全称'))
-    .option('--parent-address <host:port>', say(shell, 'where the parent answers', '上级结点地址'))
+    .option('--parent <name>', say(shell, 'full name of the parent', '上级节点全称'))
+    .option('--parent-address <host:port>', say(shell, 'where the parent answers', '上级节点地址'))
     .option('--listen <host:port>', say(shell, 'where this node listens', '监听地址'), '127.0.0.1:7443')
-    .option('--certs <folder>', say(shell, 'folder of the node certificate, as seen from the node folder', '结点证书目录（相对结点目录）'))
+    .option('--certs <folder>', say(shell, 'folder of the node certificate, as seen from the node folder', '节点证书目录（相对节点目录）'))
     .action(async (_options, self: Command) => {
       const options = self.opts<{ id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }>()
       const application = await initNode(folderOf(self), fieldsOf(options), { clock: systemClock, random: systemRandom })
       print(shell.output(self), { application: application ?? null }, () => application === undefined
-        ? say(shell, 'the root is ready: huxin node start', '根结点已就绪：huxin node start')
+        ? say(shell, 'the root is ready: huxin node start', '根节点已就绪：huxin node start')
         : say(shell, `give ${application} to the parent's operator (huxin member approve), and take the answer with: huxin node join`, `请将 ${application} 交上级操作员（huxin member approve），再用 huxin node join 导入答复`))
     })
 }
@@ -92,7 +92,7 @@ function checkCommand(command: Command, shell: Shell): void {
 
 function startCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node start --node nodes/330825')
-    .description(say(shell, 'run the node until it is stopped (SIGINT, SIGTERM)', '运行结点，直至收到停止信号'))
+    .description(say(shell, 'run the node until it is stopped (SIGINT, SIGTERM)', '运行节点，直至收到停止信号'))
     .option('--alone', say(shell, 'do not wait for the parent before signing; logged', '不等待上级即可签发（记入日志）'))
     .action(async (_options, self: Command) => {
       const config = await loadConfig(folderOf(self))
@@ -113,7 +113,7 @@ function startCommand(command: Command, shell: Shell): void {
 
 function statusCommand(node: Command, shell: Shell): void {
   shell.common(atNode(node.command('status'), shell), 'huxin node status --node nodes/330825')
-    .description(say(shell, 'how the node stands', '结点状态'))
+    .description(say(shell, 'how the node stands', '节点状态'))
     .action(async (_options, command: Command) => {
       const status = await withNode(command, ({ admin }) => admin.getStatus({}, CALL))
       const output = shell.output(command)
@@ -136,7 +136,7 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
     ...(status.alarms.length > 0 ? [say(output, 'alarms:', '告警：'), ...status.alarms.map((line) => `  ${line}`)] : [say(output, 'no alarms', '无告警')]),
     ...(status.quarantined.length > 0 ? [`${say(output, 'quarantined', '暂停接收')}: ${status.quarantined.join(', ')}`] : []),
     ...(peers.length > 0 ? ['', table([
-      say(output, 'link', '链路'), say(output, 'node', '结点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
+      say(output, 'link', '链路'), say(output, 'node', '节点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
       say(output, 'waiting', '待送'), say(output, 'has of ours', '已收到'), say(output, 'cosigned', '见证至'), say(output, 'clock', '时差'),
     ], peers.map(row))] : []),
   ].join('\n')
@@ -144,14 +144,14 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
 
 function recoverCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node recover --node nodes/330825')
-    .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元（结点须停止）'))
+    .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元（节点须停止）'))
     .action(async (_options, self: Command) => {
       const recovery = await recoverNode(folderOf(self), { clock: systemClock, random: systemRandom })
       print(shell.output(self), recovery, () => [
         ...(recovery.application === undefined
           ? [say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`)]
           : [say(shell, `the note key is lost: give ${recovery.application} to the operator of the parent's parent, or of the parent where that is a root (huxin member approve --rekey), and take the answer with: huxin node join`,
-            `签名密钥已丢失：请将 ${recovery.application} 交上级之上级操作员，上级为根结点时交上级操作员（huxin member approve --rekey），再用 huxin node join 导入答复`)]),
+            `签名密钥已丢失：请将 ${recovery.application} 交上级之上级操作员，上级为根节点时交上级操作员（huxin member approve --rekey），再用 huxin node join 导入答复`)]),
         ...(recovery.application === undefined ? [say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`)] : []),
         ...(recovery.unsent.length > 0
           ? [say(shell, 'batches made here that the parent never had; publish them again:', '上级从未收到、需要重新报送的批次：'), ...recovery.unsent.map((line) => `  ${line}`)]
@@ -159,7 +159,7 @@ function recoverCommand(command: Command, shell: Shell): void {
         ...(recovery.parentSize > recovery.localSize
           ? [say(shell, `${recovery.parentSize - recovery.localSize} entries are not here: what went through the parent comes back at the next start; what was local only is lost`,
             `缺 ${recovery.parentSize - recovery.localSize} 条：经上级者启动后取回，仅在本地者已丢失`)] : []),
-        ...(recovery.application === undefined ? [say(shell, 'start the node now: it takes back what the parent holds', '现在启动结点，将取回上级保存的内容')] : []),
+        ...(recovery.application === undefined ? [say(shell, 'start the node now: it takes back what the parent holds', '现在启动节点，将取回上级保存的内容')] : []),
       ].join('\n'))
     })
 }
@@ -192,7 +192,7 @@ function serviceCommands(program: Command, shell: Shell): void {
       if (!/^[0-9]{1,18}$/.test(number)) throw new HuxinError('argument_invalid', `${JSON.stringify(number)} is no lane number`)
       const { traces } = await withNode(command, ({ admin }) => admin.traceLane({ lane, number: BigInt(number) }, CALL))
       print(shell.output(command), plain(traces), () => table(
-        [say(shell, 'node', '结点'), say(shell, 'has it', '持有'), say(shell, 'entry', '日志序号'), say(shell, 'next hops that signed for it', '已签收的下一站')],
+        [say(shell, 'node', '节点'), say(shell, 'has it', '持有'), say(shell, 'entry', '日志序号'), say(shell, 'next hops that signed for it', '已签收的下一站')],
         traces.map(({ node, held, index, receiptNotes }) => [node, held ? say(shell, 'yes', '是') : say(shell, 'no', '否'), held ? String(index) : '', receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '?').join(', ')]),
       ))
     })

@@ -14,8 +14,8 @@ import { atNode, CALL, civilDay, subjectTypes, wholeNumber, withNode } from './s
 export function recognitionCommands(program: Command, shell: Shell): void {
   const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))
   shell.common(atNode(recognition.command('request'), shell), 'huxin recognition request --holder 330106 --item zj/industry-evaluation@2026.1 --subject-type enterprise --subject 91330106… --subject-name … --purpose mutual-recognition --basis …')
-    .description(say(shell, 'ask the holder of a result', '向持有结点申请互认'))
-    .requiredOption('--holder <node>', say(shell, 'node that holds the result', '持有结点'))
+    .description(say(shell, 'ask the holder of a result', '向持有节点申请互认'))
+    .requiredOption('--holder <node>', say(shell, 'node that holds the result', '持有节点'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item of the result', '评价结果目录项'))
     .option('--result <record id>', say(shell, 'record id of the result; the subject\'s current one by default', '评价结果记录编号（默认当前结果）'), '')
     .addOption(new Option('--subject-type <type>', say(shell, 'type of the subject', '主体类型')).choices(subjectTypes).makeOptionMandatory())
@@ -55,7 +55,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .action((request: string, _options, command: Command) => list(command, request, false))
   shell.common(atNode(recognition.command('list'), shell), 'huxin recognition list --open --node nodes/330106')
     .description(say(shell, 'requests sent and received', '列出互认申请'))
-    .option('--open', say(shell, 'only those that want an answer of this node', '仅待本结点答复'))
+    .option('--open', say(shell, 'only those that want an answer of this node', '仅待本节点答复'))
     .action((_options, command: Command) => list(command, '', command.opts<{ open?: boolean }>().open ?? false))
 }
 
@@ -89,7 +89,7 @@ function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]):
     })
   })
   return table([
-    say(shell, 'request', '申请'), say(shell, 'requester', '申请结点'), say(shell, 'holder', '持有结点'), say(shell, 'subject', '主体'),
+    say(shell, 'request', '申请'), say(shell, 'requester', '申请节点'), say(shell, 'holder', '持有节点'), say(shell, 'subject', '主体'),
     say(shell, 'answer', '答复'), say(shell, 'holds', '效力'), say(shell, 'fell at', '失效时间'),
   ], rows)
 }

@@ -20,7 +20,7 @@ export function importCommand(program: Command, shell: Shell): void {
     .description(say(shell, 'publish the rows of a CSV or NDJSON file; the same file again adds nothing', '导入 CSV 或 NDJSON；重复导入不会重复入库'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item', '目录项'))
     .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
-    .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本结点运行单位）'), '')
+    .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本节点运行单位）'), '')
     .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
     .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', 'utf-8', 'gb18030']).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
@@ -89,7 +89,7 @@ export function recordCommands(program: Command, shell: Shell): void {
           changes: [{ action, batchId, index: Number(position), basis, document, effectiveOn: on ?? civilDate(systemClock.nowMs()) }],
         }, CALL))
         if (answer.refusal) throw new HuxinError('amendment_invalid', answer.refusal.message)
-        print(shell.output(command), { batchId: answer.batchId, changes: answer.published }, () => say(shell, `${answer.published} change(s) go to the whole federation`, `${answer.published} 项变更已送往全体结点`))
+        print(shell.output(command), { batchId: answer.batchId, changes: answer.published }, () => say(shell, `${answer.published} change(s) go to the whole federation`, `${answer.published} 项变更已送往全体节点`))
       })
   }
 }

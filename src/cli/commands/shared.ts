@@ -14,9 +14,9 @@ export const CALL = { timeoutMs: 30_000 }
 export function atNode(command: Command, shell: Shell): Command {
   const zh = shell.language === 'zh'
   return command
-    .option('--node <folder>', zh ? '结点目录（默认当前目录或 HUXIN_NODE）' : 'folder of the node (default: HUXIN_NODE or .)', shell.io.env['HUXIN_NODE'] ?? '.')
+    .option('--node <folder>', zh ? '节点目录（默认当前目录或 HUXIN_NODE）' : 'folder of the node (default: HUXIN_NODE or .)', shell.io.env['HUXIN_NODE'] ?? '.')
     .option('--as <certificate>', zh ? '操作员证书文件' : 'certificate file of the operator')
-    .option('--address <host:port>', zh ? '结点地址' : 'where the node answers')
+    .option('--address <host:port>', zh ? '节点地址' : 'where the node answers')
 }
 
 /** Connects, runs, closes. */

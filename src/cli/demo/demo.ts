@@ -35,7 +35,7 @@ const COUNTIES = ['330106', '330110', '330782'] as const
 const validityZh: Readonly<Record<string, string>> = {
   valid: '有效', withdrawn: '已撤回', source_withdrawn: '来源已撤回', source_superseded: '来源已更新', expired: '已过期', refused: '已退回',
 }
-const sourcesZh: Readonly<Record<EntrySource['kind'], string>> = { self: '本结点', client: '本级客户端', child: '下级', parent: '上级', fetched: '补取' }
+const sourcesZh: Readonly<Record<EntrySource['kind'], string>> = { self: '本节点', client: '本级客户端', child: '下级', parent: '上级', fetched: '补取' }
 
 /** Runs the demo. @returns exit code */
 export async function runDemo(options: DemoOptions, output: Output): Promise<number> {
@@ -48,7 +48,7 @@ export async function runDemo(options: DemoOptions, output: Output): Promise<num
   try {
     const code = await Promise.race([demo.run(), stopped.then(() => 130)])
     if (code === 0 && !options.exit) {
-      demo.say('The nodes keep running; Ctrl-C ends them.', '结点继续运行，按 Ctrl-C 结束。')
+      demo.say('The nodes keep running; Ctrl-C ends them.', '节点继续运行，按 Ctrl-C 结束。')
       demo.say(`Try: huxin node status --node ${demo.nodes.nodeFolder('330000')}`, `可试：huxin node status --node ${demo.nodes.nodeFolder('330000')}`)
       await stopped.finally(holdProcess())
     }
@@ -77,7 +77,7 @@ class Demo {
   }
 
   async run(): Promise<number> {
-    this.#title('Seven nodes start: one nation, one province (the hub), two cities, three counties', '启动七个结点：国家、省（枢纽）、两市、三县')
+    this.#title('Seven nodes start: one nation, one province (the hub), two cities, three counties', '启动七个节点：国家、省（枢纽）、两市、三县')
     await this.nodes.setUp((place) => this.say(`  ${place.id} ${place.en} (${place.tier})`, `  ${place.id} ${place.zh}`))
     await this.#publishCatalog()
     await this.#sceneImport()
@@ -112,7 +112,7 @@ class Demo {
         return entries.length > 0 ? true : undefined
       })
     }
-    this.say(`The nation published ${starterItems.length} catalog items, ${starterScales.length} grade scales; every node has them.`, `国家发布 ${starterItems.length} 个目录项、${starterScales.length} 个等级体系，各结点均已收到。`)
+    this.say(`The nation published ${starterItems.length} catalog items, ${starterScales.length} grade scales; every node has them.`, `国家发布 ${starterItems.length} 个目录项、${starterScales.length} 个等级体系，各节点均已收到。`)
   }
 
   async #sceneImport(): Promise<void> {
@@ -161,7 +161,7 @@ class Demo {
   }
 
   async #sceneDark(): Promise<void> {
-    this.#title('Scene 3: county Yuhang goes dark; the others go on; it returns and catches up', '场景三：余杭区断电离线，其他结点照常；恢复后自动补齐')
+    this.#title('Scene 3: county Yuhang goes dark; the others go on; it returns and catches up', '场景三：余杭区断电离线，其他节点照常；恢复后自动补齐')
     const [xihu, yuhang] = [await this.#nationalAt('330106'), await this.#nationalAt('330110')]
     await this.nodes.stop('330110', 'SIGKILL')
     const nation = await this.nodes.connection('000000')
@@ -198,7 +198,7 @@ class Demo {
       return answer.traces.some(({ receiptNotes }) => receiptNotes.length > 0) ? answer.traces : undefined
     })
     this.#output.write(`${table(
-      [say(this.#output, 'node', '结点'), say(this.#output, 'says it has number 1', '称持有 1 号'), say(this.#output, 'next hop that signed for it', '已签收的下一站')],
+      [say(this.#output, 'node', '节点'), say(this.#output, 'says it has number 1', '称持有 1 号'), say(this.#output, 'next hop that signed for it', '已签收的下一站')],
       traces.map(({ node, held, receiptNotes }) => [this.#place(node.slice(node.lastIndexOf('/') + 1)), held ? say(this.#output, 'yes', '是') : say(this.#output, 'no', '否'), receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '').join(', ')]),
     )}\n`)
     this.say('Jinhua says no, but the province holds Jinhua\'s signed receipt for it: Jinhua had it last', '金华称没有，但省枢纽持有金华对该批的签名回执：最后持有者是金华')
@@ -237,7 +237,7 @@ class Demo {
       const entry = parseEntry(batch.entries[0]!)
       rows.push([this.#place(id), String(batch.logIndexes[0]), formatTime(entry.timeMs), say(this.#output, entry.source.kind, sourcesZh[entry.source.kind])])
     }
-    this.#output.write(`${table([say(this.#output, 'node', '结点'), say(this.#output, 'log entry', '日志序号'), say(this.#output, 'applied at', '执行时间'), say(this.#output, 'came from', '来自')], rows)}\n`)
+    this.#output.write(`${table([say(this.#output, 'node', '节点'), say(this.#output, 'log entry', '日志序号'), say(this.#output, 'applied at', '执行时间'), say(this.#output, 'came from', '来自')], rows)}\n`)
   }
 
   async #close(): Promise<void> {

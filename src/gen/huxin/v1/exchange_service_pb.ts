@@ -332,7 +332,7 @@ export type ReadLogRequest = Message<"huxin.v1.ReadLogRequest"> & {
   limit: number;
 
   /**
-   * Optional. Milliseconds to wait for growth, at most 55,000.
+   * Optional. Milliseconds to wait for growth, at most 45,000.
    *
    * @generated from field: int32 wait_ms = 3;
    */
@@ -423,7 +423,7 @@ export type ReadBodiesRequest = Message<"huxin.v1.ReadBodiesRequest"> & {
   bytesMax: number;
 
   /**
-   * Optional. Milliseconds to wait when there is nothing, at most 55,000.
+   * Optional. Milliseconds to wait when there is nothing, at most 45,000.
    *
    * @generated from field: int32 wait_ms = 4;
    */
@@ -708,7 +708,7 @@ export const WitnessResponseSchema: GenMessage<WitnessResponse> = /*@__PURE__*/
  */
 export type RenewRequest = Message<"huxin.v1.RenewRequest"> & {
   /**
-   * Required. Signed note huxin/renew/v1 (old note key): new keys, reason, last size known locally.
+   * Required. Member statement of the next epoch (huxin/member/v1), signed with the old note key.
    *
    * @generated from field: bytes renewal = 1;
    */

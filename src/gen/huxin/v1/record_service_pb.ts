@@ -34,7 +34,7 @@ export type PublishRequest = Message<"huxin.v1.PublishRequest"> & {
   item: string;
 
   /**
-   * Required. Unified social credit code of the body that answers for the records.
+   * Optional. Unified social credit code of the body that answers for the records; the node's when empty.
    *
    * @generated from field: string provider = 2;
    */
@@ -97,7 +97,7 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
   batchId: Uint8Array;
 
   /**
-   * Receipt of this node.
+   * Receipt of this node. The header that it needs is at the end of the entry that GetBatch gives.
    *
    * @generated from field: huxin.v1.Receipt receipt = 2;
    */
@@ -160,7 +160,7 @@ export type Change = Message<"huxin.v1.Change"> & {
   index: number;
 
   /**
-   * Required. Civil date YYYY-MM-DD.
+   * Optional. Civil date YYYY-MM-DD; today when empty.
    *
    * @generated from field: string effective_on = 4;
    */
@@ -195,7 +195,7 @@ export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
  */
 export type AmendRequest = Message<"huxin.v1.AmendRequest"> & {
   /**
-   * Required. Unified social credit code of the body that answers for them.
+   * Optional. Unified social credit code of the body that answers for them; the node's when empty.
    *
    * @generated from field: string provider = 1;
    */
