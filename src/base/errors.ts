@@ -3,7 +3,7 @@
  * clock, randomness, limits, time text. It imports no other room.
  *
  * This file holds the one table of error codes: code → kind → gRPC status → retry. A code is
- * stable: programs match on it, never on the message. Kinds (DESIGN §5):
+ * stable: programs match on it, never on the message. Kinds:
  * - refused: judged and final; sending the same again gives the same answer.
  * - unavailable: not judged; try again later.
  * - broken: an invariant or a stored byte is wrong; the node stops writing and says why.

@@ -49,7 +49,7 @@ export function recordIdKey(recordId: string): Uint8Array {
 }
 
 /**
- * Keyed hash of a subject, 16 bytes: useless outside this node (G11). SHA-256 over the 32-byte key, type
+ * Keyed hash of a subject, 16 bytes: useless outside this node. SHA-256 over the 32-byte key, type
  * and id; half of the digest is never shown, so that it cannot be extended.
  */
 export function subjectIdentity(subjectKey: Uint8Array, type: number, id: string): Uint8Array {

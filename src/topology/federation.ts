@@ -1,6 +1,6 @@
 /**
  * The federation: all members, folded from their statements, and the rules by which a statement may
- * follow (DESIGN §2). A parent cannot quietly impersonate its child: keys change only with the old
+ * follow. A parent cannot quietly impersonate its child: keys change only with the old
  * key's signature, or as a new epoch that everyone sees.
  *
  * Who signs statement n+1:

@@ -3,7 +3,7 @@
  * so that a county needs no inbound port.
  *
  * Over it run independent loops, each a cursor over a sequence, none of which waits for another:
- * - recall: what the parent last saw of us; nothing is signed before it (DESIGN §5),
+ * - recall: what the parent last saw of us; nothing is signed before it,
  * - push: our log upwards, one loop for each class, several calls in flight, answered in order,
  * - spine: the leaf hashes of the parent's log, verified by extending one frontier,
  * - pull: the batches we are entitled to, one loop for each class, each entry compared with the spine,

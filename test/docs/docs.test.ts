@@ -28,3 +28,48 @@ t.test('a bad configuration names every bad field with a hint', (t) => {
   t.ok(faults.every(({ hint }) => hint.length > 0))
   t.end()
 })
+
+const read = (file: string): Promise<string> => readFile(join(root, file), 'utf8')
+
+/** Cells of the table rows of a text. */
+function tableRows(text: string): string[][] {
+  return text.split('\n').filter((line) => line.startsWith('| ')).map((line) => line.slice(2, -2).split(' | '))
+}
+
+t.test('src/README.md names exactly the dependencies that package.json has', async (t) => {
+  const { dependencies } = JSON.parse(await read('package.json')) as { dependencies: Readonly<Record<string, string>> }
+  const section = (await read('src/README.md')).split('## Dependencies')[1]!
+  const named = tableRows(section).slice(1).flatMap(([packages]) => packages!.split(', '))
+  t.same(named.sort(), Object.entries(dependencies).map(([name, version]) => `${name} ${version}`).sort())
+})
+
+t.test('nodes/README.md has every field of node.yaml and every alarm', async (t) => {
+  const readme = await read('nodes/README.md')
+  const known = parseConfig('unknown: 1\n', '/x').faults.find(({ path }) => path === 'unknown')!.hint.replace('known are ', '').split(', ')
+  t.ok(known.length > 8)
+  for (const field of known) t.ok(readme.includes(`| \`${field}\``) || readme.includes(`| \`${field}.`), field)
+  const table = readme.split('| alarm |')[1]!.split('\n\n')[0]!
+  const files = (await readdir(join(root, 'src'), { recursive: true })).filter((path) => path.endsWith('.ts'))
+  const raised = (await Promise.all(files.map((path) => read(join('src', path))))).flatMap((text) => [...text.matchAll(/\bclear\(['`]([a-z ]+)|\braise\(['`]([a-z ]+)|\balarm: `([a-z]+)/g)])
+    .map((match) => (match[1] ?? match[2] ?? match[3]!).trim())
+  t.ok(new Set(raised).size > 12, 'alarms were found')
+  for (const name of new Set(raised)) t.match(table, new RegExp(`\`${name}[\` ]`), name)
+})
+
+t.test('the glossary has the terms that the federation uses', async (t) => {
+  const terms = new Map(tableRows((await read('proto/README.md')).split('## Glossary')[1]!).map(([en, zh]) => [zh, en]))
+  for (const [zh, en] of Object.entries({
+    目录项: 'catalog item', 信用信息记录: 'credit record', 报送节点: 'origin', 数据提供单位: 'provider', 送达范围: 'targets', 报送序列: 'lane', 接收入账: 'accept', 退回: 'refused', 辖区: 'subtree',
+    接入节点: 'member', 日志签名点: 'checkpoint', 见证签名: 'cosignature', 暂停接收: 'quarantine', 查询留痕: 'access record', 存证材料: 'evidence', 信用主体: 'subject',
+  })) t.equal(terms.get(zh), en, zh)
+})
+
+t.test('no README names a file of the repository that is not there', async (t) => {
+  const folders = ['src', 'proto', 'nodes', 'certs', 'test']
+  const there = (await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((path) => join(folder, path))))).flat()
+  for (const folder of ['', ...folders]) {
+    for (const [, name] of (await read(join(folder, 'README.md'))).matchAll(/`((?:[a-z-]+\/)*[a-z0-9-]+\.(?:ts|md|proto))`/g)) {
+      t.ok(there.some((path) => path === name || path.endsWith(`/${name}`)), `${folder}/README.md: ${name}`)
+    }
+  }
+})
