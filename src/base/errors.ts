@@ -49,6 +49,7 @@ export const errorTable = {
   statement_malformed: invalid('a member statement is not in canonical form', '成员声明格式不规范'),
   proof_invalid: invalid('a Merkle proof does not verify', '默克尔证明不成立'),
   root_mismatch: invalid('the body does not have the root that the header states', '批次体与批次头的根不符'),
+  evidence_invalid: invalid('a file of evidence does not prove what it says', '存证材料不成立'),
   erased_first_submission: invalid('a first submission may not contain erased records', '首次报送不得含已删除记录'),
   // lanes: never logged
   lane_gap: { ...unavailable('an earlier batch of the lane is missing', '报送序列缺号'), status: 9 },

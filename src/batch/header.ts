@@ -26,6 +26,7 @@ export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
   recognition: ['normal', 'bulk'],
   record: ['normal', 'bulk'],
   heads: ['normal'],
+  access: ['normal'],
 }
 
 /** Place of a batch in one lane (报送序列). */

@@ -14,7 +14,7 @@ import { type BatchHeader, understood } from '../batch/header.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
-import { decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
+import { decodeAccesses, decodeAmendments, decodeHeads, idOf, type Ledger } from '../ledger/ledger.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, type RecordFault } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -41,6 +41,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: J
     case 'catalog': return judgeCatalog(ledger, header, body)
     case 'amendment': return judgeAmendment(body)
     case 'heads': return judgeHeads(body)
+    case 'access': return judgeAccess(header, body)
     default: return judgeRecords(ledger, header, body, judged, checkRecords)
   }
 }
@@ -176,6 +177,22 @@ function judgeHeads(body: Body): Refused | undefined {
   try {
     for (const [i, { lane, number, batchId }] of decodeHeads(body).entries()) {
       if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32) return refuse('record_invalid', `lane head ${i} names no lane, number or batch`)
+    }
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse(error.code, error.message)
+  }
+  return undefined
+}
+
+/** Access records stay where they were made: they address their origin and nobody else. */
+function judgeAccess(header: BatchHeader, body: Body): Refused | undefined {
+  const elsewhere = header.lanes.find(({ target }) => target !== idOf(header.origin))
+  if (elsewhere) return refuse('target_not_allowed', `access records of ${header.origin} go to nobody, not to ${elsewhere.target}`)
+  try {
+    for (const [i, { act, batchId, caller, purpose, document }] of decodeAccesses(body).entries()) {
+      if (act === '' || batchId.length !== 32 || caller.length !== 16) return refuse('record_invalid', `access record ${i} names no act, batch or caller`)
+      if (purpose === '' || document === '') return refuse('record_invalid', `access record ${i} names no purpose or document`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error

@@ -17,6 +17,7 @@ import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { type Amendment, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import { type AccessRecord, AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
 import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
@@ -297,6 +298,21 @@ export function decodeHeads(body: Body): HeadMessage[] {
     }
   }
   return heads
+}
+
+/** Decodes access records. @throws HuxinError record_invalid */
+export function decodeAccesses(body: Body): AccessRecord[] {
+  const accesses: AccessRecord[] = []
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    if (!bytes) continue
+    try {
+      accesses.push(fromBinary(AccessRecordSchema, bytes))
+    } catch {
+      throw new HuxinError('record_invalid', `access record ${i} does not decode`)
+    }
+  }
+  return accesses
 }
 
 export function decodeLaneHead(value: Uint8Array): LaneHead {

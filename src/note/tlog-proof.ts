@@ -4,8 +4,10 @@ import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/proof.ts'
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
-import type { Verifier } from './key.ts'
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from './checkpoint.ts'
+import { addSignatureLines } from './cosignature.ts'
+import { formatVkey, parseVkey, type Verifier } from './key.ts'
+import { parseNote, signatureLine } from './note.ts'
 
 export interface TlogProof {
   readonly index: bigint
@@ -61,6 +63,24 @@ export function verifyTlogProof({ proofBytes, leaf, origin, logVerifier }: {
   const checkpoint = openCheckpoint(checkpointNote, [logVerifier], origin)
   verifyInclusion({ index, size: checkpoint.size, leafHash: leafHash(leaf), proof, root: checkpoint.root })
   return { index, checkpoint, note: checkpointNote }
+}
+
+/** The vkey of a log for tools of other makes, which want a key to be named as its log: the same key, another name. */
+export function logVkey(origin: string, { publicKey }: Pick<Verifier, 'publicKey'>): string {
+  return formatVkey(origin, 'ed25519', publicKey)
+}
+
+/**
+ * A checkpoint with its log's signature a second time, under the name of the log. A note's signature covers
+ * the text and not the name, so nobody has to sign for that.
+ * @throws HuxinError note_malformed | signature_invalid
+ */
+export function withLogName(checkpointNote: Uint8Array, log: Verifier): Uint8Array {
+  const { text, signatures } = parseNote(checkpointNote)
+  const { origin } = parseCheckpoint(text)
+  const own = signatures.find(({ name, keyId }) => name === log.name && keyId === log.keyId)
+  if (!own) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is not signed by its log`)
+  return addSignatureLines(checkpointNote, [signatureLine(origin, parseVkey(logVkey(origin, log)).keyId, own.signature)])
 }
 
 function malformed(what: string): HuxinError {

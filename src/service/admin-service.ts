@@ -3,13 +3,14 @@ import { create } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import { checkStore } from '../exchange/check.ts'
+import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -55,6 +56,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     checkStore: () => check(node),
     reconcile: () => reconcileAll(node),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
+    issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
   })
   const log = defineService(LogService, {
     getCheckpoint: () => checkpoint(node.context),
@@ -185,6 +187,15 @@ async function trace(node: AdminPort, request: TraceLaneRequest) {
   const own = await traceLane(node.context, request.lane, request.number)
   const above = await node.uplink?.traceAbove(request.lane, request.number) ?? []
   return { traces: [{ node: own.node, held: own.held, index: own.index, receiptNotes: [...own.receiptNotes] }, ...above] }
+}
+
+async function evidence(context: Context, { recordId, batchId, position, purpose, document }: IssueEvidenceRequest, call: CallContext) {
+  if ((recordId === '') === (batchId.length === 0)) throw new HuxinError('argument_invalid', 'give a record id or a batch id')
+  if (recordId !== '' && position !== undefined) throw new HuxinError('argument_invalid', 'a position goes with a batch id: a record id has its own')
+  const issued = await issueEvidence(context, {
+    wanted: recordId !== '' ? { recordId } : { batchId, position }, purpose, document, caller: call.peer.name === '' ? call.peer.nodeId : call.peer.name,
+  })
+  return { file: issued.file, accessBatchId: issued.access, roots: [...issued.roots] }
 }
 
 async function checkpoint(context: Context) {

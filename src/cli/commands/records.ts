@@ -106,7 +106,8 @@ export function recordView(stored: StoredRecord): object {
   return { batchId, position: index, logIndex, item, origin, provider, standing, disputed, leafHash, record: stored.record.length > 0 ? recordJson(stored.record) : null }
 }
 
-function recordJson(bytes: Uint8Array): unknown {
+/** A record as JSON, its attributes too. */
+export function recordJson(bytes: Uint8Array): unknown {
   const record = fromBinary(RecordSchema, bytes)
   const json = toJson(RecordSchema, record) as Record<string, unknown>
   return { ...json, ...(record.attributes.length > 0 ? { attributes: JSON.parse(Buffer.from(record.attributes).toString()) as unknown } : {}) }

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiEwoRQ2hlY2tTdG9yZVJlcXVlc3QieAoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAyISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyIWChRHZXRDaGVja3BvaW50UmVxdWVzdCJIChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoDBINCgVmaW5hbBgCIAEoCBIMCgR2a2V5GAMgASgJIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyI0ChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDCJAChJQcm92ZUVudHJ5UmVzcG9uc2USDQoFZW50cnkYASABKAwSDQoFcHJvb2YYAiABKAwSDAoEdmtleRgDIAEoCSI9ChdQcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoAxIQCghuZXdfc2l6ZRgCIAEoAyI+ChhQcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2USDgoGaGFzaGVzGAEgAygMEhIKCmNoZWNrcG9pbnQYAiABKAwylgYKDEFkbWluU2VydmljZRJECglHZXRTdGF0dXMSGi5odXhpbi52MS5HZXRTdGF0dXNSZXF1ZXN0GhsuaHV4aW4udjEuR2V0U3RhdHVzUmVzcG9uc2USSgoLTGlzdE1lbWJlcnMSHC5odXhpbi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlElAKDUFwcHJvdmVNZW1iZXISHi5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVxdWVzdBofLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXNwb25zZRJWCg9TZXRNZW1iZXJTdGF0dXMSIC5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXF1ZXN0GiEuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVzcG9uc2USTAoOUHVibGlzaENhdGFsb2cSHy5odXhpbi52MS5QdWJsaXNoQ2F0YWxvZ1JlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USVAoSUmVxdWVzdFJlY29nbml0aW9uEiMuaHV4aW4udjEuUmVxdWVzdFJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJSChFBbnN3ZXJSZWNvZ25pdGlvbhIiLmh1eGluLnYxLkFuc3dlclJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpDaGVja1N0b3JlEhsuaHV4aW4udjEuQ2hlY2tTdG9yZVJlcXVlc3QaHC5odXhpbi52MS5DaGVja1N0b3JlUmVzcG9uc2USRAoJUmVjb25jaWxlEhouaHV4aW4udjEuUmVjb25jaWxlUmVxdWVzdBobLmh1eGluLnYxLlJlY29uY2lsZVJlc3BvbnNlEkMKCVRyYWNlTGFuZRIaLmh1eGluLnYxLlRyYWNlTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiEwoRQ2hlY2tTdG9yZVJlcXVlc3QieAoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAyISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIhYKFEdldENoZWNrcG9pbnRSZXF1ZXN0IkgKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkiMgoSTGlzdEVudHJpZXNSZXF1ZXN0Eg0KBXN0YXJ0GAEgASgDEg0KBWxpbWl0GAIgASgFIkMKE0xpc3RFbnRyaWVzUmVzcG9uc2USDwoHZW50cmllcxgBIAMoDBINCgVzdGFydBgCIAEoAxIMCgRzaXplGAMgASgDIjQKEVByb3ZlRW50cnlSZXF1ZXN0Eg0KBWluZGV4GAEgASgDEhAKCGJhdGNoX2lkGAIgASgMIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLoBgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -754,6 +754,91 @@ export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*
   messageDesc(file_huxin_v1_admin_service, 18);
 
 /**
+ * What evidence is wanted of, and for what.
+ *
+ * @generated from message huxin.v1.IssueEvidenceRequest
+ */
+export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
+  /**
+   * One of record_id and batch_id. A record_id that stands at one place only.
+   *
+   * @generated from field: string record_id = 1;
+   */
+  recordId: string;
+
+  /**
+   * Batch id, 32 bytes.
+   *
+   * @generated from field: bytes batch_id = 2;
+   */
+  batchId: Uint8Array;
+
+  /**
+   * Optional. With batch_id: position of the record, from 0. Without it the evidence is of the batch alone
+   * and shows no record.
+   *
+   * @generated from field: optional uint32 position = 3;
+   */
+  position?: number | undefined;
+
+  /**
+   * Required. Purpose code, lower-case letters, digits and "-", 1 to 64 characters, for example "judicial".
+   *
+   * @generated from field: string purpose = 4;
+   */
+  purpose: string;
+
+  /**
+   * Required. Number of the document that asks for it, one line, 1 to 200 characters, no identity number.
+   *
+   * @generated from field: string document = 5;
+   */
+  document: string;
+};
+
+/**
+ * Describes the message huxin.v1.IssueEvidenceRequest.
+ * Use `create(IssueEvidenceRequestSchema)` to create a new message.
+ */
+export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 19);
+
+/**
+ * The evidence.
+ *
+ * @generated from message huxin.v1.IssueEvidenceResponse
+ */
+export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & {
+  /**
+   * Required. The file, huxin/evidence/v1.
+   *
+   * @generated from field: bytes file = 1;
+   */
+  file: Uint8Array;
+
+  /**
+   * Required. Batch id, 32 bytes, of the access record.
+   *
+   * @generated from field: bytes access_batch_id = 2;
+   */
+  accessBatchId: Uint8Array;
+
+  /**
+   * Required. Vkeys of the roots that this node trusts. Whoever verifies takes the key from elsewhere.
+   *
+   * @generated from field: repeated string roots = 3;
+   */
+  roots: string[];
+};
+
+/**
+ * Describes the message huxin.v1.IssueEvidenceResponse.
+ * Use `create(IssueEvidenceResponseSchema)` to create a new message.
+ */
+export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 20);
+
+/**
  * @generated from message huxin.v1.GetCheckpointRequest
  */
 export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
@@ -764,7 +849,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -793,7 +878,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -817,7 +902,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -844,7 +929,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -868,7 +953,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -897,7 +982,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -921,7 +1006,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -943,7 +1028,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1052,6 +1137,19 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof TraceLaneRequestSchema;
     output: typeof ReadLaneResponseSchema;
+  },
+  /**
+   * Issues a file of evidence (proto/README.md, huxin/evidence/v1) about one record or one batch. Logged
+   * first, as an access record that stays here: each call makes one, so it is not idempotent; a retry
+   * costs another access record and nothing else. Deadline 30 s. Errors: not_found, argument_invalid,
+   * not_ready, store_failed.
+   *
+   * @generated from rpc huxin.v1.AdminService.IssueEvidence
+   */
+  issueEvidence: {
+    methodKind: "unary";
+    input: typeof IssueEvidenceRequestSchema;
+    output: typeof IssueEvidenceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_huxin_v1_admin_service, 0);
