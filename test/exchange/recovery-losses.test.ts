@@ -9,10 +9,10 @@ import { approveMember } from '../../src/exchange/members.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
 import { joinNode } from '../../src/node/setup.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
-import { codeOf, findings } from '../support/checks.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 import { CITY, COUNTY, federationOf, has, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
 
 t.setTimeout(0)
