@@ -245,8 +245,7 @@ export class Node {
     if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, clockIsRight: () => this.#gate.clockIsRight(),
-      sweep: () => this.sweep(),
-      headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(), onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
+      sweep: () => this.sweep(), headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(), onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
     })
     this.#indexer.kick()
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')
@@ -254,9 +253,11 @@ export class Node {
 
   /** Reads everything that memory holds from the store. */
   async #load(): Promise<void> {
-    this.#ledger = this.#newLedger()
-    await foldControl(this.#ledger, this.#folder.store)
-    await this.#ledger.load()
+    // Until it is whole the one before answers.
+    const ledger = this.#newLedger()
+    await foldControl(ledger, this.#folder.store)
+    await ledger.load()
+    this.#ledger = ledger
     this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot })
   }
 
