@@ -1,0 +1,31 @@
+/** The loops of a link, over calls that the test answers. */
+import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
+import { HuxinError } from '../../src/base/errors.ts'
+import type { ParentCalls } from '../../src/uplink/parent.ts'
+import { Uplink } from '../../src/uplink/uplink.ts'
+import { TestFederation } from '../support/federation.ts'
+
+t.test('after any error of a loop the parent is asked again who it is: it may have another log by now', async (t) => {
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }], { catalog: false })
+  t.teardown(() => federation.stop())
+  const silent = (_request: unknown, signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => signal.addEventListener('abort', () => reject(new HuxinError('cancelled', 'stopped')), { once: true }))
+  let epoch = 0
+  const calls = {
+    recall: () => Promise.resolve({
+      protocol: 1_000, logOrigin: `zj.example/000000/${++epoch}`, timeMs: BigInt(Date.now()), lastCheckpoint: new Uint8Array(), laneHeads: [], epoch: 1, statements: [],
+    }),
+    readLog: (request: unknown, signal: AbortSignal) => (epoch < 3 ? Promise.reject(new HuxinError('log_behind', 'an older copy')) : silent(request, signal)),
+    readBodies: silent, submit: silent, witness: silent, readLane: silent, renew: silent,
+  } as unknown as ParentCalls
+  const done = (): Promise<void> => Promise.resolve()
+  const uplink = new Uplink({
+    context: federation.node('330000').context, parent: 'zj.example/000000', trust: () => undefined, clock: systemClock, retryMsMax: 50, random: () => 0, calls,
+    onRecall: done, onEvidence: done, recovering: () => false, onCaughtUp: done, onAway: () => undefined,
+  })
+  uplink.start()
+  await federation.until('the newest log is followed', () => uplink.follower.log === 'zj.example/000000/3')
+  t.equal(epoch, 3)
+  await uplink.stop()
+})
