@@ -5,8 +5,10 @@ import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import { classKey, entryKey, indexAtEnd, laneIndexKey, tables } from '../store/keys.ts'
 import { fromBe64, concat, utf8 } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { parseVkey } from '../note/key.ts'
 import { parseLaneKey } from '../topology/lane.ts'
+import { parseReceiptNote } from '../topology/receipt.ts'
 import { childReceipt } from './links.ts'
 import type { Context } from './context.ts'
 import { entitled } from './serve.ts'
@@ -114,6 +116,26 @@ export async function traceLane(context: Context, lane: string, number: bigint):
     }
   }
   return { node: context.self, held: true, index, receiptNotes, batchId: batch?.id }
+}
+
+/**
+ * Of the receipt notes that a node shows for a batch, those that prove what it says: a member signed that
+ * it has everything of the class in that node's log beyond that index. The rest is talk.
+ */
+export function provenReceipts(context: Context, { node, index, receiptNotes }: Pick<LaneTrace, 'node' | 'index' | 'receiptNotes'>, batchClass: BatchClass): { from: string; note: Uint8Array }[] {
+  const { federation } = context.ledger()
+  return receiptNotes.flatMap((note) => {
+    const claimed = /^from (\S+)$/m.exec(Buffer.from(note).toString())?.[1]
+    const member = claimed === undefined ? undefined : federation.member(claimed)
+    if (!member) return []
+    try {
+      const receipt = parseReceiptNote(note, member.epochs.map(({ noteVkey }) => parseVkey(noteVkey)))
+      return receipt.from === member.name && receipt.log.startsWith(`${node}/`) && receipt.classes[batchClass] > index ? [{ from: receipt.from, note }] : []
+    } catch (error) {
+      if (!isHuxinError(error)) throw error
+      return []
+    }
+  })
 }
 
 /** Key prefix of one lane's numbers, for checks. */

@@ -8,7 +8,7 @@ import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
-import { reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
+import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
   AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
@@ -17,6 +17,7 @@ import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { TrustAnchor } from '../topology/join.ts'
+import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { publishedMessage, sourceOf } from './record-service.ts'
@@ -186,7 +187,9 @@ async function reconcileAll(node: AdminPort) {
 async function trace(node: AdminPort, request: TraceLaneRequest) {
   const own = await traceLane(node.context, request.lane, request.number)
   const above = await node.uplink?.traceAbove(request.lane, request.number) ?? []
-  return { traces: [{ node: own.node, held: own.held, index: own.index, receiptNotes: [...own.receiptNotes] }, ...above] }
+  const { batchClass } = parseLaneKey(request.lane)!
+  const checked = above.map((trace) => ({ ...trace, receiptNotes: provenReceipts(node.context, trace, batchClass).map(({ note }) => note) }))
+  return { traces: [{ node: own.node, held: own.held, index: own.index, receiptNotes: [...own.receiptNotes] }, ...checked] }
 }
 
 async function evidence(context: Context, { recordId, batchId, position, purpose, document }: IssueEvidenceRequest, call: CallContext) {
