@@ -7,6 +7,7 @@ import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { provenReceipts } from '../exchange/reconcile.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
@@ -129,7 +130,7 @@ export class Puller {
     const answer = await calls.readLane({ lane, number: BigInt(expected) }, signal)
     const name = `gap ${lane}`
     if (!answer.package) {
-      const had = answer.traces.filter(({ held }) => held).map(({ node, receiptNotes }) => `${node}${receiptNotes.length > 0 ? ' (its next hop signed for it)' : ''}`)
+      const had = answer.traces.filter(({ held }) => held).map((trace) => [trace.node, ...provenReceipts(context, trace, this.batchClass).map(({ from }) => `${from} signed for it`)].join(', whose next hop '))
       this.#gaps.add(lane)
       context.alarms.raise(name, `number ${expected} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
       throw new HuxinError('lane_gap', `lane ${lane} misses number ${expected} and nobody on the way gives it`, { details: gap.details })
