@@ -57,7 +57,8 @@ function planOf(desc: DescMessage): Plan | undefined {
 
 function fieldPlan(field: DescField): FieldPlan | undefined {
   const repeated = field.fieldKind === 'list'
-  if (field.oneof !== undefined || field.number > 15 || field.fieldKind === 'map' || field.fieldKind === 'enum') return undefined
+  // The choice that stands for an optional scalar is none to the library: its default is written when it is set.
+  if (field.oneof !== undefined || field.proto.proto3Optional || field.number > 15 || field.fieldKind === 'map' || field.fieldKind === 'enum') return undefined
   const message = field.fieldKind === 'message' || (repeated && field.listKind === 'message') ? field.message : undefined
   const plan = message && planOf(message)
   const kind = message ? plan && 'message' : kindOf(field.scalar)

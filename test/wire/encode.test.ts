@@ -1,7 +1,7 @@
 /** The encoder of heavy messages writes what the library's encoder writes. */
 import { create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf'
 import t from 'tap'
-import { GetStatusResponseSchema } from '../../src/gen/huxin/v1/admin_service_pb.ts'
+import { GetStatusResponseSchema, IssueEvidenceRequestSchema } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import {
   PackageSchema, ReadBodiesRequestSchema, ReadBodiesResponseSchema, ReadLaneResponseSchema, ReadLogResponseSchema, RecallResponseSchema, SubmitRequestSchema, SubmitResponseSchema,
   WitnessRequestSchema,
@@ -36,6 +36,7 @@ t.test('messages of the exchange, empty, full and of every length of a length', 
 
 t.test('messages it has no plan for, and those with fields nobody knows, are left to the library', async () => {
   same(GetStatusResponseSchema, { node: 'zj.example/330000', parent: { node: 'x' } })
+  for (const init of [{ position: 0 }, { position: 3 }, {}]) same(IssueEvidenceRequestSchema, { batchId: some(32), purpose: 'judicial', ...init })
   const message = create(SubmitRequestSchema, {})
   message.$unknown = [{ no: 99, wireType: 0, data: Uint8Array.of(5) }]
   same(SubmitRequestSchema, message)
