@@ -90,7 +90,7 @@ export class Log {
   static async open(options: LogOptions): Promise<Log> {
     const size = await storedSize(options.store)
     const readTiles = (tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> => readStoredTiles(options.store, tiles)
-    const last = await lastSigned(options)
+    const last = await lastSignedTree(options)
     if (last && last.size > size) {
       throw new HuxinError('log_behind', `the log has ${size} entries but a checkpoint over ${last.size} was signed: ` +
         'the database is an old copy; nothing is signed; run huxin node recover')
@@ -103,6 +103,7 @@ export class Log {
     }
     const edge = await loadEdge(options.store, size)
     const frontier = frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile))
+    if (last) await checkUnsigned(options.store, last.size, frontier, readTiles)
     const log = new Log(options, frontier, last ?? { size: -1n, root: new Uint8Array(32), note: new Uint8Array() })
     log.#edge = partialEdge(size, edge)
     return log
@@ -223,7 +224,8 @@ export async function storedSize(store: Store): Promise<bigint> {
   return bytes === undefined ? 0n : fromBe64(bytes)
 }
 
-async function lastSigned({ slot, signer, origin }: LogOptions): Promise<SignedTree | undefined> {
+/** The newest tree that was signed with this key, from the file beside the database. */
+export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 'slot' | 'signer' | 'origin'>): Promise<SignedTree | undefined> {
   let last: SignedTree | undefined
   const verifier = parseVkey(signer.vkey)
   for (const note of await slot.read()) {
@@ -235,6 +237,18 @@ async function lastSigned({ slot, signer, origin }: LogOptions): Promise<SignedT
     }
   }
   return last
+}
+
+/** What is durable and not yet signed will be: its tiles must be those of its entries. @throws HuxinError store_corrupt */
+async function checkUnsigned(store: Store, signed: bigint, frontier: Frontier, readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>): Promise<void> {
+  if (signed >= frontier.size) return
+  const rows = await store.range({ gte: entryKey(signed), lt: entryKey(frontier.size) })
+  const edge = rightEdgeTiles(signed)
+  const tiles = new Map((await readTiles(edge)).map((bytes, i) => [tileName(edge[i]!), bytes]))
+  const before = frontierFromTiles(signed, (tile) => tiles.get(tileName(tile)) ?? missing(tile))
+  const computed = appendLeaves(before, concat(...rows.map(([, entry]) => leafHash(entry))))
+  if (computed.size === frontier.size && equalBytes(frontierRoot(computed), frontierRoot(frontier))) return
+  throw new HuxinError('store_corrupt', `the entries from ${signed} to ${frontier.size}, which are not signed yet, are not those of the stored tiles; nothing is signed; run huxin fsck`)
 }
 
 async function loadEdge(store: Store, size: bigint): Promise<Map<string, Uint8Array>> {

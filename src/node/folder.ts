@@ -8,6 +8,7 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -64,8 +65,15 @@ export async function readJoin(config: NodeConfig): Promise<JoinFile> {
   return parseJoinFile(bytes)
 }
 
+/** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */
+export async function loadLedger(ledger: Ledger, { store, epoch }: Pick<OpenFolder, 'store' | 'epoch'>): Promise<void> {
+  await foldControl(ledger, store)
+  await ledger.load()
+  await checkOwnLanes(ledger, store, epoch)
+}
+
 /** Folds members and catalog, which memory holds whole. @throws HuxinError store_corrupt */
-export async function foldControl(ledger: Ledger, store: Store): Promise<void> {
+async function foldControl(ledger: Ledger, store: Store): Promise<void> {
   const rows = await store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })
   for (const [key] of rows) {
     const index = indexAtEnd(key)

@@ -38,7 +38,7 @@ import type { ServiceBinding } from '../wire/service.ts'
 import { startBackground } from './background.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { laneForkEvidence, statementConflictEvidence, writeEvidence } from './evidence.ts'
-import { foldControl, genesisOf, type OpenFolder, openFolder } from './folder.ts'
+import { genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
 
 export const VERSION = '0.1.0'
@@ -255,8 +255,7 @@ export class Node {
   async #load(): Promise<void> {
     // Until it is whole the one before answers.
     const ledger = this.#newLedger()
-    await foldControl(ledger, this.#folder.store)
-    await ledger.load()
+    await loadLedger(ledger, this.#folder)
     this.#ledger = ledger
     this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot })
   }
