@@ -26,6 +26,7 @@ import { type Indexer, recordRows } from '../ledger/indexer.ts'
 import { amendmentPrefix, decodeAmendments, decodeKnown, type KnownBatch, type Ledger, type PassingLane } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
+import { checkedValue } from '../store/checked.ts'
 import { batchKey, bodyKey, entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
@@ -389,7 +390,8 @@ export class Door {
     if (!first) return
     const { origin } = batch.header
     ledger().quarantined.add(origin)
-    await store.commit([{ key: textKey(tables.quarantine, origin), value: batch.id }])
+    const key = textKey(tables.quarantine, origin)
+    await store.commit([{ key, value: checkedValue(key, batch.id) }])
     await onFork(parseEntry(first).header, batch.note, lane)
   }
 

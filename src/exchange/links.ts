@@ -9,7 +9,7 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { verifyConsistency } from '../merkle/proof.ts'
-import { openCheckpoint } from '../note/checkpoint.ts'
+import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosignature.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
@@ -36,7 +36,11 @@ export interface WitnessState {
 
 export async function witnessState(context: Context, logOrigin: string): Promise<WitnessState | undefined> {
   const value = await context.store.get(textKey(tables.witness, logOrigin))
-  return value && { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
+  if (!value) return undefined
+  const state = { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
+  const { size, root } = parseCheckpoint(parseNote(state.note).text)
+  if (size !== state.size || !equalBytes(root, state.root)) throw new HuxinError('store_corrupt', `what is kept of the log ${logOrigin} is not the tree of its checkpoint; run huxin fsck`)
+  return state
 }
 
 export function witnessOp(logOrigin: string, state: WitnessState): Op {
@@ -259,7 +263,15 @@ function encodeReceipt({ entryPrefix, proof }: StoredReceipt): Uint8Array {
   return concat(length, entryPrefix, proof)
 }
 
-function decodeReceipt(batchId: Uint8Array, value: Uint8Array): StoredReceipt {
+export function decodeReceipt(batchId: Uint8Array, value: Uint8Array): StoredReceipt {
   const end = 4 + Buffer.from(value.subarray(0, 4)).readUInt32BE()
   return { batchId, entryPrefix: value.subarray(4, end), proof: value.subarray(end) }
+}
+
+/** Name of the node whose log a receipt proves, from the checkpoint in its proof. */
+export function receiptNode(receipt: StoredReceipt): string | undefined {
+  const text = Buffer.from(receipt.proof).toString()
+  const origin = text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0] ?? ''
+  const match = /^([a-z0-9.-]+\/[a-z0-9-]+)\/[1-9][0-9]*$/.exec(origin)
+  return match?.[1]
 }

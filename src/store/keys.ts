@@ -88,6 +88,26 @@ export const placeKey = (prefix: Uint8Array, index: bigint, position: number): U
 /** Log index at the end of a key of a table whose keys end with it. */
 export const indexAtEnd = (key: Uint8Array): bigint => fromBe64(key, key.length - 8)
 
+const indexTables: readonly Uint8Array[] = [tables.entry, tables.body, tables.transit, tables.receiptOrder]
+const textTables: readonly Uint8Array[] = [tables.witness, tables.cosigned, tables.quarantine, tables.childReceipt, tables.meta, tables.lane, tables.state]
+
+/** A key as people read it: the name of its table, then what it is the key of. */
+export function keyText(key: Uint8Array): string {
+  const bytes = Buffer.from(key)
+  const [name = '?', table_] = Object.entries(tables).find(([, byte]) => byte[0] === key[0]) ?? []
+  const rest = bytes.subarray(1)
+  const is = (table: Uint8Array): boolean => table === table_
+  const place = (prefix: string, at: number): string => `${prefix} ${rest.readBigUInt64BE(at)}`
+  if (indexTables.some(is) && rest.length === 8) return place(name, 0)
+  if (is(tables.tile) && rest.length === 9) return `${name} ${rest[0]}/${rest.readBigUInt64BE(1)}`
+  if (is(tables.classIndex) && rest.length === 9) return place(`${name} ${batchClasses[rest[0]!] ?? rest[0]}`, 1)
+  if ((is(tables.laneIndex) || is(tables.spine)) && rest.length > 9) return place(`${name} ${rest.subarray(0, -9).toString()}`, rest.length - 8)
+  if (is(tables.receipt) && rest.length > 32) return `${name} ${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}`
+  if (is(tables.reported)) return `${name} ${rest.toString().replace('\0', ' ')}`
+  if (is(tables.meta) && rest.toString('latin1', 0, 8) === 'spoiled/' && rest.length === 16) return place(`${name} spoiled`, 8)
+  return `${name} ${textTables.some(is) ? rest.toString() : rest.toString('hex')}`
+}
+
 /** Every key that begins with `prefix`. */
 export function prefixRange(prefix: Uint8Array): KeyRange {
   const lt = Uint8Array.from(prefix)

@@ -29,12 +29,21 @@ export interface KeyRange {
   readonly reverse?: boolean
 }
 
-/** The storage interface; `openStore` gives the embedded one, tests have one that fails on purpose. */
-export interface Store {
+/** What can be read. */
+export interface Reader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
   /** Keys and values in order. Large ranges come in pieces: use `limit` and go on after the last key. */
   range(range: KeyRange): Promise<[Uint8Array, Uint8Array][]>
+}
+
+/** The store as it was at one moment, whatever is written since. Close it: until then nothing that it shows is freed. */
+export interface Snapshot extends Reader {
+  close(): Promise<void>
+}
+
+/** The storage interface; `openStore` gives the embedded one, tests have one that fails on purpose. */
+export interface Store extends Reader {
   /**
    * Atomic and durable when it resolves. With `expect`, nothing is written unless that key has that
    * value now (undefined: is absent).
@@ -43,6 +52,8 @@ export interface Store {
   commit(ops: readonly Op[], expect?: Op): Promise<void>
   /** Atomic, not yet durable: only for what can be derived again. @throws HuxinError store_failed */
   write(ops: readonly Op[]): Promise<void>
+  /** Everything as it is now. @throws HuxinError not_ready */
+  snapshot(): Snapshot
   /** Removes every key of the range. */
   clear(range: KeyRange): Promise<void>
   /** Rewrites the range on disk, so that deleted bytes are gone from the files. */
@@ -105,6 +116,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
       await put(ops, true)
     },
     write: (ops) => put(ops, false),
+    snapshot: () => openSnapshot(db),
     clear: (range) => db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) }),
     compact: (gte, lt) => compactRange(db, gte, lt),
     async reopen() {
@@ -115,6 +127,17 @@ export async function openStore(folder: string, { create }: { create: boolean })
       await db.close()
       holding.delete(held)
     },
+  }
+}
+
+function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
+  if (db.status !== 'open') throw new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write')
+  const snapshot = db.snapshot()
+  return {
+    get: (key) => reading(async () => db.getSync(asBuffer(key), { snapshot })),
+    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key), { snapshot })) : db.getMany(keys.map(asBuffer), { snapshot })),
+    range: ({ gte, lt, limit = -1, reverse = false }) => reading(() => db.iterator({ gte: asBuffer(gte), lt: asBuffer(lt), limit, reverse, snapshot }).all()),
+    close: () => snapshot.close(),
   }
 }
 

@@ -6,10 +6,11 @@
 import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { keepReceipts, type StoredReceipt, witnessOp, witnessState } from '../exchange/links.ts'
+import { keepReceipts, receiptNode, type StoredReceipt, witnessOp, witnessState } from '../exchange/links.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
 import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { LinkOptions } from './uplink.ts'
@@ -205,8 +206,8 @@ export class Follower {
     const state = await witnessState(context, log)
     const stored = await context.store.get(textKey(tables.meta, `spine/${log}`))
     const frontier = stored ? decodeFrontier(stored) : emptyFrontier
-    if (!frontier || (state?.size ?? 0n) !== frontier.size) throw new HuxinError('store_corrupt', 'what is kept of the parent\'s log does not fit together; run huxin fsck')
-    const receipts = await context.store.get(textKey(tables.meta, `receipts/${log}`))
+    if (!frontier || (state?.size ?? 0n) !== frontier.size || (state && !equalBytes(frontierRoot(frontier), state.root))) throw new HuxinError('store_corrupt', 'what is kept of the parent\'s log does not fit together; run huxin fsck')
+    const receipts = openChecked(receiptsKey(log), await context.store.get(receiptsKey(log)))
     this.#frontier = frontier
     this.#verified = state ?? NOTHING
     this.#pending = []
@@ -222,7 +223,7 @@ export class Follower {
       if (node) byNode.set(node, [...(byNode.get(node) ?? []), receipt])
     }
     const groups = [...byNode].map(([node, list]) => ({ node, receipts: list }))
-    await keepReceipts(this.#options.context, groups, [{ key: textKey(tables.meta, `receipts/${log}`), value: be64(next) }])
+    await keepReceipts(this.#options.context, groups, [{ key: receiptsKey(log), value: checkedValue(receiptsKey(log), be64(next)) }])
     this.#receipts = next
     this.#options.context.changes.announce(['receipts'])
   }
@@ -236,10 +237,6 @@ function frontierOp(log: string, frontier: Frontier): Op {
   return { key: textKey(tables.meta, `spine/${log}`), value: encodeFrontier(frontier) }
 }
 
-/** Name of the node whose log a receipt proves, from the checkpoint in its proof. */
-export function receiptNode(receipt: StoredReceipt): string | undefined {
-  const text = Buffer.from(receipt.proof).toString()
-  const origin = text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0] ?? ''
-  const match = /^([a-z0-9.-]+\/[a-z0-9-]+)\/[1-9][0-9]*$/.exec(origin)
-  return match?.[1]
+function receiptsKey(log: string): Uint8Array {
+  return textKey(tables.meta, `receipts/${log}`)
 }

@@ -9,6 +9,7 @@ import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { provenReceipts } from '../exchange/reconcile.ts'
 import { leafHash } from '../merkle/hash.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './uplink.ts'
@@ -162,7 +163,7 @@ export class Puller {
 
   async #load(): Promise<void> {
     const { log } = this.#follower
-    const stored = await this.#options.context.store.get(this.#key(log))
+    const stored = openChecked(this.#key(log), await this.#options.context.store.get(this.#key(log)))
     this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
@@ -175,7 +176,7 @@ export class Puller {
     if (now - this.#savedMs < SAVE_MS) return
     this.#savedMs = now
     // Losing this costs reading a page again: known batches are answered with their first receipt.
-    await this.#options.context.store.write([{ key: this.#key(this.#log), value: be64(next) }])
+    await this.#options.context.store.write([{ key: this.#key(this.#log), value: checkedValue(this.#key(this.#log), be64(next)) }])
   }
 
   #key(log: string): Uint8Array {

@@ -11,6 +11,7 @@ import { keepReceipts, type StoredReceipt } from '../exchange/links.ts'
 import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
 import { classKey, tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './uplink.ts'
@@ -282,7 +283,7 @@ export class Pusher {
 
   async #load(): Promise<void> {
     const { log } = this.#follower
-    const stored = await this.#options.context.store.get(this.#key(log))
+    const stored = openChecked(this.#key(log), await this.#options.context.store.get(this.#key(log)))
     this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
@@ -293,7 +294,8 @@ export class Pusher {
   }
 
   #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
-    return { key: this.#key(this.#log ?? ''), value: be64(next) }
+    const key = this.#key(this.#log ?? '')
+    return { key, value: checkedValue(key, be64(next)) }
   }
 
   #key(log: string): Uint8Array {

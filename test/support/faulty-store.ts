@@ -24,6 +24,7 @@ export class FaultyDisk {
       range: (range) => store.range(range),
       commit: (ops, expect) => failing(() => store.commit(ops, expect)),
       write: (ops) => failing(() => store.write(ops)),
+      snapshot: () => store.snapshot(),
       clear: (range) => store.clear(range),
       compact: (gte, lt) => store.compact(gte, lt),
       async reopen() {
