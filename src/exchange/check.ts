@@ -1,29 +1,34 @@
 /**
- * fsck and rebuild. `checkStore` derives everything again from entries and bodies and compares; it
- * changes nothing. `rebuildStore` drops every derived table and folds it anew.
+ * fsck. `checkStore` derives everything again from entries and bodies and compares it with every row of
+ * every table; it changes nothing. It reads one snapshot, so a node may run beside it. Three parts: the walk over
+ * the log (this file), the derived tables (`check-derived.ts`), what neighbours gave (`check-kept.ts`).
+ *
+ * Each finding begins with the table and the key of the row that is wrong.
  */
 import { createHash } from 'node:crypto'
-import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
-import { systemClock } from '../base/clock.ts'
+import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { messageOf } from '../base/errors.ts'
-import { bodyRoot, parseBody, recordAt } from '../batch/body.ts'
-import { parseEntry } from '../batch/entry.ts'
+import { type Body, recordAt } from '../batch/body.ts'
+import { type Entry, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
-import { openHeader, verifyHeader } from '../batch/seal.ts'
+import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { Indexer } from '../ledger/indexer.ts'
-import { decodeKnown, Ledger, type LaneHead, type PassingLane } from '../ledger/ledger.ts'
-import { type Log, sizeKey, storedSize } from '../log/log.ts'
+import { Ledger, type LaneHead, type PassingLane } from '../ledger/ledger.ts'
+import { type Log, sizeKey } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
-import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
 import { parseVkey } from '../note/key.ts'
-import { batchKey, bodyKey, derivedTables, entryKey, laneIndexKey, prefixRange, tileKey } from '../store/keys.ts'
-import type { Op, Store } from '../store/store.ts'
+import { bodyKey, entryKey, keyText, laneIndexKey, prefixRange, tables } from '../store/keys.ts'
+import type { Reader, Snapshot } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
+import { bodyOf, DerivedCheck } from './check-derived.ts'
+import { checkKept } from './check-kept.ts'
+import { TileCheck } from './check-tiles.ts'
 
 export interface CheckReport {
   readonly findings: readonly string[]
+  /** Log indexes whose body (or refusal) is missing, damaged, or lost records; `huxin fsck --repair` asks neighbours for them. */
+  readonly damaged: readonly bigint[]
   readonly entries: bigint
   readonly records: bigint
   readonly erased: bigint
@@ -38,184 +43,197 @@ export interface Genesis {
   readonly subjectKey: Uint8Array
 }
 
-const PIECE = 256
+/** What of the log a check needs: the newest signed tree and whose it is. */
+export type SignedLog = Pick<Log, 'signed' | 'origin' | 'verifier'>
+
+/** Takes one finding: key of the row, and what is wrong with it. */
+export type Find = (key: Uint8Array, text: string) => void
+
 const FINDINGS_MAX = 1_000
+const PIECE = 256n
+const REBUILD = 'run huxin node rebuild'
 
 /**
- * Checks every entry, body, header signature, lane, tile and the signed root.
+ * Checks every row of the store.
  * A record that is gone is lawful when an amendment erased it or the body was in transit only.
  */
-export async function checkStore(store: Store, log: Log, genesis: Genesis): Promise<CheckReport> {
-  const findings: string[] = []
-  const find = (text: string): void => {
-    if (findings.length < FINDINGS_MAX) findings.push(text)
+export async function checkStore(store: { snapshot(): Snapshot }, log: SignedLog, genesis: Genesis): Promise<CheckReport> {
+  // The signed tree first: what is stored may only be ahead of it.
+  const { signed } = log
+  const snapshot = store.snapshot()
+  try {
+    return await new Check(snapshot, { signed, origin: log.origin, verifier: log.verifier }, genesis).run()
+  } finally {
+    await snapshot.close()
   }
-  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
-  await ledger.loadAmended()
-  const size = log.signed.size
-  let frontier: Frontier = emptyFrontier
-  let [records, erased, dropped] = [0n, 0n, 0n]
-  for (let index = 0n; index < size; index++) {
-    const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes) {
-      find(`entry ${index} is missing`)
-      break
+}
+
+class Check {
+  readonly #store: Reader
+  readonly #log: SignedLog
+  readonly #ledger: Ledger
+  readonly #derived: DerivedCheck
+  readonly #tiles: TileCheck
+  readonly #findings: string[] = []
+  readonly #damaged: bigint[] = []
+  #frontier: Frontier = emptyFrontier
+  #records = 0n
+  #erased = 0n
+  #dropped = 0n
+
+  constructor(store: Reader, log: SignedLog, genesis: Genesis) {
+    this.#store = store
+    this.#log = log
+    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+    this.#derived = new DerivedCheck({ store, ledger: this.#ledger, genesis, find: this.#find })
+    this.#tiles = new TileCheck(store, this.#find)
+  }
+
+  readonly #find: Find = (key, text) => {
+    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(`${keyText(key)}: ${text}`)
+  }
+
+  async run(): Promise<CheckReport> {
+    await this.#ledger.loadAmended()
+    const size = await this.#size()
+    const walked = await this.#walk(size)
+    await this.#strays(size)
+    if (walked === size) await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
+    await checkKept(this.#store, this.#log, { ledger: this.#ledger, find: this.#find })
+    return { findings: this.#findings, damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }
+  }
+
+  /** The size that the store states, unless it cannot be. */
+  async #size(): Promise<bigint> {
+    const { size } = this.#log.signed
+    const row = await this.#store.get(sizeKey)
+    const stated = row === undefined ? 0n : row.length === 8 ? fromBe64(row) : -1n
+    const { gte, lt } = prefixRange(tables.entry)
+    const [last] = await this.#store.range({ gte, lt, limit: 1, reverse: true })
+    const there = last?.[0].length === 9 ? fromBe64(last[0], 1) + 1n : 0n
+    if (stated === there && stated >= size) return stated
+    this.#find(sizeKey, `says that the log has ${stated} entries, the newest there is number ${there - 1n} and ${size} are signed: ${REBUILD}`)
+    return size
+  }
+
+  /** @returns how many entries were there, one after the other */
+  async #walk(size: bigint): Promise<bigint> {
+    const { signed } = this.#log
+    let rootIsSigned = signed.size <= 0n
+    let index = 0n
+    while (index < size) {
+      const end = index + PIECE < size ? index + PIECE : size
+      const rows = await this.#store.range({ gte: entryKey(index), lt: entryKey(end) })
+      const leaves: Uint8Array[] = []
+      for (const [key, bytes] of rows) {
+        if (!equalBytes(key, entryKey(index))) break
+        const leaf = leafHash(bytes)
+        leaves.push(leaf)
+        this.#frontier = appendLeaves(this.#frontier, leaf)
+        await this.#entry(index, bytes)
+        index++
+        if (index === signed.size) rootIsSigned = equalBytes(frontierRoot(this.#frontier), signed.root)
+      }
+      await this.#tiles.add(leaves, { last: index === size })
+      if (index < end) {
+        this.#find(entryKey(index), 'is missing')
+        return index
+      }
     }
-    frontier = appendLeaves(frontier, leafHash(entryBytes))
+    if (!rootIsSigned) this.#find(entryKey(0n), `the ${signed.size} entries from here on do not have the root that was signed`)
+    this.#tiles.finish(rootIsSigned)
+    await this.#tiles.strays()
+    return index
+  }
+
+  async #entry(index: bigint, bytes: Uint8Array): Promise<void> {
     try {
-      const checked = await checkEntry(ledger, store, index, entryBytes, stored, find)
-      records += checked.records
-      erased += checked.erased
-      dropped += checked.dropped
+      const entry = parseEntry(bytes)
+      const batch = openHeader(entry.header)
+      this.#authentic(index, batch)
+      const body = await this.#body(index, entry, batch)
+      await this.#derived.entry(index, entry, { batch, body, checkLanes: () => this.#lanes(index, entry, batch) })
     } catch (error) {
-      find(`entry ${index}: ${messageOf(error)}`)
+      this.#find(entryKey(index), messageOf(error))
     }
   }
-  if (findings.length === 0 && frontier.size === size && !equalBytes(frontierRoot(frontier), log.signed.root)) {
-    find(`the ${size} entries have root ${hex(frontierRoot(frontier))}, signed was ${hex(log.signed.root)}`)
-  }
-  if (!equalBytes(await log.root(size).catch(() => new Uint8Array()), log.signed.root)) find('the stored tiles do not have the signed root: run huxin node rebuild')
-  return { findings, entries: size, records, erased, dropped }
-}
 
-async function checkEntry(
-  ledger: Ledger, store: Store, index: bigint, entryBytes: Uint8Array, stored: Uint8Array | undefined, find: (text: string) => void,
-): Promise<{ records: bigint; erased: bigint; dropped: bigint }> {
-  const none = { records: 0n, erased: 0n, dropped: 0n }
-  const entry = parseEntry(entryBytes)
-  const batch = openHeader(entry.header)
-  const { header } = batch
-  const key = ledger.federation.member(header.origin)?.epochs.find(({ epoch }) => epoch === header.epoch)
-  if (key) verifyHeader(batch, parseVkey(key.noteVkey))
-  else find(`entry ${index}: origin ${header.origin} epoch ${header.epoch} is not a member known by then`)
-  const row = await store.get(batchKey(batch.id))
-  const known = row && decodeKnown(row)
-  if (!known?.indexes.includes(index)) find(`entry ${index}: the table of batches does not name it: run huxin node rebuild`)
-  const earlier = known?.indexes.filter((other) => other < index) ?? []
-  if (earlier.length > 0 && entry.verdict.accepted) find(`entry ${index}: batch ${batch.idText} is in the log twice, first at ${earlier[0]}`)
-  if (!stored) {
-    find(`entry ${index}: its body is missing`)
-    return none
+  #authentic(index: bigint, batch: SealedHeader): void {
+    const { origin, epoch } = batch.header
+    const key = this.#ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
+    if (key) verifyHeader(batch, parseVkey(key.noteVkey))
+    else this.#find(entryKey(index), `origin ${origin} epoch ${epoch} is not a member known by then`)
   }
-  if (!entry.verdict.accepted) {
-    const digest = createHash('sha256').update(stored).digest()
-    if (!equalBytes(digest, entry.verdict.reasons)) find(`entry ${index}: the reasons of its refusal are not those that were logged`)
-    if (earlier.length === 0) await checkLanes({ ledger, store }, index, batch, entry, find)
-    ledger.fold(index, entry, batch, earlier.length > 0 ? { refused: false, indexes: earlier } : undefined, undefined).remember()
-    return none
-  }
-  const body = parseBody(stored)
-  if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
-    find(`entry ${index}: the body of ${batch.idText} does not have the root of its header`)
-    return none
-  }
-  if (earlier.length === 0) await checkLanes({ ledger, store }, index, batch, entry, find)
-  const { kept } = ledger.routes(header, entry.source)
-  const lawful = await lawfulErasures(ledger, batch.id, header.origin)
-  let [erased, dropped] = [0n, 0n]
-  for (let i = 0; i < body.count && body.erased > 0; i++) {
-    if (recordAt(body, i) !== undefined) continue
-    if (lawful.has(i)) erased++
-    else if (!kept) dropped++
-    else find(`entry ${index}: record ${i} of ${batch.idText} is lost: no amendment erased it`)
-  }
-  const folded = ledger.fold(index, entry, batch, undefined, body)
-  for (const { key: rowKey, value } of folded.ops) {
-    if (rowKey[0] !== 0x6c || !value) continue // lanes by number
-    const there = await store.get(rowKey)
-    if (!there || !equalBytes(there, value)) find(`entry ${index}: a lane row is wrong: run huxin node rebuild`)
-  }
-  folded.remember()
-  return { records: understood(header) ? BigInt(body.count) : 0n, erased, dropped }
-}
 
-async function checkLanes(
-  { ledger, store }: { ledger: Ledger; store: Store }, index: bigint, batch: ReturnType<typeof openHeader>, entry: ReturnType<typeof parseEntry>, find: (text: string) => void,
-): Promise<void> {
-  for (const lane of ledger.passingLanes(batch.header, entry.source)) {
-    const { key, number, previous } = lane
-    const head = ledger.lanes.get(key)
-    const next = head ? head.number + 1n : 0n
-    if (number > next ? lane.takenBack : number < next && lane.ownBranch) {
-      if (!await standsInLane(store, index, lane)) find(`entry ${index}: lane ${key} number ${number} does not lie between its neighbours`)
-    } else if (number !== next) find(`entry ${index}: lane ${key} goes from ${next - 1n} to ${number}`)
-    else if (head && (!previous || !equalBytes(previous, head.id))) find(`entry ${index}: lane ${key} number ${number} does not name the batch before it`)
-  }
-}
-
-/** A number that came out of turn: it follows the one before it, which only what was taken back may lack. */
-async function standsInLane(store: Store, index: bigint, { key, number, previous, takenBack }: PassingLane): Promise<boolean> {
-  const [own, before] = await store.getMany([laneIndexKey(key, number), laneIndexKey(key, number - (number > 0n ? 1n : 0n))])
-  if (!own || fromBe64(own) !== index) return false
-  if (number === 0n) return previous === undefined
-  const entry = before && await store.get(entryKey(fromBe64(before)))
-  return entry ? previous !== undefined && equalBytes(openHeader(parseEntry(entry).header).id, previous) : takenBack
-}
-
-async function lawfulErasures(ledger: Ledger, id: Uint8Array, origin: string): Promise<ReadonlySet<number>> {
-  const rows = await ledger.amendments(id, origin)
-  return new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
-}
-
-/**
- * Drops everything derived and folds it anew from entries and bodies. Run it on a node that is not
- * started. Byte-identical whenever it runs: it asks no clock.
- */
-export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (done: bigint, total: bigint) => void = () => undefined): Promise<bigint> {
-  const size = await countEntries(store)
-  for (const table of derivedTables) await store.clear(prefixRange(table))
-  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
-  let edge = new Map<string, Uint8Array>()
-  for (let start = 0n; start < size; start += BigInt(PIECE)) {
-    const end = start + BigInt(PIECE) < size ? start + BigInt(PIECE) : size
-    const entries = await store.range({ gte: entryKey(start), lt: entryKey(end) })
-    const ops: Op[] = []
-    const leaves: Uint8Array[] = []
-    for (const [i, [, bytes]] of entries.entries()) {
-      leaves.push(leafHash(bytes))
-      ops.push(...await refold(ledger, store, start + BigInt(i), bytes, ops))
+  /** The body, when it is the one that was accepted. */
+  async #body(index: bigint, entry: Entry, batch: SealedHeader): Promise<Body | undefined> {
+    const damaged = (text: string): undefined => {
+      this.#find(bodyKey(index), text)
+      this.#damaged.push(index)
     }
-    const tiles = growTiles(start, Buffer.concat(leaves), edge)
-    for (const [name, value] of tiles) {
-      const [level = '', tile = ''] = name.split('/')
-      ops.push({ key: tileKey(Number(level), BigInt(tile)), value })
-      edge.set(name, value)
+    const stored = await this.#store.get(bodyKey(index))
+    if (!stored) return damaged(`the body of ${batch.idText} is missing: run huxin fsck --repair`)
+    if (!entry.verdict.accepted) {
+      const same = equalBytes(createHash('sha256').update(stored).digest(), entry.verdict.reasons)
+      return same ? undefined : damaged('the reasons of its refusal are not those that were logged: run huxin fsck --repair')
     }
-    edge = new Map(rightEdgeTiles(end).map((tile) => [`${tile.level}/${tile.index}`, edge.get(`${tile.level}/${tile.index}`)!]))
-    ops.push({ key: sizeKey, value: be64(end) })
-    await store.commit(ops)
-    onProgress(end, size)
+    const body = bodyOf(stored, batch)
+    if (!body) return damaged(`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`)
+    if (understood(batch.header)) this.#records += BigInt(body.count)
+    if (body.erased > 0 && await this.#missingRecords(index, entry, { batch, body })) this.#damaged.push(index)
+    return body
   }
-  const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size, clock: systemClock })
-  await indexer.load()
-  while (indexer.cursor < size) await indexer.step()
-  return storedSize(store)
-}
 
-async function refold(ledger: Ledger, store: Store, index: bigint, bytes: Uint8Array, staged: readonly Op[]): Promise<readonly Op[]> {
-  const entry = parseEntry(bytes)
-  const batch = openHeader(entry.header)
-  const key = batchKey(batch.id)
-  const pending = staged.findLast((op) => equalBytes(op.key, key))?.value
-  const row = pending ?? await store.get(key)
-  const stored = await store.get(bodyKey(index))
-  const body = entry.verdict.accepted && stored ? parseBody(stored) : undefined
-  const folded = ledger.fold(index, entry, batch, row && decodeKnown(row), body)
-  folded.remember()
-  return folded.ops
-}
-
-async function countEntries(store: Store): Promise<bigint> {
-  const { gte, lt } = prefixRange(Buffer.from('e'))
-  const [last] = await store.range({ gte, lt, limit: 1, reverse: true })
-  return last ? fromBe64(last[0], 1) + 1n : 0n
-}
-
-/** Every derived row, for comparing two rebuilds. */
-export async function derivedRows(store: Store): Promise<string> {
-  const digest = createHash('sha256')
-  for (const table of derivedTables) {
-    for (const [key, value] of await store.range(prefixRange(table))) digest.update(key).update('\0').update(value).update('\0')
+  /** Counts the records that are hashes alone. @returns true when some of them are lost */
+  async #missingRecords(index: bigint, entry: Entry, { batch, body }: { batch: SealedHeader; body: Body }): Promise<boolean> {
+    const { kept } = this.#ledger.routes(batch.header, entry.source)
+    const rows = await this.#ledger.amendments(batch.id, batch.header.origin)
+    const lawful = new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+    let lost = false
+    for (let i = 0; i < body.count; i++) {
+      if (recordAt(body, i) !== undefined) continue
+      if (lawful.has(i)) this.#erased++
+      else if (!kept) this.#dropped++
+      else {
+        lost = true
+        this.#find(bodyKey(index), `record ${i} of ${batch.idText} is lost: no amendment erased it`)
+      }
+    }
+    return lost
   }
-  return digest.digest('hex')
+
+  async #lanes(index: bigint, entry: Entry, batch: SealedHeader): Promise<void> {
+    for (const lane of this.#ledger.passingLanes(batch.header, entry.source)) {
+      const { key, number, previous } = lane
+      const head = this.#ledger.lanes.get(key)
+      const next = head ? head.number + 1n : 0n
+      if (number > next ? lane.takenBack : number < next && lane.ownBranch) {
+        if (!await this.#standsInLane(index, lane)) this.#find(entryKey(index), `lane ${key} number ${number} does not lie between its neighbours`)
+      } else if (number !== next) this.#find(entryKey(index), `lane ${key} goes from ${next - 1n} to ${number}`)
+      else if (head && (!previous || !equalBytes(previous, head.id))) this.#find(entryKey(index), `lane ${key} number ${number} does not name the batch before it`)
+    }
+  }
+
+  /** A number that came out of turn: it follows the one before it, which only what was taken back may lack. */
+  async #standsInLane(index: bigint, { key, number, previous, takenBack }: PassingLane): Promise<boolean> {
+    const [own, before] = await this.#store.getMany([laneIndexKey(key, number), laneIndexKey(key, number - (number > 0n ? 1n : 0n))])
+    if (!own || fromBe64(own) !== index) return false
+    if (number === 0n) return previous === undefined
+    const entry = before && await this.#store.get(entryKey(fromBe64(before)))
+    return entry ? previous !== undefined && equalBytes(openHeader(parseEntry(entry).header).id, previous) : takenBack
+  }
+
+  /** Rows that no entry has: past the end, of another form, of no table. */
+  async #strays(size: bigint): Promise<void> {
+    for (const name of [tables.entry, tables.body]) {
+      const { lt } = prefixRange(name)
+      const key = name === tables.entry ? entryKey(size) : bodyKey(size)
+      for (const [stray] of await this.#store.range({ gte: key, lt, limit: 10 })) this.#find(stray, `there is no such entry, the log has ${size}`)
+    }
+    const known = new Set<number>(Object.values(tables).map(([byte]) => byte!))
+    for (let first = 0; first < 0xff; first++) {
+      if (known.has(first)) continue
+      for (const [stray] of await this.#store.range({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1), limit: 10 })) this.#find(stray, 'it is a row of no table')
+    }
+  }
 }

@@ -17,7 +17,7 @@ import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { decodeRecord } from '../record/record.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { bodyKey, entryKey, placeKey, tables, textKey } from '../store/keys.ts'
-import type { Op, Store } from '../store/store.ts'
+import type { Op, Reader, Store } from '../store/store.ts'
 import type { Ledger } from './ledger.ts'
 
 export const indexedKey = textKey(tables.state, 'indexed')
@@ -224,7 +224,8 @@ export class Indexer {
     let ops: Op[] = []
     for (const [i, [, bytes]] of entries.entries()) {
       const index = from + BigInt(i)
-      ops.push(...await this.#rowsOf(index, bytes))
+      const rows = await indexRows({ store: this.#store, ledger: this.#ledger(), subjectKey: this.#subjectKey }, index, bytes)
+      ops.push(...rows)
       if (ops.length < STEP_ROWS && i + 1 < entries.length) continue
       ops.push({ key: indexedKey, value: be64(index + 1n) })
       await this.#store.write(ops)
@@ -235,26 +236,27 @@ export class Indexer {
     }
   }
 
-  async #rowsOf(index: bigint, bytes: Uint8Array): Promise<Op[]> {
-    const entry = parseEntry(bytes)
-    if (!entry.verdict.accepted) return []
-    const batch = openHeader(entry.header)
-    const { header } = batch
-    if (!understood(header) || !['evaluation', 'recognition', 'record'].includes(header.kind)) return []
-    const ledger = this.#ledger()
-    if (!ledger.routes(header, entry.source).kept) return []
-    const stored = await this.#store.get(bodyKey(index))
-    if (!stored) return []
-    const body = parseBody(stored)
-    // By the origin, not by the way: what came back after a recovery was published here too.
-    const own = header.origin === ledger.self
-    const rows: Op[] = []
-    for (let position = 0; position < body.count; position++) {
-      const record = recordAt(body, position)
-      if (record) rows.push(...recordRows({ batch, index, position, record, own, subjectKey: this.#subjectKey }))
-    }
-    return rows
+}
+
+/** Every row of the entry at `index` in the tables that follow behind. */
+export async function indexRows({ store, ledger, subjectKey }: { store: Reader; ledger: Ledger; subjectKey: Uint8Array }, index: bigint, bytes: Uint8Array): Promise<Op[]> {
+  const entry = parseEntry(bytes)
+  if (!entry.verdict.accepted) return []
+  const batch = openHeader(entry.header)
+  const { header } = batch
+  if (!understood(header) || !['evaluation', 'recognition', 'record'].includes(header.kind)) return []
+  if (!ledger.routes(header, entry.source).kept) return []
+  const stored = await store.get(bodyKey(index))
+  if (!stored) return []
+  const body = parseBody(stored)
+  // By the origin, not by the way: what came back after a recovery was published here too.
+  const own = header.origin === ledger.self
+  const rows: Op[] = []
+  for (let position = 0; position < body.count; position++) {
+    const record = recordAt(body, position)
+    if (record) rows.push(...recordRows({ batch, index, position, record, own, subjectKey }))
   }
+  return rows
 }
 
 function recognitionRows({ batch, index, position, record }: PlacedRecord, peek: RecordPeek): Op[] {

@@ -20,7 +20,7 @@ import { type Amendment, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { type AccessRecord, AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
 import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
-import type { Op, Store } from '../store/store.ts'
+import type { Op, Reader } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
@@ -67,7 +67,7 @@ export interface Routes {
 }
 
 export interface LedgerOptions {
-  readonly store: Store
+  readonly store: Reader
   /** Full name of this node. */
   readonly self: string
   readonly federation: FederationState
@@ -85,7 +85,7 @@ export class Ledger {
   readonly admissions = new Map<string, bigint>()
   /** Records accepted, from the headers. */
   recordCount = 0n
-  readonly #store: Store
+  readonly #store: Reader
   /** Batches that may have amendments. */
   readonly #amended = new BatchFilter()
   federation: FederationState
@@ -383,7 +383,7 @@ function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendm
   }
 }
 
-function encodeKnown({ refused, indexes }: KnownBatch): Uint8Array {
+export function encodeKnown({ refused, indexes }: KnownBatch): Uint8Array {
   return concat(Uint8Array.of(refused ? 1 : 0), ...indexes.map(be64))
 }
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { amend } from '../../src/exchange/amend.ts'
-import { derivedRows, rebuildStore } from '../../src/exchange/check.ts'
+import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
 import { findSilences, reportHeads } from '../../src/exchange/heads.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
 import { parseEntry } from '../../src/batch/entry.ts'

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { derivedRows, rebuildStore } from '../../src/exchange/check.ts'
+import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
 import { cosignedSize, receiptsOf } from '../../src/exchange/links.ts'
 import { findings } from '../support/checks.ts'
 import { accusations, CITY, COUNTY, federationOf, has, loseDisk, OTHER, PROVINCE, recover, send, startAgain, startAt, well } from '../support/recovery.ts'
