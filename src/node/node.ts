@@ -6,7 +6,6 @@ import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { Alarms, alarmText } from '../exchange/alarms.ts'
 import { Changes } from '../exchange/changes.ts'
@@ -19,7 +18,6 @@ import { publish } from '../exchange/publish.ts'
 import { Recent } from '../exchange/recent.ts'
 import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
-import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { Indexer } from '../ledger/indexer.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
@@ -30,16 +28,17 @@ import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
 import type { Store } from '../store/store.ts'
 import { type JoinFile, trustOf } from '../topology/join.ts'
-import type { ParentCalls } from '../uplink/parent.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
 import type { ServiceBinding } from '../wire/service.ts'
+import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { laneForkEvidence, statementConflictEvidence, writeEvidence } from './evidence.ts'
 import { genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
+import { parentCalls } from './parent-calls.ts'
 
 export const VERSION = '0.1.0'
 
@@ -85,6 +84,8 @@ export class Node {
   readonly #recent: Recent
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
+  /** Written while the node runs, on request. */
+  readonly backups = new Backups(() => ({ config: this.config, epoch: this.#folder.epoch, log: this.#log, store: this.#folder.store }))
   #ledger: Ledger
   #log!: Log
   #writer!: Writer
@@ -198,6 +199,7 @@ export class Node {
     await Promise.allSettled(this.#background)
     await this.#writer?.close()
     await this.#indexer?.close()
+    await this.backups.close()
     this.#tls?.close()
     await this.#folder.slot.close().catch(() => undefined)
     await this.#folder.store.close().catch(() => undefined)
@@ -308,7 +310,7 @@ export class Node {
       exchangeService({
         context: () => this.#context,
         onContact: (child) => this.#contacts.set(child, clock.nowMs()),
-        askParent: config.parent && ((lane, number, signal) => this.#parentCalls().readLane({ lane, number }, signal)),
+        askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
       recordService(() => this.#context),
       ...adminServices(this),
@@ -331,7 +333,7 @@ export class Node {
     })
     const trust = trustOf(this.#folder.join)
     this.#uplink = new Uplink({
-      context: this.#context, parent: parent.node, calls: this.#parentCalls(), clock, retryMsMax: 5_000,
+      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: 5_000,
       trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
       onRecall: (seen) => this.#gate.recall(seen),
@@ -341,20 +343,6 @@ export class Node {
       onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
     })
     this.#uplink.start()
-  }
-
-  #parentCalls(): ParentCalls {
-    const client = this.#channel!.client(ExchangeService)
-    const poll = limits.pollWaitMsMax + 15_000
-    return {
-      recall: (request, signal) => client.recall(request, { timeoutMs: 10_000, signal }),
-      submit: (request, signal) => client.submit(request, { timeoutMs: 60_000, signal }),
-      readLog: (request, signal) => client.readLog(request, { timeoutMs: poll, signal }),
-      readBodies: (request, signal) => client.readBodies(request, { timeoutMs: poll, signal }),
-      readLane: (request, signal) => client.readLane(request, { timeoutMs: 20_000, signal }),
-      witness: (request, signal) => client.witness(request, { timeoutMs: 20_000, signal }),
-      renew: (request, signal) => client.renew(request, { timeoutMs: 30_000, signal }),
-    }
   }
 
   /** What the parent held when this node came back is here. */

@@ -10,7 +10,7 @@ import { publish } from '../exchange/publish.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -32,6 +32,13 @@ export interface AdminPort {
   readonly uplink: UplinkView | undefined
   lastContactMs(child: string): number
   genesis(): Genesis
+  readonly backups: BackupPort
+}
+
+/** What these services need of the backups of the node. */
+export interface BackupPort {
+  readonly state: { readonly state: string; readonly file: string; readonly bytes: number; readonly contents: { readonly size: bigint; readonly rows: number } | undefined; readonly error: string }
+  begin(key: { readonly head: Uint8Array; readonly key: Uint8Array }): BackupPort['state']
 }
 
 export interface UplinkView {
@@ -55,6 +62,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
     checkStore: () => check(node),
+    backup: (request: BackupRequest) => backup(node, request),
     reconcile: () => reconcileAll(node),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
@@ -172,6 +180,12 @@ async function answer(context: Context, request: AnswerRecognitionRequest, call:
 async function check(node: AdminPort) {
   const report = await checkStore(node.context.store, node.context.log(), node.genesis())
   return { clean: report.findings.length === 0, findings: [...report.findings], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
+}
+
+/** Begins a backup when a key is given; says how it stands in any case. */
+async function backup({ backups }: AdminPort, { head, key }: BackupRequest) {
+  const { state, file, bytes, contents, error } = key.length > 0 ? backups.begin({ head, key }) : backups.state
+  return { state, file, bytes: BigInt(bytes), logSize: contents?.size ?? 0n, rows: BigInt(contents?.rows ?? 0), error }
 }
 
 async function reconcileAll(node: AdminPort) {

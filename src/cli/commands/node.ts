@@ -13,6 +13,7 @@ import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNod
 import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
+import { backupCommands } from './backup.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
@@ -38,6 +39,7 @@ export function nodeCommands(program: Command, shell: Shell): void {
       print(output, { entries }, () => say(shell, `${entries} entries were folded anew`, `已由 ${entries} 条日志重建`))
     })
   recoverCommand(folder(node.command('recover')), shell)
+  backupCommands(node, shell)
   serviceCommands(program, shell)
 }
 

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiEwoRQ2hlY2tTdG9yZVJlcXVlc3QieAoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAyISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIhYKFEdldENoZWNrcG9pbnRSZXF1ZXN0IkgKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkiMgoSTGlzdEVudHJpZXNSZXF1ZXN0Eg0KBXN0YXJ0GAEgASgDEg0KBWxpbWl0GAIgASgFIkMKE0xpc3RFbnRyaWVzUmVzcG9uc2USDwoHZW50cmllcxgBIAMoDBINCgVzdGFydBgCIAEoAxIMCgRzaXplGAMgASgDIjQKEVByb3ZlRW50cnlSZXF1ZXN0Eg0KBWluZGV4GAEgASgDEhAKCGJhdGNoX2lkGAIgASgMIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLoBgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiEwoRQ2hlY2tTdG9yZVJlcXVlc3QieAoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIhYKFEdldENoZWNrcG9pbnRSZXF1ZXN0IkgKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkiMgoSTGlzdEVudHJpZXNSZXF1ZXN0Eg0KBXN0YXJ0GAEgASgDEg0KBWxpbWl0GAIgASgFIkMKE0xpc3RFbnRyaWVzUmVzcG9uc2USDwoHZW50cmllcxgBIAMoDBINCgVzdGFydBgCIAEoAxIMCgRzaXplGAMgASgDIjQKEVByb3ZlRW50cnlSZXF1ZXN0Eg0KBWluZGV4GAEgASgDEhAKCGJhdGNoX2lkGAIgASgMIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDKlBwoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRI7CgZCYWNrdXASFy5odXhpbi52MS5CYWNrdXBSZXF1ZXN0GhguaHV4aW4udjEuQmFja3VwUmVzcG9uc2USRAoJUmVjb25jaWxlEhouaHV4aW4udjEuUmVjb25jaWxlUmVxdWVzdBobLmh1eGluLnYxLlJlY29uY2lsZVJlc3BvbnNlEkMKCVRyYWNlTGFuZRIaLmh1eGluLnYxLlRyYWNlTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlElAKDUlzc3VlRXZpZGVuY2USHi5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVxdWVzdBofLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -623,6 +623,90 @@ export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PUR
   messageDesc(file_huxin_v1_admin_service, 14);
 
 /**
+ * Begins a backup, or with neither field asks how the last one stands.
+ *
+ * @generated from message huxin.v1.BackupRequest
+ */
+export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
+  /**
+   * Optional. First line of the file, which says how the key is made (huxin/backup/v1).
+   *
+   * @generated from field: bytes head = 1;
+   */
+  head: Uint8Array;
+
+  /**
+   * Optional. The key, 32 bytes. What it is made from stays with the operator.
+   *
+   * @generated from field: bytes key = 2;
+   */
+  key: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 15);
+
+/**
+ * How a backup stands.
+ *
+ * @generated from message huxin.v1.BackupResponse
+ */
+export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
+  /**
+   * none, writing, done or failed.
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * The file, below the node's folder on its machine.
+   *
+   * @generated from field: string file = 2;
+   */
+  file: string;
+
+  /**
+   * Bytes written.
+   *
+   * @generated from field: int64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * When done: size of the log that is in it.
+   *
+   * @generated from field: int64 log_size = 4;
+   */
+  logSize: bigint;
+
+  /**
+   * When done: rows of the database.
+   *
+   * @generated from field: int64 rows = 5;
+   */
+  rows: bigint;
+
+  /**
+   * When failed: why.
+   *
+   * @generated from field: string error = 6;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message huxin.v1.BackupResponse.
+ * Use `create(BackupResponseSchema)` to create a new message.
+ */
+export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 16);
+
+/**
  * @generated from message huxin.v1.ReconcileRequest
  */
 export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
@@ -633,7 +717,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 15);
+  messageDesc(file_huxin_v1_admin_service, 17);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -652,7 +736,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 16);
+  messageDesc(file_huxin_v1_admin_service, 18);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -725,7 +809,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 17);
+  messageDesc(file_huxin_v1_admin_service, 19);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -751,7 +835,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 18);
+  messageDesc(file_huxin_v1_admin_service, 20);
 
 /**
  * What evidence is wanted of, and for what.
@@ -801,7 +885,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * The evidence.
@@ -836,7 +920,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -849,7 +933,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -878,7 +962,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -902,7 +986,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -929,7 +1013,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -953,7 +1037,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -982,7 +1066,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1006,7 +1090,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1028,7 +1112,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1117,6 +1201,17 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof CheckStoreRequestSchema;
     output: typeof CheckStoreResponseSchema;
+  },
+  /**
+   * Writes an encrypted backup of one moment into the node's folder while the node goes on. Answers at
+   * once; call again without a key to see how it stands. One at a time. Deadline 30 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.Backup
+   */
+  backup: {
+    methodKind: "unary";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupResponseSchema;
   },
   /**
    * What was due, received and returned, lane by lane. Read-only. Deadline 30 s.

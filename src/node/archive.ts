@@ -1,0 +1,238 @@
+/**
+ * The encrypted file of a backup (`huxin/backup/v1`, proto/README.md): one line of JSON that says how the
+ * key is made, then chunks under AES-256-GCM. The nonce is the number of the chunk; the line, the
+ * number and whether it is the last one are authenticated with each, so that nothing can be left out, moved or cut
+ * off. Inside are frames: one byte of kind, two lengths, a name, a value. Whatever is read here may be an attacker's until
+ * its chunk is authentic, and is of use only when the end was reached.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, scrypt } from 'node:crypto'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { base64, be64, concat, fromBase64, utf8 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Random } from '../base/random.ts'
+
+const FORMAT = 'huxin/backup/v1'
+const CHUNK_BYTES = 1 << 20
+const TAG_BYTES = 16
+const HEAD_BYTES_MAX = 1_024
+const FRAME_HEAD = 9
+/** Largest value of a frame: a body and what belongs to its row. */
+const VALUE_BYTES_MAX = 2 * limits.bodyBytesMax
+/** Cost of a guess at a passphrase: 128 MB and a third of a second. */
+const SCRYPT = { n: 1 << 17, r: 8, p: 1 } as const
+
+/** What an operator keeps to open a backup. */
+export type Secret =
+  | { readonly kind: 'passphrase'; readonly text: string }
+  /** The bytes of a key file, at least 32. */
+  | { readonly kind: 'key'; readonly bytes: Uint8Array }
+
+/** The first line of a backup and the key that follows from it and the secret. */
+export interface ArchiveKey {
+  /** One line with its line feed. */
+  readonly head: Uint8Array
+  /** 32 bytes. */
+  readonly key: Uint8Array
+}
+
+export interface Frame {
+  readonly kind: string
+  readonly name: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** Makes the key of a new backup. @throws HuxinError argument_invalid */
+export async function newArchiveKey(secret: Secret, random: Random): Promise<ArchiveKey> {
+  const salt = base64(random.fill(new Uint8Array(32)))
+  const kdf = secret.kind === 'key' ? { kdf: 'hkdf-sha256', salt } : { kdf: 'scrypt', ...SCRYPT, salt }
+  const head = utf8(`${JSON.stringify({ format: FORMAT, ...kdf })}\n`)
+  return { head, key: await deriveKey(secret, head) }
+}
+
+/** @throws HuxinError argument_invalid */
+async function deriveKey(secret: Secret, head: Uint8Array): Promise<Uint8Array> {
+  const { kdf, n, r, p, salt } = parseHead(head)
+  if ((kdf === 'scrypt') !== (secret.kind === 'passphrase')) {
+    throw new HuxinError('argument_invalid', `the backup was made with a ${kdf === 'scrypt' ? 'passphrase: give --passphrase-file' : 'key file: give --key-file'}`)
+  }
+  if (secret.kind === 'key') {
+    if (secret.bytes.length < 32) throw new HuxinError('argument_invalid', `the key file has ${secret.bytes.length} bytes, at least 32 are wanted: head -c 32 /dev/urandom`)
+    return Buffer.from(hkdfSync('sha256', secret.bytes, salt, FORMAT, 32))
+  }
+  if (secret.text.length < 12) throw new HuxinError('argument_invalid', 'the passphrase has fewer than 12 characters')
+  return new Promise((resolve, reject) => {
+    scrypt(secret.text.normalize('NFC'), salt, 32, { N: n, r, p, maxmem: 256 * n * r }, (error, key) => (error ? reject(error) : resolve(key)))
+  })
+}
+
+function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number; r: number; p: number; salt: Uint8Array } {
+  const bad = (what: string): HuxinError => new HuxinError('argument_invalid', `this is no backup of this version: ${what}`)
+  let fields: { format?: unknown; kdf?: unknown; n?: unknown; r?: unknown; p?: unknown; salt?: unknown }
+  try {
+    fields = JSON.parse(Buffer.from(head).toString()) as typeof fields
+  } catch {
+    throw bad('its first line is not JSON')
+  }
+  if (fields.format !== FORMAT) throw bad(`its first line does not name ${FORMAT}`)
+  const salt = typeof fields.salt === 'string' ? fromBase64(fields.salt) : undefined
+  if (salt?.length !== 32) throw bad('it has no salt of 32 bytes')
+  if (fields.kdf === 'hkdf-sha256') return { kdf: fields.kdf, n: 0, r: 0, p: 0, salt }
+  const { n, r, p } = fields
+  const costly = (value: unknown, max: number): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
+  if (fields.kdf !== 'scrypt' || !costly(n, 1 << 20) || (n & (n - 1)) !== 0 || !costly(r, 16) || !costly(p, 4)) throw bad('it names no way to make the key that is known')
+  return { kdf: 'scrypt', n, r, p, salt }
+}
+
+/** Writes a backup: under another name until its end is on disk. */
+export class ArchiveWriter {
+  readonly #file: string
+  readonly #handle: FileHandle
+  readonly #key: ArchiveKey
+  #parts: Uint8Array[] = []
+  #gathered = 0
+  #number = 0n
+  bytes = 0
+
+  /** @throws HuxinError argument_invalid when the first line is not one of a backup */
+  static async create(file: string, key: ArchiveKey): Promise<ArchiveWriter> {
+    if (key.key.length !== 32 || key.head.length > HEAD_BYTES_MAX || key.head.indexOf(10) !== key.head.length - 1) throw new HuxinError('argument_invalid', 'the key of a backup has 32 bytes and one line')
+    parseHead(key.head)
+    const handle = await open(`${file}.part`, 'w', 0o600)
+    await handle.write(key.head)
+    return new ArchiveWriter(file, handle, key)
+  }
+
+  private constructor(file: string, handle: FileHandle, key: ArchiveKey) {
+    this.#file = file
+    this.#handle = handle
+    this.#key = key
+  }
+
+  async add({ kind, name, value }: Frame): Promise<void> {
+    const head = Buffer.alloc(FRAME_HEAD)
+    head.write(kind, 0, 1, 'latin1')
+    head.writeUInt32BE(name.length, 1)
+    head.writeUInt32BE(value.length, 5)
+    this.#parts.push(head, name, value)
+    this.#gathered += FRAME_HEAD + name.length + value.length
+    if (this.#gathered >= CHUNK_BYTES) await this.#flush(false)
+  }
+
+  /** Everything is on disk under its name when it resolves. */
+  async end(): Promise<void> {
+    await this.#flush(true)
+    await this.#handle.sync()
+    await this.#handle.close()
+    await rename(`${this.#file}.part`, this.#file)
+  }
+
+  async abort(): Promise<void> {
+    await this.#handle.close().catch(() => undefined)
+    await rm(`${this.#file}.part`, { force: true })
+  }
+
+  async #flush(last: boolean): Promise<void> {
+    const plain = concat(...this.#parts)
+    this.#parts = []
+    this.#gathered = 0
+    let at = 0
+    do {
+      const end = Math.min(at + CHUNK_BYTES, plain.length)
+      await this.#chunk(plain.subarray(at, end), last && end === plain.length)
+      at = end
+    } while (at < plain.length)
+  }
+
+  async #chunk(plain: Uint8Array, last: boolean): Promise<void> {
+    const cipher = createCipheriv('aes-256-gcm', this.#key.key, nonceOf(this.#number))
+    cipher.setAAD(authenticated(this.#key.head, this.#number, last))
+    const sealed = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+    const head = Buffer.alloc(5)
+    head[0] = last ? 1 : 0
+    head.writeUInt32BE(sealed.length, 1)
+    await this.#handle.write(Buffer.concat([head, sealed]))
+    this.bytes += 5 + sealed.length
+    this.#number++
+  }
+}
+
+/**
+ * Reads a backup frame by frame. Take nothing of it for whole until it ends without an error.
+ * @throws HuxinError argument_invalid when it is not a backup, is damaged, cut off, or of another secret
+ */
+export async function* readArchive(file: string, secret: Secret): AsyncGenerator<Frame> {
+  const handle = await open(file, 'r')
+  try {
+    const head = await readHead(handle)
+    const key = await deriveKey(secret, head)
+    let rest: Uint8Array = new Uint8Array()
+    for await (const plain of chunks(handle, { head, key })) {
+      rest = rest.length === 0 ? plain : concat(rest, plain)
+      for (let frame = takeFrame(rest); frame; frame = takeFrame(rest)) {
+        yield frame
+        rest = rest.subarray(FRAME_HEAD + frame.name.length + frame.value.length)
+      }
+    }
+    if (rest.length > 0) throw damaged('it ends inside a frame')
+  } finally {
+    await handle.close()
+  }
+}
+
+async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGenerator<Uint8Array> {
+  let at = head.length
+  for (let number = 0n; ; number++) {
+    const prefix = await readAt(handle, at, 5)
+    const length = prefix.readUInt32BE(1)
+    const last = prefix[0] === 1
+    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw damaged(`chunk ${number} has no valid head`)
+    const sealed = await readAt(handle, at + 5, length)
+    at += 5 + length
+    const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(number))
+    decipher.setAAD(authenticated(head, number, last))
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
+    let plain: Uint8Array
+    try {
+      plain = Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
+    } catch {
+      throw damaged(number === 0n ? 'the passphrase or key is another one, or its beginning was changed' : `chunk ${number} was changed`)
+    }
+    yield plain
+    if (!last) continue
+    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw damaged('something follows its end')
+    return
+  }
+}
+
+function takeFrame(bytes: Uint8Array): Frame | undefined {
+  if (bytes.length < FRAME_HEAD) return undefined
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEAD)
+  const name = FRAME_HEAD + head.readUInt32BE(1)
+  const end = name + head.readUInt32BE(5)
+  if (end > VALUE_BYTES_MAX) throw damaged('a frame is too long')
+  return end > bytes.length ? undefined : { kind: head.toString('latin1', 0, 1), name: bytes.subarray(FRAME_HEAD, name), value: bytes.subarray(name, end) }
+}
+
+async function readHead(handle: FileHandle): Promise<Uint8Array> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES_MAX), 0, HEAD_BYTES_MAX, 0)
+  return buffer.subarray(0, buffer.subarray(0, bytesRead).indexOf(10) + 1)
+}
+
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position)
+  if (bytesRead < length) throw damaged('it is cut off')
+  return buffer
+}
+
+function nonceOf(number: bigint): Uint8Array {
+  return concat(new Uint8Array(4), be64(number))
+}
+
+function authenticated(head: Uint8Array, number: bigint, last: boolean): Uint8Array {
+  return concat(head, be64(number), Uint8Array.of(last ? 1 : 0))
+}
+
+function damaged(what: string): HuxinError {
+  return new HuxinError('argument_invalid', `the backup cannot be used: ${what}`)
+}

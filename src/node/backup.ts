@@ -1,0 +1,228 @@
+/**
+ * Backup and restore of a node: its folder at one size of its log, in one encrypted file (`archive.ts`). The
+ * rows come from a snapshot of the database, so the node goes on meanwhile; the checkpoint is the one that was signed
+ * before the snapshot was taken, so that the rows are never behind it.
+ *
+ * Certificates and their keys are not in it: they are issued anew. A restored node that is older than what its
+ * parent saw of it says so at its start and signs nothing until `huxin node recover`.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, normalize, sep } from 'node:path'
+import { concat, utf8 } from '../base/bytes.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { type CheckReport, type SignedLog } from '../exchange/check.ts'
+import { openSlot } from '../log/slot.ts'
+import type { Op, Snapshot } from '../store/store.ts'
+import { openStore } from '../store/store.ts'
+import { type ArchiveKey, ArchiveWriter, readArchive, type Secret } from './archive.ts'
+import { epochFiles, type NodeConfig } from './config.ts'
+import { checkFolder, signedLogOf, withFolder } from './maintenance.ts'
+
+/** What is in a backup, as it says at its end. */
+export interface BackupContents {
+  readonly node: string
+  readonly epoch: number
+  /** Size of the log that was signed. */
+  readonly size: bigint
+  readonly rows: number
+}
+
+/** What a backup reads. */
+export interface BackupSource {
+  readonly config: NodeConfig
+  readonly epoch: number
+  readonly log: SignedLog
+  readonly store: { snapshot(): Snapshot }
+}
+
+const ROWS = 500
+const ROWS_BYTES = 8 << 20
+const FILES = ['node.yaml', 'join.json', 'application.txt']
+const FOLDERS = ['keys', 'evidence']
+const CHECKPOINT = 'checkpoint'
+
+/** Writes a backup. The file has its name only when all of it is on disk. @throws HuxinError argument_invalid | store_corrupt */
+export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: ArchiveKey, onProgress: (bytes: number) => void = () => undefined): Promise<BackupContents> {
+  const { signed } = log
+  const snapshot = store.snapshot()
+  const archive = await ArchiveWriter.create(file, key).catch(async (error: unknown) => {
+    await snapshot.close()
+    throw error
+  })
+  try {
+    for (const name of await filesOf(config.folder)) await archive.add({ kind: 'f', name: utf8(name), value: await readFile(join(config.folder, name)) })
+    await archive.add({ kind: 'c', name: utf8(CHECKPOINT), value: signed.note })
+    let rows = 0
+    for (let from: Uint8Array = new Uint8Array(); ;) {
+      const page = await snapshot.range({ gte: from, lt: Buffer.of(0xff, 0xff), limit: ROWS })
+      for (const [name, value] of page) await archive.add({ kind: 'r', name, value })
+      rows += page.length
+      onProgress(archive.bytes)
+      if (page.length < ROWS) break
+      from = concat(page.at(-1)![0], Uint8Array.of(0))
+    }
+    const contents: BackupContents = { node: config.node, epoch, size: signed.size, rows }
+    await archive.add({ kind: 'e', name: utf8('end'), value: utf8(JSON.stringify({ ...contents, size: String(signed.size) })) })
+    await archive.end()
+    return contents
+  } catch (error) {
+    await archive.abort()
+    throw error
+  } finally {
+    await snapshot.close()
+  }
+}
+
+/** Backs up a node that does not run. @throws HuxinError config_invalid | store_locked | store_corrupt */
+export async function backupFolder(folder: string, file: string, key: ArchiveKey): Promise<BackupContents> {
+  return withFolder(folder, async (config, open) => writeBackup({ config, epoch: open.epoch, store: open.store, log: await signedLogOf(config, open) }, file, key))
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const names = await readdir(folder)
+  const files = FILES.filter((name) => names.includes(name))
+  for (const name of FOLDERS) {
+    for (const file of await readdir(join(folder, name), { recursive: true, withFileTypes: true }).catch(() => [])) {
+      if (file.isFile()) files.push(join(file.parentPath, file.name).slice(folder.length + 1).replaceAll(sep, '/'))
+    }
+  }
+  return files
+}
+
+/** What a restore put back, and what fsck says of it. */
+export interface Restored extends BackupContents {
+  readonly check: CheckReport
+}
+
+/**
+ * Makes a node's folder from a backup: beside it first, in place only when the whole file was authentic.
+ * @throws HuxinError config_invalid when a node is there already; argument_invalid when the backup cannot be used
+ */
+export async function restoreBackup(file: string, folder: string, secret: Secret): Promise<Restored> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const there = (await readdir(folder)).filter((name) => ['node.yaml', 'join.json', 'keys', 'data'].includes(name))
+  if (there.length > 0) throw new HuxinError('config_invalid', `${folder} has ${there.join(', ')} already: a backup is restored into an empty folder`)
+  const aside = join(folder, 'restoring')
+  await rm(aside, { recursive: true, force: true })
+  try {
+    const { contents, files, checkpoint } = await unpack(file, aside, secret)
+    const place = epochFiles(aside, contents.epoch)
+    await mkdir(dirname(place.database), { recursive: true, mode: 0o700 })
+    await rename(join(aside, 'db'), place.database)
+    await writeCheckpoint(place.checkpoint, checkpoint)
+    // What makes a folder a node comes last.
+    const order = [...new Set(files.map((name) => name.split('/')[0]!))].sort((a, b) => Number(a === 'node.yaml') - Number(b === 'node.yaml'))
+    for (const name of ['data', ...order]) await rename(join(aside, name), join(folder, name))
+    await rm(aside, { recursive: true })
+    return { ...contents, check: await checkFolder(folder) }
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function writeCheckpoint(file: string, note: Uint8Array): Promise<void> {
+  const slot = await openSlot(file)
+  try {
+    if (note.length > 0) await slot.write(note)
+  } finally {
+    await slot.close()
+  }
+}
+
+async function unpack(file: string, aside: string, secret: Secret): Promise<{ contents: BackupContents; files: string[]; checkpoint: Uint8Array }> {
+  const files: string[] = []
+  let checkpoint: Uint8Array = new Uint8Array()
+  let contents: BackupContents | undefined
+  let rows = 0
+  let waiting: Op[] = []
+  let bytes = 0
+  await mkdir(aside, { recursive: true, mode: 0o700 })
+  const store = await openStore(join(aside, 'db'), { create: true })
+  try {
+    for await (const { kind, name, value } of readArchive(file, secret)) {
+      if (kind === 'f') files.push(await writeFileOf(aside, Buffer.from(name).toString(), value))
+      else if (kind === 'c') checkpoint = Uint8Array.from(value)
+      else if (kind === 'e') contents = parseContents(value)
+      else if (kind === 'r') {
+        waiting.push({ key: Uint8Array.from(name), value: Uint8Array.from(value) })
+        bytes += name.length + value.length
+        rows++
+      }
+      if (bytes < ROWS_BYTES) continue
+      await store.write(waiting)
+      waiting = []
+      bytes = 0
+    }
+    await store.commit(waiting)
+  } finally {
+    await store.close()
+  }
+  if (!contents || contents.rows !== rows) throw new HuxinError('argument_invalid', `the backup cannot be used: it has ${rows} rows, ${contents?.rows ?? 'nobody knows how many'} were written`)
+  return { contents, files, checkpoint }
+}
+
+/** Only files that a backup has, below the folder. */
+async function writeFileOf(aside: string, name: string, value: Uint8Array): Promise<string> {
+  const [first = ''] = name.split('/')
+  const known = FILES.includes(name) || (FOLDERS.includes(first) && name !== first)
+  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw new HuxinError('argument_invalid', `the backup cannot be used: it has a file ${JSON.stringify(name)}`)
+  const file = join(aside, name)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await writeFile(file, value, { mode: 0o600 })
+  return name
+}
+
+function parseContents(value: Uint8Array): BackupContents {
+  const { node, epoch, size, rows } = JSON.parse(Buffer.from(value).toString()) as { node: string; epoch: number; size: string; rows: number }
+  return { node, epoch, size: BigInt(size), rows }
+}
+
+/** How a backup of a running node stands. */
+export interface BackupState {
+  readonly state: 'none' | 'writing' | 'done' | 'failed'
+  readonly file: string
+  readonly bytes: number
+  readonly contents: BackupContents | undefined
+  readonly error: string
+}
+
+/** The backups of a running node, one at a time, written into its folder. */
+export class Backups {
+  readonly #source: () => BackupSource
+  #state: BackupState = { state: 'none', file: '', bytes: 0, contents: undefined, error: '' }
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(source: () => BackupSource) {
+    this.#source = source
+  }
+
+  get state(): BackupState {
+    return this.#state
+  }
+
+  /** Begins one. @throws HuxinError overloaded while one is written */
+  begin(key: ArchiveKey): BackupState {
+    if (this.#state.state === 'writing') throw new HuxinError('overloaded', `a backup is being written: ${this.#state.file}`)
+    const source = this.#source()
+    const { config, epoch, log } = source
+    const file = join(config.folder, 'backup', `${config.node.replaceAll('/', '-')}-${epoch}-${log.signed.size}.backup`)
+    const base = { file, contents: undefined, error: '' }
+    this.#state = { ...base, state: 'writing', bytes: 0 }
+    this.#running = mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      .then(() => writeBackup(source, file, key, (bytes) => {
+        this.#state = { ...base, state: 'writing', bytes }
+      }))
+      .then((contents) => {
+        this.#state = { ...this.#state, state: 'done', contents }
+      }, (error: unknown) => {
+        this.#state = { ...this.#state, state: 'failed', error: messageOf(error) }
+      })
+    return this.#state
+  }
+
+  /** Waits for the one that is being written. */
+  close(): Promise<void> {
+    return this.#running
+  }
+}

@@ -1,0 +1,202 @@
+/** A backup of a running node, restored on an empty machine: whole, unreadable without its secret, and never a second log. */
+import t, { type Test } from 'tap'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '../../src/base/clock.ts'
+import { SeededRandom, systemRandom } from '../../src/base/random.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
+import { cosignedSize } from '../../src/exchange/links.ts'
+import { newArchiveKey, type Secret } from '../../src/node/archive.ts'
+import { backupFolder, restoreBackup, writeBackup } from '../../src/node/backup.ts'
+import { recoverNode } from '../../src/node/setup.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { runHere } from '../cli/program.ts'
+import { type Place, TestFederation } from '../support/federation.ts'
+import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
+
+const PLACES: readonly Place[] = [
+  { id: '330000', tier: 'province', divisions: ['330000'] },
+  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
+  { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] },
+]
+const COUNTY = '330106'
+const key: Secret = { kind: 'key', bytes: new SeededRandom('backup').fill(new Uint8Array(32)) }
+
+t.setTimeout(0)
+
+async function start(t: Test): Promise<TestFederation> {
+  const federation = await TestFederation.start(PLACES)
+  t.teardown(() => federation.stop())
+  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context, state }) => state === 'serving' && context.ledger().catalog.item(INDUSTRY_ITEM)))
+  return federation
+}
+
+async function send(federation: TestFederation, from: string, to: string, name: string): Promise<void> {
+  await publishRecords(federation.node(from).context, many(3, (i) => industryRecord(i, { prefix: name })), [to])
+}
+
+async function has(federation: TestFederation, id: string, ...names: string[]): Promise<boolean> {
+  for (const name of names) if ((await findByRecordId(federation.node(id).context, `${name}-2`)).length !== 1) return false
+  return true
+}
+
+/** Everything of the county's log is cosigned by its parent. */
+function cosigned(federation: TestFederation): Promise<void> {
+  const { context } = federation.node(COUNTY)
+  return federation.until('the parent has seen all of it', async () => await cosignedSize(context, federation.name('330100')) === context.log().signed.size)
+}
+
+/** Backs the running county up. */
+async function backup(federation: TestFederation, secret: Secret = key): Promise<string> {
+  const file = join(federation.folder, `backup-${federation.node(COUNTY).context.log().size}`)
+  const { config, context } = federation.node(COUNTY)
+  await writeBackup({ config, epoch: context.epoch, log: context.log(), store: context.store }, file, await newArchiveKey(secret, systemRandom))
+  return file
+}
+
+/** The machine is gone; another one, empty, gets the backup. */
+async function lose(federation: TestFederation, file: string): Promise<void> {
+  const folder = federation.folderOf(COUNTY)
+  await federation.node(COUNTY).close()
+  await rm(folder, { recursive: true })
+  const { check } = await restoreBackup(file, folder, key)
+  t.same(check.findings, [])
+}
+
+async function well(federation: TestFederation): Promise<void> {
+  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+  t.same(await findings(federation), [])
+}
+
+t.test('a backup of the newest state rejoins as it was, in the same epoch', async (t) => {
+  const federation = await start(t)
+  await send(federation, COUNTY, '330000', 'up')
+  await send(federation, '330000', COUNTY, 'down')
+  await federation.until('it is there', async () => await has(federation, '330000', 'up') && await has(federation, COUNTY, 'down'))
+  await cosigned(federation)
+  const { size } = federation.node(COUNTY).context.log()
+  await lose(federation, await backup(federation))
+  await federation.startNode(COUNTY)
+  await federation.until('it serves', () => federation.node(COUNTY).state === 'serving')
+  t.equal(federation.node(COUNTY).context.epoch, 1)
+  t.equal(federation.node(COUNTY).context.log().size, size)
+  t.ok(await has(federation, COUNTY, 'up', 'down'))
+  await send(federation, COUNTY, '330000', 'new')
+  await send(federation, '330000', COUNTY, 'again')
+  await federation.until('both directions go on', async () => await has(federation, '330000', 'new') && await has(federation, COUNTY, 'again'))
+  await well(federation)
+})
+
+t.test('an old backup, database and checkpoint, does not fork the log: the node says so, signs nothing, and recovers', async (t) => {
+  const federation = await start(t)
+  await send(federation, COUNTY, '330000', 'before')
+  await federation.until('it is up', () => has(federation, '330000', 'before'))
+  const file = await backup(federation)
+  await send(federation, COUNTY, '330000', 'later')
+  await send(federation, '330000', COUNTY, 'down')
+  await federation.until('more work is done', async () => await has(federation, '330000', 'later') && await has(federation, COUNTY, 'down'))
+  await cosigned(federation)
+  const { port } = federation.node(COUNTY)
+  await lose(federation, file)
+  const old = await federation.startNode(COUNTY)
+  const { size } = old.context.log().signed
+  // Before the parent was heard nothing is signed; after it, nothing ever.
+  t.match(await codeOf(send(federation, COUNTY, '330000', 'forked')), /^(?:not_ready|log_behind)$/)
+  await federation.until('it is noticed', () => old.state === 'broken')
+  t.match(old.alarms.list().join('\n'), /huxin node recover/)
+  t.equal(await codeOf(send(federation, COUNTY, '330000', 'forked')), 'log_behind')
+  t.equal(old.context.log().signed.size, size, 'nothing was signed')
+  await old.close()
+  const recovery = await recoverNode(federation.folderOf(COUNTY), { clock: systemClock, random: systemRandom })
+  t.match(recovery, { oldEpoch: 1, newEpoch: 2 })
+  t.ok(recovery.parentSize > recovery.localSize)
+  await federation.startNode(COUNTY, { config: { ...old.config, listen: { host: '127.0.0.1', port } } })
+  await federation.until('all of it is back', () => has(federation, COUNTY, 'before', 'later', 'down'))
+  await send(federation, COUNTY, '330000', 'new')
+  await federation.until('the new epoch sends', () => has(federation, '330000', 'new'))
+  await well(federation)
+})
+
+t.test('a backup under load is of one moment, and the node goes on', async (t) => {
+  const federation = await start(t)
+  let loading = true
+  const load = (async () => {
+    for (let i = 0; loading; i++) await send(federation, COUNTY, '330000', `load${i}-`)
+  })()
+  const { context } = federation.node(COUNTY)
+  const from = context.log().size
+  await federation.until('there is load', () => context.log().size > from + 5n)
+  const file = await backup(federation)
+  const size = context.log().size
+  await federation.until('it went on', () => context.log().size > size + 5n)
+  loading = false
+  await load
+  const folder = join(federation.folder, 'elsewhere')
+  const restored = await restoreBackup(file, folder, key)
+  t.same(restored.check.findings, [])
+  t.ok(restored.size > from && restored.size <= size)
+  await well(federation)
+})
+
+t.test('a backup says nothing without its secret, and is taken whole or not at all', async (t) => {
+  const federation = await start(t)
+  await send(federation, COUNTY, '330000', 'secret')
+  const folder = federation.folderOf(COUNTY)
+  const file = await backup(federation)
+  const bytes = await readFile(file)
+  const noteKey = await readFile(join(folder, 'keys/1/note.key'), 'utf8')
+  for (const text of ['secret-1', noteKey.trim(), '浙江测试企业', 'huxin/entry/v1']) t.notOk(bytes.includes(text), text.slice(0, 12))
+  const to = join(federation.folder, 'elsewhere')
+  const tried = async (changed: Uint8Array, secret: Secret = key): Promise<string> => {
+    await writeFile(`${file}.changed`, changed)
+    const code = await codeOf(restoreBackup(`${file}.changed`, to, secret))
+    t.same(await readdir(to), [], 'nothing is left')
+    return code
+  }
+  t.equal(await tried(bytes, { kind: 'key', bytes: new Uint8Array(32) }), 'argument_invalid')
+  t.equal(await tried(bytes, { kind: 'passphrase', text: 'correct horse battery' }), 'argument_invalid')
+  t.equal(await tried(Buffer.concat([bytes, Buffer.of(0)])), 'argument_invalid')
+  const random = new SeededRandom('backup bits')
+  const chunks: number[] = []
+  for (let at = bytes.indexOf(10) + 1; at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) chunks.push(at)
+  for (const cut of [0, 10, ...chunks, bytes.length - 1]) t.equal(await tried(bytes.subarray(0, cut)), 'argument_invalid', `cut off at ${cut}`)
+  for (let i = 0; i < 20; i++) {
+    const changed = Buffer.from(bytes)
+    const at = i < 5 ? chunks[0]! + i : random.below(bytes.length)
+    changed[at] = changed[at]! ^ (1 << random.below(8))
+    t.equal(await tried(changed), 'argument_invalid', `changed at ${at}`)
+  }
+  t.equal((await restoreBackup(file, to, key)).node, federation.name(COUNTY))
+  t.equal(await codeOf(restoreBackup(file, to, key)), 'config_invalid', 'a folder with a node in it is left alone')
+})
+
+t.test('a passphrase opens what it made, of a node that is stopped', async (t) => {
+  const federation = await start(t)
+  const folder = federation.folderOf(COUNTY)
+  const secret: Secret = { kind: 'passphrase', text: 'correct horse battery' }
+  const file = join(federation.folder, 'stopped')
+  t.equal(await codeOf(backupFolder(folder, file, await newArchiveKey(secret, systemRandom))), 'store_locked')
+  await federation.node(COUNTY).close()
+  const made = await backupFolder(folder, file, await newArchiveKey(secret, systemRandom))
+  const restored = await restoreBackup(file, join(federation.folder, 'elsewhere'), secret)
+  t.same({ ...restored, check: restored.check.findings }, { ...made, check: [] })
+  t.equal(await codeOf(newArchiveKey({ kind: 'passphrase', text: 'short' }, systemRandom)), 'argument_invalid')
+  await federation.startNode(COUNTY)
+  await well(federation)
+})
+
+t.test('huxin node backup asks the running node, huxin node restore puts it back', async (t) => {
+  const federation = await start(t)
+  await send(federation, COUNTY, '330000', 'up')
+  const [secret, file, folder] = ['secret', 'made', 'elsewhere'].map((name) => join(federation.folder, name))
+  await writeFile(secret!, 'correct horse battery\n')
+  const { context, port } = federation.node(COUNTY)
+  const size = context.log().signed.size
+  const ran = await runHere(['node', 'backup', '--node', federation.folderOf(COUNTY), '--address', `127.0.0.1:${port}`, '--out', file!, '--passphrase-file', secret!])
+  t.match(ran, { code: 0, out: /entries/ })
+  t.same((await readdir(join(federation.folderOf(COUNTY), 'backup'))), [], 'the file was moved to where it was wanted')
+  const restored = await runHere(['node', 'restore', file!, '--node', folder!, '--passphrase-file', secret!, '--json'])
+  t.equal(restored.code, 0, restored.err)
+  t.ok(BigInt((JSON.parse(restored.out) as { size: string }).size) >= size)
+  t.match(await runHere(['node', 'restore', file!, '--node', `${folder!}2`]), { code: 2, err: /--passphrase-file or --key-file/ })
+})
