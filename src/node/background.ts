@@ -1,8 +1,9 @@
-/** What a running node does by itself: sweeps transit bodies, proves its health, reviews recognitions. */
+/** What a running node does by itself: sweeps transit bodies, proves its health, reviews recognitions, reads its log again. */
 import { equalBytes } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
+import { scrub } from '../exchange/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
 import { tables, textKey } from '../store/keys.ts'
 
@@ -14,6 +15,8 @@ export interface BackgroundOptions {
   /** Milliseconds between two exchanges of lane heads. */
   readonly headsMs: number
   readonly exchangeHeads: () => Promise<void>
+  /** Bytes of the log to read again in a day. */
+  readonly scrubBytesPerDay: number
   readonly onHealth: (ready: boolean) => void
   readonly signal: AbortSignal
 }
@@ -21,11 +24,13 @@ export interface BackgroundOptions {
 const SWEEP_MS = 2_000
 const HEALTH_MS = 2_000
 const UNHEALTHY_MS = 200
+const SCRUB_MS = 10_000
+const DAY_MS = 86_400_000
 const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options)]
 }
 
 async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {
@@ -39,6 +44,20 @@ async function headsLoop({ context, headsMs, exchangeHeads, signal }: Background
   while (!signal.aborted) {
     await sleep(context.clock, headsMs, signal)
     if (!signal.aborted) await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', messageOf(error)))
+  }
+}
+
+/** A little often, so that nothing acknowledged waits for it. */
+async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOptions): Promise<void> {
+  // What was read beyond its share is waited for.
+  let ahead = 0
+  while (!signal.aborted && scrubBytesPerDay > 0) {
+    await sleep(context.clock, SCRUB_MS, signal)
+    ahead -= (scrubBytesPerDay * SCRUB_MS) / DAY_MS
+    if (signal.aborted || ahead >= 0) continue
+    // While the database is opened again there is nothing to read.
+    ahead += await scrub(context, -ahead).catch(() => 0)
+    ahead = Math.max(ahead, -scrubBytesPerDay / 24)
   }
 }
 

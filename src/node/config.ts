@@ -38,6 +38,8 @@ export interface NodeConfig {
   readonly tls: { readonly certificate: string; readonly key: string; readonly roots: readonly string[] }
   /** Hours that a body in transit is kept after every next hop has it. */
   readonly transitGraceHours: number
+  /** Bytes of the log that are read again and hashed in a day; 0: none. */
+  readonly scrub: { readonly bytesPerDay: number }
   /** Connections at once. */
   readonly connectionsMax: number
   /** Whether grpc reflection answers. */
@@ -82,6 +84,10 @@ const schema = {
       },
     },
     transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: 'hours, 0 to 8760' },
+    scrub: {
+      type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
+      properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes read again in a day, 0 for none' } },
+    },
     connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: 'a number of connections, 1 to 100000' },
     reflection: { type: 'boolean', hint: 'true or false' },
     logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: 'one of debug, info, warn, error, silent' },
@@ -169,6 +175,7 @@ interface RawConfig {
   advertise?: string | null
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
+  scrub?: { bytesPerDay: number }
   connectionsMax?: number
   reflection?: boolean
   logLevel?: NodeConfig['logLevel']
@@ -212,6 +219,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
       roots: fields.tls.roots.map((file) => resolve(folder, file)),
     },
     transitGraceHours: fields.transitGraceHours ?? 24,
+    scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     connectionsMax: fields.connectionsMax ?? 1_000,
     reflection: fields.reflection ?? true,
     logLevel: fields.logLevel ?? 'info',

@@ -1,8 +1,15 @@
-/** What is done to the folder of a node that does not run: fsck without a start. */
+/** What is done to the folder of a node that does not run: fsck and repair without a start. */
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import { bodyOf } from '../exchange/check-derived.ts'
+import { type CheckReport, checkStore, type SignedLog } from '../exchange/check.ts'
+import { type AskNeighbour, askStore, findRepairs } from '../exchange/repair.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import { lastSignedTree } from '../log/log.ts'
 import { emptyRoot } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
-import { type CheckReport, checkStore, type SignedLog } from '../exchange/check.ts'
-import { lastSignedTree } from '../log/log.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
+import type { Reader } from '../store/store.ts'
 import { loadConfig, type NodeConfig } from './config.ts'
 import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
 
@@ -31,4 +38,35 @@ export async function signedLogOf(config: NodeConfig, { keys, slot, epoch }: Ope
 /** fsck of a node that does not run, or does not start. @throws HuxinError config_invalid | store_locked | store_corrupt */
 export async function checkFolder(folder: string): Promise<CheckReport> {
   return withFolder(folder, async (config, open) => checkStore(open.store, await signedLogOf(config, open), genesisOf(config, open.join, open.keys.subject)))
+}
+
+/** Repairs a node that does not run from the folder of a neighbour that does not either. @returns the log indexes that were put back, and what fsck says then */
+export async function repairFolder(folder: string, neighbour: string): Promise<{ repaired: readonly bigint[]; report: CheckReport }> {
+  return withFolder(folder, async (config, { store, join, keys, slot, epoch, recovering }) => {
+    const genesis = genesisOf(config, join, keys.subject)
+    const log = await signedLogOf(config, { store, join, keys, slot, epoch, recovering })
+    const { damaged } = await checkStore(store, log, genesis)
+    const ops = await withFolder(neighbour, async (_, other) => {
+      const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+      await foldControlFrom(ledger, { store, ask: askStore(other.store) })
+      await ledger.loadAmended()
+      return (await findRepairs(damaged, { store, ledger, ask: askStore(other.store) })).flatMap(({ op }) => (op ? [op] : []))
+    })
+    if (ops.length > 0) await store.commit(ops)
+    return { repaired: ops.map(({ key }) => indexAtEnd(key)), report: await checkStore(store, log, genesis) }
+  })
+}
+
+/** Members as the log has them; a statement whose body is damaged here is taken from the neighbour when it has the root. */
+async function foldControlFrom(ledger: Ledger, { store, ask }: { store: Reader; ask: AskNeighbour }): Promise<void> {
+  for (const [key] of await store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })) {
+    const index = indexAtEnd(key)
+    const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
+    if (!bytes) continue
+    const entry = parseEntry(bytes)
+    if (!entry.verdict.accepted) continue
+    const batch = openHeader(entry.header)
+    const given = (stored && bodyOf(stored, batch)) ?? await ask(batch, entry).then((other) => other && bodyOf(other, batch))
+    if (given) ledger.fold(index, entry, batch, undefined, given).remember()
+  }
 }

@@ -247,7 +247,8 @@ export class Node {
     if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, clockIsRight: () => this.#gate.clockIsRight(),
-      sweep: () => this.sweep(), headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(), onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
+      sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
+      onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
     })
     this.#indexer.kick()
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')

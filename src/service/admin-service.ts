@@ -2,15 +2,17 @@
 import { create } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
-import { checkStore } from '../exchange/check.ts'
+import { type CheckReport, checkStore } from '../exchange/check.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
+import { repairRunning } from '../exchange/repair.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService, type ProveConsistencyRequest,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService,
+  type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -47,6 +49,7 @@ export interface UplinkView {
   readonly clockOffsetMs: number
   readonly follower: { readonly verified: { readonly size: bigint } }
   waiting(): Promise<number>
+  readPackage(lane: string, number: bigint): Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined>
   traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]>
 }
 
@@ -61,7 +64,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
-    checkStore: () => check(node),
+    checkStore: (request: CheckStoreRequest) => check(node, request),
     backup: (request: BackupRequest) => backup(node, request),
     reconcile: () => reconcileAll(node),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
@@ -177,9 +180,14 @@ async function answer(context: Context, request: AnswerRecognitionRequest, call:
   return publishedMessage(context, published)
 }
 
-async function check(node: AdminPort) {
-  const report = await checkStore(node.context.store, node.context.log(), node.genesis())
-  return { clean: report.findings.length === 0, findings: [...report.findings], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
+async function check(node: AdminPort, { repair }: CheckStoreRequest) {
+  const look = (): Promise<CheckReport> => checkStore(node.context.store, node.context.log(), node.genesis())
+  let report = await look()
+  const { uplink } = node
+  const repaired = repair && uplink && report.damaged.length > 0
+    ? await repairRunning(node.context, report.damaged, (lane, number) => uplink.readPackage(lane, number)) : []
+  if (repaired.length > 0) report = await look()
+  return { repaired, clean: report.findings.length === 0, findings: [...report.findings], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
 }
 
 /** Begins a backup when a key is given; says how it stands in any case. */

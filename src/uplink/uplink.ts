@@ -119,6 +119,11 @@ export class Uplink {
     return traces
   }
 
+  /** A batch of a lane, as the parent has it. */
+  async readPackage(lane: string, number: bigint): Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined> {
+    return (await this.#options.calls.readLane({ lane, number }, this.#stop.signal)).package
+  }
+
   start(): void {
     this.#loops ??= this.#run()
   }

@@ -1,4 +1,4 @@
-/** `huxin node`, `huxin reconcile`, `huxin trace`, `huxin fsck`. */
+/** `huxin node`, `huxin reconcile`, `huxin trace`. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { pino } from 'pino'
@@ -14,6 +14,7 @@ import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { backupCommands } from './backup.ts'
+import { fsckCommand } from './fsck.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
@@ -167,17 +168,7 @@ function recoverCommand(command: Command, shell: Shell): void {
 }
 
 function serviceCommands(program: Command, shell: Shell): void {
-  shell.common(atNode(program.command('fsck'), shell), 'huxin fsck --node nodes/330000')
-    .description(say(shell, 'check every entry, body, lane and the signed root of the running node', '全面校验日志、批次体、序列与签名根'))
-    .action(async (_options, command: Command) => {
-      const report = await withNode(command, ({ admin }) => admin.checkStore({}, { timeoutMs: 600_000 }))
-      print(shell.output(command), plain(report), () => [
-        say(shell, `${report.entries} entries, ${report.records} records: ${report.erased} erased lawfully, ${report.dropped} dropped after transit`,
-          `日志 ${report.entries} 条，记录 ${report.records} 条：依法删除 ${report.erased}，过境清除 ${report.dropped}`),
-        report.clean ? say(shell, 'clean', '校验通过') : report.findings.join('\n'),
-      ].join('\n'))
-      if (!report.clean) shell.exitCode = 1
-    })
+  fsckCommand(program, shell)
   shell.common(atNode(program.command('reconcile'), shell), 'huxin reconcile --node nodes/330000')
     .description(say(shell, 'what is due to each child, and what it confirmed', '与各下级对账'))
     .action(async (_options, command: Command) => {

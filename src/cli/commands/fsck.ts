@@ -1,0 +1,60 @@
+/** `huxin fsck`: asks the node when it runs, and looks into its folder when it does not. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { checkFolder, repairFolder } from '../../node/maintenance.ts'
+import { print, say } from '../output.ts'
+import type { Shell } from '../shell.ts'
+import { atNode, withNode } from './shared.ts'
+
+const CHECK_MS = 600_000
+
+interface Said {
+  readonly clean: boolean
+  readonly findings: readonly string[]
+  readonly entries: string
+  readonly records: string
+  readonly erased: string
+  readonly dropped: string
+  readonly repaired: readonly string[]
+}
+
+export function fsckCommand(program: Command, shell: Shell): void {
+  shell.common(atNode(program.command('fsck'), shell), 'huxin fsck --node nodes/330000')
+    .description(say(shell, 'check every row of every table against the signed log, of a node that runs or not', '对照签名日志校验全部存储内容（结点运行与否均可）'))
+    .option('--repair', say(shell, 'put back damaged bodies that the parent has, when they match the log', '从上级取回损坏的批次体（与日志相符者方予写回）'))
+    .option('--from <folder>', say(shell, 'with --repair: take them from the folder of a neighbour; neither node may run', '与 --repair 同用：取自相邻结点目录（两结点均须停止）'))
+    .action(async (_options, command: Command) => {
+      const { repair = false, from, node } = command.opts<{ repair?: boolean; from?: string; node: string }>()
+      if (from !== undefined && !repair) throw new HuxinError('argument_invalid', '--from goes with --repair')
+      const report = repair && from !== undefined ? await repairedFrom(resolve(node), resolve(from)) : await checked(command, { repair, folder: resolve(node) })
+      print(shell.output(command), report, () => [
+        say(shell, `${report.entries} entries, ${report.records} records: ${report.erased} erased lawfully, ${report.dropped} dropped after transit`,
+          `日志 ${report.entries} 条，记录 ${report.records} 条：依法删除 ${report.erased}，过境清除 ${report.dropped}`),
+        ...(report.repaired.length > 0 ? [say(shell, `put back: the bodies of entries ${report.repaired.join(', ')}`, `已写回批次体，日志序号：${report.repaired.join('、')}`)] : []),
+        report.clean ? say(shell, 'clean', '校验通过') : report.findings.join('\n'),
+      ].join('\n'))
+      if (!report.clean) shell.exitCode = 1
+    })
+}
+
+async function checked(command: Command, { repair, folder }: { repair: boolean; folder: string }): Promise<Said> {
+  try {
+    const { clean, findings, entries, records, erased, dropped, repaired } = await withNode(command, ({ admin }) => admin.checkStore({ repair }, { timeoutMs: CHECK_MS }))
+    return { clean, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
+  } catch (error) {
+    if (!isHuxinError(error, 'peer_unreachable') || command.opts<{ address?: string }>().address !== undefined) throw error
+    if (repair) throw new HuxinError('peer_unreachable', 'a node asks its parent while it runs: start it, or name the folder of a stopped neighbour with --from', { cause: error })
+    // A folder that is in use says so: then the node runs, and does not answer.
+    return said(await checkFolder(folder), [])
+  }
+}
+
+async function repairedFrom(folder: string, neighbour: string): Promise<Said> {
+  const { repaired, report } = await repairFolder(folder, neighbour)
+  return said(report, repaired)
+}
+
+function said({ findings, entries, records, erased, dropped }: Awaited<ReturnType<typeof checkFolder>>, repaired: readonly bigint[]): Said {
+  return { clean: findings.length === 0, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
+}
