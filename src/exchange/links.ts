@@ -186,7 +186,13 @@ async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], 
       position++
     }
   }
-  await context.store.write([...ops, ...more])
+  try {
+    await context.store.write([...ops, ...more])
+  } catch (error) {
+    // It may have happened: what comes next may not take the same positions.
+    reserved.delete(context)
+    throw error
+  }
   reserved.set(context, position)
 }
 
