@@ -19,6 +19,7 @@
 import { createHash } from 'node:crypto'
 import { asBuffer, base64, fromBase64, fromHex, hex, utf8, utf8Text } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
+import { SALT_BYTES } from '../batch/body.ts'
 import type { Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { NODE_NAME } from '../topology/tier.ts'
@@ -95,7 +96,7 @@ export function partHash(bytes: Uint8Array): Uint8Array {
 
 /** Part `record`: salt and bytes as sealed, or the leaf hash alone. */
 export function formatRecordPart(record: { readonly salt: Uint8Array; readonly bytes: Uint8Array } | { readonly leafHash: Uint8Array }): Uint8Array {
-  return utf8('leafHash' in record ? `hash ${hex(record.leafHash)}\n` : `salt ${hex(record.salt)}\nrecord ${base64(record.bytes)}\n`)
+  return utf8('leafHash' in record ? `hash ${hex(record.leafHash)}\n` : `salt ${base64(record.salt)}\nrecord ${base64(record.bytes)}\n`)
 }
 
 /** The leaf hash of a part `record`, and the record unless only its hash is there. @throws HuxinError evidence_invalid */
@@ -103,10 +104,11 @@ export function parseRecordPart(part: Uint8Array): { readonly leafHash: Uint8Arr
   const text = utf8Text(part) ?? ''
   const only = /^hash ([0-9a-f]{64})\n$/.exec(text)
   if (only) return { leafHash: fromHex(only[1]!)!, bytes: undefined }
-  const both = /^salt ([0-9a-f]{32})\nrecord ([A-Za-z0-9+/=]+)\n$/.exec(text)
+  const both = /^salt ([A-Za-z0-9+/=]+)\nrecord ([A-Za-z0-9+/=]+)\n$/.exec(text)
+  const salt = both && fromBase64(both[1]!)
   const bytes = both && fromBase64(both[2]!)
-  if (!both || !bytes) throw evidenceFault('part_malformed', 'record: neither "salt <hex>" and "record <base64>" nor "hash <hex>"')
-  return { leafHash: createHash('sha256').update(Uint8Array.of(0)).update(fromHex(both[1]!)!).update(bytes).digest(), bytes }
+  if (salt?.length !== SALT_BYTES || !bytes) throw evidenceFault('part_malformed', 'record: neither "salt <base64>" and "record <base64>" nor "hash <hex>"')
+  return { leafHash: createHash('sha256').update(Uint8Array.of(0)).update(salt).update(bytes).digest(), bytes }
 }
 
 /** A record's place in its batch, with the hashes that lead to the batch's root. */

@@ -33,7 +33,7 @@ import { findBatch, findByRecordId, type FoundBatch } from './query.ts'
 
 export interface EvidenceRequest {
   /** A record id that stands at one place, or a batch id with or without a position. */
-  readonly wanted: { readonly recordId: string } | { readonly batchId: Uint8Array; readonly position: number | undefined }
+  readonly wanted: { readonly recordId: string } | { readonly batchId: Uint8Array; readonly position?: number | undefined }
   readonly purpose: string
   readonly document: string
   /** Who asks, as the certificate names them. */

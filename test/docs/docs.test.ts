@@ -2,6 +2,7 @@ import t from 'tap'
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/node/config.ts'
+import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { errorRows, examples } from './examples.ts'
 
 const root = process.cwd()
@@ -11,6 +12,14 @@ t.test('the worked examples in proto/README.md are what the code makes', async (
   const printed = new Map([...readme.matchAll(/```text example:([a-z-]+)\n([\s\S]*?)\n```/g)].map((match) => [match[1]!, match[2]!]))
   for (const [name, content] of Object.entries(examples())) t.equal(printed.get(name), content.trimEnd(), name)
   t.ok(readme.includes(errorRows()), 'the error table is the one in src/base/errors.ts')
+})
+
+t.test('the example of evidence is verified with the key of its root', (t) => {
+  const { evidence, vkeys } = examples()
+  const { record, logs } = verifyEvidence(Buffer.from(evidence!), [vkeys!.split('\n')[2]!])
+  t.equal(Buffer.from(record!.bytes!).toString(), 'first record')
+  t.same(logs.map(({ log, cosigners }) => [log, cosigners.map(({ name }) => name)]), [['zj.example/330800/1', ['zj.example/330825']]])
+  t.end()
 })
 
 t.test('every configuration in nodes/ is valid', async (t) => {

@@ -1,16 +1,18 @@
 /** The worked examples of proto/README.md, made by the code from fixed seeds. */
 import { errorTable } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { bodyRoot, encodeBody } from '../../src/batch/body.ts'
+import { bodyRoot, encodeBody, leafHashAt } from '../../src/batch/body.ts'
 import { formatEntry } from '../../src/batch/entry.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
+import { formatEvidence, formatPathPart, formatRecordPart } from '../../src/evidence/file.ts'
 import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/merkle/frontier.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
+import { proveInclusionInMemory } from '../../src/merkle/proof.ts'
 import { signCheckpoint } from '../../src/note/checkpoint.ts'
 import { addSignatureLines, cosign } from '../../src/note/cosignature.ts'
-import { generateSigner } from '../../src/note/key.ts'
+import { generateSigner, parseVkey } from '../../src/note/key.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
-import { formatTlogProof } from '../../src/note/tlog-proof.ts'
+import { formatTlogProof, withLogName } from '../../src/note/tlog-proof.ts'
 import { signApplication } from '../../src/topology/join.ts'
 import { formatStatement } from '../../src/topology/member.ts'
 import { formatReceiptNote } from '../../src/topology/receipt.ts'
@@ -40,6 +42,25 @@ export function examples(): Readonly<Record<string, string>> {
   const member = {
     member: 'zj.example/330825', tier: 'county', divisions: ['330825'], body: '11330825TT00000903', host: undefined, noteVkey: county.vkey, cosignVkey: countyCosigner.vkey,
   } as const
+  const statement = signNote(formatStatement({
+    ...member, serial: 0, previous: undefined, parent: 'zj.example/330800', epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active',
+    actor: '张三', document: '浙信〔2026〕12号', reason: '新接入',
+  }), [city])
+  const rootStatement = signNote(formatStatement({
+    member: 'zj.example/330800', tier: 'city', divisions: ['330800'], body: '11330800TT00000904', host: undefined, noteVkey: city.vkey, cosignVkey: cityCosigner.vkey,
+    serial: 0, previous: undefined, parent: undefined, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active', actor: '-', document: '-', reason: 'root',
+  }), [city])
+  const evidence = formatEvidence({
+    issuer: 'zj.example/330800', epoch: 1, issuedMs: TIME + 86_400_000, purpose: 'judicial', document: '（2026）浙0825民初12号', access: new Uint8Array(32).fill(0xcd), batchId: batch.id,
+    record: { position: 0, leafHash: leafHashAt(body, 0) },
+  }, [
+    { name: 'record', bytes: formatRecordPart({ salt: body.bytes.subarray(4, 20), bytes: Buffer.from('first record') }) },
+    { name: 'path', bytes: formatPathPart({ index: 0, size: body.count, proof: proveInclusionInMemory(0, body.leafHashes) }) },
+    { name: 'entry zj.example/330800/1 0', bytes: entry },
+    { name: 'proof zj.example/330800/1 0', bytes: formatTlogProof({ index: 0n, proof: [], checkpointNote: withLogName(cosigned, parseVkey(city.vkey)) }) },
+    { name: 'statement zj.example/330800 0', bytes: rootStatement },
+    { name: 'statement zj.example/330825 0', bytes: statement },
+  ], city)
   return {
     body: hexDump(body.bytes),
     'batch-id': Buffer.from(batch.id).toString('hex'),
@@ -47,10 +68,8 @@ export function examples(): Readonly<Record<string, string>> {
     entry: text(entry),
     checkpoint: text(cosigned),
     'tlog-proof': text(formatTlogProof({ index: 0n, proof: [], checkpointNote: cosigned })),
-    member: text(signNote(formatStatement({
-      ...member, serial: 0, previous: undefined, parent: 'zj.example/330800', epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active',
-      actor: '张三', document: '浙信〔2026〕12号', reason: '新接入',
-    }), [city])),
+    evidence: text(evidence),
+    member: text(statement),
     application: text(signApplication({ ...member, parent: 'zj.example/330800' }, county)),
     receipt: text(formatReceiptNote({
       from: 'zj.example/330825', log: 'zj.example/330800/1', size: 1n, classes: { control: 1n, amendment: 0n, normal: 1n, bulk: 0n },

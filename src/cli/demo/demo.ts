@@ -1,4 +1,4 @@
-/** `huxin demo`: seven nodes, five scenes, a reconciliation and a proof. */
+/** `huxin demo`: seven nodes, five scenes, a reconciliation and a file of evidence. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,6 @@ import { openHeader } from '../../batch/seal.ts'
 import { formatSummary } from '../commands/records.ts'
 import { runImport } from '../import/import.ts'
 import { ago, type Output, say, table } from '../output.ts'
-import { formatProofFile } from '../proof-file.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { decodeRecord } from '../../record/record.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
@@ -251,18 +250,31 @@ class Demo {
       rows.map((row) => [this.#place(row.node.slice(row.node.lastIndexOf('/') + 1)), String(row.due), String(row.received), String(row.returned), String(row.inTransit), ago(this.#output, Number(row.lastContactMs), systemClock.nowMs())]),
     )}\n`)
     if (this.#options.detail) await this.#detail()
-    this.#title('One record\'s batch is proved, and the proof checked by another process that knows only the hub\'s key', '导出一个批次的证明，由只知道枢纽公钥的另一进程核验')
-    const province = await this.nodes.connection('330000')
-    const proof = await province.log.proveEntry({ batchId: this.#batch }, CALL)
-    const file = join(this.#folder, 'proof.json')
-    await writeFile(file, formatProofFile(proof))
-    const args = [fileURLToPath(new URL('../main.js', import.meta.url)), 'log', 'verify', file, '--vkey', proof.vkey, '--lang', this.#output.language]
-    this.#output.write(`  huxin log verify ${file} --vkey ${proof.vkey}\n`)
-    const { stdout } = await promisify(execFile)(process.execPath, args, { env: {} })
-    for (const line of stdout.trim().split('\n')) this.#output.write(`  ${line}\n`)
+    await this.#evidence()
     const seconds_ = (systemClock.monotonicMs() - this.#beganMs) / 1000
     this.#output.write('\n')
     this.say(`Done in ${seconds_.toFixed(0)} s.`, `演示完成，用时 ${seconds_.toFixed(0)} 秒。`)
+  }
+
+  async #evidence(): Promise<void> {
+    this.#title('The province issues evidence of one record; another process, which has only the file and the nation\'s key, checks it', '省枢纽出具一条记录的存证材料，由只有该文件与国家根公钥的另一进程核验')
+    const province = await this.nodes.connection('330000')
+    const { file: content, roots } = await province.admin.issueEvidence({ batchId: this.#batch, position: 0, purpose: 'judicial', document: '（2026）演0106民初1号' }, CALL)
+    const file = join(this.#folder, 'evidence.txt')
+    await writeFile(file, content)
+    const words = ['verify', file, ...roots.flatMap((root) => ['--root', root])]
+    const head = Buffer.from(content).toString().split('\n').slice(0, 8)
+    for (const line of [...head, say(this.#output, `… (${content.length.toLocaleString('en-US')} bytes)`, `……（共 ${content.length} 字节）`)]) this.#output.write(`  │ ${line}\n`)
+    this.#output.write(`\n  huxin ${words.join(' ')}\n`)
+    const home = await mkdtemp(join(tmpdir(), 'huxin-empty-'))
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL('../main.js', import.meta.url)), ...words, '--lang', this.#output.language], { cwd: home, env: { HOME: home } })
+      // The record itself names its subject; it is left to whoever runs the command.
+      for (const line of stdout.slice(0, stdout.lastIndexOf('\n\n')).split('\n')) this.#output.write(`  ${line}\n`)
+    } finally {
+      await rm(home, { recursive: true, force: true })
+    }
+    if (this.#options.keep === undefined && this.#options.exit) this.say('(with --keep <folder> the file stays)', '（加 --keep <目录> 可保留该文件）')
   }
 
   async #detail(): Promise<void> {
