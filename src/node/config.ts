@@ -33,6 +33,8 @@ export interface NodeConfig {
   readonly parent: ParentConfig | undefined
   /** Where this node listens: host, and port (0: any free one). */
   readonly listen: { readonly host: string; readonly port: number }
+  /** Where the static log and witnessing answer over HTTPS; undefined when they do not. */
+  readonly audit: AuditConfig | undefined
   /** `host:port` under which children reach this node; written into their join files. */
   readonly advertise: string | undefined
   readonly tls: { readonly certificate: string; readonly key: string; readonly roots: readonly string[] }
@@ -45,6 +47,13 @@ export interface NodeConfig {
   /** Whether grpc reflection answers. */
   readonly reflection: boolean
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+export interface AuditConfig {
+  readonly host: string
+  readonly port: number
+  /** Whether checkpoints and hash tiles are given without a certificate. */
+  readonly public: boolean
 }
 
 export interface ParentConfig {
@@ -74,6 +83,13 @@ const schema = {
       },
     },
     listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port, for example 0.0.0.0:7443' },
+    audit: {
+      type: ['object', 'null'], additionalProperties: false, required: ['listen'], hint: 'listen, and public; leave it out to serve nothing over HTTPS',
+      properties: {
+        listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port, for example 0.0.0.0:7444' },
+        public: { type: 'boolean', hint: 'true gives checkpoints and hash tiles without a certificate' },
+      },
+    },
     advertise: { type: ['string', 'null'], pattern: '^.+:[0-9]{1,5}$', hint: 'host:port under which children reach this node' },
     tls: {
       type: 'object', additionalProperties: false, required: ['certificate', 'key', 'roots'], hint: 'files: certificate, key, roots',
@@ -172,6 +188,7 @@ interface RawConfig {
   host?: string | null
   parent?: { node: string; address: string; proxy?: string | null } | null
   listen?: string
+  audit?: { listen: string; public?: boolean } | null
   advertise?: string | null
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
@@ -193,15 +210,13 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
   if ((tier === 'city' || tier === 'county') && !parent) {
     faults.push({ path: 'parent', message: `a ${tier} node has a parent`, hint: 'give node and address of the parent' })
   }
-  for (const [path, value] of [['listen', fields.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
+  for (const [path, value] of [['listen', fields.listen], ['audit.listen', fields.audit?.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
     if (typeof value === 'string' && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
   }
   return faults
 }
 
 function fill(fields: RawConfig, folder: string): NodeConfig {
-  const listen = fields.listen ?? '127.0.0.1:7443'
-  const at = listen.lastIndexOf(':')
   if (!isTier(fields.tier)) throw new HuxinError('internal', 'the tier was checked')
   return {
     folder,
@@ -211,7 +226,8 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     body: fields.body,
     host: fields.host ?? undefined,
     parent: fields.parent ? { node: fields.parent.node, address: fields.parent.address, proxy: fields.parent.proxy ?? undefined } : undefined,
-    listen: { host: listen.slice(0, at), port: Number(listen.slice(at + 1)) },
+    listen: hostPort(fields.listen ?? '127.0.0.1:7443'),
+    audit: fields.audit ? { ...hostPort(fields.audit.listen), public: fields.audit.public ?? false } : undefined,
     advertise: fields.advertise ?? undefined,
     tls: {
       certificate: resolve(folder, fields.tls.certificate),
@@ -224,6 +240,11 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     reflection: fields.reflection ?? true,
     logLevel: fields.logLevel ?? 'info',
   }
+}
+
+function hostPort(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(':')
+  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
 }
 
 function faultOf(error: { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string; data?: unknown; parentSchema?: object }): ConfigFault {

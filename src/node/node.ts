@@ -23,6 +23,7 @@ import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
 import { TlsMaterialWatcher } from '../pki/material.ts'
 import { adminServices } from '../service/admin-service.ts'
+import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
@@ -93,6 +94,7 @@ export class Node {
   #indexer!: Indexer
   #context!: Context
   #server: WireServer | undefined
+  #audit: AuditServer | undefined
   #channel: WireChannel | undefined
   #uplink: Uplink | undefined
   #tls: TlsMaterialWatcher | undefined
@@ -132,6 +134,11 @@ export class Node {
 
   get port(): number {
     return this.#server?.port ?? 0
+  }
+
+  /** Port of the static log; 0 when it is not served. */
+  get auditPort(): number {
+    return this.#audit?.port ?? 0
   }
 
   get context(): Context {
@@ -195,7 +202,7 @@ export class Node {
     await this.#uplink?.stop()
     this.#channel?.close()
     this.#changes.announce(['log', 'control', 'amendment', 'normal', 'bulk', 'receipts', 'pulled', 'spine'])
-    await this.#server?.close(2_000)
+    await Promise.all([this.#server?.close(2_000), this.#audit?.close(2_000)])
     await Promise.allSettled(this.#background)
     await this.#writer?.close()
     await this.#indexer?.close()
@@ -233,6 +240,7 @@ export class Node {
       clock,
       onChange: (material) => {
         this.#server?.updateMaterial(material)
+        this.#audit?.updateMaterial(material)
         this.#channel?.updateMaterial(material)
         this.#options.log.info({ serial: material.identity.serial }, 'certificate files were read again')
       },
@@ -323,6 +331,9 @@ export class Node {
       maxConnections: config.connectionsMax, maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
+    if (config.audit) {
+      this.#audit = await AuditServer.listen({ ...config.audit, material: this.#tls!.current, context: () => this.#context, maxConnections: config.connectionsMax, clock, log })
+    }
   }
 
   #dial(): void {

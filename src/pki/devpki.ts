@@ -1,6 +1,6 @@
 /**
- * The development PKI in `certs/`: a root, an issuing CA per tier, and certificates for nodes, clients
- * and operators. For trying huxin out and for tests; a real federation has its own CAs and gives them
+ * The development PKI in `certs/`: a root, an issuing CA per tier, and certificates for nodes, clients,
+ * operators and auditors. For trying huxin out and for tests; a real federation has its own CAs and gives them
  * the same names (certs/README.md).
  *
  *   root.crt root.key                     the root
@@ -8,6 +8,7 @@
  *   <node id>/node.crt node.key           leaf and CA; the key is owner-only
  *   <node id>/client-<name>.crt .key
  *   <node id>/operator-<name>.crt .key
+ *   <node id>/auditor-<name>.crt .key
  */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,7 +29,7 @@ export interface DevelopmentLeaf {
   readonly tier: string
   readonly role: PeerRole
   readonly nodeId: string
-  /** Client name, or the person whom an operator certificate names; '' for a node. */
+  /** Client or auditor name, or the person whom an operator certificate names; '' for a node. */
   readonly name: string
   /** Days from now; default 825. */
   readonly days?: number

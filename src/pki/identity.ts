@@ -8,6 +8,7 @@
  *   spiffe://<trust domain>/node/<node id>
  *   spiffe://<trust domain>/client/<node id>/<name>
  *   spiffe://<trust domain>/operator/<node id>/<person>
+ *   spiffe://<trust domain>/auditor/<node id>/<name>
  *
  * Name constraints bind each issuing CA to its trust domain. A certificate with another number of such
  * names, or a name in another form, is nobody.
@@ -15,13 +16,13 @@
 import { X509Certificate } from 'node:crypto'
 import { HuxinError } from '../base/errors.ts'
 
-export type PeerRole = 'node' | 'client' | 'operator'
+export type PeerRole = 'node' | 'client' | 'operator' | 'auditor'
 
 export interface PeerIdentity {
   readonly trustDomain: string
   readonly role: PeerRole
   readonly nodeId: string
-  /** Client or person name; '' for a node. */
+  /** Client, person or auditor name; '' for a node. */
   readonly name: string
   /** Serial number, upper-case hexadecimal. */
   readonly serial: string
@@ -49,7 +50,7 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array)
 }
 
 function parseSpiffe(uri: string): Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'> | undefined {
-  const match = /^spiffe:\/\/([a-z0-9.-]{1,128})\/(node|client|operator)\/([a-z0-9-]{1,32})(?:\/([A-Za-z0-9%._~!'()*-]{1,600}))?$/.exec(uri)
+  const match = /^spiffe:\/\/([a-z0-9.-]{1,128})\/(node|client|operator|auditor)\/([a-z0-9-]{1,32})(?:\/([A-Za-z0-9%._~!'()*-]{1,600}))?$/.exec(uri)
   if (!match || (match[2] === 'node') !== (match[4] === undefined)) return undefined
   try {
     const name = decodeURIComponent(match[4] ?? '')

@@ -56,7 +56,7 @@ export interface LeafRequest {
   readonly role: PeerRole
   readonly trustDomain: string
   readonly nodeId: string
-  /** Client or person name. */
+  /** Client, person or auditor name. */
   readonly name: string
   readonly validity: Validity
   readonly random: Random

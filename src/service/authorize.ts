@@ -1,5 +1,5 @@
 /**
- * Who may call which service, by the certificate alone. Asked on every call, because an open connection
+ * Who may call which service, and read what over HTTPS, by the certificate alone. Asked on every call, because an open connection
  * outlives a suspension. ExchangeService adds its own rule (a child of this node, active).
  */
 import { HuxinError } from '../base/errors.ts'
@@ -10,15 +10,34 @@ const rules: Readonly<Record<string, readonly PeerIdentity['role'][]>> = {
   'huxin.v1.ExchangeService': ['node'],
   'huxin.v1.RecordService': ['client', 'operator'],
   'huxin.v1.AdminService': ['operator'],
-  'huxin.v1.LogService': ['operator', 'client', 'node'],
+  'huxin.v1.LogService': ['operator', 'auditor', 'client', 'node'],
+}
+
+/** What is served over HTTPS beside gRPC (audit-server.ts). */
+export type AuditAccess = 'tree' | 'entries' | 'add-checkpoint'
+
+const auditRules: Readonly<Record<AuditAccess, readonly PeerIdentity['role'][]>> = {
+  tree: ['operator', 'auditor', 'client', 'node'],
+  entries: ['operator', 'auditor'],
+  'add-checkpoint': ['operator', 'auditor', 'node'],
 }
 
 /** @throws HuxinError role_denied */
 export function authorizeCall(context: Context, peer: PeerIdentity, path: string): void {
   const service = path.slice(1, path.lastIndexOf('/'))
-  const allowed = rules[service] ?? ['operator']
+  checkRole(context, peer, rules[service] ?? ['operator'], `call ${service}`)
+}
+
+/** `peer` is undefined without a certificate. @throws HuxinError unauthenticated | role_denied */
+export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
+  const allowed = auditRules[access]
+  if (!peer) throw new HuxinError('unauthenticated', `a valid certificate is wanted, of role ${allowed.join(', ')}`)
+  checkRole(context, peer, allowed, `use ${access}`)
+}
+
+function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: string): void {
   if (!allowed.includes(peer.role)) {
-    throw new HuxinError('role_denied', `a certificate of role ${peer.role} may not call ${service}; allowed are ${allowed.join(', ')}`)
+    throw new HuxinError('role_denied', `a certificate of role ${peer.role} may not ${what}; allowed are ${allowed.join(', ')}`)
   }
   if (peer.role !== 'node' && peer.nodeName !== context.self) {
     throw new HuxinError('role_denied', `the certificate was issued for ${peer.nodeName}, this is ${context.self}`)

@@ -46,7 +46,7 @@ t.test('exactly one URI says who the holder is, in certificates of other tools t
 
 t.test('names in any script come back as they were given', async (t) => {
   for (const name of ['张三', "o'brien", 'x y/z%', 'a!b(c)*~d', 'a,b="c"\\', 'URI:spiffe://zj.example/node/330000']) {
-    for (const role of ['client', 'operator'] as const) {
+    for (const role of ['client', 'operator', 'auditor'] as const) {
       t.match(identityOfCertificate(x509(leafOf({ role, name }).certificatePem)), { role, name, nodeName: 'zj.example/330106' })
     }
   }
@@ -58,8 +58,9 @@ t.test('a name in another form is nobody', async (t) => {
     ['no node', { nodeId: '' }],
     ['a long node', { nodeId: 'a'.repeat(33) }],
     ['a longer path', { nodeId: '330106/330000' }],
-    ['another role', { role: 'auditor' as 'node', name: 'x' }],
+    ['another role', { role: 'inspector' as 'node', name: 'x' }],
     ['a client without a name', { role: 'client', name: '' }],
+    ['an auditor without a name', { role: 'auditor', name: '' }],
     ['a line feed in a name', { role: 'client', name: 'a\nb' }],
     ['a name of 201 characters', { role: 'client', name: 'a'.repeat(201) }],
     ['no trust domain', { trustDomain: '' }],

@@ -1,0 +1,187 @@
+/**
+ * The HTTPS side of a node, for auditors: its log as static files (static-log.ts). Off unless node.yaml has an
+ * `audit` block. TLS 1.3 with the node's certificate. Hash tiles and checkpoints are given without a
+ * client certificate when the block says `public`; entries never are.
+ *
+ * Requests are attacker-controlled: paths are matched whole, nothing is decoded or normalized.
+ */
+import { createServer, type Server } from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { utf8 } from '../base/bytes.ts'
+import type { Context } from '../exchange/context.ts'
+import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
+import type { TlsMaterial } from '../pki/material.ts'
+import { secureContext, secureContextOptions } from '../wire/tls.ts'
+import { type AuditAccess, authorizeAudit } from './authorize.ts'
+import { acceptsGzip, compress, parseStaticPath, readStatic, type StaticPath } from './static-log.ts'
+
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const IDLE_TIMEOUT_MS = 60_000
+const HEADER_BYTES_MAX = 8_192
+const CHECKPOINT_AGE_S = 2
+const IMMUTABLE_AGE_S = 31_536_000
+const RETRY_AFTER_S = 5
+
+export interface AuditServerOptions {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Gives checkpoints and hash tiles without a client certificate. */
+  readonly public: boolean
+  readonly material: TlsMaterial
+  readonly context: () => Context
+  readonly maxConnections: number
+  readonly clock: Clock
+  readonly log: { warn(fields: object, message: string): void }
+}
+
+/** One answer, whole. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | number>>
+  readonly body: Uint8Array
+}
+
+/** Who is at the other end of a connection, read once from its certificate. */
+interface Holder {
+  readonly identity: PeerIdentity
+  readonly notAfterMs: number
+}
+
+export class AuditServer {
+  readonly #options: AuditServerOptions
+  readonly #https: Server
+  readonly #holders = new WeakMap<TLSSocket, Holder | undefined>()
+  readonly #sockets = new Set<Socket>()
+  #closing: Promise<void> | undefined
+
+  /** @throws HuxinError config_invalid when the material cannot be used or the port cannot be had */
+  static async listen(options: AuditServerOptions): Promise<AuditServer> {
+    secureContext(options.material)
+    const server = new AuditServer(options)
+    const host = options.host.replaceAll(/[[\]]/g, '')
+    await new Promise<void>((resolve, reject) => {
+      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', `cannot listen on ${options.host}:${options.port} (audit.listen): ${error.message}`, { cause: error })))
+      server.#https.listen(options.port, host, resolve)
+    })
+    return server
+  }
+
+  private constructor(options: AuditServerOptions) {
+    this.#options = options
+    this.#https = createServer({
+      ...secureContextOptions(options.material),
+      requestCert: true,
+      // Where anybody may read, a certificate that does not verify is none.
+      rejectUnauthorized: !options.public,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+    }, (request, response) => void this.#serve(request, response))
+    this.#https.maxConnections = options.maxConnections
+    // A reader that stops reading does not keep its bundle in memory.
+    this.#https.timeout = IDLE_TIMEOUT_MS
+    this.#https.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+  }
+
+  get port(): number {
+    return (this.#https.address() as AddressInfo | null)?.port ?? 0
+  }
+
+  /** New handshakes use it. Throws config_invalid and keeps the last good one. */
+  updateMaterial(material: TlsMaterial): void {
+    secureContext(material)
+    this.#https.setSecureContext(secureContextOptions(material))
+  }
+
+  /** Takes no new requests, waits up to `graceMs` for those in progress, then cuts them. May be called twice. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#https.close(() => resolve()))
+    this.#https.closeIdleConnections()
+    const cancelCut = this.#options.clock.after(graceMs, () => {
+      for (const socket of this.#sockets) socket.destroy()
+    })
+    await done
+    cancelCut()
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await this.#answer(request).catch((error: unknown) => this.#failed(error, request.url ?? ''))
+    if (response.destroyed) return
+    // A request that was answered before it was read to its end is not followed by another.
+    const last = this.#closing || !request.complete ? { Connection: 'close' } : {}
+    response.writeHead(answer.status, {
+      'Content-Length': answer.body.length, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', ...answer.headers, ...last,
+    })
+    response.end(answer.body)
+  }
+
+  async #answer(request: IncomingMessage): Promise<HttpAnswer> {
+    const path = parseStaticPath(request.url ?? '')
+    if (!path) return plain(404, 'no such resource')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'GET and HEAD are answered here', { Allow: 'GET, HEAD' })
+    return this.#read(path, request)
+  }
+
+  async #read(path: StaticPath, request: IncomingMessage): Promise<HttpAnswer> {
+    const access: AuditAccess = path.kind === 'entries' ? 'entries' : 'tree'
+    const anybody = this.#options.public && access === 'tree'
+    const context = this.#options.context()
+    if (!anybody) authorizeAudit(context, this.#holder(request), access)
+    const found = await readStatic(context, path)
+    if (!found) return plain(404, `the signed tree of ${context.log().signed.size} entries has no such tile`)
+    const zipped = path.kind === 'entries' && acceptsGzip(request.headers['accept-encoding'] ?? '')
+    return {
+      status: 200,
+      headers: {
+        'Content-Type': found.contentType,
+        'Cache-Control': `${anybody ? 'public' : 'private'}, max-age=${found.immutable ? `${IMMUTABLE_AGE_S}, immutable` : CHECKPOINT_AGE_S}`,
+        ...(path.kind === 'entries' ? { Vary: 'Accept-Encoding' } : {}),
+        ...(zipped ? { 'Content-Encoding': 'gzip' } : {}),
+      },
+      body: zipped ? await compress(found.bytes) : found.bytes,
+    }
+  }
+
+  /** Undefined without a certificate that is valid now: a connection outlives its certificate. */
+  #holder(request: IncomingMessage): PeerIdentity | undefined {
+    const socket = request.socket as TLSSocket
+    if (!this.#holders.has(socket)) this.#holders.set(socket, holderOf(socket))
+    const holder = this.#holders.get(socket)
+    return holder && this.#options.clock.nowMs() <= holder.notAfterMs ? holder.identity : undefined
+  }
+
+  #failed(error: unknown, path: string): HttpAnswer {
+    if (isHuxinError(error) && error.kind === 'denied') return plain(403, error.message)
+    if (isHuxinError(error) && (error.kind === 'unavailable' || error.code === 'store_failed')) return plain(503, error.message, { 'Retry-After': RETRY_AFTER_S })
+    this.#options.log.warn({ path: path.slice(0, 200), error: messageOf(error) }, 'a request for the static log failed inside')
+    return plain(500, isHuxinError(error) ? error.message : 'failed inside the node; see its log')
+  }
+}
+
+/** An answer of one line for people. */
+export function plain(status: number, text: string, headers: HttpAnswer['headers'] = {}): HttpAnswer {
+  return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers }, body: utf8(`${text}\n`) }
+}
+
+/** A resumed TLS 1.3 session counts as authorized even when it never had a certificate: that one must be there too. */
+function holderOf(socket: TLSSocket): Holder | undefined {
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+  return certificate && { identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
+}
