@@ -9,10 +9,10 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { verifyConsistency } from '../merkle/proof.ts'
-import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosignature.ts'
 import { parseVkey } from '../note/key.ts'
-import { parseNote } from '../note/note.ts'
+import { formatNote, parseNote } from '../note/note.ts'
 import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
@@ -50,16 +50,23 @@ export function witnessOp(logOrigin: string, state: WitnessState): Op {
 /** One cosigning at a time for each log: compare and persist are one step. */
 const cosigning = new Map<string, Promise<unknown>>()
 
+/** A checkpoint handed in for cosigning. */
+export interface CosigningAsked {
+  /** Size that the proof leads from. */
+  readonly oldSize: bigint
+  readonly consistency: readonly Uint8Array[]
+  /** The checkpoint note. */
+  readonly checkpoint: Uint8Array
+  /** Who brings it: the child over its link, or anybody, who may bring an old one or a wrong proof. */
+  readonly broughtBy: 'child' | 'anybody'
+}
+
 /**
- * Cosigns a child's checkpoint.
+ * Cosigns a child's checkpoint, after it is durable that this node did.
  * @returns the cosignature line, or the size that the child must prove from
- * @throws HuxinError signature_invalid | proof_invalid | log_forked
+ * @throws HuxinError signature_invalid | proof_invalid | log_forked | log_behind
  */
-export function cosignChild(
-  context: Context,
-  child: string,
-  asked: { oldSize: bigint; consistency: readonly Uint8Array[]; checkpoint: Uint8Array },
-): Promise<{ line: string } | { knownSize: bigint }> {
+export function cosignChild(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
   const key = `${context.self} ${child}`
   const mine = (cosigning.get(key) ?? Promise.resolve()).catch(() => undefined).then(() => cosignOnce(context, child, asked))
   cosigning.set(key, mine)
@@ -68,35 +75,45 @@ export function cosignChild(
   })
 }
 
-async function cosignOnce(
-  context: Context,
-  child: string,
-  { oldSize, consistency, checkpoint }: { oldSize: bigint; consistency: readonly Uint8Array[]; checkpoint: Uint8Array },
-): Promise<{ line: string } | { knownSize: bigint }> {
+async function cosignOnce(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
   const member = context.ledger().federation.member(child)
   if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
   const origin = `${child}/${member.epoch}`
-  const tree = openCheckpoint(checkpoint, [parseVkey(member.noteVkey)], origin)
+  const verifier = parseVkey(member.noteVkey)
+  const tree = openCheckpoint(asked.checkpoint, [verifier], origin)
   const last = await witnessState(context, origin)
   const knownSize = last?.size ?? 0n
-  if (tree.size < knownSize) {
+  if (asked.broughtBy === 'child' && tree.size < knownSize) {
     context.alarms.raise(`rollback ${child}`, `${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
     throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
   }
-  if (oldSize !== knownSize) return { knownSize }
+  if (asked.oldSize !== knownSize) return { knownSize }
+  checkExtends(context, child, { asked, tree, last })
+  // Only lines that were verified are kept: a forged one beside them would make the note useless to who knows its key.
+  const { text, signatures } = parseNote(asked.checkpoint)
+  const note = formatNote(text, signatures.filter(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId).map(({ line }) => line))
+  await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note })])
+  return { line: cosign(text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
+}
+
+/** @throws HuxinError proof_invalid | log_forked */
+function checkExtends(context: Context, child: string, { asked, tree, last }: { asked: CosigningAsked; tree: Checkpoint; last: WitnessState | undefined }): void {
+  const knownSize = last?.size ?? 0n
   try {
-    if (last && tree.size === last.size) {
-      if (!equalBytes(tree.root, last.root)) throw new HuxinError('proof_invalid', 'same size, other root')
-    } else if (last && last.size > 0n) {
-      verifyConsistency({ oldSize: last.size, newSize: tree.size, oldRoot: last.root, newRoot: tree.root, proof: consistency })
+    if (tree.size < knownSize) throw new HuxinError('proof_invalid', `no proof leads from ${knownSize} back to ${tree.size} entries`)
+    if (!last || last.size === 0n) {
+      if (asked.consistency.length > 0) throw new HuxinError('proof_invalid', `from 0 entries on no proof is wanted, it has ${asked.consistency.length} hashes`)
+    } else {
+      verifyConsistency({ oldSize: last.size, newSize: tree.size, oldRoot: last.root, newRoot: tree.root, proof: asked.consistency })
     }
   } catch (error) {
     if (!isHuxinError(error, 'proof_invalid')) throw error
+    // Both are signed: that is a fork whoever brings it. A wrong proof says nothing of the log unless the log itself sent it.
+    const twoTrees = last !== undefined && tree.size === last.size && !equalBytes(tree.root, last.root)
+    if (asked.broughtBy === 'anybody' && !twoTrees) throw error
     context.alarms.raise(`fork ${child}`, `${child} shows two different logs at ${knownSize} and ${tree.size} entries`)
     throw new HuxinError('log_forked', `the checkpoint of ${child} over ${tree.size} entries does not extend the one over ${knownSize}: ${error.message}`)
   }
-  await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note: checkpoint })])
-  return { line: cosign(parseNote(checkpoint).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 
 /** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid | log_forked */

@@ -136,7 +136,7 @@ class ExchangeHandlers {
     if (request.cosigned.length > 0) await keepCosignature(context, child, request.cosigned)
     if (request.receiptNote.length > 0) await keepChildReceipt(context, child, request.receiptNote)
     if (request.checkpoint.length === 0) return { current: true }
-    const answer = await cosignChild(context, child, { oldSize: request.oldSize, consistency: request.consistency, checkpoint: request.checkpoint })
+    const answer = await cosignChild(context, child, { oldSize: request.oldSize, consistency: request.consistency, checkpoint: request.checkpoint, broughtBy: 'child' })
     return 'line' in answer ? { cosignature: Buffer.from(answer.line), current: true } : { knownSize: answer.knownSize, current: false }
   }
 
