@@ -210,6 +210,9 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
   if ((tier === 'city' || tier === 'county') && !parent) {
     faults.push({ path: 'parent', message: `a ${tier} node has a parent`, hint: 'give node and address of the parent' })
   }
+  if (typeof fields.listen === 'string' && fields.listen === fields.audit?.listen && !fields.listen.endsWith(':0')) {
+    faults.push({ path: 'audit.listen', message: `${JSON.stringify(fields.listen)} is listen too`, hint: 'a port of its own' })
+  }
   for (const [path, value] of [['listen', fields.listen], ['audit.listen', fields.audit?.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
     if (typeof value === 'string' && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
   }

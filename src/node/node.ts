@@ -332,7 +332,7 @@ export class Node {
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
     if (config.audit) {
-      this.#audit = await AuditServer.listen({ ...config.audit, material: this.#tls!.current, context: () => this.#context, maxConnections: config.connectionsMax, clock, log })
+      this.#audit = await AuditServer.listen({ ...config.audit, material: this.#tls!.current, context: () => this.#context, maySign: () => this.#gate.maySign, maxConnections: config.connectionsMax, clock, log })
     }
   }
 

@@ -146,7 +146,8 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
     const { statements } = await readJoin(known)
     return `${statements.length} statement(s) from the root`
   })
-  await add('port', () => portFree(known))
+  await add('port', () => portFree('listen', known.listen))
+  if (known.audit) await add('audit port', () => portFree('audit.listen', known.audit!))
   if (known.parent && parent) await add('parent', () => askParent(known, clock))
   return checks
 }
@@ -164,10 +165,10 @@ async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeCon
   }
 }
 
-async function portFree({ listen }: NodeConfig): Promise<string> {
+async function portFree(field: string, listen: NodeConfig['listen']): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
-      `listen: ${listen.host}:${listen.port} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
+      `${field}: ${listen.host}:${listen.port} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
   return `${listen.host}:${listen.port} is free`

@@ -1,7 +1,8 @@
 /**
- * The HTTPS side of a node, for auditors: its log as static files (static-log.ts). Off unless node.yaml has an
- * `audit` block. TLS 1.3 with the node's certificate. Hash tiles and checkpoints are given without a
- * client certificate when the block says `public`; entries never are.
+ * The HTTPS side of a node: its log as static files for auditors (static-log.ts), and witnessing of its
+ * children's logs (witness-http.ts). Off unless node.yaml has an `audit` block. TLS 1.3 with the node's
+ * certificate. Hash tiles and checkpoints are given without a client certificate when the block says
+ * `public`; nothing else is.
  *
  * Requests are attacker-controlled: paths are matched whole, nothing is decoded or normalized.
  */
@@ -11,13 +12,14 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { utf8 } from '../base/bytes.ts'
 import type { Context } from '../exchange/context.ts'
 import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { secureContext, secureContextOptions } from '../wire/tls.ts'
 import { type AuditAccess, authorizeAudit } from './authorize.ts'
+import { type HttpAnswer, plain } from './http-answer.ts'
 import { acceptsGzip, compress, parseStaticPath, readStatic, type StaticPath } from './static-log.ts'
+import { ADD_CHECKPOINT_BYTES_MAX, addCheckpoint } from './witness-http.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const HEADERS_TIMEOUT_MS = 10_000
@@ -36,16 +38,11 @@ export interface AuditServerOptions {
   readonly public: boolean
   readonly material: TlsMaterial
   readonly context: () => Context
+  /** Whether this node may sign now; nothing is cosigned before. */
+  readonly maySign: () => boolean
   readonly maxConnections: number
   readonly clock: Clock
   readonly log: { warn(fields: object, message: string): void }
-}
-
-/** One answer, whole. */
-export interface HttpAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | number>>
-  readonly body: Uint8Array
 }
 
 /** Who is at the other end of a connection, read once from its certificate. */
@@ -133,6 +130,7 @@ export class AuditServer {
   }
 
   async #answer(request: IncomingMessage): Promise<HttpAnswer> {
+    if (request.url === '/add-checkpoint') return this.#cosign(request)
     const path = parseStaticPath(request.url ?? '')
     if (!path) return plain(404, 'no such resource')
     if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'GET and HEAD are answered here', { Allow: 'GET, HEAD' })
@@ -159,6 +157,16 @@ export class AuditServer {
     }
   }
 
+  async #cosign(request: IncomingMessage): Promise<HttpAnswer> {
+    if (request.method !== 'POST') return plain(405, 'POST is answered here', { Allow: 'POST' })
+    const context = this.#options.context()
+    authorizeAudit(context, this.#holder(request), 'add-checkpoint')
+    const body = await readBody(request, ADD_CHECKPOINT_BYTES_MAX)
+    if (!body) return plain(413, `at most ${ADD_CHECKPOINT_BYTES_MAX} bytes are read`)
+    if (!this.#options.maySign()) throw new HuxinError('not_ready', 'this node signs nothing before it has heard from its parent')
+    return addCheckpoint(context, body)
+  }
+
   /** Undefined without a certificate that is valid now: a connection outlives its certificate. */
   #holder(request: IncomingMessage): PeerIdentity | undefined {
     const socket = request.socket as TLSSocket
@@ -170,14 +178,22 @@ export class AuditServer {
   #failed(error: unknown, path: string): HttpAnswer {
     if (isHuxinError(error) && error.kind === 'denied') return plain(403, error.message)
     if (isHuxinError(error) && (error.kind === 'unavailable' || error.code === 'store_failed')) return plain(503, error.message, { 'Retry-After': RETRY_AFTER_S })
-    this.#options.log.warn({ path: path.slice(0, 200), error: messageOf(error) }, 'a request for the static log failed inside')
+    this.#options.log.warn({ path: path.slice(0, 200), error: messageOf(error) }, 'a request over HTTPS failed inside')
     return plain(500, isHuxinError(error) ? error.message : 'failed inside the node; see its log')
   }
 }
 
-/** An answer of one line for people. */
-export function plain(status: number, text: string, headers: HttpAnswer['headers'] = {}): HttpAnswer {
-  return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers }, body: utf8(`${text}\n`) }
+/** Undefined when it is larger. */
+async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  // The answer still has to go out on this connection.
+  for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > bytesMax) return undefined
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
 }
 
 /** A resumed TLS 1.3 session counts as authorized even when it never had a certificate: that one must be there too. */
