@@ -55,7 +55,7 @@ export async function readSpine(
   if (start < 0n || start > log.signed.size) {
     throw new HuxinError('log_behind', `the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
   }
-  if (start === log.signed.size && !await receiptsAfter()) {
+  if (!await receiptsAfter() && start === context.log().signed.size) {
     const wait = Math.min(waitMs, limits.pollWaitMsMax)
     const delivered = context.changes.next(deliveredTopic(child), wait, signal)
     await Promise.race([context.changes.next('log', wait, signal), context.changes.next('receipts', wait, signal), delivered])

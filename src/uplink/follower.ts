@@ -124,6 +124,7 @@ export class Follower {
     if (grown) {
       await context.store.write(grown.ops)
       grown.remember()
+      context.changes.announce(['spine'])
     }
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
   }
