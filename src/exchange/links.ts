@@ -144,6 +144,40 @@ export async function cosignedSize(context: Context, neighbour: string): Promise
   return openCheckpoint(note, [context.log().verifier], context.log().origin).size
 }
 
+/** A neighbour that cosigns our log. */
+export interface Cosigner {
+  readonly node: string
+  readonly vkey: string
+  /** What it cosigned last; undefined when nothing of this epoch by its present key. */
+  readonly last: { readonly size: bigint; readonly timeSeconds: bigint; readonly note: Uint8Array } | undefined
+}
+
+/** The parent, then the active children, with what each cosigned last. */
+export async function cosigners(context: Context): Promise<readonly Cosigner[]> {
+  const { federation } = context.ledger()
+  const parent = federation.member(context.self)?.parent
+  const children = federation.children(context.self).filter(({ status }) => status === 'active')
+  const members = [parent === undefined ? undefined : federation.member(parent), ...children].filter((member) => member !== undefined)
+  return Promise.all(members.map(async ({ name, cosignVkey }) => {
+    const note = await context.store.get(textKey(tables.cosigned, name))
+    return { node: name, vkey: cosignVkey, last: note && lastCosigned(context, note, cosignVkey) }
+  }))
+}
+
+function lastCosigned(context: Context, note: Uint8Array, vkey: string): Cosigner['last'] {
+  try {
+    const { size } = openCheckpoint(note, [context.log().verifier], context.log().origin)
+    const { text, signatures } = parseNote(note)
+    const verifier = parseVkey(vkey)
+    const [time] = signatures.map((signature) => verifyCosignatureLine(text, signature, verifier)).filter((found) => found !== undefined)
+    return time && { size, timeSeconds: time.timeSeconds, note }
+  } catch (error) {
+    // Of the epoch before.
+    if (isHuxinError(error, 'signature_invalid')) return undefined
+    throw error
+  }
+}
+
 /**
  * Size up to which our log is final: cosigned by the parent, or, at a root, by more than half of its
  * children.

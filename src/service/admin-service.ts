@@ -4,7 +4,7 @@ import { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import { type CheckReport, checkStore } from '../exchange/check.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
-import { cosignedCheckpoint, cosignedSize, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
+import { cosignedCheckpoint, cosignedSize, cosigners, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { repairRunning } from '../exchange/repair.ts'
@@ -224,7 +224,10 @@ async function evidence(context: Context, { recordId, batchId, position, purpose
 }
 
 async function checkpoint(context: Context) {
-  return { checkpoint: await cosignedCheckpoint(context), final: await finalSize(context) >= context.log().signed.size, vkey: context.log().vkey }
+  return {
+    checkpoint: await cosignedCheckpoint(context), final: await finalSize(context) >= context.log().signed.size, vkey: context.log().vkey,
+    cosigners: (await cosigners(context)).map(({ node, vkey, last }) => ({ node, vkey, size: last?.size ?? 0n, timeS: last?.timeSeconds ?? 0n, checkpoint: last?.note ?? new Uint8Array() })),
+  }
 }
 
 async function listEntries(context: Context, request: ListEntriesRequest) {

@@ -1,10 +1,16 @@
 /** `huxin log`: checkpoint, entries, proofs; verification needs no node. */
 import type { Command } from 'commander'
 import { fromHex } from '../../base/bytes.ts'
+import { formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
-import { print, say, table } from '../output.ts'
+import { parseCheckpoint } from '../../note/checkpoint.ts'
+import { parseNote } from '../../note/note.ts'
+import { parsePolicy, type Policy } from '../../note/policy.ts'
+import type { Connection } from '../connect.ts'
+import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
+import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, verifyProofFile } from '../proof-file.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
@@ -17,6 +23,16 @@ export function logCommands(program: Command, shell: Shell): void {
       const { checkpoint, final, vkey } = await withNode(command, (connection) => connection.log.getCheckpoint({}, CALL))
       const note = Buffer.from(checkpoint).toString()
       print(shell.output(command), { checkpoint: note, final, vkey }, () => `${note}\n${final ? say(shell, 'final', '已终局') : say(shell, 'not yet final', '尚未终局')}\n${vkey}`)
+    })
+  shell.common(atNode(log.command('status'), shell), 'huxin log status --policy policy.txt --node nodes/330000')
+    .description(say(shell, 'who cosigned how much of the log, and whether that is enough', '各见证方签到何处，是否已终局'))
+    .option('--policy <file>', say(shell, 'witness policy of your own (C2SP tlog-policy); exit code 1 when the newest checkpoint is not final by it', '自备见证策略文件（C2SP tlog-policy）；最新签名点未终局时退出码为 1'))
+    .action(async (_options, command: Command) => {
+      const file = command.opts<{ policy?: string }>().policy
+      const policy = file === undefined ? undefined : parsePolicy(await readInput(file))
+      const status = await withNode(command, (connection) => logStatus(connection, policy))
+      if (status.policy && !status.policy.final) shell.exitCode = exitCodes.found
+      print(shell.output(command), status, () => statusText(shell, status))
     })
   shell.common(atNode(log.command('list'), shell), 'huxin log list --start 100 --limit 20 --node nodes/330000')
     .description(say(shell, 'entries in order', '按序列出日志'))
@@ -59,4 +75,42 @@ export function logCommands(program: Command, shell: Shell): void {
         say(shell, 'it does not show that the records are still in force', '本证明不表示记录现行有效'),
       ].join('\n'))
     })
+}
+
+interface LogStatus {
+  readonly log: string
+  readonly size: bigint
+  readonly final: boolean
+  readonly cosigners: readonly { readonly node: string; readonly size: bigint; readonly behind: bigint; readonly time: string | undefined }[]
+  readonly policy: PolicyVerdict | undefined
+}
+
+async function logStatus({ log }: Connection, policy: Policy | undefined): Promise<LogStatus> {
+  const { checkpoint, final, cosigners } = await log.getCheckpoint({}, CALL)
+  const { origin, size } = parseCheckpoint(parseNote(checkpoint).text)
+  return {
+    log: origin,
+    size,
+    final,
+    cosigners: cosigners.map((cosigner) => ({
+      node: cosigner.node, size: cosigner.size, behind: cosigner.size > size ? 0n : size - cosigner.size,
+      time: cosigner.size === 0n ? undefined : formatTime(Number(cosigner.timeS) * 1000),
+    })),
+    policy: policy && await judgeByPolicy(policy, {
+      newest: checkpoint, cosigned: cosigners.map((cosigner) => cosigner.checkpoint).filter(({ length }) => length > 0),
+      prove: async (oldSize, newSize) => (await log.proveConsistency({ oldSize, newSize }, CALL)).hashes,
+    }),
+  }
+}
+
+function statusText(shell: Shell, { log, size, final, cosigners, policy }: LogStatus): string {
+  const rows = cosigners.map(({ node, size: cosigned, behind, time }) => [node, String(cosigned), String(behind), time ?? say(shell, 'never', '从未')])
+  return [
+    say(shell, `log ${log}: ${size} entries, ${final ? 'final' : 'not yet final'} by the federation's rule`, `日志 ${log}：${size} 条，按联邦规则${final ? '已终局' : '尚未终局'}`),
+    '',
+    table([say(shell, 'cosigner', '见证方'), say(shell, 'cosigned', '已签至'), say(shell, 'behind', '落后'), say(shell, 'at', '时间')], rows),
+    ...(policy ? ['', say(shell, `by the policy: ${policy.final ? 'final' : `not final; final up to ${policy.finalSize} entries`} (quorum ${policy.quorum})`,
+      `按策略：${policy.final ? '已终局' : `未终局，已终局至 ${policy.finalSize} 条`}（法定 ${policy.quorum}）`),
+      ...policy.witnesses.map((witness) => `  ${witness.name}  ${witness.size}`)] : []),
+  ].join('\n')
 }
