@@ -231,8 +231,11 @@ async function checkpoint(context: Context) {
 }
 
 async function listEntries(context: Context, request: ListEntriesRequest) {
-  const entries = await context.log().entries(request.start, Math.min(request.limit || 100, 1_000))
-  return { entries, start: request.start, size: context.log().signed.size }
+  const { size } = context.log().signed
+  // What is durable and not yet under a signed tree is told to nobody.
+  const count = Math.min(request.limit || 100, 1_000, Number(size - request.start))
+  const entries = count > 0 ? await context.log().entries(request.start, count) : []
+  return { entries, start: request.start, size }
 }
 
 async function proveEntry(context: Context, request: ProveEntryRequest) {
