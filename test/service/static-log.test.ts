@@ -1,5 +1,6 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -297,6 +298,14 @@ t.test('a public static log', async (t) => {
     const head = await anybody.get('/tile/0/000', { method: 'HEAD' })
     t.match({ status: head.status, length: head.headers['content-length'], bytes: head.body.length }, { status: 200, length: '8192', bytes: 0 })
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) t.match(await anybody.get('/tile/0/000', { method }), { status: 405, headers: { allow: 'GET, HEAD' } }, method)
+  })
+
+  await t.test('answers many requests on one connection', async (t) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const kept = await client(AUDITOR, { agent })
+    for (const path of ['/checkpoint', '/tile/0/000', '/tile/9/000', '/tile/entries/000']) t.equal((await kept.get(path)).headers.connection, 'keep-alive', path)
+    t.equal((await kept.post('/add-checkpoint', 'old 0\n\n')).headers.connection, 'keep-alive')
+    agent.destroy()
   })
 
   await t.test('speaks TLS 1.3 and no older', async (t) => {
