@@ -6,6 +6,7 @@
  */
 import { concat, equalBytes, fromBe64, be64, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { verifyConsistency } from '../merkle/proof.ts'
@@ -193,7 +194,7 @@ export async function finalSize(context: Context): Promise<bigint> {
   return sizes[Math.floor(children.length / 2)] ?? 0n
 }
 
-/** The newest checkpoint with every cosignature that stands on exactly that tree. */
+/** The newest checkpoint with every cosignature that stands on exactly that tree, as many as a note may have. */
 export async function cosignedCheckpoint(context: Context): Promise<Uint8Array> {
   const { signed } = context.log()
   const lines: string[] = []
@@ -202,7 +203,7 @@ export async function cosignedCheckpoint(context: Context): Promise<Uint8Array> 
     if (parsed.text !== parseNote(signed.note).text) continue
     lines.push(...parsed.signatures.filter(({ keyId }) => keyId !== context.log().verifier.keyId).map(({ line }) => line))
   }
-  return lines.length === 0 ? signed.note : addSignatureLines(signed.note, lines)
+  return lines.length === 0 ? signed.note : addSignatureLines(signed.note, lines.slice(0, limits.noteSignaturesMax - 1))
 }
 
 /** Receipts of one node of a higher tier. */
