@@ -6,11 +6,19 @@ import { openHeader } from '../batch/seal.ts'
 import { parseCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
-import { parseTlogProof, verifyTlogProof } from '../note/tlog-proof.ts'
+import { formatTlogProof, logVkey, parseTlogProof, verifyTlogProof, withLogName } from '../note/tlog-proof.ts'
 
 /** The file that `log prove` writes: entry and tlog-proof, base64 and text. */
 export function formatProofFile({ entry, proof, vkey }: { entry: Uint8Array; proof: Uint8Array; vkey: string }): string {
   return `${JSON.stringify({ format: 'huxin/proof/v1', vkey, entry: Buffer.from(entry).toString('base64'), proof: Buffer.from(proof).toString() }, undefined, 2)}\n`
+}
+
+/** A tlog-proof as tools of other makes want it, and the log's key under the name of the log. */
+export function namedProof({ proof: bytes, vkey }: { proof: Uint8Array; vkey: string }): { proof: Uint8Array; vkey: string } {
+  const key = parseVkey(vkey)
+  const { index, proof, checkpointNote } = parseTlogProof(bytes)
+  const named = withLogName(checkpointNote, key)
+  return { proof: formatTlogProof({ index, proof, checkpointNote: named }), vkey: logVkey(parseCheckpoint(parseNote(named).text).origin, key) }
 }
 
 /** What a proof file proves. @throws HuxinError argument_invalid | proof_invalid | signature_invalid */

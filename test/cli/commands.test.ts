@@ -12,6 +12,8 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { exitCodeOf, languageOf, width } from '../../src/cli/output.ts'
 import { errorTable, HuxinError, type ErrorCode } from '../../src/base/errors.ts'
+import { parseVkey } from '../../src/note/key.ts'
+import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { checkNode } from '../../src/node/setup.ts'
 import { issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { findings, publishRecords } from '../support/checks.ts'
@@ -383,6 +385,20 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await runProgram(verify), { code: 0, err: '', out: /^proven: entry \d+ is in the log zj\.example\/330000\/1 of \d+ entries\n[\s\S]*3 record\(s\), accepted at / }, 'by another process')
     t.match(await runHere([...verify, '--lang', 'zh']), { code: 0, out: /^已证明：/ })
     t.match(JSON.parse((await runHere([...verify, '--json'])).out), { index: String(index), records: 3, verdict: 'accepted' })
+    const plain = join(folder, 'hub.tlog-proof')
+    const named = JSON.parse(await does('330000', ['log', 'prove', String(index), '-o', plain, '--json'], /vkey/)) as { entry: string; vkey: string }
+    const logVerifier = parseVkey(named.vkey)
+    t.equal(logVerifier.name, 'zj.example/330000/1', 'C2SP tools want the key named as its log')
+    t.equal(verifyTlogProof({ proofBytes: await readFile(plain), leaf: await readFile(named.entry), origin: logVerifier.name, logVerifier }).index, index)
+    await does('330000', ['log', 'prove', String(index), '-o', plain], /log key for C2SP tools: zj\.example\/330000\/1\+/)
+
+    const evidence = join(folder, 'evidence.txt')
+    const asked = ['evidence', Buffer.from(published.batch!.id).toString('hex'), '--position', '0', '--purpose', 'judicial', '--document', '（2026）浙0106民初12号', '-o', evidence]
+    const { roots } = JSON.parse(await does('330000', [...asked, '--json'], /accessBatchId/)) as { roots: string[] }
+    await does('330000', asked, /check it anywhere, without a network: huxin verify /)
+    await does('330000', [...asked, '--lang', 'zh'], /可在任何地方离线核验：huxin verify /)
+    t.match(await runProgram(['verify', evidence, '--root', roots[0]!]), { code: 0, err: '', out: /^PROVEN: record 0 is in batch/ })
+    t.match(await runHere([...asked.slice(0, -1), join(folder, 'absent', 'x'), ...at('330000')]), { code: 2, err: /cannot be written/ })
     const proof = JSON.parse(await readFile(file, 'utf8')) as { entry: string; proof: string }
     const forged = join(folder, 'forged.json')
     await writeFile(forged, JSON.stringify({ ...proof, entry: Buffer.from(Buffer.from(proof.entry, 'base64').toString().replace(/^time \S+/m, 'time 2020-01-01T00:00:00Z')).toString('base64') }))

@@ -12,13 +12,15 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { isHuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { entryPrefixLength } from '../../src/batch/entry.ts'
+import { sealHeader } from '../../src/batch/seal.ts'
 import { evidenceFaults, faultMessageZh } from '../../src/evidence/faults.ts'
 import { type EvidencePart, formatEvidence, parseEvidence } from '../../src/evidence/file.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { callerPseudonym, type EvidenceRequest, issueEvidence } from '../../src/exchange/evidence.ts'
+import { setMemberStatus } from '../../src/exchange/members.ts'
 import { judge } from '../../src/exchange/judge.ts'
-import { cosignedSize } from '../../src/exchange/links.ts'
+import { cosignedCheckpoint, cosignedSize } from '../../src/exchange/links.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
 import { AccessRecordSchema } from '../../src/gen/huxin/v1/access_pb.ts'
 import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
@@ -27,9 +29,13 @@ import { decodeAccesses } from '../../src/ledger/ledger.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { verifyInclusion } from '../../src/merkle/proof.ts'
 import { signCheckpoint } from '../../src/note/checkpoint.ts'
-import { generateSigner } from '../../src/note/key.ts'
+import { generateSigner, type Signer } from '../../src/note/key.ts'
+import { addSignatureLines, cosign } from '../../src/note/cosignature.ts'
+import { parseNote, signNote } from '../../src/note/note.ts'
 import { openCosignedCheckpoint, parsePolicy } from '../../src/note/policy.ts'
 import { formatTlogProof, logVkey, parseTlogProof } from '../../src/note/tlog-proof.ts'
+import { tables, textKey } from '../../src/store/keys.ts'
+import { formatStatement } from '../../src/topology/member.ts'
 import { runHere, runProgram } from '../cli/program.ts'
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
@@ -420,6 +426,48 @@ t.test('the proof in a file is a .tlog-proof for tools that know C2SP and nothin
   t.end()
 })
 
+t.test('keys that changed since: what was sealed and logged with the old ones is still proved, in the order of the changes only', (t) => {
+  const [rootName, name] = ['gd.example/440000', 'gd.example/440100'] as const
+  const [oldRoot, newRoot] = [generateSigner(rootName, 'ed25519'), generateSigner(rootName, 'ed25519')]
+  const [oldKey, newKey] = [generateSigner(name, 'ed25519'), generateSigner(name, 'ed25519')]
+  const base = { body: BODY, host: undefined, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active', actor: '-', document: '-', reason: '-' } as const
+  const of = (member: string, serial: number, before: Uint8Array | undefined, key: Signer, epoch: number, signers: readonly Signer[]): EvidencePart => ({
+    name: `statement ${member} ${serial}`,
+    bytes: signNote(formatStatement({
+      ...base, member, serial, previous: before && createHash('sha256').update(parseNote(before).text).digest(), epoch, noteVkey: key.vkey,
+      cosignVkey: generateSigner(member, 'cosignature', new Uint8Array(32).fill(9)).vkey,
+      ...(member === rootName ? { tier: 'province', parent: undefined, divisions: ['440000'] } : { tier: 'city', parent: rootName, divisions: ['440100'] }),
+    }), signers),
+  })
+  const root0 = of(rootName, 0, undefined, oldRoot, 1, [oldRoot])
+  const child0 = of(name, 0, undefined, oldKey, 1, [oldRoot])
+  const root1 = of(rootName, 1, root0.bytes, newRoot, 1, [oldRoot])
+  const child1 = of(name, 1, child0.bytes, newKey, 2, [newRoot, oldKey])
+  const sealed = sealHeader({ ...verifyEvidence(honest, [root]).header, origin: name, epoch: 1 }, oldKey)
+  const entry = Buffer.concat([Buffer.from(partOf(honest, 'entry').split('\n\n')[0]!), Buffer.from('\n\n'), sealed.note])
+  const origin = `${rootName}/1`
+  const proof = formatTlogProof({ index: 0n, proof: [], checkpointNote: signCheckpoint({ origin, size: 1n, root: leafHash(entry) }, oldRoot) })
+  const file = (statements: readonly EvidencePart[], signer = newRoot): Uint8Array => formatEvidence({
+    issuer: rootName, epoch: 1, issuedMs: 0, ...ask, access: batchId, batchId: sealed.id, record: undefined,
+  }, [{ name: `entry ${origin} 0`, bytes: entry }, { name: `proof ${origin} 0`, bytes: proof }, ...statements], signer)
+  t.equal(faultOf(file([root0, child0, root1, child1]), [oldRoot.vkey]), 'none')
+  t.equal(faultOf(file([root0, root1, child0, child1]), [oldRoot.vkey]), 'statement_invalid', 'the child was admitted with the old key')
+  t.equal(faultOf(file([root0, child0, child1, root1]), [oldRoot.vkey]), 'statement_invalid', 'and renewed with the new one')
+  t.equal(faultOf(file([root0, child0, root1]), [oldRoot.vkey]), 'none', 'what came after does not matter')
+  t.equal(faultOf(file([root0, child0, root1, child1]), [newRoot.vkey]), 'root_unknown', 'it begins at the first key')
+  t.equal(faultOf(file([root0, child0], newRoot), [oldRoot.vkey]), 'issuance_signature', 'nobody says that this is the issuer\'s key')
+  t.end()
+})
+
+t.test('every statement of a member is in the file, in the order of the log', async (t) => {
+  const city = federation.node('330100').context
+  await setMemberStatus(city, { member: '330106', status: 'active', act: { actor: '张三', reason: 'test', document: '测〔2026〕3号' }, source: { kind: 'self' } })
+  await federation.until('the hub knows', () => hub.ledger().federation.member('330106')!.serial === 1)
+  const { file } = await issue({ batchId, position: 0 })
+  t.same(pieces(file).parts.map(({ name }) => name).filter((name) => name.includes('330106')), ['statement zj.example/330106 0', 'statement zj.example/330106 1'])
+  t.equal(faultOf(file), 'none')
+})
+
 t.test('by hand, with the commands in proto/README.md: sed, base64, sha256sum and openssl', { skip: process.platform !== 'linux' }, async (t) => {
   const readme = await readFile(join(process.cwd(), 'proto/README.md'), 'utf8')
   const script = [...readme.matchAll(/^```sh by-hand\n([\s\S]*?)^```$/gm)].map((match) => match[1]!).join('')
@@ -436,6 +484,20 @@ t.test('by hand, with the commands in proto/README.md: sed, base64, sha256sum an
   t.not((await byHand(honest, stranger.vkey)).code, 0, 'another root')
   t.not((await byHand(withPart(honest, 'record', () => partOf(another, 'record')), root)).code, 0, 'another record')
   t.not((await byHand(withPart(honest, 'entry', (text) => text.replace(/time \d{4}/, 'time 2020')), root)).code, 0, 'another time')
+})
+
+t.test('a log that more neighbours have cosigned than a note has room for is shown with as many as fit, its parent among them', async (t) => {
+  const city = federation.node('330100').context
+  await federation.until('the hub has cosigned all of it', async () => await cosignedSize(city, hub.self) === city.log().signed.size)
+  const { text } = parseNote(city.log().signed.note)
+  for (let i = 0; i < 70; i++) {
+    const name = `aa.example/${100 + i}`
+    const note = addSignatureLines(city.log().signed.note, [cosign(text, generateSigner(name, 'cosignature'), 1_795_000_000n)])
+    await city.store.write([{ key: textKey(tables.cosigned, name), value: note }])
+  }
+  t.equal(parseNote(await cosignedCheckpoint(city)).signatures.length, 64)
+  const [log] = verifyEvidence((await issue({ batchId }, city)).file, [root]).logs
+  t.same([log!.cosigners.map(({ name }) => name).includes(hub.self), log!.unchecked.length > 50], [true, true])
 })
 
 t.test('every store is what fsck wants', async (t) => {

@@ -11,7 +11,7 @@ import { parsePolicy, type Policy } from '../../note/policy.ts'
 import type { Connection } from '../connect.ts'
 import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
 import { exitCodes, print, say, table } from '../output.ts'
-import { formatProofFile, verifyProofFile } from '../proof-file.ts'
+import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
@@ -52,7 +52,7 @@ export function logCommands(program: Command, shell: Shell): void {
       ))
     })
   shell.common(atNode(log.command('prove <entry>'), shell), 'huxin log prove 57 -o proof.json --node nodes/330000')
-    .description(say(shell, 'a proof of one entry (index or batch id), for keeping', '导出一条日志的证明'))
+    .description(say(shell, 'a proof of one entry (index or batch id), for keeping; as FILE.tlog-proof and FILE.entry for any C2SP tool', '导出一条日志的证明；文件名以 .tlog-proof 结尾时，另存 .entry，可用任何 C2SP 工具核验'))
     .requiredOption('-o, --out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (what: string, _options, command: Command) => {
       const { out } = command.opts<{ out: string }>()
@@ -60,6 +60,14 @@ export function logCommands(program: Command, shell: Shell): void {
       const byBatch = batchId?.length === 32
       if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', 'give a log index or a batch id of 64 hexadecimal digits')
       const answer = await withNode(command, (connection) => connection.log.proveEntry(byBatch ? { batchId } : { index: BigInt(what) }, CALL))
+      if (out.endsWith('.tlog-proof')) {
+        const { proof, vkey } = namedProof(answer)
+        const entry = out.replace(/\.tlog-proof$/, '.entry')
+        await writeOutput(out, proof)
+        await writeOutput(entry, answer.entry)
+        print(shell.output(command), { file: out, entry, vkey }, () => say(shell, `${out}, of the leaf ${entry}; log key for C2SP tools: ${vkey}`, `${out}，叶为 ${entry}；供 C2SP 工具使用的日志公钥：${vkey}`))
+        return
+      }
       await writeOutput(out, formatProofFile(answer))
       print(shell.output(command), { file: out, vkey: answer.vkey }, () => say(shell, `${out}; check it anywhere with: huxin log verify ${out} --vkey ${answer.vkey}`, `${out}；可在任何地方核验：huxin log verify ${out} --vkey ${answer.vkey}`))
     })
