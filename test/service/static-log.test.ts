@@ -49,7 +49,7 @@ function naiveBundle(entries: readonly Uint8Array[]): Buffer {
 }
 
 /** A log alone, whose entries may be any bytes. */
-async function openLog(t: Test): Promise<{ log: Log; context: Context; stage(entries: readonly Uint8Array[]): Promise<void> }> {
+async function openLog(t: Test): Promise<{ log: Log; context: Context; stage: (entries: readonly Uint8Array[]) => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-static-'))
   const store: Store = await openStore(join(folder, 'db'), { create: true })
   t.teardown(async () => {
@@ -171,7 +171,7 @@ const CITY: Place = { id: '330100', tier: 'province', divisions: ['330100'] }
 const WIDTH = 256
 
 /** A city that serves its log, with certificates of every kind. */
-async function startCity(t: Test, audit: string): Promise<{ federation: TestFederation; certs: string; client(certificate?: string, more?: object): Promise<HttpsClient> }> {
+async function startCity(t: Test, audit: string): Promise<{ federation: TestFederation; certs: string; client: (certificate?: string, more?: object) => Promise<HttpsClient> }> {
   const federation = await TestFederation.start([CITY])
   t.teardown(() => federation.stop())
   for (const [nodeId, role, name] of [['330100', 'auditor', '审计厅'], ['330106', 'operator', '李四'], ['330106', 'auditor', '审计局'], ['330106', 'node', '']] as const) {

@@ -99,10 +99,10 @@ const AUDIT = 'audit:\n  listen: 127.0.0.1:0\n  public: true\n'
 interface Witness {
   readonly federation: TestFederation
   readonly log: HandLog
-  city(): Node
-  client(certificate?: string): Promise<HttpsClient>
+  readonly city: () => Node
+  readonly client: (certificate?: string) => Promise<HttpsClient>
   /** Posts with the certificate of the county. */
-  post(body: string | Uint8Array): Promise<Reply>
+  readonly post: (body: string | Uint8Array) => Promise<Reply>
 }
 
 /** A city that witnesses over HTTP, and two counties that are members and do not run. */
