@@ -89,6 +89,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
     throw error
   })
   const sublevelFree = (): Level<Buffer, Buffer> => db
+  const reads = new OpenReads()
   const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
     try {
       const batch = sublevelFree().batch()
@@ -105,20 +106,30 @@ export async function openStore(folder: string, { create }: { create: boolean })
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
     get: (key) => reading(async () => db.getSync(asBuffer(key))),
     getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key))) : db.getMany(keys.map(asBuffer))),
-    range: (range) => reading(() => db.iterator({
+    range: (range) => reads.during(reading(() => db.iterator({
       gte: asBuffer(range.gte),
       lt: asBuffer(range.lt),
       limit: range.limit ?? -1,
       reverse: range.reverse ?? false,
-    }).all()),
+    }).all())),
     async commit(ops, expect) {
       if (expect) await expectValue(db, expect)
       await put(ops, true)
     },
     write: (ops) => put(ops, false),
-    snapshot: () => openSnapshot(db),
+    snapshot() {
+      const snapshot = openSnapshot(db)
+      let closed = (): void => undefined
+      void reads.during(new Promise<void>((done) => {
+        closed = done
+      }))
+      return { ...snapshot, close: () => snapshot.close().finally(closed) }
+    },
     clear: (range) => db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) }),
-    compact: (gte, lt) => compactRange(db, gte, lt),
+    async compact(gte, lt) {
+      await compactRange(db, gte, lt)
+      if (await reads.ended()) await compactRange(db, gte, lt)
+    },
     async reopen() {
       await db.close().catch(() => undefined)
       db = await openLevel(folder, false)
@@ -127,6 +138,27 @@ export async function openStore(folder: string, { create }: { create: boolean })
       await db.close()
       holding.delete(held)
     },
+  }
+}
+
+/**
+ * Reads under way. They hold the files that a compaction replaces, and LevelDB looks for files that nobody
+ * holds only when it compacts: so what is to be gone from disk needs one more compaction after them.
+ */
+class OpenReads {
+  readonly #open = new Set<Promise<unknown>>()
+
+  during<T>(read: Promise<T>): Promise<T> {
+    const ended: Promise<unknown> = read.catch(() => undefined).then((): boolean => this.#open.delete(ended))
+    this.#open.add(ended)
+    return read
+  }
+
+  /** Waits for those that are open now. @returns whether there were any */
+  async ended(): Promise<boolean> {
+    const open = [...this.#open]
+    await Promise.all(open)
+    return open.length > 0
   }
 }
 
