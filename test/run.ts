@@ -23,7 +23,7 @@ let failed = 0
 /** A tap file is an ordinary script: its standard output is TAP, its exit code the verdict. */
 function run(file: string): Promise<void> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TAP_BAIL: '0' } })
+    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TAP_BAIL: '0', TAP_TIMEOUT: String(FILE_MS_MAX / 1000) } })
     let out = ''
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk.toString()
