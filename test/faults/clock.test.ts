@@ -3,11 +3,10 @@ import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
-import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { codeOf, findings } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
-import { type Place, TestFederation } from '../support/federation.ts'
-import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
+import type { Place, TestFederation } from '../support/federation.ts'
+import { federationOf, publishOne, standing, well } from '../support/faults.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -18,36 +17,6 @@ const YEAR_MS = 365 * 24 * HOUR_MS
 const jumps = [['an hour ahead', HOUR_MS], ['an hour back', -HOUR_MS], ['a year ahead', YEAR_MS], ['a year back', -YEAR_MS]] as const
 
 t.setTimeout(0)
-
-interface Teardown {
-  teardown(stop: () => Promise<void>): void
-}
-
-async function federationOf(t: Teardown, places: readonly Place[]): Promise<TestFederation> {
-  const federation = await TestFederation.start(places)
-  t.teardown(() => federation.stop())
-  await catalogEverywhere(federation)
-  return federation
-}
-
-async function catalogEverywhere(federation: TestFederation): Promise<void> {
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
-}
-
-/** How often a record stands at a node. */
-async function standing(federation: TestFederation, id: string, recordId: string): Promise<number> {
-  const { context } = federation.node(id)
-  await context.indexer.caughtUp()
-  return (await findByRecordId(context, recordId)).length
-}
-
-function publishOne(federation: TestFederation, id: string, name: string, target = '330000', count = 1) {
-  return publishRecords(federation.node(id).context, many(count, (i) => industryRecord(i, { prefix: name })), [target], { requestId: name })
-}
-
-async function well(federation: TestFederation): Promise<void> {
-  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
-}
 
 /** Entries of a log with a time outside the test: when taken in, when judged first, when made. */
 async function wildTimes(federation: TestFederation, fromMs: number): Promise<string[]> {

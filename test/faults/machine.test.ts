@@ -6,51 +6,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemRandom } from '../../src/base/random.ts'
 import { systemClock } from '../../src/base/clock.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { Node } from '../../src/node/node.ts'
 import { rebuildNode, recoverNode } from '../../src/node/setup.ts'
 import { openStore } from '../../src/store/store.ts'
-import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { codeOf, findings } from '../support/checks.ts'
 import { FaultyDisk } from '../support/faulty-store.ts'
-import { type Place, TestFederation } from '../support/federation.ts'
-import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
+import type { Place } from '../support/federation.ts'
+import { catalogEverywhere, federationOf, publishOne, standing, well } from '../support/faults.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 t.setTimeout(0)
-
-interface Teardown {
-  teardown(stop: () => Promise<void>): void
-}
-
-async function federationOf(t: Teardown, places: readonly Place[]): Promise<TestFederation> {
-  const federation = await TestFederation.start(places)
-  t.teardown(() => federation.stop())
-  await catalogEverywhere(federation)
-  return federation
-}
-
-async function catalogEverywhere(federation: TestFederation): Promise<void> {
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
-}
-
-/** How often a record stands at a node. */
-async function standing(federation: TestFederation, id: string, recordId: string): Promise<number> {
-  const { context } = federation.node(id)
-  await context.indexer.caughtUp()
-  return (await findByRecordId(context, recordId)).length
-}
-
-function publishOne(federation: TestFederation, id: string, name: string, target = '330000', count = 1) {
-  return publishRecords(federation.node(id).context, many(count, (i) => industryRecord(i, { prefix: name })), [target], { requestId: name })
-}
-
-async function well(federation: TestFederation): Promise<void> {
-  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
-}
 
 t.test('a second process on the folder of a running node is turned away and disturbs nothing', async (t) => {
   const federation = await federationOf(t, [PROVINCE, CITY])
