@@ -73,7 +73,10 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
   const deadline = context.clock.monotonicMs() + Math.min(wanted.waitMs, limits.pollWaitMsMax)
   for (let start = wanted.start; ;) {
     const found = await scan(context, child, { ...wanted, start })
-    if (found.deliveries.length > 0) context.changes.announce([deliveredTopic(child)])
+    if (found.deliveries.length > 0) {
+      context.changes.announce([deliveredTopic(child)])
+      context.indexer.defer()
+    }
     if (found.deliveries.length > 0 || wanted.signal.aborted) return found
     start = found.next
     const left = deadline - context.clock.monotonicMs()

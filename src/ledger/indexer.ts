@@ -98,7 +98,7 @@ let scratch = Buffer.alloc(4096)
 const STEP_ENTRIES = 64
 /** Rows of one write, about 10 ms of work: appends get their turn between two. */
 const STEP_ROWS = 3_000
-/** Milliseconds without an append before indexing goes on by itself: what is acknowledged comes first. */
+/** Milliseconds in which nothing is appended, pushed or delivered before indexing goes on by itself: what is acknowledged comes first. */
 const QUIET_MS = 250
 /** Entries behind at which indexing goes on whatever else happens. */
 const BEHIND_MAX = 2_000n
@@ -151,6 +151,11 @@ export class Indexer {
   kick(): void {
     this.#lastKickMs = this.#clock.monotonicMs()
     this.#schedule()
+  }
+
+  /** Puts indexing off while batches are on their way to or from neighbours; call with each of them. */
+  defer(): void {
+    this.#lastKickMs = this.#clock.monotonicMs()
   }
 
   #schedule(): void {

@@ -137,6 +137,7 @@ export class Pusher {
 
   #submit(batches: readonly Outgoing[], signal: AbortSignal): Promise<SubmitResponse> {
     const { context, calls } = this.#options
+    context.indexer.defer()
     return calls.submit({
       packages: batches.map(({ entry, batch, body, refusal }) => ({
         header: batch.note,
