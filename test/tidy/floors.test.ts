@@ -6,12 +6,6 @@ import { dirname, join, relative, resolve } from 'node:path'
 const root = process.cwd()
 const LINES_MAX = 400
 
-/** Larger than allowed, each for a reason that is written here. */
-const largeFiles: readonly string[] = [
-  // The hot path, about to be taken apart.
-  'exchange/door.ts',
-]
-
 /** Rooms that use another of their own floor; src/README.md names the same. */
 const sideways: Readonly<Record<string, string>> = { note: 'merkle', topology: 'note', wire: 'pki' }
 
@@ -127,7 +121,7 @@ t.test('time, timers, chance, the environment and the console are used where the
 t.test(`no file is longer than ${LINES_MAX} lines`, async (t) => {
   for (const { path, room, text } of await sources()) {
     const lines = text.split('\n').length - 1
-    if (room !== 'gen' && lines > LINES_MAX && !largeFiles.includes(path)) t.fail(`${path} has ${lines} lines: divide it by what its parts do`)
+    if (room !== 'gen' && lines > LINES_MAX) t.fail(`${path} has ${lines} lines: divide it by what its parts do`)
   }
 })
 

@@ -1,0 +1,97 @@
+/**
+ * Before a batch is judged: whether its header is authentic, whether the sender may carry its origin,
+ * and when it was first judged. What fails here is answered with an error and never logged.
+ */
+import { fromBinary } from '@bufbuild/protobuf'
+import type { Clock } from '../base/clock.ts'
+import { errorTable, HuxinError, isErrorCode } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { type EntrySource, isRefusalCode, type Judged, parseJudged } from '../batch/entry.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import { type SealedHeader, verifyHeader } from '../batch/seal.ts'
+import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { parseVkey, type Verifier } from '../note/key.ts'
+import type { Refused } from './judge.ts'
+
+export interface AdmissionOptions {
+  readonly ledger: () => Ledger
+  readonly clock: Clock
+  /** True while this node takes back what it lost: erased bodies are taken as they are. */
+  readonly recovering: () => boolean
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #verifiers = new Map<string, Verifier>()
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+  }
+
+  /** Forgets the keys in memory, after members changed. */
+  reset(): void {
+    this.#verifiers.clear()
+  }
+
+  /** The origin is a member, and the one signature line is that of its key in that epoch. */
+  authentic(batch: SealedHeader): void {
+    const { origin, epoch } = batch.header
+    const name = `${origin} ${epoch}`
+    let verifier = this.#verifiers.get(name)
+    if (!verifier) {
+      const member = this.#options.ledger().federation.member(origin)
+      if (!member || member.name !== origin) throw new HuxinError('member_unknown', `${origin} is not known here yet: send the batch again later`)
+      const key = member.epochs.find((row) => row.epoch === epoch)
+      if (!key && epoch > member.epoch) throw new HuxinError('member_unknown', `epoch ${epoch} of ${origin} is not known here yet: send the batch again later`)
+      if (!key) throw new HuxinError('signature_invalid', `${origin} has no epoch ${epoch}`)
+      verifier = parseVkey(key.noteVkey)
+      if (member.epoch === epoch) this.#verifiers.set(name, verifier)
+    }
+    verifyHeader(batch, verifier)
+  }
+
+  /** @throws HuxinError origin_outside_subtree | not_ready | quarantined | member_suspended */
+  mayCarry(header: BatchHeader, source: EntrySource): void {
+    const { federation, self } = this.#options.ledger()
+    if (source.kind === 'child') {
+      if (!federation.isWithin(header.origin, source.node)) {
+        throw new HuxinError('origin_outside_subtree', `${source.node} may not hand up batches of ${header.origin}, which is not in its subtree`)
+      }
+    }
+    if (source.kind === 'child' && this.#options.recovering() && header.batchClass !== 'amendment') {
+      throw new HuxinError('not_ready', `${self} takes back what it lost, with the verdicts of that time: send the batch again later`)
+    }
+    if (this.#options.ledger().quarantined.has(header.origin) && header.batchClass !== 'amendment' && header.batchClass !== 'control') {
+      throw new HuxinError('quarantined', `batches of ${header.origin} are not taken by ${self}: it sent two different batches with one number; see the evidence file`)
+    }
+    const member = federation.member(header.origin)
+    if (member && member.status !== 'active' && source.kind === 'child' && source.node === header.origin) {
+      throw new HuxinError('member_suspended', `${header.origin} is ${member.status}: its batches are not taken`)
+    }
+  }
+
+  /** The first receipt is that of the origin's parent; what the origin itself says of it counts for nothing. */
+  judgedAt({ origin }: BatchHeader, inbound: { readonly judged?: string; readonly source: EntrySource }): Judged {
+    const { ledger, clock } = this.#options
+    const first = inbound.source.kind === 'child' && inbound.source.node === origin
+    if (first || inbound.judged === undefined || inbound.judged === '') return { timeMs: clock.nowMs(), node: ledger().self }
+    const judged = parseJudged(inbound.judged)
+    if (!judged) throw new HuxinError('argument_invalid', 'the first receipt (judged) is malformed: "<time> <node>" is wanted')
+    return judged
+  }
+}
+
+/** The verdict of the sender, when it sends the header alone. @throws HuxinError message_too_large | body_malformed */
+export function decodeRefused(bytes: Uint8Array): Refused {
+  if (bytes.length > limits.bodyBytesMax) throw new HuxinError('message_too_large', `a refusal has ${bytes.length} bytes, at most ${limits.bodyBytesMax}`)
+  try {
+    const refusal = fromBinary(RefusalSchema, bytes)
+    const { code } = refusal
+    // A code that is not known here may be one of a later minor version.
+    if (isRefusalCode(code) && (!isErrorCode(code) || errorTable[code].kind === 'refused')) return { code, refusal }
+  } catch {
+    // falls through to the one message
+  }
+  throw new HuxinError('body_malformed', 'the refusal of a batch does not decode, or its code is no verdict')
+}

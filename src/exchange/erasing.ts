@@ -1,0 +1,119 @@
+/**
+ * Bodies at the door: the body is the one that the header states, and what an amendment erased is gone
+ * from it, whether the amendment came before its batch or after.
+ */
+import { equalBytes, hex } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/body.ts'
+import type { EntrySource } from '../batch/entry.ts'
+import type { SealedHeader } from '../batch/seal.ts'
+import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { type Indexer, recordRows } from '../ledger/indexer.ts'
+import { amendmentPrefix, decodeAmendments, type Ledger } from '../ledger/ledger.ts'
+import { bodyKey, tables } from '../store/keys.ts'
+import type { Op, Store } from '../store/store.ts'
+import type { InOrder } from './in-order.ts'
+import type { Recent } from './recent.ts'
+import { spoiledOp } from './transit.ts'
+import type { RoundView } from './writer.ts'
+
+export interface ErasingOptions {
+  readonly ledger: () => Ledger
+  readonly store: Store
+  readonly recent: Recent
+  readonly indexer: () => Indexer
+  /** Key of the node-local subject index. */
+  readonly subjectKey: Uint8Array
+  /** True while this node takes back what it lost: erased bodies are taken as they are. */
+  readonly recovering: () => boolean
+}
+
+export class Erasing {
+  readonly #options: ErasingOptions
+  readonly #inOrder: InOrder
+
+  constructor(options: ErasingOptions, inOrder: InOrder) {
+    this.#options = options
+    this.#inOrder = inOrder
+  }
+
+  /** @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission */
+  async openBody(batch: SealedHeader, inbound: { readonly body: Uint8Array; readonly source: EntrySource }): Promise<Body> {
+    const { header } = batch
+    if (inbound.body.length === 0) throw new HuxinError('body_incomplete', `the body of batch ${batch.idText} is not there: send it with its header`)
+    let body = parseBody(inbound.body)
+    if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
+      throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
+    }
+    const erased = await this.#erasedPositions(batch, [])
+    if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
+    if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
+    return body
+  }
+
+  async #erasedPositions(batch: SealedHeader, staged: readonly Op[]): Promise<Set<number>> {
+    const amended = await this.#options.ledger().amendments(batch.id, batch.header.origin, staged)
+    return new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+  }
+
+  #checkErased(batch: SealedHeader, body: Body, erased: ReadonlySet<number>, source: EntrySource): void {
+    for (let i = 0; i < body.count; i++) {
+      if (recordAt(body, i) !== undefined || erased.has(i)) continue
+      if (source.kind === 'child' && source.node === batch.header.origin) {
+        throw new HuxinError('erased_first_submission', `record ${i} of batch ${batch.idText} is a hash alone and no amendment erased it`)
+      }
+      throw new HuxinError('body_incomplete', `record ${i} of batch ${batch.idText} is a hash alone and no amendment known here erased it: fetch it elsewhere`)
+    }
+  }
+
+  /** Erasures that were written since the body was opened. */
+  async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
+    const erased = await this.#erasedPositions(batch, view.staged(amendmentPrefix(batch.id)))
+    return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
+  }
+
+  /**
+   * Operations that destroy the records which an amendment of `by` erases, here and in every index. Runs
+   * inside a round of the writer.
+   */
+  async eraseOps(by: string, body: Body, view: RoundView): Promise<Op[]> {
+    const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
+    for (const { action, batchId, index } of decodeAmendments(body)) {
+      if (action !== AmendmentAction.ERASE) continue
+      const row = positions.get(hex(batchId)) ?? { id: batchId, which: new Set() }
+      row.which.add(index)
+      positions.set(hex(batchId), row)
+    }
+    const ops: Op[] = []
+    for (const { id, which } of positions.values()) ops.push(...await this.#eraseFrom(by, { id, which }, view))
+    return ops
+  }
+
+  async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, view: RoundView): Promise<Op[]> {
+    const { ledger, subjectKey, indexer } = this.#options
+    const placed = await this.#inOrder.placed(id, view)
+    if (!placed?.entry.verdict.accepted) return []
+    const { index, entry: { source }, batch } = placed
+    const bytes = await view.get(bodyKey(index))
+    if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
+    const body = parseBody(bytes)
+    const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }, spoiledOp(index)]
+    this.#options.recent.forget(index)
+    for (const position of which) {
+      const record = position < body.count ? recordAt(body, position) : undefined
+      if (!record) continue
+      indexer().spoil(index, position)
+      for (const { key, value } of recordRows({ batch, index, position, record, own: source.kind === 'self' || source.kind === 'client', subjectKey })) {
+        if (key[0] === tables.own[0] && !await this.#names(key, value!)) continue
+        ops.push({ key, value: undefined })
+      }
+    }
+    return ops
+  }
+
+  /** True when the row still names this place: a later record with the same bytes keeps its own. */
+  async #names(key: Uint8Array, place: Uint8Array): Promise<boolean> {
+    const there = await this.#options.store.get(key)
+    return there !== undefined && equalBytes(there, place)
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What can only be judged in the order of the log: statements extend a chain, amendments name a batch.
+ * Runs inside a round of the writer.
+ */
+import { hex } from '../base/bytes.ts'
+import { isHuxinError } from '../base/errors.ts'
+import { type Body, recordAt } from '../batch/body.ts'
+import { type Entry, parseEntry } from '../batch/entry.ts'
+import { type BatchHeader, understood } from '../batch/header.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { decodeAmendments, decodeKnown, type Ledger } from '../ledger/ledger.ts'
+import { batchKey, entryKey } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import { type Refused, refuse } from './judge.ts'
+import type { Recent } from './recent.ts'
+import type { RoundView } from './writer.ts'
+
+export interface InOrderOptions {
+  readonly ledger: () => Ledger
+  readonly store: Store
+  readonly recent: Recent
+  /** Two statements of a member with one serial, signed by the same members: keeps the evidence. */
+  readonly onConflict: (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]) => Promise<void>
+}
+
+/** The first entry of a batch. */
+export interface Placed {
+  readonly index: bigint
+  readonly entry: Entry
+  readonly batch: SealedHeader
+}
+
+export class InOrder {
+  readonly #options: InOrderOptions
+
+  constructor(options: InOrderOptions) {
+    this.#options = options
+  }
+
+  /** What can only be judged in the order of the log: statements extend a chain, amendments name a batch. */
+  async judge(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
+    if (header.kind === 'amendment' && understood(header)) return this.#judgeAmendments(header, body, view)
+    if (header.kind !== 'member' || !understood(header)) return undefined
+    const statements = Array.from({ length: body.count }, (_, i) => recordAt(body, i)).filter((statement) => statement !== undefined)
+    try {
+      this.#options.ledger().federation.checkStatements(statements)
+    } catch (error) {
+      if (!isHuxinError(error) || error.code === 'member_unknown') throw error
+      await this.#keepConflicts(statements)
+      return refuse('statement_invalid', error.message)
+    }
+    return undefined
+  }
+
+  /** Two statements with one serial, signed by the same member: the refused one would be gone with its body. */
+  async #keepConflicts(statements: readonly Uint8Array[]): Promise<void> {
+    for (const statement of statements) {
+      try {
+        const comparison = this.#options.ledger().federation.compareSerial(statement)
+        if (comparison.kind === 'conflict' && comparison.signers.length > 0) await this.#options.onConflict(comparison.earlier, comparison.later, comparison.signers)
+      } catch (error) {
+        if (!isHuxinError(error)) throw error
+      }
+    }
+  }
+
+  /** Records are amended by their origin or a node above it; of a batch not known here nobody can say. */
+  async #judgeAmendments(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
+    const { federation } = this.#options.ledger()
+    const origins = new Map<string, string | undefined>()
+    for (const [i, { batchId }] of decodeAmendments(body).entries()) {
+      const name = hex(batchId)
+      if (!origins.has(name)) origins.set(name, (await this.placed(batchId, view))?.batch.header.origin)
+      const origin = origins.get(name)
+      if (origin === undefined || federation.isWithin(origin, header.origin)) continue
+      return refuse('amendment_invalid', `amendment ${i} is of a batch of ${origin}, which is amended there or by a node above it, not by ${header.origin}`)
+    }
+    return undefined
+  }
+
+  /** The first entry of a batch, also when this very round puts it. */
+  async placed(id: Uint8Array, view: RoundView): Promise<Placed | undefined> {
+    const row = await view.get(batchKey(id))
+    const index = row && decodeKnown(row).indexes[0]
+    if (index === undefined) return undefined
+    const there = this.#options.recent.entry(index)
+    if (there) return { index, entry: there.entry, batch: there.batch }
+    const bytes = await this.#options.store.get(entryKey(index))
+    if (!bytes) return undefined
+    const entry = parseEntry(bytes)
+    return { index, entry, batch: openHeader(entry.header) }
+  }
+}

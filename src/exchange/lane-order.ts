@@ -1,0 +1,96 @@
+/**
+ * Lanes: the batches of one origin, epoch, target and class are numbered densely and each names the one
+ * before, so that a batch left out, reordered or forked is noticed wherever the lane passes. Runs inside
+ * a round of the writer.
+ */
+import { equalBytes, fromBe64 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
+import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import type { Ledger, PassingLane } from '../ledger/ledger.ts'
+import { checkedValue } from '../store/checked.ts'
+import { entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import { laneKey } from '../topology/lane.ts'
+import type { Recent } from './recent.ts'
+import type { RoundView } from './writer.ts'
+
+export interface LaneOrderOptions {
+  readonly ledger: () => Ledger
+  readonly store: Store
+  readonly recent: Recent
+  /** True while this node takes back what it lost: erased bodies are taken as they are. */
+  readonly recovering: () => boolean
+  /** Two different batches with one number of a lane: keeps the evidence. */
+  readonly onFork: (first: Uint8Array, second: Uint8Array, lane: string) => Promise<void>
+  /** A recipient sees a lane skip a number. */
+  readonly onGap: (lane: string, number: bigint, source: EntrySource) => void
+}
+
+export class LaneOrder {
+  readonly #options: LaneOrderOptions
+
+  constructor(options: LaneOrderOptions) {
+    this.#options = options
+  }
+
+  /** Every lane that passes here continues with this batch. @throws HuxinError lane_gap | lane_fork */
+  async continueLanes(batch: SealedHeader, source: EntrySource, view: RoundView): Promise<void> {
+    const { ledger, onGap, recovering } = this.#options
+    for (const lane of ledger().passingLanes(batch.header, source)) {
+      const { key, number, previous } = lane
+      const head = ledger().lanes.get(key)
+      const next = head ? head.number + 1n : 0n
+      if (number > next && lane.takenBack && recovering()) continue
+      if (number < next && lane.ownBranch && await this.#fillsHole(batch, lane, view)) continue
+      if (number > next) {
+        onGap(key, next, source)
+        throw new HuxinError('lane_gap', `lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
+          details: { lane: key, expected: String(next), received: String(number) },
+        })
+      }
+      const forked = number < next || (head !== undefined && (previous === undefined || !equalBytes(previous, head.id)))
+      if (forked) {
+        await this.#fork(batch, key, number < next ? number : next - 1n)
+        throw new HuxinError('lane_fork', `lane ${key} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
+      }
+    }
+  }
+
+  /**
+   * A number that was left out when the lane was taken back comes after all, from below: it must lie
+   * between its neighbours.
+   * @returns false when the number is taken, or the batch is not the one between them
+   * @throws HuxinError lane_gap when the one before it is missing too
+   */
+  async #fillsHole(batch: SealedHeader, { key, number, previous }: PassingLane, view: RoundView): Promise<boolean> {
+    const at = async (place: bigint): Promise<SealedHeader | undefined> => {
+      const row = await view.get(laneIndexKey(key, place))
+      const index = row && fromBe64(row)
+      const bytes = index === undefined ? undefined : this.#options.recent.entry(index)?.bytes ?? await this.#options.store.get(entryKey(index))
+      return bytes && openHeader(parseEntry(bytes).header)
+    }
+    if (await view.get(laneIndexKey(key, number))) return false
+    const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
+    if (number > 0n && !before) {
+      throw new HuxinError('lane_gap', `lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
+        details: { lane: key, expected: String(number - 1n), received: String(number) },
+      })
+    }
+    const follows = before ? previous !== undefined && equalBytes(previous, before.id) : previous === undefined
+    const named = after?.header.lanes.find(({ target }) => laneKey(after.header.origin, after.header.epoch, target, after.header.batchClass) === key)?.previous
+    return follows && (named === undefined || equalBytes(named, batch.id))
+  }
+
+  async #fork(batch: SealedHeader, lane: string, number: bigint): Promise<void> {
+    const { store, ledger, onFork } = this.#options
+    const at = await store.get(laneIndexKey(lane, number))
+    const first = at && await store.get(entryKey(Buffer.from(at).readBigUInt64BE()))
+    if (!first) return
+    const { origin } = batch.header
+    ledger().quarantined.add(origin)
+    const key = textKey(tables.quarantine, origin)
+    await store.commit([{ key, value: checkedValue(key, batch.id) }])
+    await onFork(parseEntry(first).header, batch.note, lane)
+  }
+}
