@@ -27,7 +27,8 @@ import { entryKey, textKey, tables, tileKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import type { CheckpointSlot } from './slot.ts'
 
-const TILE_CACHE = 512
+/** Full tiles that reads keep in memory, 8 KB each. */
+export const TILES_CACHED_MAX = 512
 export const sizeKey = textKey(tables.state, 'size')
 
 export interface LogOptions {
@@ -66,8 +67,9 @@ export class Log {
   readonly #slot: CheckpointSlot
   #frontier: Frontier
   #signed: SignedTree
-  /** Right edge and recently used tiles, by `<level>/<index>`. */
+  /** Full tiles by `<level>/<index>`, that used last at the end. */
   readonly #tiles = new Map<string, Uint8Array>()
+  /** The partial tiles, which are the right edge. */
   #edge = new Map<string, Uint8Array>()
   /** For proofs alone: what is signed is hashed anew from the store. */
   readonly #subtrees: SubtreeMemo = new Map()
@@ -187,7 +189,7 @@ export class Log {
   }
 
   proveConsistency(oldSize: bigint, newSize: bigint): Promise<readonly Uint8Array[]> {
-    return proveConsistency(oldSize, newSize, this.readTiles)
+    return proveConsistency(oldSize, newSize, this.readTiles, this.#subtrees)
   }
 
   /** Root of the first `size` entries. */
@@ -197,7 +199,7 @@ export class Log {
 
   /** Tiles as stored, from the cache where possible. */
   readonly readTiles = async (tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> => {
-    const found = tiles.map((tile) => this.#edge.get(tileName(tile)) ?? this.#tiles.get(tileName(tile)))
+    const found = tiles.map((tile) => this.#remembered(tileName(tile)))
     const absent = tiles.filter((_, i) => found[i] === undefined)
     if (absent.length > 0) {
       const read = await readStoredTiles(this.#store, absent)
@@ -210,11 +212,18 @@ export class Log {
     return found as Uint8Array[]
   }
 
+  #remembered(name: string): Uint8Array | undefined {
+    const tile = this.#edge.get(name) ?? this.#tiles.get(name)
+    // Every proof uses tiles of the upper levels: those of entries that nobody asks for again go first.
+    if (tile) this.#cache(name, tile)
+    return tile
+  }
+
   #cache(name: string, tile: Uint8Array): void {
     if (tile.length < 8192) return
     this.#tiles.delete(name)
     this.#tiles.set(name, tile)
-    if (this.#tiles.size > TILE_CACHE) this.#tiles.delete(this.#tiles.keys().next().value!)
+    if (this.#tiles.size > TILES_CACHED_MAX) this.#tiles.delete(this.#tiles.keys().next().value!)
   }
 }
 

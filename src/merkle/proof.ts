@@ -21,11 +21,11 @@ interface Subtree {
 
 /**
  * Roots of perfect subtrees of one log, by `<height>/<index>`, which never change: a log that grows proves
- * entry after entry with the same ones. Give each log its own.
+ * entry after entry with the same ones. Give each log its own. It keeps the SUBTREES_MAX that came last.
  */
 export type SubtreeMemo = Map<string, Uint8Array>
 
-const MEMO_MAX = 4_096
+export const SUBTREES_MAX = 4_096
 
 /** PATH(index, D[size]), the leaf's sibling first. @throws HuxinError argument_invalid */
 export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
@@ -34,9 +34,9 @@ export async function proveInclusion(index: bigint, size: bigint, readTiles: Rea
 }
 
 /** PROOF(oldSize, D[newSize]); empty when the sizes are equal. @throws HuxinError argument_invalid */
-export async function proveConsistency(oldSize: bigint, newSize: bigint, readTiles: ReadTiles): Promise<Uint8Array[]> {
+export async function proveConsistency(oldSize: bigint, newSize: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
   if (oldSize < 1n || oldSize > newSize) throw new HuxinError('argument_invalid', `no consistency proof leads from ${oldSize} to ${newSize} entries`)
-  return resolve(consistencyRanges(oldSize, 0n, newSize, true), readTiles)
+  return resolve(consistencyRanges(oldSize, 0n, newSize, true), readTiles, memo)
 }
 
 /** Root of the first `size` leaves. */
@@ -145,28 +145,35 @@ function splitPoint(n: bigint): bigint {
 
 async function resolve(ranges: readonly Range[], readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
   const subtrees = ranges.map(perfectSubtrees)
+  const known = new Map<string, Uint8Array>()
   const wanted = new Map<string, TileCoordinate>()
-  for (const subtree of subtrees.flat()) {
-    const { level, index } = locateNode(subtree.height, subtree.index)
-    wanted.set(`${level}/${index}`, { level, index })
+  for (const { height, index } of subtrees.flat()) {
+    const name = `${height}/${index}`
+    const before = memo?.get(name)
+    const { level, index: tile } = locateNode(height, index)
+    if (before) known.set(name, before)
+    else wanted.set(`${level}/${tile}`, { level, index: tile })
   }
   const read = await readTiles([...wanted.values()])
   const tiles = new Map([...wanted.keys()].map((name, i) => [name, read[i]]))
   const rootOf = ({ height, index }: Subtree): Uint8Array => {
     const name = `${height}/${index}`
-    const before = memo?.get(name)
+    const before = known.get(name)
     if (before) return before
     const place = locateNode(height, index)
     const tile = tiles.get(`${place.level}/${place.index}`)
     if (!tile) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is missing; run huxin fsck`)
     const root = rootOfRange(tile, place.from, place.count)
-    if (memo && place.count > 2) {
-      if (memo.size >= MEMO_MAX) memo.clear()
-      memo.set(name, root)
-    }
+    if (memo && place.count > 2) remember(memo, name, root)
     return root
   }
   return subtrees.map((list) => list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)))
+}
+
+function remember(memo: SubtreeMemo, name: string, root: Uint8Array): void {
+  if (memo.size >= SUBTREES_MAX) memo.delete(memo.keys().next().value!)
+  // A copy of its own: a root is a slice of a larger piece of memory, and would keep all of it.
+  memo.set(name, Uint8Array.from(root))
 }
 
 /** A range that begins on a boundary of the tree as perfect subtrees, largest first. */

@@ -1,0 +1,51 @@
+/** Parts `fan-out` and `fan-out-live`: one hub, eleven children. */
+import type { Place } from '../support/federation.ts'
+import { industryRecord } from '../support/records.ts'
+import type { Bench, Figure } from './figure.ts'
+import { Processes, PROVINCE } from './processes.ts'
+import { batchesOf, send, untilRecords, waitIndexed } from './records.ts'
+
+const CHILDREN: readonly Place[] = Array.from({ length: 11 }, (_, i) => {
+  const id = `33${String(i + 1).padStart(2, '0')}00`
+  return { id, tier: 'city', parent: '330000', divisions: [id] }
+})
+
+export async function fanOut({ records: total }: Bench): Promise<Figure[]> {
+  const processes = await Processes.setUp([PROVINCE, ...CHILDREN])
+  await processes.start()
+  const statuses = await Promise.all(CHILDREN.map(({ id }) => processes.status(id)))
+  const counts = await Promise.all(statuses.map(async (status) => (await status()).recordCount))
+  const deliver = async (batches: { target: string; records: Uint8Array[] }[]): Promise<void> => {
+    for (const [k, { id }] of CHILDREN.entries()) counts[k] = counts[k]! + BigInt(batches.filter(({ target }) => target === id).length * 1000)
+    await send(processes, '330000', batches, 8)
+  }
+  const arrived = (): Promise<unknown> => Promise.all(statuses.map((status, k) => untilRecords(status, counts[k]!)))
+  // Nodes that have run for a while stand still, as if they were cut off, until the hub has everything.
+  await deliver(batchesOf(88_000, 1000, (i) => CHILDREN[i % 11]!.id))
+  await arrived()
+  for (const { id } of CHILDREN) processes.running.get(id)!.kill('SIGSTOP')
+  await deliver(batchesOf(total, 1000, (i) => CHILDREN[i % 11]!.id).map(({ target, records }, k) => ({ target, records: records.map((_, i) => industryRecord(1000 * k + i, { prefix: 'f' })) })))
+  await waitIndexed(processes, '330000')
+  const cpu = await processes.cpuSeconds()
+  const start = performance.now()
+  for (const { id } of CHILDREN) processes.running.get(id)!.kill('SIGCONT')
+  await arrived()
+  const seconds = (performance.now() - start) / 1000
+  const used = await processes.cpuSeconds()
+  await processes.tearDown()
+  return [{ part: 'fan-out', figure: 'one hub, 11 children, in all', value: total / seconds, unit: 'records/s', floor: 120_000, note: `CPU ${(used.nodes - cpu.nodes).toFixed(1)} s of ${(2 * seconds).toFixed(1)} s` }]
+}
+
+export async function liveFanOut({ records: total }: Bench): Promise<Figure[]> {
+  const processes = await Processes.setUp([PROVINCE, ...CHILDREN])
+  await processes.start()
+  const statuses = await Promise.all(CHILDREN.map(({ id }) => processes.status(id)))
+  const before = await Promise.all(statuses.map(async (status) => (await status()).recordCount))
+  const batches = batchesOf(total, 1000, (i) => CHILDREN[i % 11]!.id)
+  const due = CHILDREN.map((_, k) => BigInt(batches.filter((_batch, i) => i % 11 === k).length * 1000))
+  const start = performance.now()
+  await Promise.all([send(processes, '330000', batches, 8), ...statuses.map((status, k) => untilRecords(status, before[k]! + due[k]!))])
+  const seconds = (performance.now() - start) / 1000
+  await processes.tearDown()
+  return [{ part: 'fan-out', figure: 'while the hub takes them in', value: total / seconds, unit: 'records/s' }]
+}
