@@ -9,7 +9,7 @@ import type { EntrySource } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Indexer, recordRows } from '../ledger/indexer.ts'
-import { amendmentPrefix, decodeAmendments, type Ledger } from '../ledger/ledger.ts'
+import { decodeAmendments, type Ledger, type Staged } from '../ledger/ledger.ts'
 import { bodyKey, tables } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import type { InOrder } from './in-order.ts'
@@ -45,13 +45,13 @@ export class Erasing {
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
-    const erased = await this.#erasedPositions(batch, [])
+    const erased = await this.#erasedPositions(batch)
     if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
     if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
     return body
   }
 
-  async #erasedPositions(batch: SealedHeader, staged: readonly Op[]): Promise<Set<number>> {
+  async #erasedPositions(batch: SealedHeader, staged?: Staged): Promise<Set<number>> {
     const amended = await this.#options.ledger().amendments(batch.id, batch.header.origin, staged)
     return new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
   }
@@ -68,7 +68,7 @@ export class Erasing {
 
   /** Erasures that were written since the body was opened. */
   async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
-    const erased = await this.#erasedPositions(batch, view.staged(amendmentPrefix(batch.id)))
+    const erased = await this.#erasedPositions(batch, view.staged)
     return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
   }
 

@@ -9,7 +9,7 @@ import { type Body, eraseLeaves, recordAt } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { amendmentPrefix, decodeKnown, type Ledger } from '../ledger/ledger.ts'
+import { decodeKnown, type Ledger, type Staged } from '../ledger/ledger.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
 import { batchKey, bodyKey, entryKey, indexKey, tables, tileKey } from '../store/keys.ts'
@@ -34,7 +34,7 @@ export interface RepairOptions {
   readonly ledger: Ledger
   readonly ask: AskNeighbour
   /** Rows of the writer's round that are not stored yet, of a batch's amendments. */
-  readonly staged?: (id: Uint8Array) => readonly Op[]
+  readonly staged?: Staged
 }
 
 /** Looks for what belongs at the given log indexes. Writes nothing. */
@@ -69,7 +69,7 @@ async function findRepair(index: bigint, options: RepairOptions): Promise<Op | u
 async function asItStandsHere({ store, ledger, staged }: RepairOptions, index: bigint, { entry, batch, body }: { entry: Entry; batch: SealedHeader; body: Body }): Promise<Uint8Array> {
   const passing = !ledger.routes(batch.header, entry.source).kept
   if (passing && !await store.get(indexKey(tables.transit, index))) return eraseLeaves(body)
-  const rows = await ledger.amendments(batch.id, batch.header.origin, staged?.(batch.id))
+  const rows = await ledger.amendments(batch.id, batch.header.origin, staged)
   const erased = new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
   return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? eraseLeaves(body, erased) : body.bytes
 }
@@ -82,8 +82,7 @@ export async function repairRunning(context: Context, damaged: readonly bigint[]
     if (!op) continue
     await context.writer.propose(op.value!.length, async (_, view) => {
       // Looked at again in the writer's turn: what was erased meanwhile stays erased.
-      const staged = (id: Uint8Array): readonly Op[] => view.staged(amendmentPrefix(id))
-      const now = await findRepair(index, { store, ledger: context.ledger(), ask: async () => op.value, staged })
+      const now = await findRepair(index, { store, ledger: context.ledger(), ask: async () => op.value, staged: view.staged })
       return { entries: [], ops: now ? [now] : [], remember: () => context.recent.forget(index) }
     })
     done.push(index)

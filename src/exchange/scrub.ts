@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { yieldTurn } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -13,6 +14,9 @@ import { checkedValue, openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, keyText, tables, textKey, tileKey } from '../store/keys.ts'
 import { bodyOf } from './check-derived.ts'
 import type { Context } from './context.ts'
+
+/** Milliseconds of reading in one turn of the event loop. */
+const TURN_MS = 2
 
 const cursorKey = textKey(tables.meta, 'scrub/next')
 
@@ -32,7 +36,13 @@ export async function scrub(context: Context, bytes: number): Promise<number> {
   let index = cursor ? fromBe64(cursor) : 0n
   if (index >= size) index = 0n
   let read = 0
-  while (index < size && read < bytes) read += await look(context, standing, index++)
+  for (let turn = context.clock.monotonicMs(); index < size && read < bytes;) {
+    read += await look(context, standing, index++)
+    if (context.clock.monotonicMs() - turn < TURN_MS) continue
+    // Others first: a share of a day's bytes is a tenth of a second of work.
+    await yieldTurn()
+    turn = context.clock.monotonicMs()
+  }
   await context.store.write([{ key: cursorKey, value: checkedValue(cursorKey, be64(index)) }])
   const [first] = standing.values()
   if (first === undefined) context.alarms.clear('scrub')

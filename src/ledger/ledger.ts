@@ -211,18 +211,19 @@ export class Ledger {
   /**
    * Amendments in effect on a batch of `origin`, by position: those of the origin and of nodes above it.
    * An amendment may come before its batch, when nobody can say yet whether its sender may amend it, so
-   * that is decided here. Costs nothing for the many batches that have none. `staged` are rows of the
+   * that is decided here. Costs nothing for the many batches that have none. `staged` gives the rows of the
    * writer's round that are not stored yet.
    */
-  amendments(id: Uint8Array, origin: string, staged: readonly Op[] = []): Promise<StoredAmendment[]> {
+  amendments(id: Uint8Array, origin: string, staged?: Staged): Promise<StoredAmendment[]> {
     return this.amendmentsBy(id, (by) => this.federation.isWithin(origin, by), staged)
   }
 
   /** Amendments of a batch by the nodes (full names) that a test lets pass. */
-  async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged: readonly Op[] = []): Promise<StoredAmendment[]> {
+  async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
     if (!this.#amended.mayHave(id)) return []
-    const rows = await this.#store.range(prefixRange(amendmentPrefix(id)))
-    const all = [...rows, ...staged.map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!])]
+    const prefix = amendmentPrefix(id)
+    const rows = await this.#store.range(prefixRange(prefix))
+    const all = [...rows, ...(staged?.(prefix) ?? []).map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!])]
     return all.map(([key, value]) => decodeStoredAmendment(key, value)).filter(({ by }) => mayAmend(by))
   }
 
@@ -253,6 +254,9 @@ export class Ledger {
     }
   }
 }
+
+/** Rows under a prefix that are not stored yet. */
+export type Staged = (prefix: Uint8Array) => readonly Op[]
 
 /** An amendment as the table holds it. */
 export interface StoredAmendment {
