@@ -7,6 +7,7 @@
 import { HuxinError } from '../base/errors.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { type EntryRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { BatchClass } from '../topology/lane.ts'
@@ -17,6 +18,13 @@ export interface LoggedEntry {
   readonly bytes: Uint8Array
   readonly entry: Entry
   readonly batch: SealedHeader
+}
+
+/** From `start` inclusive to `end` exclusive, at most `limit` entries. */
+export interface ClassRange {
+  readonly start: bigint
+  readonly end: bigint
+  readonly limit: number
 }
 
 const BYTES_MAX = 24 << 20
@@ -67,7 +75,7 @@ export class Recent {
    * Entries of a class from `start` up to `end`, at most `limit`, in order.
    * @returns the entries, and where to go on
    */
-  async readClass(batchClass: BatchClass, range: { start: bigint; end: bigint; limit: number }): Promise<{ entries: LoggedEntry[]; next: bigint }> {
+  async readClass(batchClass: BatchClass, range: ClassRange): Promise<{ entries: LoggedEntry[]; next: bigint }> {
     const { start, end, limit } = range
     if (this.#from >= 0n && start >= this.#from) return this.#readHeld(batchClass, range)
     const rows = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
@@ -77,6 +85,28 @@ export class Recent {
     return { entries, next: rows.length < limit ? end : indexes.at(-1)! + 1n }
   }
 
+  /**
+   * Who may have the entries of a class from `start` up to `end`, at most `limit` of them, in order.
+   * @returns the rows, and where to go on
+   */
+  async readRoutes(batchClass: BatchClass, range: ClassRange): Promise<{ rows: { index: bigint; route: EntryRoute }[]; next: bigint }> {
+    const { start, end, limit } = range
+    if (this.#from >= 0n && start >= this.#from) {
+      const { entries, next } = this.#readHeld(batchClass, range)
+      return { rows: entries.map(({ index, entry, batch }) => ({ index, route: routeOf(entry, batch.header) })), next }
+    }
+    const stored = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
+    const rows = stored.map(([key, value]) => ({ index: indexAtEnd(key), route: parseRoute(value) }))
+    return { rows, next: rows.length < limit ? end : rows.at(-1)!.index + 1n }
+  }
+
+  /** The bytes of an entry. @throws HuxinError store_corrupt */
+  async entryBytes(index: bigint): Promise<Uint8Array> {
+    const bytes = this.#rows.get(index)?.logged.bytes ?? await this.#store.get(entryKey(index))
+    if (!bytes) throw missing(index)
+    return bytes
+  }
+
   /** The body (or refusal) beside an entry. @throws HuxinError store_corrupt */
   async body(index: bigint): Promise<Uint8Array> {
     const body = this.#rows.get(index)?.body ?? await this.#store.get(bodyKey(index))
@@ -84,7 +114,7 @@ export class Recent {
     return body
   }
 
-  #readHeld(batchClass: BatchClass, { start, end, limit }: { start: bigint; end: bigint; limit: number }): { entries: LoggedEntry[]; next: bigint } {
+  #readHeld(batchClass: BatchClass, { start, end, limit }: ClassRange): { entries: LoggedEntry[]; next: bigint } {
     const entries: LoggedEntry[] = []
     for (let index = start; index < end; index++) {
       const row = this.#rows.get(index)
@@ -98,7 +128,11 @@ export class Recent {
 }
 
 function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
-  if (!bytes) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+  if (!bytes) throw missing(index)
   const entry = parseEntry(bytes)
   return { index, bytes, entry, batch: openHeader(entry.header) }
+}
+
+function missing(index: bigint): HuxinError {
+  return new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
 }

@@ -1,11 +1,11 @@
 /** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
-import { type Entry, parseEntry } from '../batch/entry.ts'
-import type { BatchHeader } from '../batch/header.ts'
+import { parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
-import { classKey, entryKey, indexAtEnd, laneIndexKey, tables } from '../store/keys.ts'
+import { entryKey, laneIndexKey, tables } from '../store/keys.ts'
 import { fromBe64, concat, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import type { EntryRoute } from '../ledger/entry-route.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
@@ -44,30 +44,25 @@ async function reconcileChild(context: Context, child: string): Promise<Reconcil
   let receivedRecords = 0
   for (const batchClass of batchClasses) {
     if (batchClass === 'control') continue
-    for await (const { index, entry, header } of classEntries(context, batchClass, 0n)) {
-      if (!entry.verdict.accepted && context.ledger().federation.isWithin(header.origin, child)) returned++
-      if (!entry.verdict.accepted || !entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) continue
+    for await (const { index, route } of classRoutes(context, batchClass, 0n)) {
+      if (!route.accepted && context.ledger().federation.isWithin(route.origin, child)) returned++
+      if (!route.accepted || !entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false })) continue
       due++
-      dueRecords += header.records
+      dueRecords += route.records
       if (!held || held.receipt.classes[batchClass] <= index) continue
       received++
-      receivedRecords += header.records
+      receivedRecords += route.records
     }
   }
   return { node: child, due, received, returned, inTransit: due - received, dueRecords, receivedRecords }
 }
 
-/** The entries of one class from `start` to the end of the log, read a piece at a time. */
-async function* classEntries(context: Context, batchClass: BatchClass, start: bigint): AsyncGenerator<{ index: bigint; entry: Entry; header: BatchHeader }> {
+/** Who may have the entries of one class from `start` to the end of the log, read a piece at a time. */
+async function* classRoutes(context: Context, batchClass: BatchClass, start: bigint): AsyncGenerator<{ index: bigint; route: EntryRoute }> {
   for (let from = start, end = context.log().size; from < end;) {
-    const rows = await context.store.range({ gte: classKey(batchClass, from), lt: classKey(batchClass, end), limit: SCAN_ROWS })
-    const indexes = rows.map(([key]) => indexAtEnd(key))
-    const entries = await context.store.getMany(indexes.map(entryKey))
-    for (const [i, index] of indexes.entries()) {
-      const entry = parseEntry(entries[i]!)
-      yield { index, entry, header: openHeader(entry.header).header }
-    }
-    from = rows.length < SCAN_ROWS ? end : indexes.at(-1)! + 1n
+    const { rows, next } = await context.recent.readRoutes(batchClass, { start: from, end, limit: SCAN_ROWS })
+    yield* rows
+    from = next
   }
 }
 
@@ -80,8 +75,8 @@ export async function waitingFor(context: Context, child: string): Promise<Recor
   const waiting = { control: 0, amendment: 0, normal: 0, bulk: 0 }
   for (const batchClass of batchClasses) {
     let seen = 0
-    for await (const { index, entry, header } of classEntries(context, batchClass, held?.receipt.classes[batchClass] ?? 0n)) {
-      if (entitled(context.ledger(), child, { entry, header, index, includeOwn: false })) waiting[batchClass]++
+    for await (const { index, route } of classRoutes(context, batchClass, held?.receipt.classes[batchClass] ?? 0n)) {
+      if (entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false })) waiting[batchClass]++
       if (++seen >= WAITING_MAX) break
     }
   }

@@ -9,12 +9,12 @@
  */
 import type { Entry } from '../batch/entry.ts'
 import { formatJudged } from '../batch/entry.ts'
-import type { BatchHeader } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
 import { intersectsSubtree } from '../topology/target.ts'
+import type { EntryRoute } from '../ledger/entry-route.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
 
@@ -89,8 +89,8 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
 }
 
 async function moreThan(context: Context, batchClass: BatchClass, start: bigint): Promise<boolean> {
-  const { entries } = await context.recent.readClass(batchClass, { start, end: context.log().signed.size, limit: 1 })
-  return entries.length > 0
+  const { rows } = await context.recent.readRoutes(batchClass, { start, end: context.log().signed.size, limit: 1 })
+  return rows.length > 0
 }
 
 async function scan(context: Context, child: string, { batchClass, start, bytesMax, includeOwn, signal }: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
@@ -99,13 +99,13 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
   let bytes = 0
   let next = start
   while (next < end && !signal.aborted) {
-    const page = await context.recent.readClass(batchClass, { start: next, end, limit: SCAN_ROWS })
-    for (const { index, bytes: entryBytes, entry, batch: { header } } of page.entries) {
-      if (!entitled(context.ledger(), child, { entry, header, index, includeOwn })) {
+    const page = await context.recent.readRoutes(batchClass, { start: next, end, limit: SCAN_ROWS })
+    for (const { index, route } of page.rows) {
+      if (!entitled(context.ledger(), child, { route, batchClass, index, includeOwn })) {
         next = index + 1n
         continue
       }
-      const delivered = await deliver(context, index, entryBytes, entry)
+      const delivered = await deliver(context, index, route)
       const size = delivered.entry.length + delivered.body.length + delivered.refusal.length
       if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax)) return { deliveries, next }
       deliveries.push(delivered)
@@ -117,12 +117,12 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
   return { deliveries, next }
 }
 
-async function deliver(context: Context, index: bigint, entryBytes: Uint8Array, entry: Entry): Promise<Delivered> {
-  const stored = await context.recent.body(index)
+async function deliver(context: Context, index: bigint, { accepted }: EntryRoute): Promise<Delivered> {
+  const [entry, stored] = [await context.recent.entryBytes(index), await context.recent.body(index)]
   const none = new Uint8Array()
-  return entry.verdict.accepted
-    ? { index, entry: entryBytes, body: stored, refusal: none, incomplete: stored[2] === 0x1a && isDropped(stored) }
-    : { index, entry: entryBytes, body: none, refusal: stored, incomplete: false }
+  return accepted
+    ? { index, entry, body: stored, refusal: none, incomplete: stored[2] === 0x1a && isDropped(stored) }
+    : { index, entry, body: none, refusal: stored, incomplete: false }
 }
 
 /** True when no record is left in a body. */
@@ -135,15 +135,15 @@ export function isDropped(stored: Uint8Array): boolean {
 export function entitled(
   ledger: Ledger,
   child: string,
-  { entry, header, index, includeOwn }: { entry: Entry; header: BatchHeader; index: bigint; includeOwn: boolean },
+  { route, batchClass, index, includeOwn }: { route: EntryRoute; batchClass: BatchClass; index: bigint; includeOwn: boolean },
 ): boolean {
   const childId = idOf(child)
-  const ownBranch = ledger.federation.isWithin(header.origin, childId)
+  const ownBranch = ledger.federation.isWithin(route.origin, childId)
   if (ownBranch && includeOwn) return true
-  if (ownBranch && entry.source.kind === 'child' && entry.source.node === child) return false
-  if (header.batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
-  if (ownBranch && !entry.verdict.accepted) return true
-  return header.lanes.some(({ target }) => intersectsSubtree(target, childId, ledger.federation))
+  if (ownBranch && route.child === child) return false
+  if (batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
+  if (ownBranch && !route.accepted) return true
+  return route.targets.some((target) => intersectsSubtree(target, childId, ledger.federation))
 }
 
 /** `judged` of an entry, as it travels with a package. */

@@ -25,6 +25,7 @@ import type { FederationState } from '../topology/federation.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
 import { Catalog } from './catalog.ts'
+import { formatRoute, routeOf } from './entry-route.ts'
 
 /** Newest batch of a lane. */
 export interface LaneHead {
@@ -177,7 +178,7 @@ export class Ledger {
     const refused = !entry.verdict.accepted
     const ops: Op[] = [
       { key: batchKey(id), value: encodeKnown({ refused: refused || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }) },
-      { key: classKey(header.batchClass, index), value: new Uint8Array() },
+      { key: classKey(header.batchClass, index), value: formatRoute(routeOf(entry, header)) },
     ]
     const heads: [string, LaneHead][] = []
     if (!known) {

@@ -36,7 +36,7 @@ export const tables = {
   tile: table('t'),
   /** batch id → 1 when refused, else 0; then the indexes of its entries */
   batch: table('i'),
-  /** class, index → nothing */
+  /** class, index → who may have the entry */
   classIndex: table('c'),
   /** lane → number and batch id of its head */
   lane: table('L'),
