@@ -28,7 +28,7 @@ export interface ClassRange {
 }
 
 const BYTES_MAX = 24 << 20
-const ENTRIES_MAX = 4_096
+const ENTRIES_MAX = 1_024
 
 export class Recent {
   readonly #store: Store
