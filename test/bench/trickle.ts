@@ -35,7 +35,7 @@ export async function trickle(): Promise<Figure[]> {
   await pause(1_000)
   const publish = (prefix: string) => (i: number): Promise<unknown> =>
     client.publish({ item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], records: [industryRecord(i, { prefix })] }, { timeoutMs: 20_000 })
-  await paced(context, 300, publish('pace'))
+  await paced(context, 600, publish('pace'))
   const cpu = await processes.cpuSeconds()
   const begin = performance.now()
   const latencies = (await paced(context, 1_000, publish('t'))).sort((a, b) => a - b)
