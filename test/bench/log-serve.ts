@@ -10,9 +10,9 @@ import { BenchLog, realEntries } from './bench-log.ts'
 import type { Figure } from './figure.ts'
 import { cpuSecondsOf, type Script, startScript } from './script.ts'
 
-const SIZE = 200_128
+const SIZE = 100_096
 const CONNECTIONS = 8
-const SECONDS = 1.5
+const SECONDS = 1
 
 interface Served {
   readonly perSecond: number
@@ -22,7 +22,7 @@ interface Served {
   readonly bytes: number
 }
 
-/** Fills a log of 200,128 entries of real size in the folder and serves it. */
+/** Fills a log of 100,096 entries of real size in the folder and serves it. */
 export async function serveLog(folder: string): Promise<Figure[]> {
   const bench = await BenchLog.open(join(folder, 'log'))
   await bench.fill(BigInt(SIZE), realEntries())

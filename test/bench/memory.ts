@@ -1,6 +1,6 @@
 /**
- * Part `memory`, by name only: a county sends a million records to the hub, and the hub's memory is read at
- * 100,000, 200,000, 500,000 and at the end. It is to be flat: what a node keeps in memory of its log has an end.
+ * Part `memory`, by name only: a county sends a million records to the hub, or more with --records, and the
+ * hub's memory is read on the way. It is to become flat: what a node keeps in memory of its log has an end.
  */
 import { readFile } from 'node:fs/promises'
 import { industryRecord } from '../support/records.ts'
@@ -9,11 +9,12 @@ import { recordLimits } from './limits.ts'
 import { CITY, COUNTY, Processes, PROVINCE } from './processes.ts'
 import { batchesOf, send, untilRecords, waitIndexed } from './records.ts'
 
-const MARKS = [100_000, 200_000, 500_000, 1_000_000]
+const MARKS = [100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000]
+const RECORDS_MIN = 1_000_000
 const SAMPLE_MS = 100
 const PIECE = 20_000
 
-export async function memory({ limits }: Bench): Promise<Figure[]> {
+export async function memory({ records, limits }: Bench): Promise<Figure[]> {
   const processes = await Processes.setUp([PROVINCE, CITY, COUNTY])
   await processes.start()
   const status = await processes.status('330000')
@@ -22,7 +23,8 @@ export async function memory({ limits }: Bench): Promise<Figure[]> {
   const figures: Figure[] = []
   const counted = await countCpu(processes)
   let sent = 0
-  for (const mark of MARKS) {
+  const marks = MARKS.filter((mark) => mark <= Math.max(RECORDS_MIN, records))
+  for (const mark of marks) {
     for (; sent < mark; sent += PIECE) {
       await send(processes, '330106', batchesOf(PIECE, 1000, () => '330000').map(({ target, records }, k) => ({
         target, records: records.map((_, i) => industryRecord(sent + 1000 * k + i)),
@@ -32,25 +34,33 @@ export async function memory({ limits }: Bench): Promise<Figure[]> {
     const arriving = hub.take()
     await waitIndexed(processes, '330000')
     await pause(500)
+    const now = await residentOf(hub.pid)
     figures.push({
-      part: 'memory', figure: `hub, ${mark.toLocaleString('en-US')} records relayed and indexed`, value: await rssOf(hub.pid) / 1e6, unit: 'MB',
-      note: `at most ${Math.round(arriving / 1e6)} MB while they came`,
+      part: 'memory', figure: `hub, ${mark.toLocaleString('en-US')} records relayed and indexed`, value: now.own / 1e6, unit: 'MB',
+      note: `and ${megabytes(now.files)} MB of files that the system maps and takes back; at most ${megabytes(arriving.own)} and ${megabytes(arriving.files)} MB while they came`,
     })
   }
   const { seconds, ...cpu } = await counted()
   await hub.stop()
   await processes.tearDown()
-  const last = MARKS.at(-1)!
   return [...figures, {
-    part: 'memory', figure: 'relayed meanwhile, waiting for the index', value: last / seconds, unit: 'records/s',
+    part: 'memory', figure: 'relayed meanwhile, waiting for the index', value: marks.at(-1)! / seconds, unit: 'records/s',
     limits: recordLimits(limits, industryRecord(0).length, { network: true }), cpu,
   }]
 }
 
-/** Looks at a process again and again and remembers its largest size. */
+/** Resident bytes of a process. */
+interface Resident {
+  /** Its own memory. */
+  readonly own: number
+  /** Pages of files that it maps: those of the database, and its program. */
+  readonly files: number
+}
+
+/** Looks at a process again and again and remembers its largest sizes. */
 class Highest {
   readonly pid: number
-  #highest = 0
+  #highest: Resident = { own: 0, files: 0 }
   #stopped = false
   readonly #watching: Promise<void>
 
@@ -59,10 +69,10 @@ class Highest {
     this.#watching = this.#watch()
   }
 
-  /** The largest size since the last take, bytes. */
-  take(): number {
+  /** The largest sizes since the last take. */
+  take(): Resident {
     const highest = this.#highest
-    this.#highest = 0
+    this.#highest = { own: 0, files: 0 }
     return highest
   }
 
@@ -73,14 +83,20 @@ class Highest {
 
   async #watch(): Promise<void> {
     while (!this.#stopped) {
-      this.#highest = Math.max(this.#highest, await rssOf(this.pid))
+      const { own, files } = await residentOf(this.pid)
+      this.#highest = { own: Math.max(this.#highest.own, own), files: Math.max(this.#highest.files, files) }
       await pause(SAMPLE_MS)
     }
   }
 }
 
-/** Resident bytes of a process. Linux. */
-async function rssOf(pid: number): Promise<number> {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? []
-  return 1024 * Number(kilobytes)
+/** Linux. */
+async function residentOf(pid: number): Promise<Resident> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const bytesOf = (name: string): number => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
+  return { own: bytesOf('RssAnon'), files: bytesOf('RssFile') }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6)
 }

@@ -10,8 +10,8 @@ import { startScript } from './script.ts'
 
 export const STREAM_METHOD = '/bench.Stream/Send'
 const PIECE_BYTES = 256 << 10
-const PIECES = 4_000
-const WARM_PIECES = 400
+const PIECES = 2_000
+const WARM_PIECES = 200
 
 export const asIs = (bytes: Buffer): Buffer => bytes
 
