@@ -1,10 +1,8 @@
 /** Federations for benchmarks: set up in this process and closed, then every node in a process of its own. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/base/clock.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
@@ -12,6 +10,7 @@ import { WireChannel } from '../../src/wire/channel.ts'
 import { type Place, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM } from '../support/records.ts'
 import { pause } from './figure.ts'
+import { cpuSecondsOf, folderBytes, type Script, startScript } from './script.ts'
 
 export const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 export const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -21,7 +20,7 @@ export const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', d
 export class Processes {
   readonly federation: TestFederation
   readonly ports = new Map<string, number>()
-  readonly running = new Map<string, ChildProcess>()
+  readonly running = new Map<string, Script>()
   readonly #places: readonly Place[]
 
   private constructor(federation: TestFederation, places: readonly Place[]) {
@@ -55,15 +54,10 @@ export class Processes {
   }
 
   async spawn(id: string): Promise<void> {
-    const script = fileURLToPath(new URL('node-process.js', import.meta.url))
     const flags = [id, 'all'].includes(process.env['HUXIN_BENCH_PROF'] ?? '') ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof', `--cpu-prof-name=${id}.cpuprofile`] : []
-    const child = spawn(process.execPath, [...(process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean), ...flags, script, this.federation.folderOf(id)], { stdio: ['ignore', 'pipe', 'inherit'] })
-    this.running.set(id, child)
-    await new Promise<void>((resolve, reject) => {
-      child.stdout!.on('data', (chunk) => { if (String(chunk).includes('listening')) resolve() })
-      if (process.env['GCLOG']) child.stdout!.pipe(createWriteStream('/tmp/gc-' + id + '.log'))
-      child.once('exit', (code) => reject(new Error(`node ${id} ended with ${code}`)))
-    })
+    const script = await startScript('node-process.js', [this.federation.folderOf(id)], [...(process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean), ...flags])
+    this.running.set(id, script)
+    if (process.env['GCLOG']) script.child.stdout!.pipe(createWriteStream('/tmp/gc-' + id + '.log'))
   }
 
   async #ready(id: string): Promise<void> {
@@ -92,25 +86,20 @@ export class Processes {
 
   /** CPU seconds used so far by every node and by this process. */
   async cpuSeconds(): Promise<{ nodes: number; client: number }> {
-    let ticks = 0
-    for (const { pid } of this.running.values()) {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
-    }
+    const nodes = await Promise.all([...this.running.values()].map(({ child }) => cpuSecondsOf(child.pid!)))
     const { user, system } = process.cpuUsage()
-    return { nodes: ticks / 100, client: (user + system) / 1e6 }
+    return { nodes: nodes.reduce((sum, seconds) => sum + seconds, 0), client: (user + system) / 1e6 }
+  }
+
+  /** Size of all files of a node's data. */
+  diskBytes(id: string): Promise<number> {
+    return folderBytes(join(this.federation.folderOf(id), 'data'))
   }
 
   async stop(ids: readonly string[] = [...this.running.keys()]): Promise<void> {
     for (const id of ids) {
-      const child = this.running.get(id)
+      await this.running.get(id)?.stop()
       this.running.delete(id)
-      if (!child || child.exitCode !== null) continue
-      child.removeAllListeners('exit')
-      const gone = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      await gone
     }
   }
 
