@@ -36,7 +36,9 @@ export interface ReadBodies {
   readonly signal: AbortSignal
 }
 
-const SCAN_ROWS = 512
+/** Entries looked at in one go, at first and at most. */
+const SCAN_ROWS_MIN = 16
+const SCAN_ROWS_MAX = 512
 /** Milliseconds for which growth that the child does not wait for is gathered. */
 const SPINE_SETTLE_MS = 200
 const SETTLE = 'settle'
@@ -98,8 +100,8 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
   const deliveries: Delivered[] = []
   let bytes = 0
   let next = start
-  while (next < end && !signal.aborted) {
-    const page = await context.recent.readRoutes(batchClass, { start: next, end, limit: SCAN_ROWS })
+  for (let limit = SCAN_ROWS_MIN; next < end && !signal.aborted; limit = Math.min(2 * limit, SCAN_ROWS_MAX)) {
+    const page = await context.recent.readRoutes(batchClass, { start: next, end, limit })
     for (const { index, route } of page.rows) {
       if (!entitled(context.ledger(), child, { route, batchClass, index, includeOwn })) {
         next = index + 1n

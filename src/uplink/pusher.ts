@@ -16,9 +16,11 @@ import { classKey, tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './uplink.ts'
 
-/** Calls under way at once; the parent answers them in order. */
-const IN_FLIGHT = 4
-const SCAN_ROWS = 256
+/** Calls under way at once, which the parent answers in order: while it writes what one brought it reads the next. */
+const IN_FLIGHT = 8
+/** Entries looked at in one go, at first and at most: a few fill a call when they are large. */
+const SCAN_ROWS_MIN = 8
+const SCAN_ROWS_MAX = 256
 /** Milliseconds in which the receipts of several calls gather. */
 const KEEP_MS = 40
 
@@ -155,8 +157,8 @@ export class Pusher {
     const batches: Outgoing[] = []
     let bytes = 0
     let next = start
-    while (next < end) {
-      const page = await context.recent.readClass(this.batchClass, { start: next, end, limit: SCAN_ROWS })
+    for (let limit = SCAN_ROWS_MIN; next < end; limit = Math.min(2 * limit, SCAN_ROWS_MAX)) {
+      const page = await context.recent.readClass(this.batchClass, { start: next, end, limit })
       for (const logged of page.entries) {
         const { index } = logged
         const outgoing = await this.#outgoing(logged)

@@ -4,7 +4,7 @@ import { industryRecord } from '../support/records.ts'
 import { type Bench, countCpu, type Figure } from './figure.ts'
 import { recordLimits } from './limits.ts'
 import { Processes, PROVINCE } from './processes.ts'
-import { batchesOf, send, untilRecords, waitIndexed } from './records.ts'
+import { batchesOf, send, untilRecords, WARM_BATCHES, waitIndexed } from './records.ts'
 
 const CHILDREN: readonly Place[] = Array.from({ length: 11 }, (_, i) => {
   const id = `33${String(i + 1).padStart(2, '0')}00`
@@ -22,10 +22,10 @@ export async function fanOut({ records: total, limits }: Bench): Promise<Figure[
   }
   const arrived = (): Promise<unknown> => Promise.all(statuses.map((status, k) => untilRecords(status, counts[k]!)))
   // Nodes that have run for a while stand still, as if they were cut off, until the hub has everything.
-  await deliver(batchesOf(88_000, 1000, (i) => CHILDREN[i % 11]!.id))
+  await deliver(batchesOf(WARM_BATCHES * 11_000, 1000, (i) => CHILDREN[i % 11]!.id, 'warm'))
   await arrived()
   for (const { id } of CHILDREN) processes.running.get(id)!.child.kill('SIGSTOP')
-  await deliver(batchesOf(total, 1000, (i) => CHILDREN[i % 11]!.id).map(({ target, records }, k) => ({ target, records: records.map((_, i) => industryRecord(1000 * k + i, { prefix: 'f' })) })))
+  await deliver(batchesOf(total, 1000, (i) => CHILDREN[i % 11]!.id))
   await waitIndexed(processes, '330000')
   const counted = await countCpu(processes)
   for (const { id } of CHILDREN) processes.running.get(id)!.child.kill('SIGCONT')

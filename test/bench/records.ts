@@ -5,6 +5,9 @@ import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 import { pause } from './figure.ts'
 import type { Processes } from './processes.ts'
 
+/** Batches after which a node that has just started has compiled what it runs: those that have run for a while are measured. */
+export const WARM_BATCHES = 40
+
 /** Publishes batches through RecordService, several calls in flight. */
 export async function send(processes: Processes, id: string, batches: { target: string; records: Uint8Array[]; batchClass?: string }[], inFlight: number): Promise<void> {
   const channel = await processes.channel(id, 'client-bench')
@@ -20,8 +23,9 @@ export async function send(processes: Processes, id: string, batches: { target: 
   channel.close()
 }
 
-export function batchesOf(count: number, size: number, target: (i: number) => string): { target: string; records: Uint8Array[] }[] {
-  return Array.from({ length: Math.ceil(count / size) }, (_, i) => ({ target: target(i), records: many(size, industryRecord, i * size) }))
+/** `prefix` makes their record ids others than those of other batches. */
+export function batchesOf(count: number, size: number, target: (i: number) => string, prefix = 'r'): { target: string; records: Uint8Array[] }[] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, i) => ({ target: target(i), records: many(size, (n) => industryRecord(n, { prefix }), i * size) }))
 }
 
 export async function untilRecords(status: () => Promise<{ recordCount: bigint }>, count: bigint): Promise<void> {

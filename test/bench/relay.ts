@@ -2,12 +2,15 @@
 import { type Bench, countCpu, type Figure } from './figure.ts'
 import { recordLimits } from './limits.ts'
 import { CITY, COUNTY, Processes, PROVINCE } from './processes.ts'
-import { batchesOf, send, untilRecords, waitIndexed } from './records.ts'
+import { batchesOf, send, untilRecords, WARM_BATCHES, waitIndexed } from './records.ts'
 
 export async function relay({ records: total, limits }: Bench): Promise<Figure[]> {
   const processes = await Processes.setUp([PROVINCE, CITY, COUNTY])
   await processes.start()
   const status = await processes.status('330000')
+  const cold = (await status()).recordCount
+  await Promise.all([send(processes, '330106', batchesOf(WARM_BATCHES * 1000, 1000, () => '330000', 'warm'), 4), untilRecords(status, cold + BigInt(WARM_BATCHES * 1000))])
+  await Promise.all([waitIndexed(processes, '330000'), waitIndexed(processes, '330106')])
   const before = (await status()).recordCount
   const batches = batchesOf(total, 1000, () => '330000')
   const disk = await processes.diskBytes('330000')
