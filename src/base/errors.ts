@@ -65,7 +65,9 @@ export const errorTable = {
   body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),
   deadline_exceeded: { ...unavailable('the deadline passed', '超时'), status: 4 },
   cancelled: { ...unavailable('the caller gave the call up', '调用方已取消调用'), status: 1, retry: 'never' as const },
+  receipt_wanted: unavailable('the batch is late: the receipt that shows since when it is logged is wanted', '批次已过期，须附可证明入账时间的回执'),
   // judged: logged as refused
+  member_not_in_force: refused('the origin was suspended, or its key had ended', '来源节点已暂停或其密钥所属纪元已结束'),
   item_not_in_force: refused('the catalog item is not in force', '目录项未生效或已失效'),
   item_kind_mismatch: refused('the catalog item is not for batches of this kind', '目录项与批次种类不符'),
   origin_not_allowed: refused('the catalog item does not let this node originate it', '目录项不允许该节点报送'),

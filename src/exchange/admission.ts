@@ -1,12 +1,11 @@
 /**
- * Before a batch is judged: whether its header is authentic, whether the sender may carry its origin,
- * and when it was first judged. What fails here is answered with an error and never logged.
+ * Before a batch is judged: whether its header is authentic and whether the sender may carry its origin.
+ * What fails here is answered with an error and never logged.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import type { Clock } from '../base/clock.ts'
 import { errorTable, HuxinError, isErrorCode } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type EntrySource, isRefusalCode, type Judged, parseJudged } from '../batch/entry.ts'
+import { type EntrySource, isRefusalCode } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
@@ -16,7 +15,6 @@ import type { Refused } from './judge.ts'
 
 export interface AdmissionOptions {
   readonly ledger: () => Ledger
-  readonly clock: Clock
   /** True while this node takes back what it lost: erased bodies are taken as they are. */
   readonly recovering: () => boolean
 }
@@ -69,16 +67,6 @@ export class Admission {
     if (member && member.status !== 'active' && source.kind === 'child' && source.node === header.origin) {
       throw new HuxinError('member_suspended', `${header.origin} is ${member.status}: its batches are not taken`)
     }
-  }
-
-  /** The first receipt is that of the origin's parent; what the origin itself says of it counts for nothing. */
-  judgedAt({ origin }: BatchHeader, inbound: { readonly judged?: string; readonly source: EntrySource }): Judged {
-    const { ledger, clock } = this.#options
-    const first = inbound.source.kind === 'child' && inbound.source.node === origin
-    if (first || inbound.judged === undefined || inbound.judged === '') return { timeMs: clock.nowMs(), node: ledger().self }
-    const judged = parseJudged(inbound.judged)
-    if (!judged) throw new HuxinError('argument_invalid', 'the first receipt (judged) is malformed: "<time> <node>" is wanted')
-    return judged
   }
 }
 

@@ -19,7 +19,7 @@ import type { Reader } from '../store/store.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
 import type { Find, SignedLog } from './check.ts'
 import { countRows } from './check-derived.ts'
-import { decodeReceipt, receiptNode } from './links.ts'
+import { decodeReceipt, receiptNode } from './receipts.ts'
 
 const SPOILED_BYTES = 1 + 'spoiled/'.length + 8
 
@@ -107,12 +107,17 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'push':
     case 'receipts':
     case 'scrub':
+    case 'witnessed':
       if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)
     case 'request':
       if (!await kept.ledger.known(value)) throw new Error('it names a batch that is not in the log')
       return
+    case 'shown': {
+      const id = key.subarray(-32)
+      return checkReceipt(kept, receiptKey(id, receiptNode(decodeReceipt(id, value)) ?? ''), value)
+    }
     case 'spoiled':
       if (value.length > 0 || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return

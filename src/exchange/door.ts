@@ -2,8 +2,8 @@
  * Room `exchange`: the use cases. This file is the one door: whatever enters this node's log, from a
  * department, a child, the parent or a fetched file, enters through `accept`, in this order:
  *
- *   size → authentic header → may this peer carry this origin → body is the one the header states →
- *   judged → lane continues → one atomic, fsynced write → checkpoint → answer
+ *   size → authentic header → may this peer carry this origin → as of when it is judged → body is the one the
+ *   header states → judged → lane continues → one atomic, fsynced write → checkpoint → answer
  *
  * What fails before "judged" is answered with an error and never logged, so that nobody can flood a
  * log. What is judged is logged, accepted or refused, and always advances its lane.
@@ -23,20 +23,19 @@ import type { Op } from '../store/store.ts'
 import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from './changes.ts'
 import { Erasing, type ErasingOptions } from './erasing.ts'
+import { FirstReceipt, type FirstReceiptOptions, type Stated } from './first-receipt.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused } from './judge.ts'
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
+import { shownOp, type StoredReceipt } from './receipts.ts'
 import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
 /** A batch at the door. */
-export interface Inbound {
+export interface Inbound extends Stated {
   readonly header: Uint8Array
   readonly body: Uint8Array
-  /** Refusal bytes, when the sender refused it and sends the header alone. */
-  readonly refusal?: Uint8Array
-  /** First receipt as the sender states it; undefined when this node is the first. */
-  readonly judged?: string
-  readonly source: EntrySource
+  /** The parent says that it has the entry and no longer the records. */
+  readonly incomplete?: boolean
 }
 
 /** What became of it. */
@@ -51,7 +50,7 @@ export interface Accepted {
   readonly tree: SignedTree
 }
 
-export interface DoorOptions extends AdmissionOptions, InOrderOptions, LaneOrderOptions, ErasingOptions {
+export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOrderOptions, LaneOrderOptions, ErasingOptions {
   readonly writer: Writer
   readonly changes: Changes
   readonly checkRecords: CheckRecords
@@ -63,6 +62,8 @@ interface Prepared {
   readonly batch: SealedHeader
   readonly body: Body | undefined
   readonly judged: Judged
+  /** The receipt that was shown with it, when it is verified: whom the batch goes to may want it too. */
+  readonly shown: StoredReceipt | undefined
   readonly refused: Refused | undefined
   readonly refusalBytes: Uint8Array | undefined
 }
@@ -83,6 +84,7 @@ export class Door {
   /** The last proposal of each sender and class: batches are proposed in the order they came. */
   readonly #turns = new Map<string, Promise<void>>()
   readonly #admission: Admission
+  readonly #firstReceipt: FirstReceipt
   readonly #inOrder: InOrder
   readonly #laneOrder: LaneOrder
   readonly #erasing: Erasing
@@ -90,6 +92,7 @@ export class Door {
   constructor(options: DoorOptions) {
     this.#options = options
     this.#admission = new Admission(options)
+    this.#firstReceipt = new FirstReceipt(options)
     this.#inOrder = new InOrder(options)
     this.#laneOrder = new LaneOrder(options)
     this.#erasing = new Erasing(options, this.#inOrder)
@@ -134,14 +137,16 @@ export class Door {
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
     this.#admission.authentic(batch)
     this.#admission.mayCarry(batch.header, inbound.source)
-    const judged = this.#admission.judgedAt(batch.header, inbound)
+    const vouched = await this.#firstReceipt.vouched(batch, inbound)
+    const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
+    const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)
     if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
       const refused = decodeRefused(inbound.refusal)
-      return { batch, body: undefined, judged, refused, refusalBytes: inbound.refusal }
+      return { batch, body: undefined, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
-    const body = await this.#erasing.openBody(batch, inbound)
-    const refused = judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
-    return { batch, body: refused ? undefined : body, judged, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
+    const body = await this.#erasing.openBody(batch, inbound, vouched)
+    const refused = lapsed ?? judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
+    return { batch, body: refused ? undefined : body, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
   async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
@@ -175,6 +180,7 @@ export class Door {
     const body = late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
+    if (body && prepared.shown) ops.push(shownOp(prepared.shown))
     if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erasing.eraseOps(batch.header.origin, body, view))
     const bytes = formatEntry(entry)
     const remember = (): void => {

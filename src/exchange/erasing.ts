@@ -12,6 +12,8 @@ import { type Indexer, recordRows } from '../ledger/indexer.ts'
 import { decodeAmendments, type Ledger, type Staged } from '../ledger/ledger.ts'
 import { bodyKey, tables } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import type { Alarms } from './alarms.ts'
+import type { Vouched } from './first-receipt.ts'
 import type { InOrder } from './in-order.ts'
 import type { Recent } from './recent.ts'
 import { spoiledOp } from './transit.ts'
@@ -26,6 +28,14 @@ export interface ErasingOptions {
   readonly subjectKey: Uint8Array
   /** True while this node takes back what it lost: erased bodies are taken as they are. */
   readonly recovering: () => boolean
+  readonly alarms: Alarms
+}
+
+interface ArrivingBody {
+  readonly body: Uint8Array
+  readonly source: EntrySource
+  /** The parent says that it has the entry and no longer the records. */
+  readonly incomplete?: boolean
 }
 
 export class Erasing {
@@ -37,8 +47,12 @@ export class Erasing {
     this.#inOrder = inOrder
   }
 
-  /** @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission */
-  async openBody(batch: SealedHeader, inbound: { readonly body: Uint8Array; readonly source: EntrySource }): Promise<Body> {
+  /**
+   * The body of a batch at the door. One whose records are all gone is taken from who proves that it was whole once:
+   * by a receipt of this node's own earlier log, or of a node above that has logged it.
+   * @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission
+   */
+  async openBody(batch: SealedHeader, inbound: ArrivingBody, vouched: Vouched | undefined): Promise<Body> {
     const { header } = batch
     if (inbound.body.length === 0) throw new HuxinError('body_incomplete', `the body of batch ${batch.idText} is not there: send it with its header`)
     let body = parseBody(inbound.body)
@@ -46,7 +60,8 @@ export class Erasing {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
     const erased = await this.#erasedPositions(batch)
-    if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
+    if (body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)) this.#sayIncomplete(batch, inbound.source)
+    else if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
     if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
     return body
   }
@@ -54,6 +69,20 @@ export class Erasing {
   async #erasedPositions(batch: SealedHeader, staged?: Staged): Promise<Set<number>> {
     const amended = await this.#options.ledger().amendments(batch.id, batch.header.origin, staged)
     return new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+  }
+
+  #wasWhole({ source, incomplete }: ArrivingBody, vouched: Vouched | undefined): boolean {
+    const { federation, self } = this.#options.ledger()
+    if (source.kind === 'parent') return incomplete === true
+    if (!vouched?.entry?.verdict.accepted) return false
+    return source.kind === 'child' ? vouched.node === self : federation.isWithin(self, vouched.node)
+  }
+
+  /** Who only passes a batch on needs no records. */
+  #sayIncomplete({ idText, header }: SealedHeader, source: EntrySource): void {
+    if (!this.#options.ledger().routes(header, source).kept) return
+    this.#options.alarms.raise(`incomplete ${header.origin}`, `the ${header.records} records of batch ${idText} of ${header.origin} are not here, and nobody on their way has them any more: ` +
+      'ask the origin to publish them again')
   }
 
   #checkErased(batch: SealedHeader, body: Body, erased: ReadonlySet<number>, source: EntrySource): void {

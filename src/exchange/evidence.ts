@@ -27,9 +27,9 @@ import { decodeRecord } from '../record/record.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
 import { type MemberStatement, parseStatement } from '../topology/member.ts'
 import type { Context } from './context.ts'
-import { receiptsOf } from './links.ts'
 import { publish } from './publish.ts'
 import { findBatch, findByRecordId, type FoundBatch } from './query.ts'
+import { receiptsOf } from './receipts.ts'
 
 export interface EvidenceRequest {
   /** A record id that stands at one place, or a batch id with or without a position. */

@@ -84,10 +84,8 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
     throw new HuxinError('item_unknown', `grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
   const { item } = compiled
-  const date = civilDate(judged.timeMs)
-  if (date < item.effectiveFrom || (item.effectiveTo !== '' && date > item.effectiveTo)) {
-    return refuse('item_not_in_force', `catalog item ${header.item} is in force from ${item.effectiveFrom} to ${item.effectiveTo || 'further notice'}, not on ${date}`)
-  }
+  const outside = outOfForce(item, header.item, civilDate(judged.timeMs))
+  if (outside) return outside
   if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
   if (!ledger.federation.member(header.origin)) {
     throw new HuxinError('member_unknown', `${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
@@ -95,9 +93,15 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
   if (!matches(ledger, item.originators, header.origin)) {
     return refuse('origin_not_allowed', `${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
   }
-  const outside = header.lanes.find(({ target }) => !targetAllowed(ledger, item, target))
-  if (outside) return refuse('target_not_allowed', `${header.item} may not go to ${outside.target}; allowed are ${item.recipients.join(', ')}`)
+  const beyond = header.lanes.find(({ target }) => !targetAllowed(ledger, item, target))
+  if (beyond) return refuse('target_not_allowed', `${header.item} may not go to ${beyond.target}; allowed are ${item.recipients.join(', ')}`)
   return compiled
+}
+
+/** The refusal of a batch of an item that is not in force on a day. */
+export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: string, date: string): Refused | undefined {
+  if (date >= effectiveFrom && (effectiveTo === '' || date <= effectiveTo)) return undefined
+  return refuse('item_not_in_force', `catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || 'further notice'}, not on ${date}`)
 }
 
 function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {

@@ -19,13 +19,8 @@ import type { Op } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
 import { idOf } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
-
-/** A receipt as it travels (message Receipt) and is stored. */
-export interface StoredReceipt {
-  readonly batchId: Uint8Array
-  readonly entryPrefix: Uint8Array
-  readonly proof: Uint8Array
-}
+import { witnessedOps } from './first-receipt.ts'
+import { decodeReceipt, encodeReceipt, type StoredReceipt } from './receipts.ts'
 
 /** The tree of another log that this node cosigned last. */
 export interface WitnessState {
@@ -93,7 +88,8 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
   // Only lines that were verified are kept: a forged one beside them would make the note useless to who knows its key.
   const { text, signatures } = parseNote(asked.checkpoint)
   const note = formatNote(text, signatures.filter(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId).map(({ line }) => line))
-  await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note })])
+  const witnessed = await witnessedOps(context.store, origin, tree.size, context.clock.nowMs())
+  await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note }), ...witnessed])
   return { line: cosign(text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 
@@ -283,13 +279,6 @@ export async function receiptsFor(context: Context, child: string, after: bigint
   return { receipts, next }
 }
 
-/** Every receipt of higher tiers for one batch, by node. */
-export async function receiptsOf(context: Context, id: Uint8Array): Promise<{ node: string; receipt: StoredReceipt }[]> {
-  const prefix = concat(tables.receipt, id)
-  const rows = await context.store.range(prefixRange(prefix))
-  return rows.map(([key, value]) => ({ node: Buffer.from(key.subarray(33)).toString(), receipt: decodeReceipt(id, value) }))
-}
-
 /** Keeps a child's signed delivery receipt, if it says more than the last. @throws HuxinError signature_invalid */
 export async function keepChildReceipt(context: Context, child: string, noteBytes: Uint8Array): Promise<ReceiptNote> {
   const member = context.ledger().federation.member(child)
@@ -313,23 +302,4 @@ export async function childReceipt(context: Context, child: string): Promise<{ r
   } catch {
     return undefined
   }
-}
-
-function encodeReceipt({ entryPrefix, proof }: StoredReceipt): Uint8Array {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(entryPrefix.length)
-  return concat(length, entryPrefix, proof)
-}
-
-export function decodeReceipt(batchId: Uint8Array, value: Uint8Array): StoredReceipt {
-  const end = 4 + Buffer.from(value.subarray(0, 4)).readUInt32BE()
-  return { batchId, entryPrefix: value.subarray(4, end), proof: value.subarray(end) }
-}
-
-/** Name of the node whose log a receipt proves, from the checkpoint in its proof. */
-export function receiptNode(receipt: StoredReceipt): string | undefined {
-  const text = Buffer.from(receipt.proof).toString()
-  const origin = text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0] ?? ''
-  const match = /^([a-z0-9.-]+\/[a-z0-9-]+)\/[1-9][0-9]*$/.exec(origin)
-  return match?.[1]
 }

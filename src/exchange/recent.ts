@@ -100,11 +100,9 @@ export class Recent {
     return { rows, next: rows.length < limit ? end : rows.at(-1)!.index + 1n }
   }
 
-  /** The bytes of an entry. @throws HuxinError store_corrupt */
-  async entryBytes(index: bigint): Promise<Uint8Array> {
-    const bytes = this.#rows.get(index)?.logged.bytes ?? await this.#store.get(entryKey(index))
-    if (!bytes) throw missing(index)
-    return bytes
+  /** An entry. @throws HuxinError store_corrupt */
+  async logged(index: bigint): Promise<LoggedEntry> {
+    return this.#rows.get(index)?.logged ?? open(index, await this.#store.get(entryKey(index)))
   }
 
   /** The body (or refusal) beside an entry. @throws HuxinError store_corrupt */

@@ -17,6 +17,9 @@ import { intersectsSubtree } from '../topology/target.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
+import { lapse } from './first-receipt.ts'
+import { earliestReceipt, receiptFor, type StoredReceipt } from './receipts.ts'
+import type { LoggedEntry } from './recent.ts'
 
 /** An entry with what belongs to it. */
 export interface Delivered {
@@ -25,6 +28,8 @@ export interface Delivered {
   readonly body: Uint8Array
   readonly refusal: Uint8Array
   readonly incomplete: boolean
+  /** Set when the batch would not be taken today, and for what a child takes back. */
+  readonly receipt?: StoredReceipt
 }
 
 export interface ReadBodies {
@@ -107,8 +112,8 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
         next = index + 1n
         continue
       }
-      const delivered = await deliver(context, index, route)
-      const size = delivered.entry.length + delivered.body.length + delivered.refusal.length
+      const delivered = await deliver(context, child, await context.recent.logged(index), includeOwn)
+      const size = delivered.entry.length + delivered.body.length + delivered.refusal.length + (delivered.receipt?.proof.length ?? 0)
       if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax)) return { deliveries, next }
       deliveries.push(delivered)
       bytes += size
@@ -119,16 +124,27 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
   return { deliveries, next }
 }
 
-async function deliver(context: Context, index: bigint, { accepted }: EntryRoute): Promise<Delivered> {
-  const [entry, stored] = [await context.recent.entryBytes(index), await context.recent.body(index)]
+async function deliver(context: Context, child: string, logged: LoggedEntry, includeOwn: boolean): Promise<Delivered> {
+  const { index, entry, batch } = logged
+  const stored = await context.recent.body(index)
   const none = new Uint8Array()
-  return accepted
-    ? { index, entry, body: stored, refusal: none, incomplete: stored[2] === 0x1a && isDropped(stored) }
-    : { index, entry, body: none, refusal: stored, incomplete: false }
+  const ledger = context.ledger()
+  // Control comes in order: what it rests on is known by then, and the keys of this log may not be.
+  const takenBack = includeOwn && batch.header.batchClass !== 'control' && ledger.federation.isWithin(batch.header.origin, child)
+  const receipt = takenBack ? await receiptFor(context, batch.id, index)
+    : lapse(ledger, batch.header, context.clock.nowMs()) ? await earliestReceipt(context, logged) : undefined
+  const shown = receipt ? { receipt } : {}
+  return entry.verdict.accepted
+    ? { index, entry: logged.bytes, body: stored, refusal: none, incomplete: isDropped(stored), ...shown }
+    : { index, entry: logged.bytes, body: none, refusal: stored, incomplete: false, ...shown }
 }
+
+/** Tag of a leaf hash where the first leaf begins. */
+const HASH_TAG = 0x1a
 
 /** True when no record is left in a body. */
 export function isDropped(stored: Uint8Array): boolean {
+  if (stored[2] !== HASH_TAG) return false
   const body = parseBody(stored)
   return body.erased === body.count
 }

@@ -24,8 +24,10 @@ import type { Op, Reader } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
+import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
+import { MemberPeriods } from './periods.ts'
 
 /** Newest batch of a lane. */
 export interface LaneHead {
@@ -80,6 +82,7 @@ export class Ledger {
   readonly self: string
   readonly selfId: string
   readonly catalog = new Catalog()
+  readonly periods = new MemberPeriods()
   readonly lanes = new Map<string, LaneHead>()
   readonly quarantined = new Set<string>()
   /** Child → log index of the statement that first admitted it. */
@@ -204,7 +207,7 @@ export class Ledger {
       for (const { batchId } of amending) this.#amended.add(batchId)
       if (effective) this.recordCount += BigInt(header.records)
       if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
-      if (effective && header.kind === 'member') this.#addMembers(index, body)
+      if (effective && header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
     }
     return { ops, remember }
   }
@@ -247,10 +250,11 @@ export class Ledger {
     }
   }
 
-  #addMembers(index: bigint, body: Body): void {
+  #addMembers(index: bigint, body: Body, timeMs: number): void {
     for (let i = 0; i < body.count; i++) {
       const record = recordAt(body, i)
       const member = record && this.federation.applyStatement(record)
+      if (record) this.periods.learn(record, timeMs)
       if (member && member.parent === this.self && !this.admissions.has(member.name)) this.admissions.set(member.name, index)
     }
   }
@@ -356,24 +360,6 @@ function amendmentRow(index: bigint, by: string, amendment: Amendment): Op {
     key: amendmentKey(amendment.batchId, amendment.index, index),
     value: concat(Uint8Array.of(amendment.action), utf8(`${amendment.effectiveOn}\n${by}`)),
   }
-}
-
-/** A Bloom filter over batch ids, one megabyte: no false "no", few false "yes". */
-class BatchFilter {
-  readonly #bits = new Uint8Array(1 << 20)
-
-  add(id: Uint8Array): void {
-    for (const bit of bitsOf(id)) this.#bits[bit >>> 3] = this.#bits[bit >>> 3]! | (1 << (bit & 7))
-  }
-
-  mayHave(id: Uint8Array): boolean {
-    return bitsOf(id).every((bit) => ((this.#bits[bit >>> 3]! >>> (bit & 7)) & 1) === 1)
-  }
-}
-
-/** Batch ids are hashes: two slices of one are two independent hashes of it. */
-function bitsOf(id: Uint8Array): number[] {
-  return [0, 3].map((at) => ((id[at]! << 15) | (id[at + 1]! << 7) | (id[at + 2]! >>> 1)) & 0x7f_ffff)
 }
 
 function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {

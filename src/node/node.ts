@@ -227,7 +227,7 @@ export class Node {
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, indexer: () => this.#indexer, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject, signedTree: () => this.#log.signed,
-      recovering: () => this.#recovering,
+      recovering: () => this.#recovering, alarms: this.#alarms,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),
       onConflict: (earlier, later, signers) => this.#keepConflict(earlier, later, signers),
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),

@@ -7,15 +7,17 @@
  */
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { entryPrefixLength, formatJudged, parseEntry } from '../batch/entry.ts'
+import { formatJudged, parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Context } from '../exchange/context.ts'
 import type { Accepted } from '../exchange/door.ts'
+import { lapse } from '../exchange/first-receipt.ts'
 import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../exchange/links.ts'
 import { PROTOCOL_VERSION, renewMember } from '../exchange/members.ts'
 import { traceLane } from '../exchange/reconcile.ts'
-import { readBodies, readSpine } from '../exchange/serve.ts'
+import { earliestReceipt, receiptFor, type StoredReceipt } from '../exchange/receipts.ts'
+import { isDropped, readBodies, readSpine } from '../exchange/serve.ts'
 import {
   ExchangeService, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
   type RenewRequest, type SubmitRequest, type WitnessRequest,
@@ -127,8 +129,10 @@ class ExchangeHandlers {
     // What the nodes above say is asked for even when it is here: a relay's word alone is no trace.
     const above = await this.#options.askParent?.(request.lane, request.number, call.signal).catch(() => undefined)
     const all = [...traces, ...(above?.traces ?? [])]
-    if (found) return { package: found, traces: all }
-    return above?.package && mayHave(context, child, above.package) ? { package: above.package, traces: all } : { traces: all }
+    const given = above?.package && mayHave(context, child, above.package) ? above.package : undefined
+    // What is gone here may be whole above.
+    const pack = found && (!isDropped(found.body) || !given || isDropped(given.body)) ? found : given
+    return pack ? { package: pack, traces: all } : { traces: all }
   }
 
   async witness(request: WitnessRequest, call: CallContext) {
@@ -152,15 +156,9 @@ function inbound(pack: Package, child: string) {
     body: pack.body,
     ...(pack.refusal.length > 0 ? { refusal: pack.refusal } : {}),
     judged: pack.judged,
+    ...(pack.receipt ? { receipt: pack.receipt } : {}),
     source: { kind: 'child', node: child } as const,
   }
-}
-
-/** The receipt of a logged batch. */
-export async function receiptFor(context: Context, batchId: Uint8Array, index: bigint, tree = context.log().signed) {
-  const entry = context.recent.entry(index)?.bytes ?? await context.log().entry(index)
-  if (!entry) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
-  return { batchId, entryPrefix: entry.subarray(0, entryPrefixLength(entry)), proof: await context.log().prove(index, tree) }
 }
 
 async function accepted(context: Context, result: Accepted) {
@@ -178,17 +176,29 @@ function failed(context: Context, pack: Package, error: unknown) {
   }
 }
 
-async function packageAt(context: Context, child: string, index: bigint): Promise<{ header: Uint8Array; body: Uint8Array; refusal: Uint8Array; judged: string } | undefined> {
+interface FoundPackage {
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  readonly refusal: Uint8Array
+  readonly judged: string
+  readonly receipt?: StoredReceipt
+}
+
+async function packageAt(context: Context, child: string, index: bigint): Promise<FoundPackage | undefined> {
   const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
   if (!entryBytes || !stored) return undefined
   const entry = parseEntry(entryBytes)
-  const { header } = openHeader(entry.header)
+  const batch = openHeader(entry.header)
+  const { header } = batch
   const childId = child.slice(child.lastIndexOf('/') + 1)
   if (!header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))) return undefined
   const none = new Uint8Array()
+  const wanted = (entry.verdict.accepted && isDropped(stored)) || lapse(context.ledger(), header, context.clock.nowMs())
+  const receipt = wanted ? await earliestReceipt(context, { index, entry, batch }) : undefined
+  const more = { judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) }
   return entry.verdict.accepted
-    ? { header: entry.header, body: stored, refusal: none, judged: formatJudged(entry.judged) }
-    : { header: entry.header, body: none, refusal: stored, judged: formatJudged(entry.judged) }
+    ? { header: entry.header, body: stored, refusal: none, ...more }
+    : { header: entry.header, body: none, refusal: stored, ...more }
 }
 
 function mayHave(context: Context, child: string, pack: { header: Uint8Array }): boolean {

@@ -5,9 +5,9 @@ import type { EntrySource } from '../batch/entry.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
 import type { Context } from '../exchange/context.ts'
-import { receiptsOf } from '../exchange/links.ts'
 import { type Published, publish } from '../exchange/publish.ts'
 import { bodyState, findBatch, findByRecordId, findBySubject, type FoundRecord } from '../exchange/query.ts'
+import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
 import { listRecognitions } from '../exchange/recognize.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
@@ -16,7 +16,6 @@ import {
 } from '../gen/huxin/v1/record_service_pb.ts'
 import { bodyKey } from '../store/keys.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
-import { receiptFor } from './exchange-service.ts'
 
 const RECORDS_MAX = 10_000
 

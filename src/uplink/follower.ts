@@ -6,7 +6,9 @@
 import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { keepReceipts, receiptNode, type StoredReceipt, witnessOp, witnessState } from '../exchange/links.ts'
+import { witnessedOps } from '../exchange/first-receipt.ts'
+import { keepReceipts, witnessOp, witnessState } from '../exchange/links.ts'
+import { receiptNode, type StoredReceipt } from '../exchange/receipts.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
@@ -99,7 +101,12 @@ export class Follower {
   async flush(): Promise<VerifiedTree> {
     const { verified } = this
     // Both rows, which must stay of one size: a newer pair may be written before this one is.
-    if (verified.size > 0n) await this.#options.context.writer.save([frontierOp(this.#log, this.#frontier), witnessOp(this.#log, verified)])
+    if (verified.size > 0n) {
+      const { context, clock } = this.#options
+      const [log, frontier] = [this.#log, this.#frontier]
+      const witnessed = await witnessedOps(context.store, log, verified.size, clock.nowMs())
+      await context.writer.save([frontierOp(log, frontier), witnessOp(log, verified), ...witnessed])
+    }
     return verified
   }
 

@@ -5,9 +5,11 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
+import { openHeader } from '../batch/seal.ts'
 import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { provenReceipts } from '../exchange/reconcile.ts'
+import { isDropped } from '../exchange/serve.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
@@ -97,7 +99,9 @@ export class Puller {
     for (const delivery of deliveries) {
       const leaf = leafHash(delivery.entry)
       if (!await this.#follower.compare(this.#log, delivery.index, leaf, signal)) break
-      taking.push(this.#pass(delivery, leaf, signal))
+      // One after the other, or later ones would pass before.
+      const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
+      taking.push(this.#pass({ ...delivery, body }, leaf, signal))
     }
     await Promise.all(taking)
     return this.#log === this.#follower.log
@@ -112,6 +116,9 @@ export class Puller {
       body: delivery.body,
       ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
       judged: formatJudged(entry.judged),
+      loggedMs: entry.timeMs,
+      incomplete: delivery.incomplete,
+      ...(delivery.receipt ? { receipt: delivery.receipt } : {}),
       source: { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const,
     }
     try {
@@ -122,6 +129,20 @@ export class Puller {
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
       throw error
     }
+  }
+
+  /** What the parent has no more may be whole further up. */
+  async #wholeBody({ body, entry }: Delivery, signal: AbortSignal): Promise<Uint8Array> {
+    const { context, calls, recovering } = this.#options
+    if (recovering()) return body
+    const batch = openHeader(parseEntry(entry).header)
+    if (await context.ledger().known(batch.id)) return body
+    const { origin, epoch, batchClass, lanes } = batch.header
+    for (const { target, number } of lanes) {
+      const { package: found } = await calls.readLane({ lane: laneKey(origin, epoch, target, batchClass), number }, signal)
+      if (found && found.body.length > 0 && !isDropped(found.body) && equalBytes(openHeader(found.header).id, batch.id)) return found.body
+    }
+    return body
   }
 
   /** Asks for a missing number of a lane, which the parent skipped; then the page is read again. */
@@ -142,6 +163,7 @@ export class Puller {
         body: answer.package.body,
         ...(answer.package.refusal.length > 0 ? { refusal: answer.package.refusal } : {}),
         judged: answer.package.judged,
+        ...(answer.package.receipt ? { receipt: answer.package.receipt } : {}),
         source: { kind: 'fetched', node: parent },
       })
       context.alarms.clear(name)

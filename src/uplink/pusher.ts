@@ -7,7 +7,10 @@ import { type Entry, formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import type { LoggedEntry } from '../exchange/recent.ts'
-import { keepReceipts, type StoredReceipt } from '../exchange/links.ts'
+import { lapse } from '../exchange/first-receipt.ts'
+import { keepReceipts } from '../exchange/links.ts'
+import { earliestReceipt, receiptsOf, type StoredReceipt } from '../exchange/receipts.ts'
+import { isDropped } from '../exchange/serve.ts'
 import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
@@ -30,6 +33,8 @@ interface Outgoing {
   readonly batch: SealedHeader
   readonly body: Uint8Array
   readonly refusal: Uint8Array
+  /** Shows since when it is logged, where the parent wants to know. */
+  readonly receipt: StoredReceipt | undefined
 }
 
 interface Page {
@@ -49,6 +54,8 @@ export class Pusher {
   #unkept: StoredReceipt[] = []
   #keeping: Promise<void> | undefined
   #failure: unknown
+  /** The parent wants receipts where none seem to be due: what has ended is known there first. */
+  #showing = false
   /** Announced when a call of this loop was answered. */
   readonly #topic: string
 
@@ -112,7 +119,10 @@ export class Pusher {
         })
         inFlight.push(flight)
       }
-      if (inFlight.length === 0) progress()
+      if (inFlight.length === 0) {
+        this.#showing = false
+        progress()
+      }
       const oldest = inFlight[0]
       if (!oldest?.done) {
         await this.#wait(read, inFlight.length, signal)
@@ -141,11 +151,12 @@ export class Pusher {
     const { context, calls } = this.#options
     context.indexer.defer()
     return calls.submit({
-      packages: batches.map(({ entry, batch, body, refusal }) => ({
+      packages: batches.map(({ entry, batch, body, refusal, receipt }) => ({
         header: batch.note,
         body,
         refusal,
         judged: batch.header.origin === context.self ? '' : formatJudged(entry.judged),
+        ...(receipt ? { receipt } : {}),
       })),
     }, signal)
   }
@@ -163,7 +174,7 @@ export class Pusher {
         const { index } = logged
         const outgoing = await this.#outgoing(logged)
         if (outgoing) {
-          const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length
+          const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length + (outgoing.receipt?.proof.length ?? 0)
           if (batches.length > 0 && (bytes + size > limits.pageBytes || batches.length >= limits.submitBatchesMax)) return { batches, next }
           batches.push(outgoing)
           bytes += size
@@ -176,13 +187,24 @@ export class Pusher {
     return { batches, next }
   }
 
-  async #outgoing({ index, entry, batch }: LoggedEntry): Promise<Outgoing | undefined> {
+  async #outgoing(logged: LoggedEntry): Promise<Outgoing | undefined> {
+    const { index, entry, batch } = logged
     const { context } = this.#options
     if (entry.source.kind === 'fetched' || (entry.source.kind === 'parent' && entry.source.log === this.#log)) return undefined
     if (!context.ledger().goesUp(batch.header, entry.source)) return undefined
     const stored = await context.recent.body(index)
     const none = new Uint8Array()
-    return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none } : { index, entry, batch, body: none, refusal: stored }
+    const receipt = await this.#receipt(logged, entry.verdict.accepted && isDropped(stored))
+    return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none, receipt } : { index, entry, batch, body: none, refusal: stored, receipt }
+  }
+
+  /** Without records, what the parent itself signed before its log was lost counts; else the earliest word of anybody. */
+  async #receipt(logged: LoggedEntry, dropped: boolean): Promise<StoredReceipt | undefined> {
+    const { context, parent, clock } = this.#options
+    const { id, header } = logged.batch
+    const given = dropped ? (await receiptsOf(context, id)).find(({ node }) => node === parent) : undefined
+    if (given) return given.receipt
+    return dropped || this.#showing || lapse(context.ledger(), header, clock.nowMs()) ? earliestReceipt(context, logged, parent) : undefined
   }
 
   /** Keeps the receipts of a call. @returns true when the rest must be sent again from the cursor */
@@ -237,9 +259,15 @@ export class Pusher {
 
   async #refuseOrRetry(outgoing: Outgoing, outcome: Outcome): Promise<boolean> {
     const text = `batch ${outgoing.batch.idText} of ${outgoing.batch.header.origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`
+    if (outcome.errorCode === 'receipt_wanted' && !this.#showing) {
+      this.#showing = true
+      return true
+    }
     if (outcome.errorCode === 'lane_gap') await this.#rewindFor(outcome)
     else this.#options.context.alarms.raise(`push ${this.batchClass}`, text)
-    if (['quarantined', 'lane_fork', 'member_suspended'].includes(outcome.errorCode) && outgoing.batch.header.origin !== this.#options.context.self) {
+    const { header } = outgoing.batch
+    const ended = outcome.errorCode === 'receipt_wanted' && (header.origin !== this.#options.context.self || header.epoch !== this.#options.context.epoch)
+    if (ended || (['quarantined', 'lane_fork', 'member_suspended'].includes(outcome.errorCode) && header.origin !== this.#options.context.self)) {
       // One origin's trouble does not stop the others: it is skipped, and said.
       await this.#advance(outgoing.index + 1n)
       return true

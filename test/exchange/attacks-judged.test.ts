@@ -12,21 +12,11 @@ import { signNote } from '../../src/note/note.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { formatStatement, type MemberStatement } from '../../src/topology/member.ts'
+import { act, arrives, FAR, fresh, goesOn } from '../support/attacks.ts'
 import { findings, type Forged } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord, NATIONAL_ITEM } from '../support/records.ts'
 import { packed, Rogue } from '../support/rogue.ts'
-
-const FAR = '330782'
-const act = { actor: '张三', reason: 'test', document: '测〔2026〕9号' }
-
-type Changed = Parameters<Rogue['forge']>[2]
-let serial = 0
-
-function fresh(rogue: Rogue, changed: Changed = {}): Forged {
-  serial++
-  return rogue.forge(many(2, (i) => industryRecord(i, { prefix: `j${serial}` })), [FAR], changed)
-}
 
 /** The seven, some more editions of an item, and a county below the first city whose keys are in the hands of the test. */
 async function start(t: Test): Promise<{ federation: TestFederation; county: Rogue }> {
@@ -48,19 +38,6 @@ async function start(t: Test): Promise<{ federation: TestFederation; county: Rog
   const county = await Rogue.at(federation, '330182', '330100')
   t.teardown(() => county.close())
   return { federation, county }
-}
-
-async function arrives(federation: TestFederation, { batch }: Forged, id = FAR): Promise<void> {
-  await federation.until(`the batch arrives at ${id}`, async () => await findBatch(federation.node(id).context, batch.id) !== undefined)
-}
-
-/** An honest batch still arrives, accepted. */
-async function goesOn(t: Test, federation: TestFederation, rogue: Rogue): Promise<void> {
-  const honest = fresh(rogue)
-  const answer = await rogue.send(packed(honest))
-  t.equal(answer.code, '', answer.outcome.errorMessage)
-  await arrives(federation, honest)
-  t.equal((await findBatch(federation.node(FAR).context, honest.batch.id))!.refused, false)
 }
 
 t.test('what is judged and refused', async (t) => {

@@ -15,27 +15,17 @@ import { type Signer } from '../../src/note/key.ts'
 import { loadKeys } from '../../src/node/keys.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
 import { formatStatement } from '../../src/topology/member.ts'
+import { act, arrives, type Changed, FAR, fresh, goesOn } from '../support/attacks.ts'
 import { findings, type Forged, holders } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 import { type Package, packed, Rogue } from '../support/rogue.ts'
-
-const FAR = '330782'
-const act = { actor: '张三', reason: 'test', document: '测〔2026〕9号' }
 
 interface Scene {
   readonly federation: TestFederation
   /** A city below the province, and a county below it. */
   readonly relay: Rogue
   readonly below: { readonly name: string; readonly signer: Signer; forge(changed?: Changed): Forged }
-}
-
-type Changed = Parameters<Rogue['forge']>[2]
-let serial = 0
-
-function fresh(rogue: Rogue, changed: Changed = {}): Forged {
-  serial++
-  return rogue.forge(many(2, (i) => industryRecord(i, { prefix: `j${serial}` })), [FAR], changed)
 }
 
 /** The seven, and two members whose keys are in the hands of the test. */
@@ -56,24 +46,11 @@ async function start(t: Test): Promise<Scene> {
   return { federation, relay, below: { name, signer: keys.note, forge: (changed) => fresh(relay, { origin: name, signer: keys.note, ...changed }) } }
 }
 
-async function arrives(federation: TestFederation, { batch }: Forged, id = FAR): Promise<void> {
-  await federation.until(`the batch arrives at ${id}`, async () => await findBatch(federation.node(id).context, batch.id) !== undefined)
-}
-
 /** Files of evidence at the province. */
 async function evidenceOf(federation: TestFederation, name: string): Promise<string[]> {
   const { folder } = federation.node('330000').config
   const files = (await readdir(folder, { recursive: true })).filter((file) => file.includes(name))
   return Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))
-}
-
-/** An honest batch still arrives, accepted. */
-async function goesOn(t: Test, federation: TestFederation, rogue: Rogue): Promise<void> {
-  const honest = fresh(rogue)
-  const answer = await rogue.send(packed(honest))
-  t.equal(answer.code, '', answer.outcome.errorMessage)
-  await arrives(federation, honest)
-  t.equal((await findBatch(federation.node(FAR).context, honest.batch.id))!.refused, false)
 }
 
 t.test('a relay', async (t) => {

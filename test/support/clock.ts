@@ -1,19 +1,25 @@
-/** A machine's clock that a test sets; timers and the monotonic clock go on as they are. */
+/** A machine's clock that a test sets; timers go on as they are. */
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 
 export class MovableClock implements Clock {
   #aheadMs = 0
+  #passedMs = 0
 
   nowMs(): number {
-    return systemClock.nowMs() + this.#aheadMs
+    return systemClock.nowMs() + this.#passedMs + this.#aheadMs
   }
 
   monotonicMs(): number {
-    return systemClock.monotonicMs()
+    return systemClock.monotonicMs() + this.#passedMs
   }
 
   after(delayMs: number, callback: () => void): () => void {
     return systemClock.after(delayMs, callback)
+  }
+
+  /** Lets time pass, which the monotonic clock notices too; timers do not. */
+  pass(ms: number): void {
+    this.#passedMs += ms
   }
 
   /** Sets the clock so far from the right time; 0 sets it right. */
