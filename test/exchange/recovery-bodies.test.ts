@@ -1,0 +1,53 @@
+/** Records that only passed: whoever relayed them has dropped them when the hub loses its disk, and the lanes must go on. */
+import t from 'tap'
+import { findBatch } from '../../src/exchange/query.ts'
+import { findings } from '../support/checks.ts'
+import { CITY, COUNTY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, startAt } from '../support/recovery.ts'
+
+t.setTimeout(0)
+
+t.test('a province that loses its disk after a city dropped what it had passed on: the batches come again without their records, and what follows goes on', async (t) => {
+  const federation = await federationOf(t, [
+    { id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }, CITY, { id: '330700', tier: 'city', parent: '330000', divisions: ['330700'] }, COUNTY,
+  ])
+  const [city, county] = [federation.node('330100'), federation.node('330106')]
+  const awayPort = federation.node('330700').port
+  await federation.until('everybody serves', () => [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+  await federation.node('330700').close()
+  const away = await send(federation, '330106', '330700', 'away')
+  const hub = await send(federation, '330106', '330000', 'hub')
+  await federation.until('the province has both', async () => await findBatch(federation.node('330000').context, away.batch!.id) !== undefined && has(federation, '330000', 'hub'))
+  await federation.until('the city drops them', async () => {
+    await city.sweep(0)
+    const bodies = await Promise.all([away, hub].map(async ({ batch }) => (await findBatch(city.context, batch!.id))!.body!))
+    return bodies.every(({ erased, count }) => erased === count)
+  })
+
+  const port = await loseDisk(federation, '330000')
+  await recover(federation, '330000')
+  await startAgain(federation, '330000', port)
+  const province = federation.node('330000').context
+  await federation.until('the city pushes them again', async () => await findBatch(province, hub.batch!.id) !== undefined && await findBatch(province, away.batch!.id) !== undefined)
+  for (const { batch } of [hub, away]) {
+    const { entry, body } = (await findBatch(province, batch!.id))!
+    const first = (await findBatch(city.context, batch!.id))!.entry
+    t.match(entry, { verdict: { accepted: true }, judged: first.judged }, 'accepted as it was, as of then')
+    t.equal(body!.erased, 3, 'a header with the hashes of its records')
+  }
+  t.same(federation.alarms().filter((line) => line.includes('incomplete')).map((line) => line.split(':', 2).join(':')), ['330000: incomplete zj.example/330106'], 'who should have the records says that it has not')
+
+  await send(federation, '330106', '330000', 'next')
+  await federation.until('the class goes on', async () => await has(federation, '330000', 'next') && await city.uplink!.waiting() === 0)
+  await startAt(federation, '330700', awayPort)
+  await send(federation, '330106', '330700', 'after')
+  await federation.until('it goes on downwards too', () => has(federation, '330700', 'after'))
+  const late = (await findBatch(federation.node('330700').context, away.batch!.id))!
+  t.match([late.entry.verdict.accepted, late.body!.erased], [true, 3])
+  t.match(federation.node('330700').alarms.list().join('\n'), /incomplete zj\.example\/330106: the 3 records of batch [0-9a-f]{64} of zj\.example\/330106 are not here/)
+
+  await send(federation, '330106', '330000 330700', 'again')
+  await federation.until('the origin publishes them again', async () => await has(federation, '330000', 'again') && has(federation, '330700', 'again'))
+  t.equal((await findBatch(county.context, hub.batch!.id))!.body!.erased, 0)
+  const lost = await findings(federation)
+  t.same([lost.length, lost.filter((line) => /^(?:330000|330700): body \d+: record \d of [0-9a-f]{64} is lost: no amendment erased it$/.test(line)).length], [6, 6], 'fsck says what is lost, and finds nothing else')
+})
