@@ -27,6 +27,7 @@ export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
   record: ['normal', 'bulk'],
   heads: ['normal'],
   access: ['normal'],
+  act: ['normal'],
 }
 
 /** Place of a batch in one lane (报送序列). */

@@ -13,6 +13,7 @@ import { logCommands } from './commands/log.ts'
 import { memberCommands } from './commands/member.ts'
 import { nodeCommands } from './commands/node.ts'
 import { pkiCommands } from './commands/pki.ts'
+import { quarantineCommands } from './commands/quarantine.ts'
 import { recognitionCommands } from './commands/recognition.ts'
 import { exitCodes, type Language, languageOf, type Output, reportError, toJson } from './output.ts'
 import type { Io, Shell } from './shell.ts'
@@ -67,12 +68,17 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands]) add(program, shell)
+  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands]) add(program, shell)
   settle(program, '', language)
-  for (const command of program.commands.filter(({ commands }) => commands.length > 0)) {
+  for (const command of groupsOf(program)) {
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)
   }
   return program
+}
+
+/** Every command that has commands of its own. */
+function groupsOf({ commands }: Command): Command[] {
+  return commands.flatMap((command) => (command.commands.length > 0 ? [command as Command, ...groupsOf(command as Command)] : []))
 }
 
 /** One short example for each group of commands; each command has its own beside it. */
@@ -80,6 +86,8 @@ const groupExamples: Readonly<Record<string, string>> = {
   pki: 'huxin pki init --domain zj.example',
   node: 'huxin node check --node nodes/330825',
   member: 'huxin member list --node nodes/330800',
+  quarantine: 'huxin quarantine list --node nodes/330000',
+  graft: 'huxin member graft propose cn.example/000000 --reason … --document … --node nodes/330000',
   catalog: 'huxin catalog list --node nodes/330825',
   amend: 'huxin amend repair --help',
   recognition: 'huxin recognition list --open --node nodes/330106',

@@ -24,6 +24,11 @@ export class Alarms {
     if (this.#standing.delete(name)) this.#log.info({ alarm: name }, 'alarm is over')
   }
 
+  /** Clears every alarm whose name begins so. */
+  clearAll(prefix: string): void {
+    for (const name of [...this.#standing.keys()]) if (name.startsWith(prefix)) this.clear(name)
+  }
+
   /** One line each, oldest first. */
   list(): readonly string[] {
     return [...this.#standing].map(([name, message]) => `${name}: ${message}`)

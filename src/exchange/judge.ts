@@ -4,13 +4,14 @@
  *
  * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { civilDate, isCivilDate } from '../base/clock.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import type { Judged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
+import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
@@ -42,6 +43,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: J
     case 'amendment': return judgeAmendment(body)
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(header, body)
+    case 'act': return judgeAct(header, body)
     default: return judgeRecords(ledger, header, body, judged, checkRecords)
   }
 }
@@ -201,6 +203,23 @@ function judgeAccess(header: BatchHeader, body: Body): Refused | undefined {
   } catch (error) {
     if (!isHuxinError(error)) throw error
     return refuse(error.code, error.message)
+  }
+  return undefined
+}
+
+/** What a person did at a node stays there, as access records do. */
+function judgeAct(header: BatchHeader, body: Body): Refused | undefined {
+  const elsewhere = header.lanes.find(({ target }) => target !== idOf(header.origin))
+  if (elsewhere) return refuse('target_not_allowed', `acts of persons at ${header.origin} go to nobody, not to ${elsewhere.target}`)
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    try {
+      const { act, member, batchId, person } = fromBinary(OperatorActSchema, bytes ?? new Uint8Array())
+      if (act !== '' && member !== '' && batchId.length === 32 && person && person.reason !== '' && person.document !== '') continue
+    } catch {
+      // falls through to the one refusal
+    }
+    return refuse('record_invalid', `act ${i} does not say what was done, to whom, by whom, why and on which document`)
   }
   return undefined
 }

@@ -160,7 +160,8 @@ async function publishStatement(context: Context, statement: MemberStatement, so
   return note
 }
 
-async function publishNote(context: Context, note: Uint8Array, source: EntrySource): Promise<void> {
+/** Publishes one statement to everybody. */
+export async function publishNote(context: Context, note: Uint8Array, source: EntrySource): Promise<void> {
   await publish(context, {
     kind: 'member', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records: [note], source,
   })
@@ -184,9 +185,10 @@ function reachesBelow(context: Context, target: string): boolean {
   return target.endsWith('/**') && context.ledger().federation.isWithin(context.self, target.slice(0, -3))
 }
 
-function checkAct({ actor, reason, document }: PersonalAct): void {
+/** @throws HuxinError argument_invalid */
+export function checkAct({ actor, reason, document }: PersonalAct): void {
   for (const [name, value] of Object.entries({ reason, document })) {
-    if (value.trim() === '') throw new HuxinError('argument_invalid', `an act on members or catalog states its ${name}: give --${name}`)
+    if (value.trim() === '') throw new HuxinError('argument_invalid', `an act of a person states its ${name}: give --${name}`)
   }
   for (const value of [actor, reason, document]) {
     if (/[\x00-\x1f\x7f]/.test(value) || value.length > 500) throw new HuxinError('argument_invalid', 'actor, reason and document are single lines of at most 500 characters')

@@ -14,12 +14,12 @@ import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { storedSize } from '../log/log.ts'
-import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
+import { formatSignerKey, parseSignerKey, parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { loadNodeMaterial, loadTlsMaterial } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
 import { openStore } from '../store/store.ts'
-import { FederationState } from '../topology/federation.ts'
+import { FederationState, type TrustAnchor } from '../topology/federation.ts'
 import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
 import { type Member, type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
@@ -101,6 +101,28 @@ export async function joinNode(folder: string, joinFile: Uint8Array): Promise<vo
     await markRecovering(folder, statement.epoch)
   }
   await writeFile(join(folder, 'join.json'), joinFile, { mode: 0o600 })
+}
+
+/**
+ * Pins one more root, of a federation that will stand above this one or below it; read at the next start.
+ * @throws HuxinError argument_invalid | config_invalid
+ */
+export async function pinRoot(folder: string, vkey: string): Promise<TrustAnchor> {
+  const config = await loadConfig(folder)
+  const joined = await readJoin(config)
+  const anchor = { name: rootName(vkey), vkey }
+  const anchors = joined.anchors.some((known) => known.vkey === vkey) ? joined.anchors : [...joined.anchors, anchor]
+  FederationState.from(anchors)
+  await writeFile(join(folder, 'join.json'), formatJoinFile({ ...joined, anchors }), { mode: 0o600 })
+  return anchor
+}
+
+function rootName(vkey: string): string {
+  try {
+    return parseVkey(vkey).name
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`)
+  }
 }
 
 async function markRecovering(folder: string, epoch: number): Promise<void> {

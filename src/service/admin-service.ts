@@ -5,13 +5,16 @@ import type { Context } from '../exchange/context.ts'
 import { type CheckReport, checkStore } from '../exchange/check.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, cosigners, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
+import { approveGraft, proposeGraft, takeGraft } from '../exchange/graft.ts'
 import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
+import { liftQuarantine, listQuarantines } from '../exchange/quarantine.ts'
 import { repairRunning } from '../exchange/repair.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type IssueEvidenceRequest, type ListEntriesRequest, LogService,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
+  type ListEntriesRequest, LogService, type ProposeGraftRequest,
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
@@ -61,6 +64,12 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     listMembers: async () => ({ members: listMembers(node.context) }),
     approveMember: (request: ApproveMemberRequest, call: CallContext) => approve(node, request, call),
     setMemberStatus: (request: SetMemberStatusRequest, call: CallContext) => changeStatus(node.context, request, call),
+    proposeGraft: async (request: ProposeGraftRequest, call: CallContext) => ({ file: proposeGraft(node.context, { parent: request.parent, act: personalAct(request.act, call) }) }),
+    approveGraft: async (request: GraftFile, call: CallContext) => ({ file: await approveGraft(node.context, request.file, sourceOf(call)) }),
+    takeGraft: async (request: GraftFile, call: CallContext) => ({ parent: await takeGraft(node.context, request.file, sourceOf(call)) }),
+    listQuarantines: async () => ({ quarantines: await listQuarantines(node.context) }),
+    liftQuarantine: async ({ origin, act }: LiftQuarantineRequest, call: CallContext) =>
+      ({ actBatchId: await liftQuarantine(node.context, { origin, act: personalAct(act, call), source: sourceOf(call) }) }),
     publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),

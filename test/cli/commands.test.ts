@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { exitCodeOf, languageOf, width } from '../../src/cli/output.ts'
 import { errorTable, HuxinError, type ErrorCode } from '../../src/base/errors.ts'
@@ -16,6 +17,11 @@ import { parseVkey } from '../../src/note/key.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { checkNode } from '../../src/node/setup.ts'
 import { issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
+import { recordAt } from '../../src/batch/body.ts'
+import { findBatch } from '../../src/exchange/query.ts'
+import { OperatorActSchema } from '../../src/gen/huxin/v1/access_pb.ts'
+import { checkedValue } from '../../src/store/checked.ts'
+import { tables, textKey } from '../../src/store/keys.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
@@ -46,7 +52,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const english = await helps('en')
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
-    'member approve', 'member suspend', 'member list', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
+    'member approve', 'member suspend', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
     'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
@@ -289,6 +295,33 @@ t.test('node check names every bad field with its path, what is allowed and a hi
   t.match(JSON.parse((await runHere(['node', 'check', '--node', home, '--json'])).out), [{ name: 'body', ok: false }, { name: 'tls', ok: false }, { name: 'node', ok: false }, { name: 'parent', ok: false }])
 })
 
+t.test('a province is put under a nation by commands alone', async (t) => {
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { catalog: false })
+  t.teardown(() => federation.stop())
+  await federation.add({ id: '000000', tier: 'nation', divisions: ['000000'] })
+  const run = async (id: string, ...words: string[]): Promise<string> => {
+    const ran = await runHere([...words, '--node', federation.folderOf(id), ...(words[1] === 'pin' ? [] : ['--address', `127.0.0.1:${federation.node(id).port}`])])
+    t.match([ran.code, ran.err], [0, ''], words.join(' '))
+    return ran.out
+  }
+  const [asked, answered] = [join(folder, 'graft.json'), join(folder, 'grafted.json')]
+  const vkeyOf = (id: string): string => federation.node(id).context.log().vkey
+  for (const id of ['330000', '330100']) t.match(await run(id, 'node', 'pin', vkeyOf('000000')), /^zj\.example\/000000 is pinned; start the node again\n$/)
+  await run('000000', 'node', 'pin', vkeyOf('330000'))
+  t.match(await runHere(['node', 'pin', 'rubbish', '--node', federation.folderOf('330100')]), { code: 2, err: /vkey|key/ })
+  for (const id of ['330000', '330100', '000000']) await federation.restart(id)
+  await federation.until('the city serves', () => federation.node('330100').state === 'serving')
+  t.match(await run('330000', 'member', 'graft', 'propose', 'zj.example/000000', '--reason', '接入国家节点', '--document', '浙信〔2026〕30号', '--out', asked), /^give .*graft\.json to the operator of zj\.example\/000000 /)
+  t.match(await run('000000', 'member', 'graft', 'approve', asked, '--out', answered), /^signed and published; give .*grafted\.json back /)
+  t.match(await run('330000', 'member', 'graft', 'take', answered), /^zj\.example\/000000 is the parent now: name it in node\.yaml /)
+  await federation.writeConfig({ id: '330000', tier: 'province', parent: '000000', divisions: ['330000'] })
+  await federation.restart('330000')
+  await federation.until('the nation is above everybody', () => [...federation.nodes.values()].every(({ context }) => context.ledger().federation.lineage(context.self)[0]?.id === '000000'))
+  await federation.until('the nation knows the city', () => federation.node('000000').context.ledger().federation.member('330100') !== undefined)
+  t.match(federation.node('330100').context.ledger().federation.member('330000'), { actor: '张三', reason: '接入国家节点', document: '浙信〔2026〕30号' }, 'the act is recorded with the person')
+  t.same(await findings(federation), [])
+})
+
 t.test('every command against running nodes, in both languages and as JSON', async (t) => {
   const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { catalog: false })
   t.teardown(() => federation.stop())
@@ -343,6 +376,21 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await does('330000', ['member', 'activate', 'zj.example/330300', ...act], /: active\n$/)
     await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +2 +active/, /active/)
     t.match(await runHere(['member', 'suspend', 'zj.example/999999', ...act, ...at('330000')]), { code: 2, err: /999999/ })
+  })
+
+  await t.test('quarantine', async (t) => {
+    await prints('330000', ['quarantine', 'list'], /^nobody is under quarantine here\n$/, /^本节点没有暂停接收的来源\n$/)
+    const { context } = federation.node('330000')
+    const key = textKey(tables.quarantine, 'zj.example/330300')
+    await context.store.commit([{ key, value: checkedValue(key, Buffer.alloc(32, 0xab)) }])
+    context.ledger().quarantined.add('zj.example/330300')
+    const listed = await prints('330000', ['quarantine', 'list'], /zj\.example\/330300 +(?:ab){32}/, /来源 +同号的第二个批次/)
+    t.same(listed, [{ origin: 'zj.example/330300', batchId: 'ab'.repeat(32) }])
+    const said = await does('330000', ['quarantine', 'lift', '330300', ...act], /^batches of 330300 are taken again; logged as [0-9a-f]{64}\n$/)
+    const { entry, body } = (await findBatch(context, Buffer.from(said.slice(-65, -1), 'hex')))!
+    t.match(entry.source, { kind: 'client' })
+    t.match(fromBinary(OperatorActSchema, recordAt(body!, 0)!), { member: 'zj.example/330300', person: { actor: '张三', reason: '新版目录', document: '浙信〔2026〕5号' } }, 'with the acting person of the certificate')
+    t.match(await runHere(['quarantine', 'lift', '330300', ...act, ...at('330000')]), { code: 1, err: /^error not_found .*zj\.example\/330300 is not under quarantine here/ })
   })
 
   const records = many(3, industryRecord)

@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { eraseLeaves, recordAt } from '../../src/batch/body.ts'
 import { amend } from '../../src/exchange/amend.ts'
+import { liftQuarantine, listQuarantines } from '../../src/exchange/quarantine.ts'
 import { nextStatement } from '../../src/exchange/members.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
+import { OperatorActSchema } from '../../src/gen/huxin/v1/access_pb.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { RecordSchema } from '../../src/gen/huxin/v1/record_pb.ts'
@@ -16,7 +18,7 @@ import { loadKeys } from '../../src/node/keys.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
 import { formatStatement } from '../../src/topology/member.ts'
 import { act, arrives, type Changed, FAR, fresh, goesOn } from '../support/attacks.ts'
-import { findings, type Forged, holders } from '../support/checks.ts'
+import { codeOf, findings, type Forged, holders } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 import { type Package, packed, Rogue } from '../support/rogue.ts'
@@ -170,7 +172,31 @@ t.test('a relay', async (t) => {
     await federation.until('both amendments are at the far county', async () => (await standings()).join() === 'withdrawn,repaired')
 
     await federation.restart('330000')
-    t.same([...federation.node('330000').context.ledger().quarantined], [below.name], 'the quarantine outlives a restart')
+    const after = federation.node('330000').context
+    t.same([...after.ledger().quarantined], [below.name], 'the quarantine outlives a restart')
+    const again2 = await Rogue.at(federation, '330900', '330000')
+    t.teardown(() => again2.close())
+
+    // A person lifts it, and says why.
+    const operator = { kind: 'client', name: 'operator' } as const
+    t.same((await listQuarantines(after)).map(({ origin, batchId }) => [origin, Buffer.from(batchId)]), [[below.name, Buffer.from(again.batch.id)]])
+    t.equal(await codeOf(liftQuarantine(after, { origin: '330902', act: { ...act, reason: ' ' }, source: operator })), 'argument_invalid')
+    t.equal(await codeOf(liftQuarantine(after, { origin: '330700', act, source: operator })), 'not_found')
+    t.equal((await again2.send(carried(below.forge()))).code, 'quarantined')
+    const id = await liftQuarantine(after, { origin: '330902', act, source: operator })
+    const { entry, batch, body } = (await findBatch(after, id))!
+    t.match([entry.source, batch.header.kind, batch.header.lanes.map(({ target }) => target)], [operator, 'act', ['330000']], 'the act is in the log here and goes nowhere else')
+    t.match(fromBinary(OperatorActSchema, recordAt(body!, 0)!), { act: 'quarantine-lift', member: below.name, person: act })
+    t.equal(await codeOf(liftQuarantine(after, { origin: '330902', act, source: operator })), 'not_found', 'once')
+    t.same(await listQuarantines(after), [])
+    const next = fresh(again2, { origin: below.name, signer: below.signer })
+    t.equal((await again2.send(carried(next))).code, '', 'its batches are taken again')
+    await arrives(federation, next)
+    t.equal((await again2.send(carried(again))).code, 'lane_fork', 'the second batch with that number is still none, and says so anew')
+    t.same([...after.ledger().quarantined], [below.name])
+    await liftQuarantine(after, { origin: below.name, act, source: operator })
+    await federation.restart('330000')
+    t.same([...federation.node('330000').context.ledger().quarantined], [], 'lifted is lifted, after a restart too')
   })
   t.same(await findings(federation), [])
 })

@@ -1,18 +1,16 @@
 import t from 'tap'
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { finalSize } from '../../src/exchange/links.ts'
 import { receiptsOf } from '../../src/exchange/receipts.ts'
-import { nextStatement } from '../../src/exchange/members.ts'
+import { approveGraft, proposeGraft, takeGraft } from '../../src/exchange/graft.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
 import { verifyConsistency } from '../../src/merkle/proof.ts'
 import { parseVkey } from '../../src/note/key.ts'
-import { signNote } from '../../src/note/note.ts'
+import { parseNote, signNote } from '../../src/note/note.ts'
+import { pinRoot } from '../../src/node/setup.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
-import { formatStatement } from '../../src/topology/member.ts'
 import { entryKey } from '../../src/store/keys.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SEVEN, TestFederation } from '../support/federation.ts'
@@ -96,37 +94,36 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
 
   // A nation that stands beside, with a log of its own.
   const nationPlace: Place = { id: '000000', tier: 'nation', divisions: ['000000'] }
-  const nation = (await federation.add(nationPlace)).context
-  const nationVkey = nation.log().vkey
-  const pin = async (id: string, anchor: { name: string; vkey: string }): Promise<void> => {
-    const file = join(federation.folderOf(id), 'join.json')
-    const join_ = JSON.parse(await readFile(file, 'utf8')) as { anchors: object[] }
-    join_.anchors.push(anchor)
-    await writeFile(file, JSON.stringify(join_))
-  }
+  const nationVkey = (await federation.add(nationPlace)).context.log().vkey
+  const provinceVkey = kept.get('330000')!.vkey
+  const above = (): Context => federation.node('000000').context
+  t.equal(await codeOf((async () => proposeGraft(province(), { parent: 'zj.example/000000', act }))()), 'argument_invalid', 'nobody is grafted under a root that is not pinned')
   // Operators pin the other root, everywhere, before anything is said.
-  for (const id of kept.keys()) await pin(id, { name: 'zj.example/000000', vkey: nationVkey })
-  await pin('000000', { name: 'zj.example/330000', vkey: kept.get('330000')!.vkey })
+  for (const id of kept.keys()) await pinRoot(federation.folderOf(id), nationVkey)
+  const proposedEarly = await (async () => {
+    await federation.restart('330000')
+    return proposeGraft(province(), { parent: 'zj.example/000000', act })
+  })()
+  t.equal(await codeOf(approveGraft(above(), proposedEarly, source)), 'argument_invalid', 'nor does a nation take a root that it has not pinned')
+  await pinRoot(federation.folderOf('000000'), provinceVkey)
+  await pinRoot(federation.folderOf('000000'), provinceVkey)
   await Promise.all([...kept.keys(), '000000'].map((id) => federation.restart(id)))
 
-  const [nationFirst] = federation.node('000000').context.ledger().federation.history('000000')
-  const [provinceFirst] = province().ledger().federation.history('330000')
-  const graft = signNote(
-    formatStatement({ ...nextStatement(province().ledger().federation.member('330000')!), parent: 'zj.example/000000', ...act }),
-    [province().noteSigner, federation.node('000000').context.noteSigner],
-  )
-  const say = async (id: string, statements: readonly Uint8Array[]): Promise<void> => {
-    for (const statement of statements) {
-      await publish(federation.node(id).context, { kind: 'member', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records: [statement], source })
-    }
-  }
-  const alone = signNote(
-    formatStatement({ ...nextStatement(province().ledger().federation.member('330000')!), parent: 'zj.example/000000', ...act }), [federation.node('000000').context.noteSigner],
-  )
-  await say('000000', [provinceFirst!])
-  t.equal(await codeOf(say('000000', [alone])), 'statement_invalid', 'a nation alone grafts nobody')
-  await say('000000', [graft])
-  await say('330000', [nationFirst!, graft])
+  const proposal = proposeGraft(province(), { parent: 'zj.example/000000', act })
+  const unsigned = JSON.parse(Buffer.from(proposal).toString()) as { statements: string[] }
+  const text = parseNote(Buffer.from(unsigned.statements.pop()!, 'base64')).text
+  unsigned.statements.push(Buffer.from(signNote(text, [above().noteSigner])).toString('base64'))
+  t.equal(await codeOf(approveGraft(above(), Buffer.from(JSON.stringify(unsigned)), source)), 'statement_invalid', 'a nation alone grafts nobody')
+  t.equal(above().ledger().federation.all().length, 1, 'and says nothing of it')
+  t.equal(await codeOf(takeGraft(province(), proposal, source)), 'member_unknown', 'nor does a province graft itself: it has not heard of the nation')
+  t.equal(await codeOf(approveGraft(province(), proposal, source)), 'argument_invalid', 'only the parent that is named approves')
+  const answer = await approveGraft(above(), proposal, source)
+  t.same(await approveGraft(above(), proposal, source), answer, 'approved again it is the same answer')
+  t.equal(await codeOf(takeGraft(above(), answer, source)), 'argument_invalid')
+  t.equal(await takeGraft(province(), answer, source), 'zj.example/000000')
+  t.equal(await takeGraft(province(), answer, source), 'zj.example/000000', 'taken again it changes nothing')
+  t.equal(province().ledger().federation.member('330000')!.serial, 1)
+  t.equal(await codeOf((async () => proposeGraft(province(), { parent: 'zj.example/000000', act }))()), 'argument_invalid', 'who has a parent is no root')
   await federation.writeConfig({ id: '330000', tier: 'province', parent: '000000', divisions: ['330000'] })
   await federation.restart('330000')
 
@@ -134,13 +131,12 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   await federation.until('every node has the nation above it', () => [...federation.nodes.values()].every(({ context }) =>
     context.ledger().federation.lineage(context.self)[0]?.name === 'zj.example/000000'))
   await settled(federation)
-  const above = federation.node('000000').context
-  await federation.until('amendments of before reach the nation too', async () => (await above.ledger().amendments(before.batch!.id, 'zj.example/330106')).length === 1)
+  await federation.until('amendments of before reach the nation too', async () => (await above().ledger().amendments(before.batch!.id, 'zj.example/330106')).length === 1)
   t.notOk(await held(federation, '000000', 'old-0'), 'records of before do not')
 
   await publishRecords(county(), [industryRecord(9, { prefix: 'new' })], ['000000', '330782'])
   await federation.until('records go up to the nation', async () => await held(federation, '000000', 'new-9') && await held(federation, '330782', 'new-9'))
-  await publish(above, { kind: 'evaluation', item: NATIONAL_ITEM, provider: BODY, targets: ['330000/**'], batchClass: 'bulk', records: many(2, nationalRecord), source })
+  await publish(above(), { kind: 'evaluation', item: NATIONAL_ITEM, provider: BODY, targets: ['330000/**'], batchClass: 'bulk', records: many(2, nationalRecord), source })
   for (const id of kept.keys()) await federation.until(`results come down to ${id}`, () => held(federation, id, 'n-1'))
 
   for (const [id, { origin, vkey, size, root, entries }] of kept) {

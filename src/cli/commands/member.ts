@@ -27,6 +27,7 @@ export function memberCommands(program: Command, shell: Shell): void {
         print(shell.output(command), { member: name, status }, () => `${name}: ${status}`)
       })
   }
+  graftCommands(member, shell)
   shell.common(atNode(member.command('list'), shell), 'huxin member list --node nodes/330000')
     .description(say(shell, 'all members', '列出接入节点'))
     .action(async (_options, command: Command) => {
@@ -35,5 +36,39 @@ export function memberCommands(program: Command, shell: Shell): void {
         [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
         members.map((row) => [row.node, row.tier, row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), row.status]),
       ))
+    })
+}
+
+/** A root gets a parent: proposed at the root, approved at the parent, taken at the root. */
+function graftCommands(member: Command, shell: Shell): void {
+  const graft = member.command('graft').description(say(shell, 'put a federation under a higher root', '将本联邦接入上级根节点'))
+  const written = (command: Command, file: string, en: string, zh: string): void => print(shell.output(command), { file }, () => say(shell, en, zh))
+  shell.common(withAct(atNode(graft.command('propose <parent>'), shell), shell), 'huxin member graft propose cn.example/000000 --reason 接入国家节点 --document 浙信〔2026〕30号 --node nodes/330000')
+    .description(say(shell, 'at a root: draft the statement that gives it a parent', '在根节点：拟定接入上级的声明'))
+    .option('--out <file>', say(shell, 'where the proposal goes', '申请文件'), 'graft.json')
+    .action(async (parent: string, _options, command: Command) => {
+      const { reason, document, out } = command.opts<{ reason: string; document: string; out: string }>()
+      const { file } = await withNode(command, ({ admin }) => admin.proposeGraft({ parent, act: { reason, document } }, CALL))
+      await writeOutput(out, file)
+      written(command, out, `give ${out} to the operator of ${parent} (huxin member graft approve)`, `请将 ${out} 交 ${parent} 的操作员（huxin member graft approve）`)
+    })
+  shell.common(atNode(graft.command('approve <proposal>'), shell), 'huxin member graft approve graft.json --out grafted.json --node nodes/000000')
+    .description(say(shell, 'at the parent: sign a proposal and publish it', '在上级节点：签署并发布申请'))
+    .option('--out <file>', say(shell, 'where the answer goes', '批复文件'), 'grafted.json')
+    .action(async (proposal: string, _options, command: Command) => {
+      const { out } = command.opts<{ out: string }>()
+      const asked = await readInput(proposal)
+      const { file } = await withNode(command, ({ admin }) => admin.approveGraft({ file: asked }, CALL))
+      await writeOutput(out, file)
+      written(command, out, `signed and published; give ${out} back (huxin member graft take)`, `已签署并发布；请将 ${out} 交回（huxin member graft take）`)
+    })
+  shell.common(atNode(graft.command('take <answer>'), shell), 'huxin member graft take grafted.json --node nodes/330000')
+    .description(say(shell, 'at the root that proposed it: publish the answer', '在申请节点：发布批复'))
+    .action(async (answer: string, _options, command: Command) => {
+      const file = await readInput(answer)
+      const { parent } = await withNode(command, ({ admin }) => admin.takeGraft({ file }, CALL))
+      print(shell.output(command), { parent }, () => say(shell,
+        `${parent} is the parent now: name it in node.yaml (parent: node and address), and start the node again`,
+        `上级现为 ${parent}：请在 node.yaml 中填写 parent（node 与 address），并重新启动节点`))
     })
 }

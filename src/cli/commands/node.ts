@@ -9,7 +9,7 @@ import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_ser
 import { loadConfig } from '../../node/config.ts'
 import { tuneMemory } from '../../node/memory.ts'
 import { Node } from '../../node/node.ts'
-import { checkNode, initNode, joinNode, type NodeFields, rebuildNode, recoverNode } from '../../node/setup.ts'
+import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
 import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
@@ -27,6 +27,12 @@ export function nodeCommands(program: Command, shell: Shell): void {
     .action(async (file: string, _options, command: Command) => {
       await joinNode(folderOf(command), await readInput(file))
       print(shell.output(command), { joined: true }, () => say(shell, 'the node may be started now: huxin node start', '接入完成，可以启动：huxin node start'))
+    })
+  shell.common(folder(node.command('pin <vkey>')), 'huxin node pin cn.example/000000+421ab3f4+Ae1J… --node nodes/330825')
+    .description(say(shell, 'trust one more root key, from the next start on', '增加信任的根公钥（下次启动生效）'))
+    .action(async (vkey: string, _options, command: Command) => {
+      const { name } = await pinRoot(folderOf(command), vkey)
+      print(shell.output(command), { pinned: name }, () => say(shell, `${name} is pinned; start the node again`, `已信任 ${name}，请重新启动节点`))
     })
   checkCommand(folder(node.command('check')), shell)
   startCommand(folder(node.command('start')), shell)

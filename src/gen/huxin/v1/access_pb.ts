@@ -6,13 +6,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Act } from "./catalog_pb.ts";
+import { file_huxin_v1_catalog } from "./catalog_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file huxin/v1/access.proto.
  */
 export const file_huxin_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("ChVodXhpbi92MS9hY2Nlc3MucHJvdG8SCGh1eGluLnYxIpUBCgxBY2Nlc3NSZWNvcmQSCwoDYWN0GAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHc3ViamVjdBgEIAEoDBIOCgZjYWxsZXIYBSABKAwSDwoHcHVycG9zZRgGIAEoCRIQCghkb2N1bWVudBgHIAEoCUILCglfcG9zaXRpb25iBnByb3RvMw");
+  fileDesc("ChVodXhpbi92MS9hY2Nlc3MucHJvdG8SCGh1eGluLnYxIpUBCgxBY2Nlc3NSZWNvcmQSCwoDYWN0GAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHc3ViamVjdBgEIAEoDBIOCgZjYWxsZXIYBSABKAwSDwoHcHVycG9zZRgGIAEoCRIQCghkb2N1bWVudBgHIAEoCUILCglfcG9zaXRpb24iWwoLT3BlcmF0b3JBY3QSCwoDYWN0GAEgASgJEg4KBm1lbWJlchgCIAEoCRIQCghiYXRjaF9pZBgDIAEoDBIdCgZwZXJzb24YBCABKAsyDS5odXhpbi52MS5BY3RiBnByb3RvMw", [file_huxin_v1_catalog]);
 
 /**
  * One record of a batch of kind "access", which is addressed to its origin alone. Holds no name and no
@@ -78,4 +80,47 @@ export type AccessRecord = Message<"huxin.v1.AccessRecord"> & {
  */
 export const AccessRecordSchema: GenMessage<AccessRecord> = /*@__PURE__*/
   messageDesc(file_huxin_v1_access, 0);
+
+/**
+ * One record of a batch of kind "act", which is addressed to its origin alone: what a person did at this
+ * node that no other record tells.
+ *
+ * @generated from message huxin.v1.OperatorAct
+ */
+export type OperatorAct = Message<"huxin.v1.OperatorAct"> & {
+  /**
+   * Required. What was done: "quarantine-lift".
+   *
+   * @generated from field: string act = 1;
+   */
+  act: string;
+
+  /**
+   * Required. Full name of the member whom it concerns.
+   *
+   * @generated from field: string member = 2;
+   */
+  member: string;
+
+  /**
+   * Required. Batch id, 32 bytes, of what it is about: the batch for which the quarantine was set.
+   *
+   * @generated from field: bytes batch_id = 3;
+   */
+  batchId: Uint8Array;
+
+  /**
+   * Required. Who, why and on which document.
+   *
+   * @generated from field: huxin.v1.Act person = 4;
+   */
+  person?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.OperatorAct.
+ * Use `create(OperatorActSchema)` to create a new message.
+ */
+export const OperatorActSchema: GenMessage<OperatorAct> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_access, 1);
 

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiFgoUR2V0Q2hlY2twb2ludFJlcXVlc3QibwoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAwSDQoFZmluYWwYAiABKAgSDAoEdmtleRgDIAEoCRIlCgljb3NpZ25lcnMYBCADKAsyEi5odXhpbi52MS5Db3NpZ25lciJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiNAoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwiQAoSUHJvdmVFbnRyeVJlc3BvbnNlEg0KBWVudHJ5GAEgASgMEg0KBXByb29mGAIgASgMEgwKBHZrZXkYAyABKAkiPQoXUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEAoIbmV3X3NpemUYAiABKAMiPgoYUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlEg4KBmhhc2hlcxgBIAMoDBISCgpjaGVja3BvaW50GAIgASgMMqUHCgxBZG1pblNlcnZpY2USRAoJR2V0U3RhdHVzEhouaHV4aW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLmh1eGluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkoKC0xpc3RNZW1iZXJzEhwuaHV4aW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJQCg1BcHByb3ZlTWVtYmVyEh4uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlcXVlc3QaHy5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVzcG9uc2USVgoPU2V0TWVtYmVyU3RhdHVzEiAuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBohLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJBChNQcm9wb3NlR3JhZnRSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiGQoJR3JhZnRGaWxlEgwKBGZpbGUYASABKAwiIwoRVGFrZUdyYWZ0UmVzcG9uc2USDgoGcGFyZW50GAEgASgJIhgKFkxpc3RRdWFyYW50aW5lc1JlcXVlc3QiRAoXTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USKQoLcXVhcmFudGluZXMYASADKAsyFC5odXhpbi52MS5RdWFyYW50aW5lIi4KClF1YXJhbnRpbmUSDgoGb3JpZ2luGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMIkMKFUxpZnRRdWFyYW50aW5lUmVxdWVzdBIOCgZvcmlnaW4YASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0Ii4KFkxpZnRRdWFyYW50aW5lUmVzcG9uc2USFAoMYWN0X2JhdGNoX2lkGAEgASgMIl0KFVB1Ymxpc2hDYXRhbG9nUmVxdWVzdBIoCgdyZWNvcmRzGAEgAygLMhcuaHV4aW4udjEuQ2F0YWxvZ1JlY29yZBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3Qi4AEKGVJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QSDgoGaG9sZGVyGAEgASgJEgwKBGl0ZW0YAiABKAkSGAoQcmVzdWx0X3JlY29yZF9pZBgDIAEoCRIUCgxzdWJqZWN0X3R5cGUYBCABKAkSEgoKc3ViamVjdF9pZBgFIAEoCRIUCgxzdWJqZWN0X25hbWUYBiABKAkSDwoHcHVycG9zZRgHIAEoCRITCgtsZWdhbF9iYXNpcxgIIAEoCRIPCgdtYXBwaW5nGAkgASgJEhQKDGFnZV9kYXlzX21heBgKIAEoBSJwChhBbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QSGQoRcmVxdWVzdF9yZWNvcmRfaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSEgoKY29uZGl0aW9ucxgDIAEoCRITCgt2YWxpZF91bnRpbBgEIAEoCSIjChFDaGVja1N0b3JlUmVxdWVzdBIOCgZyZXBhaXIYASABKAgiigEKEkNoZWNrU3RvcmVSZXNwb25zZRINCgVjbGVhbhgBIAEoCBIQCghmaW5kaW5ncxgCIAMoCRIPCgdlbnRyaWVzGAMgASgDEg8KB3JlY29yZHMYBCABKAMSDgoGZXJhc2VkGAUgASgDEg8KB2Ryb3BwZWQYBiABKAMSEAoIcmVwYWlyZWQYByADKAMiKgoNQmFja3VwUmVxdWVzdBIMCgRoZWFkGAEgASgMEgsKA2tleRgCIAEoDCJrCg5CYWNrdXBSZXNwb25zZRINCgVzdGF0ZRgBIAEoCRIMCgRmaWxlGAIgASgJEg0KBWJ5dGVzGAMgASgDEhAKCGxvZ19zaXplGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFZXJyb3IYBiABKAkiEgoQUmVjb25jaWxlUmVxdWVzdCI7ChFSZWNvbmNpbGVSZXNwb25zZRImCgVsaW5lcxgBIAMoCzIXLmh1eGluLnYxLlJlY29uY2lsZUxpbmUiuAEKDVJlY29uY2lsZUxpbmUSDAoEbm9kZRgBIAEoCRILCgNkdWUYAiABKAMSEAoIcmVjZWl2ZWQYAyABKAMSEAoIcmV0dXJuZWQYBCABKAMSEgoKaW5fdHJhbnNpdBgFIAEoAxIXCg9sYXN0X2NvbnRhY3RfbXMYBiABKAMSDAoEZ2FwcxgHIAMoCRITCgtkdWVfcmVjb3JkcxgIIAEoAxIYChByZWNlaXZlZF9yZWNvcmRzGAkgASgDIjAKEFRyYWNlTGFuZVJlcXVlc3QSDAoEbGFuZRgBIAEoCRIOCgZudW1iZXIYAiABKAMiggEKFElzc3VlRXZpZGVuY2VSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBIVCghwb3NpdGlvbhgDIAEoDUgAiAEBEg8KB3B1cnBvc2UYBCABKAkSEAoIZG9jdW1lbnQYBSABKAlCCwoJX3Bvc2l0aW9uIk0KFUlzc3VlRXZpZGVuY2VSZXNwb25zZRIMCgRmaWxlGAEgASgMEhcKD2FjY2Vzc19iYXRjaF9pZBgCIAEoDBINCgVyb290cxgDIAMoCSIWChRHZXRDaGVja3BvaW50UmVxdWVzdCJvChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoDBINCgVmaW5hbBgCIAEoCBIMCgR2a2V5GAMgASgJEiUKCWNvc2lnbmVycxgEIAMoCzISLmh1eGluLnYxLkNvc2lnbmVyIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyI0ChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDCJAChJQcm92ZUVudHJ5UmVzcG9uc2USDQoFZW50cnkYASABKAwSDQoFcHJvb2YYAiABKAwSDAoEdmtleRgDIAEoCSI9ChdQcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoAxIQCghuZXdfc2l6ZRgCIAEoAyI+ChhQcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2USDgoGaGFzaGVzGAEgAygMEhIKCmNoZWNrcG9pbnQYAiABKAwyjwoKDEFkbWluU2VydmljZRJECglHZXRTdGF0dXMSGi5odXhpbi52MS5HZXRTdGF0dXNSZXF1ZXN0GhsuaHV4aW4udjEuR2V0U3RhdHVzUmVzcG9uc2USSgoLTGlzdE1lbWJlcnMSHC5odXhpbi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlElAKDUFwcHJvdmVNZW1iZXISHi5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVxdWVzdBofLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXNwb25zZRJWCg9TZXRNZW1iZXJTdGF0dXMSIC5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXF1ZXN0GiEuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRI7CgZCYWNrdXASFy5odXhpbi52MS5CYWNrdXBSZXF1ZXN0GhguaHV4aW4udjEuQmFja3VwUmVzcG9uc2USRAoJUmVjb25jaWxlEhouaHV4aW4udjEuUmVjb25jaWxlUmVxdWVzdBobLmh1eGluLnYxLlJlY29uY2lsZVJlc3BvbnNlEkMKCVRyYWNlTGFuZRIaLmh1eGluLnYxLlRyYWNlTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlElAKDUlzc3VlRXZpZGVuY2USHi5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVxdWVzdBofLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -410,6 +410,177 @@ export const SetMemberStatusResponseSchema: GenMessage<SetMemberStatusResponse> 
   messageDesc(file_huxin_v1_admin_service, 9);
 
 /**
+ * Which parent a root wants.
+ *
+ * @generated from message huxin.v1.ProposeGraftRequest
+ */
+export type ProposeGraftRequest = Message<"huxin.v1.ProposeGraftRequest"> & {
+  /**
+   * Required. Full name of the parent; its root key is pinned here.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.ProposeGraftRequest.
+ * Use `create(ProposeGraftRequestSchema)` to create a new message.
+ */
+export const ProposeGraftRequestSchema: GenMessage<ProposeGraftRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 10);
+
+/**
+ * A graft on its way between two operators.
+ *
+ * @generated from message huxin.v1.GraftFile
+ */
+export type GraftFile = Message<"huxin.v1.GraftFile"> & {
+  /**
+   * Required. huxin/graft/v1, JSON text.
+   *
+   * @generated from field: bytes file = 1;
+   */
+  file: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.GraftFile.
+ * Use `create(GraftFileSchema)` to create a new message.
+ */
+export const GraftFileSchema: GenMessage<GraftFile> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 11);
+
+/**
+ * @generated from message huxin.v1.TakeGraftResponse
+ */
+export type TakeGraftResponse = Message<"huxin.v1.TakeGraftResponse"> & {
+  /**
+   * Required. Full name of the parent that the node has now.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+};
+
+/**
+ * Describes the message huxin.v1.TakeGraftResponse.
+ * Use `create(TakeGraftResponseSchema)` to create a new message.
+ */
+export const TakeGraftResponseSchema: GenMessage<TakeGraftResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 12);
+
+/**
+ * @generated from message huxin.v1.ListQuarantinesRequest
+ */
+export type ListQuarantinesRequest = Message<"huxin.v1.ListQuarantinesRequest"> & {
+};
+
+/**
+ * Describes the message huxin.v1.ListQuarantinesRequest.
+ * Use `create(ListQuarantinesRequestSchema)` to create a new message.
+ */
+export const ListQuarantinesRequestSchema: GenMessage<ListQuarantinesRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 13);
+
+/**
+ * @generated from message huxin.v1.ListQuarantinesResponse
+ */
+export type ListQuarantinesResponse = Message<"huxin.v1.ListQuarantinesResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.Quarantine quarantines = 1;
+   */
+  quarantines: Quarantine[];
+};
+
+/**
+ * Describes the message huxin.v1.ListQuarantinesResponse.
+ * Use `create(ListQuarantinesResponseSchema)` to create a new message.
+ */
+export const ListQuarantinesResponseSchema: GenMessage<ListQuarantinesResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 14);
+
+/**
+ * An origin whose batches are not taken here.
+ *
+ * @generated from message huxin.v1.Quarantine
+ */
+export type Quarantine = Message<"huxin.v1.Quarantine"> & {
+  /**
+   * Required. Full name.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * Required. Batch id, 32 bytes: the second batch with one number of a lane.
+   *
+   * @generated from field: bytes batch_id = 2;
+   */
+  batchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.Quarantine.
+ * Use `create(QuarantineSchema)` to create a new message.
+ */
+export const QuarantineSchema: GenMessage<Quarantine> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 15);
+
+/**
+ * @generated from message huxin.v1.LiftQuarantineRequest
+ */
+export type LiftQuarantineRequest = Message<"huxin.v1.LiftQuarantineRequest"> & {
+  /**
+   * Required. Member id or full name.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.LiftQuarantineRequest.
+ * Use `create(LiftQuarantineRequestSchema)` to create a new message.
+ */
+export const LiftQuarantineRequestSchema: GenMessage<LiftQuarantineRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 16);
+
+/**
+ * @generated from message huxin.v1.LiftQuarantineResponse
+ */
+export type LiftQuarantineResponse = Message<"huxin.v1.LiftQuarantineResponse"> & {
+  /**
+   * Required. Batch id, 32 bytes, of the act in this node's log.
+   *
+   * @generated from field: bytes act_batch_id = 1;
+   */
+  actBatchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.LiftQuarantineResponse.
+ * Use `create(LiftQuarantineResponseSchema)` to create a new message.
+ */
+export const LiftQuarantineResponseSchema: GenMessage<LiftQuarantineResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 17);
+
+/**
  * @generated from message huxin.v1.PublishCatalogRequest
  */
 export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & {
@@ -433,7 +604,7 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
  * Use `create(PublishCatalogRequestSchema)` to create a new message.
  */
 export const PublishCatalogRequestSchema: GenMessage<PublishCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 10);
+  messageDesc(file_huxin_v1_admin_service, 18);
 
 /**
  * Asks for recognition.
@@ -517,7 +688,7 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
  * Use `create(RequestRecognitionRequestSchema)` to create a new message.
  */
 export const RequestRecognitionRequestSchema: GenMessage<RequestRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 11);
+  messageDesc(file_huxin_v1_admin_service, 19);
 
 /**
  * Answers a request.
@@ -559,7 +730,7 @@ export type AnswerRecognitionRequest = Message<"huxin.v1.AnswerRecognitionReques
  * Use `create(AnswerRecognitionRequestSchema)` to create a new message.
  */
 export const AnswerRecognitionRequestSchema: GenMessage<AnswerRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 12);
+  messageDesc(file_huxin_v1_admin_service, 20);
 
 /**
  * @generated from message huxin.v1.CheckStoreRequest
@@ -578,7 +749,7 @@ export type CheckStoreRequest = Message<"huxin.v1.CheckStoreRequest"> & {
  * Use `create(CheckStoreRequestSchema)` to create a new message.
  */
 export const CheckStoreRequestSchema: GenMessage<CheckStoreRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 13);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * What a check found.
@@ -633,7 +804,7 @@ export type CheckStoreResponse = Message<"huxin.v1.CheckStoreResponse"> & {
  * Use `create(CheckStoreResponseSchema)` to create a new message.
  */
 export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 14);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * Begins a backup, or with neither field asks how the last one stands.
@@ -661,7 +832,7 @@ export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 15);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * How a backup stands.
@@ -717,7 +888,7 @@ export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 16);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * @generated from message huxin.v1.ReconcileRequest
@@ -730,7 +901,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 17);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -749,7 +920,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 18);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -822,7 +993,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -848,7 +1019,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * What evidence is wanted of, and for what.
@@ -898,7 +1069,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * The evidence.
@@ -933,7 +1104,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -946,7 +1117,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 31);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -982,7 +1153,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
  * A neighbour that cosigns this log.
@@ -1029,7 +1200,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 33);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1053,7 +1224,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 34);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1080,7 +1251,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 35);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1104,7 +1275,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 36);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1133,7 +1304,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 29);
+  messageDesc(file_huxin_v1_admin_service, 37);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1157,7 +1328,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 30);
+  messageDesc(file_huxin_v1_admin_service, 38);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1179,7 +1350,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 31);
+  messageDesc(file_huxin_v1_admin_service, 39);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1228,6 +1399,58 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetMemberStatusRequestSchema;
     output: typeof SetMemberStatusResponseSchema;
+  },
+  /**
+   * Drafts the statement by which this node, a root, gets a parent. Publishes nothing. Deadline 30 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ProposeGraft
+   */
+  proposeGraft: {
+    methodKind: "unary";
+    input: typeof ProposeGraftRequestSchema;
+    output: typeof GraftFileSchema;
+  },
+  /**
+   * At the parent that a proposal names: signs it too, and publishes the statements that it rests on and it.
+   * Idempotent. Deadline 30 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ApproveGraft
+   */
+  approveGraft: {
+    methodKind: "unary";
+    input: typeof GraftFileSchema;
+    output: typeof GraftFileSchema;
+  },
+  /**
+   * At the root that proposed it: publishes the answer. Idempotent. Deadline 30 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.TakeGraft
+   */
+  takeGraft: {
+    methodKind: "unary";
+    input: typeof GraftFileSchema;
+    output: typeof TakeGraftResponseSchema;
+  },
+  /**
+   * Origins under quarantine at this node. Read-only. Deadline 10 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ListQuarantines
+   */
+  listQuarantines: {
+    methodKind: "unary";
+    input: typeof ListQuarantinesRequestSchema;
+    output: typeof ListQuarantinesResponseSchema;
+  },
+  /**
+   * Takes batches of an origin again. Logged, as an act that stays here. Deadline 30 s. Errors: not_found,
+   * argument_invalid, not_ready, store_failed.
+   *
+   * @generated from rpc huxin.v1.AdminService.LiftQuarantine
+   */
+  liftQuarantine: {
+    methodKind: "unary";
+    input: typeof LiftQuarantineRequestSchema;
+    output: typeof LiftQuarantineResponseSchema;
   },
   /**
    * Publishes a catalog item, scale or mapping. Deadline 30 s.
