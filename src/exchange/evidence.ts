@@ -11,6 +11,7 @@ import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { leafHashAt, parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
+import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { DOCUMENT, type EvidencePart, formatEvidence, formatPathPart, formatRecordPart, PURPOSE } from '../evidence/file.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
@@ -60,6 +61,7 @@ const COSIGNERS_MAX = limits.noteSignaturesMax - 2
 export async function issueEvidence(context: Context, request: EvidenceRequest): Promise<IssuedEvidence> {
   checkPurpose(request)
   const { found, position } = await locate(context, request)
+  checkAllowed(context, found.batch, request.purpose)
   const record = position === undefined ? undefined : showRecord(context, found, position)
   const access = await logAccess(context, request, { batch: found.batch, position, subject: record?.subject })
   const logs = await showLogs(context, found)
@@ -79,6 +81,15 @@ function checkPurpose({ purpose, document }: EvidenceRequest): void {
   if (!PURPOSE.test(purpose)) throw new HuxinError('argument_invalid', 'the purpose is a code of lower-case letters, digits and "-", for example judicial: give --purpose')
   if (document.trim() === '' || !DOCUMENT.test(document)) throw new HuxinError('argument_invalid', 'the document that asks for evidence has a number, one line of 1 to 200 characters: give --document')
   if (IDENTITY_NUMBER.test(document)) throw new HuxinError('argument_invalid', 'the document number holds what looks like an identity number, which may not be logged')
+}
+
+/** What records of an item may be asked for is said by the item. */
+function checkAllowed(context: Context, { header }: SealedHeader, purpose: string): void {
+  const item = header.item !== undefined && understood(header) ? context.ledger().catalog.item(header.item) : undefined
+  if (!item || item.purposes.includes(purpose)) return
+  throw new HuxinError('argument_invalid', `purpose ${JSON.stringify(purpose)} is not allowed for ${header.item}; allowed are ${item.purposes.join(', ')}`, {
+    details: { item: header.item!, allowed: item.purposes.join(', ') },
+  })
 }
 
 async function locate(context: Context, { wanted }: EvidenceRequest): Promise<{ found: FoundBatch; position: number | undefined }> {

@@ -16,7 +16,7 @@ import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, idOf, type Ledger } from '../ledger/ledger.ts'
-import { checkRecordBytes, type CompiledItem, itemFaults, type RecordFault } from '../record/item.ts'
+import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { targetWithin } from '../topology/target.ts'
@@ -74,18 +74,21 @@ export const checkAllRecords: CheckRecords = (compiled, body) => {
   return faults
 }
 
-/** Item, origin and targets of a header, before its records are looked at. */
-export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' | 'item' | 'origin' | 'lanes'>, judged: Judged): Refused | CompiledItem {
+/**
+ * Item, origin and targets of a header, before its records are looked at.
+ * @returns undefined when the item says what this version does not know: who does judges the records
+ */
+export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' | 'item' | 'origin' | 'lanes'>, judged: Judged): Refused | CompiledItem | undefined {
   if (header.item === undefined) return refuse('item_kind_mismatch', `a batch of kind ${header.kind} names no catalog item`)
-  const compiled = ledger.catalog.compiled(header.item)
-  if (!compiled) {
+  const item = ledger.catalog.item(header.item)
+  if (!item) {
     throw new HuxinError('item_unknown', `catalog item ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: header.item } })
   }
-  const absent = compiled.missingScales[0]
+  const compiled = ledger.catalog.compiled(header.item)
+  const absent = compiled?.missingScales[0]
   if (absent !== undefined) {
     throw new HuxinError('item_unknown', `grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
-  const { item } = compiled
   const outside = outOfForce(item, header.item, civilDate(judged.timeMs))
   if (outside) return outside
   if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
@@ -108,7 +111,7 @@ export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: stri
 
 function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {
   const contract = judgeContract(ledger, header, judged)
-  if ('refusal' in contract) return contract
+  if (!contract || 'refusal' in contract) return contract
   const faults = checkRecords(contract, body)
   return faults.length === 0 ? undefined : refusedRecords(faults, body.count)
 }
@@ -134,15 +137,26 @@ function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body): Refused 
       const record = decodeCatalogRecord(bytes)
       const id = catalogId(record)
       if (ledger.catalog.conflicts(record, bytes)) return refuse('record_invalid', `${id} is published already and an edition never changes: give it a new edition`)
-      if (seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
+      if (id !== '' && seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
       seen.add(id)
       if (record.content.case === 'scale') scales.set(id, record.content.value)
-      const faults = catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale))
+      const faults = lastingFaults(catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale)))
       if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
     } catch (error) {
       if (!isHuxinError(error) || error.kind === 'unavailable') throw error
       return refuse(error.code, error.message)
     }
+  }
+  return undefined
+}
+
+/** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
+export function judgeOwnCatalog(body: Body): Refused | undefined {
+  for (let i = 0; i < body.count; i++) {
+    const { content } = decodeCatalogRecord(recordAt(body, i)!)
+    const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
+    if (content.case === undefined) return refuse('record_invalid', `catalog record ${i} is neither an item, a scale nor a mapping`)
+    if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
   }
   return undefined
 }

@@ -18,7 +18,7 @@ import type { Op } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
-import { judge, judgeContract } from './judge.ts'
+import { judge, judgeContract, judgeOwnCatalog } from './judge.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { Decision, RoundView } from './writer.ts'
 
@@ -136,9 +136,12 @@ async function seal(context: Context, publication: Publication, existing: number
   const judged: Judged = { timeMs: context.clock.nowMs(), node: context.self }
   const draft = draftHeader(context, publication)
   const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
+  if (publication.item !== undefined && context.ledger().catalog.beyond(publication.item)) {
+    throw new HuxinError('argument_invalid', `${publication.item} says what this version does not know: upgrade before publishing under it`)
+  }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
-  const refused = gated && 'refusal' in gated ? gated : judge(context.ledger(), header, body, judged, context.checkRecords)
+  const refused = (gated && 'refusal' in gated ? gated : judge(context.ledger(), header, body, judged, context.checkRecords)) ?? (publication.kind === 'catalog' ? judgeOwnCatalog(body) : undefined)
   if (refused) {
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }

@@ -74,7 +74,8 @@ export async function readPlace(context: Context, index: bigint, position: numbe
   if (!entryBytes || !stored) return undefined
   const entry = parseEntry(entryBytes)
   const batch = openHeader(entry.header)
-  if (!entry.verdict.accepted || !understood(batch.header)) return undefined
+  const { item } = batch.header
+  if (!entry.verdict.accepted || !understood(batch.header) || (item !== undefined && context.ledger().catalog.beyond(item))) return undefined
   if (!context.ledger().routes(batch.header, entry.source).kept) return undefined
   const body = parseBody(stored)
   if (position >= body.count) return undefined

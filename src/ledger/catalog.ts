@@ -3,7 +3,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { type CatalogItem, type CatalogRecord, CatalogRecordSchema, type GradeMapping, type GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
-import { type CompiledItem, compileItem } from '../record/item.ts'
+import { type CompiledItem, compileItem, understoodItem } from '../record/item.ts'
 
 /** One published edition. */
 export interface CatalogEntry {
@@ -19,7 +19,8 @@ export interface CatalogEntry {
 export function decodeCatalogRecord(bytes: Uint8Array): CatalogRecord {
   try {
     const record = fromBinary(CatalogRecordSchema, bytes)
-    if (record.content.case !== undefined) return record
+    // Of a later minor version: carried, and not in the catalog here.
+    if (record.content.case !== undefined || (record.$unknown?.length ?? 0) > 0) return record
   } catch (error) {
     throw new HuxinError('record_invalid', `a catalog record does not decode: ${messageOf(error)}`)
   }
@@ -30,7 +31,7 @@ export function encodeCatalogRecord(record: CatalogRecord): Uint8Array {
   return toBinary(CatalogRecordSchema, record)
 }
 
-/** `<id>@<edition or version>` of a catalog record. */
+/** `<id>@<edition or version>` of a catalog record; empty for what is none of those. */
 export function catalogId(record: CatalogRecord): string {
   const { content } = record
   switch (content.case) {
@@ -44,6 +45,7 @@ export function catalogId(record: CatalogRecord): string {
 export class Catalog {
   readonly #entries = new Map<string, CatalogEntry>()
   readonly #compiled = new Map<string, CompiledItem>()
+  readonly #beyond = new Map<string, boolean>()
 
   /** True when the same edition was published with other content: an edition never changes. */
   conflicts(record: CatalogRecord, bytes: Uint8Array): boolean {
@@ -54,7 +56,7 @@ export class Catalog {
   add(bytes: Uint8Array, index: bigint): void {
     const record = decodeCatalogRecord(bytes)
     const id = catalogId(record)
-    if (this.#entries.has(id)) return
+    if (id === '' || this.#entries.has(id)) return
     this.#entries.set(id, { id, record, bytes, index })
     this.#compiled.clear()
   }
@@ -82,12 +84,22 @@ export class Catalog {
     return content?.case === 'mapping' ? content.value : undefined
   }
 
-  /** The item ready to check records with; undefined when it is not known here. */
+  /** True for an edition of an item that says what this version does not know. */
+  beyond(id: string): boolean {
+    const before = this.#beyond.get(id)
+    if (before !== undefined) return before
+    const item = this.item(id)
+    const beyond = item !== undefined && !understoodItem(item)
+    if (item) this.#beyond.set(id, beyond)
+    return beyond
+  }
+
+  /** The item ready to check records with; undefined when it is not known here, or not understood. */
   compiled(id: string): CompiledItem | undefined {
     const before = this.#compiled.get(id)
     if (before) return before
     const item = this.item(id)
-    if (!item) return undefined
+    if (!item || this.beyond(id)) return undefined
     const compiled = compileItem(item, (scale) => this.scale(scale))
     this.#compiled.set(id, compiled)
     return compiled

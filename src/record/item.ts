@@ -68,6 +68,21 @@ export function itemFaults(item: CatalogItem): readonly RecordFault[] {
   })
 }
 
+/** Faults that a later version may explain: by path, and code; what stands in columns is for importing alone. */
+const laterPaths = /^(?:kind value_unknown|subject_types value_unknown|columns\[\d+\]\.(?:type column_type|field column_field))$/
+
+/** Of the faults of an item or a scale, those that no later version explains. */
+export function lastingFaults(faults: readonly RecordFault[]): readonly RecordFault[] {
+  // What else a kind wants is known with the kind.
+  if (faults.some(({ path, code }) => path === 'kind' && code === 'value_unknown')) return []
+  return faults.filter(({ path, code }) => !laterPaths.test(`${path} ${code}`))
+}
+
+/** True when this version knows everything that an item says; otherwise it is carried, and its records are not judged and not served. */
+export function understoodItem(item: CatalogItem): boolean {
+  return itemFaults(item).length === 0
+}
+
 function reportPatterns(path: string, patterns: readonly string[], report: Report): void {
   if (patterns.length === 0) report(path, 'required')
   if (patterns.length > 4096) report(path, 'too_long', 'at most 4096')

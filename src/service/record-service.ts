@@ -113,7 +113,7 @@ async function listCatalog(context: Context, request: ListCatalogRequest) {
   const today = civilDate(context.clock.nowMs())
   const entries = context.ledger().catalog.entries()
     .filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
-    .map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: catalogStanding(record, today) }))
+    .map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: context.ledger().catalog.beyond(id) ? 'not_understood' : catalogStanding(record, today) }))
   return { entries }
 }
 

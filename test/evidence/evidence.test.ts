@@ -155,6 +155,10 @@ t.test('evidence is asked for by one thing that is there, for a purpose, on a do
     [{ document: '关于11010519491231002X' }, 'argument_invalid'],
   ]
   for (const [request, code] of wrong) t.equal(await codeOf(issueEvidence(hub, { ...ask, wanted: { batchId, position: 0 }, ...request })), code, JSON.stringify(request))
+  await t.rejects(issueEvidence(hub, { ...ask, wanted: { batchId, position: 0 }, purpose: 'curiosity' }), {
+    code: 'argument_invalid',
+    message: `purpose "curiosity" is not allowed for ${INDUSTRY_ITEM}; allowed are graded-supervision, random-inspection, administrative-approval, mutual-recognition, judicial`,
+  }, 'a purpose that the item does not have')
   t.equal(hub.log().size, size, 'nothing was logged')
   await publishRecords(hub, [industryRecord(901)], ['330000'])
   await publishRecords(hub, [industryRecord(901, { grade: 'B' })], ['330000'])

@@ -10,7 +10,7 @@ const organizations = [
   SubjectType.PUBLIC_INSTITUTION,
   SubjectType.GOVERNMENT_BODY,
 ]
-const purposes = ['graded-supervision', 'random-inspection', 'administrative-approval', 'mutual-recognition']
+const purposes = ['graded-supervision', 'random-inspection', 'administrative-approval', 'mutual-recognition', 'judicial']
 
 const noAttributes = JSON.stringify({
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -141,7 +141,7 @@ export const starterItems: readonly CatalogItem[] = [
     legalBasis: '政务数据共享条例（国务院令第809号）',
     attributesSchema: noAttributes,
     effectiveFrom: '2026-01-01',
-    purposes: ['mutual-recognition'],
+    purposes: ['mutual-recognition', 'judicial'],
     retentionYears: 10,
   }),
 ]

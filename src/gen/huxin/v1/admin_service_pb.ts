@@ -1050,7 +1050,8 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
   position?: number | undefined;
 
   /**
-   * Required. Purpose code, lower-case letters, digits and "-", 1 to 64 characters, for example "judicial".
+   * Required. Purpose code, lower-case letters, digits and "-", 1 to 64 characters, for example "judicial";
+   * one of the purposes of the item, when the batch has one.
    *
    * @generated from field: string purpose = 4;
    */

@@ -523,7 +523,8 @@ export type CatalogEntry = Message<"huxin.v1.CatalogEntry"> & {
   logIndex: bigint;
 
   /**
-   * Required. in_force, future, ended or superseded, today.
+   * Required. in_force, future, ended or superseded, today; not_understood when it says what this version
+   * does not know.
    *
    * @generated from field: string standing = 4;
    */
