@@ -23,7 +23,7 @@ function edition(reader: Reader, content: CatalogRecord['content']): Edition {
   switch (content.case) {
     case 'item': return itemEdition(reader, content.value)
     case 'scale': return scaleEdition(reader, content.value)
-    case 'mapping': return mappingEdition(reader, content.value)
+    case 'mapping': return mappingEdition(content.value)
     default: return { rows: [], details: '' }
   }
 }
@@ -65,7 +65,7 @@ function scaleEdition(reader: Reader, scale: GradeScale): Edition {
   }
 }
 
-function mappingEdition(reader: Reader, mapping: GradeMapping): Edition {
+function mappingEdition(mapping: GradeMapping): Edition {
   return {
     rows: [
       ['mapping', '等级对照', `${mapping.id}@${mapping.version}`],

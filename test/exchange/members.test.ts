@@ -8,7 +8,6 @@ import { systemRandom } from '../../src/base/random.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { childReceipt } from '../../src/exchange/links.ts'
 import { setMemberStatus } from '../../src/exchange/members.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
 import { waitingFor } from '../../src/exchange/reconcile.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig } from '../../src/node/config.ts'
@@ -18,21 +17,10 @@ import { WireChannel } from '../../src/wire/channel.ts'
 import type { Member } from '../../src/topology/member.ts'
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { SEVEN, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
-
+import { industryRecord } from '../support/records.ts'
+import { act, held, settled, source } from '../support/settled.ts'
 
 t.setTimeout(150_000)
-
-const source = { kind: 'client', name: 'test' } as const
-const act = { actor: '张三', reason: 'test', document: '测〔2026〕8号' }
-
-async function held(federation: TestFederation, id: string, recordId: string): Promise<boolean> {
-  return (await findByRecordId(federation.node(id).context, recordId)).length > 0
-}
-
-async function settled(federation: TestFederation): Promise<void> {
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
-}
 
 t.test('what is said of members flows to the whole federation', async (t) => {
   const federation = await TestFederation.start(SEVEN)

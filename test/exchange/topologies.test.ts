@@ -5,7 +5,7 @@ import { finalSize } from '../../src/exchange/links.ts'
 import { receiptsOf } from '../../src/exchange/receipts.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../../src/exchange/graft.ts'
 import { publish } from '../../src/exchange/publish.ts'
-import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
+import { findBatch } from '../../src/exchange/query.ts'
 import { verifyConsistency } from '../../src/merkle/proof.ts'
 import { parseVkey } from '../../src/note/key.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
@@ -14,21 +14,10 @@ import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { entryKey } from '../../src/store/keys.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SEVEN, TestFederation } from '../support/federation.ts'
-import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
-
+import { industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
+import { act, held, settled, source } from '../support/settled.ts'
 
 t.setTimeout(150_000)
-
-const source = { kind: 'client', name: 'test' } as const
-const act = { actor: '张三', reason: 'test', document: '测〔2026〕8号' }
-
-async function held(federation: TestFederation, id: string, recordId: string): Promise<boolean> {
-  return (await findByRecordId(federation.node(id).context, recordId)).length > 0
-}
-
-async function settled(federation: TestFederation): Promise<void> {
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
-}
 
 async function allFinal(federation: TestFederation): Promise<boolean> {
   for (const { context } of federation.nodes.values()) if (await finalSize(context) !== context.log().size) return false
