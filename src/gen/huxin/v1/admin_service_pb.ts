@@ -1484,7 +1484,8 @@ export const AdminService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Checks every stored thing against the log and reports; puts bodies back when asked to. Deadline 600 s.
+   * Checks every stored thing against the log and reports; puts bodies back when asked to. Deadline 6 h:
+   * it takes a minute for each two million records.
    *
    * @generated from rpc huxin.v1.AdminService.CheckStore
    */
