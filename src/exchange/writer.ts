@@ -40,7 +40,7 @@ export interface Committed {
 export interface RoundView {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /** Rows under a prefix that earlier proposals of the round put. */
-  staged(prefix: Uint8Array): readonly Op[]
+  readonly staged: (prefix: Uint8Array) => readonly Op[]
 }
 
 /**

@@ -48,6 +48,7 @@ t.test('a province that loses its disk after a city dropped what it had passed o
   await send(federation, '330106', '330000 330700', 'again')
   await federation.until('the origin publishes them again', async () => await has(federation, '330000', 'again') && has(federation, '330700', 'again'))
   t.equal((await findBatch(county.context, hub.batch!.id))!.body!.erased, 0)
+  await federation.until('every node has heard of the new epoch', () => [...federation.nodes.values()].every(({ context }) => context.ledger().federation.member('330000')!.epoch === 2))
   const lost = await findings(federation)
   t.same([lost.length, lost.filter((line) => /^(?:330000|330700): body \d+: record \d of [0-9a-f]{64} is lost: no amendment erased it$/.test(line)).length], [6, 6], 'fsck says what is lost, and finds nothing else')
 })
