@@ -61,10 +61,15 @@ function recordLines(output: Output, proven: ProvenEvidence, record: NonNullable
   return [say(output, 'the record:', '记录内容：'), JSON.stringify(recordOf(proven, record.bytes), undefined, 2)]
 }
 
-/** Credit records as JSON; those of other kinds as they are. */
+/** Credit records as JSON; those of other kinds, and what an origin sealed that is none, as they are. */
 function recordOf({ header }: ProvenEvidence, bytes: Uint8Array): unknown {
-  if (['evaluation', 'recognition', 'record'].includes(header.kind)) return recordJson(bytes)
-  return header.kind === 'member' ? Buffer.from(bytes).toString() : Buffer.from(bytes).toString('base64')
+  if (header.kind === 'member') return Buffer.from(bytes).toString()
+  if (!['evaluation', 'recognition', 'record'].includes(header.kind)) return Buffer.from(bytes).toString('base64')
+  try {
+    return recordJson(bytes)
+  } catch {
+    return Buffer.from(bytes).toString('base64')
+  }
 }
 
 /** The message of a fault in the language of the output. */
