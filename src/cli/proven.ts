@@ -1,5 +1,5 @@
 /** What was verified without a node, for people and as JSON. */
-import { formatTime } from '../base/clock.ts'
+import { formatSeconds, formatTime } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -10,7 +10,6 @@ import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
 import { recordJson } from './commands/records.ts'
 import { type Output, say } from './output.ts'
 
-const seconds = (timeSeconds: bigint): string => formatTime(Number(timeSeconds) * 1_000)
 const verdictOf = ({ entry }: ProvenLog): string => (entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`)
 
 export function provenView(proven: ProvenEvidence): object {
@@ -21,7 +20,7 @@ export function provenView(proven: ProvenEvidence): object {
     record: record ? { position: record.position, leafHash: record.leafHash, content: record.bytes ? recordOf(proven, record.bytes) : null } : null,
     logs: logs.map((log) => ({
       log: log.log, index: log.index, size: log.size, time: formatTime(log.entry.timeMs), verdict: verdictOf(log),
-      cosigners: log.cosigners.map(({ name, timeSeconds }) => ({ name, time: seconds(timeSeconds) })), unchecked: log.unchecked,
+      cosigners: log.cosigners.map(({ name, timeSeconds }) => ({ name, time: formatSeconds(timeSeconds) })), unchecked: log.unchecked,
     })),
     issued: { by: issuance.issuer, time: formatTime(issuance.issuedMs), purpose: issuance.purpose, document: issuance.document, accessBatchId: issuance.access },
     roots,
@@ -47,7 +46,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
 }
 
 function logLines(output: Output, log: ProvenLog): string[] {
-  const cosigned = log.cosigners.map(({ name, timeSeconds }) => `${name} ${seconds(timeSeconds)}`)
+  const cosigned = log.cosigners.map(({ name, timeSeconds }) => `${name} ${formatSeconds(timeSeconds)}`)
   const lines = [say(output, `logged by ${log.log}: entry ${log.index} of ${log.size}, ${formatTime(log.entry.timeMs)}, ${verdictOf(log)}`, `日志 ${log.log}：第 ${log.index} 条（共 ${log.size} 条），${formatTime(log.entry.timeMs)}，${log.entry.verdict.accepted ? '已接收' : `已退回 ${log.entry.verdict.code}`}`)]
   lines.push(cosigned.length > 0
     ? say(output, `  cosigned by ${cosigned.join(', ')}`, `  见证：${cosigned.join('、')}`)

@@ -8,6 +8,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRandom } from '../../src/base/random.ts'
+import { parseEvidence } from '../../src/evidence/file.ts'
+import { issueEvidence } from '../../src/exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, witnessState } from '../../src/exchange/links.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { proveConsistency, proveInclusion, treeRoot, verifyConsistency, verifyInclusion } from '../../src/merkle/proof.ts'
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
   await federation.until('the catalog is everywhere', () => PLACES.every(({ id }) => federation!.node(id).context.ledger().catalog.item(INDUSTRY_ITEM)))
   await auditedByGo(federation)
   await proofsCheckedByGo(federation)
+  await evidenceCheckedByGo(federation)
   await cosignedByGo(federation)
   await tesseraWitnessedHere(federation)
   same('every store is what fsck wants', await findings(federation), [])
@@ -147,6 +150,21 @@ async function proofsCheckedByGo(all: TestFederation): Promise<void> {
   same('and say when the quorum is not there', unmet.satisfied, false)
   const other = await check(join(folder, '0.tlog-proof'), join(folder, '255.entry'), strict).catch(() => 'refused')
   same('and refuse another entry', other, 'refused')
+}
+
+/** The parts of a file of evidence, as proto/README.md takes them out, by the same Go program. */
+async function evidenceCheckedByGo(all: TestFederation): Promise<void> {
+  const { context } = all.node('330000')
+  const { batch } = await publishRecords(context, [industryRecord(1, { prefix: 'evidence' })], ['330000'])
+  await all.until('the nation cosigned', async () => await cosignedSize(context, all.name('000000')) === context.log().size)
+  const { file } = await issueEvidence(context, { wanted: { batchId: batch!.id, position: 0 }, purpose: 'judicial', document: '（2026）浙0106民初12号', caller: 'test' })
+  const part = (begin: string): Uint8Array => parseEvidence(file).parts.find(({ name }) => name.startsWith(begin))!.bytes
+  await writeFile(join(folder, 'hub.tlog-proof'), part('proof'))
+  await writeFile(join(folder, 'hub.entry'), part('entry'))
+  const key = logVkey(context.log().origin, context.log().verifier)
+  await writeFile(join(folder, 'policy.txt'), `witness nation ${all.node('000000').context.cosigner.vkey} https://nation.example/\nquorum nation\n`)
+  const found = await foreign('proof', ['--proof', join(folder, 'hub.tlog-proof'), '--entry', join(folder, 'hub.entry'), '--vkey', key, '--policy', join(folder, 'policy.txt')]) as { satisfied: boolean }
+  same('Go verifies the proof and the entry in a file of evidence, cosigned by the nation', found.satisfied, true)
 }
 
 /** A witness made with formats cosigns our checkpoint; a policy here counts it. */
