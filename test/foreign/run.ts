@@ -8,7 +8,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRandom } from '../../src/base/random.ts'
-import { parseEvidence } from '../../src/evidence/file.ts'
 import { issueEvidence } from '../../src/exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, witnessState } from '../../src/exchange/links.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
@@ -152,19 +151,19 @@ async function proofsCheckedByGo(all: TestFederation): Promise<void> {
   same('and refuse another entry', other, 'refused')
 }
 
-/** The parts of a file of evidence, as proto/README.md takes them out, by the same Go program. */
+/** The walk through a file of evidence in proto/README.md, by hand and then by Go, with the commands that stand there. */
 async function evidenceCheckedByGo(all: TestFederation): Promise<void> {
   const { context } = all.node('330000')
   const { batch } = await publishRecords(context, [industryRecord(1, { prefix: 'evidence' })], ['330000'])
   await all.until('the nation cosigned', async () => await cosignedSize(context, all.name('000000')) === context.log().size)
-  const { file } = await issueEvidence(context, { wanted: { batchId: batch!.id, position: 0 }, purpose: 'judicial', document: '（2026）浙0106民初12号', caller: 'test' })
-  const part = (begin: string): Uint8Array => parseEvidence(file).parts.find(({ name }) => name.startsWith(begin))!.bytes
-  await writeFile(join(folder, 'hub.tlog-proof'), part('proof'))
-  await writeFile(join(folder, 'hub.entry'), part('entry'))
-  const key = logVkey(context.log().origin, context.log().verifier)
-  await writeFile(join(folder, 'policy.txt'), `witness nation ${all.node('000000').context.cosigner.vkey} https://nation.example/\nquorum nation\n`)
-  const found = await foreign('proof', ['--proof', join(folder, 'hub.tlog-proof'), '--entry', join(folder, 'hub.entry'), '--vkey', key, '--policy', join(folder, 'policy.txt')]) as { satisfied: boolean }
-  same('Go verifies the proof and the entry in a file of evidence, cosigned by the nation', found.satisfied, true)
+  const { file, roots } = await issueEvidence(context, { wanted: { batchId: batch!.id, position: 0 }, purpose: 'judicial', document: '（2026）浙0106民初12号', caller: 'test' })
+  const readme = await readFile(join(process.cwd(), 'proto/README.md'), 'utf8')
+  const script = [...readme.matchAll(/^```sh by-(?:hand|go)\n([\s\S]*?)^```$/gm)].map((match) => match[1]!).join('')
+  const walk = await mkdtemp(join(folder, 'walk-'))
+  await writeFile(join(walk, 'evidence.txt'), file)
+  const names = `ROOT='${roots[0]}' ORIGIN=${context.self} HUB=${context.self} COSIGNER=${all.name('000000')} HUXIN='${process.cwd()}'\n`
+  const out = await run('bash', ['-c', names + script], { cwd: walk })
+  same('the commands in proto/README.md verify evidence by hand and by Go', [out.includes('the entry is in the log'), out.trimEnd().endsWith('"satisfied":true}')], [true, true])
 }
 
 /** A witness made with formats cosigns our checkpoint; a policy here counts it. */
