@@ -60,6 +60,11 @@ export function formatTime(ms: number): string {
   return lastTime.text
 }
 
+/** A time that somebody states in seconds since 1970, which may be any number: beyond the year 9999 as it is. */
+export function formatSeconds(seconds: bigint): string {
+  return seconds < 0n || seconds > 253_402_300_799n ? `${seconds} s` : formatTime(Number(seconds) * 1000)
+}
+
 /** What was formatted or parsed last: the headers and entries of one second have one text. */
 let lastTime = { second: 0, text: '1970-01-01T00:00:00Z' }
 

@@ -8,6 +8,7 @@ import { VERSION } from '../node/node.ts'
 import { catalogCommands } from './commands/catalog.ts'
 import { demoCommand } from './commands/demo.ts'
 import { evidenceCommands } from './commands/evidence.ts'
+import { verifyCommands } from './commands/verify.ts'
 import { importCommand, recordCommands } from './commands/records.ts'
 import { logCommands } from './commands/log.ts'
 import { memberCommands } from './commands/member.ts'
@@ -68,7 +69,7 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands]) add(program, shell)
+  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands, verifyCommands]) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)

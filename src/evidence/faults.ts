@@ -32,6 +32,14 @@ export const evidenceFaults = {
   cosignature_invalid: row('a cosignature does not verify', '见证签名无效'),
   not_logged: row('the entry is not in the log that was signed', '该条目不在所签名的日志中'),
   no_log: row('no log is shown to hold the batch', '没有证明任何日志记有该批次'),
+  // two logs of one key
+  not_a_fork: row('the two checkpoints are of one log: this is no fork', '两个签名点属于同一日志：不构成分叉'),
+  fork_unproven: row('nothing shows that the two checkpoints are of different logs: this is no proof of a fork', '不足以说明两个签名点属于不同日志：不构成分叉证明'),
+  // a policy of the reader's own
+  policy_log: row('the policy does not know this log', '见证策略中没有该日志'),
+  policy_signature: row('the checkpoint is not signed with the key that the policy has for this log', '签名点没有见证策略所列日志公钥的有效签名'),
+  policy_cosignature: row('a cosignature of a witness of the policy does not verify', '见证策略所列见证方的签名无效'),
+  policy_quorum: row('too few witnesses of the policy have cosigned: not final by it', '见证策略所列见证方签名不足：按该策略尚未终局'),
   // the batch
   batch_other: row('the entry is of another batch', '日志条目属于另一批次'),
   header_signature: row('the batch is not signed by its origin', '批次没有报送结点的有效签名'),

@@ -80,7 +80,7 @@ export function parseEvidence(bytes: Uint8Array): UnverifiedEvidence {
   if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', `it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
   const buffer = asBuffer(bytes)
   if (!buffer.subarray(0, 18).equals(utf8('huxin/evidence/v1\n'))) throw evidenceFault('not_evidence', 'its first line is not huxin/evidence/v1')
-  const pieces = split(buffer)
+  const pieces = splitParts(buffer)
   const last = pieces.pop()
   if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', 'its last line is not "=== end"')
   const [head, ...parts] = pieces
@@ -181,7 +181,7 @@ function issuanceText(noteBytes: Uint8Array): string {
 }
 
 /** Pieces between the lines that begin with `=== `; what comes before the first has the name ''. */
-function split(bytes: Buffer): EvidencePart[] {
+export function splitParts(bytes: Buffer): EvidencePart[] {
   const pieces: EvidencePart[] = []
   let name = ''
   let from = 0

@@ -49,7 +49,7 @@ export interface ProvenEvidence {
  */
 export function verifyEvidence(bytes: Uint8Array, rootVkeys: readonly string[]): ProvenEvidence {
   const { issuanceNote, issuance, parts } = parseEvidence(bytes)
-  const statements = trust(partsOf(parts, 'statement'), rootVkeys)
+  const statements = replayStatements(partsOf(parts, 'statement'), rootVkeys)
   verifyIssuance(issuanceNote, issuance, statements)
   checkUnchanged(issuance, parts)
   const entries = partsOf(parts, 'entry')
@@ -62,12 +62,12 @@ export function verifyEvidence(bytes: Uint8Array, rootVkeys: readonly string[]):
   }
 }
 
-function partsOf(parts: readonly EvidencePart[], kind: string): EvidencePart[] {
+export function partsOf(parts: readonly EvidencePart[], kind: string): EvidencePart[] {
   return parts.filter(({ name }) => name.startsWith(`${kind} `))
 }
 
 /** Replays the statements from the root keys; they stand in the order in which they were made. */
-function trust(parts: readonly EvidencePart[], rootVkeys: readonly string[]): readonly MemberStatement[] {
+export function replayStatements(parts: readonly EvidencePart[], rootVkeys: readonly string[]): readonly MemberStatement[] {
   const anchors = rootVkeys.map((vkey) => ({ name: parseVkey(vkey).name, vkey }))
   const federation = FederationState.from(anchors)
   return parts.map(({ name, bytes }) => {
@@ -95,7 +95,7 @@ function checkRoot(member: string, note: ReturnType<typeof parseNote>, anchors: 
 }
 
 /** Keys that a member's statements name for an epoch, oldest first. */
-function keysOf(statements: readonly MemberStatement[], node: string, epoch: number, which: 'noteVkey' | 'cosignVkey'): Verifier[] {
+export function keysOf(statements: readonly MemberStatement[], node: string, epoch: number, which: 'noteVkey' | 'cosignVkey'): Verifier[] {
   const vkeys = statements.filter((statement) => statement.member === node && statement.epoch === epoch).map((statement) => statement[which])
   return [...new Set(vkeys)].map((vkey) => parseVkey(vkey))
 }
@@ -195,7 +195,7 @@ function showRecord(issuance: Issuance, parts: readonly EvidencePart[], header: 
   return { position, leafHash: found, bytes }
 }
 
-function attempt<T>(fault: Parameters<typeof evidenceFault>[0], what: string, doing: () => T): T {
+export function attempt<T>(fault: Parameters<typeof evidenceFault>[0], what: string, doing: () => T): T {
   try {
     return doing()
   } catch (error) {

@@ -39,4 +39,6 @@ export interface Context {
   readonly checkClock: () => void
   readonly ledger: () => Ledger
   readonly log: () => Log
+  /** Keeps a file of evidence, unless one of that name is there. @returns where it is */
+  readonly keepEvidence: (name: string, content: Uint8Array) => Promise<string>
 }

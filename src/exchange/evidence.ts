@@ -9,10 +9,9 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { concat } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { leafHashAt, parseBody, recordAt } from '../batch/body.ts'
-import { parseEntry } from '../batch/entry.ts'
+import { leafHashAt, recordAt } from '../batch/body.ts'
 import { understood } from '../batch/header.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import type { SealedHeader } from '../batch/seal.ts'
 import { DOCUMENT, type EvidencePart, formatEvidence, formatPathPart, formatRecordPart, PURPOSE } from '../evidence/file.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
 import { AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
@@ -25,12 +24,12 @@ import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { formatTlogProof, parseTlogProof, withLogName } from '../note/tlog-proof.ts'
 import { decodeRecord } from '../record/record.ts'
-import { bodyKey, classKey, entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
-import { type MemberStatement, parseStatement } from '../topology/member.ts'
+import { prefixRange, tables } from '../store/keys.ts'
 import type { Context } from './context.ts'
 import { publish } from './publish.ts'
 import { findBatch, findByRecordId, type FoundBatch } from './query.ts'
 import { receiptsOf } from './receipts.ts'
+import { showStatements } from './statements.ts'
 
 export interface EvidenceRequest {
   /** A record id that stands at one place, or a batch id with or without a position. */
@@ -215,38 +214,4 @@ function membersOf(context: Context, batch: SealedHeader, logs: readonly Evidenc
     for (const line of parseNote(parseTlogProof(bytes).checkpointNote).signatures) if (context.ledger().federation.member(line.name)) names.add(line.name)
   }
   return names
-}
-
-/**
- * Parts `statement`: the whole chains of these members and of everyone whom their statements name as
- * parent, in the order of the log here, which is the order in which each follows from those before it.
- */
-async function showStatements(context: Context, names: ReadonlySet<string>): Promise<EvidencePart[]> {
-  const all = await statementsInOrder(context)
-  const wanted = new Set(names)
-  for (let size = -1; size !== wanted.size;) {
-    size = wanted.size
-    for (const { statement: { member, parent } } of all) if (parent !== undefined && wanted.has(member)) wanted.add(parent)
-  }
-  return all.filter(({ statement: { member } }) => wanted.has(member)).map(({ statement: { member, serial }, bytes }) => ({ name: `statement ${member} ${serial}`, bytes }))
-}
-
-async function statementsInOrder(context: Context): Promise<{ statement: MemberStatement; bytes: Uint8Array }[]> {
-  const found = new Map<string, { statement: MemberStatement; bytes: Uint8Array }>()
-  for (const [key] of await context.store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })) {
-    const index = indexAtEnd(key)
-    const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
-    const entry = parseEntry(entryBytes)
-    if (!entry.verdict.accepted || openHeader(entry.header).header.kind !== 'member') continue
-    const body = parseBody(stored)
-    for (let i = 0; i < body.count; i++) {
-      const bytes = recordAt(body, i)
-      if (!bytes) continue
-      const statement = parseStatement(parseNote(bytes).text)
-      const name = `${statement.member} ${statement.serial}`
-      if (!found.has(name)) found.set(name, { statement, bytes })
-    }
-  }
-  return [...found.values()]
 }

@@ -9,17 +9,19 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { verifyConsistency } from '../merkle/proof.ts'
+import { beginningOfProof, compareTrees } from '../merkle/beginning.ts'
+import { isPowerOfTwo, verifyConsistency } from '../merkle/proof.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosignature.ts'
 import { parseVkey } from '../note/key.ts'
-import { formatNote, parseNote } from '../note/note.ts'
+import { parseNote } from '../note/note.ts'
 import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
 import { idOf } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
 import { witnessedOps } from './first-receipt.ts'
+import { keepFork, onlyLinesOf } from './forks.ts'
 import { decodeReceipt, encodeReceipt, type StoredReceipt } from './receipts.ts'
 
 /** The tree of another log that this node cosigned last. */
@@ -60,7 +62,7 @@ export interface CosigningAsked {
 /**
  * Cosigns a child's checkpoint, after it is durable that this node did.
  * @returns the cosignature line, or the size that the child must prove from
- * @throws HuxinError signature_invalid | proof_invalid | log_forked | log_behind
+ * @throws HuxinError signature_invalid | proof_invalid | log_forked (it is proved, and the proof kept) | log_behind
  */
 export function cosignChild(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
   const key = `${context.self} ${child}`
@@ -83,17 +85,31 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
     context.alarms.raise(`rollback ${child}`, `${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
     throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
   }
+  const note = onlyLinesOf(asked.checkpoint, verifier)
+  const proven = last ? await isFork(context, child, { asked, last, tree, note }) : false
   if (asked.oldSize !== knownSize) return { knownSize }
+  if (proven) throw new HuxinError('log_forked', `${child} signed two different logs, of ${knownSize} and of ${tree.size} entries`)
   checkExtends(context, child, { asked, tree, last })
-  // Only lines that were verified are kept: a forged one beside them would make the note useless to who knows its key.
-  const { text, signatures } = parseNote(asked.checkpoint)
-  const note = formatNote(text, signatures.filter(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId).map(({ line }) => line))
   const witnessed = await witnessedOps(context.store, origin, tree.size, context.clock.nowMs())
   await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note }), ...witnessed])
-  return { line: cosign(text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
+  context.alarms.clear(`unproven ${child}`)
+  return { line: cosign(parseNote(note).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 
-/** @throws HuxinError proof_invalid | log_forked */
+/** Whether what is shown proves that the child signed two logs, whoever brings it; then the proof is kept. */
+async function isFork(
+  context: Context, child: string,
+  { asked, last, tree, note }: { asked: CosigningAsked; last: WitnessState; tree: Checkpoint; note: Uint8Array },
+): Promise<boolean> {
+  const beginning = asked.oldSize === last.size ? beginningOfProof(last.size, asked.consistency) : []
+  if (compareTrees(last, tree, beginning) !== 'two') return false
+  const fork = { log: tree.origin, first: last.note, second: note, beginning: tree.size === last.size ? [] : beginning }
+  const file = await keepFork(context, child, fork)
+  context.alarms.raise(`fork ${child}`, `${child} signed two different logs, of ${last.size} and of ${tree.size} entries: ${file} proves it (huxin verify)`)
+  return true
+}
+
+/** @throws HuxinError proof_invalid */
 function checkExtends(context: Context, child: string, { asked, tree, last }: { asked: CosigningAsked; tree: Checkpoint; last: WitnessState | undefined }): void {
   const knownSize = last?.size ?? 0n
   try {
@@ -105,11 +121,11 @@ function checkExtends(context: Context, child: string, { asked, tree, last }: { 
     }
   } catch (error) {
     if (!isHuxinError(error, 'proof_invalid')) throw error
-    // Both are signed: that is a fork whoever brings it. A wrong proof says nothing of the log unless the log itself sent it.
-    const twoTrees = last !== undefined && tree.size === last.size && !equalBytes(tree.root, last.root)
-    if (asked.broughtBy === 'anybody' && !twoTrees) throw error
-    context.alarms.raise(`fork ${child}`, `${child} shows two different logs at ${knownSize} and ${tree.size} entries`)
-    throw new HuxinError('log_forked', `the checkpoint of ${child} over ${tree.size} entries does not extend the one over ${knownSize}: ${error.message}`)
+    // A wrong proof proves nothing against the log; from the log itself it is worth a look.
+    if (asked.broughtBy === 'child') {
+      context.alarms.raise(`unproven ${child}`, `${child} shows a log of ${tree.size} entries and does not prove that it extends the one of ${knownSize}: ${error.message}`)
+    }
+    throw error
   }
 }
 
@@ -125,13 +141,23 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
   const { signed } = log
   if (tree.size <= signed.size && !equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
-    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log; a copy of this node is running, or its key was stolen`)
+    const file = await keepOwnFork(context, tree, onlyLinesOf(cosigned, log.verifier))
+    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log (${file} proves it); a copy of this node is running, or its key was stolen`)
     throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
   }
   const before = await cosignedSize(context, neighbour)
   if (tree.size < before) return
   // Losing it costs asking again.
   await context.store.write([{ key: textKey(tables.cosigned, neighbour), value: cosigned }])
+}
+
+/** Somebody signed another log with this node's key: kept beside this node's own. */
+async function keepOwnFork(context: Context, { size }: Checkpoint, note: Uint8Array): Promise<string> {
+  const log = context.log()
+  const own = log.signed
+  const proof = size === own.size ? [] : await log.proveConsistency(size, own.size)
+  const beginning = size === own.size || !isPowerOfTwo(size) ? proof : [await log.root(size), ...proof]
+  return keepFork(context, context.self, { log: log.origin, first: note, second: own.note, beginning })
 }
 
 /** Size of our tree that a neighbour cosigned last; 0 when none. */

@@ -89,25 +89,30 @@ export function verifyConsistency(claim: {
     if (!equalBytes(oldRoot, newRoot)) throw invalid(`two trees of size ${oldSize} have different roots`)
     return
   }
-  const path = (oldSize & (oldSize - 1n)) === 0n ? [oldRoot, ...claim.proof] : [...claim.proof]
+  const found = foldConsistency(oldSize, newSize, isPowerOfTwo(oldSize) ? [oldRoot, ...claim.proof] : claim.proof)
+  if (!found || !equalBytes(found.oldRoot, oldRoot) || !equalBytes(found.newRoot, newRoot)) {
+    throw invalid(`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
+  }
+}
+
+/** The roots to which a consistency proof leads, 0 < oldSize < newSize, its first hash being that of a subtree of both trees. */
+export function foldConsistency(oldSize: bigint, newSize: bigint, path: readonly Uint8Array[]): { readonly oldRoot: Uint8Array; readonly newRoot: Uint8Array } | undefined {
   let [first, last] = [oldSize - 1n, newSize - 1n]
   while ((first & 1n) === 1n) [first, last] = [first >> 1n, last >> 1n]
-  let oldHash = path[0]!
-  let newHash = path[0]!
+  let oldRoot = path[0]!
+  let newRoot = path[0]!
   for (const hash of path.slice(1)) {
-    if (last === 0n) throw invalid(`consistency proof from ${oldSize} to ${newSize} is too long`)
+    if (last === 0n) return undefined
     if ((first & 1n) === 1n || first === last) {
-      oldHash = nodeHash(hash, oldHash)
-      newHash = nodeHash(hash, newHash)
+      oldRoot = nodeHash(hash, oldRoot)
+      newRoot = nodeHash(hash, newRoot)
       while ((first & 1n) === 0n && first !== 0n) [first, last] = [first >> 1n, last >> 1n]
     } else {
-      newHash = nodeHash(newHash, hash)
+      newRoot = nodeHash(newRoot, hash)
     }
     ;[first, last] = [first >> 1n, last >> 1n]
   }
-  if (last !== 0n || !equalBytes(oldHash, oldRoot) || !equalBytes(newHash, newRoot)) {
-    throw invalid(`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
-  }
+  return last === 0n ? { oldRoot, newRoot } : undefined
 }
 
 /** PATH over leaf hashes held in memory, n × 32 bytes. @throws HuxinError argument_invalid */
@@ -118,7 +123,7 @@ export function proveInclusionInMemory(index: number, leafHashes: Uint8Array): U
     .map(([from, to]) => rootOfLeaves(leafHashes.subarray(Number(from) * HASH_BYTES, Number(to) * HASH_BYTES)))
 }
 
-type Range = readonly [from: bigint, to: bigint]
+export type Range = readonly [from: bigint, to: bigint]
 
 /** The ranges of leaves whose roots make PATH. */
 function inclusionRanges(index: bigint, from: bigint, to: bigint): Range[] {
@@ -130,12 +135,16 @@ function inclusionRanges(index: bigint, from: bigint, to: bigint): Range[] {
 }
 
 /** The ranges of leaves whose roots make SUBPROOF. */
-function consistencyRanges(oldSize: bigint, from: bigint, to: bigint, complete: boolean): Range[] {
+export function consistencyRanges(oldSize: bigint, from: bigint, to: bigint, complete: boolean): Range[] {
   if (oldSize === to) return complete ? [] : [[from, to]]
   const middle = from + splitPoint(to - from)
   return oldSize <= middle
     ? [...consistencyRanges(oldSize, from, middle, complete), [middle, to]]
     : [...consistencyRanges(oldSize, middle, to, false), [from, middle]]
+}
+
+export function isPowerOfTwo(n: bigint): boolean {
+  return (n & (n - 1n)) === 0n
 }
 
 /** Largest power of two below n, n > 1. */

@@ -309,7 +309,7 @@ export class Node {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
-      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(),
+      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: (name, content) => this.#keepEvidence(name, content),
     }
   }
 
@@ -349,7 +349,6 @@ export class Node {
       trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
       onRecall: (seen) => this.#gate.recall(seen),
-      onEvidence: (name, content) => this.#keepEvidence(name, content),
       recovering: () => this.#recovering,
       onCaughtUp: () => this.#caughtUp(),
       onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
@@ -386,9 +385,10 @@ export class Node {
     this.#alarms.raise(alarm, what)
   }
 
-  async #keepEvidence(name: string, content: Uint8Array): Promise<void> {
+  async #keepEvidence(name: string, content: Uint8Array): Promise<string> {
     const file = await writeEvidence(epochFiles(this.#options.config.folder, this.#folder.epoch).evidence, name, content)
     this.#options.log.warn({ file }, 'evidence was written')
+    return file
   }
 
   #setServing(ready: boolean): void {

@@ -97,7 +97,7 @@ export function openWitnessedCheckpoint(noteBytes: Uint8Array, policy: Policy): 
 }
 
 /** A log speaks for the origin that is its key's name, one of ours for the epochs of its node, and for no other. */
-function speaksFor(keyName: string, origin: string): boolean {
+export function speaksFor(keyName: string, origin: string): boolean {
   return keyName === origin || (origin.startsWith(`${keyName}/`) && /^[1-9][0-9]{0,8}$/.test(origin.slice(keyName.length + 1)))
 }
 

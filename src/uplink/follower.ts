@@ -3,18 +3,21 @@
  * frontier, two trees can never be shown, and what is withheld is still committed to. 32 bytes an
  * entry, kept in tiles of 256, so that a delivered entry can be compared whenever it comes.
  */
-import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
+import { be64, concat, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { witnessedOps } from '../exchange/first-receipt.ts'
+import { keepFork, onlyLinesOf } from '../exchange/forks.ts'
 import { keepReceipts, witnessOp, witnessState } from '../exchange/links.ts'
 import { receiptNode, type StoredReceipt } from '../exchange/receipts.ts'
+import { BeginningProver, compareTrees } from '../merkle/beginning.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import type { ParentCalls } from './parent.ts'
 import type { LinkOptions } from './uplink.ts'
 
 /** The parent's tree as verified here. */
@@ -23,6 +26,9 @@ export interface VerifiedTree {
   readonly root: Uint8Array
   readonly note: Uint8Array
 }
+
+/** Milliseconds between two readings of a parent's whole log in search of a fork. */
+const DOUBT_MS = 3_600_000
 
 const NOTHING: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
 
@@ -39,6 +45,8 @@ export class Follower {
   #waiting = new Set<() => void>()
   /** Tiles used lately, by log and number. */
   readonly #tiles = new Map<string, Uint8Array>()
+  /** When the parent's log was last read from its beginning because it did not extend the tree of `size`. */
+  #doubted: { readonly size: bigint; readonly atMs: number; readonly proven: boolean } | undefined
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -124,10 +132,13 @@ export class Follower {
     if (checkpoint.size < this.#verified.size) {
       throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
     }
+    if (checkpoint.size === this.#verified.size && checkpoint.size > 0n && !equalBytes(checkpoint.root, this.#verified.root)) {
+      await this.#fork(log, { ...checkpoint, note: answer.checkpoint }, [])
+    }
     if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
-    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }) : undefined
+    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }, signal) : undefined
     if (grown) {
       await context.store.write(grown.ops)
       grown.remember()
@@ -137,12 +148,12 @@ export class Follower {
   }
 
   /** `remember` comes after the rows are written: what memory shows may be cosigned and so kept at any time. */
-  async #verify(log: string, tree: VerifiedTree): Promise<{ ops: Op[]; remember(): void }> {
+  async #verify(log: string, tree: VerifiedTree, signal: AbortSignal): Promise<{ ops: Op[]; remember(): void }> {
     const leaves = concat(...this.#pending)
     const frontier = appendLeaves(this.#frontier, leaves)
     // Not yet durable: the witness loop makes it so before it cosigns (flush).
     if (!equalBytes(frontierRoot(frontier), tree.root)) {
-      await this.#fork(log, tree, frontierRoot(frontier))
+      await this.#doubt(log, tree, signal)
     }
     const tiles = await this.#grow(log, leaves)
     const ops = [
@@ -160,15 +171,34 @@ export class Follower {
     return { ops, remember }
   }
 
-  /** The parent's checkpoint does not extend what was verified: keep both, stop following. */
-  async #fork(log: string, { size, note }: VerifiedTree, computed: Uint8Array): Promise<never> {
+  /**
+   * The parent's leaf hashes do not lead to the root that it signed. They may be wrong, or its log is another by
+   * now: that shows when it is read from its beginning.
+   */
+  async #doubt(log: string, tree: VerifiedTree, signal: AbortSignal): Promise<never> {
     this.#pending = []
-    const { context, onEvidence } = this.#options
-    const text = `The log ${log} signed a tree of ${size} entries that does not have the root ${hex(computed)} of the leaf hashes it sent.\n` +
-      `Last verified before:\n\n${Buffer.from(this.#verified.note).toString()}\nNow:\n\n${Buffer.from(note).toString()}`
-    await onEvidence(`fork-${log.replaceAll('/', '-')}-${size}.txt`, utf8(text))
-    context.alarms.raise('parent log', `the parent shows a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: evidence is kept, nothing more is taken from it`)
-    throw new HuxinError('log_forked', `the parent's log of ${size} entries does not have the root that its leaf hashes give`)
+    const { context, calls, clock } = this.#options
+    const from = this.#verified.size
+    // Once an hour: it is the whole log.
+    if (from > 0n && (this.#doubted?.size !== from || clock.monotonicMs() - this.#doubted.atMs > DOUBT_MS)) {
+      const beginning = await readBeginning(calls, { oldSize: from, newSize: tree.size, receiptsAfter: this.#receipts }, signal)
+      const proven = compareTrees(this.#verified, tree, beginning) === 'two'
+      this.#doubted = { size: from, atMs: clock.monotonicMs(), proven }
+      if (proven) await this.#fork(log, tree, beginning)
+    }
+    if (this.#doubted?.size === from && this.#doubted.proven) throw new HuxinError('log_forked', `the parent's log of ${tree.size} entries does not extend the one verified at ${from}, as it did not before`)
+    context.alarms.raise('parent log', `the parent shows a log of ${tree.size} entries and does not show that it extends the one verified at ${from}: its leaf hashes do not have the root that it signed, which proves nothing; nothing more is taken from it`)
+    throw new HuxinError('proof_invalid', `the parent's log of ${tree.size} entries does not have the root that its leaf hashes give`)
+  }
+
+  /** The parent signed two logs: the proof is kept, and nothing of the other one is taken. The alarm stands, whatever it shows next. */
+  async #fork(log: string, { size, note }: VerifiedTree, beginning: readonly Uint8Array[]): Promise<never> {
+    this.#pending = []
+    const { context, parent, keys } = this.#options
+    const key = parseVkey(keys.noteVkey(log) ?? '')
+    const file = await keepFork(context, parent, { log, first: onlyLinesOf(this.#verified.note, key), second: onlyLinesOf(note, key), beginning })
+    context.alarms.raise(`fork ${parent}`, `the parent signed a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: ${file} proves it (huxin verify); nothing of it is taken`)
+    throw new HuxinError('log_forked', `the parent signed two different logs, of ${this.#verified.size} and of ${size} entries`)
   }
 
   async #grow(log: string, leaves: Uint8Array): Promise<Map<bigint, Uint8Array>> {
@@ -239,6 +269,20 @@ export class Follower {
   #wake(): void {
     for (const wake of [...this.#waiting]) wake()
   }
+}
+
+/** The hashes that show with which tree of `oldSize` entries the parent's log begins; none when it does not give all leaf hashes. */
+async function readBeginning(
+  calls: ParentCalls, { oldSize, newSize, receiptsAfter }: { oldSize: bigint; newSize: bigint; receiptsAfter: bigint }, signal: AbortSignal,
+): Promise<readonly Uint8Array[]> {
+  const prover = new BeginningProver(oldSize, newSize)
+  while (prover.size < newSize) {
+    const { leafHashes } = await calls.readLog({ start: prover.size, limit: limits.spineLeavesMax, waitMs: 0, receiptsAfter }, signal)
+    const wanted = Number(newSize - prover.size) * 32
+    if (leafHashes.length === 0 || leafHashes.length % 32 !== 0) return []
+    prover.add(leafHashes.subarray(0, wanted))
+  }
+  return prover.beginning()
 }
 
 function frontierOp(log: string, frontier: Frontier): Op {

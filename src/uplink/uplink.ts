@@ -40,7 +40,6 @@ export interface UplinkOptions {
   readonly random: () => number
   /** Compares our log with what the parent saw; throws log_behind or log_forked. */
   readonly onRecall: (seen: Recalled) => Promise<void>
-  readonly onEvidence: (name: string, content: Uint8Array) => Promise<void>
   /** True while lost batches are taken back. */
   readonly recovering: () => boolean
   /** Called once when all that the parent held at the start is here. */

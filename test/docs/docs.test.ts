@@ -2,6 +2,7 @@ import t from 'tap'
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/node/config.ts'
+import { verifyFork } from '../../src/evidence/fork.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { errorRows, examples } from './examples.ts'
 
@@ -19,6 +20,13 @@ t.test('the example of evidence is verified with the key of its root', (t) => {
   const { record, logs } = verifyEvidence(Buffer.from(evidence!), [vkeys!.split('\n')[2]!])
   t.equal(Buffer.from(record!.bytes!).toString(), 'first record')
   t.same(logs.map(({ log, cosigners }) => [log, cosigners.map(({ name }) => name)]), [['zj.example/330800/1', ['zj.example/330825']]])
+  t.end()
+})
+
+t.test('the example of a fork is verified with the key of its root', (t) => {
+  const { fork, vkeys } = examples()
+  const [county, , city] = vkeys!.split('\n') as [string, string, string]
+  t.match(verifyFork(Buffer.from(fork!), [city]), { log: 'zj.example/330825/1', keys: [county] })
   t.end()
 })
 

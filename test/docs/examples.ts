@@ -5,6 +5,7 @@ import { bodyRoot, encodeBody, leafHashAt } from '../../src/batch/body.ts'
 import { formatEntry } from '../../src/batch/entry.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
 import { formatEvidence, formatPathPart, formatRecordPart } from '../../src/evidence/file.ts'
+import { formatFork } from '../../src/evidence/fork.ts'
 import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/merkle/frontier.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { proveInclusionInMemory } from '../../src/merkle/proof.ts'
@@ -61,7 +62,14 @@ export function examples(): Readonly<Record<string, string>> {
     { name: 'statement zj.example/330800 0', bytes: rootStatement },
     { name: 'statement zj.example/330825 0', bytes: statement },
   ], city)
+  const one = signCheckpoint({ origin: 'zj.example/330825/1', size: 3n, root: new Uint8Array(32).fill(0x11) }, county)
+  const other = signCheckpoint({ origin: 'zj.example/330825/1', size: 3n, root: new Uint8Array(32).fill(0x22) }, county)
+  const fork = formatFork({ log: 'zj.example/330825/1', first: one, second: other, beginning: [] }, [
+    { name: 'statement zj.example/330800 0', bytes: rootStatement },
+    { name: 'statement zj.example/330825 0', bytes: statement },
+  ])
   return {
+    fork: text(fork),
     body: hexDump(body.bytes),
     'batch-id': Buffer.from(batch.id).toString('hex'),
     header: text(batch.note),

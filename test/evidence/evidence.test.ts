@@ -319,7 +319,8 @@ t.test('an issuer that lies is told from what it shows: its word proves nothing'
 })
 
 t.test('each fault was seen, and each has a message of its own', (t) => {
-  t.same([...seen.keys()].sort(), Object.keys(evidenceFaults).sort())
+  // The others are those of other files and of policies (fork.test.ts, finality.test.ts).
+  t.same([...seen.keys()].sort(), Object.keys(evidenceFaults).filter((fault) => !/fork|^policy_/.test(fault)).sort())
   for (const language of ['meaning', 'meaningZh'] as const) t.equal(new Set(Object.values(evidenceFaults).map((row) => row[language])).size, Object.keys(evidenceFaults).length)
   t.end()
 })

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { readdir, readFile } from 'node:fs/promises'
+import { asBuffer } from '../../src/base/bytes.ts'
+import { verifyFork } from '../../src/evidence/fork.ts'
 import { keepCosignature, witnessState } from '../../src/exchange/links.ts'
 import type { ReadLogResponse } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { rootOfLeaves } from '../../src/merkle/hash.ts'
@@ -53,6 +55,8 @@ t.test('a parent that shows two trees', async (t) => {
     const { note } = (await witnessState(victim, origin))!
     const line = cosign(parseNote(note).text, victim.cosigner, 1n)
     t.equal(await codeOf(keepCosignature(province, victim.self, addSignatureLines(note, [line]))), 'log_forked')
+    const [own] = await evidence(federation, '330000', 'fork-')
+    t.match(verifyFork(Buffer.from(own!), [province.noteSigner.vkey]), { log: origin, first: { size: split } }, 'and keeps the proof that its key signed another log')
   })
 
   await t.test('cannot go back to the other one: both notes are kept, and nothing more is taken from it', async (t) => {
@@ -63,8 +67,13 @@ t.test('a parent that shows two trees', async (t) => {
     t.equal(await holds(federation, VICTIM, second), false)
     const [text, ...more] = await evidence(federation, VICTIM, 'fork-')
     t.equal(more.length, 0)
-    t.match(text, Buffer.from((await witnessState(victim, origin))!.note).toString(), 'what it had verified')
-    t.match(text, parseNote(province.log().signed.note).text, 'what it is shown now')
+    const shown = Buffer.from(text!)
+    t.ok(shown.includes(asBuffer((await witnessState(victim, origin))!.note)), 'what it had verified')
+    t.ok(shown.includes(parseNote(province.log().signed.note).text), 'what it is shown now')
+    const proven = verifyFork(shown, [province.noteSigner.vkey])
+    t.match(proven, { log: origin, first: { size: split }, keys: [province.noteSigner.vkey] }, 'anybody can check it with the root key')
+    t.ok(proven.second.size > split)
+    t.equal(federation.node(VICTIM).alarms.list().filter((line) => /proves it \(huxin verify\)/.test(line)).length, 1)
     t.equal((await cosigned(VICTIM)).size, split, 'it cosigns neither')
   })
 
@@ -104,6 +113,33 @@ t.test('a checkpoint', async (t) => {
     })
   }
 
+  await t.test('with another root at the size that was verified is proof of a fork, and the tree that was verified goes on', async (t) => {
+    lies.tell('readLog', (answer, { start }) => ({ ...answer, leafHashes: new Uint8Array(), checkpoint: signed({ size: start, root: Buffer.alloc(32, 7) })(answer.checkpoint) }))
+    const id = await spread(federation)
+    await federation.until('the victim says so', () => alarmOf(federation, VICTIM, /^fork zj\.example\/330000: .*proves it/))
+    const [file] = await evidence(federation, VICTIM, 'fork-')
+    const { first, second } = verifyFork(Buffer.from(file!), [province.noteSigner.vkey])
+    t.equal(first.size, second.size)
+    lies.stop()
+    await federation.until('the victim has it', () => holds(federation, VICTIM, id))
+    t.ok(alarmOf(federation, VICTIM, /^fork zj\.example\/330000: /), 'the alarm stands')
+  })
+
+  await t.test('whose leaf hashes do not have its root proves nothing against anybody', async (t) => {
+    lies.tell('readLog', (answer) => {
+      const leafHashes = Buffer.from(answer.leafHashes)
+      if (leafHashes.length > 0) leafHashes[0]! ^= 1
+      return { ...answer, leafHashes }
+    })
+    const before = await evidence(federation, VICTIM, 'fork-')
+    const id = await spread(federation)
+    await federation.until('the victim doubts', () => alarmOf(federation, VICTIM, /^parent log: .*which proves nothing/))
+    t.same(await evidence(federation, VICTIM, 'fork-'), before)
+    lies.stop()
+    await federation.until('the victim has it', () => holds(federation, VICTIM, id))
+    t.notOk(alarmOf(federation, VICTIM, /^parent log/), 'and it is over')
+  })
+
   await t.test('that does not extend the last one is not cosigned for a child', async (t) => {
     await federation.init({ id: '330900', tier: 'city', parent: '330000', divisions: ['330900'] })
     const rogue = await Rogue.at(federation, '330900', '330000')
@@ -120,13 +156,18 @@ t.test('a checkpoint', async (t) => {
     t.equal(await codeOf(ask(Buffer.from('no note'))), 'note_malformed')
     t.equal((await ask(tree([a, b]))).current, true)
     t.same([(await ask(tree([a, b, c]))).knownSize, (await ask(tree([a, b, c]), 1n)).cosignature.length], [2n, 0], 'it is told what was seen')
-    t.equal(await codeOf(ask(tree([a, b, c]), 2n)), 'log_forked', 'without a proof')
-    t.equal(await codeOf(ask(tree([a, d, c]), 2n, [c])), 'log_forked', 'with a proof of another tree')
+    t.equal(await codeOf(ask(tree([a, b, c]), 2n)), 'proof_invalid', 'without a proof')
+    t.equal(await codeOf(ask(tree([a, d, c]), 2n, [c])), 'proof_invalid', 'with a proof of another tree: of two entries it does not name the root')
     t.equal(await codeOf(ask(tree([a, d]), 2n)), 'log_forked', 'of the same size')
     t.equal(await codeOf(ask(tree([a]), 2n)), 'log_behind')
     t.match(federation.node('330000').alarms.list().join('\n'), /fork zj\.example\/330900.*rollback zj\.example\/330900/s)
+    const [file, ...more] = await evidence(federation, '330000', 'fork-')
+    t.same([more.length, verifyFork(Buffer.from(file!), [province.noteSigner.vkey]).first.size], [0, 2n], 'the two trees of one size are kept')
+    t.match(federation.node('330000').alarms.list().join('\n'), /unproven zj\.example\/330900/)
     t.equal((await ask(tree([a, b, c]), 2n, [c])).current, true, 'one that extends it is')
+    t.notOk(federation.node('330000').alarms.has('unproven zj.example/330900'), 'and takes the doubt away')
     t.equal(province.log().size, size)
+    t.equal(await codeOf(ask(tree([a, d, c, b]), 3n, [c, b, rootOfLeaves(Buffer.concat([a, d]))])), 'log_forked', 'a proof that leads to another tree of three')
     const id = await spread(federation)
     await federation.until('the children go on', async () => await holds(federation, WITNESS, id) && await holds(federation, VICTIM, id))
   })

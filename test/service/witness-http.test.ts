@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, ve
 import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { SeededRandom } from '../../src/base/random.ts'
+import { verifyFork } from '../../src/evidence/fork.ts'
 import { witnessState } from '../../src/exchange/links.ts'
 import { setMemberStatus } from '../../src/exchange/members.ts'
 import type { Node } from '../../src/node/node.ts'
@@ -251,14 +252,31 @@ t.test('a witness over HTTP', async (t) => {
 
   await t.test('calls two signed trees of one size a fork, whoever brings them', async (t) => {
     t.equal((await post(bodyOf(8, [], log.note(8, sha256())))).status, 422)
-    t.match(city().alarms.list(), [/^fork zj\.example\/330106: /])
+    t.match(city().alarms.list(), [/^fork zj\.example\/330106: .*fork-zj\.example-330106-1\.txt proves it/])
+    const file = `${federation.folderOf('330100')}/evidence/fork-zj.example-330106-1.txt`
+    const roots = [city().context.noteSigner.vkey]
+    t.match(verifyFork(await readFile(file), roots), { log: origin, first: { size: 8n }, second: { size: 8n } }, 'and keeps the proof')
+    const kept = await readFile(file, 'utf8')
+    t.same(shown(await post(bodyOf(3, [], log.note(8, sha256(Buffer.of(2)))))), CONFLICT(8), 'who does not know the size is told it all the same')
+    t.equal(await readFile(file, 'utf8'), kept, 'the first proof stays')
     t.equal(await known(), 8)
     t.equal(Buffer.from((await witnessState(city().context, origin))!.root).toString('hex'), mth(RFC).toString('hex'))
   })
 
+  await t.test('calls a larger tree that begins with another one a fork when the proof shows it, and none when it does not', async (t) => {
+    const other = await HandLog.of(federation, '330110')
+    const fork = [...at(3), sha256(), ...RFC.slice(4, 7)]
+    t.equal((await post(other.body(5, fork, proof(5, RFC.slice(0, 7))))).status, 422, 'a proof of the other tree')
+    t.same(city().alarms.list().filter((line) => line.includes('330110')), [], 'proves nothing')
+    t.equal((await post(other.body(5, fork))).status, 422)
+    t.match(city().alarms.list().at(-1), /^fork zj\.example\/330110: .* of 5 and of 7 entries: /)
+    t.match(verifyFork(await readFile(`${federation.folderOf('330100')}/evidence/fork-zj.example-330110-1.txt`), [city().context.noteSigner.vkey]), { first: { size: 5n }, second: { size: 7n } })
+    t.equal((await post(other.body(5, at(6)))).status, 200, 'the tree that was cosigned goes on')
+  })
+
   await t.test('cosigns nothing of a member that is suspended', async (t) => {
     await setMemberStatus(city().context, { member: federation.name('330110'), status: 'suspended', act: { actor: '张三', reason: 'test', document: '测〔2026〕3号' }, source: { kind: 'self' } })
-    t.equal((await post((await HandLog.of(federation, '330110')).body(5, at(6)))).status, 403)
+    t.equal((await post((await HandLog.of(federation, '330110')).body(6, at(7)))).status, 403)
   })
 
   t.same(await findings(federation), [])

@@ -1,7 +1,7 @@
 /** `huxin log`: checkpoint, entries, proofs; verification needs no node. */
 import type { Command } from 'commander'
 import { fromHex } from '../../base/bytes.ts'
-import { formatTime } from '../../base/clock.ts'
+import { formatSeconds } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -102,7 +102,7 @@ async function logStatus({ log }: Connection, policy: Policy | undefined): Promi
     final,
     cosigners: cosigners.map((cosigner) => ({
       node: cosigner.node, size: cosigner.size, behind: cosigner.size > size ? 0n : size - cosigner.size,
-      time: cosigner.size === 0n ? undefined : formatTime(Number(cosigner.timeS) * 1000),
+      time: cosigner.size === 0n ? undefined : formatSeconds(cosigner.timeS),
     })),
     policy: policy && await judgeByPolicy(policy, {
       newest: checkpoint, cosigned: cosigners.map((cosigner) => cosigner.checkpoint).filter(({ length }) => length > 0),

@@ -1,0 +1,77 @@
+/** `huxin verify`: evidence, a fork, a proof under a policy; without a node, by keys that the reader trusts. */
+import type { Command } from 'commander'
+import { asBuffer, utf8 } from '../../base/bytes.ts'
+import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
+import { judgeEvidence, verifyProofByPolicy } from '../../evidence/finality.ts'
+import { isForkFile, verifyFork } from '../../evidence/fork.ts'
+import { verifyEvidence } from '../../evidence/verify.ts'
+import { parseVkey } from '../../note/key.ts'
+import { parsePolicy, type Policy } from '../../note/policy.ts'
+import { type Output, print, say } from '../output.ts'
+import { faultText, formatJudged, formatProven, formatProvenEntry, formatProvenFork, judgedView, provenEntryView, provenForkView, provenView } from '../proven.ts'
+import { readInput, type Shell } from '../shell.ts'
+import { collect } from './shared.ts'
+
+interface Asked {
+  readonly root?: string[]
+  readonly policy?: string
+  readonly entry?: string
+}
+
+export function verifyCommands(program: Command, shell: Shell): void {
+  shell.common(program.command('verify <file>'), 'huxin verify evidence.txt --root cn.example/000000+…')
+    .description(say(shell, 'check a file offline: evidence, the proof of a fork, or with a policy a .tlog-proof', '离线核验存证材料、分叉证明，或按见证策略核验 .tlog-proof'))
+    .option('--root <vkey>', say(shell, 'root key that you trust; repeat for several (not for a .tlog-proof)', '您信任的根公钥，可多次给出（.tlog-proof 不需要）'), collect)
+    .option('--policy <file>', say(shell, 'witness policy of your own (C2SP tlog-policy): what is not final by it is not proved', '自备见证策略文件（C2SP tlog-policy）；按其未终局者不算证明'))
+    .option('--entry <file>', say(shell, 'the entry that a .tlog-proof is of (default: the same name with .entry)', '.tlog-proof 所证明的条目文件（默认同名 .entry）'))
+    .action(async (file: string, _options, command: Command) => {
+      const output = shell.output(command)
+      const asked = command.opts<Asked>()
+      const bytes = await readInput(file)
+      const policy = asked.policy === undefined ? undefined : parsePolicy(await readInput(asked.policy))
+      if (asBuffer(bytes).subarray(0, TLOG_PROOF.length).equals(TLOG_PROOF)) return verifyProof(output, bytes, { file, asked, policy })
+      const roots = rootsOf(asked)
+      if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
+      const { proven, judged } = inLanguage(output, () => ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) }))
+      print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
+    })
+}
+
+const TLOG_PROOF = asBuffer(utf8('c2sp.org/tlog-proof@v1\n'))
+
+async function verifyProof(output: Output, bytes: Uint8Array, { file, asked, policy }: { file: string; asked: Asked; policy: Policy | undefined }): Promise<void> {
+  if (!policy) throw new HuxinError('argument_invalid', 'a .tlog-proof is judged by a policy that has the key of its log: give --policy')
+  const entry = await readInput(asked.entry ?? `${file.replace(/\.tlog-proof$/, '')}.entry`)
+  const proven = inLanguage(output, () => verifyProofByPolicy({ proof: bytes, entry, policy }))
+  print(output, provenEntryView(proven, entry), () => formatProvenEntry(output, proven, entry))
+}
+
+function verifyForkFile(output: Output, bytes: Uint8Array, { roots, policy }: { roots: readonly string[]; policy: Policy | undefined }): void {
+  if (policy) throw new HuxinError('argument_invalid', 'a policy says nothing of a fork: leave out --policy')
+  const proven = inLanguage(output, () => verifyFork(bytes, roots))
+  print(output, provenForkView(proven), () => formatProvenFork(output, proven))
+}
+
+/** A fault in the language of the output. */
+function inLanguage<T>(output: Output, verify: () => T): T {
+  try {
+    return verify()
+  } catch (error) {
+    throw isHuxinError(error, 'evidence_invalid') ? new HuxinError(error.code, faultText(output, error), { details: error.details }) : error
+  }
+}
+
+function rootsOf({ root }: Asked): readonly string[] {
+  if (root === undefined) throw new HuxinError('argument_invalid', 'say which root key you trust: give --root')
+  for (const vkey of root) checkRoot(vkey)
+  return root
+}
+
+function checkRoot(vkey: string): void {
+  try {
+    if (parseVkey(vkey).type === 'ed25519') return
+  } catch (error) {
+    throw new HuxinError('argument_invalid', `--root ${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`)
+  }
+  throw new HuxinError('argument_invalid', `--root ${JSON.stringify(vkey.slice(0, 80))} is a cosigner's key`)
+}
