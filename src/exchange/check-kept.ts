@@ -14,7 +14,7 @@ import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { openChecked } from '../store/checked.ts'
-import { bodyKey, entryKey, indexAtEnd, prefixRange, receiptKey, spineKey, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, indexAtEnd, prefixRange, PRESENT, receiptKey, spineKey, tables, textKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
 import type { Find, SignedLog } from './check.ts'
@@ -119,7 +119,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
       return checkReceipt(kept, receiptKey(id, receiptNode(decodeReceipt(id, value)) ?? ''), value)
     }
     case 'spoiled':
-      if (value.length > 0 || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
+      if (!equalBytes(value, PRESENT) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return
     // Written every two seconds and read at once; what stands in it says nothing.
     case 'probe': return

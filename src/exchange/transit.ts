@@ -8,7 +8,7 @@ import { yieldTurn } from '../base/clock.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { childReceipt } from './links.ts'
@@ -26,7 +26,7 @@ const leftAt = new WeakMap<Context, Map<bigint, number>>()
  * so that a crash before the rewriting does not leave them.
  */
 export function spoiledOp(index: bigint): Op {
-  return { key: indexKey(spoiledPrefix, index), value: new Uint8Array() }
+  return { key: indexKey(spoiledPrefix, index), value: PRESENT }
 }
 
 const spoiledPrefix = textKey(tables.meta, 'spoiled/')

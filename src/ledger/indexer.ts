@@ -16,7 +16,7 @@ import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { decodeRecord } from '../record/record.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
-import { bodyKey, entryKey, placeKey, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, placeKey, PRESENT, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -76,7 +76,7 @@ export function recordRows(placed: PlacedRecord): Op[] {
     value: recordSeries(batch.header.provider, item),
   }]
   if (peek.subjectId !== '') {
-    rows.push({ key: placeKey(concat(tables.subject, subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId)), index, position), value: EMPTY })
+    rows.push({ key: placeKey(concat(tables.subject, subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId)), index, position), value: PRESENT })
   }
   if (placed.own) rows.push({ key: ownKey(item, placed.record), value: concat(be64(index), be32(position)) })
   if (batch.header.kind === 'recognition') rows.push(...recognitionRows(placed, peek))
@@ -93,7 +93,6 @@ export function citationKey(batchId: Uint8Array, position: number): Uint8Array {
   return concat(tables.citation, batchId, be32(position))
 }
 
-const EMPTY = new Uint8Array()
 let scratch = Buffer.alloc(4096)
 const STEP_ENTRIES = 64
 /** Rows of one write, about 10 ms of work: appends get their turn between two. */

@@ -48,7 +48,7 @@ export const tables = {
   transit: table('T'),
   /** hash of a record id; index; position → hash of provider and item */
   recordId: table('r'),
-  /** keyed hash of a subject; index; position → nothing */
+  /** keyed hash of a subject; index; position → PRESENT */
   subject: table('s'),
   /** hash of item and record published here → index, position */
   own: table('d'),
@@ -63,6 +63,12 @@ export const tables = {
   /** name → value: log size, index cursor */
   state: table('x'),
 } as const
+
+/**
+ * The value of a row whose key says everything. Not empty: the binding of the engine never frees what it allocates
+ * for a value without bytes, 32 bytes a row.
+ */
+export const PRESENT = Uint8Array.of(1)
 
 export const derivedTables = [
   tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,

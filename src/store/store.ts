@@ -15,7 +15,7 @@ import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 
-/** Puts `value` at `key`, or deletes the key when value is undefined. */
+/** Puts `value`, at least one byte (keys.ts, PRESENT), at `key`, or deletes the key when value is undefined. */
 export interface Op {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined

@@ -7,11 +7,13 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Context } from '../../src/exchange/context.ts'
+import { tuneMemory } from '../../src/node/memory.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { AuditServer } from '../../src/service/audit-server.ts'
 import { secureContextOptions } from '../../src/wire/tls.ts'
 import { BenchLog, LOG_NODE } from './bench-log.ts'
 
+tuneMemory()
 const [folder = '', certificateFile = '', keyFile = '', root = ''] = process.argv.slice(2)
 const { material } = await loadTlsMaterial({ certificateFile, keyFile, rootFiles: [root] }, systemClock.nowMs())
 

@@ -107,6 +107,7 @@ t.test('a bit', async (t) => {
     for (const [name, table] of Object.entries(tables)) rows.set(name, (await rowsOf(db, table)).filter(([key]) => !equalBytes(key, probe)))
   })
   t.same([...rows].flatMap(([name, found]) => (found.length === 0 ? [name] : [])), [], 'every table has rows')
+  t.same([...rows].flatMap(([name, found]) => (found.some(([, value]) => value.length === 0) ? [name] : [])), [], 'and no row without a value, for each of which the engine loses memory')
 
   await t.test('in any table is named by fsck, with its key', async (t) => {
     for (const [name, found] of rows) {
