@@ -35,8 +35,11 @@ export interface Body {
   readonly spans: Uint32Array
 }
 
+/** Where the records of a body are, unhashed. */
+export type RecordSpans = Pick<Body, 'bytes' | 'count' | 'erased' | 'spans'>
+
 /** Bytes of record i as encoded at its origin, without copying; undefined when erased. */
-export function recordAt(body: Body, index: number): Uint8Array | undefined {
+export function recordAt(body: Pick<Body, 'bytes' | 'spans'>, index: number): Uint8Array | undefined {
   const start = body.spans[2 * index]!
   return start === 0 ? undefined : body.bytes.subarray(start, body.spans[2 * index + 1])
 }
@@ -94,6 +97,24 @@ export function encodeBody(records: readonly Uint8Array[], random: Random): Body
 export function parseBody(unverified: Uint8Array): Body {
   const bytes = asBuffer(unverified)
   const bounds = leafBounds(bytes)
+  const { count, erased, spans } = findRecords(bytes, bounds)
+  const leafHashes = hashLeaves(bytes, spans)
+  if (erased > 0) {
+    for (let i = 0; i < count; i++) if (spans[2 * i] === 0) bytes.copy(leafHashes, i * HASH_BYTES, bounds[2 * i]! + 2, bounds[2 * i + 1])
+  }
+  return { bytes, count, leafHashes, erased, spans }
+}
+
+/**
+ * Finds the records of a body and hashes nothing, for those who only read what was verified.
+ * @throws HuxinError body_malformed | message_too_large
+ */
+export function recordSpans(stored: Uint8Array): RecordSpans {
+  const bytes = asBuffer(stored)
+  return findRecords(bytes, leafBounds(bytes))
+}
+
+function findRecords(bytes: Buffer, bounds: readonly number[]): RecordSpans {
   const count = bounds.length / 2
   checkSize(count, bytes.length)
   const spans = new Uint32Array(2 * count)
@@ -115,11 +136,7 @@ export function parseBody(unverified: Uint8Array): Body {
     spans[2 * i] = recordStart
     spans[2 * i + 1] = end
   }
-  const leafHashes = hashLeaves(bytes, spans)
-  if (erased > 0) {
-    for (let i = 0; i < count; i++) if (spans[2 * i] === 0) bytes.copy(leafHashes, i * HASH_BYTES, bounds[2 * i]! + 2, bounds[2 * i + 1])
-  }
-  return { bytes, count, leafHashes, erased, spans }
+  return { bytes, count, erased, spans }
 }
 
 /**
