@@ -128,7 +128,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
       }))
       return { ...snapshot, close: () => snapshot.close().finally(closed) }
     },
-    clear: (range) => db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) }),
+    clear: (range) => reads.during(db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) })),
     async compact(gte, lt) {
       await compactRange(db, gte, lt)
       if (await reads.ended()) await compactRange(db, gte, lt)
