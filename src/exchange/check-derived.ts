@@ -1,27 +1,27 @@
 /** Every derived row, computed again from the log and held against the one that is stored; and no other rows. */
 import { equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { messageOf } from '../base/errors.ts'
-import { type Body, bodyRoot, parseBody, recordAt } from '../batch/body.ts'
+import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
-import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { indexedKey, indexRows, ownKey } from '../ledger/indexer.ts'
+import { isErasedNote } from '../ledger/erased.ts'
 import { decodeKnown, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
+import { indexedKey } from '../ledger/record-index.ts'
+import { standardShape } from '../ledger/segments.ts'
 import { sizeKey } from '../log/log.ts'
 import { batchKey, bodyKey, entryKey, indexAtEnd, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { KeyRange, Op, Reader } from '../store/store.ts'
 import type { Find, Genesis } from './check.ts'
+import { IndexCheck } from './check-index.ts'
 
 const PIECE = 1_000
-/** Keys read in one call without leaving the thread. */
-const KEYS = 64
 const REBUILD = 'run huxin node rebuild'
 const recordsKey = textKey(tables.state, 'records')
 
 /** Tables with one row for each thing that happened, whose rows are counted. */
 const countedTables = [
   tables.batch, tables.classIndex, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recordId, tables.subject, tables.own, tables.recognition, tables.confirmation, tables.citation,
+  tables.recognition, tables.confirmation, tables.citation,
 ] as const
 
 /** Number of rows of a range that pass a test. */
@@ -44,7 +44,6 @@ export class DerivedCheck {
   readonly #counts = new Map<number, number>()
   /** Rows of which the last one stands, by key. */
   readonly #last = new Map<string, Op>()
-  #erasures = false
   #droppedBodies = false
 
   constructor({ store, ledger, genesis, find }: { store: Reader; ledger: Ledger; genesis: Genesis; find: Find }) {
@@ -63,7 +62,6 @@ export class DerivedCheck {
     const rows = new Map(folded.ops.map((op) => [hex(op.key), op]))
     for (const [name, op] of rows) {
       const [table] = op.key
-      if (table === tables.amendment[0] && op.value?.[0] === AmendmentAction.ERASE) this.#erasures = true
       if (table === tables.lane[0] || table === tables.reported[0] || table === tables.state[0]) this.#last.set(name, op)
       else if (table === tables.batch[0]) await this.#batchRow(index, op, known === undefined)
       else await this.#compare([op])
@@ -73,8 +71,10 @@ export class DerivedCheck {
 
   /** Compares what is left when every entry was folded. Rows are counted only where nothing is missing before. */
   async finish(size: bigint, whole: boolean): Promise<void> {
-    await this.#lastRows(size)
-    await this.#records(size)
+    await this.#lastRows()
+    const source = { store: this.#store, ledger: this.#ledger, subjectKey: this.#genesis.subjectKey }
+    const counts = await new IndexCheck(source, this.#genesis.shape ?? standardShape, this.#find).run(size, whole)
+    for (const [table, count] of counts) this.#counts.set(table, count)
     if (!whole) return
     for (const table of countedTables) {
       const stored = await countRows(this.#store, prefixRange(table), (key) => table !== tables.transit || this.#inTransit(key))
@@ -139,20 +139,18 @@ export class DerivedCheck {
   }
 
   /** Lane heads, what was reported of lanes, and the counters. */
-  async #lastRows(size: bigint): Promise<void> {
+  async #lastRows(): Promise<void> {
     const { gte, lt } = prefixRange(tables.state)
     const state = await this.#store.range({ gte, lt })
     for (const name of [tables.lane, tables.reported]) {
       await countRows(this.#store, prefixRange(name), (key, value) => this.#lastRow(key, value))
     }
     for (const [key, value] of state) {
-      if (equalBytes(key, sizeKey) || equalBytes(key, indexedKey)) this.#last.delete(hex(key))
+      if (equalBytes(key, sizeKey) || equalBytes(key, indexedKey) || isErasedNote(key)) this.#last.delete(hex(key))
       else if (equalBytes(key, recordsKey)) this.#lastRow(key, value)
       else this.#find(key, 'it is no state that is known')
     }
     for (const { key } of this.#last.values()) this.#find(key, `it is missing: ${REBUILD}`)
-    const indexed = state.find(([key]) => equalBytes(key, indexedKey))?.[1]
-    if (indexed && (indexed.length !== 8 || fromBe64(indexed) > size)) this.#find(indexedKey, `it is past the ${size} entries of the log: ${REBUILD}`)
   }
 
   #lastRow(key: Uint8Array, value: Uint8Array): boolean {
@@ -161,59 +159,6 @@ export class DerivedCheck {
     if (!op) this.#find(key, `nothing in the log gives it: ${REBUILD}`)
     else if (!equalBytes(op.value!, value)) this.#find(key, `it is not what the log gives: ${REBUILD}`)
     return true
-  }
-
-  /** The tables that follow behind, up to their cursor. */
-  async #records(size: bigint): Promise<void> {
-    const cursorRow = await this.#store.get(indexedKey)
-    const cursor = cursorRow?.length === 8 ? fromBe64(cursorRow) : 0n
-    for (let from = 0n; from < size; from += BigInt(PIECE)) {
-      for (const [key, bytes] of await this.#store.range({ gte: entryKey(from), lt: entryKey(from + BigInt(PIECE)) })) {
-        const index = indexAtEnd(key)
-        const rows = await this.#rowsOf(index, bytes)
-        if (index < cursor) await this.#recordRows(index, rows)
-        else if (rows[0] && await this.#store.get(rows[0].key)) {
-          this.#find(indexedKey, `it is ${cursor}, but entry ${index} is in the record index: ${REBUILD}`)
-          return
-        }
-      }
-    }
-  }
-
-  async #rowsOf(index: bigint, bytes: Uint8Array): Promise<readonly Op[]> {
-    try {
-      return await indexRows({ store: this.#store, ledger: this.#ledger, subjectKey: this.#genesis.subjectKey }, index, bytes)
-    } catch {
-      // The walk has said what is wrong with this entry or its body.
-      return []
-    }
-  }
-
-  async #recordRows(index: bigint, rows: readonly Op[]): Promise<void> {
-    const own = rows.filter(({ key }) => key[0] === tables.own[0])
-    const others = rows.filter(({ key }) => key[0] !== tables.own[0])
-    for (let at = 0; at < others.length; at += KEYS) await this.#compare(others.slice(at, at + KEYS))
-    for (const { key, value } of own) {
-      const stored = await this.#store.get(key)
-      // When two records with the same bytes were published, the row names one; it goes with the erasure of that one.
-      if (!stored && !this.#erasures) this.#find(key, `it is missing, record at entry ${index}: ${REBUILD}`)
-      if (!stored) continue
-      if (equalBytes(stored, value!)) this.#count(key)
-      else if (!await this.#namesTwin(key, stored)) this.#find(key, `it does not name the record with these bytes, at entry ${index}: ${REBUILD}`)
-    }
-  }
-
-  /** True when the place is that of another record with the same bytes. */
-  async #namesTwin(key: Uint8Array, place: Uint8Array): Promise<boolean> {
-    if (place.length !== 12) return false
-    const index = fromBe64(place)
-    const [bytes, stored] = await this.#store.getMany([entryKey(index), bodyKey(index)])
-    if (!bytes || !stored) return false
-    const batch = openHeader(parseEntry(bytes).header)
-    const body = bodyOf(stored, batch)
-    const position = Buffer.from(place).readUInt32BE(8)
-    const record = body && position < body.count ? recordAt(body, position) : undefined
-    return record !== undefined && equalBytes(ownKey(batch.header.item ?? '', record), key)
   }
 
   /** A row of a body whose records were all erased waits for the next sweep. */

@@ -14,6 +14,7 @@ import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { Ledger, type LaneHead, type PassingLane } from '../ledger/ledger.ts'
+import type { Shape } from '../ledger/segments.ts'
 import { type Log, sizeKey } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
@@ -41,6 +42,8 @@ export interface Genesis {
   readonly federation: () => FederationState
   readonly lanes: ReadonlyMap<string, LaneHead>
   readonly subjectKey: Uint8Array
+  /** Sizes of the record index, where they are not the usual ones. */
+  readonly shape?: Shape
 }
 
 /** What of the log a check needs: the newest signed tree and whose it is. */

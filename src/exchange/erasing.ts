@@ -8,10 +8,11 @@ import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/
 import type { EntrySource } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { type Indexer, recordRows } from '../ledger/indexer.ts'
+import { erasedNote } from '../ledger/erased.ts'
 import { decodeAmendments, type Ledger, type Staged } from '../ledger/ledger.ts'
-import { bodyKey, tables } from '../store/keys.ts'
-import type { Op, Store } from '../store/store.ts'
+import { isIndexed, recordRows } from '../ledger/record-rows.ts'
+import { bodyKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
 import type { Alarms } from './alarms.ts'
 import type { Vouched } from './first-receipt.ts'
 import type { InOrder } from './in-order.ts'
@@ -21,9 +22,7 @@ import type { RoundView } from './writer.ts'
 
 export interface ErasingOptions {
   readonly ledger: () => Ledger
-  readonly store: Store
   readonly recent: Recent
-  readonly indexer: () => Indexer
   /** Key of the node-local subject index. */
   readonly subjectKey: Uint8Array
   /** True while this node takes back what it lost: erased bodies are taken as they are. */
@@ -119,30 +118,21 @@ export class Erasing {
   }
 
   async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, view: RoundView): Promise<Op[]> {
-    const { ledger, subjectKey, indexer } = this.#options
+    const { ledger, subjectKey } = this.#options
     const placed = await this.#inOrder.placed(id, view)
     if (!placed?.entry.verdict.accepted) return []
-    const { index, entry: { source }, batch } = placed
+    const { index, batch } = placed
     const bytes = await view.get(bodyKey(index))
     if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
     const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }, spoiledOp(index)]
     this.#options.recent.forget(index)
+    if (!isIndexed(batch)) return ops
     for (const position of which) {
       const record = position < body.count ? recordAt(body, position) : undefined
-      if (!record) continue
-      indexer().spoil(index, position)
-      for (const { key, value } of recordRows({ batch, index, position, record, own: source.kind === 'self' || source.kind === 'client', subjectKey })) {
-        if (key[0] === tables.own[0] && !await this.#names(key, value!)) continue
-        ops.push({ key, value: undefined })
-      }
+      const rows = record && recordRows({ batch, index, position, record, subjectKey })
+      if (rows) ops.push(erasedNote({ index, position }, rows))
     }
     return ops
-  }
-
-  /** True when the row still names this place: a later record with the same bytes keeps its own. */
-  async #names(key: Uint8Array, place: Uint8Array): Promise<boolean> {
-    const there = await this.#options.store.get(key)
-    return there !== undefined && equalBytes(there, place)
   }
 }

@@ -16,7 +16,7 @@ import { DOCUMENT, type EvidencePart, formatEvidence, formatPathPart, formatReco
 import { verifyEvidence } from '../evidence/verify.ts'
 import { AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
 import { BodySchema } from '../gen/huxin/v1/body_pb.ts'
-import { subjectIdentity } from '../ledger/indexer.ts'
+import { subjectPseudonym } from '../ledger/record-rows.ts'
 import { proveInclusionInMemory } from '../merkle/proof.ts'
 import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { addSignatureLines } from '../note/cosignature.ts'
@@ -137,7 +137,7 @@ async function logAccess(
   const record = toBinary(AccessRecordSchema, create(AccessRecordSchema, {
     act: 'evidence', batchId: batch.id, ...(position === undefined ? {} : { position }), purpose, document,
     caller: callerPseudonym(context, caller),
-    ...(subject ? { subject: subjectIdentity(context.subjectKey, subject.type, subject.id) } : {}),
+    ...(subject ? { subject: subjectPseudonym(context.subjectKey, subject.type, subject.id) } : {}),
   }))
   const published = await publish(context, {
     kind: 'access', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source: { kind: 'self' },
@@ -148,7 +148,7 @@ async function logAccess(
 
 /** Keyed as subjects are; 0 is the type of no subject. */
 export function callerPseudonym({ subjectKey }: Pick<Context, 'subjectKey'>, caller: string): Uint8Array {
-  return subjectIdentity(subjectKey, 0, caller)
+  return subjectPseudonym(subjectKey, 0, caller)
 }
 
 /** Parts `entry` and `proof`: every entry of the batch in the log here, and every receipt of a higher tier. */

@@ -3,7 +3,7 @@
  * numbers are given inside the commit, and the header is signed there, so that no signature leaves the
  * process before its entry is durable and no number is given twice.
  */
-import { fromBe64 } from '../base/bytes.ts'
+import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, encodeBody } from '../batch/body.ts'
@@ -11,13 +11,13 @@ import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RUL
 import type { BatchHeader } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
-import { ownKey } from '../ledger/indexer.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { bodyKey, entryKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
+import { findExisting } from './existing.ts'
 import { judge, judgeContract, judgeOwnCatalog } from './judge.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { Decision, RoundView } from './writer.ts'
@@ -93,14 +93,12 @@ function publishNew(context: Context, publication: Publication): Promise<Publish
 
 async function publishMissing(context: Context, publication: Publication): Promise<Published> {
   const { records, item = '' } = publication
-  await context.indexer.caughtUp()
-  const found = await context.store.getMany(records.map((record) => ownKey(item, record)))
-  const standing = await standingOf(context, found)
+  const standing = await findExisting(context, item, records)
   const seen = new Set<string>()
   const missing = records.filter((record, i) => {
-    const key = Buffer.from(ownKey(item, record)).toString('latin1')
-    if (standing[i] || seen.has(key)) return false
-    seen.add(key)
+    const bytes = asBuffer(record).toString('latin1')
+    if (standing[i] || seen.has(bytes)) return false
+    seen.add(bytes)
     return true
   })
   const existing = records.length - missing.length
@@ -108,28 +106,6 @@ async function publishMissing(context: Context, publication: Publication): Promi
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: undefined }
   }
   return seal(context, { ...publication, records: missing }, existing)
-}
-
-/** Whether each found row names a batch that still stands: what was refused may be sent again. */
-async function standingOf(context: Context, rows: readonly (Uint8Array | undefined)[]): Promise<boolean[]> {
-  const verdicts = new Map<bigint, boolean>()
-  const standing: boolean[] = []
-  for (const row of rows) {
-    if (!row) {
-      standing.push(false)
-      continue
-    }
-    const index = fromBe64(row)
-    let stands = verdicts.get(index)
-    if (stands === undefined) {
-      const entry = await context.store.get(entryKey(index))
-      const known = entry && await context.ledger().known(openHeader(parseEntry(entry).header).id)
-      stands = known !== undefined && !known.refused
-      verdicts.set(index, stands)
-    }
-    standing.push(stands)
-  }
-  return standing
 }
 
 async function seal(context: Context, publication: Publication, existing: number): Promise<Published> {

@@ -4,16 +4,17 @@
  */
 import { civilDate } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
-import { type Body, leafHashAt, parseBody, recordAt } from '../batch/body.ts'
+import { type Body, leafHashAt, parseBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
-import { recordIdKey, recordSeries, subjectIdentity } from '../ledger/indexer.ts'
+import { type IndexTable, recordIdentity, subjectIdentity } from '../ledger/record-rows.ts'
+import type { Identity, Place } from '../ledger/segments.ts'
+import { peekRecord } from '../record/peek.ts'
 import { decodeRecord } from '../record/record.ts'
-import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
-import { concat, equalBytes } from '../base/bytes.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
 import type { Context } from './context.ts'
 
 export type Standing = 'current' | 'superseded' | 'withdrawn' | 'repaired' | 'erased' | 'refused' | 'expired' | 'not_yet'
@@ -56,16 +57,15 @@ export async function findBatch(context: Context, id: Uint8Array): Promise<Found
 }
 
 /** Records with a record id, newest first. */
-export async function findByRecordId(context: Context, recordId: string, limit = 100): Promise<FoundRecord[]> {
-  await context.indexer.caughtUp()
-  return readPlaces(context, recordIdKey(recordId), limit, (record) => record.recordId === recordId)
+export function findByRecordId(context: Context, recordId: string, limit = 100): Promise<FoundRecord[]> {
+  const identity = recordIdentity(context.subjectKey, recordId)
+  return readPlaces(context, { table: 'recordId', identity, limit }, (record) => record.recordId === recordId)
 }
 
 /** Records about a subject, newest first. */
-export async function findBySubject(context: Context, type: number, id: string, limit = 100): Promise<FoundRecord[]> {
-  await context.indexer.caughtUp()
-  const key = concat(tables.subject, subjectIdentity(context.subjectKey, type, id))
-  return readPlaces(context, key, limit, (record) => record.subject?.id === id)
+export function findBySubject(context: Context, type: number, id: string, limit = 100): Promise<FoundRecord[]> {
+  const identity = subjectIdentity(context.subjectKey, type, id)
+  return readPlaces(context, { table: 'subject', identity, limit }, ({ subject }) => subject?.id === id && subject.type === type)
 }
 
 /** One record at its place; undefined when this node does not serve it. */
@@ -110,22 +110,34 @@ export async function standingOf(
   return { standing: 'current', disputed }
 }
 
+/** A later record with the same id, item and provider replaces this one. */
 async function superseded(context: Context, batch: SealedHeader, index: bigint, position: number, recordId: string): Promise<boolean> {
-  const series = recordSeries(batch.header.provider, batch.header.item ?? '')
-  const rows = await context.store.range(prefixRange(recordIdKey(recordId)))
-  return rows.some(([key, value]) => {
-    const place = placeOf(key)
-    return equalBytes(value, series) && (place.index > index || (place.index === index && place.position > position))
-  })
+  const places = await context.indexer.find('recordId', recordIdentity(context.subjectKey, recordId))
+  for (const place of places) {
+    if (place.index < index || (place.index === index && place.position <= position)) return false
+    if (await isOfSeries(context, place, { batch, recordId })) return true
+  }
+  return false
 }
 
-async function readPlaces(context: Context, prefix: Uint8Array, limit: number, wanted: (record: CreditRecord) => boolean): Promise<FoundRecord[]> {
-  const rows = await context.store.range({ ...prefixRange(prefix), limit, reverse: true })
+async function isOfSeries({ store }: Context, { index, position }: Place, { batch, recordId }: { batch: SealedHeader; recordId: string }): Promise<boolean> {
+  const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
+  if (!entryBytes || !stored) return false
+  const { header } = openHeader(parseEntry(entryBytes).header)
+  if (header.provider !== batch.header.provider || (header.item ?? '') !== (batch.header.item ?? '')) return false
+  const body = recordSpans(stored)
+  const record = position < body.count ? recordAt(body, position) : undefined
+  return record !== undefined && peekRecord(record)?.recordId === recordId
+}
+
+async function readPlaces(context: Context, { table, identity, limit }: { table: IndexTable; identity: Identity; limit: number }, wanted: (record: CreditRecord) => boolean): Promise<FoundRecord[]> {
+  await context.indexer.caughtUp()
+  const places = await context.indexer.find(table, identity)
   const found: FoundRecord[] = []
-  for (const [key] of rows) {
-    const { index, position } = placeOf(key)
+  for (const { index, position } of places) {
     const record = await readPlace(context, index, position)
     if (record?.record && wanted(record.record)) found.push(record)
+    if (found.length >= limit) break
   }
   return found
 }

@@ -45,9 +45,9 @@ export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (
     await store.commit(ops)
     onProgress(end, size)
   }
-  const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size, clock: systemClock })
+  const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size, clock: systemClock, ...(genesis.shape ? { shape: genesis.shape } : {}) })
   await indexer.load()
-  while (indexer.cursor < size) await indexer.step()
+  await indexer.finish()
   return storedSize(store)
 }
 

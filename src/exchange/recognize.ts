@@ -16,8 +16,8 @@ import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
 } from '../gen/huxin/v1/record_pb.ts'
-import { confirmationKey } from '../ledger/indexer.ts'
 import type { StoredAmendment } from '../ledger/ledger.ts'
+import { confirmationKey } from '../ledger/record-rows.ts'
 import { mapGrade } from '../record/scales.ts'
 import { prefixRange, tables } from '../store/keys.ts'
 import { amend } from './amend.ts'

@@ -85,6 +85,7 @@ export async function repairRunning(context: Context, damaged: readonly bigint[]
       const now = await findRepair(index, { store, ledger: context.ledger(), ask: async () => op.value, staged: view.staged })
       return { entries: [], ops: now ? [now] : [], remember: () => context.recent.forget(index) }
     })
+    await context.indexer.restored(index)
     done.push(index)
   }
   return done

@@ -225,7 +225,7 @@ export class Node {
     this.#indexer = this.#newIndexer()
     await this.#indexer.load()
     this.#door = new Door({
-      ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, indexer: () => this.#indexer, clock,
+      ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject, signedTree: () => this.#log.signed,
       recovering: () => this.#recovering, alarms: this.#alarms,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),

@@ -46,12 +46,10 @@ export const tables = {
   amendment: table('a'),
   /** index → next hops that still have to receive a body held in transit */
   transit: table('T'),
-  /** hash of a record id; index; position → hash of provider and item */
+  /** level, segment, bucket → keyed hashes of record ids, with index and position of each (`ledger/segments.ts`) */
   recordId: table('r'),
-  /** keyed hash of a subject; index; position → PRESENT */
+  /** level, segment, bucket → keyed hashes of subjects, with index and position of each */
   subject: table('s'),
-  /** hash of item and record published here → index, position */
-  own: table('d'),
   /** index, position → what kind of recognition record */
   recognition: table('n'),
   /** hash of a request's record id; index; position → batch id: its confirmations */
@@ -60,7 +58,7 @@ export const tables = {
   citation: table('z'),
   /** node, lane → number and batch id at which the node said that the lane stands there */
   reported: table('H'),
-  /** name → value: log size, index cursor */
+  /** name → value: log size, what the record index consists of, records that were erased and are still in it */
   state: table('x'),
 } as const
 
@@ -72,8 +70,11 @@ export const PRESENT = Uint8Array.of(1)
 
 export const derivedTables = [
   tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recordId, tables.subject, tables.own, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.state,
+  tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.state,
 ] as const
+
+/** A table of former versions, which is removed where it is found. */
+export const formerOwn: Uint8Array = table('d')
 
 export const indexKey = (name: Uint8Array, index: bigint): Uint8Array => concat(name, be64(index))
 export const entryKey = (index: bigint): Uint8Array => indexKey(tables.entry, index)
@@ -106,6 +107,7 @@ export function keyText(key: Uint8Array): string {
   const place = (prefix: string, at: number): string => `${prefix} ${rest.readBigUInt64BE(at)}`
   if (indexTables.some(is) && rest.length === 8) return place(name, 0)
   if (is(tables.tile) && rest.length === 9) return `${name} ${rest[0]}/${rest.readBigUInt64BE(1)}`
+  if ((is(tables.recordId) || is(tables.subject)) && rest.length === 9) return `${name} ${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}`
   if (is(tables.classIndex) && rest.length === 9) return place(`${name} ${batchClasses[rest[0]!] ?? rest[0]}`, 1)
   if ((is(tables.laneIndex) || is(tables.spine)) && rest.length > 9) return place(`${name} ${rest.subarray(0, -9).toString()}`, rest.length - 8)
   if (is(tables.receipt) && rest.length > 32) return `${name} ${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}`

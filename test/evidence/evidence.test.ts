@@ -24,7 +24,7 @@ import { cosignedCheckpoint, cosignedSize } from '../../src/exchange/links.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
 import { AccessRecordSchema } from '../../src/gen/huxin/v1/access_pb.ts'
 import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
-import { subjectIdentity } from '../../src/ledger/indexer.ts'
+import { subjectPseudonym } from '../../src/ledger/record-rows.ts'
 import { decodeAccesses } from '../../src/ledger/ledger.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { verifyInclusion } from '../../src/merkle/proof.ts'
@@ -124,7 +124,7 @@ t.test('an access record is logged first, stays here, and holds no name and no i
   const [record] = decodeAccesses(found.body!)
   t.match(record, { act: 'evidence', position: 5, purpose: ask.purpose, document: ask.document })
   t.same(Buffer.from(record!.batchId), Buffer.from(batchId))
-  t.same(Buffer.from(record!.subject), Buffer.from(subjectIdentity(hub.subjectKey, SubjectType.ENTERPRISE, uscc(5))), 'the subject can be told who asked')
+  t.same(Buffer.from(record!.subject), Buffer.from(subjectPseudonym(hub.subjectKey, SubjectType.ENTERPRISE, uscc(5))), 'the subject can be told who asked')
   t.same(Buffer.from(record!.caller), Buffer.from(callerPseudonym(hub, ask.caller)))
   const stored = Buffer.concat([(await hub.log().entry(found.index))!, found.body!.bytes])
   for (const secret of [uscc(5), '测试企业', ask.caller, encodeURIComponent(ask.caller), 'e-5']) t.notOk(stored.includes(secret), secret)

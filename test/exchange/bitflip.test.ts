@@ -48,6 +48,8 @@ async function stopped(t: Test): Promise<TestFederation> {
   await amend(city!, { provider: BODY, source, changes: [{ action: 'erase', batchId: erased.batch!.id, position: 0, effectiveOn: '2026-01-01', basis: 'test', document: '' }] })
   await publishRecords(county!, many(3, (i) => industryRecord(i, { prefix: 'up' })), ['330000', '330100'])
   await publishRecords(county!, many(2, (i) => industryRecord(i, { prefix: 'pass' })), ['330000'])
+  // As many as end a segment of the record index; those that only pass count too.
+  for (let i = 0; i < 17; i++) await publishRecords(county!, many(1_000, industryRecord, 1_000 * i), ['330000'])
   const asked = await requestRecognition(city!, {
     holder: county!.self, item: INDUSTRY_ITEM, resultRecordId: 'up-1', subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc(1), name: '浙江测试企业1有限公司' }),
     purpose: 'mutual-recognition', legalBasis: '省内互认办法', mapping: '', ageDaysMax: 0, source,

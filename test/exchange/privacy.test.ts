@@ -1,5 +1,7 @@
 import t from 'tap'
 import { bodyState, findBatch, findByRecordId } from '../../src/exchange/query.ts'
+import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
+import { recordIdentity, subjectIdentity } from '../../src/ledger/record-rows.ts'
 import { derivedTables, prefixRange, tables } from '../../src/store/keys.ts'
 import type { ServiceBinding } from '../../src/wire/service.ts'
 import { compactAll, findings, holders, publishRecords } from '../support/checks.ts'
@@ -61,7 +63,9 @@ t.test('a result for a county of another city goes by way of the province, and n
     const found = (await findBatch(context, batch!.id))!
     t.equal(bodyState(context, found), 'transit', `${id} has it in transit only`)
     t.equal(await held(federation, id, 'aside-515151'), false, `${id} does not answer from it`)
-    for (const table of [tables.recordId, tables.subject]) t.same(await context.store.range(prefixRange(table)), [], `${id} has no index of it`)
+    await context.indexer.caughtUp()
+    t.same(await context.indexer.find('recordId', recordIdentity(context.subjectKey, 'aside-515151')), [], `${id} has no index of it`)
+    t.same(await context.indexer.find('subject', subjectIdentity(context.subjectKey, SubjectType.ENTERPRISE, uscc(515_151))), [], `${id} has no index of its subject`)
   }
   for (const id of BETWEEN) {
     await federation.until(`${id} drops it`, async () => {

@@ -74,6 +74,7 @@ t.test('a damaged body is found by the scrub, raises an alarm, and is taken back
   const wrong = await findRepairs(damaged, { store: context.store, ledger: context.ledger(), ask: async () => other })
   t.same(wrong, [{ index, op: undefined }], 'what does not match is not put back')
   t.same(await repairRunning(context, damaged, (lane, number) => node.uplink!.readPackage(lane, number)), [index])
+  for (const i of [0, 1, 2]) t.equal((await findByRecordId(context, `one-${i}`)).length, 1, 'what was put back is found')
   await scrub(context, 1)
   t.notOk(node.alarms.has('scrub'), 'the alarm is over')
   t.same(await findings(federation), [])

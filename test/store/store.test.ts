@@ -99,7 +99,7 @@ t.test('keys sort as the log does, and a table ends where the next begins', asyn
     ['tiles', [0, 1, 7].flatMap((level) => indexes.map((index) => tileKey(level, index))), tables.tile],
     ['classes', batchClasses.flatMap((batchClass) => indexes.map((index) => classKey(batchClass, index))), tables.classIndex],
     ['a lane', indexes.map((index) => laneIndexKey('zj.example/330106 1 ** normal', index)), tables.laneIndex],
-    ['places', indexes.flatMap((index) => [0, 255, 256, 99_999].map((position) => placeKey(tables.own, index, position))), tables.own],
+    ['places', indexes.flatMap((index) => [0, 255, 256, 99_999].map((position) => placeKey(tables.recognition, index, position))), tables.recognition],
   ]
   const store = await open(t)
   for (const [title, keys, prefix] of rows) {

@@ -1,0 +1,66 @@
+/**
+ * Records that were erased and may still have rows in the tables that follow behind. The note of one
+ * goes into the commit that erases it, and the `Indexer` removes what it names, and then the note,
+ * whatever it was doing at that moment. Until then whoever looks up finds a record that is not there.
+ */
+import { asBuffer, be32, concat, equalBytes } from '../base/bytes.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
+import { placeKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import type { KeyRange, Op } from '../store/store.ts'
+import type { IndexRow } from './record-index.ts'
+import type { PlacedRecord, RecordRows } from './record-rows.ts'
+import type { Identity, Place } from './segments.ts'
+
+const prefix = textKey(tables.state, 'erased/')
+const IDENTITY_BYTES = 5
+
+export const erasedNotes: KeyRange = prefixRange(prefix)
+
+/** What an erased record may still have. */
+export interface ErasedRows {
+  readonly place: Place
+  readonly rows: readonly IndexRow[]
+  /** Keys of rows of recognition. */
+  readonly keys: readonly Uint8Array[]
+}
+
+/** True for keys of notes. */
+export function isErasedNote(key: Uint8Array): boolean {
+  return key.length === prefix.length + 12 && equalBytes(key.subarray(0, prefix.length), prefix)
+}
+
+/** The note that a record is erased. */
+export function erasedNote({ index, position }: Pick<PlacedRecord, 'index' | 'position'>, { recordId, subject, ops }: RecordRows): Op {
+  const key = placeKey(prefix, index, position)
+  const keys = ops.flatMap((op) => [Uint8Array.of(op.key.length), op.key])
+  return { key, value: checkedValue(key, concat(encodeIdentity(recordId), Uint8Array.of(subject ? 1 : 0), ...(subject ? [encodeIdentity(subject)] : []), ...keys)) }
+}
+
+/** What a note says; undefined when it is damaged. */
+export function openErasedNote(key: Uint8Array, stored: Uint8Array): ErasedRows | undefined {
+  const value = openChecked(key, stored)
+  if (!value) return undefined
+  const bytes = asBuffer(value)
+  const place = { index: asBuffer(key).readBigUInt64BE(prefix.length), position: asBuffer(key).readUInt32BE(prefix.length + 8) }
+  const rows: IndexRow[] = [{ table: 'recordId', identity: decodeIdentity(bytes, 0), place }]
+  let at = IDENTITY_BYTES
+  if (bytes[at++] === 1) {
+    rows.push({ table: 'subject', identity: decodeIdentity(bytes, at), place })
+    at += IDENTITY_BYTES
+  }
+  const keys: Uint8Array[] = []
+  while (at < bytes.length) {
+    const end = at + 1 + bytes[at]!
+    keys.push(bytes.subarray(at + 1, end))
+    at = end
+  }
+  return { place, rows, keys }
+}
+
+function encodeIdentity({ high, word }: Identity): Uint8Array {
+  return concat(Uint8Array.of(high), be32(word))
+}
+
+function decodeIdentity(bytes: Buffer, at: number): Identity {
+  return { high: bytes[at]!, word: bytes.readUInt32BE(at + 1) }
+}
