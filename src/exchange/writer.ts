@@ -14,7 +14,8 @@ import type { Log, SignedTree } from '../log/log.ts'
 import type { Op, Store } from '../store/store.ts'
 
 const ROUND_PROPOSALS_MAX = 1_024
-const ROUND_BYTES_MAX = 16 << 20
+/** Bytes of one round: while a few megabytes are written the next are read, checked and queued. */
+const ROUND_BYTES_MAX = 2 << 20
 const QUEUE_BYTES_MAX = 128 << 20
 
 /** What a proposal puts into the round. */

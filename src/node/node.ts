@@ -318,6 +318,7 @@ export class Node {
     const bindings: readonly ServiceBinding[] = [
       exchangeService({
         context: () => this.#context,
+        clock,
         onContact: (child) => this.#contacts.set(child, clock.nowMs()),
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),

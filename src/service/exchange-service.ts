@@ -5,6 +5,7 @@
  *
  * This file: ExchangeService, for the child nodes.
  */
+import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry } from '../batch/entry.ts'
@@ -25,9 +26,11 @@ import {
 import { intersectsSubtree } from '../topology/target.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
+import { CallOrder } from './call-order.ts'
 
 export interface ExchangeServiceOptions {
   readonly context: () => Context
+  readonly clock: Clock
   /** Called for each call of a child: it is there. */
   readonly onContact: (child: string) => void
   /** Asks the parent for a batch of a lane; undefined at a root. */
@@ -47,11 +50,15 @@ export function exchangeService(options: ExchangeServiceOptions): ServiceBinding
   })
 }
 
+const SERIES_CHARS_MAX = 64
+
 class ExchangeHandlers {
   readonly #options: ExchangeServiceOptions
+  readonly #order: CallOrder
 
   constructor(options: ExchangeServiceOptions) {
     this.#options = options
+    this.#order = new CallOrder(options.clock)
   }
 
   /** The child that calls. @throws HuxinError role_denied | member_suspended */
@@ -89,7 +96,13 @@ class ExchangeHandlers {
     if (request.packages.length < 1 || request.packages.length > limits.submitBatchesMax) {
       throw new HuxinError('argument_invalid', `${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`)
     }
+    const { series, number } = request
+    if (series.length > SERIES_CHARS_MAX) throw new HuxinError('argument_invalid', `the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`)
+    if (series !== '') await this.#order.turn(child, series, number, call.signal)
+    // It may have waited: a member suspended meanwhile gives nothing.
+    this.#child(call)
     const accepting = request.packages.map((pack) => context.door.accept(inbound(pack, child)))
+    if (series !== '') this.#order.entered(child, series, number)
     const settled = await Promise.allSettled(accepting)
     const outcomes = []
     for (const [i, result] of settled.entries()) {

@@ -1,6 +1,6 @@
 /** Pushes one class of this node's log to the parent: batches with targets outside this subtree. */
 import { sleep } from '../base/clock.ts'
-import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Entry, formatJudged } from '../batch/entry.ts'
@@ -94,6 +94,7 @@ export class Pusher {
     const { context } = this.#options
     let read = this.#cursor
     let inFlight: { page: Page; answer: Promise<SubmitResponse>; done: boolean }[] = []
+    let series = this.#newSeries()
     while (!signal.aborted) {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#log !== this.#follower.log) {
@@ -102,6 +103,7 @@ export class Pusher {
         await this.#load()
         read = this.#cursor
         inFlight = []
+        series = this.#newSeries()
       }
       while (inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
         const page = await this.#read(read)
@@ -112,7 +114,7 @@ export class Pusher {
           this.#keep(signal)
           continue
         }
-        const flight = { page, answer: this.#submit(page.batches, signal), done: false }
+        const flight = { page, answer: this.#submit(page.batches, series, signal), done: false }
         void flight.answer.catch(() => undefined).then(() => {
           flight.done = true
           context.changes.announce([this.#topic])
@@ -132,6 +134,7 @@ export class Pusher {
       if (await this.#settle(oldest.page, await oldest.answer, signal)) {
         inFlight = []
         read = this.#cursor
+        series = this.#newSeries()
       }
       progress()
     }
@@ -147,10 +150,17 @@ export class Pusher {
     await Promise.race([answered, grown])
   }
 
-  #submit(batches: readonly Outgoing[], signal: AbortSignal): Promise<SubmitResponse> {
+  /** The calls that follow, under a new name: those of before may still be on their way. */
+  #newSeries(): { readonly name: string; next: number } {
+    return { name: hex(this.#options.context.random.fill(new Uint8Array(12))), next: 0 }
+  }
+
+  #submit(batches: readonly Outgoing[], series: { readonly name: string; next: number }, signal: AbortSignal): Promise<SubmitResponse> {
     const { context, calls } = this.#options
     context.indexer.defer()
     return calls.submit({
+      series: series.name,
+      number: series.next++,
       packages: batches.map(({ entry, batch, body, refusal, receipt }) => ({
         header: batch.note,
         body,

@@ -210,6 +210,18 @@ t.test('calls', async (t) => {
     await goesOn(t, federation, rogue)
   })
 
+  await t.test('calls of a series that overtake each other are taken in their order', async (t) => {
+    const chain: Forged[] = []
+    for (let i = 0; i < 6; i++) chain.push(fresh(rogue, i === 0 ? {} : { after: chain[i - 1]! }))
+    const order = [3, 1, 5, 0, 4, 2]
+    const answers = await Promise.all(order.map((number) => rogue.calls.submit({ packages: [packed(chain[number]!)], series: 'overtaking', number }, { timeoutMs: 20_000 })))
+    t.same(answers.map(({ outcomes }) => outcomes[0]!.errorCode), order.map(() => ''))
+    const indexes = await Promise.all(chain.map(async ({ batch }) => (await city.ledger().known(batch.id))!.indexes[0]!))
+    t.same(indexes, [...indexes].sort((a, b) => Number(a - b)), 'and logged in it')
+    t.match(await codeOf(rogue.calls.submit({ packages: [packed(fresh(rogue))], series: 'x'.repeat(65), number: 0 }, { timeoutMs: 20_000 })), 'argument_invalid')
+    await goesOn(t, federation, rogue)
+  })
+
   await t.test('one bad package of a call spoils no other that does not build on it', async (t) => {
     const size = city.log().size
     const [bulk, bad, after, good] = await rogue.submit(
