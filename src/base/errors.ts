@@ -56,6 +56,7 @@ export const errorTable = {
   lane_fork: { ...denied('two different batches carry one number of a lane', '同一序号出现两个不同批次'), status: 9 },
   quarantined: denied('the origin is under quarantine after a fork', '该来源因分叉被暂停接收'),
   // not judged
+  log_frozen: unavailable('the log is frozen and takes no entry: its successor does', '日志已冻结，不再接收条目，由后续日志接收'),
   member_unknown: unavailable('this member is not known here yet', '此处尚不知该成员'),
   item_unknown: unavailable('this catalog item is not known here yet', '此处尚不知该目录项'),
   parent_unreachable: unavailable('the parent cannot be reached', '无法连接上级节点'),

@@ -21,6 +21,7 @@ import { type BatchClass, batchClasses } from '../topology/lane.ts'
 export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
   member: ['control'],
   catalog: ['control'],
+  freeze: ['control'],
   amendment: ['amendment'],
   evaluation: ['normal', 'bulk'],
   recognition: ['normal', 'bulk'],

@@ -30,6 +30,7 @@ export const evidenceFaults = {
   log_other: row('the proof is of another log or entry', '证明属于另一日志或条目'),
   checkpoint_signature: row('the checkpoint is not signed by its log', '日志签名点没有该日志的有效签名'),
   cosignature_invalid: row('a cosignature does not verify', '见证签名无效'),
+  log_frozen: row('the checkpoint is not of the log that was frozen', '日志签名点超出或不符该日志冻结时的内容'),
   not_logged: row('the entry is not in the log that was signed', '该条目不在所签名的日志中'),
   no_log: row('no log is shown to hold the batch', '没有证明任何日志记有该批次'),
   // two logs of one key

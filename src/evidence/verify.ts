@@ -149,6 +149,7 @@ function showCheckpoint(origin: string, note: Uint8Array, statements: readonly M
   const claimed = attempt('part_malformed', `proof ${origin}`, () => parseCheckpoint(text))
   if (claimed.origin !== origin) throw evidenceFault('log_other', `the checkpoint is of ${claimed.origin}, not of ${origin}`)
   const checkpoint = attempt('checkpoint_signature', origin, () => openCheckpoint(note, logKeys, origin))
+  checkFrozen(checkpoint, statements)
   const cosigners: { name: string; timeSeconds: bigint }[] = []
   const unchecked: string[] = []
   for (const line of signatures) {
@@ -163,6 +164,13 @@ function showCheckpoint(origin: string, note: Uint8Array, statements: readonly M
     cosigners.push({ name: line.name, timeSeconds: cosigned.timeSeconds })
   }
   return { checkpoint, cosigners, unchecked }
+}
+
+/** The statement of the next epoch says where a frozen log ended: what its old key signed beyond that proves nothing. */
+function checkFrozen({ origin, size, root }: Checkpoint, statements: readonly MemberStatement[]): void {
+  const next = statements.find(({ member, epoch, frozen }) => frozen && `${member}/${epoch - 1}` === origin)?.frozen
+  if (!next || size < next.size || (size === next.size && equalBytes(root, next.root))) return
+  throw evidenceFault('log_frozen', `${origin} was frozen at ${next.size} entries, this checkpoint is over ${size}`)
 }
 
 function showOrigin(batch: SealedHeader, statements: readonly MemberStatement[]): void {

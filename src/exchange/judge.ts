@@ -18,6 +18,8 @@ import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, idOf, type Ledger } from '../ledger/ledger.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
+import { parseVkey } from '../note/key.ts'
+import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { targetWithin } from '../topology/target.ts'
 
@@ -40,6 +42,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: J
   switch (header.kind) {
     case 'member': return undefined
     case 'catalog': return judgeCatalog(ledger, header, body)
+    case 'freeze': return judgeFreeze(ledger, header, body)
     case 'amendment': return judgeAmendment(body)
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(header, body)
@@ -175,6 +178,21 @@ function catalogFaults(content: CatalogRecord['content'], scaleOf: (id: string) 
       return mappingFaults(content.value, from!, to!)
     }
     default: return []
+  }
+}
+
+/** One note, of the origin's log of this epoch, signed with its key. */
+function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body): Refused | undefined {
+  const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
+  if (!key) throw new HuxinError('member_unknown', `epoch ${epoch} of ${origin} is not known at ${ledger.self} yet: send the batch again later`)
+  const record = body.count === 1 ? recordAt(body, 0) : undefined
+  if (!record) return refuse('statement_invalid', 'a final entry has one record')
+  try {
+    const { log } = openFreeze(record, parseVkey(key.noteVkey))
+    return log === `${origin}/${epoch}` ? undefined : refuse('statement_invalid', `a final entry of ${origin}, epoch ${epoch}, ends its own log and not ${log}`)
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse('statement_invalid', error.message)
   }
 }
 

@@ -22,6 +22,7 @@ import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/ex
 import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
+import { parseFreeze } from '../topology/freeze.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
 import { BatchFilter } from './batch-filter.ts'
@@ -87,6 +88,8 @@ export class Ledger {
   readonly quarantined = new Set<string>()
   /** Child → log index of the statement that first admitted it. */
   readonly admissions = new Map<string, bigint>()
+  /** Log origin → its size with the final entry, for every log whose final entry is known here. */
+  readonly frozen = new Map<string, bigint>()
   /** Records accepted, from the headers. */
   recordCount = 0n
   readonly #store: Reader
@@ -208,6 +211,7 @@ export class Ledger {
       if (effective) this.recordCount += BigInt(header.records)
       if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
       if (effective && header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
+      if (effective && header.kind === 'freeze') this.#addFreeze(body)
     }
     return { ops, remember }
   }
@@ -248,6 +252,12 @@ export class Ledger {
       const record = recordAt(body, i)
       if (record) this.catalog.add(record, index)
     }
+  }
+
+  #addFreeze(body: Body): void {
+    const record = recordAt(body, 0)
+    const freeze = record && parseFreeze(record)
+    if (freeze && !this.frozen.has(freeze.log)) this.frozen.set(freeze.log, freeze.size)
   }
 
   #addMembers(index: bigint, body: Body, timeMs: number): void {

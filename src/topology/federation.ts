@@ -6,7 +6,8 @@
  * Who signs statement n+1:
  * - always the parent named in n (a root: itself);
  * - a key change within an epoch: also the old note key;
- * - a new epoch: the parent and the old note key; or, when that key is lost, the parent's parent; where
+ * - a new epoch that goes on from a frozen log: the parent, the old note key and the new one, always;
+ * - another new epoch: the parent and the old note key; or, when that key is lost, the parent's parent; where
  *   there is no parent's parent, the parent alone. The parent's parent alone moves nobody;
  * - a move: the old parent (a root that is grafted: itself) and the new parent;
  * - the first statement of a child: its parent.
@@ -18,9 +19,10 @@ import { createHash } from 'node:crypto'
 import { equalBytes, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseVkey } from '../note/key.ts'
-import { parseNote, type UnverifiedNote, verifyNote } from '../note/note.ts'
+import { parseNote, type UnverifiedNote } from '../note/note.ts'
 import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
 import { isAbove, nodeId } from './tier.ts'
+import { checkTransition, invalid, isSignedBy } from './transition.ts'
 
 /** A pinned root: its name and its note key. */
 export interface TrustAnchor {
@@ -317,6 +319,7 @@ export class FederationState {
   #checkPlace(before: Member | undefined, statement: MemberStatement): void {
     this.#checkId(statement)
     if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1) throw invalid(statement, `goes from epoch ${before.epoch} to ${statement.epoch}`)
+    if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1) throw invalid(statement, 'names a frozen log and begins no epoch')
     if (!before && statement.epoch !== 1) throw invalid(statement, `begins with epoch ${statement.epoch}, not 1`)
     for (const child of before ? this.children(before.name) : []) this.#checkStaysAbove(statement, child)
     if (statement.parent === undefined) {
@@ -356,6 +359,7 @@ export class FederationState {
     if (!speaker) throw new HuxinError('member_unknown', `${namedParent} is not known yet`)
     const keysChange = before !== undefined && (before.noteVkey !== statement.noteVkey || before.cosignVkey !== statement.cosignVkey)
     const newEpoch = before !== undefined && before.epoch !== statement.epoch
+    if (before && statement.frozen) return checkTransition(note, statement, { before, speaker })
     const above = speaker.parent === undefined ? undefined : this.#members.get(speaker.parent)
     if (newEpoch && above && before.parent === statement.parent && isSignedBy(note, above)) return
     const wanted: { name: string; noteVkey: string }[] = [speaker]
@@ -363,14 +367,6 @@ export class FederationState {
     if (before && (keysChange || newEpoch) && (!newEpoch || above)) wanted.push(before)
     const absent = wanted.find((signer) => !isSignedBy(note, signer))
     if (absent) throw invalid(statement, `is not signed by ${absent.name}${newEpoch && above ? ` (a new epoch is signed by ${speaker.name} and the old key, or by ${above.name})` : ''}`)
-  }
-}
-
-function isSignedBy(note: UnverifiedNote, { noteVkey }: { readonly noteVkey: string }): boolean {
-  try {
-    return verifyNote(note, [parseVkey(noteVkey)]).verified.length > 0
-  } catch {
-    return false
   }
 }
 
@@ -388,8 +384,4 @@ function outOfTurn(statement: MemberStatement, comparison: Extract<SerialCompari
 
 function textHash(note: UnverifiedNote): Uint8Array {
   return createHash('sha256').update(utf8(note.text)).digest()
-}
-
-function invalid({ member, serial }: MemberStatement, what: string): HuxinError {
-  return new HuxinError('statement_invalid', `statement ${serial} of ${member} ${what}`)
 }

@@ -10,6 +10,13 @@ import { isTier, NODE_NAME, nodeId, type Tier } from './tier.ts'
 
 export type MemberStatus = 'active' | 'suspended' | 'retired'
 
+/** The tree at which a log was frozen, and which its successor goes on from. */
+export interface FrozenTree {
+  readonly size: bigint
+  /** 32 bytes. */
+  readonly root: Uint8Array
+}
+
 /** What a statement says. */
 export interface MemberStatement {
   /** Full name. */
@@ -38,6 +45,8 @@ export interface MemberStatement {
   readonly actor: string
   readonly document: string
   readonly reason: string
+  /** Only where the epoch begins after a frozen log: the last tree of the epoch before. */
+  readonly frozen?: FrozenTree | undefined
 }
 
 /** Keys of a member in one epoch. A key changed within an epoch replaces the earlier one. */
@@ -45,10 +54,12 @@ export interface EpochKeys {
   readonly epoch: number
   readonly noteVkey: string
   readonly cosignVkey: string
+  /** The last tree of this epoch's log, when it was frozen and the next epoch goes on from it. */
+  readonly frozen?: FrozenTree
 }
 
 /** A member as its newest statement has it. */
-export interface Member extends Omit<MemberStatement, 'member' | 'previous'> {
+export interface Member extends Omit<MemberStatement, 'member' | 'previous' | 'frozen'> {
   readonly name: string
   readonly id: string
   readonly trustDomain: string
@@ -75,14 +86,13 @@ export function formatStatement(statement: MemberStatement): string {
     `status ${statement.status}\n` +
     `actor ${statement.actor}\n` +
     `document ${statement.document}\n` +
-    `reason ${statement.reason}\n`
+    `reason ${statement.reason}\n` +
+    (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '')
 }
 
 /** @throws HuxinError statement_malformed */
 export function parseStatement(text: string): MemberStatement {
-  const lines = readLines(text, 'huxin/member/v1', [
-    'member', 'serial', 'previous', 'tier', 'parent', 'divisions', 'body', 'host', 'epoch', 'note', 'cosign', 'valid', 'status', 'actor', 'document', 'reason',
-  ])
+  const lines = readLines(text, 'huxin/member/v1', text.includes('\nfrozen ') ? [...STATEMENT_LINES, 'frozen'] : STATEMENT_LINES)
   const { member = '', serial = '', previous = '', tier = '', parent = '', divisions = '', status = '' } = lines
   check(NODE_NAME.test(member), 'member')
   check(COUNT.test(serial), 'serial')
@@ -111,7 +121,18 @@ export function parseStatement(text: string): MemberStatement {
     validFrom, validTo,
     status: status as MemberStatus,
     actor: lines['actor']!, document: lines['document']!, reason: lines['reason']!,
+    ...(lines['frozen'] === undefined ? {} : { frozen: parseFrozen(lines['frozen']) }),
   }
+}
+
+const STATEMENT_LINES = [
+  'member', 'serial', 'previous', 'tier', 'parent', 'divisions', 'body', 'host', 'epoch', 'note', 'cosign', 'valid', 'status', 'actor', 'document', 'reason',
+] as const
+
+function parseFrozen(text: string): FrozenTree {
+  const match = /^([1-9][0-9]{0,17}) sha256:([0-9a-f]{64})$/.exec(text)
+  check(match !== null, 'frozen')
+  return { size: BigInt(match![1]!), root: Buffer.from(match![2]!, 'hex') }
 }
 
 /** A vkey of the right type whose name is the member's. @throws HuxinError statement_malformed */
@@ -158,10 +179,17 @@ export function covers(codes: readonly string[], code: string): boolean {
 
 /** The member as a statement that may be applied makes it; `hash` is that of the statement's text. */
 export function memberOf(statement: MemberStatement, before: Member | undefined, hash: Uint8Array, noteBytes: Uint8Array): Member {
-  const { member: name, previous: _previous, ...rest } = statement
+  const { member: name, previous: _previous, frozen, ...rest } = statement
+  const earlier = before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []
   const keys: EpochKeys = { epoch: statement.epoch, noteVkey: statement.noteVkey, cosignVkey: statement.cosignVkey }
   return {
     ...rest, name, id: nodeId(name), trustDomain: name.slice(0, name.lastIndexOf('/')), statementHash: hash, noteBytes,
-    epochs: [...(before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []), keys],
+    epochs: [...earlier.map((row) => (frozen && row.epoch === statement.epoch - 1 ? { ...row, frozen } : row)), keys],
   }
+}
+
+/** The log that a log of a member goes on from, and at which tree; undefined when it began empty. */
+export function predecessorOf(member: Member, log: string): { readonly log: string; readonly tree: FrozenTree } | undefined {
+  const before = member.epochs.find(({ epoch, frozen }) => frozen && `${member.name}/${epoch + 1}` === log)
+  return before?.frozen && { log: `${member.name}/${before.epoch}`, tree: before.frozen }
 }

@@ -1,7 +1,8 @@
 /** The worked examples of proto/README.md, made by the code from fixed seeds. */
+import { createHash } from 'node:crypto'
 import { errorTable } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { bodyRoot, encodeBody, leafHashAt } from '../../src/batch/body.ts'
+import { bodyRoot, encodeBody, leafHashAt, recordAt } from '../../src/batch/body.ts'
 import { formatEntry } from '../../src/batch/entry.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
 import { formatEvidence, formatPathPart, formatRecordPart } from '../../src/evidence/file.ts'
@@ -14,6 +15,7 @@ import { addSignatureLines, cosign } from '../../src/note/cosignature.ts'
 import { generateSigner, parseVkey } from '../../src/note/key.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
 import { formatTlogProof, withLogName } from '../../src/note/tlog-proof.ts'
+import { signFreeze } from '../../src/topology/freeze.ts'
 import { signApplication } from '../../src/topology/join.ts'
 import { formatStatement } from '../../src/topology/member.ts'
 import { formatReceiptNote } from '../../src/topology/receipt.ts'
@@ -68,8 +70,29 @@ export function examples(): Readonly<Record<string, string>> {
     { name: 'statement zj.example/330800 0', bytes: rootStatement },
     { name: 'statement zj.example/330825 0', bytes: statement },
   ])
+  const freezeBody = encodeBody([signFreeze({ log: 'zj.example/330800/1', size: 2n, actor: '张三', document: '浙信〔2027〕4号', reason: '计划内更换密钥' }, city)], new SeededRandom('final entry'))
+  const freezeEntry = formatEntry({
+    timeMs: TIME + 3_000, source: { kind: 'self' }, judged: { timeMs: TIME + 3_000, node: 'zj.example/330800' }, rules: '2026.1', verdict: { accepted: true },
+    header: sealHeader({
+      origin: 'zj.example/330800', epoch: 1, provider: '11330800TT00000904', batchClass: 'control', kind: 'freeze', item: undefined,
+      lanes: [{ target: '**', number: 1n, previous: new Uint8Array(32).fill(0xab) }], createdMs: TIME + 3_000, records: 1, root: bodyRoot(freezeBody), extra: [],
+    }, city).note,
+  })
+  const final = { size: 2n, root: frontierRoot(appendLeaves(tree, leafHash(freezeEntry))) }
+  const nextCity = generateSigner('zj.example/330800', 'ed25519', new Uint8Array(32).fill(5))
+  const transition = signNote(formatStatement({
+    member: 'zj.example/330800', tier: 'city', divisions: ['330800'], body: '11330800TT00000904', host: undefined, noteVkey: nextCity.vkey,
+    cosignVkey: generateSigner('zj.example/330800', 'cosignature', new Uint8Array(32).fill(6)).vkey,
+    serial: 1, previous: createHash('sha256').update(parseNote(rootStatement).text).digest(), parent: undefined, epoch: 2, validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active',
+    actor: '张三', document: '浙信〔2027〕4号', reason: '计划内更换密钥', frozen: final,
+  }), [city, nextCity])
   return {
     fork: text(fork),
+    freeze: text(recordAt(freezeBody, 0)!),
+    'final-entry': text(freezeEntry),
+    'final-checkpoint': text(signCheckpoint({ origin: 'zj.example/330800/1', ...final }, city)),
+    transition: text(transition),
+    'next-checkpoint': text(signCheckpoint({ origin: 'zj.example/330800/2', ...final }, nextCity)),
     body: hexDump(body.bytes),
     'batch-id': Buffer.from(batch.id).toString('hex'),
     header: text(batch.note),

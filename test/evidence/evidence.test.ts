@@ -18,7 +18,7 @@ import { type EvidencePart, formatEvidence, parseEvidence } from '../../src/evid
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { callerPseudonym, type EvidenceRequest, issueEvidence } from '../../src/exchange/evidence.ts'
-import { setMemberStatus } from '../../src/exchange/members.ts'
+import { setMemberStatus, nextStatement } from '../../src/exchange/members.ts'
 import { judge } from '../../src/exchange/judge.ts'
 import { cosignedCheckpoint, cosignedSize } from '../../src/exchange/links.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
@@ -28,7 +28,7 @@ import { subjectPseudonym } from '../../src/ledger/record-rows.ts'
 import { decodeAccesses } from '../../src/ledger/ledger.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { verifyInclusion } from '../../src/merkle/proof.ts'
-import { signCheckpoint } from '../../src/note/checkpoint.ts'
+import { signCheckpoint, parseCheckpoint } from '../../src/note/checkpoint.ts'
 import { generateSigner, type Signer } from '../../src/note/key.ts'
 import { addSignatureLines, cosign } from '../../src/note/cosignature.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
@@ -292,7 +292,22 @@ t.test('an issuer that lies is told from what it shows: its word proves nothing'
   const [, cosignLine = ''] = /^(— zj\.example\/000000 .*)$/m.exec(text('proof'))!
   const forgedLine = `— zj.example/000000 ${Buffer.concat([Buffer.from(cosignLine.split(' ')[2]!, 'base64').subarray(0, 12), Buffer.alloc(64, 7)]).toString('base64')}`
 
+  // The next epoch of the hub, with another end of its log than the one that is shown.
+  const next = generateSigner(hub.self, 'ed25519')
+  const member = hub.ledger().federation.member(hub.self)!
+  const endsAt = (size: bigint, signers = [signer, next, federation.node('000000').context.noteSigner]) => (all: readonly EvidencePart[]): EvidencePart[] => [...all, {
+    name: `statement ${hub.self} ${member.serial + 1}`,
+    bytes: signNote(formatStatement({
+      ...nextStatement(member), epoch: 2, noteVkey: next.vkey, cosignVkey: generateSigner(hub.self, 'cosignature').vkey, frozen: { size, root: new Uint8Array(32) },
+    }), signers),
+  }]
+
   const rows: readonly (readonly [string, Uint8Array, string])[] = [
+    ['a log beyond its end', lie({}, endsAt(1n)), 'log_frozen'],
+    ['a log of the size of its end, and another root', lie({}, endsAt(parseCheckpoint(parseNote(parseTlogProof(part(parts, 'proof').bytes).checkpointNote).text).size)), 'log_frozen'],
+    ['a log that ended later', lie({}, endsAt(1_000_000n)), 'none'],
+    ['a next epoch that the old key did not sign', lie({}, endsAt(1_000_000n, [next, federation.node('000000').context.noteSigner])), 'statement_invalid'],
+    ['a next epoch that the new key did not sign', lie({}, endsAt(1_000_000n, [signer, federation.node('000000').context.noteSigner])), 'statement_invalid'],
     ['a record that is not of the leaf', lie({}, swap('record', part(other.parts, 'record').bytes)), 'record_other'],
     ['another record in its place', lie({ record: { position: 7, leafHash: other.issuance.record!.leafHash } }, swap('record', part(other.parts, 'record').bytes)), 'record_not_in_batch'],
     ['another position', lie({ record: { ...issuance.record!, position: 8 } }), 'record_not_in_batch'],
