@@ -11,6 +11,7 @@ import { type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
+import { checkAfterFinal, introducedKeys } from './epochs.ts'
 import type { Refused } from './judge.ts'
 
 export interface AdmissionOptions {
@@ -32,15 +33,15 @@ export class Admission {
     this.#verifiers.clear()
   }
 
-  /** The origin is a member, and the one signature line is that of its key in that epoch. */
-  authentic(batch: SealedHeader): void {
+  /** The origin is a member, and the one signature line is that of its key in that epoch, which the batch itself may bring. */
+  authentic(batch: SealedHeader, unverifiedBody: Uint8Array): void {
     const { origin, epoch } = batch.header
     const name = `${origin} ${epoch}`
     let verifier = this.#verifiers.get(name)
     if (!verifier) {
       const member = this.#options.ledger().federation.member(origin)
       if (!member || member.name !== origin) throw new HuxinError('member_unknown', `${origin} is not known here yet: send the batch again later`)
-      const key = member.epochs.find((row) => row.epoch === epoch)
+      const key = member.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(this.#options.ledger().federation, batch.header, unverifiedBody)
       if (!key && epoch > member.epoch) throw new HuxinError('member_unknown', `epoch ${epoch} of ${origin} is not known here yet: send the batch again later`)
       if (!key) throw new HuxinError('signature_invalid', `${origin} has no epoch ${epoch}`)
       verifier = parseVkey(key.noteVkey)
@@ -49,7 +50,7 @@ export class Admission {
     verifyHeader(batch, verifier)
   }
 
-  /** @throws HuxinError origin_outside_subtree | not_ready | quarantined | member_suspended */
+  /** @throws HuxinError origin_outside_subtree | not_ready | quarantined | log_forked | member_suspended */
   mayCarry(header: BatchHeader, source: EntrySource): void {
     const { federation, self } = this.#options.ledger()
     if (source.kind === 'child') {
@@ -63,6 +64,7 @@ export class Admission {
     if (this.#options.ledger().quarantined.has(header.origin) && header.batchClass !== 'amendment' && header.batchClass !== 'control') {
       throw new HuxinError('quarantined', `batches of ${header.origin} are not taken by ${self}: it sent two different batches with one number; see the evidence file`)
     }
+    checkAfterFinal(this.#options.ledger(), header, source)
     const member = federation.member(header.origin)
     if (member && member.status !== 'active' && source.kind === 'child' && source.node === header.origin) {
       throw new HuxinError('member_suspended', `${header.origin} is ${member.status}: its batches are not taken`)

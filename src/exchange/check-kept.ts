@@ -17,6 +17,7 @@ import { openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, prefixRange, PRESENT, receiptKey, spineKey, tables, textKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
+import { readSpineTile } from './spine.ts'
 import type { Find, SignedLog } from './check.ts'
 import { countRows } from './check-derived.ts'
 import { decodeReceipt, receiptNode } from './receipts.ts'
@@ -108,7 +109,9 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'receipts':
     case 'scrub':
     case 'witnessed':
-      if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
+    case 'continues':
+    case 'rotation':
+      if (kind === 'continues' || kind === 'rotation' ? !openChecked(key, value) : openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)
     case 'request':
@@ -121,6 +124,12 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'spoiled':
       if (!equalBytes(value, PRESENT) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return
+    case 'frozen': {
+      const log = name.slice('frozen/'.length)
+      const { size } = openCheckpoint(value, [logKey(kept.ledger, log)], log)
+      if (size !== kept.ledger.frozen.get(log)) throw new Error('it is not of the size at which that log was frozen')
+      return
+    }
     // Written every two seconds and read at once; what stands in it says nothing.
     case 'probe': return
     default: throw new Error('it is no row that is known')
@@ -136,7 +145,7 @@ async function checkSpine({ store, find }: Kept, log: string, value: Uint8Array)
   let built: Frontier = emptyFrontier
   for (let tile = 0n; tile * 256n < frontier.size; tile++) {
     const want = frontier.size - tile * 256n < 256n ? Number(frontier.size - tile * 256n) : 256
-    const leaves = await store.get(spineKey(log, tile))
+    const leaves = await readSpineTile(store, log, tile)
     if (!leaves || leaves.length < want * 32) return find(spineKey(log, tile), 'it has not as many hashes as were verified')
     built = appendLeaves(built, leaves.subarray(0, want * 32))
   }

@@ -22,9 +22,11 @@ import { parseVkey } from '../note/key.ts'
 import { bodyKey, entryKey, keyText, laneIndexKey, prefixRange, tables } from '../store/keys.ts'
 import type { Reader, Snapshot } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
+import { parseFreeze } from '../topology/freeze.ts'
 import { bodyOf, DerivedCheck } from './check-derived.ts'
 import { checkKept } from './check-kept.ts'
 import { TileCheck } from './check-tiles.ts'
+import { introducedKeys } from './epochs.ts'
 
 export interface CheckReport {
   readonly findings: readonly string[]
@@ -153,19 +155,31 @@ class Check {
     try {
       const entry = parseEntry(bytes)
       const batch = openHeader(entry.header)
-      this.#authentic(index, batch)
       const body = await this.#body(index, entry, batch)
+      this.#authentic(index, batch, body)
+      this.#checkFinal(index, entry, { batch, body })
       await this.#derived.entry(index, entry, { batch, body, checkLanes: () => this.#lanes(index, entry, batch) })
     } catch (error) {
       this.#find(entryKey(index), messageOf(error))
     }
   }
 
-  #authentic(index: bigint, batch: SealedHeader): void {
+  #authentic(index: bigint, batch: SealedHeader, body: Body | undefined): void {
     const { origin, epoch } = batch.header
-    const key = this.#ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
+    const { federation } = this.#ledger
+    const key = federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(federation, batch.header, body?.bytes ?? new Uint8Array())
     if (key) verifyHeader(batch, parseVkey(key.noteVkey))
     else this.#find(entryKey(index), `origin ${origin} epoch ${epoch} is not a member known by then`)
+  }
+
+  /** Of its own batches of an epoch the one of kind freeze is the last, and states where it stands. */
+  #checkFinal(index: bigint, { source }: Entry, { batch: { header: { origin, epoch, kind } }, body }: { batch: SealedHeader; body: Body | undefined }): void {
+    if (origin !== this.#ledger.self || (source.kind !== 'self' && source.kind !== 'client')) return
+    const size = this.#ledger.frozen.get(`${origin}/${epoch}`)
+    if (size !== undefined && index >= size) this.#find(entryKey(index), `it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
+    const record = kind === 'freeze' && body ? recordAt(body, 0) : undefined
+    const stated = record && parseFreeze(record).size
+    if (stated !== undefined && stated !== index + 1n) this.#find(entryKey(index), `as final entry it states a log of ${stated} entries`)
   }
 
   /** The body, when it is the one that was accepted. */

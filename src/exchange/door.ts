@@ -135,7 +135,7 @@ export class Door {
     const batch = openHeader(inbound.header)
     const known = await this.#known(batch)
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
-    this.#admission.authentic(batch)
+    this.#admission.authentic(batch, inbound.body)
     this.#admission.mayCarry(batch.header, inbound.source)
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)

@@ -13,11 +13,12 @@ import { beginningOfProof, compareTrees } from '../merkle/beginning.ts'
 import { isPowerOfTwo, verifyConsistency } from '../merkle/proof.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosignature.ts'
-import { parseVkey } from '../note/key.ts'
+import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
+import { type FrozenTree, type Member, predecessorOf } from '../topology/member.ts'
 import { idOf } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
 import { witnessedOps } from './first-receipt.ts'
@@ -76,17 +77,19 @@ export function cosignChild(context: Context, child: string, asked: CosigningAsk
 async function cosignOnce(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
   const member = context.ledger().federation.member(child)
   if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
-  const origin = `${child}/${member.epoch}`
-  const verifier = parseVkey(member.noteVkey)
+  const { origin, verifier, frozen } = witnessedLog(member, asked.checkpoint)
   const tree = openCheckpoint(asked.checkpoint, [verifier], origin)
-  const last = await witnessState(context, origin)
+  checkNotBeyond(context, child, { tree, frozen: frozen?.size ?? context.ledger().frozen.get(origin), root: frozen?.root })
+  // A log that goes on from a frozen one is seen to do so before it is cosigned.
+  const seen = await witnessState(context, origin)
+  const last = seen ?? predecessorOf(member, origin)?.tree
   const knownSize = last?.size ?? 0n
   if (asked.broughtBy === 'child' && tree.size < knownSize) {
     context.alarms.raise(`rollback ${child}`, `${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
     throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
   }
   const note = onlyLinesOf(asked.checkpoint, verifier)
-  const proven = last ? await isFork(context, child, { asked, last, tree, note }) : false
+  const proven = seen ? await isFork(context, child, { asked, last: seen, tree, note }) : false
   if (asked.oldSize !== knownSize) return { knownSize }
   if (proven) throw new HuxinError('log_forked', `${child} signed two different logs, of ${knownSize} and of ${tree.size} entries`)
   checkExtends(context, child, { asked, tree, last })
@@ -109,8 +112,23 @@ async function isFork(
   return true
 }
 
+/** The log of a child that a checkpoint names: that of its epoch, or a frozen one before it. */
+export function witnessedLog(member: Member, unverifiedCheckpoint: Uint8Array): { origin: string; verifier: Verifier; frozen: FrozenTree | undefined } {
+  const { text } = parseNote(unverifiedCheckpoint)
+  const claimed = text.slice(0, text.indexOf('\n'))
+  const row = member.epochs.find(({ epoch, frozen }) => frozen && claimed === `${member.name}/${epoch}`)
+  return { origin: `${member.name}/${row?.epoch ?? member.epoch}`, verifier: parseVkey(row?.noteVkey ?? member.noteVkey), frozen: row?.frozen }
+}
+
+/** A frozen log has no larger tree. @throws HuxinError log_forked */
+function checkNotBeyond(context: Context, child: string, { tree, frozen, root }: { tree: Checkpoint; frozen: bigint | undefined; root: Uint8Array | undefined }): void {
+  if (frozen === undefined || tree.size < frozen || (tree.size === frozen && (!root || equalBytes(root, tree.root)))) return
+  context.alarms.raise(`frozen ${child}`, `a checkpoint of ${tree.origin} over ${tree.size} entries is signed, and that log was frozen at ${frozen}: its old key was used again; it is not cosigned`)
+  throw new HuxinError('log_forked', `the log ${tree.origin} was frozen at ${frozen} entries: a checkpoint over ${tree.size} is not of it`)
+}
+
 /** @throws HuxinError proof_invalid */
-function checkExtends(context: Context, child: string, { asked, tree, last }: { asked: CosigningAsked; tree: Checkpoint; last: WitnessState | undefined }): void {
+function checkExtends(context: Context, child: string, { asked, tree, last }: { asked: CosigningAsked; tree: Checkpoint; last: FrozenTree | undefined }): void {
   const knownSize = last?.size ?? 0n
   try {
     if (tree.size < knownSize) throw new HuxinError('proof_invalid', `no proof leads from ${knownSize} back to ${tree.size} entries`)

@@ -2,7 +2,7 @@
  * Acts on members: admit, suspend, retire, re-key. A parent speaks for its children by signed
  * statements that flow to the whole federation on the control lane.
  */
-import { hex } from '../base/bytes.ts'
+import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -10,7 +10,7 @@ import { addSignatureLines } from '../note/cosignature.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
-import { formatStatement, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
+import { formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { cosignedCheckpoint, witnessState } from './links.ts'
@@ -62,7 +62,8 @@ export async function approveMember(
   const federation = context.ledger().federation
   const joinFile = formatJoinFile({
     anchors,
-    statements: federation.lineage(application.member).map(({ noteBytes }) => noteBytes),
+    // Whole chains: a key above may have changed since it was pinned.
+    statements: federation.lineage(application.member).flatMap(({ name }) => federation.history(name)),
     parentCheckpoint: await cosignedCheckpoint(context),
     heads,
     parentAddress,
@@ -98,15 +99,32 @@ export async function renewMember(context: Context, child: string, renewal: Uint
   const last = await witnessState(context, `${child}/${draft.epoch - 1}`)
   const lastCheckpoint = last?.note ?? new Uint8Array()
   if (member.epoch === draft.epoch && member.noteVkey === draft.noteVkey) return { statement: member.noteBytes, lastCheckpoint }
-  const expected = { ...nextStatement(member), epoch: member.epoch + 1, noteVkey: draft.noteVkey, cosignVkey: draft.cosignVkey, actor: draft.actor, reason: draft.reason }
+  const expected = {
+    ...nextStatement(member), epoch: member.epoch + 1, noteVkey: draft.noteVkey, cosignVkey: draft.cosignVkey, actor: draft.actor, document: draft.document, reason: draft.reason,
+    frozen: draft.frozen,
+  }
   if (formatStatement(expected) !== note.text) {
     throw new HuxinError('argument_invalid', `the statement that ${child} asks for is not the one after serial ${member.serial}: recover again with the newest state`)
   }
   if (old) verifyNote(note, [parseVkey(old.noteVkey)])
+  if (draft.frozen) checkFrozen(context, { child, epoch: member.epoch, frozen: draft.frozen, seen: last })
   const [line] = parseNote(signNote(note.text, [context.noteSigner])).signatures
   const statement = addSignatureLines(renewal, [line!.line])
   await publishNote(context, statement, { kind: 'self' })
   return { statement, lastCheckpoint }
+}
+
+/** The tree that a child goes on from is the one that its final entry ends, as this node cosigned it. */
+function checkFrozen(context: Context, { child, epoch, frozen, seen }: { child: string; epoch: number; frozen: FrozenTree; seen: FrozenTree | undefined }): void {
+  const log = `${child}/${epoch}`
+  const final = context.ledger().frozen.get(log)
+  if (final !== frozen.size) {
+    throw new HuxinError('argument_invalid', `${child} names a final tree of ${frozen.size} entries, and ${final === undefined ? 'no final entry' : `the final entry of ${final}`} of ${log} came here`)
+  }
+  if (!seen || seen.size !== frozen.size || !equalBytes(seen.root, frozen.root)) {
+    context.alarms.raise(`frozen ${child}`, `${child} wants to go on from another tree of ${log} than the one of ${seen?.size ?? 0} entries that was cosigned here`)
+    throw new HuxinError('log_forked', `the tree of ${log} that ${child} names is not the one that was cosigned here, of ${seen?.size ?? 0} entries`)
+  }
 }
 
 function draft(context: Context, application: Application, act: PersonalAct, before: Member | undefined): MemberStatement {

@@ -35,6 +35,8 @@ export interface Publication {
   readonly skipExisting?: boolean
   /** A repeated call with the same id is answered with the first batch. */
   readonly requestId?: string
+  /** It is the first entry of a log that goes on from a frozen one. */
+  readonly begins?: boolean
   /** More rows for the same commit, for use cases that keep their own. */
   readonly extraOps?: (batch: SealedHeader, index: bigint) => readonly Op[]
 }
@@ -132,10 +134,11 @@ async function seal(context: Context, publication: Publication, existing: number
   return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
 }
 
-function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint; view: RoundView }): Decision | Promise<Decision> {
+/** What a sealed batch puts into the round. */
+export function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint; view: RoundView }): Decision | Promise<Decision> {
   const { sealed: batch, body, judged, index, view } = sealed
   if (publication.kind === 'member') {
-    for (const statement of publication.records) context.ledger().federation.checkStatement(statement)
+    context.ledger().federation.checkStatements(publication.records)
   }
   const entry: Entry = {
     timeMs: judged.timeMs, source: publication.source, judged, rules: RULES_EDITION, verdict: { accepted: true }, header: batch.note,
@@ -149,12 +152,13 @@ function decide(context: Context, publication: Publication, sealed: { sealed: Se
     folded.remember()
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
   }
-  const decision = { entries: [bytes], ops, remember }
+  const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false }
   if (publication.kind !== 'amendment') return decision
   return context.door.eraseOps(context.self, body, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 
-function draftHeader(context: Context, publication: Publication): BatchHeader {
+/** A header without lane numbers and body. */
+export function draftHeader(context: Context, publication: Publication): BatchHeader {
   if (publication.records.length < 1) throw new HuxinError('argument_invalid', 'nothing to publish: give at least one record')
   return {
     origin: context.self,
@@ -172,7 +176,7 @@ function draftHeader(context: Context, publication: Publication): BatchHeader {
 }
 
 /** Gives the batch the next number of each of its lanes. */
-function numberLanes(context: Context, header: BatchHeader): BatchHeader {
+export function numberLanes(context: Context, header: BatchHeader): BatchHeader {
   const { lanes } = context.ledger()
   return {
     ...header,
@@ -215,7 +219,7 @@ function requestKey({ requestId, source }: Publication): Uint8Array | undefined 
   return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : '-'}/${requestId}`)
 }
 
-function announce(context: Context, header: BatchHeader): void {
+export function announce(context: Context, header: BatchHeader): void {
   context.changes.announce(['log', header.batchClass, header.kind])
 }
 

@@ -17,6 +17,7 @@ import type { Op, Reader } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { bodyOf } from './check-derived.ts'
 import type { Context } from './context.ts'
+import { introducedKeys } from './epochs.ts'
 
 /** A neighbour: gives what it has beside the batch, a body or the reasons of its refusal. Nothing of it is trusted. */
 export type AskNeighbour = (batch: SealedHeader, entry: Entry) => Promise<Uint8Array | undefined>
@@ -54,11 +55,11 @@ async function findRepair(index: bigint, options: RepairOptions): Promise<Op | u
   const entry = parseEntry(bytes)
   const batch = openHeader(entry.header)
   const { origin, epoch } = batch.header
-  const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
-  if (!key) return undefined
-  verifyHeader(batch, parseVkey(key.noteVkey))
   const given = await ask(batch, entry)
   if (!given) return undefined
+  const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(ledger.federation, batch.header, given)
+  if (!key) return undefined
+  verifyHeader(batch, parseVkey(key.noteVkey))
   if (!entry.verdict.accepted) {
     return equalBytes(createHash('sha256').update(given).digest(), entry.verdict.reasons) ? { key: bodyKey(index), value: given } : undefined
   }

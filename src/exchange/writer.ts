@@ -23,6 +23,8 @@ export interface Decision {
   /** Log entries to append, in order; most have one, some have none. */
   readonly entries: readonly Uint8Array[]
   readonly ops: readonly Op[]
+  /** It is the first entry of a log that goes on from a frozen one; no other may come before it. */
+  readonly begins?: boolean
   /** Changes memory; runs in order, after the round is durable and before anyone is answered. */
   remember(): void
 }
@@ -62,8 +64,8 @@ interface Proposal {
 export interface WriterOptions {
   readonly store: Store
   readonly log: () => Log
-  /** Called before each round; throws when nothing may be written now. */
-  readonly mayWrite: (needsEntry: boolean) => void
+  /** Called for each decision; throws when it may not be written now. */
+  readonly mayWrite: (decision: Decision) => void
   /** Called after each round that appended, with the new size. */
   readonly onAppend: (size: bigint) => void
   /** Called when a write failed: reload everything from the store. */
@@ -136,7 +138,7 @@ export class Writer {
       try {
         const deciding = proposal.decide(index, view)
         const decision = deciding instanceof Promise ? await deciding : deciding
-        this.#options.mayWrite(decision.entries.length > 0)
+        this.#options.mayWrite(decision)
         // Later proposals of the round must see this one; a failed write reloads everything.
         decision.remember()
         entries.push(...decision.entries)

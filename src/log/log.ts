@@ -25,6 +25,7 @@ import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
 import { formatTlogProof } from '../note/tlog-proof.ts'
 import { entryKey, textKey, tables, tileKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import type { FrozenTree } from '../topology/member.ts'
 import type { CheckpointSlot } from './slot.ts'
 
 /** Full tiles that reads keep in memory, 8 KB each. */
@@ -38,6 +39,8 @@ export interface LogOptions {
   /** The log key; its name is the node's name. */
   readonly signer: Signer
   readonly slot: CheckpointSlot
+  /** The frozen tree of the log before, when this one goes on from it. */
+  readonly continues?: FrozenTree | undefined
 }
 
 /** A signed tree: what proofs are made against. */
@@ -100,7 +103,8 @@ export class Log {
     if (last && last.size > 0n && !equalBytes(await treeRoot(last.size, readTiles), last.root)) {
       throw new HuxinError('log_forked', `the first ${last.size} entries do not have the root that was signed; nothing is signed; run huxin fsck`)
     }
-    if (!last && size > 0n) {
+    if (!last && options.continues) await checkContinues(options.continues, size, readTiles)
+    else if (!last && size > 0n) {
       throw new HuxinError('log_behind', `the log has ${size} entries and no signed checkpoint beside it; nothing is signed; run huxin node recover`)
     }
     const edge = await loadEdge(options.store, size)
@@ -246,6 +250,15 @@ export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 
     }
   }
   return last
+}
+
+/** A log that was never signed begins with the frozen one before it, whole and nothing else. @throws HuxinError log_behind | log_forked */
+async function checkContinues(frozen: FrozenTree, size: bigint, readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>): Promise<void> {
+  if (size !== frozen.size) {
+    throw new HuxinError('log_behind', `the log has ${size} entries and goes on from one that was frozen at ${frozen.size}; nothing is signed; run huxin node recover`)
+  }
+  if (equalBytes(await treeRoot(size, readTiles), frozen.root)) return
+  throw new HuxinError('log_forked', `the ${size} entries do not have the root at which the log before was frozen; nothing is signed; run huxin fsck`)
 }
 
 /** What is durable and not yet signed will be: its tiles must be those of its entries. @throws HuxinError store_corrupt */

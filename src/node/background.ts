@@ -10,6 +10,8 @@ import { tables, textKey } from '../store/keys.ts'
 export interface BackgroundOptions {
   readonly context: Context
   readonly maySign: () => boolean
+  /** Whether entries may be written now. */
+  readonly mayAppend: () => boolean
   readonly clockIsRight: () => boolean
   readonly sweep: () => Promise<unknown>
   /** Milliseconds between two exchanges of lane heads. */
@@ -86,7 +88,7 @@ async function probe(context: Context): Promise<boolean> {
 }
 
 /** Withdraws confirmations whose source fell, soon after it falls. */
-async function reviewLoop({ context, maySign, signal }: BackgroundOptions): Promise<void> {
+async function reviewLoop({ context, mayAppend, signal }: BackgroundOptions): Promise<void> {
   const topics = ['amendment', 'normal', 'bulk']
   while (!signal.aborted) {
     const woken = new AbortController()
@@ -94,7 +96,7 @@ async function reviewLoop({ context, maySign, signal }: BackgroundOptions): Prom
     signal.addEventListener('abort', stop, { once: true })
     // Registered before the review: what comes while it runs is reviewed next.
     const more = Promise.race(topics.map((topic) => context.changes.next(topic, REVIEW_MS_MAX, woken.signal)))
-    const done = !maySign() || await review(context)
+    const done = !mayAppend() || await review(context)
     await (done ? more : Promise.race([more, sleep(context.clock, SWEEP_MS, signal)]))
     woken.abort()
     signal.removeEventListener('abort', stop)

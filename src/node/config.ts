@@ -165,6 +165,9 @@ export async function currentEpoch(folder: string): Promise<number> {
   return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
 }
 
+/** Beside the keys of an epoch that goes on from a frozen log: the statements that its first entry brings. */
+export const TRANSITION = 'transition.json'
+
 /** Files of one epoch. */
 export function epochFiles(folder: string, epoch: number) {
   return {
@@ -172,6 +175,7 @@ export function epochFiles(folder: string, epoch: number) {
     cosignKey: join(folder, 'keys', String(epoch), 'cosign.key'),
     subjectKey: join(folder, 'keys', 'subject.key'),
     database: join(folder, 'data', String(epoch), 'db'),
+    transition: join(folder, 'keys', String(epoch), TRANSITION),
     checkpoint: join(folder, 'data', String(epoch), 'checkpoint.signed'),
     /** There until a node that recovered has back what its parent holds. */
     recovering: join(folder, 'data', String(epoch), 'recovering'),

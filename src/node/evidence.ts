@@ -1,11 +1,12 @@
 /** Files that prove somebody's misbehaviour to anybody, kept beside the log. */
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Alarms } from '../exchange/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
 
 /** Writes a file of evidence, owner-only, and on the disk before it returns. One that is there already stays as it is. @returns where it is */
-export async function writeEvidence(folder: string, name: string, content: Uint8Array): Promise<string> {
+async function writeEvidence(folder: string, name: string, content: Uint8Array): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = join(folder, name)
   const part = `${file}.part`
@@ -15,8 +16,40 @@ export async function writeEvidence(folder: string, name: string, content: Uint8
   return file
 }
 
+/** Keeps evidence in one folder, and says so. */
+export class EvidenceFolder {
+  readonly #folder: string
+  readonly #alarms: Alarms
+  readonly #log: { warn(fields: object, message: string): void }
+
+  constructor(folder: string, { alarms, log }: { alarms: Alarms; log: { warn(fields: object, message: string): void } }) {
+    this.#folder = folder
+    this.#alarms = alarms
+    this.#log = log
+  }
+
+  /** @returns where it is */
+  readonly keep = async (name: string, content: Uint8Array): Promise<string> => {
+    const file = await writeEvidence(this.#folder, name, content)
+    this.#log.warn({ file }, 'evidence was written')
+    return file
+  }
+
+  readonly keepFork = async (first: Uint8Array, second: Uint8Array, lane: string): Promise<void> => {
+    const { name, content } = laneForkEvidence(first, second, lane)
+    await this.keep(name, content)
+    this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
+  }
+
+  readonly keepConflict = async (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> => {
+    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
+    await this.keep(name, content)
+    this.#alarms.raise(alarm, what)
+  }
+}
+
 /** Two batches with one number of a lane, side by side. */
-export function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: string): { name: string; content: Uint8Array } {
+function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: string): { name: string; content: Uint8Array } {
   return {
     name: `lane-fork-${lane.replaceAll(/[^a-z0-9]+/g, '-')}.txt`,
     content: Buffer.from(`Two different batches carry one number of the lane ${lane}.\n\nFirst:\n\n${Buffer.from(first).toString()}\nSecond:\n\n${Buffer.from(second).toString()}`),
@@ -24,7 +57,7 @@ export function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: st
 }
 
 /** Two statements of a member with one serial, and who validly signed both. */
-export function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; alarm: string; what: string } {
+function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; alarm: string; what: string } {
   const { member, serial } = parseStatement(parseNote(earlier).text)
   return {
     name: `statement-conflict-${member.replaceAll(/[^a-z0-9]+/g, '-')}-${serial}.txt`,

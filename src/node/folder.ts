@@ -1,7 +1,7 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fromHex } from '../base/bytes.ts'
+import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -12,9 +12,11 @@ import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
+import { parseNote } from '../note/note.ts'
 import { FederationState } from '../topology/federation.ts'
 import { type JoinFile, parseJoinFile } from '../topology/join.ts'
-import { currentEpoch, epochFiles, type NodeConfig } from './config.ts'
+import { type FrozenTree, parseStatement } from '../topology/member.ts'
+import { currentEpoch, epochFiles, type NodeConfig, TRANSITION } from './config.ts'
 import { loadKeys, type NodeKeys } from './keys.ts'
 
 /** A node's folder, opened for its newest epoch. */
@@ -24,8 +26,36 @@ export interface OpenFolder {
   readonly epoch: number
   readonly store: Store
   readonly slot: CheckpointSlot
+  /** What the log of this epoch begins with, when it goes on from a frozen one. */
+  readonly transition: Transition | undefined
   /** The epoch began with a recovery: what the parent holds is taken back. */
   readonly recovering: boolean
+}
+
+/** How the log of an epoch goes on from a frozen one. */
+export interface Transition {
+  /** Statements of this member that the frozen log has not, the one that begins the epoch last. */
+  readonly statements: readonly Uint8Array[]
+  /** The tree at which the log before ended. */
+  readonly frozen: FrozenTree
+}
+
+/** Text of the file that holds them: JSON. */
+export function formatTransition(statements: readonly Uint8Array[]): string {
+  return `${JSON.stringify({ format: 'huxin/transition/v1', statements: statements.map(base64) })}\n`
+}
+
+/** @throws HuxinError config_invalid */
+function parseTransition(text: string): Transition {
+  try {
+    const { statements: encoded } = JSON.parse(text) as { statements: string[] }
+    const statements = encoded.map((one) => fromBase64(one)!)
+    const { frozen } = parseStatement(parseNote(statements.at(-1)!).text)
+    if (frozen) return { statements, frozen }
+  } catch {
+    // falls through
+  }
+  throw new HuxinError('config_invalid', `${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
 /**
@@ -38,12 +68,34 @@ export async function openFolder(config: NodeConfig, wrapStore: (store: Store) =
   const join_ = await readJoin(config)
   const keys = await loadKeys(config.folder, epoch, config.node)
   const files = epochFiles(config.folder, epoch)
-  const fresh = await isFresh(files.database)
+  const transition = await placeDatabase(config.folder, epoch)
+  const fresh = !transition && await isFresh(files.database)
   await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
   const store = wrapStore(await openStore(files.database, { create: fresh }))
   const slot = await openSlot(files.checkpoint)
   const recovering = await readFile(files.recovering).then(() => true, () => false)
-  return { join: join_, keys, epoch, store, slot, recovering }
+  return { join: join_, keys, epoch, store, slot, transition, recovering }
+}
+
+/**
+ * The database of an epoch that goes on from a frozen log is that of the epoch before: moves it, unless it was moved. Nobody
+ * may have it open.
+ * @returns undefined for an epoch that began empty
+ * @throws HuxinError config_invalid | store_locked | store_corrupt
+ */
+export async function placeDatabase(folder: string, epoch: number): Promise<Transition | undefined> {
+  const files = epochFiles(folder, epoch)
+  const text = await readFile(files.transition, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  const transition = parseTransition(text)
+  const before = epochFiles(folder, epoch - 1).database
+  const there = (database: string): Promise<boolean> => access(database).then(() => true, () => false)
+  if (!await there(files.database) && await there(before)) {
+    await (await openStore(before, { create: false })).close()
+    await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
+    await rename(before, files.database)
+  }
+  return transition
 }
 
 /** What a fold of this node's log starts from. */

@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Alarms, alarmText } from '../exchange/alarms.ts'
 import { ClockGuard } from '../exchange/clock-guard.ts'
+import type { Decision } from '../exchange/writer.ts'
 import type { Log } from '../log/log.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import type { Recalled } from '../uplink/uplink.ts'
@@ -16,6 +17,10 @@ export interface GateOptions {
   readonly alarms: Alarms
   readonly log: () => Log
   readonly epoch: number
+  /** Size at which this log was frozen; undefined while it is not. */
+  readonly frozenAt: () => bigint | undefined
+  /** The log goes on from a frozen one and has no entry of its own yet. */
+  readonly mustBegin: () => boolean
   /** A root, or a node that was told to start alone, asks nobody. */
   readonly asksNobody: boolean
 }
@@ -40,10 +45,20 @@ export class Gate {
     return !this.#broken && (this.#options.asksNobody || this.#recalled)
   }
 
-  /** @throws HuxinError clock_wrong | not_ready, or why the node is broken */
-  mayWrite(needsEntry: boolean): void {
+  /** Whether entries other than the first of a successor may be written. */
+  get mayAppend(): boolean {
+    return this.maySign && this.#options.frozenAt() === undefined && !this.#options.mustBegin()
+  }
+
+  /** @throws HuxinError log_frozen | clock_wrong | not_ready, or why the node is broken */
+  mayWrite({ entries, begins }: Pick<Decision, 'entries' | 'begins'>): void {
     if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.message)
-    if (!needsEntry) return
+    if (entries.length === 0) return
+    const frozen = this.#options.frozenAt()
+    if (frozen !== undefined) {
+      throw new HuxinError('log_frozen', `the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`)
+    }
+    if (begins !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', `the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
     this.checkClock()
     if (!this.maySign) {
       throw new HuxinError('not_ready', 'this node has not heard from its parent since it started and signs nothing before: is the link up? (huxin node status; --alone overrides)')
@@ -60,7 +75,9 @@ export class Gate {
     this.#clockGuard.hear(seen.parentTimeMs)
     this.clockIsRight()
     try {
-      if (seen.epoch > this.#options.epoch) {
+      // The next epoch of a frozen log may be signed already, with the answer lost: nothing is written here until it is taken.
+      const next = this.#options.frozenAt() !== undefined && seen.epoch === this.#options.epoch + 1
+      if (seen.epoch > this.#options.epoch && !next) {
         throw new HuxinError('log_behind', `the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`)
       }
       if (seen.lastCheckpoint.length > 0) await this.#compareLog(seen.lastCheckpoint)

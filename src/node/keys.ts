@@ -1,6 +1,6 @@
 /** The node's secret keys on disk: owner-only files, one folder an epoch. */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
@@ -67,4 +67,19 @@ async function writeSecret(file: string, text: string): Promise<void> {
   } catch (error) {
     throw new HuxinError('config_invalid', `${file} exists or cannot be written: ${messageOf(error)}`)
   }
+}
+
+/** The keys of the epoch to come. What was cut off goes on with the keys that it made. @throws HuxinError note_malformed */
+export async function nextKeys(pending: string, node: string, random: Random): Promise<{ note: Signer; cosign: Signer }> {
+  await mkdir(pending, { recursive: true, mode: 0o700 })
+  const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
+    const file = join(pending, name)
+    const there = await readFile(file, 'utf8').catch(() => undefined)
+    if (there) return parseSignerKey(there.trim())
+    const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
+    await writeFile(file, `${text}\n`, { mode: 0o600, flush: true })
+    await chmod(file, 0o600)
+    return parseSignerKey(text)
+  }
+  return { note: await make('note.key', 'ed25519'), cosign: await make('cosign.key', 'cosignature') }
 }

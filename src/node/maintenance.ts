@@ -42,9 +42,10 @@ export async function checkFolder(folder: string): Promise<CheckReport> {
 
 /** Repairs a node that does not run from the folder of a neighbour that does not either. @returns the log indexes that were put back, and what fsck says then */
 export async function repairFolder(folder: string, neighbour: string): Promise<{ repaired: readonly bigint[]; report: CheckReport }> {
-  return withFolder(folder, async (config, { store, join, keys, slot, epoch, recovering }) => {
+  return withFolder(folder, async (config, open) => {
+    const { store, join, keys } = open
     const genesis = genesisOf(config, join, keys.subject)
-    const log = await signedLogOf(config, { store, join, keys, slot, epoch, recovering })
+    const log = await signedLogOf(config, open)
     const { damaged } = await checkStore(store, log, genesis)
     const ops = await withFolder(neighbour, async (_, other) => {
       const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })

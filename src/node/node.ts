@@ -5,16 +5,16 @@
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { type Clock, sleep } from '../base/clock.ts'
-import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { isHuxinError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import { Alarms, alarmText } from '../exchange/alarms.ts'
 import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
+import { forgetCosigned, frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
-import { publish } from '../exchange/publish.ts'
 import { Recent } from '../exchange/recent.ts'
 import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
@@ -35,21 +35,16 @@ import { WireServer } from '../wire/server.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
+import { Beginning } from './beginning.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
-import { laneForkEvidence, statementConflictEvidence, writeEvidence } from './evidence.ts'
+import { EvidenceFolder } from './evidence.ts'
 import { genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
+import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
+import { Rotation } from './rotation.ts'
 
 export const VERSION = '0.1.0'
-
-/** Structured logging; pino satisfies it. */
-export interface NodeLog {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
 
 export interface NodeOptions {
   readonly config: NodeConfig
@@ -83,6 +78,7 @@ export class Node {
   readonly #alarms: Alarms
   readonly #gate: Gate
   readonly #recent: Recent
+  readonly #evidence: EvidenceFolder
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
   /** Written while the node runs, on request. */
@@ -98,6 +94,9 @@ export class Node {
   #channel: WireChannel | undefined
   #uplink: Uplink | undefined
   #tls: TlsMaterialWatcher | undefined
+  #rotation: Rotation | undefined
+  #succeed!: () => void
+  #beginning!: Beginning
   #background: Promise<unknown>[] = []
   /** Takes back what the parent holds, until all of it is here. */
   #recovering: boolean
@@ -117,6 +116,11 @@ export class Node {
     return node
   }
 
+  /** Resolves when the folder holds the next epoch: close this node and start it again. */
+  readonly succeeded = new Promise<void>((resolve) => {
+    this.#succeed = resolve
+  })
+
   private constructor(options: NodeOptions, folder: OpenFolder) {
     this.#options = options
     this.#folder = folder
@@ -126,8 +130,10 @@ export class Node {
     this.#alarms = new Alarms(options.log)
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
+      frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due,
       asksNobody: options.config.parent === undefined || options.alone === true,
     })
+    this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { alarms: this.#alarms, log: options.log })
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
   }
@@ -166,6 +172,11 @@ export class Node {
     return this.#contacts.get(child) ?? 0
   }
 
+  /** Ends this log, and begins the next epoch. */
+  get rotation(): Rotation {
+    return this.#rotation!
+  }
+
   get state(): NodeState {
     if (this.#stop.signal.aborted) return 'stopped'
     if (this.#gate.broken) return 'broken'
@@ -192,7 +203,7 @@ export class Node {
 
   /** Tells the nodes above where lanes stand here, and looks at what those below told, now. */
   async exchangeHeads(graceMs = HEADS_GRACE_MS): Promise<void> {
-    await exchangeHeads(this.#context, { maySign: this.#gate.maySign, graceMs })
+    await exchangeHeads(this.#context, { maySign: this.#gate.mayAppend, graceMs })
   }
 
   /** Stops in order: no new calls, loops, rounds under way, database. */
@@ -204,6 +215,7 @@ export class Node {
     this.#changes.announce(['log', 'control', 'amendment', 'normal', 'bulk', 'receipts', 'pulled', 'spine'])
     await Promise.all([this.#server?.close(2_000), this.#audit?.close(2_000)])
     await Promise.allSettled(this.#background)
+    await this.#rotation?.close()
     await this.#writer?.close()
     await this.#indexer?.close()
     await this.backups.close()
@@ -218,7 +230,7 @@ export class Node {
     this.#writer = new Writer({
       store: this.#folder.store,
       log: () => this.#log,
-      mayWrite: (needsEntry) => this.#gate.mayWrite(needsEntry),
+      mayWrite: (decision) => this.#gate.mayWrite(decision),
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
@@ -228,12 +240,15 @@ export class Node {
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject, signedTree: () => this.#log.signed,
       recovering: () => this.#recovering, alarms: this.#alarms,
-      onFork: (first, second, lane) => this.#keepFork(first, second, lane),
-      onConflict: (earlier, later, signers) => this.#keepConflict(earlier, later, signers),
+      onFork: this.#evidence.keepFork,
+      onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
     await this.#log.seal()
+    if (this.#folder.transition) await forgetCosigned(this.#folder.store, this.#log.origin)
+    this.#beginning = new Beginning(this.#context, { folder: this.#folder, root: !config.parent })
+    this.#rotation = this.#newRotation()
     this.#tls = await TlsMaterialWatcher.open({
       files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
       nodeName: config.node,
@@ -251,14 +266,15 @@ export class Node {
     })
     await this.#listen()
     if (config.parent) this.#dial()
-    else await this.#beginRoot()
+    if (this.#gate.maySign) await this.#beginning.begin()
     if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, clockIsRight: () => this.#gate.clockIsRight(),
+      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
       onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
     })
     this.#indexer.kick()
+    this.#rotation.resume()
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')
   }
 
@@ -268,7 +284,7 @@ export class Node {
     const ledger = this.#newLedger()
     await loadLedger(ledger, this.#folder)
     this.#ledger = ledger
-    this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot })
+    this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot, continues: this.#folder.transition?.frozen })
   }
 
   /** A write failed: whether it happened is found out from the store. */
@@ -309,7 +325,7 @@ export class Node {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
-      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: (name, content) => this.#keepEvidence(name, content),
+      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: this.#evidence.keep,
     }
   }
 
@@ -349,7 +365,11 @@ export class Node {
       context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: 5_000,
       trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
-      onRecall: (seen) => this.#gate.recall(seen),
+      onRecall: async (seen) => {
+        await this.#gate.recall(seen)
+        await this.#beginning.begin()
+      },
+      frozen: () => frozenAt(this.#context) !== undefined,
       recovering: () => this.#recovering,
       onCaughtUp: () => this.#caughtUp(),
       onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
@@ -364,32 +384,12 @@ export class Node {
     this.#options.log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
   }
 
-  /** A root speaks for itself in its first entry. */
-  async #beginRoot(): Promise<void> {
-    if (this.#log.size > 0n) return
-    const [statement] = this.#folder.join.statements
-    if (!statement) throw new HuxinError('config_invalid', 'join.json of a root holds its own statement: run huxin node init again')
-    await publish(this.#context, {
-      kind: 'member', item: undefined, provider: this.#options.config.body, targets: ['**'], batchClass: 'control', records: [statement], source: { kind: 'self' },
+  #newRotation(): Rotation {
+    const { config, clock, random } = this.#options
+    return new Rotation({
+      config, clock, random, context: this.#context, signal: this.#stop.signal, onReady: () => this.#succeed(),
+      parent: config.parent && { calls: () => parentCalls(this.#channel!), handedUp: (size) => this.#uplink?.handedUp(size) ?? false, connected: () => this.#uplink?.state === 'connected' && !this.#recovering },
     })
-  }
-
-  async #keepFork(first: Uint8Array, second: Uint8Array, lane: string): Promise<void> {
-    const { name, content } = laneForkEvidence(first, second, lane)
-    await this.#keepEvidence(name, content)
-    this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
-  }
-
-  async #keepConflict(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> {
-    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
-    await this.#keepEvidence(name, content)
-    this.#alarms.raise(alarm, what)
-  }
-
-  async #keepEvidence(name: string, content: Uint8Array): Promise<string> {
-    const file = await writeEvidence(epochFiles(this.#options.config.folder, this.#folder.epoch).evidence, name, content)
-    this.#options.log.warn({ file }, 'evidence was written')
-    return file
   }
 
   #setServing(ready: boolean): void {

@@ -1,8 +1,16 @@
 /** The calls of the one dialled link, each with the deadline that its service states. */
+import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { parseBody, recordAt } from '../batch/body.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader } from '../batch/seal.ts'
+import { ExchangeService, type ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
+import { FederationState } from '../topology/federation.ts'
+import type { Member } from '../topology/member.ts'
 import type { WireChannel } from '../wire/channel.ts'
+import type { NodeConfig } from './config.ts'
+import { readJoin } from './folder.ts'
 
 export function parentCalls(channel: WireChannel): ParentCalls {
   const client = channel.client(ExchangeService)
@@ -16,4 +24,26 @@ export function parentCalls(channel: WireChannel): ParentCalls {
     witness: (request, signal) => client.witness(request, { timeoutMs: 20_000, signal }),
     renew: (request, signal) => client.renew(request, { timeoutMs: 30_000, signal }),
   }
+}
+
+type ReadControl = (request: { batchClass: string; start: bigint; bytesMax: number; waitMs: number; includeOwn: boolean }) => Promise<ReadBodiesResponse>
+
+/** This member, by its newest statement and with all of them, oldest first, as the parent's control lane has them. @throws HuxinError member_unknown */
+export async function memberAtParent(read: ReadControl, config: NodeConfig): Promise<{ member: Member; history: readonly Uint8Array[] }> {
+  const federation = FederationState.from((await readJoin(config)).anchors)
+  for (let start = 0n; ;) {
+    const page = await read({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true })
+    for (const { entry, body } of page.deliveries) {
+      const parsed = parseEntry(entry)
+      const { header } = openHeader(parsed.header)
+      if (header.kind !== 'member' || !parsed.verdict.accepted) continue
+      const records = parseBody(body)
+      for (let i = 0; i < records.count; i++) federation.applyStatement(recordAt(records, i)!)
+    }
+    if (page.deliveries.length === 0) break
+    start = page.next
+  }
+  const member = federation.member(config.node)
+  if (!member) throw new HuxinError('member_unknown', `the parent does not know ${config.node}`)
+  return { member, history: federation.history(config.node) }
 }

@@ -1,5 +1,5 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
-import { access, chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { civilDate, type Clock } from '../base/clock.ts'
@@ -7,25 +7,25 @@ import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
-import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { storedSize } from '../log/log.ts'
-import { formatSignerKey, parseSignerKey, parseVkey, type Signer } from '../note/key.ts'
+import { parseSignerKey, parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { loadNodeMaterial, loadTlsMaterial } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
 import { openStore } from '../store/store.ts'
 import { FederationState, type TrustAnchor } from '../topology/federation.ts'
 import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
-import { type Member, type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
-import { type TypedClient, WireChannel } from '../wire/channel.ts'
-import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile } from './config.ts'
-import { genesisOf, readJoin } from './folder.ts'
-import { createKeys, createSubjectKey, loadKeys } from './keys.ts'
+import { type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
+import { WireChannel } from '../wire/channel.ts'
+import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile, TRANSITION } from './config.ts'
+import { genesisOf, placeDatabase, readJoin } from './folder.ts'
+import { createKeys, createSubjectKey, loadKeys, nextKeys } from './keys.ts'
+import { memberAtParent } from './parent-calls.ts'
 
 /** What is written into a new `node.yaml`. */
 export interface NodeFields {
@@ -222,6 +222,7 @@ export async function rebuildNode(folder: string, onProgress?: (done: bigint, to
   const config = await loadConfig(folder)
   const epoch = await currentEpoch(config.folder)
   const keys = await loadKeys(config.folder, epoch, config.node)
+  await placeDatabase(config.folder, epoch)
   const store = await openStore(epochFiles(config.folder, epoch).database, { create: false })
   try {
     return await rebuildStore(store, genesisOf(config, await readJoin(config), keys.subject), onProgress)
@@ -258,6 +259,10 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const { localSize, unsent } = await localWork(config, oldEpoch)
   const old = await oldNoteKey(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
+  if (localSize > 0n && await access(join(pending, TRANSITION)).then(() => true, () => false)) {
+    throw new HuxinError('config_invalid', 'a change of epoch is under way and everything for it is here: start the node, it goes on by itself')
+  }
+  await rm(join(pending, TRANSITION), { force: true })
   const next = await nextKeys(pending, config.node, random)
   await createSubjectKey(config.folder, random)
   if (!old) {
@@ -271,7 +276,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const channel = await dialParent(config, clock)
   try {
     const client = channel.client(ExchangeService)
-    const current = await memberAtParent(client, config)
+    const { member: current } = await memberAtParent((request) => client.readBodies(request, { timeoutMs: 30_000 }), config)
     const statement: MemberStatement = {
       ...nextStatement(current), epoch: current.epoch + 1, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
       actor: config.node, reason: `recovery: ${localSize === 0n ? 'lost-disk' : 'snapshot'}`,
@@ -302,43 +307,6 @@ async function oldNoteKey(config: NodeConfig, epoch: number): Promise<Signer | u
   } catch {
     return undefined
   }
-}
-
-type ParentReader = Pick<TypedClient<(typeof ExchangeService)['method']>, 'readBodies'>
-
-/** The member's newest statement, read from the parent's control lane. */
-async function memberAtParent(exchange: ParentReader, config: NodeConfig): Promise<Member> {
-  const federation = FederationState.from((await readJoin(config)).anchors)
-  for (let start = 0n; ;) {
-    const page = await exchange.readBodies({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true }, { timeoutMs: 30_000 })
-    for (const { entry, body } of page.deliveries) {
-      const parsed = parseEntry(entry)
-      const { header } = openHeader(parsed.header)
-      if (header.kind !== 'member' || !parsed.verdict.accepted) continue
-      const records = parseBody(body)
-      for (let i = 0; i < records.count; i++) federation.applyStatement(recordAt(records, i)!)
-    }
-    if (page.deliveries.length === 0) break
-    start = page.next
-  }
-  const member = federation.member(config.node)
-  if (!member) throw new HuxinError('member_unknown', `the parent does not know ${config.node}`)
-  return member
-}
-
-async function nextKeys(pending: string, node: string, random: Random): Promise<{ note: Signer; cosign: Signer }> {
-  await mkdir(pending, { recursive: true, mode: 0o700 })
-  // A recovery that was cut off goes on with the keys that it made.
-  const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
-    const file = join(pending, name)
-    const there = await readFile(file, 'utf8').catch(() => undefined)
-    if (there) return parseSignerKey(there.trim())
-    const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
-    await writeFile(file, `${text}\n`, { mode: 0o600 })
-    await chmod(file, 0o600)
-    return parseSignerKey(text)
-  }
-  return { note: await make('note.key', 'ed25519'), cosign: await make('cosign.key', 'cosignature') }
 }
 
 /** What the old database still has, and which of its own batches never left. */

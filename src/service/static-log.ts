@@ -2,21 +2,25 @@
  * The log as static resources (C2SP tlog-tiles): `checkpoint`, `tile/<L>/<N>[.p/<W>]` and
  * `tile/entries/<N>[.p/<W>]`. What is under a path never changes; it is given as soon as the newest
  * signed tree covers it and not before, whatever the store holds already. A partial tile goes on being
- * given after its full tile is there.
+ * given after its full tile is there. Below `/<epoch>/` stands the log of that epoch, a frozen one for ever.
  */
 import { gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { asBuffer, concat } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
-import { cosignedCheckpoint } from '../exchange/links.ts'
+import { frozenCheckpoint, treeOf } from '../exchange/freeze.ts'
 import { HASH_BYTES } from '../merkle/hash.ts'
 import { parseTilePath, TILE_WIDTH, tileWidth } from '../merkle/tile.ts'
 
-export type StaticPath =
+export type StaticPath = (
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'tile'; readonly level: number; readonly index: bigint; readonly width: number }
   | { readonly kind: 'entries'; readonly index: bigint; readonly width: number }
+) & {
+  /** Epoch of the log; undefined for the present one. */
+  readonly epoch?: number
+}
 
 /** What a request for a resource is answered with. */
 export interface StaticResource {
@@ -28,6 +32,15 @@ export interface StaticResource {
 
 /** Parses a path that begins with a slash; undefined for anything not in its only form. */
 export function parseStaticPath(path: string): StaticPath | undefined {
+  const match = /^\/([1-9][0-9]{0,8})(\/.*)$/.exec(path)
+  if (match) {
+    const found = parseLogPath(match[2]!)
+    return found && { ...found, epoch: Number(match[1]) }
+  }
+  return parseLogPath(path)
+}
+
+function parseLogPath(path: string): StaticPath | undefined {
   if (path === '/checkpoint') return { kind: 'checkpoint' }
   const tile = path.startsWith('/') ? parseTilePath(path.slice(1)) : undefined
   if (!tile) return undefined
@@ -37,13 +50,27 @@ export function parseStaticPath(path: string): StaticPath | undefined {
 
 /** Reads a resource; undefined when the signed tree has none of that width there. @throws HuxinError store_corrupt */
 export async function readStatic(context: Context, path: StaticPath): Promise<StaticResource | undefined> {
+  const log = path.epoch === undefined ? context.log().origin : `${context.self}/${path.epoch}`
+  const size = await sizeOf(context, log)
+  if (size === undefined) return undefined
   if (path.kind === 'checkpoint') {
-    return { contentType: 'text/plain; charset=utf-8', bytes: await cosignedCheckpoint(context), immutable: false }
+    return { contentType: 'text/plain; charset=utf-8', bytes: await frozenCheckpoint(context, log), immutable: false }
   }
   const level = path.kind === 'tile' ? path.level : 0
-  if (path.width > tileWidth(level, path.index, context.log().signed.size)) return undefined
+  if (path.width > tileWidth(level, path.index, size)) return undefined
   const bytes = path.kind === 'tile' ? await readTile(context, path) : await readBundle(context, path)
   return { contentType: 'application/octet-stream', bytes, immutable: true }
+}
+
+/** Signed size of a log of this node; undefined when it has none of that name. */
+async function sizeOf(context: Context, log: string): Promise<bigint | undefined> {
+  if (log === context.log().origin) return context.log().signed.size
+  try {
+    return (await treeOf(context, log)).size
+  } catch (error) {
+    if (!isHuxinError(error, 'not_found')) throw error
+    return undefined
+  }
 }
 
 /** Whether an `Accept-Encoding` header allows gzip. */

@@ -13,10 +13,9 @@ import { asBuffer, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Context } from '../exchange/context.ts'
-import { cosignChild } from '../exchange/links.ts'
+import { cosignChild, witnessedLog } from '../exchange/links.ts'
 import { HASH_BYTES } from '../merkle/hash.ts'
 import { emptyTreeWithOtherRoot, parseCheckpoint } from '../note/checkpoint.ts'
-import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote, verifyNote } from '../note/note.ts'
 import { type HttpAnswer, plain } from './http-answer.ts'
 
@@ -37,11 +36,11 @@ export async function addCheckpoint(context: Context, body: Uint8Array): Promise
   if (typeof submission === 'string') return plain(400, submission)
   const { oldSize, consistency, checkpoint, unverifiedNote } = submission
   const origin = unverifiedNote.text.slice(0, unverifiedNote.text.indexOf('\n'))
-  const child = context.ledger().federation.children(context.self).find(({ name, epoch }) => `${name}/${epoch}` === origin)
+  const child = context.ledger().federation.children(context.self).find((member) => witnessedLog(member, checkpoint).origin === origin)
   if (!child) return plain(404, `no log of that origin is witnessed by ${context.self}`)
   if (child.status !== 'active') return plain(403, `${child.name} is ${child.status}`)
   try {
-    const { text } = verifyNote(unverifiedNote, [parseVkey(child.noteVkey)])
+    const { text } = verifyNote(unverifiedNote, [witnessedLog(child, checkpoint).verifier])
     if (emptyTreeWithOtherRoot(text)) return plain(422, 'the empty tree has another root')
     const { size } = parseCheckpoint(text)
     if (oldSize > size) return plain(400, `the old size ${oldSize} is above the checkpoint's ${size}`)

@@ -3,7 +3,7 @@
  * frontier, two trees can never be shown, and what is withheld is still committed to. 32 bytes an
  * entry, kept in tiles of 256, so that a delivered entry can be compared whenever it comes.
  */
-import { be64, concat, equalBytes, fromBe64, hex } from '../base/bytes.ts'
+import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { witnessedOps } from '../exchange/first-receipt.ts'
@@ -11,6 +11,7 @@ import { keepFork, onlyLinesOf } from '../exchange/forks.ts'
 import { keepReceipts, witnessOp, witnessState } from '../exchange/links.ts'
 import { receiptNode, type StoredReceipt } from '../exchange/receipts.ts'
 import { BeginningProver, compareTrees } from '../merkle/beginning.ts'
+import { continuesOp, readSpineTile } from '../exchange/spine.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
@@ -42,6 +43,8 @@ export class Follower {
   #pending: Uint8Array[] = []
   #receipts = 0n
   #loaded = ''
+  /** The log that what is loaded goes on from, until something is kept under its own name. */
+  #before: string | undefined
   #waiting = new Set<() => void>()
   /** Tiles used lately, by log and number. */
   readonly #tiles = new Map<string, Uint8Array>()
@@ -109,7 +112,7 @@ export class Follower {
   async flush(): Promise<VerifiedTree> {
     const { verified } = this
     // Both rows, which must stay of one size: a newer pair may be written before this one is.
-    if (verified.size > 0n) {
+    if (verified.note.length > 0) {
       const { context, clock } = this.#options
       const [log, frontier] = [this.#log, this.#frontier]
       const witnessed = await witnessedOps(context.store, log, verified.size, clock.nowMs())
@@ -129,16 +132,20 @@ export class Follower {
     const { context } = this.#options
     const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#options.keys.noteVkey(log) ?? '')], log)
     const have = start + BigInt(answer.leafHashes.length / 32)
+    const frozen = context.ledger().frozen.get(log)
+    if (frozen !== undefined && checkpoint.size > frozen) await this.#beyond(log, { frozen, size: checkpoint.size, note: answer.checkpoint })
     if (checkpoint.size < this.#verified.size) {
       throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
     }
-    if (checkpoint.size === this.#verified.size && checkpoint.size > 0n && !equalBytes(checkpoint.root, this.#verified.root)) {
+    if (checkpoint.size === this.#verified.size && this.#verified.note.length > 0 && !equalBytes(checkpoint.root, this.#verified.root)) {
       await this.#fork(log, { ...checkpoint, note: answer.checkpoint }, [])
     }
     if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
-    const grown = have === checkpoint.size && have > this.#verified.size ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }, signal) : undefined
+    // What goes on from a frozen log is verified once under its own name, also before it grows.
+    const unseen = have > this.#verified.size || (have > 0n && this.#verified.note.length === 0)
+    const grown = have === checkpoint.size && unseen ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }, signal) : undefined
     if (grown) {
       await context.store.write(grown.ops)
       grown.remember()
@@ -155,20 +162,51 @@ export class Follower {
     if (!equalBytes(frontierRoot(frontier), tree.root)) {
       await this.#doubt(log, tree, signal)
     }
+    await this.#checkFrozen(log, tree, leaves)
     const tiles = await this.#grow(log, leaves)
     const ops = [
       ...[...tiles].map(([tile, value]) => ({ key: spineKey(log, tile), value })),
       frontierOp(log, frontier),
       witnessOp(log, tree),
+      ...(this.#before === undefined ? [] : [continuesOp(log, this.#before)]),
     ]
     const remember = (): void => {
       this.#frontier = frontier
       this.#verified = tree
       this.#pending = []
+      this.#before = undefined
       for (const [tile, value] of tiles) this.#keep(`${log} ${tile}`, value)
       this.#options.context.alarms.clear('parent log')
     }
     return { ops, remember }
+  }
+
+  /** A log that goes on from frozen ones has their last trees on its way. */
+  async #checkFrozen(log: string, tree: VerifiedTree, leaves: Uint8Array): Promise<void> {
+    const from = this.#verified.size
+    for (const { log: before, tree: frozen } of this.#options.keys.predecessors(log)) {
+      if (frozen.size < from || frozen.size > tree.size) continue
+      const root = frontierRoot(appendLeaves(this.#frontier, leaves.subarray(0, Number(frozen.size - from) * 32)))
+      if (equalBytes(root, frozen.root)) continue
+      await this.#accuse(`successor-${log.replaceAll('/', '-')}-${frozen.size}.txt`,
+        `The statement that begins ${log} says that ${before} was frozen at ${frozen.size} entries with the root ${hex(frozen.root)}; the leaves of ${log} give ${hex(root)} there.`, tree.note,
+        `${log} does not go on from the tree of ${frozen.size} entries at which ${before} was frozen by the word of its own statement`)
+    }
+  }
+
+  /** A frozen log that was signed beyond its final entry. */
+  #beyond(log: string, { frozen, size, note }: { frozen: bigint; size: bigint; note: Uint8Array }): Promise<never> {
+    return this.#accuse(`frozen-${log.replaceAll('/', '-')}-${size}.txt`,
+      `The log ${log} ended with its final entry, number ${frozen - 1n}, and signed a tree of ${size} entries.`, note,
+      `the parent shows ${size} entries of ${log}, which was frozen at ${frozen}`)
+  }
+
+  async #accuse(file: string, text: string, note: Uint8Array, alarm: string): Promise<never> {
+    const { context } = this.#options
+    this.#pending = []
+    await context.keepEvidence(file, utf8(`${text}\nLast verified before:\n\n${Buffer.from(this.#verified.note).toString()}\nNow:\n\n${Buffer.from(note).toString()}`))
+    context.alarms.raise('parent log', `${alarm}: evidence is kept, nothing more is taken from it`)
+    throw new HuxinError('log_forked', alarm)
   }
 
   /**
@@ -180,7 +218,7 @@ export class Follower {
     const { context, calls, clock } = this.#options
     const from = this.#verified.size
     // Once an hour: it is the whole log.
-    if (from > 0n && (this.#doubted?.size !== from || clock.monotonicMs() - this.#doubted.atMs > DOUBT_MS)) {
+    if (this.#verified.note.length > 0 && (this.#doubted?.size !== from || clock.monotonicMs() - this.#doubted.atMs > DOUBT_MS)) {
       const beginning = await readBeginning(calls, { oldSize: from, newSize: tree.size, receiptsAfter: this.#receipts }, signal)
       const proven = compareTrees(this.#verified, tree, beginning) === 'two'
       this.#doubted = { size: from, atMs: clock.monotonicMs(), proven }
@@ -226,7 +264,7 @@ export class Follower {
     const name = `${log} ${tile}`
     const there = this.#tiles.get(name)
     if (there) return there
-    const stored = await this.#options.context.store.get(spineKey(log, tile))
+    const stored = await readSpineTile(this.#options.context.store, log === this.#loaded ? this.#before ?? log : log, tile)
     if (!stored) throw new HuxinError('store_corrupt', `tile ${tile} of the parent's spine is missing from the store; run huxin fsck`)
     this.#keep(name, stored)
     return stored
@@ -241,13 +279,20 @@ export class Follower {
   async #load(): Promise<void> {
     const { context } = this.#options
     const log = this.#log
-    const state = await witnessState(context, log)
-    const stored = await context.store.get(textKey(tables.meta, `spine/${log}`))
+    const known = await this.#options.keys.inherited(log, async (name) => {
+      const state = await witnessState(context, name)
+      return state && { name, state }
+    })
+    const name = known?.name ?? log
+    // Of a log under another name the tree is known, and no checkpoint of this one.
+    const state = known && (name === log ? known.state : { ...known.state, note: new Uint8Array() })
+    const stored = await context.store.get(textKey(tables.meta, `spine/${name}`))
     const frontier = stored ? decodeFrontier(stored) : emptyFrontier
     if (!frontier || (state?.size ?? 0n) !== frontier.size || (state && !equalBytes(frontierRoot(frontier), state.root))) throw new HuxinError('store_corrupt', 'what is kept of the parent\'s log does not fit together; run huxin fsck')
-    const receipts = openChecked(receiptsKey(log), await context.store.get(receiptsKey(log)))
+    const receipts = openChecked(receiptsKey(name), await context.store.get(receiptsKey(name)))
     this.#frontier = frontier
     this.#verified = state ?? NOTHING
+    this.#before = name === log ? undefined : name
     this.#pending = []
     this.#receipts = receipts ? fromBe64(receipts) : 0n
     this.#loaded = log

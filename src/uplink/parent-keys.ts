@@ -7,7 +7,7 @@
 import { HuxinError } from '../base/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { FederationState } from '../topology/federation.ts'
-import type { Member } from '../topology/member.ts'
+import { type FrozenTree, type Member, predecessorOf } from '../topology/member.ts'
 
 /** Statements looked at in one answer. */
 const STATEMENTS_MAX = 256
@@ -42,9 +42,32 @@ export class ParentKeys {
 
   /** The key that signs a log of the parent; undefined when none is known. */
   noteVkey(log: string): string | undefined {
+    const known = this.#newest()
+    return known?.epochs.find(({ epoch }) => `${this.#parent}/${epoch}` === log)?.noteVkey ?? known?.noteVkey
+  }
+
+  /** The logs that a log of the parent goes on from, the nearest first, and the tree at which each was frozen. */
+  predecessors(log: string): { readonly log: string; readonly tree: FrozenTree }[] {
+    const known = this.#newest()
+    const found = []
+    for (let at = known && predecessorOf(known, log); at; at = predecessorOf(known!, at.log)) found.push(at)
+    return found
+  }
+
+  #newest(): Member | undefined {
     const logged = this.#ledger().federation.member(this.#parent)
     const newest = this.#shown && (!logged || this.#shown.serial > logged.serial) ? this.#shown : logged
-    const known = newest ?? this.#trust()?.member(this.#parent)
-    return known?.epochs.find(({ epoch }) => `${this.#parent}/${epoch}` === log)?.noteVkey ?? known?.noteVkey
+    return newest ?? this.#trust()?.member(this.#parent)
+  }
+
+  /**
+   * What is kept by the name of a log, or else by that of the nearest log it goes on from: entries have the same places in both.
+   */
+  async inherited<T>(log: string, read: (log: string) => Promise<T | undefined>): Promise<T | undefined> {
+    for (const name of [log, ...this.predecessors(log).map((before) => before.log)]) {
+      const found = await read(name)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 }

@@ -1,6 +1,7 @@
 /** Pulls one class of the parent's log: what this node is entitled to, in order, through the door. */
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
@@ -20,6 +21,8 @@ import type { LinkOptions } from './uplink.ts'
 const AHEAD = 2
 /** Milliseconds that a class with nothing more waits at first, and while lost batches are taken back. */
 const BEGIN_WAIT_MS = 500
+/** Milliseconds between two looks whether the log is still frozen. */
+const FROZEN_MS = 500
 /** Milliseconds between two notes of the cursor. */
 const SAVE_MS = 500
 
@@ -59,6 +62,10 @@ export class Puller {
     await this.#knowMembers(signal)
     let ahead: { start: bigint; answer: Promise<ReadBodiesResponse> }[] = []
     while (!signal.aborted) {
+      if (this.#options.frozen()) {
+        await sleep(this.#options.clock, FROZEN_MS, signal)
+        continue
+      }
       if (this.#log !== this.#follower.log) {
         await this.#load()
         ahead = []
@@ -185,7 +192,8 @@ export class Puller {
 
   async #load(): Promise<void> {
     const { log } = this.#follower
-    const stored = openChecked(this.#key(log), await this.#options.context.store.get(this.#key(log)))
+    const { keys, context } = this.#options
+    const stored = await keys.inherited(log, async (name) => openChecked(this.#key(name), await context.store.get(this.#key(name))))
     this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
   }

@@ -1,7 +1,7 @@
 /** Pushes one class of this node's log to the parent: batches with targets outside this subtree. */
 import { sleep } from '../base/clock.ts'
 import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Entry, formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
@@ -50,6 +50,8 @@ export class Pusher {
   /** The parent's log by which the cursor counts: what a parent lost with its log is pushed to it again. */
   #log: string | undefined
   #cursor = 0n
+  /** First entry whose refusal could not be logged, because the log is frozen: from there on its successor asks again. */
+  #held: bigint | undefined
   /** Receipts that are verified and not written. */
   #unkept: StoredReceipt[] = []
   #keeping: Promise<void> | undefined
@@ -72,6 +74,11 @@ export class Pusher {
     const { context } = this.#options
     const rows = await context.store.range({ gte: classKey(this.batchClass, this.#cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
     return rows.length
+  }
+
+  /** Whether the parent answered for everything of this class below an index. */
+  passed(index: bigint): boolean {
+    return this.#log !== undefined && this.#log === this.#follower.log && this.#cursor >= index
   }
 
   /** Looks again at once whether the parent has another log. */
@@ -135,6 +142,10 @@ export class Pusher {
         inFlight = []
         read = this.#cursor
         series = this.#newSeries()
+      } else if (inFlight.length === 0 && read > this.#cursor) {
+        // What was read past while the call was under way had nothing to send.
+        this.#cursor = read
+        this.#keep(signal)
       }
       progress()
     }
@@ -318,14 +329,20 @@ export class Pusher {
         header: outgoing.batch.note, body: new Uint8Array(), refusal: outcome.refusal, judged: formatJudged(outgoing.entry.judged), source: { kind: 'fetched', node: parent },
       })
     } catch (error) {
+      if (isHuxinError(error, 'log_frozen')) {
+        this.#held ??= outgoing.index
+        return
+      }
       throw new HuxinError('internal', `the refusal of batch ${outgoing.batch.idText} was not logged: ${messageOf(error)}`, { cause: error })
     }
   }
 
   async #load(): Promise<void> {
     const { log } = this.#follower
-    const stored = openChecked(this.#key(log), await this.#options.context.store.get(this.#key(log)))
+    const { keys, context } = this.#options
+    const stored = await keys.inherited(log, async (name) => openChecked(this.#key(name), await context.store.get(this.#key(name))))
     this.#log = log
+    this.#held = undefined
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
 
@@ -336,7 +353,7 @@ export class Pusher {
 
   #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
     const key = this.#key(this.#log ?? '')
-    return { key, value: checkedValue(key, be64(next)) }
+    return { key, value: checkedValue(key, be64(this.#held !== undefined && this.#held < next ? this.#held : next)) }
   }
 
   #key(log: string): Uint8Array {

@@ -40,6 +40,8 @@ export interface UplinkOptions {
   readonly random: () => number
   /** Compares our log with what the parent saw; throws log_behind or log_forked. */
   readonly onRecall: (seen: Recalled) => Promise<void>
+  /** True while this node's log is frozen: nothing is pulled, because nothing can be logged. */
+  readonly frozen: () => boolean
   /** True while lost batches are taken back. */
   readonly recovering: () => boolean
   /** Called once when all that the parent held at the start is here. */
@@ -110,6 +112,13 @@ export class Uplink {
   async waiting(): Promise<number> {
     const counts = await Promise.all(this.#pushers.map((pusher) => pusher.waiting()))
     return counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Whether the parent answered for everything below an index of this log; wakes the classes that have not looked so far. */
+  handedUp(index: bigint): boolean {
+    const behind = this.#pushers.filter((pusher) => !pusher.passed(index))
+    for (const pusher of behind) pusher.wake()
+    return behind.length === 0
   }
 
   /** What the nodes above know of a batch of a lane, nearest first. */

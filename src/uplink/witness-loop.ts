@@ -58,7 +58,7 @@ export class WitnessLoop {
     const tree = context.log().signed
     const parentTree = await this.#follower.flush()
     const seconds = BigInt(Math.floor(clock.nowMs() / 1000))
-    const cosigned = parentTree.size > 0n
+    const cosigned = parentTree.note.length > 0
       ? addSignatureLines(parentTree.note, [cosign(parseNote(parentTree.note).text, context.cosigner, seconds)])
       : new Uint8Array()
     for (let attempt = 0; attempt < 2; attempt++) {

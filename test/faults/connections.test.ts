@@ -212,7 +212,7 @@ t.test('the waits between attempts double up to a limit, and no two nodes wait a
         if (++tries === 9) void uplink.stop()
         return unreachable()
       } } as unknown as ParentCalls,
-      onRecall: unreachable, recovering: () => false, onCaughtUp: () => Promise.resolve(), onAway: () => undefined,
+      onRecall: unreachable, recovering: () => false, frozen: () => false, onCaughtUp: () => Promise.resolve(), onAway: () => undefined,
     })
     uplink.start()
     await federation.until('it was stopped', () => uplink.state === 'stopped')

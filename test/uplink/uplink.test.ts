@@ -22,7 +22,7 @@ t.test('after any error of a loop the parent is asked again who it is: it may ha
   const done = (): Promise<void> => Promise.resolve()
   const uplink = new Uplink({
     context: federation.node('330000').context, parent: 'zj.example/000000', trust: () => undefined, clock: systemClock, retryMsMax: 50, random: () => 0, calls,
-    onRecall: done, recovering: () => false, onCaughtUp: done, onAway: () => undefined,
+    onRecall: done, recovering: () => false, frozen: () => false, onCaughtUp: done, onAway: () => undefined,
   })
   uplink.start()
   await federation.until('the newest log is followed', () => uplink.follower.log === 'zj.example/000000/3')

@@ -1,0 +1,48 @@
+/** The first entry of a log: a root's own statement, or the one by which a log goes on from a frozen one. */
+import { HuxinError } from '../base/errors.ts'
+import type { Context } from '../exchange/context.ts'
+import { publish } from '../exchange/publish.ts'
+import { idOf } from '../ledger/ledger.ts'
+import type { OpenFolder } from './folder.ts'
+
+export class Beginning {
+  readonly #context: Context
+  readonly #folder: Pick<OpenFolder, 'join' | 'transition'>
+  readonly #root: boolean
+  #under: Promise<void> | undefined
+
+  constructor(context: Context, { folder, root }: { folder: Pick<OpenFolder, 'join' | 'transition'>; root: boolean }) {
+    this.#context = context
+    this.#folder = folder
+    this.#root = root
+  }
+
+  /** True until the first entry of a log that goes on from a frozen one is there: nothing else may be written. */
+  get due(): boolean {
+    return this.#context.log().size === this.#folder.transition?.frozen.size
+  }
+
+  /** Writes the first entry, unless it is there. Call it when the node may sign. @throws HuxinError as publish; config_invalid */
+  begin(): Promise<void> {
+    this.#under ??= this.#begin().finally(() => {
+      this.#under = undefined
+    })
+    return this.#under
+  }
+
+  async #begin(): Promise<void> {
+    if (this.due) return this.#publish(this.#folder.transition!.statements)
+    if (!this.#root || this.#context.log().size > 0n) return
+    const [statement] = this.#folder.join.statements
+    if (!statement) throw new HuxinError('config_invalid', 'join.json of a root holds its own statement: run huxin node init again')
+    return this.#publish([statement])
+  }
+
+  async #publish(statements: readonly Uint8Array[]): Promise<void> {
+    // What a parent signed it tells the federation itself.
+    const target = this.#root ? '**' : idOf(this.#context.self)
+    await publish(this.#context, {
+      kind: 'member', item: undefined, provider: this.#context.body, targets: [target], batchClass: 'control', records: statements, source: { kind: 'self' }, begins: true,
+    })
+  }
+}

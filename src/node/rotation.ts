@@ -1,0 +1,199 @@
+/**
+ * A planned change of epoch, from the final entry of a log to the keys of the next one in their place:
+ *
+ * 1. the final entry, and with it, durable, that a successor is wanted;
+ * 2. wait until the parent has everything of this log and cosigned its last tree (a root: more than half of its children);
+ * 3. the new keys, and the statement of the next epoch, which names that tree: signed with the old key, the new one, and by
+ *    the parent;
+ * 4. keys and statement take their place together, by one rename: from then on the folder opens as the next epoch.
+ *
+ * Each step finds what an earlier try left, so a node that stopped anywhere goes on at its next start. Nothing is appended
+ * between 1 and the next epoch; reads, proofs and cosignatures go on.
+ */
+import { copyFile, mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
+import { type Clock, sleep } from '../base/clock.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import type { Random } from '../base/random.ts'
+import type { EntrySource } from '../batch/entry.ts'
+import type { Context } from '../exchange/context.ts'
+import { freezeLog, frozenAt, frozenKey } from '../exchange/freeze.ts'
+import { cosignedCheckpoint, finalSize } from '../exchange/links.ts'
+import { checkAct, nextStatement, type PersonalAct } from '../exchange/members.ts'
+import type { SignedTree } from '../log/log.ts'
+import { parseNote, signNote } from '../note/note.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
+import { tables, textKey } from '../store/keys.ts'
+import { formatStatement, type Member, parseStatement } from '../topology/member.ts'
+import type { ParentCalls } from '../uplink/parent.ts'
+import { epochFiles, type NodeConfig, TRANSITION } from './config.ts'
+import { formatTransition } from './folder.ts'
+import { nextKeys } from './keys.ts'
+import { memberAtParent } from './parent-calls.ts'
+
+const WAIT_MS = 200
+const RETRY_MS_MAX = 5_000
+
+/** What was asked for; kept until the next epoch begins. */
+interface Wanted extends PersonalAct {
+  readonly keepKeys: boolean
+}
+
+export interface RotationOptions {
+  readonly config: NodeConfig
+  readonly context: Context
+  readonly clock: Clock
+  readonly random: Random
+  /** Undefined at a root. */
+  readonly parent: { readonly calls: () => ParentCalls; readonly handedUp: (size: bigint) => boolean; readonly connected: () => boolean } | undefined
+  /** Called once when the folder holds the next epoch. */
+  readonly onReady: () => void
+  readonly signal: AbortSignal
+}
+
+export class Rotation {
+  readonly #options: RotationOptions
+  #running: Promise<void> = Promise.resolve()
+  #done = false
+
+  constructor(options: RotationOptions) {
+    this.#options = options
+  }
+
+  /** Freezes the log and leaves it at that. Again: the same answer. @throws HuxinError argument_invalid | not_ready | clock_wrong | store_failed */
+  async freeze(act: PersonalAct, source: EntrySource): Promise<SignedTree> {
+    checkAct(act)
+    const tree = await freezeLog(this.#options.context, { act, source })
+    this.resume()
+    return tree
+  }
+
+  /** Freezes the log, unless it is, and begins the next epoch as soon as may be. @throws HuxinError parent_unreachable, and as freeze */
+  async rotate(act: PersonalAct, source: EntrySource, { keepKeys = false }: { keepKeys?: boolean } = {}): Promise<SignedTree> {
+    checkAct(act)
+    const { context, parent } = this.#options
+    // Frozen it would wait for the parent, and take nothing meanwhile.
+    if (parent && !parent.connected()) throw new HuxinError('parent_unreachable', 'the parent signs the next epoch: try again when the link stands and everything lost is back (huxin node status)')
+    const value = utf8(JSON.stringify({ ...act, keepKeys }))
+    const tree = await freezeLog(context, { act, source, extra: await this.#wanted() ? [] : [{ key: this.#key, value: checkedValue(this.#key, value) }] })
+    this.resume()
+    return tree
+  }
+
+  /** Goes on with what was begun; does nothing when nothing was. */
+  resume(): void {
+    this.#running = this.#running.then(() => this.#run())
+  }
+
+  /** Waits until no step is under way. */
+  async close(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { context, clock, signal, onReady } = this.#options
+    const size = frozenAt(context)
+    if (size === undefined || this.#done) return
+    context.alarms.raise('frozen', `the log ${context.log().origin} is frozen at ${size} entries and takes no more; huxin log rotate begins its successor`)
+    const wanted = await this.#wanted()
+    if (!wanted) return
+    for (let delayMs = WAIT_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+      try {
+        const waits = await this.#waitsFor(size)
+        if (waits === undefined) {
+          await this.#succeed(wanted)
+          this.#done = true
+          onReady()
+          return
+        }
+        this.#say(size, waits)
+        delayMs = WAIT_MS / 2
+      } catch (error) {
+        this.#say(size, messageOf(error))
+      }
+      await sleep(clock, delayMs, signal)
+    }
+  }
+
+  #say(size: bigint, what: string): void {
+    const { context } = this.#options
+    context.alarms.raise('frozen', `the log ${context.log().origin} is frozen at ${size} entries; its successor waits: ${what}`)
+  }
+
+  get #key(): Uint8Array {
+    return textKey(tables.meta, `rotation/${this.#options.context.log().origin}`)
+  }
+
+  async #wanted(): Promise<Wanted | undefined> {
+    const value = openChecked(this.#key, await this.#options.context.store.get(this.#key))
+    return value && JSON.parse(utf8Text(value) ?? '') as Wanted
+  }
+
+  /** Why the next epoch cannot begin yet; undefined when it can. */
+  async #waitsFor(size: bigint): Promise<string | undefined> {
+    const { context, parent } = this.#options
+    if (parent && !parent.handedUp(size)) return 'not everything in it has gone up to the parent'
+    const final = await finalSize(context)
+    return final >= size ? undefined : `it is final up to ${final}: ${parent ? 'the parent' : 'more than half of the children'} must cosign it`
+  }
+
+  async #succeed(wanted: Wanted): Promise<void> {
+    const { config, context, parent, random } = this.#options
+    const pending = join(config.folder, 'keys', 'next')
+    if (wanted.keepKeys) await keepKeys(config.folder, context.epoch, pending)
+    const next = await nextKeys(pending, config.node, random)
+    const known = context.ledger().federation.member(context.self)!
+    const { member: current, history } = parent
+      ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), config) : { member: known, history: [] }
+    const { signed } = context.log()
+    const statement = current.epoch > context.epoch ? answered(current, next.note.vkey, context.epoch) : await this.#sign(current, { wanted, next })
+    const { frozen } = parseStatement(parseNote(statement).text)
+    if (frozen?.size !== signed.size) throw new HuxinError('log_forked', `the statement of the next epoch names a tree of ${frozen?.size ?? 0} entries, the log has ${signed.size}`)
+    await context.writer.save([{ key: frozenKey(context.log().origin), value: await cosignedCheckpoint(context) }])
+    // What was said of this member since the log was frozen could not be logged in it.
+    const missed = history.filter((note) => parseStatement(parseNote(note).text).serial > known.serial && !equalBytes(note, statement))
+    await place(config.folder, { pending, statements: [...missed, statement], epoch: context.epoch + 1 })
+  }
+
+  async #sign(current: Member, { wanted, next }: { wanted: Wanted; next: Awaited<ReturnType<typeof nextKeys>> }): Promise<Uint8Array> {
+    const { context, parent } = this.#options
+    const { size, root } = context.log().signed
+    const { actor, document, reason } = wanted
+    const text = formatStatement({
+      ...nextStatement(current), epoch: current.epoch + 1, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey, actor, document, reason, frozen: { size, root },
+    })
+    const same = next.note.vkey === context.noteSigner.vkey
+    const signed = signNote(text, same ? [context.noteSigner] : [context.noteSigner, next.note])
+    return parent ? (await parent.calls().renew({ renewal: signed }, this.#options.signal)).statement : signed
+  }
+}
+
+/** What the parent signed at an earlier try whose answer was lost. */
+function answered(current: Member, noteVkey: string, epoch: number): Uint8Array {
+  if (current.epoch === epoch + 1 && current.noteVkey === noteVkey && parseStatement(parseNote(current.noteBytes).text).frozen) return current.noteBytes
+  throw new HuxinError('log_behind', `the federation has epoch ${current.epoch} of this node with other keys than those in keys/next: run huxin node recover`)
+}
+
+async function keepKeys(folder: string, epoch: number, pending: string): Promise<void> {
+  const files = epochFiles(folder, epoch)
+  await mkdir(pending, { recursive: true, mode: 0o700 })
+  await copyFile(files.noteKey, join(pending, 'note.key'))
+  await copyFile(files.cosignKey, join(pending, 'cosign.key'))
+}
+
+/** One rename puts keys and statements where the next start looks for them. */
+async function place(folder: string, { pending, statements, epoch }: { pending: string; statements: readonly Uint8Array[]; epoch: number }): Promise<void> {
+  await writeFile(join(pending, TRANSITION), formatTransition(statements), { mode: 0o600, flush: true })
+  await syncFolder(pending)
+  await rename(pending, join(folder, 'keys', String(epoch)))
+  await syncFolder(join(folder, 'keys'))
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows has no such thing.
+  const handle = await open(folder, 'r').catch(() => undefined)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
+}
+

@@ -1,0 +1,38 @@
+/** A log that is frozen by a final entry, and the next epoch that goes on from it: at a root, in the middle, at the edge. */
+import t from 'tap'
+import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
+import { finalSize } from '../../src/exchange/links.ts'
+import { findings } from '../support/checks.ts'
+import { accusations, CITY, COUNTY, federationOf, has, OTHER, PROVINCE, send, well } from '../support/recovery.ts'
+import { inEpoch, rotate } from '../support/rotation.ts'
+
+t.setTimeout(0)
+
+for (const [title, id] of [['a root', '330000'], ['a city', '330100'], ['a county', '330106']] as const) {
+  t.test(`${title} freezes its log and goes on in a new epoch: nothing is lost, nothing comes twice, everybody follows`, async (t) => {
+    const federation = await federationOf(t, [PROVINCE, CITY, COUNTY, OTHER])
+    await send(federation, '330106', '330000 330100 330110', 'up')
+    await send(federation, '330000', '330106 330110', 'down')
+    await send(federation, id, id, 'local')
+    await federation.until('it is everywhere', async () => await has(federation, '330000', 'up') && await has(federation, '330106', 'down') && await has(federation, '330110', 'up', 'down'))
+    const sizes = new Map([...federation.nodes].map(([name, node]) => [name, node.context.log().size]))
+    const tree = await rotate(federation, id)
+    await inEpoch(federation, id, 2)
+    t.ok(tree.size > sizes.get(id)!)
+    t.ok(await has(federation, id, 'local', ...(id === '330100' ? ['up'] : ['up', 'down'])), 'records stay shown')
+    await send(federation, '330106', '330000 330100 330110', 'up2')
+    await send(federation, '330000', '330106 330110', 'down2')
+    await send(federation, id, '330000 330100 330106 330110', 'new')
+    await federation.until('every lane goes on', async () => await has(federation, '330000', 'up2', 'new') && await has(federation, '330106', 'down2', 'new') && await has(federation, '330110', 'up2', 'down2', 'new') && await has(federation, '330100', 'up2', 'new'))
+    await federation.until('the new log is final', async () => await finalSize(federation.node(id).context) === federation.node(id).context.log().size)
+    await well(federation)
+    t.same(await accusations(federation), [])
+    t.same(await findings(federation), [])
+    const node = federation.node(id)
+    await node.context.indexer.caughtUp()
+    await node.uplink?.stop()
+    const before = await derivedRows(node.context.store)
+    await rebuildStore(node.context.store, node.genesis())
+    t.equal(await derivedRows(node.context.store), before, 'a rebuild gives the same rows')
+  })
+}
