@@ -1,8 +1,10 @@
 /** AdminService for the operators of this node, LogService for auditors. */
 import { create } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
 import { type CheckReport, checkStore } from '../exchange/check.ts'
+import { frozenAt, frozenCheckpoint, treeOf } from '../exchange/freeze.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, cosigners, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../exchange/graft.ts'
@@ -13,7 +15,7 @@ import { repairRunning } from '../exchange/repair.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type FreezeLogRequest, type GetCheckpointRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
   type ListEntriesRequest, LogService, type ProposeGraftRequest,
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
@@ -21,7 +23,9 @@ import {
 import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { encodeCatalogRecord } from '../ledger/catalog.ts'
+import type { SignedTree } from '../log/log.ts'
 import type { TrustAnchor } from '../topology/join.ts'
+import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
@@ -38,6 +42,13 @@ export interface AdminPort {
   lastContactMs(child: string): number
   genesis(): Genesis
   readonly backups: BackupPort
+  readonly rotation: RotationPort
+}
+
+/** What these services need of the end of a log. */
+export interface RotationPort {
+  freeze(act: PersonalAct, source: EntrySource): Promise<SignedTree>
+  rotate(act: PersonalAct, source: EntrySource, options: { readonly keepKeys: boolean }): Promise<SignedTree>
 }
 
 /** What these services need of the backups of the node. */
@@ -70,6 +81,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     listQuarantines: async () => ({ quarantines: await listQuarantines(node.context) }),
     liftQuarantine: async ({ origin, act }: LiftQuarantineRequest, call: CallContext) =>
       ({ actBatchId: await liftQuarantine(node.context, { origin, act: personalAct(act, call), source: sourceOf(call) }) }),
+    freezeLog: (request: FreezeLogRequest, call: CallContext) => freeze(node, request, call),
     publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
@@ -80,7 +92,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
   })
   const log = defineService(LogService, {
-    getCheckpoint: () => checkpoint(node.context),
+    getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),
     listEntries: (request: ListEntriesRequest) => listEntries(node.context, request),
     proveEntry: (request: ProveEntryRequest) => proveEntry(node.context, request),
     proveConsistency: (request: ProveConsistencyRequest) => proveConsistency(node.context, request),
@@ -160,6 +172,13 @@ async function changeStatus(context: Context, request: SetMemberStatusRequest, c
   return { statement }
 }
 
+async function freeze({ context, rotation }: AdminPort, { act, successor, keepKeys }: FreezeLogRequest, call: CallContext) {
+  const log = context.log().origin
+  const tree = successor
+    ? await rotation.rotate(personalAct(act, call), sourceOf(call), { keepKeys }) : await rotation.freeze(personalAct(act, call), sourceOf(call))
+  return { log, size: tree.size, root: tree.root, checkpoint: tree.note }
+}
+
 async function publishCatalog(context: Context, request: PublishCatalogRequest, call: CallContext) {
   const act = personalAct(request.act, call)
   if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', 'an act on the catalog states its reason and document: give --reason and --document')
@@ -232,8 +251,18 @@ async function evidence(context: Context, { recordId, batchId, position, purpose
   return { file: issued.file, accessBatchId: issued.access, roots: [...issued.roots] }
 }
 
-async function checkpoint(context: Context) {
+async function checkpoint(context: Context, { log: wanted }: GetCheckpointRequest) {
+  const { federation } = context.ledger()
+  const log = wanted === '' ? context.log().origin : wanted
+  const member = federation.member(context.self)
+  const before = member && predecessorOf(member, log)
+  const predecessor = before ? { predecessor: before.log, predecessorSize: before.tree.size, predecessorRoot: before.tree.root } : {}
+  if (log !== context.log().origin) {
+    const { note, vkey } = await treeOf(context, log)
+    return { checkpoint: note, final: true, vkey, cosigners: [], frozen: true, ...predecessor }
+  }
   return {
+    ...predecessor, frozen: frozenAt(context) !== undefined,
     checkpoint: await cosignedCheckpoint(context), final: await finalSize(context) >= context.log().signed.size, vkey: context.log().vkey,
     cosigners: (await cosigners(context)).map(({ node, vkey, last }) => ({ node, vkey, size: last?.size ?? 0n, timeS: last?.timeSeconds ?? 0n, checkpoint: last?.note ?? new Uint8Array() })),
   }
@@ -249,10 +278,10 @@ async function listEntries(context: Context, request: ListEntriesRequest) {
 
 async function proveEntry(context: Context, request: ProveEntryRequest) {
   const index = request.batchId.length > 0 ? (await context.ledger().known(request.batchId))?.indexes[0] : request.index
-  const tree = context.log().signed
+  const { vkey, ...tree } = await treeOf(context, request.log)
   const entry = index === undefined || index >= tree.size ? undefined : await context.log().entry(index)
   if (index === undefined || !entry) throw new HuxinError('not_found', `this entry is not in the log, which has ${tree.size}`)
-  return { entry, proof: await context.log().prove(index, tree, await cosignedCheckpoint(context)), vkey: context.log().vkey }
+  return { entry, proof: await context.log().prove(index, tree, await frozenCheckpoint(context, request.log || context.log().origin)), vkey }
 }
 
 async function proveConsistency(context: Context, request: ProveConsistencyRequest) {

@@ -53,7 +53,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
     'member approve', 'member suspend', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
-    'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
+    'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
   for (const [command, text] of english) {

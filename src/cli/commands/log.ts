@@ -1,6 +1,6 @@
 /** `huxin log`: checkpoint, entries, proofs; verification needs no node. */
 import type { Command } from 'commander'
-import { fromHex } from '../../base/bytes.ts'
+import { fromHex, hex } from '../../base/bytes.ts'
 import { formatSeconds } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { parseEntry } from '../../batch/entry.ts'
@@ -13,17 +13,20 @@ import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
 import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
+import { endingCommands } from './log-end.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
 export function logCommands(program: Command, shell: Shell): void {
   const log = program.command('log').description(say(shell, 'the signed log', '签名日志'))
-  shell.common(atNode(log.command('checkpoint'), shell), 'huxin log checkpoint --node nodes/330000')
+  const ofLog = (command: Command): Command => command.option('--log <origin>', say(shell, 'a frozen log of this node, for example zj.example/330000/1', '本节点已冻结的日志，如 zj.example/330000/1'), '')
+  shell.common(ofLog(atNode(log.command('checkpoint'), shell)), 'huxin log checkpoint --node nodes/330000')
     .description(say(shell, 'the newest checkpoint with its cosignatures', '最新签名点与见证签名'))
     .action(async (_options, command: Command) => {
-      const { checkpoint, final, vkey } = await withNode(command, (connection) => connection.log.getCheckpoint({}, CALL))
+      const { checkpoint, final, vkey } = await withNode(command, (connection) => connection.log.getCheckpoint({ log: command.opts<{ log: string }>().log }, CALL))
       const note = Buffer.from(checkpoint).toString()
       print(shell.output(command), { checkpoint: note, final, vkey }, () => `${note}\n${final ? say(shell, 'final', '已终局') : say(shell, 'not yet final', '尚未终局')}\n${vkey}`)
     })
+  endingCommands(log, shell)
   shell.common(atNode(log.command('status'), shell), 'huxin log status --policy policy.txt --node nodes/330000')
     .description(say(shell, 'who cosigned how much of the log, and whether that is enough', '各见证方签到何处，是否已终局'))
     .option('--policy <file>', say(shell, 'witness policy of your own (C2SP tlog-policy); exit code 1 when the newest checkpoint is not final by it', '自备见证策略文件（C2SP tlog-policy）；最新签名点未终局时退出码为 1'))
@@ -51,15 +54,15 @@ export function logCommands(program: Command, shell: Shell): void {
         rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), row.kind, row.origin, row.item, String(row.records), row.from, row.verdict]),
       ))
     })
-  shell.common(atNode(log.command('prove <entry>'), shell), 'huxin log prove 57 -o proof.json --node nodes/330000')
+  shell.common(ofLog(atNode(log.command('prove <entry>'), shell)), 'huxin log prove 57 -o proof.json --node nodes/330000')
     .description(say(shell, 'a proof of one entry (index or batch id), for keeping; as FILE.tlog-proof and FILE.entry for any C2SP tool', '导出一条日志的证明；文件名以 .tlog-proof 结尾时，另存 .entry，可用任何 C2SP 工具核验'))
     .requiredOption('-o, --out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (what: string, _options, command: Command) => {
-      const { out } = command.opts<{ out: string }>()
+      const { out, log: origin } = command.opts<{ out: string; log: string }>()
       const batchId = fromHex(what)
       const byBatch = batchId?.length === 32
       if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', 'give a log index or a batch id of 64 hexadecimal digits')
-      const answer = await withNode(command, (connection) => connection.log.proveEntry(byBatch ? { batchId } : { index: BigInt(what) }, CALL))
+      const answer = await withNode(command, (connection) => connection.log.proveEntry({ log: origin, ...(byBatch ? { batchId } : { index: BigInt(what) }) }, CALL))
       if (out.endsWith('.tlog-proof')) {
         const { proof, vkey } = namedProof(answer)
         const entry = out.replace(/\.tlog-proof$/, '.entry')
@@ -89,17 +92,22 @@ interface LogStatus {
   readonly log: string
   readonly size: bigint
   readonly final: boolean
+  readonly frozen: boolean
+  /** The log that this one goes on from. */
+  readonly predecessor: { readonly log: string; readonly size: bigint; readonly root: string } | undefined
   readonly cosigners: readonly { readonly node: string; readonly size: bigint; readonly behind: bigint; readonly time: string | undefined }[]
   readonly policy: PolicyVerdict | undefined
 }
 
 async function logStatus({ log }: Connection, policy: Policy | undefined): Promise<LogStatus> {
-  const { checkpoint, final, cosigners } = await log.getCheckpoint({}, CALL)
+  const { checkpoint, final, frozen, cosigners, ...before } = await log.getCheckpoint({}, CALL)
   const { origin, size } = parseCheckpoint(parseNote(checkpoint).text)
   return {
     log: origin,
     size,
     final,
+    frozen,
+    predecessor: before.predecessor === '' ? undefined : { log: before.predecessor, size: before.predecessorSize, root: hex(before.predecessorRoot) },
     cosigners: cosigners.map((cosigner) => ({
       node: cosigner.node, size: cosigner.size, behind: cosigner.size > size ? 0n : size - cosigner.size,
       time: cosigner.size === 0n ? undefined : formatSeconds(cosigner.timeS),
@@ -111,10 +119,13 @@ async function logStatus({ log }: Connection, policy: Policy | undefined): Promi
   }
 }
 
-function statusText(shell: Shell, { log, size, final, cosigners, policy }: LogStatus): string {
+function statusText(shell: Shell, { log, size, final, frozen, predecessor, cosigners, policy }: LogStatus): string {
   const rows = cosigners.map(({ node, size: cosigned, behind, time }) => [node, String(cosigned), String(behind), time ?? say(shell, 'never', '从未')])
   return [
     say(shell, `log ${log}: ${size} entries, ${final ? 'final' : 'not yet final'} by the federation's rule`, `日志 ${log}：${size} 条，按联邦规则${final ? '已终局' : '尚未终局'}`),
+    ...(frozen ? [say(shell, 'frozen: it takes no more entries', '已冻结：不再接收条目')] : []),
+    ...(predecessor ? [say(shell, `goes on from ${predecessor.log}, frozen at ${predecessor.size} entries, root ${predecessor.root}`,
+      `承接 ${predecessor.log}，冻结于 ${predecessor.size} 条，根 ${predecessor.root}`)] : []),
     '',
     table([say(shell, 'cosigner', '见证方'), say(shell, 'cosigned', '已签至'), say(shell, 'behind', '落后'), say(shell, 'at', '时间')], rows),
     ...(policy ? ['', say(shell, `by the policy: ${policy.final ? 'final' : `not final; final up to ${policy.finalSize} entries`} (quorum ${policy.quorum})`,

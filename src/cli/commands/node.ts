@@ -8,7 +8,7 @@ import { HuxinError } from '../../base/errors.ts'
 import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
 import { tuneMemory } from '../../node/memory.ts'
-import { Node } from '../../node/node.ts'
+import { runEpochs } from '../../node/epochs.ts'
 import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
 import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
@@ -107,14 +107,13 @@ function startCommand(command: Command, shell: Shell): void {
       const config = await loadConfig(folderOf(self))
       const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
       tuneMemory()
-      const node = await Node.start({ config, clock: systemClock, random: systemRandom, log, alone: self.opts<{ alone?: boolean }>().alone ?? false })
-      shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${node.port}\n`)
-      await new Promise<void>((stop) => {
-        process.once('SIGINT', () => stop())
-        process.once('SIGTERM', () => stop())
-        process.once('disconnect', () => stop())
+      const stopped = new Promise<'stopped'>((stop) => {
+        process.once('SIGINT', () => stop('stopped'))
+        process.once('SIGTERM', () => stop('stopped'))
+        process.once('disconnect', () => stop('stopped'))
       })
-      await node.close()
+      const options = { config, clock: systemClock, random: systemRandom, log, alone: self.opts<{ alone?: boolean }>().alone ?? false }
+      await runEpochs(options, stopped, ({ port }) => shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${port}\n`))
       // A channel to a parent process would keep this one alive.
       if (process.connected) process.disconnect()
     })

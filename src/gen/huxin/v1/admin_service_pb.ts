@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJBChNQcm9wb3NlR3JhZnRSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiGQoJR3JhZnRGaWxlEgwKBGZpbGUYASABKAwiIwoRVGFrZUdyYWZ0UmVzcG9uc2USDgoGcGFyZW50GAEgASgJIhgKFkxpc3RRdWFyYW50aW5lc1JlcXVlc3QiRAoXTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USKQoLcXVhcmFudGluZXMYASADKAsyFC5odXhpbi52MS5RdWFyYW50aW5lIi4KClF1YXJhbnRpbmUSDgoGb3JpZ2luGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMIkMKFUxpZnRRdWFyYW50aW5lUmVxdWVzdBIOCgZvcmlnaW4YASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0Ii4KFkxpZnRRdWFyYW50aW5lUmVzcG9uc2USFAoMYWN0X2JhdGNoX2lkGAEgASgMIl0KFVB1Ymxpc2hDYXRhbG9nUmVxdWVzdBIoCgdyZWNvcmRzGAEgAygLMhcuaHV4aW4udjEuQ2F0YWxvZ1JlY29yZBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3Qi4AEKGVJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QSDgoGaG9sZGVyGAEgASgJEgwKBGl0ZW0YAiABKAkSGAoQcmVzdWx0X3JlY29yZF9pZBgDIAEoCRIUCgxzdWJqZWN0X3R5cGUYBCABKAkSEgoKc3ViamVjdF9pZBgFIAEoCRIUCgxzdWJqZWN0X25hbWUYBiABKAkSDwoHcHVycG9zZRgHIAEoCRITCgtsZWdhbF9iYXNpcxgIIAEoCRIPCgdtYXBwaW5nGAkgASgJEhQKDGFnZV9kYXlzX21heBgKIAEoBSJwChhBbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QSGQoRcmVxdWVzdF9yZWNvcmRfaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSEgoKY29uZGl0aW9ucxgDIAEoCRITCgt2YWxpZF91bnRpbBgEIAEoCSIjChFDaGVja1N0b3JlUmVxdWVzdBIOCgZyZXBhaXIYASABKAgiigEKEkNoZWNrU3RvcmVSZXNwb25zZRINCgVjbGVhbhgBIAEoCBIQCghmaW5kaW5ncxgCIAMoCRIPCgdlbnRyaWVzGAMgASgDEg8KB3JlY29yZHMYBCABKAMSDgoGZXJhc2VkGAUgASgDEg8KB2Ryb3BwZWQYBiABKAMSEAoIcmVwYWlyZWQYByADKAMiKgoNQmFja3VwUmVxdWVzdBIMCgRoZWFkGAEgASgMEgsKA2tleRgCIAEoDCJrCg5CYWNrdXBSZXNwb25zZRINCgVzdGF0ZRgBIAEoCRIMCgRmaWxlGAIgASgJEg0KBWJ5dGVzGAMgASgDEhAKCGxvZ19zaXplGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFZXJyb3IYBiABKAkiEgoQUmVjb25jaWxlUmVxdWVzdCI7ChFSZWNvbmNpbGVSZXNwb25zZRImCgVsaW5lcxgBIAMoCzIXLmh1eGluLnYxLlJlY29uY2lsZUxpbmUiuAEKDVJlY29uY2lsZUxpbmUSDAoEbm9kZRgBIAEoCRILCgNkdWUYAiABKAMSEAoIcmVjZWl2ZWQYAyABKAMSEAoIcmV0dXJuZWQYBCABKAMSEgoKaW5fdHJhbnNpdBgFIAEoAxIXCg9sYXN0X2NvbnRhY3RfbXMYBiABKAMSDAoEZ2FwcxgHIAMoCRITCgtkdWVfcmVjb3JkcxgIIAEoAxIYChByZWNlaXZlZF9yZWNvcmRzGAkgASgDIjAKEFRyYWNlTGFuZVJlcXVlc3QSDAoEbGFuZRgBIAEoCRIOCgZudW1iZXIYAiABKAMiggEKFElzc3VlRXZpZGVuY2VSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBIVCghwb3NpdGlvbhgDIAEoDUgAiAEBEg8KB3B1cnBvc2UYBCABKAkSEAoIZG9jdW1lbnQYBSABKAlCCwoJX3Bvc2l0aW9uIk0KFUlzc3VlRXZpZGVuY2VSZXNwb25zZRIMCgRmaWxlGAEgASgMEhcKD2FjY2Vzc19iYXRjaF9pZBgCIAEoDBINCgVyb290cxgDIAMoCSIWChRHZXRDaGVja3BvaW50UmVxdWVzdCJvChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoDBINCgVmaW5hbBgCIAEoCBIMCgR2a2V5GAMgASgJEiUKCWNvc2lnbmVycxgEIAMoCzISLmh1eGluLnYxLkNvc2lnbmVyIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyI0ChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDCJAChJQcm92ZUVudHJ5UmVzcG9uc2USDQoFZW50cnkYASABKAwSDQoFcHJvb2YYAiABKAwSDAoEdmtleRgDIAEoCSI9ChdQcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoAxIQCghuZXdfc2l6ZRgCIAEoAyI+ChhQcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2USDgoGaGFzaGVzGAEgAygMEhIKCmNoZWNrcG9pbnQYAiABKAwyjwoKDEFkbWluU2VydmljZRJECglHZXRTdGF0dXMSGi5odXhpbi52MS5HZXRTdGF0dXNSZXF1ZXN0GhsuaHV4aW4udjEuR2V0U3RhdHVzUmVzcG9uc2USSgoLTGlzdE1lbWJlcnMSHC5odXhpbi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlElAKDUFwcHJvdmVNZW1iZXISHi5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVxdWVzdBofLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXNwb25zZRJWCg9TZXRNZW1iZXJTdGF0dXMSIC5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXF1ZXN0GiEuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRI7CgZCYWNrdXASFy5odXhpbi52MS5CYWNrdXBSZXF1ZXN0GhguaHV4aW4udjEuQmFja3VwUmVzcG9uc2USRAoJUmVjb25jaWxlEhouaHV4aW4udjEuUmVjb25jaWxlUmVxdWVzdBobLmh1eGluLnYxLlJlY29uY2lsZVJlc3BvbnNlEkMKCVRyYWNlTGFuZRIaLmh1eGluLnYxLlRyYWNlTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlElAKDUlzc3VlRXZpZGVuY2USHi5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVxdWVzdBofLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyIUChJMaXN0TWVtYmVyc1JlcXVlc3QiPAoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldyKbAQoKTWVtYmVyVmlldxIMCgRub2RlGAEgASgJEg4KBnNlcmlhbBgCIAEoAxIMCgR0aWVyGAMgASgJEg4KBnBhcmVudBgEIAEoCRIRCglkaXZpc2lvbnMYBSADKAkSDAoEYm9keRgGIAEoCRINCgVlcG9jaBgHIAEoBRIOCgZzdGF0dXMYCCABKAkSEQoJc3RhdGVtZW50GAkgASgMIlYKFEFwcHJvdmVNZW1iZXJSZXF1ZXN0EhMKC2FwcGxpY2F0aW9uGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdBINCgVyZWtleRgDIAEoCCI9ChVBcHByb3ZlTWVtYmVyUmVzcG9uc2USEQoJam9pbl9maWxlGAEgASgMEhEKCXN0YXRlbWVudBgCIAEoDCJUChZTZXRNZW1iZXJTdGF0dXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRIOCgZzdGF0dXMYAiABKAkSGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0IiwKF1NldE1lbWJlclN0YXR1c1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDCJBChNQcm9wb3NlR3JhZnRSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiGQoJR3JhZnRGaWxlEgwKBGZpbGUYASABKAwiIwoRVGFrZUdyYWZ0UmVzcG9uc2USDgoGcGFyZW50GAEgASgJIhgKFkxpc3RRdWFyYW50aW5lc1JlcXVlc3QiRAoXTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USKQoLcXVhcmFudGluZXMYASADKAsyFC5odXhpbi52MS5RdWFyYW50aW5lIi4KClF1YXJhbnRpbmUSDgoGb3JpZ2luGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMIkMKFUxpZnRRdWFyYW50aW5lUmVxdWVzdBIOCgZvcmlnaW4YASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0Ii4KFkxpZnRRdWFyYW50aW5lUmVzcG9uc2USFAoMYWN0X2JhdGNoX2lkGAEgASgMIlQKEEZyZWV6ZUxvZ1JlcXVlc3QSGgoDYWN0GAEgASgLMg0uaHV4aW4udjEuQWN0EhEKCXN1Y2Nlc3NvchgCIAEoCBIRCglrZWVwX2tleXMYAyABKAgiUAoRRnJlZXplTG9nUmVzcG9uc2USCwoDbG9nGAEgASgJEgwKBHNpemUYAiABKAMSDAoEcm9vdBgDIAEoDBISCgpjaGVja3BvaW50GAQgASgMIl0KFVB1Ymxpc2hDYXRhbG9nUmVxdWVzdBIoCgdyZWNvcmRzGAEgAygLMhcuaHV4aW4udjEuQ2F0YWxvZ1JlY29yZBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3Qi4AEKGVJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QSDgoGaG9sZGVyGAEgASgJEgwKBGl0ZW0YAiABKAkSGAoQcmVzdWx0X3JlY29yZF9pZBgDIAEoCRIUCgxzdWJqZWN0X3R5cGUYBCABKAkSEgoKc3ViamVjdF9pZBgFIAEoCRIUCgxzdWJqZWN0X25hbWUYBiABKAkSDwoHcHVycG9zZRgHIAEoCRITCgtsZWdhbF9iYXNpcxgIIAEoCRIPCgdtYXBwaW5nGAkgASgJEhQKDGFnZV9kYXlzX21heBgKIAEoBSJwChhBbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QSGQoRcmVxdWVzdF9yZWNvcmRfaWQYASABKAkSEAoIZGVjaXNpb24YAiABKAkSEgoKY29uZGl0aW9ucxgDIAEoCRITCgt2YWxpZF91bnRpbBgEIAEoCSIjChFDaGVja1N0b3JlUmVxdWVzdBIOCgZyZXBhaXIYASABKAgiigEKEkNoZWNrU3RvcmVSZXNwb25zZRINCgVjbGVhbhgBIAEoCBIQCghmaW5kaW5ncxgCIAMoCRIPCgdlbnRyaWVzGAMgASgDEg8KB3JlY29yZHMYBCABKAMSDgoGZXJhc2VkGAUgASgDEg8KB2Ryb3BwZWQYBiABKAMSEAoIcmVwYWlyZWQYByADKAMiKgoNQmFja3VwUmVxdWVzdBIMCgRoZWFkGAEgASgMEgsKA2tleRgCIAEoDCJrCg5CYWNrdXBSZXNwb25zZRINCgVzdGF0ZRgBIAEoCRIMCgRmaWxlGAIgASgJEg0KBWJ5dGVzGAMgASgDEhAKCGxvZ19zaXplGAQgASgDEgwKBHJvd3MYBSABKAMSDQoFZXJyb3IYBiABKAkiEgoQUmVjb25jaWxlUmVxdWVzdCI7ChFSZWNvbmNpbGVSZXNwb25zZRImCgVsaW5lcxgBIAMoCzIXLmh1eGluLnYxLlJlY29uY2lsZUxpbmUiuAEKDVJlY29uY2lsZUxpbmUSDAoEbm9kZRgBIAEoCRILCgNkdWUYAiABKAMSEAoIcmVjZWl2ZWQYAyABKAMSEAoIcmV0dXJuZWQYBCABKAMSEgoKaW5fdHJhbnNpdBgFIAEoAxIXCg9sYXN0X2NvbnRhY3RfbXMYBiABKAMSDAoEZ2FwcxgHIAMoCRITCgtkdWVfcmVjb3JkcxgIIAEoAxIYChByZWNlaXZlZF9yZWNvcmRzGAkgASgDIjAKEFRyYWNlTGFuZVJlcXVlc3QSDAoEbGFuZRgBIAEoCRIOCgZudW1iZXIYAiABKAMiggEKFElzc3VlRXZpZGVuY2VSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBIVCghwb3NpdGlvbhgDIAEoDUgAiAEBEg8KB3B1cnBvc2UYBCABKAkSEAoIZG9jdW1lbnQYBSABKAlCCwoJX3Bvc2l0aW9uIk0KFUlzc3VlRXZpZGVuY2VSZXNwb25zZRIMCgRmaWxlGAEgASgMEhcKD2FjY2Vzc19iYXRjaF9pZBgCIAEoDBINCgVyb290cxgDIAMoCSIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLVCgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJCCgxQcm9wb3NlR3JhZnQSHS5odXhpbi52MS5Qcm9wb3NlR3JhZnRSZXF1ZXN0GhMuaHV4aW4udjEuR3JhZnRGaWxlEjgKDEFwcHJvdmVHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRoTLmh1eGluLnYxLkdyYWZ0RmlsZRI9CglUYWtlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaGy5odXhpbi52MS5UYWtlR3JhZnRSZXNwb25zZRJWCg9MaXN0UXVhcmFudGluZXMSIC5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXF1ZXN0GiEuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USUwoOTGlmdFF1YXJhbnRpbmUSHy5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlcXVlc3QaIC5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlc3BvbnNlEkQKCUZyZWV6ZUxvZxIaLmh1eGluLnYxLkZyZWV6ZUxvZ1JlcXVlc3QaGy5odXhpbi52MS5GcmVlemVMb2dSZXNwb25zZRJMCg5QdWJsaXNoQ2F0YWxvZxIfLmh1eGluLnYxLlB1Ymxpc2hDYXRhbG9nUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJUChJSZXF1ZXN0UmVjb2duaXRpb24SIy5odXhpbi52MS5SZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElIKEUFuc3dlclJlY29nbml0aW9uEiIuaHV4aW4udjEuQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkNoZWNrU3RvcmUSGy5odXhpbi52MS5DaGVja1N0b3JlUmVxdWVzdBocLmh1eGluLnYxLkNoZWNrU3RvcmVSZXNwb25zZRI7CgZCYWNrdXASFy5odXhpbi52MS5CYWNrdXBSZXF1ZXN0GhguaHV4aW4udjEuQmFja3VwUmVzcG9uc2USRAoJUmVjb25jaWxlEhouaHV4aW4udjEuUmVjb25jaWxlUmVxdWVzdBobLmh1eGluLnYxLlJlY29uY2lsZVJlc3BvbnNlEkMKCVRyYWNlTGFuZRIaLmh1eGluLnYxLlRyYWNlTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlElAKDUlzc3VlRXZpZGVuY2USHi5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVxdWVzdBofLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -581,6 +581,81 @@ export const LiftQuarantineResponseSchema: GenMessage<LiftQuarantineResponse> = 
   messageDesc(file_huxin_v1_admin_service, 17);
 
 /**
+ * @generated from message huxin.v1.FreezeLogRequest
+ */
+export type FreezeLogRequest = Message<"huxin.v1.FreezeLogRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 1;
+   */
+  act?: Act | undefined;
+
+  /**
+   * Optional. Begins the next epoch, whose log goes on from the frozen one.
+   *
+   * @generated from field: bool successor = 2;
+   */
+  successor: boolean;
+
+  /**
+   * Optional. With a successor: its keys are the present ones. Otherwise new ones are made.
+   *
+   * @generated from field: bool keep_keys = 3;
+   */
+  keepKeys: boolean;
+};
+
+/**
+ * Describes the message huxin.v1.FreezeLogRequest.
+ * Use `create(FreezeLogRequestSchema)` to create a new message.
+ */
+export const FreezeLogRequestSchema: GenMessage<FreezeLogRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 18);
+
+/**
+ * The frozen log.
+ *
+ * @generated from message huxin.v1.FreezeLogResponse
+ */
+export type FreezeLogResponse = Message<"huxin.v1.FreezeLogResponse"> & {
+  /**
+   * Origin line.
+   *
+   * @generated from field: string log = 1;
+   */
+  log: string;
+
+  /**
+   * Entries, the final one included.
+   *
+   * @generated from field: int64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * Root hash, 32 bytes.
+   *
+   * @generated from field: bytes root = 3;
+   */
+  root: Uint8Array;
+
+  /**
+   * The last checkpoint.
+   *
+   * @generated from field: bytes checkpoint = 4;
+   */
+  checkpoint: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.FreezeLogResponse.
+ * Use `create(FreezeLogResponseSchema)` to create a new message.
+ */
+export const FreezeLogResponseSchema: GenMessage<FreezeLogResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 19);
+
+/**
  * @generated from message huxin.v1.PublishCatalogRequest
  */
 export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & {
@@ -604,7 +679,7 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
  * Use `create(PublishCatalogRequestSchema)` to create a new message.
  */
 export const PublishCatalogRequestSchema: GenMessage<PublishCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 18);
+  messageDesc(file_huxin_v1_admin_service, 20);
 
 /**
  * Asks for recognition.
@@ -688,7 +763,7 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
  * Use `create(RequestRecognitionRequestSchema)` to create a new message.
  */
 export const RequestRecognitionRequestSchema: GenMessage<RequestRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * Answers a request.
@@ -730,7 +805,7 @@ export type AnswerRecognitionRequest = Message<"huxin.v1.AnswerRecognitionReques
  * Use `create(AnswerRecognitionRequestSchema)` to create a new message.
  */
 export const AnswerRecognitionRequestSchema: GenMessage<AnswerRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * @generated from message huxin.v1.CheckStoreRequest
@@ -749,7 +824,7 @@ export type CheckStoreRequest = Message<"huxin.v1.CheckStoreRequest"> & {
  * Use `create(CheckStoreRequestSchema)` to create a new message.
  */
 export const CheckStoreRequestSchema: GenMessage<CheckStoreRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * What a check found.
@@ -804,7 +879,7 @@ export type CheckStoreResponse = Message<"huxin.v1.CheckStoreResponse"> & {
  * Use `create(CheckStoreResponseSchema)` to create a new message.
  */
 export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * Begins a backup, or with neither field asks how the last one stands.
@@ -832,7 +907,7 @@ export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * How a backup stands.
@@ -888,7 +963,7 @@ export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * @generated from message huxin.v1.ReconcileRequest
@@ -901,7 +976,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -920,7 +995,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -993,7 +1068,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -1019,7 +1094,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * What evidence is wanted of, and for what.
@@ -1070,7 +1145,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 29);
+  messageDesc(file_huxin_v1_admin_service, 31);
 
 /**
  * The evidence.
@@ -1105,12 +1180,18 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 30);
+  messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
  */
 export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
+  /**
+   * Optional. Origin line of a log of this node that is frozen and has a successor; the present log when empty.
+   *
+   * @generated from field: string log = 1;
+   */
+  log: string;
 };
 
 /**
@@ -1118,7 +1199,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 31);
+  messageDesc(file_huxin_v1_admin_service, 33);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -1142,11 +1223,39 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
   vkey: string;
 
   /**
-   * Who cosigns this log: the parent, then the active children.
+   * Who cosigns this log: the parent, then the active children. Empty for a log that has a successor.
    *
    * @generated from field: repeated huxin.v1.Cosigner cosigners = 4;
    */
   cosigners: Cosigner[];
+
+  /**
+   * True when the log is frozen.
+   *
+   * @generated from field: bool frozen = 5;
+   */
+  frozen: boolean;
+
+  /**
+   * Origin line of the log that this one goes on from; empty when it began empty.
+   *
+   * @generated from field: string predecessor = 6;
+   */
+  predecessor: string;
+
+  /**
+   * With a predecessor: the size at which it was frozen.
+   *
+   * @generated from field: int64 predecessor_size = 7;
+   */
+  predecessorSize: bigint;
+
+  /**
+   * With a predecessor: its last root hash, 32 bytes.
+   *
+   * @generated from field: bytes predecessor_root = 8;
+   */
+  predecessorRoot: Uint8Array;
 };
 
 /**
@@ -1154,7 +1263,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 32);
+  messageDesc(file_huxin_v1_admin_service, 34);
 
 /**
  * A neighbour that cosigns this log.
@@ -1201,7 +1310,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 33);
+  messageDesc(file_huxin_v1_admin_service, 35);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1225,7 +1334,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 34);
+  messageDesc(file_huxin_v1_admin_service, 36);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1252,7 +1361,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 35);
+  messageDesc(file_huxin_v1_admin_service, 37);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1269,6 +1378,13 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
    * @generated from field: bytes batch_id = 2;
    */
   batchId: Uint8Array;
+
+  /**
+   * Optional. Origin line of a log of this node; the present one when empty.
+   *
+   * @generated from field: string log = 3;
+   */
+  log: string;
 };
 
 /**
@@ -1276,7 +1392,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 36);
+  messageDesc(file_huxin_v1_admin_service, 38);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1305,7 +1421,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 37);
+  messageDesc(file_huxin_v1_admin_service, 39);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1329,7 +1445,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 38);
+  messageDesc(file_huxin_v1_admin_service, 40);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1351,7 +1467,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 39);
+  messageDesc(file_huxin_v1_admin_service, 41);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1452,6 +1568,20 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof LiftQuarantineRequestSchema;
     output: typeof LiftQuarantineResponseSchema;
+  },
+  /**
+   * Ends the log of this node with a final entry, after which it takes none (proto/README.md, huxin/freeze/v1), and, when a
+   * successor is asked for, begins the next epoch as soon as the parent (at a root: more than half of the
+   * children) has cosigned the last tree. Answers when the final entry is durable; GetStatus shows the epoch.
+   * Idempotent: a log is frozen once, and a successor may be asked for later. Deadline 30 s. Errors: not_ready,
+   * argument_invalid, parent_unreachable.
+   *
+   * @generated from rpc huxin.v1.AdminService.FreezeLog
+   */
+  freezeLog: {
+    methodKind: "unary";
+    input: typeof FreezeLogRequestSchema;
+    output: typeof FreezeLogResponseSchema;
   },
   /**
    * Publishes a catalog item, scale or mapping. Deadline 30 s.
