@@ -28,11 +28,17 @@ export interface OpenFolder {
   readonly recovering: boolean
 }
 
+/** What stands between a node and its disk, for tests. */
+export interface DiskWraps {
+  readonly wrapStore?: ((store: Store) => Store) | undefined
+  readonly wrapSlot?: ((slot: CheckpointSlot) => CheckpointSlot) | undefined
+}
+
 /**
  * Opens the newest epoch of a node's folder. The caller closes store and slot.
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function openFolder(config: NodeConfig, wrapStore: (store: Store) => Store = (store) => store): Promise<OpenFolder> {
+export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot }: DiskWraps = {}): Promise<OpenFolder> {
   const epoch = await currentEpoch(config.folder)
   if (epoch === 0) throw new HuxinError('config_invalid', `${config.folder} has no keys: run huxin node init`)
   const join_ = await readJoin(config)
@@ -41,7 +47,10 @@ export async function openFolder(config: NodeConfig, wrapStore: (store: Store) =
   const fresh = await isFresh(files.database)
   await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
   const store = wrapStore(await openStore(files.database, { create: fresh }))
-  const slot = await openSlot(files.checkpoint)
+  const slot = await openSlot(files.checkpoint).then(wrapSlot, async (error: unknown) => {
+    await store.close()
+    throw error
+  })
   const recovering = await readFile(files.recovering).then(() => true, () => false)
   return { join: join_, keys, epoch, store, slot, recovering }
 }

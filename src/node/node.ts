@@ -27,7 +27,6 @@ import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
-import type { Store } from '../store/store.ts'
 import { type JoinFile, trustOf } from '../topology/join.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
@@ -37,7 +36,7 @@ import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { laneForkEvidence, statementConflictEvidence, writeEvidence } from './evidence.ts'
-import { genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
+import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
 import { parentCalls } from './parent-calls.ts'
 
@@ -63,8 +62,9 @@ export interface NodeOptions {
   readonly checkRecords?: CheckRecords
   /** Wraps the services, for faults in tests and the demo. */
   readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
-  /** Wraps the store, for faults in tests. */
-  readonly wrapStore?: (store: Store) => Store
+  /** Wraps what writes to the disk, for faults in tests. */
+  readonly wrapStore?: DiskWraps['wrapStore']
+  readonly wrapSlot?: DiskWraps['wrapSlot']
   readonly transitGraceMs?: number
   /** Times of the link to the parent, for tests with networks that are quicker to cut than real ones. */
   readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs'>
@@ -107,7 +107,7 @@ export class Node {
    * @throws HuxinError config_invalid | store_locked | store_corrupt | log_behind | log_forked
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const node = new Node(options, await openFolder(options.config, options.wrapStore))
+    const node = new Node(options, await openFolder(options.config, options))
     try {
       await node.#open()
     } catch (error) {
@@ -226,7 +226,7 @@ export class Node {
     await this.#indexer.load()
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
-      checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject, signedTree: () => this.#log.signed,
+      checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
       recovering: () => this.#recovering, alarms: this.#alarms,
       onFork: (first, second, lane) => this.#keepFork(first, second, lane),
       onConflict: (earlier, later, signers) => this.#keepConflict(earlier, later, signers),
