@@ -105,6 +105,18 @@ export class Writer {
     await this.propose(0, () => ({ entries: [], ops, remember: () => undefined }))
   }
 
+  /**
+   * A signed tree that contains the entry at `index`, once its round is through: what is durable alone is
+   * answered to nobody.
+   * @throws HuxinError store_failed | not_ready
+   */
+  async sealed(index: bigint): Promise<SignedTree> {
+    if (index >= this.#options.log().signed.size) await this.save([])
+    const { signed } = this.#options.log()
+    if (index < signed.size) return signed
+    throw new HuxinError('not_ready', `entry ${index} is not under a signed checkpoint yet: send it again in a moment`)
+  }
+
   /** Waits for the rounds under way and takes no more. */
   async close(): Promise<void> {
     this.#closed = true
