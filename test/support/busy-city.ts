@@ -3,11 +3,12 @@
  * province bring, made once and brought to as many copies of its folder as a test wants, without a network
  * and so in the same order each time.
  */
-import { cp, rm } from 'node:fs/promises'
+import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
+import { isHuxinError } from '../../src/base/errors.ts'
 import { formatJudged } from '../../src/batch/entry.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
@@ -25,6 +26,7 @@ import { parseNote } from '../../src/note/note.ts'
 import { epochFiles, loadConfig } from '../../src/node/config.ts'
 import { Node, type NodeLog } from '../../src/node/node.ts'
 import { starterItems } from '../../src/record/data/items.ts'
+import { tables, textKey } from '../../src/store/keys.ts'
 import { type BatchClass, laneKey } from '../../src/topology/lane.ts'
 import { formatReceiptNote } from '../../src/topology/receipt.ts'
 import { forge, type Forged, publishRecords } from './checks.ts'
@@ -159,6 +161,21 @@ function accepting(name: string, inbound: Inbound, times = 1): Step {
   }
 }
 
+/** A second batch with a number that the county used: it is put under quarantine, and the proof is kept. */
+function forking(inbound: Inbound): Step {
+  return {
+    name: 'the county uses a number twice',
+    async run({ node: { context, config } }) {
+      await context.door.accept(inbound).catch((error: unknown) => {
+        if (!isHuxinError(error, 'lane_fork') && !isHuxinError(error, 'quarantined')) throw error
+      })
+      const files = await readdir(epochFiles(config.folder, 1).evidence).catch(() => [])
+      const row = await context.store.get(textKey(tables.quarantine, 'zj.example/330106'))
+      if (!row || files.length !== 1) throw new Error(`${row ? 'a' : 'no'} quarantine and ${files.length} files of evidence`)
+    },
+  }
+}
+
 async function stepsOf(province: Context, county: Context): Promise<Step[]> {
   const above = new Sender(province)
   const below = new Sender(county)
@@ -207,6 +224,7 @@ async function stepsOf(province: Context, county: Context): Promise<Step[]> {
     { name: 'heads are stated', run: ({ node }) => node.exchangeHeads() },
     { name: 'the record index catches up', run: ({ node }) => node.context.indexer.caughtUp() },
     ...await linkSteps(province, county, receipts),
+    forking(fromChild(forge(county, records('fork'), ['330000'], { lanes: pass.batch.header.lanes }))),
   ]
 }
 
