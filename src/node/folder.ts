@@ -1,8 +1,9 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { makeFolder } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -45,7 +46,7 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
   const keys = await loadKeys(config.folder, epoch, config.node)
   const files = epochFiles(config.folder, epoch)
   const fresh = await isFresh(files.database)
-  await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(files.database))
   const store = wrapStore(await openStore(files.database, { create: fresh }))
   const slot = await openSlot(files.checkpoint).then(wrapSlot, async (error: unknown) => {
     await store.close()

@@ -13,7 +13,7 @@ import { publish } from '../../src/exchange/publish.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { loadConfig } from '../../src/node/config.ts'
-import { createKeys } from '../../src/node/keys.ts'
+import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
 import { Node, type NodeLog, type NodeOptions } from '../../src/node/node.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { starterItems } from '../../src/record/data/items.ts'
@@ -102,7 +102,8 @@ export class TestFederation {
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
     await this.writeConfig(place)
-    const keys = await createKeys(folder, 1, this.name(place.id), systemRandom)
+    const keys = await makeKeys(join(folder, 'keys', '1'), this.name(place.id), systemRandom)
+    await createSubjectKey(folder, systemRandom)
     const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey }
     if (place.parent === undefined) {
       const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', actor: '张三', document: '-', reason: 'root' }, keys.note)
