@@ -64,6 +64,8 @@ export interface WriterOptions {
   readonly log: () => Log
   /** Called before each round; throws when nothing may be written now. */
   readonly mayWrite: (needsEntry: boolean) => void
+  /** Whether entries that were durable and unsigned at the start may be signed now. */
+  readonly maySign: () => boolean
   /** Called after each round that appended, with the new size. */
   readonly onAppend: (size: bigint) => void
   /** Called when a write failed: reload everything from the store. */
@@ -173,7 +175,8 @@ export class Writer {
   async #write(log: Log, ops: readonly Op[], entries: readonly Uint8Array[]): Promise<{ tree: SignedTree; leafHashes: readonly Uint8Array[] }> {
     if (entries.length === 0) {
       if (ops.length > 0) await this.#options.store.commit(ops)
-      return { tree: log.signed, leafHashes: [] }
+      const rest = log.size > log.signed.size && this.#options.maySign()
+      return { tree: rest ? await log.seal() : log.signed, leafHashes: [] }
     }
     const staged = log.stage(entries)
     await this.#options.store.commit([...ops, ...staged.ops], staged.expect)

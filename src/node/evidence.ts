@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeWhole } from '../base/files.ts'
+import type { Alarms } from '../exchange/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
 
@@ -12,6 +13,38 @@ export async function writeEvidence(folder: string, name: string, content: Uint8
   if (await access(file).then(() => true, () => false)) return file
   await writeWhole(file, content)
   return file
+}
+
+/** Keeps what proves somebody's misbehaviour, and raises the alarm of it. */
+export class EvidenceKeeper {
+  readonly #folder: string
+  readonly #alarms: Alarms
+  readonly #onFile: (file: string) => void
+
+  constructor({ folder, alarms, onFile }: { folder: string; alarms: Alarms; onFile: (file: string) => void }) {
+    this.#folder = folder
+    this.#alarms = alarms
+    this.#onFile = onFile
+  }
+
+  async laneFork(first: Uint8Array, second: Uint8Array, lane: string): Promise<void> {
+    const { name, content } = laneForkEvidence(first, second, lane)
+    await this.keep(name, content)
+    this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
+  }
+
+  async statementConflict(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> {
+    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
+    await this.keep(name, content)
+    this.#alarms.raise(alarm, what)
+  }
+
+  /** @returns where it is */
+  async keep(name: string, content: Uint8Array): Promise<string> {
+    const file = await writeEvidence(this.#folder, name, content)
+    this.#onFile(file)
+    return file
+  }
 }
 
 /** Two batches with one number of a lane, side by side. */

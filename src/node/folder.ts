@@ -1,9 +1,9 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { readdir, readFile } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { makeFolder } from '../base/files.ts'
+import { makeFolder, writeWhole } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -73,6 +73,21 @@ export async function readJoin(config: NodeConfig): Promise<JoinFile> {
     throw new HuxinError('config_invalid', `${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
   })
   return parseJoinFile(bytes)
+}
+
+/**
+ * A log that was begun is not begun again: an empty one in its place would be a second log with the same key. The
+ * mark lies with the keys, because whoever loses the database seldom loses both.
+ * @throws HuxinError log_behind
+ */
+export async function beginLog(config: NodeConfig, epoch: number, isNew: boolean): Promise<void> {
+  const { begun } = epochFiles(config.folder, epoch)
+  const there = await access(begun).then(() => true, () => false)
+  if (there && isNew) {
+    throw new HuxinError('log_behind', `the log of epoch ${epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
+      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
+  }
+  if (!there) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
 }
 
 /** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */

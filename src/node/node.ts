@@ -15,6 +15,7 @@ import { Door } from '../exchange/door.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { publish } from '../exchange/publish.ts'
+import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
 import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
@@ -28,6 +29,7 @@ import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
 import { type JoinFile, trustOf } from '../topology/join.ts'
+import { batchClasses } from '../topology/lane.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
@@ -35,8 +37,8 @@ import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
-import { laneForkEvidence, statementConflictEvidence, writeEvidence } from './evidence.ts'
-import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
+import { EvidenceKeeper } from './evidence.ts'
+import { beginLog, type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
 import { parentCalls } from './parent-calls.ts'
 
@@ -55,7 +57,7 @@ export interface NodeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: NodeLog
-  /** Starts without asking the parent what it last saw; the operator takes responsibility, and it is logged. */
+  /** Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is logged. */
   readonly alone?: boolean
   /** Takes lost batches back from the parent (after `huxin node recover`). */
   readonly recovering?: boolean
@@ -67,7 +69,7 @@ export interface NodeOptions {
   readonly wrapSlot?: DiskWraps['wrapSlot']
   readonly transitGraceMs?: number
   /** Times of the link to the parent, for tests with networks that are quicker to cut than real ones. */
-  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs'>
+  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number }
 }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
@@ -82,6 +84,7 @@ export class Node {
   readonly #changes: Changes
   readonly #alarms: Alarms
   readonly #gate: Gate
+  readonly #evidence: EvidenceKeeper
   readonly #recent: Recent
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
@@ -126,7 +129,12 @@ export class Node {
     this.#alarms = new Alarms(options.log)
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
-      asksNobody: options.config.parent === undefined || options.alone === true,
+      asks: options.alone ? 'nobody' : options.config.parent ? 'parent' : 'children',
+      // What was durable and unsigned at the start is signed by a round that has nothing else to do.
+      onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
+    })
+    this.#evidence = new EvidenceKeeper({
+      folder: epochFiles(options.config.folder, folder.epoch).evidence, alarms: this.#alarms, onFile: (file) => options.log.warn({ file }, 'evidence was written'),
     })
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
@@ -201,7 +209,7 @@ export class Node {
     this.#stop.abort()
     await this.#uplink?.stop()
     this.#channel?.close()
-    this.#changes.announce(['log', 'control', 'amendment', 'normal', 'bulk', 'receipts', 'pulled', 'spine'])
+    this.#changes.announce(['log', ...batchClasses, 'receipts', 'pulled', 'spine'])
     await Promise.all([this.#server?.close(2_000), this.#audit?.close(2_000)])
     await Promise.allSettled(this.#background)
     await this.#writer?.close()
@@ -219,6 +227,7 @@ export class Node {
       store: this.#folder.store,
       log: () => this.#log,
       mayWrite: (needsEntry) => this.#gate.mayWrite(needsEntry),
+      maySign: () => this.#gate.maySign,
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
@@ -228,12 +237,16 @@ export class Node {
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
       recovering: () => this.#recovering, alarms: this.#alarms,
-      onFork: (first, second, lane) => this.#keepFork(first, second, lane),
-      onConflict: (earlier, later, signers) => this.#keepConflict(earlier, later, signers),
+      onFork: (first, second, lane) => this.#evidence.laneFork(first, second, lane),
+      onConflict: (earlier, later, signers) => this.#evidence.statementConflict(earlier, later, signers),
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
-    await this.#log.seal()
+    const isNew = this.#log.signed.size < 0n
+    await beginLog(config, this.#folder.epoch, isNew)
+    // A tree without entries says nothing; what else is unsigned waits for those who are asked.
+    if (isNew || this.#gate.maySign) await this.#log.seal()
+    this.#gate.waitFor(await cosigningChildren(this.#context))
     this.#tls = await TlsMaterialWatcher.open({
       files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
       nodeName: config.node,
@@ -279,7 +292,7 @@ export class Node {
         await this.#folder.store.reopen()
         this.#door.reset()
         await this.#load()
-        await this.#log.seal()
+        if (this.#gate.maySign) await this.#log.seal()
         await this.#indexer.load()
         this.#alarms.clear('store')
         return
@@ -309,7 +322,7 @@ export class Node {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
-      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: (name, content) => this.#keepEvidence(name, content),
+      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: (name, content) => this.#evidence.keep(name, content),
     }
   }
 
@@ -320,6 +333,8 @@ export class Node {
         context: () => this.#context,
         clock,
         onContact: (child) => this.#contacts.set(child, clock.nowMs()),
+        onShown: (who, checkpoint) => this.#gate.show(who, checkpoint),
+        onRecall: (child) => this.#gate.hear(child),
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
       recordService(() => this.#context),
@@ -346,7 +361,7 @@ export class Node {
     })
     const trust = trustOf(this.#folder.join)
     this.#uplink = new Uplink({
-      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: 5_000,
+      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: this.#options.link?.retryMsMax ?? 5_000,
       trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
       onRecall: (seen) => this.#gate.recall(seen),
@@ -372,24 +387,6 @@ export class Node {
     await publish(this.#context, {
       kind: 'member', item: undefined, provider: this.#options.config.body, targets: ['**'], batchClass: 'control', records: [statement], source: { kind: 'self' },
     })
-  }
-
-  async #keepFork(first: Uint8Array, second: Uint8Array, lane: string): Promise<void> {
-    const { name, content } = laneForkEvidence(first, second, lane)
-    await this.#keepEvidence(name, content)
-    this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
-  }
-
-  async #keepConflict(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> {
-    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
-    await this.#keepEvidence(name, content)
-    this.#alarms.raise(alarm, what)
-  }
-
-  async #keepEvidence(name: string, content: Uint8Array): Promise<string> {
-    const file = await writeEvidence(epochFiles(this.#options.config.folder, this.#folder.epoch).evidence, name, content)
-    this.#options.log.warn({ file }, 'evidence was written')
-    return file
   }
 
   #setServing(ready: boolean): void {

@@ -10,6 +10,9 @@ import { initNode, joinNode } from '../../src/node/setup.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { COUNTY, CITY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
 
+/** Children look for their parent again at once. */
+const QUICK = { backoffMsMax: 100, retryMsMax: 100 }
+
 t.setTimeout(0)
 
 const there = (file: string): Promise<boolean> => access(file).then(() => true, () => false)
@@ -38,7 +41,7 @@ t.test('an init that was cut off is done again with the keys that it made', asyn
 
 for (const cut of ['after the parent signed', 'before the new keys are in force'] as const) {
   t.test(`a recovery that was cut off ${cut} is done again, in the same epoch, and takes everything back`, async (t) => {
-    const federation = await federationOf(t, [PROVINCE, CITY, COUNTY])
+    const federation = await federationOf(t, [PROVINCE, CITY, COUNTY], QUICK)
     const folder = federation.folderOf(COUNTY.id)
     await send(federation, COUNTY.id, '330000', 'up')
     await federation.until('it is up, and seen', async () => await has(federation, '330000', 'up') && await cosignedSize(federation.node(COUNTY.id).context, federation.name(CITY.id)) > 0n)

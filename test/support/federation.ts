@@ -53,19 +53,21 @@ export class TestFederation {
   readonly pki: DevelopmentPki
   readonly #places = new Map<string, Place>()
   readonly #clock: Clock
+  readonly #link: NodeOptions['link']
   /** Log lines of every node, when `HUXIN_TEST_LOG` is set they are printed too. */
   readonly lines: string[] = []
 
-  private constructor(folder: string, clock: Clock) {
+  private constructor(folder: string, clock: Clock, link: NodeOptions['link']) {
     this.folder = folder
     this.#clock = clock
+    this.#link = link
     this.pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock, random: systemRandom }
   }
 
   /** Starts the places in order; parents first. Publishes the starter catalog at the root. */
-  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean } = {}): Promise<TestFederation> {
+  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean; link?: NodeOptions['link'] } = {}): Promise<TestFederation> {
     const folder = await mkdtemp(join(tmpdir(), 'huxin-test-'))
-    const federation = new TestFederation(folder, options.clock ?? systemClock)
+    const federation = new TestFederation(folder, options.clock ?? systemClock, options.link)
     await createDevelopmentPki(federation.pki, tiers)
     for (const place of places) await federation.add(place)
     if (options.catalog ?? true) await federation.publishCatalog(places[0]!.id)
@@ -138,7 +140,7 @@ export class TestFederation {
       if (process.env['HUXIN_TEST_LOG']) process.stderr.write(`${line}\n`)
     }
     const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
-    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...options })
+    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...(this.#link ? { link: this.#link } : {}), ...options })
     this.nodes.set(id, node)
     return node
   }
