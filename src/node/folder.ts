@@ -10,6 +10,7 @@ import { openHeader } from '../batch/seal.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
+import type { Log } from '../log/log.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -88,6 +89,15 @@ export async function beginLog(config: NodeConfig, epoch: number, isNew: boolean
       (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
   }
   if (!there) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
+}
+
+/** Milliseconds since 1970 at which the last entry was taken in; 0 when there is none, or it is damaged, which fsck says. */
+export async function lastEntryMs(log: Log): Promise<number> {
+  try {
+    return parseEntry((await log.entry(log.size - 1n))!).timeMs
+  } catch {
+    return 0
+  }
 }
 
 /** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */

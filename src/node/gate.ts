@@ -52,6 +52,11 @@ export class Gate {
     return !this.#broken && (this.#options.asks === 'nobody' || this.#recalled)
   }
 
+  /** The last entry of the log is of that time: a clock behind it is wrong, whoever is not told to go on alone. */
+  notBefore(ms: number): void {
+    if (this.#options.asks !== 'nobody') this.#clockGuard.notBefore(ms)
+  }
+
   /** A root begins to wait for those children, by full name, that ever cosigned its log. */
   waitFor(children: readonly string[]): void {
     if (this.#options.asks !== 'children') return

@@ -38,7 +38,7 @@ import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { EvidenceKeeper } from './evidence.ts'
-import { beginLog, type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
+import { beginLog, type DiskWraps, genesisOf, lastEntryMs, loadLedger, type OpenFolder, openFolder } from './folder.ts'
 import { Gate } from './gate.ts'
 import { parentCalls } from './parent-calls.ts'
 
@@ -246,6 +246,7 @@ export class Node {
     await beginLog(config, this.#folder.epoch, isNew)
     // A tree without entries says nothing; what else is unsigned waits for those who are asked.
     if (isNew || this.#gate.maySign) await this.#log.seal()
+    if (!isNew && this.#log.size > 0n) this.#gate.notBefore(await lastEntryMs(this.#log))
     this.#gate.waitFor(await cosigningChildren(this.#context))
     this.#tls = await TlsMaterialWatcher.open({
       files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },

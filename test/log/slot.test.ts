@@ -81,6 +81,24 @@ t.test('torn at any byte, twice in a row, the newest whole checkpoint stays', as
   t.pass('every byte')
 })
 
+t.test('one bit turned anywhere gives an older checkpoint at worst, and never another', async (t) => {
+  const file = await fileOf(t)
+  await using(file, async (slot) => {
+    await slot.write(note(8n))
+    await slot.write(note(9n))
+  })
+  const whole = await readFile(file)
+  const random = new SeededRandom('slot bits')
+  for (let at = 0; at < whole.length; at += whole[at] === 0 ? 97 : 1) {
+    const flipped = Buffer.from(whole)
+    flipped[at] = flipped[at]! ^ (1 << random.below(8))
+    await writeFile(file, flipped)
+    const left = await using(file, newest)
+    if (left !== 8n && left !== 9n) t.fail(`byte ${at}: ${left}`)
+  }
+  t.pass('every byte that is written')
+})
+
 t.test('two trees of one size are a fork, whichever is newer', async (t) => {
   const file = await fileOf(t)
   await using(file, async (slot) => {
