@@ -16,7 +16,7 @@ import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosign
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
-import type { Op } from '../store/store.ts'
+import type { Op, Reader } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
 import { idOf } from '../ledger/ledger.ts'
 import type { Context } from './context.ts'
@@ -32,8 +32,8 @@ export interface WitnessState {
   readonly note: Uint8Array
 }
 
-export async function witnessState(context: Context, logOrigin: string): Promise<WitnessState | undefined> {
-  const value = await context.store.get(textKey(tables.witness, logOrigin))
+export async function witnessState({ store }: { store: Reader }, logOrigin: string): Promise<WitnessState | undefined> {
+  const value = await store.get(textKey(tables.witness, logOrigin))
   if (!value) return undefined
   const state = { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
   const { size, root } = parseCheckpoint(parseNote(state.note).text)
@@ -46,11 +46,11 @@ export function witnessOp(logOrigin: string, state: WitnessState): Op {
 }
 
 /** The newest checkpoint of a neighbour's log, of its newest epoch, that was verified here; empty when none. @throws HuxinError store_corrupt */
-export async function newestSeen(context: Context, node: string): Promise<Uint8Array> {
+export async function newestSeen({ store }: { store: Reader }, node: string): Promise<Uint8Array> {
   const begin = textKey(tables.witness, `${node}/`)
-  const rows = await context.store.range(prefixRange(begin))
+  const rows = await store.range(prefixRange(begin))
   const epoch = Math.max(0, ...rows.map(([key]) => Number(Buffer.from(key.subarray(begin.length)).toString())))
-  return (await witnessState(context, `${node}/${epoch}`))?.note ?? new Uint8Array()
+  return (await witnessState({ store }, `${node}/${epoch}`))?.note ?? new Uint8Array()
 }
 
 /** One cosigning at a time for each log: compare and persist are one step. */

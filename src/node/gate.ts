@@ -3,9 +3,9 @@
  * after that turned out to be another log, not while the clock is wrong. Decides by what it is told; writes
  * nothing.
  *
- * A node asks its parent. A root asks its children: it waits for more than half of those that ever cosigned
- * its log, because a root's checkpoint is final when more than half have cosigned it, so that one of them
- * knows the last final one. What anybody shows that this node signed and does not have proves by itself
+ * A node asks its parent. A root asks its children: it waits for half of those that ever cosigned its log,
+ * because a root's checkpoint is final when more than half have cosigned it, so that one of them knows the
+ * last final one. What anybody shows that this node signed and does not have proves by itself
  * that it is an old copy, whoever shows it.
  */
 import { equalBytes } from '../base/bytes.ts'
@@ -122,8 +122,8 @@ export class Gate {
     const { alarms } = this.#options
     const all = this.#asked.length
     const heard = this.#asked.filter((child) => this.#heard.has(child)).length
-    if (all > 0 && heard * 2 <= all) {
-      alarms.raise('start', `nothing is signed until ${Math.floor(all / 2) + 1} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (--alone overrides)`)
+    if (heard * 2 < all) {
+      alarms.raise('start', `nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (--alone overrides)`)
       return
     }
     alarms.clear('start')

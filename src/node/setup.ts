@@ -11,6 +11,7 @@ import type { Random } from '../base/random.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
+import { newestSeen } from '../exchange/links.ts'
 import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -260,7 +261,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const config = await loadConfig(folder)
   if (!config.parent) throw new HuxinError('config_invalid', 'a root has no parent to recover from: restore its newest backup; its children know the last size they saw')
   const oldEpoch = Math.max(await currentEpoch(config.folder), await newestDatabase(config.folder))
-  const { localSize, unsent } = await localWork(config, oldEpoch)
+  const { localSize, unsent, parentCheckpoint } = await localWork(config, oldEpoch)
   const old = await oldNoteKey(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
   const next = await makeKeys(pending, config.node, random)
@@ -276,6 +277,8 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const channel = await dialParent(config, clock)
   try {
     const client = channel.client(ExchangeService)
+    // Also for a root that has to hear what its children saw of it before it signs the new epoch.
+    const seen = await client.recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/${oldEpoch}`, parentCheckpoint }, { timeoutMs: 30_000 })
     const current = await memberAtParent(client, config)
     // The parent may have made it already, and the answer was lost, or this machine stopped after it.
     const done = current.noteVkey === next.note.vkey
@@ -285,7 +288,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
       actor: config.node, reason: `recovery: ${localSize === 0n ? 'lost-disk' : 'snapshot'}`,
     }
     const { lastCheckpoint } = done
-      ? await client.recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/${newEpoch - 1}` }, { timeoutMs: 30_000 })
+      ? seen
       : await client.renew({ renewal: signNote(formatStatement(statement), [old]) }, { timeoutMs: 30_000 })
     await markRecovering(config.folder, newEpoch)
     await renameWhole(pending, join(config.folder, 'keys', String(newEpoch)))
@@ -338,8 +341,8 @@ async function memberAtParent(exchange: ParentReader, config: NodeConfig): Promi
   return member
 }
 
-/** What the old database still has, and which of its own batches never left. */
-async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize: bigint; unsent: string[] }> {
+/** What the old database still has, which of its own batches never left, and what it saw of the parent's log. */
+async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize: bigint; unsent: string[]; parentCheckpoint: Uint8Array }> {
   const files = epochFiles(config.folder, epoch)
   const unsent: string[] = []
   try {
@@ -354,13 +357,13 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
         const batch = openHeader(entry.header)
         if (!await store.get(receiptKey(batch.id, config.parent!.node))) unsent.push(`${hex(batch.id)} ${batch.header.kind} ${batch.header.records}`)
       }
-      return { localSize: size, unsent }
+      return { localSize: size, unsent, parentCheckpoint: await newestSeen({ store }, config.parent!.node) }
     } finally {
       await store.close()
     }
   } catch (error) {
     if (isHuxinError(error, 'store_locked')) throw error
-    return { localSize: 0n, unsent }
+    return { localSize: 0n, unsent, parentCheckpoint: new Uint8Array() }
   }
 }
 
