@@ -54,7 +54,6 @@ export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOr
   readonly writer: Writer
   readonly changes: Changes
   readonly checkRecords: CheckRecords
-  readonly signedTree: () => SignedTree
 }
 
 /** A batch after every check that needs no writer. */
@@ -151,20 +150,20 @@ export class Door {
 
   async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
     const { batch } = prepared
-    let outcome: Accepted | undefined
+    let repeated: KnownBatch | undefined
     let refusal: Uint8Array | undefined
     const bytes = inbound.body.length + inbound.header.length
     const committed = await this.#options.writer.propose(bytes, async (index, view) => {
       const known = await this.#known(batch)
       if (known && !this.#overturns(known, inbound)) {
-        outcome = await this.#repeat(batch, known)
+        repeated = known
         return { entries: [], ops: [], remember: () => undefined }
       }
       const decided = await this.#decide(prepared, inbound, { index, known, view })
       refusal = decided.refusal
       return decided.decision
     })
-    return outcome ?? this.#done(prepared, refusal, committed)
+    return repeated ? this.#repeat(batch, repeated) : this.#done(prepared, refusal, committed)
   }
 
   async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
@@ -211,7 +210,7 @@ export class Door {
   async #repeat(batch: SealedHeader, known: KnownBatch): Promise<Accepted> {
     const index = known.refused ? known.indexes.at(-1)! : known.indexes[0]!
     const refusal = known.refused ? this.#recent.get(batch.idText)?.refusal ?? await this.#options.store.get(bodyKey(index)) : undefined
-    return { batch, index, refusal, repeated: true, tree: this.#options.signedTree() }
+    return { batch, index, refusal, repeated: true, tree: await this.#options.writer.sealed(index) }
   }
 
   #done(prepared: Prepared, refusal: Uint8Array | undefined, committed: Committed): Accepted {

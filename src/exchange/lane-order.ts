@@ -88,9 +88,10 @@ export class LaneOrder {
     const first = at && await store.get(entryKey(Buffer.from(at).readBigUInt64BE()))
     if (!first) return
     const { origin } = batch.header
-    ledger().quarantined.add(origin)
     const key = textKey(tables.quarantine, origin)
-    await store.commit([{ key, value: checkedValue(key, batch.id) }])
+    // In this order: a quarantine turns the second batch away, and nobody would see again what it is for.
     await onFork(parseEntry(first).header, batch.note, lane)
+    await store.commit([{ key, value: checkedValue(key, batch.id) }])
+    ledger().quarantined.add(origin)
   }
 }

@@ -16,7 +16,7 @@ import { addSignatureLines, cosign, verifyCosignatureLine } from '../note/cosign
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
-import type { Op } from '../store/store.ts'
+import type { Op, Reader } from '../store/store.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
 import { type FrozenTree, type Member, predecessorOf } from '../topology/member.ts'
 import { idOf } from '../ledger/ledger.ts'
@@ -33,8 +33,8 @@ export interface WitnessState {
   readonly note: Uint8Array
 }
 
-export async function witnessState(context: Context, logOrigin: string): Promise<WitnessState | undefined> {
-  const value = await context.store.get(textKey(tables.witness, logOrigin))
+export async function witnessState({ store }: { store: Reader }, logOrigin: string): Promise<WitnessState | undefined> {
+  const value = await store.get(textKey(tables.witness, logOrigin))
   if (!value) return undefined
   const state = { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
   const { size, root } = parseCheckpoint(parseNote(state.note).text)
@@ -44,6 +44,14 @@ export async function witnessState(context: Context, logOrigin: string): Promise
 
 export function witnessOp(logOrigin: string, state: WitnessState): Op {
   return { key: textKey(tables.witness, logOrigin), value: concat(be64(state.size), state.root, state.note) }
+}
+
+/** The newest checkpoint of a neighbour's log, of its newest epoch, that was verified here; empty when none. @throws HuxinError store_corrupt */
+export async function newestSeen({ store }: { store: Reader }, node: string): Promise<Uint8Array> {
+  const begin = textKey(tables.witness, `${node}/`)
+  const rows = await store.range(prefixRange(begin))
+  const epoch = Math.max(0, ...rows.map(([key]) => Number(Buffer.from(key.subarray(begin.length)).toString())))
+  return (await witnessState({ store }, `${node}/${epoch}`))?.note ?? new Uint8Array()
 }
 
 /** One cosigning at a time for each log: compare and persist are one step. */
@@ -158,7 +166,11 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
   const { signed } = log
-  if (tree.size <= signed.size && !equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
+  if (tree.size > signed.size) {
+    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} cosigned ${tree.size} entries that are signed with this node's key, this log has ${signed.size}: it is an old copy, or another copy of this node is running`)
+    throw new HuxinError('log_behind', `${neighbour} cosigned a tree of ${tree.size} entries of this log, which has ${signed.size}`)
+  }
+  if (!equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
     const file = await keepOwnFork(context, tree, onlyLinesOf(cosigned, log.verifier))
     context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log (${file} proves it); a copy of this node is running, or its key was stolen`)
     throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
@@ -183,6 +195,13 @@ export async function cosignedSize(context: Context, neighbour: string): Promise
   const note = await context.store.get(textKey(tables.cosigned, neighbour))
   if (!note) return 0n
   return openCheckpoint(note, [context.log().verifier], context.log().origin).size
+}
+
+/** Active children that ever cosigned this log: those who know something of it. */
+export async function cosigningChildren(context: Context): Promise<readonly string[]> {
+  const children = context.ledger().federation.children(context.self).filter(({ status }) => status === 'active')
+  const notes = await context.store.getMany(children.map(({ name }) => textKey(tables.cosigned, name)))
+  return children.filter((_, i) => notes[i] !== undefined).map(({ name }) => name)
 }
 
 /** A neighbour that cosigns our log. */

@@ -211,7 +211,7 @@ async function firstAnswer(context: Context, publication: Publication): Promise<
   const index = known.indexes[0]!
   const entry = await context.store.get(entryKey(index))
   const batch = openHeader(parseEntry(entry!).header)
-  return { batch, index, tree: context.log().signed, published: batch.header.records, existing: 0, refusal: undefined }
+  return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
 }
 
 function requestKey({ requestId, source }: Publication): Uint8Array | undefined {

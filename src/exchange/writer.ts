@@ -66,6 +66,8 @@ export interface WriterOptions {
   readonly log: () => Log
   /** Called for each decision; throws when it may not be written now. */
   readonly mayWrite: (decision: Decision) => void
+  /** Whether entries that were durable and unsigned at the start may be signed now. */
+  readonly maySign: () => boolean
   /** Called after each round that appended, with the new size. */
   readonly onAppend: (size: bigint) => void
   /** Called when a write failed: reload everything from the store. */
@@ -105,6 +107,18 @@ export class Writer {
   /** Durable rows without a log entry (receipts, cursors, witness state), in the same rounds. */
   async save(ops: readonly Op[]): Promise<void> {
     await this.propose(0, () => ({ entries: [], ops, remember: () => undefined }))
+  }
+
+  /**
+   * A signed tree that contains the entry at `index`, once its round is through: what is durable alone is
+   * answered to nobody.
+   * @throws HuxinError store_failed | not_ready
+   */
+  async sealed(index: bigint): Promise<SignedTree> {
+    if (index >= this.#options.log().signed.size) await this.save([])
+    const { signed } = this.#options.log()
+    if (index < signed.size) return signed
+    throw new HuxinError('not_ready', `entry ${index} is not under a signed checkpoint yet: send it again in a moment`)
   }
 
   /** Waits for the rounds under way and takes no more. */
@@ -163,7 +177,8 @@ export class Writer {
   async #write(log: Log, ops: readonly Op[], entries: readonly Uint8Array[]): Promise<{ tree: SignedTree; leafHashes: readonly Uint8Array[] }> {
     if (entries.length === 0) {
       if (ops.length > 0) await this.#options.store.commit(ops)
-      return { tree: log.signed, leafHashes: [] }
+      const rest = log.size > log.signed.size && this.#options.maySign()
+      return { tree: rest ? await log.seal() : log.signed, leafHashes: [] }
     }
     const staged = log.stage(entries)
     await this.#options.store.commit([...ops, ...staged.ops], staged.expect)

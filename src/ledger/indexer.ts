@@ -55,6 +55,8 @@ export class Indexer {
   #closed = false
   #loading = false
   #waiting: (() => void)[] = []
+  /** Why the last run ended, when it ended by an error. */
+  #failure: unknown
   #lastKickMs = 0
   #timer: (() => void) | undefined
 
@@ -100,7 +102,10 @@ export class Indexer {
     })
   }
 
-  /** Resolves when everything appended so far is indexed; indexing does not wait for a pause meanwhile. */
+  /**
+   * Resolves when everything appended so far is indexed; indexing does not wait for a pause meanwhile.
+   * @throws HuxinError store_failed | not_ready | store_corrupt when it does not get on; it goes on by itself later
+   */
   caughtUp(): Promise<void> {
     return this.#reach(() => this.#options.size())
   }
@@ -142,6 +147,7 @@ export class Indexer {
       const woken = new Promise<void>((resolve) => this.#waiting.push(resolve))
       this.#start()
       await woken
+      if (this.#failure !== undefined && this.#cursor < size()) throw this.#failure
     }
   }
 
@@ -154,7 +160,10 @@ export class Indexer {
 
   #start(): void {
     if (this.#running || this.#closed || this.#loading) return
-    this.#running = this.#run().catch(() => undefined).finally(() => {
+    this.#failure = undefined
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#failure = error
+    }).finally(() => {
       this.#running = undefined
       this.#wake()
       if (!this.#closed && this.#isDue()) this.#schedule()

@@ -20,7 +20,7 @@ import { appendLeaves, type Frontier, frontierRoot } from '../merkle/frontier.ts
 import { leafHash } from '../merkle/hash.ts'
 import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot } from '../merkle/proof.ts'
 import { frontierFromTiles, growTiles, rightEdgeTiles, type TileCoordinate } from '../merkle/tile.ts'
-import { openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
 import { formatTlogProof } from '../note/tlog-proof.ts'
 import { entryKey, textKey, tables, tileKey } from '../store/keys.ts'
@@ -237,19 +237,24 @@ export async function storedSize(store: Store): Promise<bigint> {
   return bytes === undefined ? 0n : fromBe64(bytes)
 }
 
-/** The newest tree that was signed with this key, from the file beside the database. */
+/** The newest tree that was signed with this key, from the file beside the database. @throws HuxinError log_forked */
 export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 'slot' | 'signer' | 'origin'>): Promise<SignedTree | undefined> {
-  let last: SignedTree | undefined
   const verifier = parseVkey(signer.vkey)
-  for (const note of await slot.read()) {
+  const opened = (note: Uint8Array): Checkpoint | undefined => {
     try {
-      const checkpoint = openCheckpoint(note, [verifier], origin)
-      if (!last || checkpoint.size > last.size) last = { size: checkpoint.size, root: checkpoint.root, note }
+      return openCheckpoint(note, [verifier], origin)
     } catch {
       // A slot torn by a crash; the other one is whole.
+      return undefined
     }
   }
-  return last
+  const [note, other] = await slot.read((bytes) => opened(bytes)?.size)
+  const last = note && opened(note)
+  const before = other && opened(other)
+  if (last && before && last.size === before.size && !equalBytes(last.root, before.root)) {
+    throw new HuxinError('log_forked', `two different trees of ${last.size} entries were signed; nothing is signed; run huxin node recover`)
+  }
+  return last && { size: last.size, root: last.root, note: note! }
 }
 
 /** A log that was never signed begins with the frozen one before it, whole and nothing else. @throws HuxinError log_behind | log_forked */

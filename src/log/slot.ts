@@ -5,6 +5,8 @@
  */
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { syncFolder } from '../base/files.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 
 const SLOT_BYTES = 4096
@@ -12,48 +14,71 @@ const SLOT_BYTES = 4096
 const HEAD_BYTES = 10
 
 export interface CheckpointSlot {
-  /** The notes found, at most two. A torn slot may give bytes that are no note. */
-  read(): Promise<readonly Uint8Array[]>
-  /** Durable when it resolves. @throws HuxinError store_failed */
+  /**
+   * The notes found, at most two. `sizeOf` says over how many entries a note is signed, undefined when the bytes
+   * are no checkpoint of this log: a slot torn by a crash. What is written next leaves the largest one alone.
+   */
+  read(sizeOf: (note: Uint8Array) => bigint | undefined): Promise<readonly Uint8Array[]>
+  /** Durable when it resolves; when it rejects it may still have happened. @throws HuxinError store_failed */
   write(note: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
+/** A slot that holds a checkpoint. */
+interface Held {
+  readonly place: number
+  readonly sequence: bigint
+  readonly size: bigint
+  readonly note: Uint8Array
+}
+
 /** Opens or creates the file. */
 export async function openSlot(file: string): Promise<CheckpointSlot> {
-  await open(file, 'ax', 0o600).then((made) => made.close(), () => undefined)
+  const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
+  if (made) await syncFolder(dirname(file))
   // One write that returns when it is on the disk, where the system has such writes.
   const durable = (constants.O_DSYNC as number | undefined) ?? 0
   const handle = await open(file, constants.O_RDWR | durable)
   let sequence = 0n
+  /** Where the newest checkpoint is; the other place is written. */
+  let newest = 0
   return {
-    async read() {
-      const slots = [await readSlot(handle, 0), await readSlot(handle, 1)].filter((slot) => slot !== undefined)
-      sequence = slots.reduce((newest, slot) => (slot.sequence > newest ? slot.sequence : newest), 0n)
-      return slots.map(({ note }) => note)
+    async read(sizeOf) {
+      const held: Held[] = []
+      for (const place of [0, 1]) {
+        const slot = await readSlot(handle, place)
+        const size = slot && sizeOf(slot.note)
+        if (slot && size !== undefined) held.push({ ...slot, place, size })
+      }
+      held.sort((a, b) => (a.size < b.size || (a.size === b.size && a.sequence < b.sequence) ? 1 : -1))
+      sequence = held.reduce((highest, slot) => (slot.sequence > highest ? slot.sequence : highest), 0n)
+      newest = held[0]?.place ?? 0
+      return held.map(({ note }) => note)
     },
     async write(note) {
       const bytes = Buffer.alloc(SLOT_BYTES)
       if (note.length > SLOT_BYTES - HEAD_BYTES) throw new HuxinError('internal', `a checkpoint of ${note.length} bytes does not fit its slot`)
-      sequence++
-      bytes.writeBigUInt64BE(sequence)
+      bytes.writeBigUInt64BE(sequence + 1n)
       bytes.writeUInt16BE(note.length, 8)
       bytes.set(note, HEAD_BYTES)
       try {
-        // In turn: the slot written is never the one that holds the newest checkpoint.
-        await handle.write(bytes, 0, SLOT_BYTES, Number(sequence % 2n) * SLOT_BYTES)
+        const { bytesWritten } = await handle.write(bytes, 0, SLOT_BYTES, (1 - newest) * SLOT_BYTES)
+        if (bytesWritten < SLOT_BYTES) throw new HuxinError('store_failed', `${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`)
         if (durable === 0) await handle.datasync()
       } catch (error) {
         throw new HuxinError('store_failed', `the checkpoint file did not write: ${messageOf(error)}`, { cause: error })
       }
+      // Only now: what failed was torn perhaps, and is written over.
+      sequence++
+      newest = 1 - newest
     },
     close: () => handle.close(),
   }
 }
 
-async function readSlot(handle: FileHandle, slot: number): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
+async function readSlot(handle: FileHandle, place: number): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
   const bytes = Buffer.alloc(SLOT_BYTES)
-  const { bytesRead } = await handle.read(bytes, 0, SLOT_BYTES, slot * SLOT_BYTES)
+  const { bytesRead } = await handle.read(bytes, 0, SLOT_BYTES, place * SLOT_BYTES)
   const length = bytes.readUInt16BE(8)
   if (bytesRead < HEAD_BYTES || length === 0 || HEAD_BYTES + length > SLOT_BYTES) return undefined
   return { sequence: bytes.readBigUInt64BE(), note: bytes.subarray(HEAD_BYTES, HEAD_BYTES + length) }

@@ -6,10 +6,11 @@
  * Certificates and their keys are not in it: they are issued anew. A restored node that is older than what its
  * parent saw of it says so at its start and signs nothing until `huxin node recover`.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { concat, utf8 } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
 import type { Op, Snapshot } from '../store/store.ts'
@@ -112,7 +113,7 @@ export async function restoreBackup(file: string, folder: string, secret: Secret
     await writeCheckpoint(place.checkpoint, checkpoint)
     // What makes a folder a node comes last.
     const order = [...new Set(files.map((name) => name.split('/')[0]!))].sort((a, b) => Number(a === 'node.yaml') - Number(b === 'node.yaml'))
-    for (const name of ['data', ...order]) await rename(join(aside, name), join(folder, name))
+    for (const name of ['data', ...order]) await renameWhole(join(aside, name), join(folder, name))
     await rm(aside, { recursive: true })
     return { ...contents, check: await checkFolder(folder) }
   } catch (error) {
@@ -168,8 +169,8 @@ async function writeFileOf(aside: string, name: string, value: Uint8Array): Prom
   const known = FILES.includes(name) || (FOLDERS.includes(first) && name !== first)
   if (!known || normalize(name) !== name || name.split('/').includes('..')) throw new HuxinError('argument_invalid', `the backup cannot be used: it has a file ${JSON.stringify(name)}`)
   const file = join(aside, name)
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(file, value, { mode: 0o600 })
+  await makeFolder(dirname(file))
+  await writeWhole(file, value)
   return name
 }
 

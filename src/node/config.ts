@@ -4,7 +4,7 @@
  *
  *   node.yaml              what an operator chooses (this file describes every field)
  *   join.json              what the parent answered to the application; at a root, the pinned root itself
- *   keys/<epoch>/          note.key, cosign.key: secret, owner-only; keys/subject.key
+ *   keys/<epoch>/          note.key, cosign.key: secret, owner-only; begun; keys/subject.key
  *   data/<epoch>/          db/ and checkpoint.signed
  *   evidence/              files that prove somebody's misbehaviour
  *
@@ -174,6 +174,8 @@ export function epochFiles(folder: string, epoch: number) {
     noteKey: join(folder, 'keys', String(epoch), 'note.key'),
     cosignKey: join(folder, 'keys', String(epoch), 'cosign.key'),
     subjectKey: join(folder, 'keys', 'subject.key'),
+    /** There since the log of this epoch was begun: a database that is empty then is lost, not new. */
+    begun: join(folder, 'keys', String(epoch), 'begun'),
     database: join(folder, 'data', String(epoch), 'db'),
     transition: join(folder, 'keys', String(epoch), TRANSITION),
     checkpoint: join(folder, 'data', String(epoch), 'checkpoint.signed'),

@@ -1,18 +1,17 @@
 /** Files that prove somebody's misbehaviour to anybody, kept beside the log. */
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder, writeWhole } from '../base/files.ts'
 import type { Alarms } from '../exchange/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
 
 /** Writes a file of evidence, owner-only, and on the disk before it returns. One that is there already stays as it is. @returns where it is */
 async function writeEvidence(folder: string, name: string, content: Uint8Array): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
   const file = join(folder, name)
-  const part = `${file}.part`
-  if (await stat(file).catch(() => undefined)) return file
-  await writeFile(part, content, { mode: 0o600, flush: true })
-  await rename(part, file)
+  if (await access(file).then(() => true, () => false)) return file
+  await writeWhole(file, content)
   return file
 }
 

@@ -1,14 +1,16 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
+import type { Log } from '../log/log.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -58,11 +60,17 @@ function parseTransition(text: string): Transition {
   throw new HuxinError('config_invalid', `${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
+/** What stands between a node and its disk, for tests. */
+export interface DiskWraps {
+  readonly wrapStore?: ((store: Store) => Store) | undefined
+  readonly wrapSlot?: ((slot: CheckpointSlot) => CheckpointSlot) | undefined
+}
+
 /**
  * Opens the newest epoch of a node's folder. The caller closes store and slot.
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function openFolder(config: NodeConfig, wrapStore: (store: Store) => Store = (store) => store): Promise<OpenFolder> {
+export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot }: DiskWraps = {}): Promise<OpenFolder> {
   const epoch = await currentEpoch(config.folder)
   if (epoch === 0) throw new HuxinError('config_invalid', `${config.folder} has no keys: run huxin node init`)
   const join_ = await readJoin(config)
@@ -70,9 +78,12 @@ export async function openFolder(config: NodeConfig, wrapStore: (store: Store) =
   const files = epochFiles(config.folder, epoch)
   const transition = await placeDatabase(config.folder, epoch)
   const fresh = !transition && await isFresh(files.database)
-  await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(files.database))
   const store = wrapStore(await openStore(files.database, { create: fresh }))
-  const slot = await openSlot(files.checkpoint)
+  const slot = await openSlot(files.checkpoint).then(wrapSlot, async (error: unknown) => {
+    await store.close()
+    throw error
+  })
   const recovering = await readFile(files.recovering).then(() => true, () => false)
   return { join: join_, keys, epoch, store, slot, transition, recovering }
 }
@@ -92,8 +103,8 @@ export async function placeDatabase(folder: string, epoch: number): Promise<Tran
   const there = (database: string): Promise<boolean> => access(database).then(() => true, () => false)
   if (!await there(files.database) && await there(before)) {
     await (await openStore(before, { create: false })).close()
-    await mkdir(dirname(files.database), { recursive: true, mode: 0o700 })
-    await rename(before, files.database)
+    await makeFolder(dirname(files.database))
+    await renameWhole(before, files.database)
   }
   return transition
 }
@@ -115,6 +126,44 @@ export async function readJoin(config: NodeConfig): Promise<JoinFile> {
     throw new HuxinError('config_invalid', `${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
   })
   return parseJoinFile(bytes)
+}
+
+/**
+ * A log that was begun is not begun again: an empty one in its place would be a second log with the same key. The
+ * mark lies with the keys, because whoever loses the database seldom loses both.
+ * @throws HuxinError log_behind
+ */
+async function beginLog(config: NodeConfig, epoch: number, isNew: boolean): Promise<void> {
+  const { begun } = epochFiles(config.folder, epoch)
+  const there = await access(begun).then(() => true, () => false)
+  if (there && isNew) {
+    throw new HuxinError('log_behind', `the log of epoch ${epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
+      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
+  }
+  if (!there) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
+}
+
+/**
+ * Takes up the log of this epoch: marks that it was begun, and seals what may be sealed now. A tree without entries
+ * says nothing; what else is unsigned waits for those who are asked.
+ * @returns milliseconds since 1970 of its last entry; 0 when it has none of its own
+ * @throws HuxinError log_behind | store_corrupt | store_failed
+ */
+export async function takeUpLog(log: Log, { config, folder, maySign }: { config: NodeConfig; folder: OpenFolder; maySign: boolean }): Promise<number> {
+  const isNew = log.signed.size < 0n
+  // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
+  await beginLog(config, folder.epoch, isNew && !folder.transition)
+  if (isNew || maySign) await log.seal()
+  return isNew || log.size === 0n ? 0 : lastEntryMs(log)
+}
+
+/** Milliseconds since 1970 at which the last entry was taken in; 0 when it is damaged, which fsck says. */
+async function lastEntryMs(log: Log): Promise<number> {
+  try {
+    return parseEntry((await log.entry(log.size - 1n))!).timeMs
+  } catch {
+    return 0
+  }
 }
 
 /** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */

@@ -1,7 +1,8 @@
 /** The node's secret keys on disk: owner-only files, one folder an epoch. */
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { makeFolder, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
 import { epochFiles } from './config.ts'
@@ -13,20 +14,28 @@ export interface NodeKeys {
   readonly subject: Uint8Array
 }
 
-/** Makes the keys of an epoch. @throws HuxinError config_invalid when they exist */
-export async function createKeys(folder: string, epoch: number, node: string, random: Random): Promise<NodeKeys> {
-  const files = epochFiles(folder, epoch)
-  await mkdir(dirname(files.noteKey), { recursive: true, mode: 0o700 })
-  await writeSecret(files.noteKey, `${formatSignerKey(node, 'ed25519', random.fill(new Uint8Array(32)))}\n`)
-  await writeSecret(files.cosignKey, `${formatSignerKey(node, 'cosignature', random.fill(new Uint8Array(32)))}\n`)
-  await createSubjectKey(folder, random)
-  return loadKeys(folder, epoch, node)
+/**
+ * Makes a note key and a cosign key in `folder`, or takes those that are there: what was cut off goes on with
+ * the keys that it made.
+ */
+export async function makeKeys(folder: string, node: string, random: Random): Promise<Pick<NodeKeys, 'note' | 'cosign'>> {
+  await makeFolder(folder)
+  const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
+    const file = join(folder, name)
+    const there = await readFile(file, 'utf8').catch(() => undefined)
+    if (there) return parseSignerKey(there.trim())
+    const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
+    await writeSecret(file, `${text}\n`)
+    return parseSignerKey(text)
+  }
+  return { note: await make('note.key', 'ed25519'), cosign: await make('cosign.key', 'cosignature') }
 }
 
 /** Makes the key of the subject index, unless there is one. */
 export async function createSubjectKey(folder: string, random: Random): Promise<void> {
   const { subjectKey } = epochFiles(folder, 0)
   if (await readFile(subjectKey).then(() => true, () => false)) return
+  await makeFolder(dirname(subjectKey))
   await writeSecret(subjectKey, `${Buffer.from(random.fill(new Uint8Array(32))).toString('hex')}\n`)
 }
 
@@ -62,24 +71,8 @@ async function readSecret(file: string): Promise<string> {
 
 async function writeSecret(file: string, text: string): Promise<void> {
   try {
-    await writeFile(file, text, { mode: 0o600, flag: 'wx' })
-    await chmod(file, 0o600)
+    await writeWhole(file, text)
   } catch (error) {
-    throw new HuxinError('config_invalid', `${file} exists or cannot be written: ${messageOf(error)}`)
+    throw new HuxinError('config_invalid', `${file} cannot be written: ${messageOf(error)}`)
   }
-}
-
-/** The keys of the epoch to come. What was cut off goes on with the keys that it made. @throws HuxinError note_malformed */
-export async function nextKeys(pending: string, node: string, random: Random): Promise<{ note: Signer; cosign: Signer }> {
-  await mkdir(pending, { recursive: true, mode: 0o700 })
-  const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
-    const file = join(pending, name)
-    const there = await readFile(file, 'utf8').catch(() => undefined)
-    if (there) return parseSignerKey(there.trim())
-    const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
-    await writeFile(file, `${text}\n`, { mode: 0o600, flush: true })
-    await chmod(file, 0o600)
-    return parseSignerKey(text)
-  }
-  return { note: await make('note.key', 'ed25519'), cosign: await make('cosign.key', 'cosignature') }
 }

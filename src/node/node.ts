@@ -15,20 +15,21 @@ import { Door } from '../exchange/door.ts'
 import { forgetCosigned, frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
+import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
 import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { Indexer } from '../ledger/indexer.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
-import { TlsMaterialWatcher } from '../pki/material.ts'
+import type { TlsMaterialWatcher } from '../pki/material.ts'
 import { adminServices } from '../service/admin-service.ts'
 import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
-import type { Store } from '../store/store.ts'
 import { type JoinFile, trustOf } from '../topology/join.ts'
+import { batchClasses } from '../topology/lane.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
@@ -36,9 +37,10 @@ import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { Beginning } from './beginning.ts'
+import { watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { EvidenceFolder } from './evidence.ts'
-import { genesisOf, loadLedger, type OpenFolder, openFolder } from './folder.ts'
+import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
 import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
@@ -51,18 +53,19 @@ export interface NodeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: NodeLog
-  /** Starts without asking the parent what it last saw; the operator takes responsibility, and it is logged. */
+  /** Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is logged. */
   readonly alone?: boolean
   /** Takes lost batches back from the parent (after `huxin node recover`). */
   readonly recovering?: boolean
   readonly checkRecords?: CheckRecords
   /** Wraps the services, for faults in tests and the demo. */
   readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
-  /** Wraps the store, for faults in tests. */
-  readonly wrapStore?: (store: Store) => Store
+  /** Wraps what writes to the disk, for faults in tests. */
+  readonly wrapStore?: DiskWraps['wrapStore']
+  readonly wrapSlot?: DiskWraps['wrapSlot']
   readonly transitGraceMs?: number
   /** Times of the link to the parent, for tests with networks that are quicker to cut than real ones. */
-  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs'>
+  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number }
 }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
@@ -106,7 +109,7 @@ export class Node {
    * @throws HuxinError config_invalid | store_locked | store_corrupt | log_behind | log_forked
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const node = new Node(options, await openFolder(options.config, options.wrapStore))
+    const node = new Node(options, await openFolder(options.config, options))
     try {
       await node.#open()
     } catch (error) {
@@ -131,7 +134,9 @@ export class Node {
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
       frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due,
-      asksNobody: options.config.parent === undefined || options.alone === true,
+      asks: options.alone ? 'nobody' : options.config.parent ? 'parent' : 'children',
+      // What was durable and unsigned at the start is signed by a round that has nothing else to do.
+      onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
     })
     this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { alarms: this.#alarms, log: options.log })
     setMaxListeners(0, this.#stop.signal)
@@ -212,7 +217,7 @@ export class Node {
     this.#stop.abort()
     await this.#uplink?.stop()
     this.#channel?.close()
-    this.#changes.announce(['log', 'control', 'amendment', 'normal', 'bulk', 'receipts', 'pulled', 'spine'])
+    this.#changes.announce(['log', ...batchClasses, 'receipts', 'pulled', 'spine'])
     await Promise.all([this.#server?.close(2_000), this.#audit?.close(2_000)])
     await Promise.allSettled(this.#background)
     await this.#rotation?.close()
@@ -231,6 +236,7 @@ export class Node {
       store: this.#folder.store,
       log: () => this.#log,
       mayWrite: (decision) => this.#gate.mayWrite(decision),
+      maySign: () => this.#gate.maySign,
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
@@ -238,31 +244,21 @@ export class Node {
     await this.#indexer.load()
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
-      checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject, signedTree: () => this.#log.signed,
+      checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
       recovering: () => this.#recovering, alarms: this.#alarms,
       onFork: this.#evidence.keepFork,
       onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
-    await this.#log.seal()
     if (this.#folder.transition) await forgetCosigned(this.#folder.store, this.#log.origin)
+    this.#gate.notBefore(await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign }))
+    this.#gate.waitFor(await cosigningChildren(this.#context))
     this.#beginning = new Beginning(this.#context, { folder: this.#folder, root: !config.parent })
     this.#rotation = this.#newRotation()
-    this.#tls = await TlsMaterialWatcher.open({
-      files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
-      nodeName: config.node,
-      clock,
-      onChange: (material) => {
-        this.#server?.updateMaterial(material)
-        this.#audit?.updateMaterial(material)
-        this.#channel?.updateMaterial(material)
-        this.#options.log.info({ serial: material.identity.serial }, 'certificate files were read again')
-      },
-      onAlarm: (message) => {
-        if (message === undefined) this.#alarms.clear('certificate')
-        else this.#alarms.raise('certificate', message)
-      },
+    this.#tls = await watchCertificates({
+      config, clock, alarms: this.#alarms, log: this.#options.log,
+      onChange: (material) => [this.#server, this.#audit, this.#channel].forEach((user) => user?.updateMaterial(material)),
     })
     await this.#listen()
     if (config.parent) this.#dial()
@@ -295,7 +291,7 @@ export class Node {
         await this.#folder.store.reopen()
         this.#door.reset()
         await this.#load()
-        await this.#log.seal()
+        if (this.#gate.maySign) await this.#log.seal()
         await this.#indexer.load()
         this.#alarms.clear('store')
         return
@@ -336,6 +332,8 @@ export class Node {
         context: () => this.#context,
         clock,
         onContact: (child) => this.#contacts.set(child, clock.nowMs()),
+        onShown: (who, checkpoint) => this.#gate.show(who, checkpoint),
+        onRecall: (child) => this.#gate.hear(child),
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
       recordService(() => this.#context),
@@ -362,7 +360,7 @@ export class Node {
     })
     const trust = trustOf(this.#folder.join)
     this.#uplink = new Uplink({
-      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: 5_000,
+      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: this.#options.link?.retryMsMax ?? 5_000,
       trust: () => trust,
       random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
       onRecall: async (seen) => {

@@ -29,7 +29,7 @@ import { formatStatement, type Member, parseStatement } from '../topology/member
 import type { ParentCalls } from '../uplink/parent.ts'
 import { epochFiles, type NodeConfig, TRANSITION } from './config.ts'
 import { formatTransition } from './folder.ts'
-import { nextKeys } from './keys.ts'
+import { makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
 
 const WAIT_MS = 200
@@ -142,7 +142,7 @@ export class Rotation {
     const { config, context, parent, random } = this.#options
     const pending = join(config.folder, 'keys', 'next')
     if (wanted.keepKeys) await keepKeys(config.folder, context.epoch, pending)
-    const next = await nextKeys(pending, config.node, random)
+    const next = await makeKeys(pending, config.node, random)
     const known = context.ledger().federation.member(context.self)!
     const { member: current, history } = parent
       ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), config) : { member: known, history: [] }
@@ -156,7 +156,7 @@ export class Rotation {
     await place(config.folder, { pending, statements: [...missed, statement], epoch: context.epoch + 1 })
   }
 
-  async #sign(current: Member, { wanted, next }: { wanted: Wanted; next: Awaited<ReturnType<typeof nextKeys>> }): Promise<Uint8Array> {
+  async #sign(current: Member, { wanted, next }: { wanted: Wanted; next: Awaited<ReturnType<typeof makeKeys>> }): Promise<Uint8Array> {
     const { context, parent } = this.#options
     const { size, root } = context.log().signed
     const { actor, document, reason } = wanted

@@ -1,14 +1,16 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { civilDate, type Clock } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
+import { newestSeen } from '../exchange/links.ts'
 import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -24,7 +26,7 @@ import { type MemberStatement, formatStatement, parseStatement } from '../topolo
 import { WireChannel } from '../wire/channel.ts'
 import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile, TRANSITION } from './config.ts'
 import { genesisOf, placeDatabase, readJoin } from './folder.ts'
-import { createKeys, createSubjectKey, loadKeys, nextKeys } from './keys.ts'
+import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
 
 /** What is written into a new `node.yaml`. */
@@ -46,7 +48,7 @@ export interface NodeFields {
  * @throws HuxinError config_invalid when it has keys already
  */
 export async function initNode(folder: string, fields: NodeFields | undefined, { clock, random }: { clock: Clock; random: Random }): Promise<string | undefined> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
   const file = join(folder, 'node.yaml')
   const exists = await access(file).then(() => true, () => false)
   if (exists && fields) throw new HuxinError('config_invalid', `${file} is there already: leave out --id and what belongs to it, or remove the file`)
@@ -56,11 +58,14 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
     const { faults } = parseConfig(text, folder)
     // A bad file would stand in the way of the next try.
     if (faults.length > 0) throw new HuxinError('config_invalid', `nothing was written, ${faults.length} field(s) are bad:\n${formatFaults(faults)}`)
-    await writeFile(file, text)
+    await writeWhole(file, text, 0o644)
   }
   const config = await loadConfig(folder)
   if (await currentEpoch(folder) > 0) throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before; huxin node recover makes new ones`)
-  const keys = await createKeys(folder, 1, config.node, random)
+  // Under their own name last: an init that was cut off goes on with the keys that it made.
+  const pending = join(folder, 'keys', 'next')
+  const keys = await makeKeys(pending, config.node, random)
+  await createSubjectKey(folder, random)
   const base = {
     member: config.node, tier: config.tier, divisions: config.divisions, body: config.body, host: config.host, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey,
   }
@@ -69,14 +74,14 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
     const statement = rootStatement({
       ...base, epoch: 1, validFrom: today, validTo: `${Number(today.slice(0, 4)) + 10}-12-31`, actor: fields?.actor ?? '-', document: '-', reason: 'root',
     }, keys.note)
-    await writeFile(join(folder, 'join.json'), formatJoinFile({
+    await writeWhole(join(folder, 'join.json'), formatJoinFile({
       anchors: [{ name: config.node, vkey: keys.note.vkey }], statements: [statement], parentCheckpoint: new Uint8Array(), heads: [], parentAddress: '', protocol: PROTOCOL_VERSION,
     }))
-    return undefined
+  } else {
+    await writeWhole(join(folder, 'application.txt'), signApplication({ ...base, parent: config.parent.node }, keys.note), 0o644)
   }
-  const application = join(folder, 'application.txt')
-  await writeFile(application, signApplication({ ...base, parent: config.parent.node }, keys.note))
-  return application
+  await renameWhole(pending, join(folder, 'keys', '1'))
+  return config.parent && join(folder, 'application.txt')
 }
 
 /**
@@ -97,10 +102,11 @@ export async function joinNode(folder: string, joinFile: Uint8Array): Promise<vo
     throw new HuxinError('config_invalid', `the join file does not admit the keys in ${keys}: it answers another application`)
   }
   if (place !== String(statement.epoch)) {
-    await rename(join(keys, place), join(keys, String(statement.epoch)))
+    // In this order: an epoch whose keys are in force without the mark would take nothing back.
     await markRecovering(folder, statement.epoch)
+    await renameWhole(join(keys, place), join(keys, String(statement.epoch)))
   }
-  await writeFile(join(folder, 'join.json'), joinFile, { mode: 0o600 })
+  await writeWhole(join(folder, 'join.json'), joinFile)
 }
 
 /**
@@ -113,7 +119,7 @@ export async function pinRoot(folder: string, vkey: string): Promise<TrustAnchor
   const anchor = { name: rootName(vkey), vkey }
   const anchors = joined.anchors.some((known) => known.vkey === vkey) ? joined.anchors : [...joined.anchors, anchor]
   FederationState.from(anchors)
-  await writeFile(join(folder, 'join.json'), formatJoinFile({ ...joined, anchors }), { mode: 0o600 })
+  await writeWhole(join(folder, 'join.json'), formatJoinFile({ ...joined, anchors }))
   return anchor
 }
 
@@ -127,8 +133,8 @@ function rootName(vkey: string): string {
 
 async function markRecovering(folder: string, epoch: number): Promise<void> {
   const { recovering } = epochFiles(folder, epoch)
-  await mkdir(dirname(recovering), { recursive: true, mode: 0o700 })
-  await writeFile(recovering, 'what the parent holds of this node is taken back\n')
+  await makeFolder(dirname(recovering))
+  await writeWhole(recovering, 'what the parent holds of this node is taken back\n')
 }
 
 /** One finding of `huxin node check`. */
@@ -256,36 +262,42 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const config = await loadConfig(folder)
   if (!config.parent) throw new HuxinError('config_invalid', 'a root has no parent to recover from: restore its newest backup; its children know the last size they saw')
   const oldEpoch = Math.max(await currentEpoch(config.folder), await newestDatabase(config.folder))
-  const { localSize, unsent } = await localWork(config, oldEpoch)
+  const { localSize, unsent, parentCheckpoint } = await localWork(config, oldEpoch)
   const old = await oldNoteKey(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
   if (localSize > 0n && await access(join(pending, TRANSITION)).then(() => true, () => false)) {
     throw new HuxinError('config_invalid', 'a change of epoch is under way and everything for it is here: start the node, it goes on by itself')
   }
   await rm(join(pending, TRANSITION), { force: true })
-  const next = await nextKeys(pending, config.node, random)
+  const next = await makeKeys(pending, config.node, random)
   await createSubjectKey(config.folder, random)
   if (!old) {
     const application = join(config.folder, 'application.txt')
-    await writeFile(application, signApplication({
+    await writeWhole(application, signApplication({
       member: config.node, tier: config.tier, parent: config.parent.node, divisions: config.divisions, body: config.body, host: config.host,
       noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
-    }, next.note))
+    }, next.note), 0o644)
     return { oldEpoch, newEpoch: 0, localSize, parentSize: 0n, unsent, application }
   }
   const channel = await dialParent(config, clock)
   try {
     const client = channel.client(ExchangeService)
+    // Also for a root that has to hear what its children saw of it before it signs the new epoch.
+    const seen = await client.recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/${oldEpoch}`, parentCheckpoint }, { timeoutMs: 30_000 })
     const { member: current } = await memberAtParent((request) => client.readBodies(request, { timeoutMs: 30_000 }), config)
+    // The parent may have made it already, and the answer was lost, or this machine stopped after it.
+    const done = current.noteVkey === next.note.vkey
+    const newEpoch = done ? current.epoch : current.epoch + 1
     const statement: MemberStatement = {
-      ...nextStatement(current), epoch: current.epoch + 1, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
+      ...nextStatement(current), epoch: newEpoch, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
       actor: config.node, reason: `recovery: ${localSize === 0n ? 'lost-disk' : 'snapshot'}`,
     }
-    const answer = await client.renew({ renewal: signNote(formatStatement(statement), [old]) }, { timeoutMs: 30_000 })
-    const newEpoch = current.epoch + 1
-    await rename(pending, join(config.folder, 'keys', String(newEpoch)))
+    const { lastCheckpoint } = done
+      ? seen
+      : await client.renew({ renewal: signNote(formatStatement(statement), [old]) }, { timeoutMs: 30_000 })
     await markRecovering(config.folder, newEpoch)
-    const lines = Buffer.from(answer.lastCheckpoint).toString().split('\n')
+    await renameWhole(pending, join(config.folder, 'keys', String(newEpoch)))
+    const lines = Buffer.from(lastCheckpoint).toString().split('\n')
     return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent, application: undefined }
   } finally {
     channel.close()
@@ -295,7 +307,10 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
 /** The epoch of the newest database; 0 when there is none. */
 async function newestDatabase(folder: string): Promise<number> {
   const names = await readdir(join(folder, 'data')).catch(() => [])
-  return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
+  const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
+  // One that has the mark of a recovery alone was not begun.
+  const begun = await Promise.all(epochs.map((epoch) => access(epochFiles(folder, epoch).database).then(() => epoch, () => 0)))
+  return Math.max(0, ...begun)
 }
 
 /** The note key of an epoch; undefined when it is lost or damaged. */
@@ -309,8 +324,8 @@ async function oldNoteKey(config: NodeConfig, epoch: number): Promise<Signer | u
   }
 }
 
-/** What the old database still has, and which of its own batches never left. */
-async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize: bigint; unsent: string[] }> {
+/** What the old database still has, which of its own batches never left, and what it saw of the parent's log. */
+async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize: bigint; unsent: string[]; parentCheckpoint: Uint8Array }> {
   const files = epochFiles(config.folder, epoch)
   const unsent: string[] = []
   try {
@@ -325,13 +340,13 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
         const batch = openHeader(entry.header)
         if (!await store.get(receiptKey(batch.id, config.parent!.node))) unsent.push(`${hex(batch.id)} ${batch.header.kind} ${batch.header.records}`)
       }
-      return { localSize: size, unsent }
+      return { localSize: size, unsent, parentCheckpoint: await newestSeen({ store }, config.parent!.node) }
     } finally {
       await store.close()
     }
   } catch (error) {
     if (isHuxinError(error, 'store_locked')) throw error
-    return { localSize: 0n, unsent }
+    return { localSize: 0n, unsent, parentCheckpoint: new Uint8Array() }
   }
 }
 

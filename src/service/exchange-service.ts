@@ -33,6 +33,10 @@ export interface ExchangeServiceOptions {
   readonly clock: Clock
   /** Called for each call of a child: it is there. */
   readonly onContact: (child: string) => void
+  /** Called with what a caller has seen of this node's log, before anybody asks whether it is a child. */
+  readonly onShown: (who: string, checkpoint: Uint8Array) => Promise<void>
+  /** Called when a child has shown it, or had nothing to show. */
+  readonly onRecall: (child: string) => void
   /** Asks the parent for a batch of a lane; undefined at a root. */
   readonly askParent: ((lane: string, number: bigint, signal: AbortSignal) => Promise<ReadLaneResponse>) | undefined
 }
@@ -75,7 +79,10 @@ class ExchangeHandlers {
   }
 
   async recall(request: RecallRequest, call: CallContext) {
+    // What this node signed itself needs nobody's word, and an old copy may not know its children.
+    await this.#options.onShown(call.peer.nodeName, request.parentCheckpoint)
     const { context, child } = this.#child(call)
+    this.#options.onRecall(child)
     const { federation } = context.ledger()
     const { epoch } = federation.member(child)!
     const last = await witnessState(context, request.logOrigin)

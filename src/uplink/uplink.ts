@@ -20,6 +20,7 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { Context } from '../exchange/context.ts'
+import { newestSeen } from '../exchange/links.ts'
 import type { ParentCalls } from './parent.ts'
 import { Follower } from './follower.ts'
 import { ParentKeys } from './parent-keys.ts'
@@ -189,9 +190,10 @@ export class Uplink {
   }
 
   async #recall(): Promise<void> {
-    const { calls, context, clock, keys, onRecall } = this.#options
+    const { calls, context, clock, keys, onRecall, parent } = this.#options
+    const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin }, this.#stop.signal)
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
       throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)

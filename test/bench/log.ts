@@ -83,7 +83,7 @@ async function append(folder: string, count: number, rounds: number, raw: Raw): 
   const bench = await BenchLog.open(folder)
   const make = realEntries()
   const writer = new Writer({
-    store: bench.store, log: () => bench.log, mayWrite: () => undefined, onAppend: () => undefined,
+    store: bench.store, log: () => bench.log, mayWrite: () => undefined, maySign: () => true, onAppend: () => undefined,
     onFailure: (error) => { throw error },
   })
   const write = async (many: number): Promise<void> => {

@@ -3,6 +3,7 @@
  * on proof that they were received in time, whoever carries them, and on nobody's word.
  */
 import t, { type Test } from 'tap'
+import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { civilDate } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
@@ -15,7 +16,7 @@ import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import type { Signer } from '../../src/note/key.ts'
 import { signNote } from '../../src/note/note.ts'
-import { createKeys } from '../../src/node/keys.ts'
+import { makeKeys } from '../../src/node/keys.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { formatStatement, type MemberStatement } from '../../src/topology/member.ts'
 import { act, arrives, type Changed, FAR, forgedReceipt, fresh } from '../support/attacks.ts'
@@ -143,7 +144,7 @@ t.test('the key of an ended epoch, in the hands of a relay', async (t) => {
   const { federation, clock, below } = scene
   const beforeMs = clock.nowMs()
   await passes(scene, HOUR_MS)
-  const next = await createKeys(federation.folderOf(BELOW), 2, federation.name(BELOW), systemRandom)
+  const next = await makeKeys(join(federation.folderOf(BELOW), 'keys', '2'), federation.name(BELOW), systemRandom)
   await scene.say({ epoch: 2, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey }, below.keys.note)
   await passes(scene, 2 * HOUR_MS)
   await t.test('nor does the county\'s own city take it', async (t) => {

@@ -55,6 +55,8 @@ t.test('batches to places inside and outside at once leave holes, which the coun
   const port = await loseDisk(federation, '330100')
   await startAt(federation, '330000', provincePort)
   await send(federation, '330106', '330000 330100', 'away')
+  // The province waits for its only child, which is told that it lost everything by recovering.
+  t.equal(federation.node('330000').state, 'starting')
   await recover(federation, '330100')
   await startAgain(federation, '330100', port)
   await federation.until('it is all there again', async () => await has(federation, '330000', 'held', 'away') && await has(federation, '330110', 'held') &&

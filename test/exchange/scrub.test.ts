@@ -88,6 +88,7 @@ t.test('a repair from an old copy of a neighbour does not bring back what was er
   await cp(federation.folderOf('330000'), copy, { recursive: true })
   const config = { ...federation.node('330000').config, listen: { host: '127.0.0.1', port: federation.node('330000').port } }
   const province = await federation.startNode('330000', { config })
+  await federation.until('the province may sign', () => province.state === 'serving')
   await amend(province.context, { provider: BODY, source: { kind: 'client', name: 'test' }, changes: [{ action: 'erase', batchId: id, position: 1, effectiveOn: '2026-01-01', basis: 'test', document: '' }] })
   await federation.until('it is erased at the city', async () => (await findByRecordId(federation.node(CITY).context, 'one-1')).length === 0)
   await federation.node(CITY).close()

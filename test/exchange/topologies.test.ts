@@ -97,6 +97,7 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   await pinRoot(federation.folderOf('000000'), provinceVkey)
   await pinRoot(federation.folderOf('000000'), provinceVkey)
   await Promise.all([...kept.keys(), '000000'].map((id) => federation.restart(id)))
+  await federation.until('every node may sign', () => [...federation.nodes.values()].every(({ state }) => state !== 'starting'))
 
   const proposal = proposeGraft(province(), { parent: 'zj.example/000000', act })
   const unsigned = JSON.parse(Buffer.from(proposal).toString()) as { statements: string[] }

@@ -13,7 +13,7 @@ import { publish } from '../../src/exchange/publish.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { loadConfig } from '../../src/node/config.ts'
-import { createKeys } from '../../src/node/keys.ts'
+import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
 import { Node, type NodeOptions } from '../../src/node/node.ts'
 import type { NodeLog } from '../../src/node/node-log.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
@@ -54,19 +54,21 @@ export class TestFederation {
   readonly pki: DevelopmentPki
   readonly #places = new Map<string, Place>()
   readonly #clock: Clock
+  readonly #link: NodeOptions['link']
   /** Log lines of every node, when `HUXIN_TEST_LOG` is set they are printed too. */
   readonly lines: string[] = []
 
-  private constructor(folder: string, clock: Clock) {
+  private constructor(folder: string, clock: Clock, link: NodeOptions['link']) {
     this.folder = folder
     this.#clock = clock
+    this.#link = link
     this.pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock, random: systemRandom }
   }
 
   /** Starts the places in order; parents first. Publishes the starter catalog at the root. */
-  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean } = {}): Promise<TestFederation> {
+  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean; link?: NodeOptions['link'] } = {}): Promise<TestFederation> {
     const folder = await mkdtemp(join(tmpdir(), 'huxin-test-'))
-    const federation = new TestFederation(folder, options.clock ?? systemClock)
+    const federation = new TestFederation(folder, options.clock ?? systemClock, options.link)
     await createDevelopmentPki(federation.pki, tiers)
     for (const place of places) await federation.add(place)
     if (options.catalog ?? true) await federation.publishCatalog(places[0]!.id)
@@ -103,7 +105,8 @@ export class TestFederation {
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
     await this.writeConfig(place)
-    const keys = await createKeys(folder, 1, this.name(place.id), systemRandom)
+    const keys = await makeKeys(join(folder, 'keys', '1'), this.name(place.id), systemRandom)
+    await createSubjectKey(folder, systemRandom)
     const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey }
     if (place.parent === undefined) {
       const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', actor: '张三', document: '-', reason: 'root' }, keys.note)
@@ -138,7 +141,7 @@ export class TestFederation {
       if (process.env['HUXIN_TEST_LOG']) process.stderr.write(`${line}\n`)
     }
     const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
-    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...options })
+    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...(this.#link ? { link: this.#link } : {}), ...options })
     this.nodes.set(id, node)
     return node
   }

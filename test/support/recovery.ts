@@ -6,6 +6,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import type { Published } from '../../src/exchange/publish.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
 import { type Recovery, recoverNode } from '../../src/node/setup.ts'
+import type { NodeOptions } from '../../src/node/node.ts'
 import { publishRecords } from './checks.ts'
 import { type Place, TestFederation } from './federation.ts'
 import { industryRecord, INDUSTRY_ITEM, many } from './records.ts'
@@ -15,8 +16,8 @@ export const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divis
 export const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] }
 export const OTHER: Place = { id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] }
 
-export async function federationOf(t: { teardown(stop: () => Promise<void>): void }, places: readonly Place[] = [PROVINCE, CITY, COUNTY]): Promise<TestFederation> {
-  const federation = await TestFederation.start(places)
+export async function federationOf(t: { teardown(stop: () => Promise<void>): void }, places: readonly Place[] = [PROVINCE, CITY, COUNTY], link?: NodeOptions['link']): Promise<TestFederation> {
+  const federation = await TestFederation.start(places, link ? { link } : {})
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation

@@ -102,7 +102,7 @@ function checkCommand(command: Command, shell: Shell): void {
 function startCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node start --node nodes/330825')
     .description(say(shell, 'run the node until it is stopped (SIGINT, SIGTERM)', '运行节点，直至收到停止信号'))
-    .option('--alone', say(shell, 'do not wait for the parent before signing; logged', '不等待上级即可签发（记入日志）'))
+    .option('--alone', say(shell, 'do not wait for the parent, or at a root the children, before signing; logged', '不等待上级（根节点：下级）即可签发（记入日志）'))
     .action(async (_options, self: Command) => {
       const config = await loadConfig(folderOf(self))
       const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
