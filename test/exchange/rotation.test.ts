@@ -2,9 +2,8 @@
 import t from 'tap'
 import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
 import { finalSize } from '../../src/exchange/links.ts'
-import { findings } from '../support/checks.ts'
 import { accusations, CITY, COUNTY, federationOf, has, OTHER, PROVINCE, send, well } from '../support/recovery.ts'
-import { inEpoch, rotate } from '../support/rotation.ts'
+import { inEpoch, lastFindings, rotate } from '../support/rotation.ts'
 
 t.setTimeout(0)
 
@@ -27,7 +26,7 @@ for (const [title, id] of [['a root', '330000'], ['a city', '330100'], ['a count
     await federation.until('the new log is final', async () => await finalSize(federation.node(id).context) === federation.node(id).context.log().size)
     await well(federation)
     t.same(await accusations(federation), [])
-    t.same(await findings(federation), [])
+    t.same(await lastFindings(federation), [])
     const node = federation.node(id)
     await node.context.indexer.caughtUp()
     await node.uplink?.stop()
