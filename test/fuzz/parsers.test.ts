@@ -83,7 +83,7 @@ const catalogRecords = [...starterItems.slice(0, 3).map((value) => ({ case: 'ite
   .map((content) => encodeCatalogRecord(create(CatalogRecordSchema, { content })))
 const submission = Buffer.concat([utf8(`old 0\n${base64(Buffer.alloc(32))}\n\n`), bytesOf('checkpoint')])
 /** What a witness asks its node before it reads or writes anything: a child that is known, and no more. */
-const witness = { self: 'zj.example/330000', ledger: () => ({ federation: { children: () => [{ name: keys.city.name, epoch: 1, epochs: [], status: 'suspended' }] } }) } as unknown as Context
+const witness = { self: 'zj.example/330000', ledger: () => ({ federation: { children: () => [{ name: keys.city.name, epoch: 1, epochs: [], noteVkey: keys.city.vkey, status: 'suspended' }] } }) } as unknown as Context
 
 /** Signs a text whatever it is, as no honest program would. */
 function signAny(text: string, ...signers: readonly Signer[]): Buffer {
