@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
-import { yieldTurn } from '../base/clock.ts'
+import { sleep } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -15,8 +15,9 @@ import { bodyKey, entryKey, keyText, tables, textKey, tileKey } from '../store/k
 import { bodyOf } from './check-derived.ts'
 import type { Context } from './context.ts'
 
-/** Milliseconds of reading in one turn of the event loop. */
+/** Milliseconds of reading at a time, and of rest between two of them. */
 const TURN_MS = 2
+const REST_MS = 20
 
 const cursorKey = textKey(tables.meta, 'scrub/next')
 
@@ -24,10 +25,10 @@ const cursorKey = textKey(tables.meta, 'scrub/next')
 const findings = new WeakMap<Context, Map<bigint, string>>()
 
 /**
- * Reads about `bytes` bytes, one entry at least, and begins anew at the end of the log.
+ * Reads about `bytes` bytes, one entry at least, and begins anew at the end of the log; less when the signal comes.
  * @returns the bytes that were read
  */
-export async function scrub(context: Context, bytes: number): Promise<number> {
+export async function scrub(context: Context, bytes: number, signal?: AbortSignal): Promise<number> {
   const standing = findings.get(context) ?? new Map<bigint, string>()
   findings.set(context, standing)
   for (const index of [...standing.keys()]) await look(context, standing, index)
@@ -36,11 +37,11 @@ export async function scrub(context: Context, bytes: number): Promise<number> {
   let index = cursor ? fromBe64(cursor) : 0n
   if (index >= size) index = 0n
   let read = 0
-  for (let turn = context.clock.monotonicMs(); index < size && read < bytes;) {
+  for (let turn = context.clock.monotonicMs(); index < size && read < bytes && !signal?.aborted;) {
     read += await look(context, standing, index++)
     if (context.clock.monotonicMs() - turn < TURN_MS) continue
-    // Others first: a share of a day's bytes is a tenth of a second of work.
-    await yieldTurn()
+    // Others first: a share of a day's bytes is a tenth of a second of work, which a record under way would wait for.
+    await sleep(context.clock, REST_MS, signal)
     turn = context.clock.monotonicMs()
   }
   await context.store.write([{ key: cursorKey, value: checkedValue(cursorKey, be64(index)) }])

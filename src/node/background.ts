@@ -58,7 +58,7 @@ async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOption
     ahead -= (scrubBytesPerDay * SCRUB_MS) / DAY_MS
     if (signal.aborted || ahead >= 0) continue
     // While the database is opened again there is nothing to read.
-    ahead += await scrub(context, -ahead).catch(() => 0)
+    ahead += await scrub(context, -ahead, signal).catch(() => 0)
     ahead = Math.max(ahead, -scrubBytesPerDay / 24)
   }
 }
