@@ -5,12 +5,14 @@
  * Engine: LevelDB through `level`. What it does not do for us, this room does (reference figures in
  * src/README.md): every commit is fsynced; array batches are avoided (chained batches are several
  * times faster); an emptied folder is not taken for a new one; after a failed write the handle is
- * closed and opened again, because it stays failed even when space returns.
+ * closed and opened again, because it stays failed even when space returns; a journal that cannot be read
+ * is not gone on without.
  *
  * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
  * (the caller must reopen and look); two processes never share a folder. One writer per store.
  */
-import { resolve } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -183,6 +185,7 @@ function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
 const holding = new Set<string>()
 
 async function openLevel(folder: string, createIfMissing: boolean): Promise<Level<Buffer, Buffer>> {
+  await readJournals(folder)
   const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing })
   try {
     await db.open()
@@ -197,6 +200,20 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
     }
     throw new HuxinError('store_corrupt', `the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
   }
+}
+
+/**
+ * LevelDB goes on without a journal that it cannot open or read, and removes it: with it goes what was written
+ * last, synced or not. So nothing is opened before every journal was read here.
+ * @throws HuxinError store_failed
+ */
+async function readJournals(folder: string): Promise<void> {
+  const cannot = (what: string) => (error: unknown): never => {
+    throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${what} cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot('the folder')(error)))
+  // As large as the write buffer, a few of them at most; the next reading finds them in memory.
+  for (const name of names.filter((one) => /^\d+\.log$/.test(one))) await readFile(join(folder, name)).catch(cannot(name))
 }
 
 async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {

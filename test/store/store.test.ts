@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -182,4 +182,18 @@ t.test('what was deleted is in no file once its range is rewritten', async (t) =
   await store.compact(key('s'), key('t'))
   t.equal(await onDisk('a secret'), false)
   t.same(await all(store), ['s2=no secret'])
+})
+
+t.test('a journal that cannot be read is not gone on without: what was synced last is there when it can', async (t) => {
+  const folder = await folderOf(t)
+  const store = await openStore(folder, { create: true })
+  await store.commit([put('synced')])
+  await store.close()
+  const journal = join(folder, (await readdir(folder)).find((name) => /^\d+\.log$/.test(name))!)
+  await rename(journal, `${journal}.away`)
+  await mkdir(journal)
+  t.equal(await codeOf(openStore(folder, { create: false })), 'store_failed')
+  await rmdir(journal)
+  await rename(`${journal}.away`, journal)
+  t.same(await all(await open(t, folder)), ['synced=synced'])
 })
