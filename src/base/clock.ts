@@ -3,6 +3,7 @@
  * move it. Times in texts are RFC 3339 UTC with whole seconds; dates are civil dates without a zone,
  * in China's calendar (Asia/Shanghai, UTC+8, no daylight saving since 1991).
  */
+import { onAbort } from './abort.ts'
 
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -31,11 +32,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     if (signal?.aborted) return resolve()
     const done = (): void => {
       cancel()
-      signal?.removeEventListener('abort', done)
+      forget?.()
       resolve()
     }
     const cancel = clock.after(delayMs, done)
-    signal?.addEventListener('abort', done, { once: true })
+    const forget = signal && onAbort(signal, done)
   })
 }
 

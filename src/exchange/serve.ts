@@ -46,7 +46,6 @@ const SCAN_ROWS_MIN = 16
 const SCAN_ROWS_MAX = 512
 /** Milliseconds for which growth that the child does not wait for is gathered. */
 const SPINE_SETTLE_MS = 200
-const SETTLE = 'settle'
 
 function deliveredTopic(child: string): string {
   return `delivered ${child}`
@@ -63,11 +62,11 @@ export async function readSpine(
     throw new HuxinError('log_behind', `the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
   }
   if (!await receiptsAfter() && start === context.log().signed.size) {
-    const wait = Math.min(waitMs, limits.pollWaitMsMax)
-    const delivered = context.changes.next(deliveredTopic(child), wait, signal)
-    await Promise.race([context.changes.next('log', wait, signal), context.changes.next('receipts', wait, signal), delivered])
+    const delivered = deliveredTopic(child)
+    const before = context.changes.count(delivered)
+    await context.changes.next(['log', 'receipts', delivered], Math.min(waitMs, limits.pollWaitMsMax), signal)
     // Only a delivery waits for the spine; what else has grown is told a little later, together.
-    if (waitMs > 0) await Promise.race([context.changes.next(SETTLE, SPINE_SETTLE_MS, signal), delivered])
+    if (waitMs > 0 && context.changes.count(delivered) === before) await context.changes.next([delivered], SPINE_SETTLE_MS, signal)
   }
   const tree = context.log().signed
   const end = start + BigInt(Math.min(Math.max(limit, 1), limits.spineLeavesMax))
@@ -79,6 +78,7 @@ export async function readSpine(
 export async function readBodies(context: Context, child: string, wanted: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
   const deadline = context.clock.monotonicMs() + Math.min(wanted.waitMs, limits.pollWaitMsMax)
   for (let start = wanted.start; ;) {
+    const before = context.changes.count(wanted.batchClass)
     const found = await scan(context, child, { ...wanted, start })
     if (found.deliveries.length > 0) {
       context.changes.announce([deliveredTopic(child)])
@@ -88,16 +88,9 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
     start = found.next
     const left = deadline - context.clock.monotonicMs()
     if (left <= 0) return found
-    const growth = context.changes.next(wanted.batchClass, left, wanted.signal)
-    // Something may have come between the scan and the wait.
-    if (await moreThan(context, wanted.batchClass, start)) context.changes.announce([wanted.batchClass])
-    await growth
+    // Something may have come since the scan began.
+    if (context.changes.count(wanted.batchClass) === before) await context.changes.next([wanted.batchClass], left, wanted.signal)
   }
-}
-
-async function moreThan(context: Context, batchClass: BatchClass, start: bigint): Promise<boolean> {
-  const { rows } = await context.recent.readRoutes(batchClass, { start, end: context.log().signed.size, limit: 1 })
-  return rows.length > 0
 }
 
 async function scan(context: Context, child: string, { batchClass, start, bytesMax, includeOwn, signal }: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {

@@ -91,15 +91,11 @@ async function probe(context: Context): Promise<boolean> {
 async function reviewLoop({ context, mayAppend, signal }: BackgroundOptions): Promise<void> {
   const topics = ['amendment', 'normal', 'bulk']
   while (!signal.aborted) {
-    const woken = new AbortController()
-    const stop = (): void => woken.abort()
-    signal.addEventListener('abort', stop, { once: true })
-    // Registered before the review: what comes while it runs is reviewed next.
-    const more = Promise.race(topics.map((topic) => context.changes.next(topic, REVIEW_MS_MAX, woken.signal)))
+    const counted = (): number => topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
+    // Before the review: what comes while it runs is reviewed next.
+    const before = counted()
     const done = !mayAppend() || await review(context)
-    await (done ? more : Promise.race([more, sleep(context.clock, SWEEP_MS, signal)]))
-    woken.abort()
-    signal.removeEventListener('abort', stop)
+    if (counted() === before) await context.changes.next(topics, done ? REVIEW_MS_MAX : SWEEP_MS, signal)
     await sleep(context.clock, 50, signal)
   }
 }

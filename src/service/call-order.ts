@@ -7,6 +7,7 @@
  * It only saves sending again: who numbers wrongly, or never sends a number, waits and is then judged
  * as it comes. What waits is bounded by the calls that one connection may have in progress.
  */
+import { onAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'
 
 /** Milliseconds that a call waits for the one before it, which may have been lost on its way. */
@@ -32,18 +33,19 @@ export class CallOrder {
    * Resolves when it is the turn of call `number` of a series, after WAIT_MS, or when the call is given
    * up. Say `entered` once it has entered, in the same turn of the event loop.
    */
-  async turn(caller: string, series: string, number: number, signal: AbortSignal): Promise<void> {
+  async turn(caller: string, series: string, number: number, call: { readonly signal: AbortSignal }): Promise<void> {
     const state = this.#state(caller, series)
-    if (number <= state.entered || signal.aborted) return
+    // Only who waits needs a signal.
+    if (number <= state.entered || call.signal.aborted) return
     await new Promise<void>((resolve) => {
       const go = (): void => {
         cancel()
-        signal.removeEventListener('abort', go)
+        forget()
         state.waiting.delete(number)
         resolve()
       }
       const cancel = this.#clock.after(WAIT_MS, go)
-      signal.addEventListener('abort', go, { once: true })
+      const forget = onAbort(call.signal, go)
       // A number that is sent twice goes on at once: only one of them can be meant.
       state.waiting.get(number)?.()
       state.waiting.set(number, go)

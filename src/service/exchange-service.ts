@@ -105,7 +105,7 @@ class ExchangeHandlers {
     }
     const { series, number } = request
     if (series.length > SERIES_CHARS_MAX) throw new HuxinError('argument_invalid', `the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`)
-    if (series !== '') await this.#order.turn(child, series, number, call.signal)
+    if (series !== '') await this.#order.turn(child, series, number, call)
     // It may have waited: a member suspended meanwhile gives nothing.
     this.#child(call)
     const accepting = request.packages.map((pack) => context.door.accept(inbound(pack, child)))

@@ -3,6 +3,7 @@
  * frontier, two trees can never be shown, and what is withheld is still committed to. 32 bytes an
  * entry, kept in tiles of 256, so that a delivered entry can be compared whenever it comes.
  */
+import { onAbort } from '../base/abort.ts'
 import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -93,11 +94,11 @@ export class Follower {
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake)
-          signal.removeEventListener('abort', wake)
+          forget()
           resolve()
         }
         this.#waiting.add(wake)
-        signal.addEventListener('abort', wake, { once: true })
+        const forget = onAbort(signal, wake)
       })
     }
     if (log !== this.#log) return false

@@ -154,11 +154,9 @@ export class Pusher {
   /** Until an answer comes, or the log grows and another call may go out beside those under way. */
   async #wait(read: bigint, inFlight: number, signal: AbortSignal): Promise<void> {
     const { changes, log } = this.#options.context
-    const answered = changes.next(this.#topic, limits.pollWaitMsMax, signal)
-    if (inFlight >= IN_FLIGHT) return answered
-    const grown = changes.next(this.batchClass, limits.pollWaitMsMax, signal)
+    if (inFlight >= IN_FLIGHT) return changes.next([this.#topic], limits.pollWaitMsMax, signal)
     if (log().signed.size > read) return
-    await Promise.race([answered, grown])
+    await changes.next([this.#topic, this.batchClass], limits.pollWaitMsMax, signal)
   }
 
   /** The calls that follow, under a new name: those of before may still be on their way. */

@@ -15,6 +15,8 @@ import type { UplinkOptions } from './uplink.ts'
 
 /** Milliseconds between two exchanges, so that a trickle of records is not a storm of signatures. */
 const PACE_MS = 400
+/** Milliseconds after which the state is looked at without a reason. */
+const QUIET_MS_MAX = 30_000
 
 export class WitnessLoop {
   readonly #options: UplinkOptions
@@ -40,9 +42,7 @@ export class WitnessLoop {
       }
       await sleep(clock, PACE_MS, signal)
       if (this.#state() === this.#said) {
-        await Promise.race([
-          context.changes.next('log', 30_000, signal), context.changes.next('pulled', 30_000, signal), context.changes.next('spine', 30_000, signal),
-        ])
+        await context.changes.next(['log', 'pulled', 'spine'], QUIET_MS_MAX, signal)
       }
     }
   }

@@ -14,6 +14,7 @@ import type { PeerCertificate } from 'node:tls'
 import { type DescMethod, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { type ChannelOptions, Client, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { onAbort } from '../base/abort.ts'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
@@ -129,14 +130,13 @@ export class WireChannel {
     const bytes = encode(method, request)
     const deadline = this.#options.clock.nowMs() + timeoutMs
     const response = await new Promise<Uint8Array>((resolve, reject) => {
-      const cancel = (): void => call.cancel()
       const finish = (error: ServiceError | null, answer?: Uint8Array): void => {
-        signal?.removeEventListener('abort', cancel)
+        forget?.()
         if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', `${pathOf(method)} gave no answer`))
         else resolve(answer)
       }
       const call = this.#link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
-      signal?.addEventListener('abort', cancel, { once: true })
+      const forget = signal && onAbort(signal, () => call.cancel())
       this.#watchConnecting()
     })
     return decode(method, response)

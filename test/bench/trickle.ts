@@ -61,7 +61,7 @@ async function paced(context: Context, count: number, publish: (i: number) => Pr
   const base = context.log().signed.size
   const watching = (async () => {
     while (arrived.length < count) {
-      await context.changes.next('normal', 5_000)
+      await context.changes.next(['normal'], 5_000)
       const now = performance.now()
       while (base + BigInt(arrived.length) < context.log().signed.size) arrived.push(now)
     }

@@ -75,7 +75,7 @@ t.test('huxin log status shows each cosigner with what it lacks, and whether the
     // Nothing of it is for the county, whose loop that cosigns is woken all the same.
     const county = federation.node('330106')
     let woken = false
-    void county.context.changes.next('spine', 60_000).then(() => { woken = true })
+    void county.context.changes.next(['spine'], 60_000).then(() => { woken = true })
     await publishRecords(city.context, [industryRecord(i)], ['330100'])
     await federation.until('the county follows', () => county.uplink?.follower.verified.size === city.context.log().size)
     await federation.until('it is woken', () => woken, 5_000)

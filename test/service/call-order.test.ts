@@ -25,7 +25,7 @@ const none = new AbortController().signal
 
 /** Lets a call take its turn and enter; says so in `entered`. */
 function call(order: CallOrder, entered: string[], series: string, number: number, signal = none): Promise<void> {
-  return order.turn('zj.example/330106', series, number, signal).then(() => {
+  return order.turn('zj.example/330106', series, number, { signal }).then(() => {
     entered.push(`${series}${number}`)
     order.entered('zj.example/330106', series, number)
   })
@@ -47,7 +47,7 @@ t.test('a series waits for no other, nor a caller for another caller', async (t)
   const entered: string[] = []
   const late = call(order, entered, 'a', 1)
   await call(order, entered, 'b', 0)
-  await order.turn('zj.example/330182', 'a', 0, none)
+  await order.turn('zj.example/330182', 'a', 0, { signal: none })
   t.same(entered, ['b0'])
   await Promise.all([call(order, entered, 'a', 0), late])
   t.same(entered, ['b0', 'a0', 'a1'])
@@ -72,7 +72,7 @@ t.test('a call that is given up waits no longer', async (t) => {
   const clock = new HeldClock()
   const order = new CallOrder(clock)
   const given = new AbortController()
-  const waiting = order.turn('zj.example/330106', 'a', 5, given.signal)
+  const waiting = order.turn('zj.example/330106', 'a', 5, given)
   given.abort()
   await waiting
   t.equal(clock.timers.size, 0)
