@@ -242,7 +242,7 @@ export class WireServer {
     return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
       const peer = this.#callers.get(call.metadata)
       if (!peer) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
-      method.call(call.request, contextOf(call, peer)).then(
+      method.call(call.request, new Call(call, peer)).then(
         (response) => answer(null, response),
         (error: unknown) => answer(this.#statusOf(error, method.path)),
       )
@@ -284,21 +284,32 @@ function definitionOf(method: BoundMethod) {
   }
 }
 
-function contextOf(call: ServerUnaryCall<Uint8Array, Uint8Array>, peer: PeerIdentity): CallContext {
-  let abort: AbortController | undefined
-  const deadline = Number(call.getDeadline())
-  return {
-    peer,
-    deadlineMs: Number.isFinite(deadline) ? deadline : undefined,
-    get signal() {
-      if (!abort) {
-        const controller = new AbortController()
-        abort = controller
-        if (call.cancelled) controller.abort(ENDED)
-        else call.once('cancelled', () => controller.abort(ENDED))
-      }
-      return abort.signal
-    },
+/**
+ * What a handler is told of one call. A class, because an accessor of an object literal is kept by the hidden class of
+ * each such object, and with it the call, until the whole heap is collected.
+ */
+class Call implements CallContext {
+  readonly peer: PeerIdentity
+  readonly deadlineMs: number | undefined
+  readonly #call: ServerUnaryCall<Uint8Array, Uint8Array>
+  #abort: AbortController | undefined
+
+  constructor(call: ServerUnaryCall<Uint8Array, Uint8Array>, peer: PeerIdentity) {
+    const deadline = Number(call.getDeadline())
+    this.peer = peer
+    this.deadlineMs = Number.isFinite(deadline) ? deadline : undefined
+    this.#call = call
+  }
+
+  get signal(): AbortSignal {
+    return (this.#abort ??= this.#controller()).signal
+  }
+
+  #controller(): AbortController {
+    const controller = new AbortController()
+    if (this.#call.cancelled) controller.abort(ENDED)
+    else this.#call.once('cancelled', () => controller.abort(ENDED))
+    return controller
   }
 }
 
