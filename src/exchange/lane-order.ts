@@ -67,7 +67,7 @@ export class LaneOrder {
     const at = async (place: bigint): Promise<SealedHeader | undefined> => {
       const row = await view.get(laneIndexKey(key, place))
       const index = row && fromBe64(row)
-      const bytes = index === undefined ? undefined : this.#options.recent.entry(index)?.bytes ?? await this.#options.store.get(entryKey(index))
+      const bytes = index === undefined ? undefined : this.#options.recent.bytes(index) ?? await this.#options.store.get(entryKey(index))
       return bytes && openHeader(parseEntry(bytes).header)
     }
     if (await view.get(laneIndexKey(key, number))) return false

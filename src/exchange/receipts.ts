@@ -63,7 +63,7 @@ export async function receiptsOf(context: Context, id: Uint8Array): Promise<{ no
 
 /** The receipt of a logged batch. */
 export async function receiptFor(context: Context, batchId: Uint8Array, index: bigint, tree = context.log().signed): Promise<StoredReceipt> {
-  const entry = context.recent.entry(index)?.bytes ?? await context.log().entry(index)
+  const entry = context.recent.bytes(index) ?? await context.log().entry(index)
   if (!entry) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
   return { batchId, entryPrefix: entry.subarray(0, entryPrefixLength(entry)), proof: await context.log().prove(index, tree) }
 }

@@ -1,13 +1,15 @@
 /**
  * The newest end of the log in memory: what was just logged is what neighbours ask for next, each of
- * them once. Entries come parsed, so that eleven children do not parse one header eleven times. Bounded
- * by bytes; what is older is read from the store. Never a source of truth: only sealed entries are
- * handed out, and a node that starts again starts with it empty.
+ * them once. The newest few come parsed, so that eleven children do not parse one header eleven times; of
+ * the rest only the bytes are kept, because a thousand parsed entries are hundreds of thousands of objects, and
+ * every collection of new objects would copy those that were just made. Bounded by bytes; what is older is
+ * read from the store. Never a source of truth: only sealed entries are handed out, and a node that starts
+ * again starts with it empty.
  */
 import { HuxinError } from '../base/errors.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
-import { type EntryRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
+import { type EntryRoute, formatRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { BatchClass } from '../topology/lane.ts'
@@ -29,13 +31,26 @@ export interface ClassRange {
 
 const BYTES_MAX = 24 << 20
 const ENTRIES_MAX = 1_024
+/** Entries that are kept parsed, from the newest on. */
+const PARSED_MAX = 32
+
+interface Row {
+  readonly bytes: Uint8Array
+  readonly body: Uint8Array
+  readonly batchClass: BatchClass
+  /** As formatRoute writes it. */
+  readonly route: Uint8Array
+  parsed: LoggedEntry | undefined
+}
 
 export class Recent {
   readonly #store: Store
-  readonly #rows = new Map<bigint, { logged: LoggedEntry; body: Uint8Array }>()
+  /** The row of an entry stands at its index modulo ENTRIES_MAX. */
+  readonly #rows = Array.from<Row | undefined>({ length: ENTRIES_MAX })
   #bytes = 0
-  /** Every entry from here on is held. */
-  #from = -1n
+  /** Every entry from here on, up to #next, is held. */
+  #from = 0n
+  #next = 0n
 
   constructor(store: Store) {
     this.#store = store
@@ -43,32 +58,39 @@ export class Recent {
 
   /** Takes over what was logged; call in the order of the log. */
   add(logged: LoggedEntry, body: Uint8Array): void {
-    const { index } = logged
-    if (this.#from < 0n || !this.#rows.has(index - 1n)) this.clear(index)
-    this.#rows.set(index, { logged, body })
-    this.#bytes += logged.bytes.length + body.length
-    while (this.#bytes > BYTES_MAX || this.#rows.size > ENTRIES_MAX) {
-      const oldest = this.#rows.get(this.#from)
-      this.#rows.delete(this.#from)
-      this.#bytes -= oldest ? oldest.logged.bytes.length + oldest.body.length : 0
-      this.#from++
-    }
+    const { index, bytes, entry, batch } = logged
+    if (index !== this.#next) this.clear(index)
+    if (this.#next - this.#from === BigInt(ENTRIES_MAX)) this.#dropOldest()
+    this.#rows[placeOf(index)] = { bytes, body, batchClass: batch.header.batchClass, route: formatRoute(routeOf(entry, batch.header)), parsed: logged }
+    this.#next = index + 1n
+    this.#bytes += bytes.length + body.length
+    while (this.#bytes > BYTES_MAX) this.#dropOldest()
+    const older = this.#row(index - BigInt(PARSED_MAX))
+    if (older) older.parsed = undefined
   }
 
   /** An entry, while it is held. */
   entry(index: bigint): LoggedEntry | undefined {
-    return this.#rows.get(index)?.logged
+    const row = this.#row(index)
+    return row && parsedOf(index, row)
+  }
+
+  /** The bytes of an entry, while it is held. */
+  bytes(index: bigint): Uint8Array | undefined {
+    return this.#row(index)?.bytes
   }
 
   /** Forgets a body that was changed. */
   forget(index: bigint): void {
-    if (this.#rows.has(index)) this.clear(-1n)
+    if (this.#row(index)) this.clear()
   }
 
-  clear(from = -1n): void {
-    this.#rows.clear()
+  /** Holds nothing; what is added next may begin anywhere. */
+  clear(from = 0n): void {
+    this.#rows.fill(undefined)
     this.#bytes = 0
     this.#from = from
+    this.#next = from
   }
 
   /**
@@ -77,7 +99,10 @@ export class Recent {
    */
   async readClass(batchClass: BatchClass, range: ClassRange): Promise<{ entries: LoggedEntry[]; next: bigint }> {
     const { start, end, limit } = range
-    if (this.#from >= 0n && start >= this.#from) return this.#readHeld(batchClass, range)
+    if (this.#holds(range)) {
+      const { rows, next } = this.#readHeld(batchClass, range)
+      return { entries: rows.map(({ index, row }) => parsedOf(index, row)), next }
+    }
     const rows = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
     const indexes = rows.map(([key]) => indexAtEnd(key))
     const stored = await this.#store.getMany(indexes.map(entryKey))
@@ -91,9 +116,9 @@ export class Recent {
    */
   async readRoutes(batchClass: BatchClass, range: ClassRange): Promise<{ rows: { index: bigint; route: EntryRoute }[]; next: bigint }> {
     const { start, end, limit } = range
-    if (this.#from >= 0n && start >= this.#from) {
-      const { entries, next } = this.#readHeld(batchClass, range)
-      return { rows: entries.map(({ index, entry, batch }) => ({ index, route: routeOf(entry, batch.header) })), next }
+    if (this.#holds(range)) {
+      const { rows, next } = this.#readHeld(batchClass, range)
+      return { rows: rows.map(({ index, row }) => ({ index, route: parseRoute(row.route) })), next }
     }
     const stored = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
     const rows = stored.map(([key, value]) => ({ index: indexAtEnd(key), route: parseRoute(value) }))
@@ -102,27 +127,51 @@ export class Recent {
 
   /** An entry. @throws HuxinError store_corrupt */
   async logged(index: bigint): Promise<LoggedEntry> {
-    return this.#rows.get(index)?.logged ?? open(index, await this.#store.get(entryKey(index)))
+    return this.entry(index) ?? open(index, await this.#store.get(entryKey(index)))
   }
 
   /** The body (or refusal) beside an entry. @throws HuxinError store_corrupt */
   async body(index: bigint): Promise<Uint8Array> {
-    const body = this.#rows.get(index)?.body ?? await this.#store.get(bodyKey(index))
+    const body = this.#row(index)?.body ?? await this.#store.get(bodyKey(index))
     if (!body) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
     return body
   }
 
-  #readHeld(batchClass: BatchClass, { start, end, limit }: ClassRange): { entries: LoggedEntry[]; next: bigint } {
-    const entries: LoggedEntry[] = []
-    for (let index = start; index < end; index++) {
-      const row = this.#rows.get(index)
-      if (!row) throw new HuxinError('internal', `entry ${index} should be held`)
-      if (row.logged.batch.header.batchClass !== batchClass) continue
-      entries.push(row.logged)
-      if (entries.length >= limit) return { entries, next: index + 1n }
-    }
-    return { entries, next: end }
+  #row(index: bigint): Row | undefined {
+    return index >= this.#from && index < this.#next ? this.#rows[placeOf(index)] : undefined
   }
+
+  #holds({ start, end }: ClassRange): boolean {
+    return start >= this.#from && end <= this.#next
+  }
+
+  #dropOldest(): void {
+    const place = placeOf(this.#from)
+    const oldest = this.#rows[place]
+    this.#bytes -= oldest ? oldest.bytes.length + oldest.body.length : 0
+    this.#rows[place] = undefined
+    this.#from++
+  }
+
+  #readHeld(batchClass: BatchClass, { start, end, limit }: ClassRange): { rows: { index: bigint; row: Row }[]; next: bigint } {
+    const rows: { index: bigint; row: Row }[] = []
+    for (let index = start; index < end; index++) {
+      const row = this.#row(index)
+      if (!row) throw new HuxinError('internal', `entry ${index} should be held`)
+      if (row.batchClass !== batchClass) continue
+      rows.push({ index, row })
+      if (rows.length >= limit) return { rows, next: index + 1n }
+    }
+    return { rows, next: end }
+  }
+}
+
+function placeOf(index: bigint): number {
+  return Number(index % BigInt(ENTRIES_MAX))
+}
+
+function parsedOf(index: bigint, row: Row): LoggedEntry {
+  return row.parsed ?? open(index, row.bytes)
 }
 
 function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
