@@ -2,19 +2,44 @@
  * How the garbage collector is to see this program. Batches are memory outside its heap, which it counts
  * against a limit made for a heap of 20 MB: under load it would go over the whole heap three times a
  * second to find that nothing there is garbage, which cost a fifth of all processor time. With room
- * for the heap to quadruple between two full collections it goes over it every two seconds.
+ * for the heap to grow sixfold between two full collections it goes over it every two minutes.
  *
- * What survives of 16 MB of new objects is one or two megabytes, which one thread copies in two
- * milliseconds. Shared among four it waits for the last of them to be given a core: 40 to 80 ms on a
- * busy machine of two.
+ * A single record waits for whatever stops a node it passes, so pauses count more than processor time:
+ *
+ * - What survives of 16 MB of new objects is copied by one thread in a few milliseconds. Shared among four it
+ *   waits for the last of them to be given a core: 40 to 80 ms on a busy machine of two.
+ * - A full collection marks 25 MB of live objects. With one or two processors, threads that mark beside the
+ *   program take them from it for 60 to 90 ms; done by the program itself, a little at a time, it is 25 to 40.
+ * - Node's AsyncResource.bind, which its HTTP/2 client calls for each request, gives the bound function two
+ *   accessors made by util.deprecate. Each of them changes the prototype of a function, for which V8 makes a
+ *   hidden class, and hidden classes live until a full collection: so every request did, with its streams,
+ *   messages and callbacks, 4 kB that each collection of new objects copied twice. The accessors were deprecated in
+ *   Node 20 (DEP0172) and nobody here reads them.
  */
+import { AsyncResource } from 'node:async_hooks'
+import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 
-const GROWTH_PERCENT = 300
+const GROWTH_PERCENT = 500
+/** With more, marking finds a processor of its own. */
+const PROCESSORS_FEW = 2
 
 /** Call once, at the start of a process that runs nodes. */
 export function tuneMemory(): void {
-  // Read by each full collection for the next one, so it may be set while the program runs.
+  // Each is read by the collection that it is about, so it may be set while the program runs.
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
   setFlagsFromString('--no-parallel-scavenge')
+  if (availableParallelism() <= PROCESSORS_FEW) setFlagsFromString('--no-concurrent-marking')
+  AsyncResource.prototype.bind = bindWithoutAccessors
+}
+
+/** As Node's, but for `asyncResource`, which is gone, and `length`, which is 0. */
+function bindWithoutAccessors<Bound extends (...args: never[]) => unknown>(this: AsyncResource, bound: Bound, thisArg?: unknown): Bound {
+  return inScopeOf(this, bound, thisArg)
+}
+
+function inScopeOf<Bound extends (...args: never[]) => unknown>(resource: AsyncResource, bound: Bound, thisArg: unknown): Bound {
+  return function (this: unknown, ...args: never[]) {
+    return resource.runInAsyncScope(bound as never, thisArg === undefined ? this : thisArg, ...args)
+  } as Bound
 }
