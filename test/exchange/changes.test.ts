@@ -1,25 +1,7 @@
 /** Who waits for the log to grow is woken by it, once, and by nothing else. */
 import t from 'tap'
-import type { Clock } from '../../src/base/clock.ts'
 import { Changes } from '../../src/exchange/changes.ts'
-
-/** A clock whose timers fire when the test says so. */
-class HeldClock implements Clock {
-  readonly timers = new Set<() => void>()
-
-  nowMs(): number {
-    return 0
-  }
-
-  monotonicMs(): number {
-    return 0
-  }
-
-  after(_delayMs: number, callback: () => void): () => void {
-    this.timers.add(callback)
-    return () => this.timers.delete(callback)
-  }
-}
+import { HeldClock } from '../support/clock.ts'
 
 /** What was woken so far, by name. */
 function waiting(changes: Changes, woken: string[]): (name: string, topics: readonly string[], signal?: AbortSignal) => Promise<void> {

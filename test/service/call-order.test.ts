@@ -1,25 +1,7 @@
 /** Calls of a series are taken in the order of their numbers, whatever order they are complete in. */
 import t from 'tap'
-import type { Clock } from '../../src/base/clock.ts'
 import { CallOrder } from '../../src/service/call-order.ts'
-
-/** A clock whose timers fire when the test says so. */
-class HeldClock implements Clock {
-  readonly timers = new Set<() => void>()
-
-  nowMs(): number {
-    return 0
-  }
-
-  monotonicMs(): number {
-    return 0
-  }
-
-  after(_delayMs: number, callback: () => void): () => void {
-    this.timers.add(callback)
-    return () => this.timers.delete(callback)
-  }
-}
+import { HeldClock } from '../support/clock.ts'
 
 const none = new AbortController().signal
 

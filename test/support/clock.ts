@@ -27,3 +27,21 @@ export class MovableClock implements Clock {
     this.#aheadMs = aheadMs
   }
 }
+
+/** A clock whose timers fire when the test says so. */
+export class HeldClock implements Clock {
+  readonly timers = new Set<() => void>()
+
+  nowMs(): number {
+    return 0
+  }
+
+  monotonicMs(): number {
+    return 0
+  }
+
+  after(_delayMs: number, callback: () => void): () => void {
+    this.timers.add(callback)
+    return () => this.timers.delete(callback)
+  }
+}
