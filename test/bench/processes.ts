@@ -1,5 +1,4 @@
 /** Federations for benchmarks: set up in this process and closed, then every node in a process of its own. */
-import { createWriteStream } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -54,10 +53,8 @@ export class Processes {
   }
 
   async spawn(id: string): Promise<void> {
-    const flags = [id, 'all'].includes(process.env['HUXIN_BENCH_PROF'] ?? '') ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof', `--cpu-prof-name=${id}.cpuprofile`] : []
-    const script = await startScript('node-process.js', [this.federation.folderOf(id)], [...(process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean), ...flags])
+    const script = await startScript('node-process.js', [this.federation.folderOf(id)], (process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean))
     this.running.set(id, script)
-    if (process.env['GCLOG']) script.child.stdout!.pipe(createWriteStream('/tmp/gc-' + id + '.log'))
   }
 
   async #ready(id: string): Promise<void> {
