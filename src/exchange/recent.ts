@@ -32,7 +32,7 @@ export interface ClassRange {
 const BYTES_MAX = 24 << 20
 const ENTRIES_MAX = 1_024
 /** Entries that are kept parsed, from the newest on. */
-const PARSED_MAX = 32
+const PARSED_MAX = 8
 
 interface Row {
   readonly bytes: Uint8Array

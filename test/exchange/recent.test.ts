@@ -61,7 +61,7 @@ function filled(from: bigint, to: bigint, bodyBytes = 10): { recent: Recent; ask
 t.test('a thousand entries are held as they were logged, the old ones parsed again', async (t) => {
   const { recent, asked, entries } = filled(5n, 1_505n)
   t.equal(recent.entry(480n), undefined, 'the oldest have gone')
-  for (const index of [481n, 900n, 1_471n, 1_472n, 1_504n]) {
+  for (const index of [481n, 900n, 1_496n, 1_497n, 1_504n]) {
     t.equal(shown(recent.entry(index)), shown(entries.get(index)))
     t.equal(shown(recent.bytes(index)), shown(entries.get(index)!.bytes))
     t.equal((await recent.body(index))[0], Number(index % 251n))
