@@ -198,14 +198,14 @@ async function askRecognition(context: Context, request: RequestRecognitionReque
     subject: create(SubjectSchema, { type, id: request.subjectId, name: request.subjectName }),
     purpose: request.purpose, legalBasis: request.legalBasis, mapping: request.mapping, ageDaysMax: request.ageDaysMax, source: sourceOf(call),
   })
-  return publishedMessage(context, published)
+  return { ...await publishedMessage(context, published), recordId: published.recordId }
 }
 
 async function answer(context: Context, request: AnswerRecognitionRequest, call: CallContext) {
   const published = await answerRecognition(context, {
     requestRecordId: request.requestRecordId, decision: request.decision as 'recognized', conditions: request.conditions, validUntil: request.validUntil, source: sourceOf(call),
   })
-  return publishedMessage(context, published)
+  return { ...await publishedMessage(context, published), recordId: published.recordId }
 }
 
 async function check(node: AdminPort, { repair }: CheckStoreRequest) {

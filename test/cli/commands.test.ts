@@ -461,7 +461,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
 
   await t.test('recognition', async (t) => {
     const subject = ['--subject-type', 'enterprise', '--subject', uscc(1), '--subject-name', '企业1']
-    await does('330000', ['recognition', 'request', '--holder', '330100', '--item', INDUSTRY_ITEM, ...subject, '--purpose', 'mutual-recognition', '--basis', '互认办法第五条'], /^asked; batch [0-9a-f]{64}\n$/)
+    await does('330000', ['recognition', 'request', '--holder', '330100', '--item', INDUSTRY_ITEM, ...subject, '--purpose', 'mutual-recognition', '--basis', '互认办法第五条'], /^asked: rq-[0-9a-f]{24}; what becomes of it: huxin recognition show rq-[0-9a-f]{24}\n$/)
     let id = ''
     await federation.until('the request arrives', async () => {
       const open = JSON.parse((await runHere(['recognition', 'list', '--open', ...at('330100'), '--json'])).out) as { request: { record: { recordId: string } } }[]
