@@ -1584,7 +1584,8 @@ export const AdminService: GenService<{
     output: typeof FreezeLogResponseSchema;
   },
   /**
-   * Publishes a catalog item, scale or mapping. Deadline 30 s.
+   * Publishes catalog items, scales and mappings. An edition that is there already, with the same content, is
+   * left out and counted as existing: a repeated call does nothing. Deadline 30 s.
    *
    * @generated from rpc huxin.v1.AdminService.PublishCatalog
    */
