@@ -8,6 +8,7 @@ import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
+import { word } from '../words.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, civilDay, subjectTypes, wholeNumber, withNode } from './shared.ts'
 
@@ -104,7 +105,7 @@ function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]):
       const decision = answered?.content.case === 'recognitionConfirmation' ? answered.content.value : undefined
       const pair = decisions[decision?.decision ?? 0] ?? ['', '']
       const grade = decision ? `${decision.sourceGrade}${decision.mappedGrade ? ` → ${decision.mappedGrade}` : ''}` : ''
-      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), validity, fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
+      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), word(shell, validity), fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
     })
   })
   return table([
