@@ -10,7 +10,7 @@ import { TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 const grpcRequire = createRequire(createRequire(import.meta.url).resolve('@grpc/grpc-js'))
-const { loadSync } = grpcRequire('@grpc/proto-loader') as { loadSync(file: string, options: object): Parameters<typeof loadPackageDefinition>[0] }
+const { loadSync } = grpcRequire('@grpc/proto-loader') as { loadSync: (this: void, file: string, options: object) => Parameters<typeof loadPackageDefinition>[0] }
 
 type Method = (request: object, done: (error: ServiceError | null, answer?: Answer) => void) => ClientUnaryCall
 interface Answer {
