@@ -2,6 +2,7 @@
 import type { CatalogItem, CatalogRecord, GradeMapping, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { type SubjectType, SubjectTypeSchema } from '../gen/huxin/v1/record_pb.ts'
 import { type Output, say, table } from './output.ts'
+import { word } from './words.ts'
 
 type Reader = Pick<Output, 'language'>
 /** English name, Chinese name, value; rows without a value are left out. */
@@ -14,7 +15,7 @@ interface Edition {
 
 export function formatEdition(reader: Reader, { content, act }: CatalogRecord, standing: string): string {
   const { rows, details } = edition(reader, content)
-  const all: readonly Row[] = [...rows, ['standing', '状态', standing], ['published by', '发布', act ? [act.actor, act.document, act.reason].join('; ') : '']]
+  const all: readonly Row[] = [...rows, ['standing', '状态', word(reader, standing)], ['published by', '发布', act ? [act.actor, act.document, act.reason].join('; ') : '']]
   const shown = all.filter(([, , value]) => value !== '').map(([en, zh, value]) => [say(reader, en, zh), value])
   return `${table([say(reader, 'property', '项'), say(reader, 'value', '值')], shown)}\n\n${details}`.trimEnd()
 }
@@ -33,10 +34,10 @@ function itemEdition(reader: Reader, item: CatalogItem): Edition {
     rows: [
       ['item', '目录项', `${item.id}@${item.edition}`],
       ['name', '名称', say(reader, item.nameEn, item.nameZh)],
-      ['kind', '种类', item.kind],
+      ['kind', '种类', word(reader, item.kind)],
       ['originators', '报送范围', item.originators.join(', ')],
       ['recipients', '送达范围', item.recipients.join(', ')],
-      ['subjects', '主体类型', subjects(item.subjectTypes)],
+      ['subjects', '主体类型', subjects(reader, item.subjectTypes)],
       ['scales', '等级体系', item.scales.join(', ')],
       ['purposes', '使用目的', item.purposes.join(', ')],
       ['legal basis', '法律依据', item.legalBasis],
@@ -55,7 +56,7 @@ function scaleEdition(reader: Reader, scale: GradeScale): Edition {
     rows: [
       ['scale', '等级体系', `${scale.id}@${scale.version}`],
       ['name', '名称', say(reader, scale.nameEn, scale.nameZh)],
-      ['subjects', '主体类型', subjects(scale.subjectTypes)],
+      ['subjects', '主体类型', subjects(reader, scale.subjectTypes)],
       ['grades', '等级', scale.grades.join(' > ')],
       ['scores', '分数', scale.scoreTo === '' ? '' : `${scale.scoreFrom} – ${scale.scoreTo}`],
       ['document', '文号', scale.legalDocument],
@@ -76,8 +77,8 @@ function mappingEdition(mapping: GradeMapping): Edition {
   }
 }
 
-function subjects(types: readonly SubjectType[]): string {
-  return types.map((type) => SubjectTypeSchema.value[type]?.localName.toLowerCase() ?? String(type)).join(', ')
+function subjects(reader: Reader, types: readonly SubjectType[]): string {
+  return types.map((type) => word(reader, SubjectTypeSchema.value[type]?.localName.toLowerCase() ?? String(type))).join(', ')
 }
 
 function period({ effectiveFrom, effectiveTo }: { effectiveFrom: string; effectiveTo: string }): string {

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 /** Entry of the command `huxin`. */
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
 import { runCli } from './program.ts'
+
+// What the library would print beside a command's own error says the same in other words.
+if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE)
 
 // A reader such as `head` that has seen enough is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 4))

@@ -108,7 +108,7 @@ function settle(command: Command, path: string, language: Language): void {
 }
 
 function withExample(command: Command, language: Language, example: string): Command {
-  return command.addHelpText('after', `\n${language === 'zh' ? '示例' : 'Example'}:\n  ${example}`)
+  return command.addHelpText('after', `\n${language === 'zh' ? '示例：' : 'Example:'}\n  ${example}`)
 }
 
 function languageOption(language: Language): Option {

@@ -27,7 +27,7 @@ export function verifyProofFile(bytes: Uint8Array, vkey: string) {
   try {
     file = JSON.parse(Buffer.from(bytes).toString()) as typeof file
   } catch {
-    throw new HuxinError('argument_invalid', 'the file is no JSON: it was written by huxin log prove?')
+    throw new HuxinError('argument_invalid', 'this is no file that huxin log prove wrote as JSON: evidence and .tlog-proof files are checked with huxin verify')
   }
   const leaf = typeof file.entry === 'string' ? fromBase64(file.entry) : undefined
   if (file.format !== 'huxin/proof/v1' || !leaf || typeof file.proof !== 'string') throw new HuxinError('argument_invalid', 'the file is not of format huxin/proof/v1')

@@ -9,6 +9,7 @@ import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
 import { recordJson } from './commands/records.ts'
 import { type Output, say } from './output.ts'
+import { word } from './words.ts'
 
 const verdictOf = ({ entry }: ProvenLog): string => (entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`)
 
@@ -36,7 +37,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
     say(output, 'It does NOT show that the record is in force: it may have been withdrawn, repaired, corrected or replaced since. Nor that what it says is true.', '不说明记录现行有效：此后可能已撤回、修复、更正或被替代；亦不说明其内容属实。'),
     '',
     say(output, `sealed by ${header.origin} (epoch ${header.epoch}), ${formatTime(header.createdMs)} by its own clock; provider ${header.provider}`, `报送：${header.origin}（纪元 ${header.epoch}），其自述时间 ${formatTime(header.createdMs)}；数据提供单位 ${header.provider}`),
-    say(output, `kind ${header.kind}, item ${header.item ?? '-'}, ${header.records} record(s) in the batch`, `种类 ${header.kind}，目录项 ${header.item ?? '-'}，批次共 ${header.records} 条记录`),
+    say(output, `kind ${header.kind}, item ${header.item ?? '-'}, ${header.records} record(s) in the batch`, `种类 ${word(output, header.kind)}，目录项 ${header.item ?? '-'}，批次共 ${header.records} 条记录`),
     ...logs.flatMap((log) => logLines(output, log)),
     say(output, `issued by ${issuance.issuer}, ${formatTime(issuance.issuedMs)}; purpose ${issuance.purpose}, document ${issuance.document}; access record ${Buffer.from(issuance.access).toString('hex')}`, `出具：${issuance.issuer}，${formatTime(issuance.issuedMs)}；用途 ${issuance.purpose}，文书 ${issuance.document}；查询留痕 ${Buffer.from(issuance.access).toString('hex')}`),
     say(output, `all of it follows from the root key ${roots.join(', ')}`, `以上均由根公钥推出：${roots.join('、')}`),
@@ -56,7 +57,7 @@ function logLines(output: Output, log: ProvenLog): string[] {
 }
 
 function recordLines(output: Output, proven: ProvenEvidence, record: NonNullable<ProvenEvidence['record']>): string[] {
-  if (!record.bytes) return [say(output, `the record itself is erased or not held by the issuer; its salted hash is ${Buffer.from(record.leafHash).toString('hex')}`, `记录本身已删除或出具结点不持有；其加盐哈希为 ${Buffer.from(record.leafHash).toString('hex')}`)]
+  if (!record.bytes) return [say(output, `the record itself is erased or not held by the issuer; its salted hash is ${Buffer.from(record.leafHash).toString('hex')}`, `记录本身已删除或出具节点不持有；其加盐哈希为 ${Buffer.from(record.leafHash).toString('hex')}`)]
   return [say(output, 'the record:', '记录内容：'), JSON.stringify(recordOf(proven, record.bytes), undefined, 2)]
 }
 
@@ -130,7 +131,7 @@ export function formatProvenFork(output: Output, { log, first, second, keys, roo
   const tree = ({ size, root }: ProvenFork['first']): string => `${size} ${Buffer.from(root).toString('base64')}`
   return [
     say(output, `PROVEN: the holder of the key below signed two different logs, both as ${log}: no log has both trees.`, `已证明：下列公钥的持有者以 ${log} 的名义签名了两份不同的日志：任何日志都不可能同时有这两棵树。`),
-    say(output, 'It does NOT show which of the two is the true one, who holds the key, or whether it was meant: a copy of a node, a restored backup or a stolen key does the same.', '不说明哪一份为真、何人持有该密钥、是否故意：结点副本、恢复的备份或被盗的密钥均会造成同样结果。'),
+    say(output, 'It does NOT show which of the two is the true one, who holds the key, or whether it was meant: a copy of a node, a restored backup or a stolen key does the same.', '不说明哪一份为真、何人持有该密钥、是否故意：节点副本、恢复的备份或被盗的密钥均会造成同样结果。'),
     '',
     say(output, `key: ${keys.join(', ')}`, `公钥：${keys.join('、')}`),
     say(output, `first tree (size, root): ${tree(first)}`, `第一棵树（条数、根）：${tree(first)}`),

@@ -1,5 +1,5 @@
 /** What commander says about a wrong command line, on one line, in the reader's language; and its help in Chinese. */
-import { Help, type HelpConfiguration } from 'commander'
+import { Help, type HelpConfiguration, Option } from 'commander'
 import type { Language } from './output.ts'
 
 /** commander's words → Chinese. The order matters: the first that fits is taken. */
@@ -31,10 +31,14 @@ export function usageError(text: string, command: string, language: Language): s
 
 /** How help is shown in a language. */
 export function helpStyle(language: Language): HelpConfiguration {
-  if (language === 'en') return {}
   const plain = new Help()
+  // A default that is nothing, or that the description names, is not shown.
+  const described = (option: Option): string => plain.optionDescription(option.defaultValue === '' || /default|默认/.test(option.description)
+    ? Object.assign(new Option(option.flags, option.description), option, { defaultValue: undefined }) : option)
+  if (language === 'en') return { optionDescription: described }
   return {
     styleTitle: (title) => titles[title] ?? title,
-    optionDescription: (option) => plain.optionDescription(option).replace('choices: ', '可选：').replace('default: ', '默认：'),
+    optionDescription: (option) => described(option).replace(/ \((?:choices|default): .*\)$/, (extra) =>
+      extra.replace(' (', '（').replace(/\)$/, '）').replace('choices: ', '可选：').replace(', default: ', '；默认：').replace('default: ', '默认：').replaceAll('"', '')),
   }
 }

@@ -22,7 +22,7 @@ export const evidenceFaults = {
   statement_changed: row('a member statement is not the one that was issued', '成员声明与出具时不同'),
   // the issuance
   issuance_malformed: row('the issuance is not in canonical form', '出具说明格式不规范'),
-  issuance_signature: row('the issuance is not signed by the node that it names', '出具说明没有所称结点的有效签名'),
+  issuance_signature: row('the issuance is not signed by the node that it names', '出具说明没有所称节点的有效签名'),
   // the log
   entry_changed: row('the log entry is not the one that was issued', '日志条目与出具时不同'),
   proof_changed: row('the proof is not the one that was issued', '日志证明与出具时不同'),
@@ -43,12 +43,12 @@ export const evidenceFaults = {
   policy_quorum: row('too few witnesses of the policy have cosigned: not final by it', '见证策略所列见证方签名不足：按该策略尚未终局'),
   // the batch
   batch_other: row('the entry is of another batch', '日志条目属于另一批次'),
-  header_signature: row('the batch is not signed by its origin', '批次没有报送结点的有效签名'),
+  header_signature: row('the batch is not signed by its origin', '批次没有报送节点的有效签名'),
   // the record
   record_changed: row('the record is not the one that was issued', '记录与出具时不同'),
   path_changed: row('the path of the record is not the one that was issued', '记录路径与出具时不同'),
   record_other: row('the record does not have the hash that the issuance states', '记录与出具说明所载哈希不符'),
-  record_not_in_batch: row('the record is not in the batch that the origin signed', '记录不在报送结点签名的批次中'),
+  record_not_in_batch: row('the record is not in the batch that the origin signed', '记录不在报送节点签名的批次中'),
 } as const satisfies Record<string, FaultRow>
 
 export type EvidenceFault = keyof typeof evidenceFaults

@@ -2,7 +2,7 @@
  * Withdraw, repair, object, erase. An amendment names positions, never people, and always goes to the
  * whole federation. Erasing a version erases every earlier version of the same record known here.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -53,8 +53,18 @@ export async function amend(
     document: change.document,
   })))
   return publish(context, {
-    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source, ...(requestId ? { requestId } : {}),
+    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source, ...(requestId ? { requestId, repeats: (stored) => madeBy(changes, stored) } : {}),
   })
+}
+
+/**
+ * Whether a request made these amendments. The day is not compared: a request without one means the day of
+ * its first call. There may be more: erasing adds earlier versions, which later calls no longer find.
+ */
+function madeBy(changes: readonly RecordChange[], stored: readonly (Uint8Array | undefined)[]): boolean {
+  const made = stored.flatMap((bytes) => (bytes ? [fromBinary(AmendmentSchema, bytes)] : []))
+  return changes.every(({ action, batchId, position, basis, document }) => made.some((one) => one.action === actions[action] &&
+    hex(one.batchId) === hex(batchId) && one.index === position && one.basis === basis && one.document === document))
 }
 
 async function checkChange(context: Context, change: RecordChange): Promise<void> {

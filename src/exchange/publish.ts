@@ -3,16 +3,17 @@
  * numbers are given inside the commit, and the header is signed there, so that no signature leaves the
  * process before its entry is durable and no number is given twice.
  */
-import { asBuffer } from '../base/bytes.ts'
+import { asBuffer, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type Body, bodyRoot, encodeBody } from '../batch/body.ts'
+import { type Body, bodyRoot, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { bodyKey, entryKey, tables, textKey } from '../store/keys.ts'
+import { isUscc } from '../record/uscc.ts'
 import type { Op } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
@@ -33,8 +34,10 @@ export interface Publication {
   readonly source: EntrySource
   /** Leaves out records whose bytes this node published before. */
   readonly skipExisting?: boolean
-  /** A repeated call with the same id is answered with the first batch. */
+  /** A repeated call with the same id is answered with the first batch. 1 to 64 printable ASCII characters. */
   readonly requestId?: string
+  /** Whether this request made these records; without it they are compared byte for byte. */
+  readonly repeats?: (stored: readonly (Uint8Array | undefined)[]) => boolean
   /** It is the first entry of a log that goes on from a frozen one. */
   readonly begins?: boolean
   /** More rows for the same commit, for use cases that keep their own. */
@@ -57,9 +60,12 @@ export interface Published {
  */
 export async function publish(context: Context, publication: Publication): Promise<Published> {
   context.checkClock()
+  if (!isUscc(publication.provider)) {
+    throw new HuxinError('argument_invalid', `provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
+  }
   const targets = checkTargets(context, publication.targets)
   return inTurn(context, publication, async () => {
-    const repeated = await firstAnswer(context, publication)
+    const repeated = await firstAnswer(context, { ...publication, targets })
     if (repeated) return repeated
     if (publication.skipExisting) return publishNew(context, { ...publication, targets })
     return seal(context, { ...publication, targets }, 0)
@@ -202,7 +208,10 @@ function checkTargets(context: Context, targets: readonly string[]): string[] {
   return sorted
 }
 
-/** The first answer to a request that was made before. */
+/**
+ * The first answer to a request that was made before.
+ * @throws HuxinError argument_invalid when its id belongs to a request for something else
+ */
 async function firstAnswer(context: Context, publication: Publication): Promise<Published | undefined> {
   const key = requestKey(publication)
   const id = key && await context.store.get(key)
@@ -211,11 +220,35 @@ async function firstAnswer(context: Context, publication: Publication): Promise<
   const index = known.indexes[0]!
   const entry = await context.store.get(entryKey(index))
   const batch = openHeader(parseEntry(entry!).header)
+  const body = await context.store.get(bodyKey(index))
+  if (!answers(publication, batch.header, body && recordsOf(body))) {
+    throw new HuxinError('argument_invalid', `request id ${JSON.stringify(publication.requestId)} was used for something else, batch ${hex(id)}: give each request an id of its own`, { details: { batch: hex(id) } })
+  }
   return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
+}
+
+/** The records of a stored body; undefined in the place of an erased one. */
+function recordsOf(body: Uint8Array): (Uint8Array | undefined)[] {
+  const stored = recordSpans(body)
+  return Array.from({ length: stored.count }, (_, i) => recordAt(stored, i))
+}
+
+/** Whether a batch may be what a request made: the same, as far as it is still here. */
+function answers(publication: Publication, header: BatchHeader, stored: readonly (Uint8Array | undefined)[] | undefined): boolean {
+  const { kind, item, provider, targets, batchClass, records, skipExisting, repeats } = publication
+  const lanes = header.lanes.map(({ target }) => target)
+  if (kind !== header.kind || item !== header.item || provider !== header.provider || batchClass !== header.batchClass || targets.join(' ') !== lanes.join(' ')) return false
+  if (!stored) return true
+  if (repeats) return repeats(stored)
+  const text = (record: Uint8Array): string => asBuffer(record).toString('latin1')
+  if (!skipExisting) return records.length === stored.length && records.every((record, i) => stored[i] === undefined || text(record) === text(stored[i]))
+  const given = new Set(records.map(text))
+  return stored.every((record) => record === undefined || given.has(text(record)))
 }
 
 function requestKey({ requestId, source }: Publication): Uint8Array | undefined {
   if (requestId === undefined || requestId === '') return undefined
+  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw new HuxinError('argument_invalid', `request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
   return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : '-'}/${requestId}`)
 }
 

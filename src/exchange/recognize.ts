@@ -64,6 +64,7 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
   if (!item.purposes.includes(ask.purpose)) {
     throw new HuxinError('argument_invalid', `purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.join(', ')}`)
   }
+  if (ask.mapping !== '' && !context.ledger().catalog.mapping(ask.mapping)) throw new HuxinError('item_unknown', `grade mapping ${ask.mapping} is not known here: see huxin catalog list`)
   const nowMs = context.clock.nowMs()
   const seed = `${context.self}\n${ask.holder}\n${ask.item}\n${ask.resultRecordId}\n${ask.subject.id}\n${nowMs}`
   const recordId = `rq-${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`
@@ -92,8 +93,22 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
   return { ...published, recordId }
 }
 
-/** Answers a request that was addressed to this node. @throws HuxinError not_found | argument_invalid */
-export async function answerRecognition(context: Context, answer: RecognitionAnswer): Promise<Published> {
+/** One at a time: two answers to one request must not both find none before them. */
+const answering = new WeakMap<Context, Promise<unknown>>()
+
+/**
+ * Answers a request that was addressed to this node. An answer stands until it is withdrawn, expires or falls
+ * with its source: before that there is no other.
+ * @throws HuxinError not_found | argument_invalid | item_unknown
+ */
+export function answerRecognition(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
+  const before = answering.get(context) ?? Promise.resolve()
+  const mine = before.catch(() => undefined).then(() => answerOne(context, answer))
+  answering.set(context, mine)
+  return mine
+}
+
+async function answerOne(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
   const [request] = await findByRecordId(context, answer.requestRecordId)
   const content = request?.record?.content
   if (!request?.record || content?.case !== 'recognitionRequest') {
@@ -105,12 +120,19 @@ export async function answerRecognition(context: Context, answer: RecognitionAns
     not_recognized: RecognitionDecision.NOT_RECOGNIZED, no_result: RecognitionDecision.NO_RESULT }[answer.decision]
   if (decision === undefined) throw new HuxinError('argument_invalid', `decision ${answer.decision} is not one of recognized, conditional, not_recognized, no_result`)
   if (answer.decision === 'conditional' && answer.conditions === '') throw new HuxinError('argument_invalid', 'a conditional recognition states its conditions')
+  await context.indexer.caughtUp()
+  const standing = (await confirmationsOf(context, answer.requestRecordId)).find(({ validity }) => validity === 'valid')
+  if (standing) {
+    const { batch, position } = standing.confirmation
+    throw new HuxinError('argument_invalid', `request ${answer.requestRecordId} was answered, and the answer stands: withdraw it first (huxin amend withdraw ${batch.idText} ${position})`)
+  }
   const source = answer.decision === 'no_result' ? undefined : await findSource(context, asked, request.record.subject)
   if (!source && answer.decision !== 'no_result') {
     throw new HuxinError('not_found', `this node holds no current result of ${asked.item} for the request ${answer.requestRecordId}: answer no_result`)
   }
+  const recordId = `rc-${createHash('sha256').update(`${context.self}\n${answer.requestRecordId}\n${context.clock.nowMs()}`).digest('hex').slice(0, 24)}`
   const record = create(RecordSchema, {
-    recordId: `rc-${createHash('sha256').update(`${context.self}\n${answer.requestRecordId}\n${context.clock.nowMs()}`).digest('hex').slice(0, 24)}`,
+    recordId,
     ...(request.record.subject ? { subject: request.record.subject } : {}),
     content: {
       case: 'recognitionConfirmation',
@@ -121,7 +143,7 @@ export async function answerRecognition(context: Context, answer: RecognitionAns
         decision,
         conditions: answer.conditions,
         confirmedOn: civilDate(context.clock.nowMs()),
-        ...(source ? pin(context, asked, source, answer.validUntil) : {}),
+        ...(source ? pin(context, { ...asked, mapping: answer.decision === 'not_recognized' ? '' : asked.mapping }, source, answer.validUntil) : {}),
       }),
     },
   })
@@ -130,7 +152,7 @@ export async function answerRecognition(context: Context, answer: RecognitionAns
     targets: [context.ledger().federation.member(asked.requester)?.id ?? asked.requester], batchClass: 'normal',
     records: [toBinary(RecordSchema, record)], source: answer.source,
   })
-  return published
+  return { ...published, recordId }
 }
 
 /** Requests known here, with their answers, newest first. */
@@ -259,12 +281,12 @@ async function findSource(context: Context, asked: RecognitionRequest, subject: 
     (asked.acceptedScales.length === 0 || asked.acceptedScales.includes(record.content.value.scale)))
 }
 
-function pin(context: Context, asked: RecognitionRequest, source: FoundRecord, validUntil: string) {
+function pin(context: Context, asked: Pick<RecognitionRequest, 'mapping'>, source: FoundRecord, validUntil: string) {
   const content = source.record?.content
   if (content?.case !== 'evaluationResult') return {}
   const { scale, grade, validTo } = content.value
   const mapping = asked.mapping === '' ? undefined : context.ledger().catalog.mapping(asked.mapping)
-  if (asked.mapping !== '' && !mapping) throw new HuxinError('item_unknown', `grade mapping ${asked.mapping} is not known here: answer without it or publish it first`)
+  if (asked.mapping !== '' && !mapping) throw new HuxinError('item_unknown', `grade mapping ${asked.mapping} is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
   const mapped = mapping && mapping.fromScale === scale ? mapGrade(mapping, grade) : undefined
   if (mapping && mapped === undefined) {
     throw new HuxinError('argument_invalid', `mapping ${asked.mapping} has no grade for ${grade} of ${scale}: answer no_result or not_recognized`)

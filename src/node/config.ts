@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { isUscc } from '../record/uscc.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
 
 /** The configuration of a node, with every default filled in. */
@@ -211,6 +212,9 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
   const divisions = Array.isArray(fields.divisions) ? fields.divisions : []
   for (const code of divisions.filter((one) => !/^[0-9]{6}$/.test(String(one)))) {
     faults.push({ path: 'divisions', message: `${JSON.stringify(code)} is no division code`, hint: 'six digits in quotes, for example \'330825\'' })
+  }
+  for (const [path, code] of [['body', fields.body], ['host', fields.host]] as const) {
+    if (typeof code === 'string' && !isUscc(code)) faults.push({ path, message: `${JSON.stringify(code)} has a wrong check character`, hint: 'a unified social credit code (18 characters, GB 32100)' })
   }
   if (parent && parent.node === node) faults.push({ path: 'parent.node', message: 'a node is not its own parent', hint: 'name the node above' })
   if ((tier === 'city' || tier === 'county') && !parent) {

@@ -15,6 +15,9 @@ export async function runEpochs(options: NodeOptions, stopped: Promise<'stopped'
     // Children know the port, also when the system chose it.
     next = { ...next, config: { ...next.config, listen: { ...listen, port: node.port }, audit: audit && { ...audit, port: node.auditPort } } }
     await node.close()
-    if (why === 'stopped') return
+    if (why === 'stopped') {
+      options.log.info({}, 'node is stopped')
+      return
+    }
   }
 }

@@ -48,9 +48,11 @@ export interface NodeFields {
  * @throws HuxinError config_invalid when it has keys already
  */
 export async function initNode(folder: string, fields: NodeFields | undefined, { clock, random }: { clock: Clock; random: Random }): Promise<string | undefined> {
-  await makeFolder(folder)
   const file = join(folder, 'node.yaml')
   const exists = await access(file).then(() => true, () => false)
+  if (await currentEpoch(folder) > 0) {
+    throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before. To change anything edit node.yaml; what application.txt says already (names, tier, divisions, body) wants a new folder`)
+  }
   if (exists && fields) throw new HuxinError('config_invalid', `${file} is there already: leave out --id and what belongs to it, or remove the file`)
   if (!exists) {
     if (!fields) throw new HuxinError('config_invalid', `${file} is missing: write it first (see nodes/README.md), or give --id, --tier, --body and --certs`)
@@ -58,10 +60,10 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
     const { faults } = parseConfig(text, folder)
     // A bad file would stand in the way of the next try.
     if (faults.length > 0) throw new HuxinError('config_invalid', `nothing was written, ${faults.length} field(s) are bad:\n${formatFaults(faults)}`)
+    await makeFolder(folder)
     await writeWhole(file, text, 0o644)
   }
   const config = await loadConfig(folder)
-  if (await currentEpoch(folder) > 0) throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before; huxin node recover makes new ones`)
   // Under their own name last: an init that was cut off goes on with the keys that it made.
   const pending = join(folder, 'keys', 'next')
   const keys = await makeKeys(pending, config.node, random)
@@ -137,22 +139,27 @@ async function markRecovering(folder: string, epoch: number): Promise<void> {
   await writeWhole(recovering, 'what the parent holds of this node is taken back\n')
 }
 
-/** One finding of `huxin node check`. */
+/** One finding of `huxin node check`: `name` is what was checked, or the field of node.yaml that is bad. */
 export interface NodeCheck {
   readonly name: string
   readonly ok: boolean
   readonly detail: string
+  /** The same in Chinese; what is wrong is said in English, as errors are. */
+  readonly detailZh: string
 }
+
+type Finding = readonly [detail: string, detailZh: string]
 
 /** Checks everything that can be checked before a start. Changes nothing. */
 export async function checkNode(folder: string, { clock, parent = true }: { clock: Clock; parent?: boolean }): Promise<NodeCheck[]> {
   const checks: NodeCheck[] = []
-  const add = async (name: string, run: () => Promise<string>): Promise<boolean> => {
+  const add = async (name: string, run: () => Promise<Finding>): Promise<boolean> => {
     try {
-      checks.push({ name, ok: true, detail: await run() })
+      const [detail, detailZh] = await run()
+      checks.push({ name, ok: true, detail, detailZh })
       return true
     } catch (error) {
-      checks.push({ name, ok: false, detail: messageOf(error) })
+      checks.push({ name, ok: false, detail: messageOf(error), detailZh: messageOf(error) })
       return false
     }
   }
@@ -160,7 +167,8 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   if (!known) return checks
   await add('certificate', async () => {
     const { material, warnings } = await loadNodeMaterial({ certificateFile: known.tls.certificate, keyFile: known.tls.key, rootFiles: known.tls.roots }, known.node, clock.nowMs())
-    return [`valid to ${new Date(material.notAfterMs).toISOString().slice(0, 10)}`, ...warnings].join('; ')
+    const until = new Date(material.notAfterMs).toISOString().slice(0, 10)
+    return [[`valid to ${until}`, ...warnings].join('; '), [`有效期至 ${until}`, ...warnings].join('；')]
   })
   await add('keys', async () => {
     const epoch = await currentEpoch(known.folder)
@@ -168,11 +176,11 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
     await loadKeys(known.folder, epoch, known.node)
     const { mode } = await stat(epochFiles(known.folder, epoch).noteKey)
     if ((mode & 0o077) !== 0) throw new HuxinError('config_invalid', 'note.key can be read by others: chmod 600 it')
-    return `epoch ${epoch}`
+    return [`epoch ${epoch}`, `纪元 ${epoch}`]
   })
   await add('membership', async () => {
     const { statements } = await readJoin(known)
-    return `${statements.length} statement(s) from the root`
+    return [`${statements.length} statement(s) from the root`, `自根节点起 ${statements.length} 条成员声明`]
   })
   await add('port', () => portFree('listen', known.listen))
   if (known.audit) await add('audit port', () => portFree('audit.listen', known.audit!))
@@ -184,36 +192,42 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
 async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeConfig | undefined> {
   try {
     const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
-    if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}` })
-    for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message}: ${hint}` })
+    if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}`, detailZh: `${config.node}, ${config.tier}` })
+    for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message}: ${hint}`, detailZh: `${message}: ${hint}` })
     return config
   } catch (error) {
-    checks.push({ name: 'configuration', ok: false, detail: messageOf(error) })
+    checks.push({ name: 'configuration', ok: false, detail: messageOf(error), detailZh: messageOf(error) })
     return undefined
   }
 }
 
-async function portFree(field: string, listen: NodeConfig['listen']): Promise<string> {
+async function portFree(field: string, listen: NodeConfig['listen']): Promise<Finding> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
       `${field}: ${listen.host}:${listen.port} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
-  return `${listen.host}:${listen.port} is free`
+  return [`${listen.host}:${listen.port} is free`, `${listen.host}:${listen.port} 空闲`]
 }
 
-async function askParent(config: NodeConfig, clock: Clock): Promise<string> {
+async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {
   const parent = config.parent!
   const channel = await dialParent(config, clock)
   try {
     const before = clock.nowMs()
-    const answer = await channel.client(ExchangeService).recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/1` }, { timeoutMs: 10_000 })
+    const answer = await channel.client(ExchangeService).recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/1` }, { timeoutMs: 10_000 }).catch(explainChain)
     const offsetMs = Number(answer.timeMs) - Math.round((before + clock.nowMs()) / 2)
     if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', `the clock is ${Math.round(offsetMs / 1000)} s off the parent's: set it`)
-    return `${parent.node} answers; clocks differ by ${offsetMs} ms`
+    return [`${parent.node} answers; clocks differ by ${offsetMs} ms`, `${parent.node} 应答正常，时差 ${offsetMs} ms`]
   } finally {
     channel.close()
   }
+}
+
+/** TLS names no file: whoever set up the node has to know which. */
+function explainChain(error: unknown): never {
+  if (!isHuxinError(error, 'peer_unreachable') || !/certificate|alert/i.test(error.message)) throw error
+  throw new HuxinError(error.code, `${error.message}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
 }
 
 async function dialParent(config: NodeConfig, clock: Clock): Promise<WireChannel> {

@@ -56,7 +56,7 @@ export function parseVkey(text: string): Verifier {
     keyId: keyId(name, type, key),
     type,
     publicKey: key,
-    verify: (message, signature) => signature.length === 64 && verify(null, message, publicKey, signature),
+    verify: (message, signature) => signature.length === 64 && !isDegenerate(signature.subarray(0, 32)) && verify(null, message, publicKey, signature),
   }
   if (parsed.size >= 10_000) parsed.clear()
   parsed.set(text, verifier)
@@ -109,7 +109,11 @@ function splitKeyText(text: string): { name: string; type: KeyType; key: Uint8Ar
   return { name: match[1]!, type, key: bytes.subarray(1), id: match[2]! }
 }
 
-/** The encodings of the points of small order; whoever configures one wants every signature to verify. */
+/**
+ * The encodings of the points of small order. Whoever configures one as a key wants every signature to verify.
+ * A signature with one as its R is refused by OpenSSL 3.5 (Node.js 24) and may be taken by 3.0 (Node.js 20): of
+ * two nodes one would log what the other refuses. Only who has the key can make one, and it gives the key away.
+ */
 const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -120,10 +124,10 @@ const SMALL_ORDER = [
   '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
 ].map((text) => Buffer.from(text, 'hex'))
 
-function isDegenerate(key: Uint8Array): boolean {
-  const unsigned = Buffer.from(key)
+function isDegenerate(point: Uint8Array): boolean {
+  const unsigned = Buffer.from(point)
   unsigned[31] = unsigned[31]! & 0x7f
-  return SMALL_ORDER.some((point) => equalBytes(point, unsigned))
+  return SMALL_ORDER.some((one) => equalBytes(one, unsigned))
 }
 
 function publicKeyOf(key: Uint8Array): KeyObject {

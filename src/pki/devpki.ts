@@ -10,11 +10,14 @@
  *   <node id>/operator-<name>.crt .key
  *   <node id>/auditor-<name>.crt .key
  */
+import { X509Certificate } from 'node:crypto'
+import { isIPv4 } from 'node:net'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
+import { NODE_ID } from '../topology/tier.ts'
 import type { PeerRole } from './identity.ts'
 import { type Issued, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issuer, validityDays } from './issue.ts'
 
@@ -33,13 +36,16 @@ export interface DevelopmentLeaf {
   readonly name: string
   /** Days from now; default 825. */
   readonly days?: number
+  /** DNS names and IPv4 addresses of a node, beside localhost, for clients of other makes: they check the host name. */
+  readonly hosts?: readonly string[]
 }
 
 const ROOT_DAYS = 3_650
 const LEAF_DAYS = 825
 
-/** Makes root and issuing CAs. @throws HuxinError argument_invalid when there is one already and not `force` */
+/** Makes root and issuing CAs. @throws HuxinError argument_invalid for a name that is none, and when there is one already and not `force` */
 export async function createDevelopmentPki(pki: DevelopmentPki, tiers: readonly string[], { force = false }: { force?: boolean } = {}): Promise<void> {
+  checkDomain(pki.trustDomain)
   await mkdir(pki.folder, { recursive: true, mode: 0o700 })
   const existing = await readFile(join(pki.folder, 'root.key')).catch(() => undefined)
   if (existing && !force) throw new HuxinError('argument_invalid', `${pki.folder} holds a PKI already: choose another folder, or --force to replace it (every certificate from it becomes useless)`)
@@ -52,9 +58,9 @@ export async function createDevelopmentPki(pki: DevelopmentPki, tiers: readonly 
   }
 }
 
-/** Issues one certificate with a new key. @returns paths of certificate chain and key */
+/** Issues one certificate with a new key. @returns paths of certificate chain and key @throws HuxinError argument_invalid */
 export async function issueDevelopmentLeaf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<{ certificateFile: string; keyFile: string }> {
-  const issuer = await loadCa(pki.folder, leaf.tier)
+  const issuer = await issuerOf(pki, leaf)
   const issued = issueLeaf(requestOf(pki, leaf, issuer))
   const folder = join(pki.folder, leaf.nodeId)
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -65,7 +71,7 @@ export async function issueDevelopmentLeaf(pki: DevelopmentPki, leaf: Developmen
 
 /** Issues one certificate for a key that stays where it is. @returns the chain, PEM */
 export async function issueDevelopmentCsr(pki: DevelopmentPki, leaf: DevelopmentLeaf, csrPem: string): Promise<string> {
-  const issuer = await loadCa(pki.folder, leaf.tier)
+  const issuer = await issuerOf(pki, leaf)
   return issueFromCsr(requestOf(pki, leaf, issuer), csrPem) + issuer.certificatePem
 }
 
@@ -78,8 +84,34 @@ function requestOf(pki: DevelopmentPki, leaf: DevelopmentLeaf, issuer: Issuer) {
   return {
     issuer, role: leaf.role, trustDomain: pki.trustDomain, nodeId: leaf.nodeId, name: leaf.name, random: pki.random,
     validity: validityDays(pki.clock.nowMs(), leaf.days ?? LEAF_DAYS),
-    ...(leaf.role === 'node' ? { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] } : {}),
+    ...(leaf.role === 'node' ? hostNames(['localhost', '127.0.0.1', ...leaf.hosts ?? []]) : {}),
   }
+}
+
+function hostNames(hosts: readonly string[]): { dnsNames: string[]; ipAddresses: string[] } {
+  return { dnsNames: hosts.filter((host) => !isIPv4(host)), ipAddresses: hosts.filter((host) => isIPv4(host)) }
+}
+
+function checkDomain(trustDomain: string): void {
+  if (!/^[a-z0-9][a-z0-9.-]{0,127}$/.test(trustDomain)) {
+    throw new HuxinError('argument_invalid', `${JSON.stringify(trustDomain)} is no trust domain: lower-case letters, digits, points and hyphens, for example zj.example`)
+  }
+}
+
+/** The CA for a leaf, when the leaf can be one of its own. */
+async function issuerOf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<Issuer> {
+  checkDomain(pki.trustDomain)
+  if (!NODE_ID.test(leaf.nodeId)) throw new HuxinError('argument_invalid', `${JSON.stringify(leaf.nodeId)} is no node id: 1 to 32 lower-case letters, digits and hyphens, for example 330825`)
+  for (const host of leaf.hosts ?? []) {
+    if (!isIPv4(host) && !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(host)) throw new HuxinError('argument_invalid', `${JSON.stringify(host)} is neither a DNS name nor an IPv4 address`)
+  }
+  const issuer = await loadCa(pki.folder, leaf.tier)
+  const root = await readFile(join(pki.folder, 'root.crt'), 'utf8').catch(() => undefined)
+  const made = root && /^CN=huxin development root (.*)$/m.exec(new X509Certificate(root).subject)?.[1]
+  if (made && made !== pki.trustDomain) {
+    throw new HuxinError('argument_invalid', `the PKI in ${pki.folder} was made for the trust domain ${made}: it signs nothing for ${pki.trustDomain}`)
+  }
+  return issuer
 }
 
 async function loadCa(folder: string, tier: string): Promise<Issuer> {

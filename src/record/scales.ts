@@ -123,7 +123,7 @@ export function reportGrade(scale: GradeScale, result: EvaluationResult, report:
   if (scale.scoreOnly && result.grade !== '') report('evaluation_result.grade', 'grade_unexpected')
   if (!scale.scoreOnly && result.grade === '') report('evaluation_result.grade', 'required')
   else if (!scale.scoreOnly && !scale.grades.includes(result.grade)) {
-    report('evaluation_result.grade', 'grade_unknown', `the scale has ${scale.grades.join(' ')}`)
+    report('evaluation_result.grade', 'grade_unknown', scale.grades.join(' '))
   }
   if (scale.scoreOnly && result.score === '') report('evaluation_result.score', 'required')
   if (result.score === '') return

@@ -48,6 +48,12 @@ export function usccFault(code: string): UsccFault | undefined {
   return bytes ? usccFaultAt(bytes, 0, bytes.length) : 'uscc_form'
 }
 
+/** Whether a code can be one of a body: an inner check that is wrong occurs in codes that were issued. */
+export function isUscc(code: string): boolean {
+  const fault = usccFault(code)
+  return fault === undefined || fault === 'uscc_inner_check'
+}
+
 /** Check character (as a byte) of the eight characters of a subject id, GB 11714. */
 function innerCheck(bytes: Uint8Array, start: number): number {
   let sum = 0

@@ -1,5 +1,6 @@
 /** AdminService for the operators of this node, LogService for auditors. */
 import { create } from '@bufbuild/protobuf'
+import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
@@ -20,9 +21,9 @@ import {
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
-import { type Act, ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import { type Act, ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
-import { encodeCatalogRecord } from '../ledger/catalog.ts'
+import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { TrustAnchor } from '../topology/join.ts'
 import { predecessorOf } from '../topology/member.ts'
@@ -183,11 +184,19 @@ async function publishCatalog(context: Context, request: PublishCatalogRequest, 
   const act = personalAct(request.act, call)
   if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', 'an act on the catalog states its reason and document: give --reason and --document')
   if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', `${request.records.length} catalog records in one call, allowed are 1 to 1000`)
-  const records = request.records.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) }))
+  const { catalog } = context.ledger()
+  const content = (record: CatalogRecord): Uint8Array => encodeCatalogRecord({ ...record, act: undefined })
+  const wanted = request.records.filter((record) => {
+    const before = catalog.entry(catalogId(record))
+    return !before || !equalBytes(content(before.record), content(record))
+  })
+  const existing = request.records.length - wanted.length
+  if (wanted.length === 0) return { published: 0, existing }
+  const records = wanted.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) }))
   const published = await publish(context, {
     kind: 'catalog', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records, source: sourceOf(call),
   })
-  return publishedMessage(context, published)
+  return { ...await publishedMessage(context, published), existing }
 }
 
 async function askRecognition(context: Context, request: RequestRecognitionRequest, call: CallContext) {
@@ -198,14 +207,14 @@ async function askRecognition(context: Context, request: RequestRecognitionReque
     subject: create(SubjectSchema, { type, id: request.subjectId, name: request.subjectName }),
     purpose: request.purpose, legalBasis: request.legalBasis, mapping: request.mapping, ageDaysMax: request.ageDaysMax, source: sourceOf(call),
   })
-  return publishedMessage(context, published)
+  return { ...await publishedMessage(context, published), recordId: published.recordId }
 }
 
 async function answer(context: Context, request: AnswerRecognitionRequest, call: CallContext) {
   const published = await answerRecognition(context, {
     requestRecordId: request.requestRecordId, decision: request.decision as 'recognized', conditions: request.conditions, validUntil: request.validUntil, source: sourceOf(call),
   })
-  return publishedMessage(context, published)
+  return { ...await publishedMessage(context, published), recordId: published.recordId }
 }
 
 async function check(node: AdminPort, { repair }: CheckStoreRequest) {

@@ -73,7 +73,7 @@ t.test('help is in Chinese when asked for, and whole', async (t) => {
   const [english, chinese] = [await helps('en'), await helps('zh')]
   t.same([...chinese.keys()], [...english.keys()])
   for (const [command, text] of chinese) {
-    t.match(text, /^用法： huxin[\s\S]*\n选项：\n[\s\S]*\n示例:\n {2}huxin /, command)
+    t.match(text, /^用法： huxin[\s\S]*\n选项：\n[\s\S]*\n示例：\n {2}huxin /, command)
     t.notMatch(text, /Usage:|Options:|Commands:|Arguments:|display help|default:|choices:/, command)
     const options = /\n选项：\n([\s\S]*?)\n\n/.exec(text)![1]!
     for (const line of options.split(/\n(?= {2}-)/)) t.match(line, CHINESE, `${command}: ${line.trim()}`)
@@ -117,6 +117,7 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
     ['amend repair 00 0 --basis x --on 2026-02-30', /'2026-02-30' is invalid\. A date YYYY-MM-DD is wanted/, /须为日期 YYYY-MM-DD/],
     ['pki issue --domain zj.example --tier town --role node --node 1', /Allowed choices are nation, province, city, county/, /可选：nation, province, city, county/],
     ['pki issue --domain zj.example --tier city --role node --node 1 --days 0', /A whole number from 1 on/, /不小于 1/],
+    ['pki issue --domain zj.example --tier city --role node --node 1 --days 99999999', /At most 36500 is allowed/, /不得大于 36500/],
   ]
   for (const [line, english, chinese] of cases) {
     for (const [language, expected] of [['en', english], ['zh', chinese]] as const) {
@@ -130,12 +131,18 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
   for (const group of ['', 'node', 'log']) t.match(await runHere(group === '' ? [] : [group]), { code: 2, out: '', err: /^Usage: huxin/ }, 'a group alone shows its help')
 })
 
+const SOME_KEY = 'zj.example/330825+3ed612f6+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c'
+
 t.test('arguments that only the command can judge give one line too', async (t) => {
   const file = join(folder, 'not-a-proof.json')
   await writeFile(file, '{}')
   const nowhere = join(folder, 'no', 'node')
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [['log', 'verify', join(folder, 'none'), '--vkey', 'x'], 2, /^error argument_invalid \(an argument is missing or malformed\): .*none cannot be read/],
+    [['member', 'approve', file, '--reason', 'a', '--document', 'b', '--node', nowhere], 2, /not-a-proof\.json is no application: give the application\.txt/],
+    [['verify', file, '--root', SOME_KEY], 2, /is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify/],
+    [['log', 'verify', main, '--vkey', 'x'], 2, /evidence and \.tlog-proof files are checked with huxin verify/],
+    [['pki', 'issue', '--domain', 'zj.example', '--tier', 'city', '--role', 'node', '--node', '330100', '--name', '张三'], 2, /a node has its id and no name/],
     [['log', 'verify', file, '--vkey', 'x'], 2, /not of format huxin\/proof\/v1/],
     [['log', 'prove', 'first', '-o', 'x', '--node', nowhere], 2, /give a log index or a batch id of 64 hexadecimal digits/],
     [['catalog', 'publish', '--reason', 'a', '--document', 'b', '--node', nowhere], 2, /give a file, or --builtin/],
@@ -182,10 +189,11 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
     t.match(await runHere(['pki', 'issue', '--folder', certs, '--domain', 'zj.example', '--tier', 'province', '--role', role, '--node', '330000', '--name', name, '--json']), { code: 0, out: /"certificateFile": / })
   }
   t.match(await runHere(['node', 'init', ...node, '--id', 'Zhejiang', '--tier', 'province', '--body', '1', '--certs', '../../certs/330000']), { code: 2, err: /nothing was written, 2 field\(s\) are bad:\n {2}node: .*trust domain and node id.*\n {2}body: / })
+  t.match(await runHere(['node', 'init', ...node, '--id', 'zj.example/330000', '--tier', 'province', '--body', '11330825TT00000904', '--certs', '../../certs/330000']), { code: 2, err: /1 field\(s\) are bad:\n {2}body: "11330825TT00000904" has a wrong check character/ })
   await t.rejects(stat(join(home, 'node.yaml')), 'a bad file is not left behind')
   const init = ['node', 'init', ...node, '--id', 'zj.example/330000', '--tier', 'province', '--divisions', '330000', '--body', BODY, '--listen', `127.0.0.1:${port}`, '--certs', '../../certs/330000']
-  t.match(await runHere([...init, '--lang', 'zh']), { code: 0, out: '根节点已就绪：huxin node start\n' })
-  t.match(await runHere(init), { code: 2, err: /node\.yaml is there already: leave out --id/ })
+  t.match(await runHere([...init, '--lang', 'zh']), { code: 0, out: `根节点已就绪：huxin node check，huxin node start --node ${home}\n` })
+  t.match(await runHere(init), { code: 2, err: /has keys already: it was initialized before/ })
   t.match(await runHere(['node', 'init', ...node]), { code: 2, err: /has keys already/ })
   for (const file of ['keys/1/note.key', 'keys/1/cosign.key', 'keys/subject.key']) t.equal((await stat(join(home, file))).mode & 0o777, 0o600, `${file} is owner-only`)
   t.match(await runHere(['node', 'check', ...node]), { code: 0, out: /^check +result +detail\n─[\s\S]*configuration +good +zj\.example\/330000, province\ncertificate +good +valid to 20\d\d-\d\d-\d\d\nkeys +good +epoch 1\nmembership +good.*\nport +good/ })
@@ -354,6 +362,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const file = join(folder, 'item.yaml')
     await writeFile(file, 'scale: {id: zj/two, version: "1", name_zh: 两级, name_en: two grades, subject_types: [SUBJECT_TYPE_ENTERPRISE], grades: [A, B], legal_document: x, effective_from: "2026-01-01"}\n')
     await does('330000', ['catalog', 'publish', file, ...act], /^1 catalog record\(s\) published\n$/)
+    await does('330000', ['catalog', 'publish', file, '--reason', '再次', '--document', '2号'], /^0 catalog record\(s\) published, 1 already there\n$/)
     await writeFile(file, 'skale: {}\n')
     t.match(await runHere(['catalog', 'publish', file, ...act, ...at('330000')]), { code: 2, err: /the file is no catalog record: .*skale.*is wanted\n$/ })
   })
@@ -372,9 +381,9 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await runHere(['node', 'join', out, '--node', home]), { code: 0, out: /may be started now/ })
     t.match(await runHere(['node', 'join', out, '--node', federation.folderOf('330100')]), { code: 2, err: /does not admit the keys/ })
     await does('330000', ['member', 'suspend', 'zj.example/330300', ...act], /^zj\.example\/330300: suspended\n$/)
-    await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +1 +suspended/, /suspended/)
+    await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +1 +suspended/, /市 .*已暂停/)
     await does('330000', ['member', 'activate', 'zj.example/330300', ...act], /: active\n$/)
-    await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +2 +active/, /active/)
+    await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +2 +active/, /正常/)
     t.match(await runHere(['member', 'suspend', 'zj.example/999999', ...act, ...at('330000')]), { code: 2, err: /999999/ })
   })
 
@@ -461,7 +470,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
 
   await t.test('recognition', async (t) => {
     const subject = ['--subject-type', 'enterprise', '--subject', uscc(1), '--subject-name', '企业1']
-    await does('330000', ['recognition', 'request', '--holder', '330100', '--item', INDUSTRY_ITEM, ...subject, '--purpose', 'mutual-recognition', '--basis', '互认办法第五条'], /^asked; batch [0-9a-f]{64}\n$/)
+    await does('330000', ['recognition', 'request', '--holder', '330100', '--item', INDUSTRY_ITEM, ...subject, '--purpose', 'mutual-recognition', '--basis', '互认办法第五条'], /^asked: rq-[0-9a-f]{24}; what becomes of it: huxin recognition show rq-[0-9a-f]{24}\n$/)
     let id = ''
     await federation.until('the request arrives', async () => {
       const open = JSON.parse((await runHere(['recognition', 'list', '--open', ...at('330100'), '--json'])).out) as { request: { record: { recordId: string } } }[]
@@ -471,7 +480,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await prints('330100', ['recognition', 'list', '--open'], /open/, /待答复/)
     t.notMatch((await runHere(['recognition', 'list', ...at('330100')])).out, uscc(1), 'subjects are masked in tables')
     t.match(await runHere(['recognition', 'answer', id, '--decision', 'maybe', ...at('330100')]), { code: 2, err: /Allowed choices are recognized, conditional, not_recognized, no_result/ })
-    await does('330100', ['recognition', 'answer', id, '--decision', 'recognized'], /^answered\n$/)
+    await does('330100', ['recognition', 'answer', id, '--decision', 'recognized'], /^answered: rc-[0-9a-f]{24}\n$/)
     await federation.until('the answer arrives', async () => /recognized/.test((await runHere(['recognition', 'show', id, ...at('330000')])).out))
     await prints('330000', ['recognition', 'show', id], /recognized A.* valid/, /认可 A/)
     t.match(await runHere(['recognition', 'show', 'rq-none', ...at('330000')]), { code: 1, err: /no recognition request rq-none here/ })

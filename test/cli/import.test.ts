@@ -227,7 +227,8 @@ t.test('a file of another kind is named as such', async (t) => {
   const cases: readonly (readonly [Uint8Array, RegExp])[] = [
     [Buffer.of(0x50, 0x4b, 3, 4, 0, 0), /spreadsheet workbook: save it as "CSV UTF-8"/],
     [Buffer.from(`\ufeff${csv(1)}`, 'utf16le'), /UTF-16: save it as "CSV UTF-8"/],
-    [Buffer.concat([Buffer.from(csv(1)), Buffer.of(0xff, 0xff)]), /after line \d+ there are bytes that are not gb18030/],
+    [Buffer.concat([Buffer.from(csv(1)), Buffer.of(0xff, 0xff)]), /line \d+ has bytes that are not gb18030/],
+    [Buffer.concat([toGb18030(csv(3)), Buffer.of(0x81, 0xff), Buffer.from('\n'), toGb18030(csv(1))]), /line 5 has bytes that are not gb18030/],
   ]
   for (const [bytes, message] of cases) await t.rejects(imported(bytes), { code: 'argument_invalid', message })
   await t.rejects(imported(toGb18030(csv(1)), { encoding: 'utf-8' }), { code: 'argument_invalid', message: /not utf-8: give the right --encoding/ })

@@ -53,7 +53,7 @@ t.test('a root is frozen, killed, frozen again, rotated twice, and tells all of 
   t.match(await runHere(['log', 'freeze', ...node]), { code: 2, err: /--reason/ })
   const { out } = await ok('log', 'freeze', ...act, ...node, '--lang', 'en')
   const [, size = '', root = ''] = /^the log zj\.example\/330000\/1 is frozen: (\d+) entries, root ([0-9a-f]{64})\n$/.exec(out) ?? []
-  t.match(await runHere(['catalog', 'publish', '--builtin', ...act, ...node]), { code: 3, err: /log_frozen/ })
+  t.match(await runHere(['recognition', 'request', '--holder', '330000', '--item', 'zj/industry-evaluation@2026.1', '--subject-type', 'enterprise', '--subject', BODY, '--subject-name', 'x', '--purpose', 'judicial', '--basis', 'x', ...node]), { code: 3, err: /log_frozen/ })
   await stop('SIGKILL')
   await start()
   t.match(await json('log', 'freeze', ...act), { log: 'zj.example/330000/1', size, root }, 'again it is the same, also after a kill')

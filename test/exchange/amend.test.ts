@@ -285,9 +285,33 @@ t.test('recognition', async (t) => {
     for (const context of [holder, asker]) t.equal((await confirmations(context, requestId))[0]!.validity, 'valid')
   })
 
+  await t.test('an answer stands alone: another is taken when it was withdrawn', async (t) => {
+    const { requestId } = await recognize(6)
+    const again = (decision: 'recognized' | 'not_recognized') => answerRecognition(holder, { requestRecordId: requestId, decision, conditions: '', validUntil: '', source })
+    t.equal(await codeOf(again('not_recognized')), 'argument_invalid')
+    const [first] = await confirmations(holder, requestId)
+    await amend(holder, { provider: BODY, source, changes: [change(first!.confirmation.batch.id, first!.confirmation.position, 'withdraw')] })
+    const both = await Promise.all([again('not_recognized'), again('recognized')].map(codeOf))
+    t.same(both, ['', 'argument_invalid'], 'of two at once the first')
+    t.same((await confirmations(holder, requestId)).map(({ validity }) => validity).sort(), ['valid', 'withdrawn'])
+  })
+
+  await t.test('what is not recognized wants no mapping', async (t) => {
+    await publishRecords(holder, [industryRecord(7, { prefix: 'r' })], ['330100'])
+    const asked = await requestRecognition(asker, {
+      holder: holder.self, item: INDUSTRY_ITEM, resultRecordId: 'r-7', subject: subject(7), purpose: 'mutual-recognition', legalBasis: '-', mapping: 'zj-5-to-cn@1', ageDaysMax: 0, source,
+    })
+    await federation.until('the request is at the holder', async () => (await listRecognitions(holder, { requestRecordId: asked.recordId })).length === 1)
+    const answered = await answerRecognition(holder, { requestRecordId: asked.recordId, decision: 'not_recognized', conditions: '', validUntil: '', source })
+    t.equal(answered.refusal, undefined)
+    const [row] = await confirmations(holder, asked.recordId)
+    t.equal(row!.confirmation.record!.recordId, answered.recordId)
+  })
+
   await t.test('what cannot be asked or answered says so', async (t) => {
     const ask = { holder: holder.self, item: INDUSTRY_ITEM, resultRecordId: 'r-1', subject: subject(1), purpose: 'mutual-recognition', legalBasis: '-', mapping: '', ageDaysMax: 0, source }
     t.equal(await codeOf(requestRecognition(asker, { ...ask, purpose: 'curiosity' })), 'argument_invalid')
+    t.equal(await codeOf(requestRecognition(asker, { ...ask, mapping: 'nothing@1' })), 'item_unknown')
     t.equal(await codeOf(requestRecognition(asker, { ...ask, holder: 'zj.example/999999' })), 'argument_invalid')
     t.equal(await codeOf(requestRecognition(asker, { ...ask, item: 'zj/nothing@1' })), 'item_unknown')
     t.equal(await codeOf(answerRecognition(holder, { requestRecordId: 'rq-none', decision: 'recognized', conditions: '', validUntil: '', source })), 'not_found')

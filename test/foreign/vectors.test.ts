@@ -51,14 +51,18 @@ function holds(act: () => unknown): boolean {
 }
 
 t.test('Ed25519 verdicts are those of Go, and keys of small order are refused when they are configured', (t) => {
+  const points = new Set(vectors.ed25519.filter(({ smallOrder }) => smallOrder).map((row) => row.public))
+  /** R is of small order: Go and OpenSSL 3.0 take such a signature, OpenSSL 3.5 does not, and so it is refused here. */
+  const degenerate = (signature: string): boolean => points.has(signature.slice(0, 64))
   for (const row of vectors.ed25519) {
     const [key, message, signature] = [row.public, row.message, row.signature].map((text) => Buffer.from(text, 'hex')) as [Buffer, Buffer, Buffer]
     const raw = createPublicKey({ key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]), format: 'der', type: 'spki' })
-    t.equal(verify(null, message, raw, signature), row.valid, row.name)
+    if (!degenerate(row.signature)) t.equal(verify(null, message, raw, signature), row.valid, row.name)
     const vkey = formatVkey('x', 'ed25519', key)
     if (row.smallOrder) t.notOk(holds(() => parseVkey(vkey)), `${row.name} is refused`)
-    else t.equal(parseVkey(vkey).verify(message, signature), row.valid, `${row.name} by its vkey`)
+    else t.equal(parseVkey(vkey).verify(message, signature), row.valid && !degenerate(row.signature), `${row.name} by its vkey`)
   }
+  t.ok(vectors.ed25519.some((row) => row.valid && !row.smallOrder && degenerate(row.signature)))
   t.ok(vectors.ed25519.filter(({ valid }) => valid).length > 20 && vectors.ed25519.some(({ name }) => name === 'mixed-order-published'))
   t.equal(new Set(vectors.ed25519.filter(({ smallOrder }) => smallOrder).map((row) => row.public)).size, 14, 'every encoding of every point of small order')
   t.end()

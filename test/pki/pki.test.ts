@@ -240,6 +240,23 @@ t.test('private keys of the development PKI are owner-only, also where one lay o
   t.match((await loadTlsMaterial(taken, NOW)).material.identity, { nodeName: 'zj.example/330106' })
 })
 
+t.test('the development PKI signs no certificate that nobody would take', async (t) => {
+  const folder = join(await temporary(t), 'certs')
+  const pki: DevelopmentPki = { folder, trustDomain, clock: systemClock, random }
+  for (const domain of ['', 'ZJ_example', '.example', 'zj example']) {
+    await t.rejects(createDevelopmentPki({ ...pki, trustDomain: domain }, ['county']), { code: 'argument_invalid', message: /is no trust domain/ }, domain)
+  }
+  await t.rejects(stat(folder), 'nothing was made')
+  await createDevelopmentPki(pki, ['county'])
+  const leaf = { tier: 'county', role: 'node', nodeId: '330106', name: '' } as const
+  await t.rejects(issueDevelopmentLeaf({ ...pki, trustDomain: 'other.example' }, leaf), { code: 'argument_invalid', message: /was made for the trust domain zj\.example: it signs nothing for other\.example/ })
+  for (const nodeId of ['', '../330106', '33/0106', 'ZJ']) await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, nodeId }), { code: 'argument_invalid', message: /is no node id/ }, nodeId)
+  await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, hosts: ['a b'] }), { code: 'argument_invalid', message: /neither a DNS name nor an IPv4 address/ })
+  const { certificateFile } = await issueDevelopmentLeaf(pki, { ...leaf, hosts: ['node.zj.example', '10.0.0.8'] })
+  const { subjectAltName } = new X509Certificate(await readFile(certificateFile))
+  t.equal(subjectAltName, 'URI:spiffe://zj.example/node/330106, DNS:localhost, DNS:node.zj.example, IP Address:127.0.0.1, IP Address:10.0.0.8')
+})
+
 /** A clock that stands until it is put forward; timers come then. */
 function handClock(): Clock & { pass(ms: number): void } {
   let nowMs = NOW

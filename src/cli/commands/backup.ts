@@ -18,7 +18,7 @@ export function backupCommands(node: Command, shell: Shell): void {
     .option('--passphrase-file <file>', say(shell, 'file whose first line is the passphrase, at least 12 characters', '口令文件（首行为口令，至少 12 个字符）'))
     .option('--key-file <file>', say(shell, 'key file, at least 32 random bytes', '密钥文件（至少 32 字节随机数）'))
   shell.common(withSecret(atNode(node.command('backup'), shell)), 'huxin node backup --node nodes/330825 --out 330825.backup --passphrase-file secret.txt')
-    .description(say(shell, 'write one encrypted file with database, keys, join file and checkpoint, while the node runs or not', '备份为一个加密文件：数据库、密钥、接入文件与签名点（结点运行与否均可）'))
+    .description(say(shell, 'write one encrypted file with database, keys, join file and checkpoint, while the node runs or not', '备份为一个加密文件：数据库、密钥、接入文件与签名点（节点运行与否均可）'))
     .requiredOption('--out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (_options, command: Command) => {
       const { out, node: folder } = command.opts<{ out: string; node: string }>()
@@ -35,8 +35,8 @@ export function backupCommands(node: Command, shell: Shell): void {
         `${out} 含日志 ${contents.size} 条、${contents.rows} 行。口令或密钥文件请另行保管；证书不在其中`))
     })
   shell.common(withSecret(node.command('restore <file>')), 'huxin node restore 330825.backup --node nodes/330825 --passphrase-file secret.txt')
-    .description(say(shell, 'make the folder of a node from a backup, and check it', '由备份恢复结点目录并校验'))
-    .option('--node <folder>', say(shell, 'empty folder of the node (default: HUXIN_NODE or .)', '结点空目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
+    .description(say(shell, 'make the folder of a node from a backup, and check it', '由备份恢复节点目录并校验'))
+    .option('--node <folder>', say(shell, 'empty folder of the node (default: HUXIN_NODE or .)', '节点空目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
     .action(async (file: string, _options, command: Command) => {
       const restored = await restoreBackup(file, resolve(command.opts<{ node: string }>().node), await secretOf(command))
       const { findings } = restored.check
@@ -44,7 +44,7 @@ export function backupCommands(node: Command, shell: Shell): void {
         say(shell, `${restored.node}, epoch ${restored.epoch}, is back at ${restored.size} entries`, `${restored.node} 纪元 ${restored.epoch} 已恢复至日志 ${restored.size} 条`),
         findings.length === 0 ? say(shell, 'fsck: clean', '校验通过') : findings.join('\n'),
         say(shell, 'put the certificates that node.yaml names in place, then start it. Stop every other copy first. When its parent has seen more of this log, it says so and signs nothing: huxin node recover',
-          '请放好 node.yaml 所列证书后启动，并先停止其他副本。若上级见过更长的日志，结点会提示且不再签发：huxin node recover'),
+          '请放好 node.yaml 所列证书后启动，并先停止其他副本。若上级见过更长的日志，节点会提示且不再签发：huxin node recover'),
       ].join('\n'))
       if (findings.length > 0) shell.exitCode = 1
     })

@@ -9,6 +9,7 @@ import { starterMappings, starterScales } from '../../record/data/scales.ts'
 import { formatEdition } from '../edition.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
+import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
 export function catalogCommands(program: Command, shell: Shell): void {
@@ -22,7 +23,9 @@ export function catalogCommands(program: Command, shell: Shell): void {
       const records = file === undefined ? builtinRecords() : parseRecords(Buffer.from(await readInput(file)).toString())
       const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document } }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
-      print(shell.output(command), { batchId: answer.batchId, published: answer.published }, () => say(shell, `${answer.published} catalog record(s) published`, `已发布 ${answer.published} 条目录记录`))
+      const { batchId, published, existing } = answer
+      print(shell.output(command), { batchId, published, existing }, () => say(shell,
+        `${published} catalog record(s) published${existing > 0 ? `, ${existing} already there` : ''}`, `已发布 ${published} 条目录记录${existing > 0 ? `，已存在 ${existing} 条` : ''}`))
     })
   shell.common(atNode(catalog.command('list'), shell), 'huxin catalog list --node nodes/330000')
     .description(say(shell, 'every edition and how it stands today', '列出目录'))
@@ -31,7 +34,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
       const rows = entries.map(({ id, record, standing }) => ({ id, standing, ...nameOf(fromBinary(CatalogRecordSchema, record)) }))
       print(shell.output(command), rows, () => table(
         [say(shell, 'id', '标识'), say(shell, 'kind', '类别'), say(shell, 'name', '名称'), say(shell, 'standing', '状态')],
-        rows.map((row) => [row.id, row.what, shell.language === 'zh' ? row.nameZh : row.nameEn, row.standing]),
+        rows.map((row) => [row.id, word(shell, row.what), shell.language === 'zh' ? row.nameZh : row.nameEn, word(shell, row.standing)]),
       ))
     })
   shell.common(atNode(catalog.command('show <id>'), shell), 'huxin catalog show zj/industry-evaluation@2026.1 --node nodes/330000')
@@ -59,7 +62,7 @@ function parseRecords(text: string): CatalogRecord[] {
     const value = parseYaml(text) as JsonValue
     return (Array.isArray(value) ? value : [value]).map((record) => fromJson(CatalogRecordSchema, record))
   } catch (error) {
-    throw new HuxinError('argument_invalid', `the file is no catalog record: ${messageOf(error)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
+    throw new HuxinError('argument_invalid', `the file is no catalog record: ${messageOf(error).split('\n')[0]!.slice(0, 200)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
   }
 }
 

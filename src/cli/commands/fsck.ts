@@ -22,9 +22,9 @@ interface Said {
 
 export function fsckCommand(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('fsck'), shell), 'huxin fsck --node nodes/330000')
-    .description(say(shell, 'check every row of every table against the signed log, of a node that runs or not', '对照签名日志校验全部存储内容（结点运行与否均可）'))
+    .description(say(shell, 'check every row of every table against the signed log, of a node that runs or not', '对照签名日志校验全部存储内容（节点运行与否均可）'))
     .option('--repair', say(shell, 'put back damaged bodies that the parent has, when they match the log', '从上级取回损坏的批次体（与日志相符者方予写回）'))
-    .option('--from <folder>', say(shell, 'with --repair: take them from the folder of a neighbour; neither node may run', '与 --repair 同用：取自相邻结点目录（两结点均须停止）'))
+    .option('--from <folder>', say(shell, 'with --repair: take them from the folder of a neighbour; neither node may run', '与 --repair 同用：取自相邻节点目录（两节点均须停止）'))
     .action(async (_options, command: Command) => {
       const { repair = false, from, node } = command.opts<{ repair?: boolean; from?: string; node: string }>()
       if (from !== undefined && !repair) throw new HuxinError('argument_invalid', '--from goes with --repair')

@@ -1,7 +1,9 @@
 /** `huxin member`. */
 import type { Command } from 'commander'
+import { HuxinError } from '../../base/errors.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
+import { word } from '../words.ts'
 import { plain } from './node.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
@@ -14,6 +16,7 @@ export function memberCommands(program: Command, shell: Shell): void {
     .action(async (file: string, _options, command: Command) => {
       const { reason, document, out, rekey } = command.opts<{ reason: string; document: string; out: string; rekey?: boolean }>()
       const application = await readInput(file)
+      if (!Buffer.from(application).toString().startsWith('huxin/application/v1\n')) throw new HuxinError('argument_invalid', `${file} is no application: give the application.txt that huxin node init wrote`)
       const { joinFile } = await withNode(command, ({ admin }) => admin.approveMember({ application, act: { reason, document }, rekey: rekey ?? false }, CALL))
       await writeOutput(out, joinFile)
       print(shell.output(command), { joinFile: out }, () => say(shell, `admitted; give ${out} to the node (huxin node join)`, `已批准；请将 ${out} 交该节点导入（huxin node join）`))
@@ -24,7 +27,7 @@ export function memberCommands(program: Command, shell: Shell): void {
       .action(async (name: string, _options, command: Command) => {
         const { reason, document } = command.opts<{ reason: string; document: string }>()
         await withNode(command, ({ admin }) => admin.setMemberStatus({ member: name, status, act: { reason, document } }, CALL))
-        print(shell.output(command), { member: name, status }, () => `${name}: ${status}`)
+        print(shell.output(command), { member: name, status }, () => say(shell, `${name}: ${status}`, `${name}：${word(shell, status)}`))
       })
   }
   graftCommands(member, shell)
@@ -34,7 +37,7 @@ export function memberCommands(program: Command, shell: Shell): void {
       const { members } = await withNode(command, ({ admin }) => admin.listMembers({}, CALL))
       print(shell.output(command), plain(members), () => table(
         [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
-        members.map((row) => [row.node, row.tier, row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), row.status]),
+        members.map((row) => [row.node, word(shell, row.tier), row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), word(shell, row.status)]),
       ))
     })
 }

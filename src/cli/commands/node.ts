@@ -13,6 +13,7 @@ import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, r
 import { tiers } from '../../topology/tier.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
+import { word } from '../words.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
 import { atNode, CALL, withNode } from './shared.ts'
@@ -69,7 +70,7 @@ function initCommand(command: Command, shell: Shell): void {
       const options = self.opts<{ id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }>()
       const application = await initNode(folderOf(self), fieldsOf(options), { clock: systemClock, random: systemRandom })
       print(shell.output(self), { application: application ?? null }, () => application === undefined
-        ? say(shell, 'the root is ready: huxin node start', '根节点已就绪：huxin node start')
+        ? say(shell, `the root is ready: huxin node check, huxin node start --node ${self.opts<{ node: string }>().node}`, `根节点已就绪：huxin node check，huxin node start --node ${self.opts<{ node: string }>().node}`)
         : say(shell, `give ${application} to the parent's operator (huxin member approve), and take the answer with: huxin node join`, `请将 ${application} 交上级操作员（huxin member approve），再用 huxin node join 导入答复`))
     })
 }
@@ -91,9 +92,9 @@ function checkCommand(command: Command, shell: Shell): void {
     .option('--offline', say(shell, 'do not ask the parent', '不连接上级'))
     .action(async (_options, self: Command) => {
       const checks = await checkNode(folderOf(self), { clock: systemClock, parent: !self.opts<{ offline?: boolean }>().offline })
-      print(shell.output(self), checks, () => table(
+      print(shell.output(self), checks.map(({ name, ok, detail }) => ({ name, ok, detail })), () => table(
         [say(shell, 'check', '检查项'), say(shell, 'result', '结果'), say(shell, 'detail', '说明')],
-        checks.map(({ name, ok, detail }) => [name, ok ? say(shell, 'good', '正常') : say(shell, 'BAD', '有误'), detail]),
+        checks.map(({ name, ok, detail, detailZh }) => [word(shell, name), ok ? say(shell, 'good', '正常') : say(shell, 'BAD', '有误'), say(shell, detail, detailZh)]),
       ))
       if (checks.some(({ ok }) => !ok)) shell.exitCode = 2
     })
@@ -134,18 +135,18 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
   const now = systemClock.nowMs()
   const peers = [...(status.parent ? [[say(output, 'parent', '上级'), status.parent] as const] : []), ...status.children.map((child) => [say(output, 'child', '下级'), child] as const)]
   const row = ([role, peer]: readonly [string, PeerStatus]): string[] => [
-    role, peer.node, peer.state, ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), `${peer.clockOffsetMs} ms`,
+    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), `${peer.clockOffsetMs} ms`,
   ]
   return [
-    `${status.node} (${status.tier}, ${say(output, 'epoch', '纪元')} ${status.epoch}): ${status.state}`,
+    say(output, `${status.node} (${status.tier}, epoch ${status.epoch}): ${status.state}`, `${status.node}（${word(output, status.tier)}，纪元 ${status.epoch}）：${word(output, status.state)}`),
     say(output,
       `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
       `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
     ...(status.alarms.length > 0 ? [say(output, 'alarms:', '告警：'), ...status.alarms.map((line) => `  ${line}`)] : [say(output, 'no alarms', '无告警')]),
-    ...(status.quarantined.length > 0 ? [`${say(output, 'quarantined', '暂停接收')}: ${status.quarantined.join(', ')}`] : []),
+    ...(status.quarantined.length > 0 ? [say(output, `quarantined: ${status.quarantined.join(', ')}`, `暂停接收：${status.quarantined.join('、')}`)] : []),
     ...(peers.length > 0 ? ['', table([
       say(output, 'link', '链路'), say(output, 'node', '节点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
-      say(output, 'waiting', '待送'), say(output, 'has of ours', '已收到'), say(output, 'cosigned', '见证至'), say(output, 'clock', '时差'),
+      say(output, 'waiting', '待送'), say(output, 'has of ours', '已收本方至'), say(output, 'we cosigned', '本方见证至'), say(output, 'clock', '时差'),
     ], peers.map(row))] : []),
   ].join('\n')
 }
@@ -163,7 +164,7 @@ function recoverCommand(command: Command, shell: Shell): void {
         ...(recovery.application === undefined ? [say(shell, `the parent had seen ${recovery.parentSize} entries, ${recovery.localSize} are here`, `上级已见证 ${recovery.parentSize} 条，本地尚存 ${recovery.localSize} 条`)] : []),
         ...(recovery.unsent.length > 0
           ? [say(shell, 'batches made here that the parent never had; publish them again:', '上级从未收到、需要重新报送的批次：'), ...recovery.unsent.map((line) => `  ${line}`)]
-          : [say(shell, 'nothing in the old database is unknown to the parent', '旧库中没有上级未收到的批次')]),
+          : recovery.localSize === 0n ? [] : [say(shell, 'nothing in the old database is unknown to the parent', '旧库中没有上级未收到的批次')]),
         ...(recovery.parentSize > recovery.localSize
           ? [say(shell, `${recovery.parentSize - recovery.localSize} entries are not here: what went through the parent comes back at the next start; what was local only is lost`,
             `缺 ${recovery.parentSize - recovery.localSize} 条：经上级者启动后取回，仅在本地者已丢失`)] : []),

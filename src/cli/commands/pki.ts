@@ -2,12 +2,14 @@
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { systemClock } from '../../base/clock.ts'
+import { HuxinError } from '../../base/errors.ts'
+import { makeFolder } from '../../base/files.ts'
 import { systemRandom } from '../../base/random.ts'
-import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf } from '../../pki/devpki.ts'
+import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf, leafName } from '../../pki/devpki.ts'
 import { tiers } from '../../topology/tier.ts'
 import { print, say } from '../output.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
-import { wholeNumber } from './shared.ts'
+import { collect, wholeNumber } from './shared.ts'
 
 export function pkiCommands(program: Command, shell: Shell): void {
   const pki = program.command('pki').description(say(shell, 'certificates for development and trials', '开发与试运行用证书'))
@@ -28,16 +30,21 @@ export function pkiCommands(program: Command, shell: Shell): void {
     .addOption(new Option('--role <role>', say(shell, 'node, a department\'s client, a person, or who audits the log', '节点、部门客户端、操作员或审计方')).choices(['node', 'client', 'operator', 'auditor']).makeOptionMandatory())
     .requiredOption('--node <id>', say(shell, 'node id', '节点编号'))
     .option('--name <name>', say(shell, 'client or auditor name, or the person an operator certificate names', '客户端、审计方名称或操作员姓名'), '')
-    .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1), 825)
+    .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1, 36_500), 825)
+    .option('--host <name>', say(shell, 'DNS name or IPv4 address where a node answers, for clients that check it; may be given again', '节点域名或 IPv4 地址（供校验主机名的客户端），可多次给出'), collect)
     .option('--csr <file>', say(shell, 'certificate signing request; the key stays where it is', '证书签名请求文件'))
-    .option('--out <file>', say(shell, 'where the certificate goes, with --csr', '证书输出文件（配合 --csr）'))
+    .option('--out <file>', say(shell, 'where the certificate goes, with --csr (default: beside the others of the node)', '证书输出文件，配合 --csr（默认与该节点其他证书同处）'))
     .action(async (_options, command: Command) => {
-      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; csr?: string; out?: string }>()
-      const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: options.days }
+      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; host?: string[]; csr?: string; out?: string }>()
+      if (options.role === 'node' ? options.name !== '' : options.host !== undefined) {
+        throw new HuxinError('argument_invalid', options.role === 'node' ? 'a node has its id and no name: leave out --name' : '--host is for certificates of nodes')
+      }
+      const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: options.days, ...(options.host ? { hosts: options.host } : {}) }
       const development = open(options.folder, options.domain)
       if (options.csr !== undefined) {
         const chain = await issueDevelopmentCsr(development, leaf, Buffer.from(await readInput(options.csr)).toString())
-        const file = options.out ?? join(options.folder, `${options.node}.crt`)
+        const file = options.out ?? join(options.folder, options.node, `${leafName(leaf)}.crt`)
+        if (options.out === undefined) await makeFolder(join(options.folder, options.node))
         await writeOutput(file, chain)
         print(shell.output(command), { certificate: file }, () => say(shell, `certificate: ${file}`, `证书：${file}`))
         return

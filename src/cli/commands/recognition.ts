@@ -8,6 +8,7 @@ import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
+import { word } from '../words.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, civilDay, subjectTypes, wholeNumber, withNode } from './shared.ts'
 
@@ -32,7 +33,8 @@ export function recognitionCommands(program: Command, shell: Shell): void {
         purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: options.maxAge,
       }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
-      print(shell.output(command), { batchId: answer.batchId }, () => say(shell, `asked; batch ${Buffer.from(answer.batchId).toString('hex')}`, `已申请；批次 ${Buffer.from(answer.batchId).toString('hex')}`))
+      const { batchId, recordId } = answer
+      print(shell.output(command), { requestId: recordId, batchId }, () => say(shell, `asked: ${recordId}; what becomes of it: huxin recognition show ${recordId}`, `已申请：${recordId}；查看答复：huxin recognition show ${recordId}`))
     })
   shell.common(atNode(recognition.command('answer <request>'), shell), 'huxin recognition answer rq-… --decision recognized --node nodes/330106')
     .description(say(shell, 'answer a request addressed to this node', '答复互认申请'))
@@ -43,12 +45,12 @@ export function recognitionCommands(program: Command, shell: Shell): void {
       const { decision, conditions, validUntil } = command.opts<{ decision: string; conditions: string; validUntil: string }>()
       const answer = await withNode(command, ({ admin }) => admin.answerRecognition({ requestRecordId: request, decision, conditions, validUntil }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
-      print(shell.output(command), { batchId: answer.batchId }, () => say(shell, 'answered', '已答复'))
+      print(shell.output(command), { confirmationId: answer.recordId, batchId: answer.batchId }, () => say(shell, `answered: ${answer.recordId}`, `已答复：${answer.recordId}`))
     })
   const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {
     const { recognitions } = await records.listRecognitions({ requestRecordId: request, openOnly: open }, CALL)
     if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', `no recognition request ${request} here`)
-    print(shell.output(command), recognitions.map(view), () => formatRecognitions(shell, recognitions))
+    print(shell.output(command), recognitions.map(view), () => [...(request === '' ? [] : [formatAsked(shell, recognitions[0]!), '']), formatRecognitions(shell, recognitions)].join('\n'))
   })
   shell.common(atNode(recognition.command('show <request>'), shell), 'huxin recognition show rq-… --node nodes/330782')
     .description(say(shell, 'one request with its answers', '查看互认申请与答复'))
@@ -73,6 +75,24 @@ const decisions: Readonly<Record<number, readonly [string, string]>> = {
   [RecognitionDecision.NO_RESULT]: ['no result', '无结果'],
 }
 
+/** What is asked, on what grounds: what whoever answers has to know. */
+function formatAsked(shell: Shell, { request }: Recognition): string {
+  const record = request && request.record.length > 0 ? fromBinary(RecordSchema, request.record) : undefined
+  if (record?.content.case !== 'recognitionRequest') return ''
+  const asked = record.content.value
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['subject', '主体', `${record.subject?.name ?? ''} ${mask(record.subject?.id ?? '')}`.trim()],
+    ['result', '评价结果', `${asked.item}${asked.resultRecordId === '' ? '' : `, ${asked.resultRecordId}`}`],
+    ['purpose', '使用目的', asked.purpose],
+    ['legal basis', '法律依据', asked.legalBasis],
+    ['mapping', '等级对照', asked.mapping],
+    ['oldest, days', '最早结果（天）', asked.ageDaysMax > 0 ? String(asked.ageDaysMax) : ''],
+    ['requested on', '申请日期', asked.requestedOn],
+    ['batch', '批次', request ? `${Buffer.from(request.batchId).toString('hex')} ${request.index}` : ''],
+  ]
+  return table([say(shell, 'property', '项'), say(shell, 'value', '值')], rows.filter(([, , value]) => value !== '').map(([en, zh, value]) => [say(shell, en, zh), value]))
+}
+
 /** A table of requests and answers; subjects are masked. */
 function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]): string {
   const rows = recognitions.flatMap(({ request, confirmations }) => {
@@ -85,7 +105,7 @@ function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]):
       const decision = answered?.content.case === 'recognitionConfirmation' ? answered.content.value : undefined
       const pair = decisions[decision?.decision ?? 0] ?? ['', '']
       const grade = decision ? `${decision.sourceGrade}${decision.mappedGrade ? ` → ${decision.mappedGrade}` : ''}` : ''
-      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), validity, fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
+      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), word(shell, validity), fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
     })
   })
   return table([

@@ -2,7 +2,7 @@
 import { fromBinary, toJson } from '@bufbuild/protobuf'
 import { type Command, Option } from 'commander'
 import { civilDate, systemClock } from '../../base/clock.ts'
-import { fromHex } from '../../base/bytes.ts'
+import { fromHex, hex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
@@ -13,10 +13,11 @@ import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
+import { word } from '../words.ts'
 import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './shared.ts'
 
 export function importCommand(program: Command, shell: Shell): void {
-  shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target 330000/** --node nodes/330825')
+  shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target "330000/**" --node nodes/330825')
     .description(say(shell, 'publish the rows of a CSV or NDJSON file; the same file again adds nothing', '导入 CSV 或 NDJSON；重复导入不会重复入库'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item', '目录项'))
     .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
@@ -58,7 +59,7 @@ export function formatSummary(output: Pick<Output, 'language'>, summary: ImportS
 }
 
 export function recordCommands(program: Command, shell: Shell): void {
-  shell.common(atNode(program.command('show <what>'), shell), 'huxin show e-123 --node nodes/330825')
+  shell.common(atNode(program.command('show <what>'), shell), 'huxin show 91330825TT00000152 --type enterprise --node nodes/330825')
     .description(say(shell, 'a record by its id, a batch by its id (64 hexadecimal digits), or the records of a subject', '按记录编号、批次编号或主体代码查看'))
     .addOption(new Option('--type <type>', say(shell, 'subject type, to look a subject up', '主体类型（按主体查询时）')).choices(subjectTypes))
     .action(async (what: string, _options, command: Command) => {
@@ -115,8 +116,9 @@ export function recordJson(bytes: Uint8Array): unknown {
 
 function formatRecord(output: Output, stored: StoredRecord): string {
   const lines = [
-    `${say(output, 'batch', '批次')} ${Buffer.from(stored.batchId).toString('hex')} ${say(output, 'position', '位置')} ${stored.index}, ${say(output, 'entry', '日志')} ${stored.logIndex}`,
-    `${stored.item}, ${say(output, 'from', '来自')} ${stored.origin}: ${stored.standing}${stored.disputed ? say(output, ', disputed', '，异议中') : ''}`,
+    say(output, `batch ${hex(stored.batchId)} position ${stored.index}, entry ${stored.logIndex}`, `批次 ${hex(stored.batchId)} 位置 ${stored.index}，日志序号 ${stored.logIndex}`),
+    say(output, `${stored.item}, from ${stored.origin}: ${stored.standing}${stored.disputed ? ', disputed' : ''}`,
+      `${stored.item}，来自 ${stored.origin}：${word(output, stored.standing)}${stored.disputed ? '，异议中' : ''}`),
   ]
   if (stored.record.length > 0) lines.push(JSON.stringify(recordJson(stored.record), undefined, 2))
   return lines.join('\n')
@@ -136,7 +138,7 @@ function formatBatch(output: Output, batch: GetBatchResponse): string {
   const lines = [
     Buffer.from(batch.entries[0]!).toString().trimEnd(),
     '',
-    `${say(output, 'entries', '日志序号')}: ${batch.logIndexes.join(', ')}; ${say(output, 'body', '批次体')}: ${batch.bodyState}; ${header.records} ${say(output, 'records', '条记录')}`,
+    say(output, `entries: ${batch.logIndexes.join(', ')}; body: ${batch.bodyState}; ${header.records} records`, `日志序号：${batch.logIndexes.join('、')}；批次体：${word(output, batch.bodyState)}；${header.records} 条记录`),
   ]
   if (batch.receipts.length > 0) {
     lines.push(table([say(output, 'receipt of', '回执来自'), say(output, 'verdict', '结论')], batch.receipts.map(({ node, receipt }) => [node, /^verdict (.*)$/m.exec(Buffer.from(receipt?.entryPrefix ?? []).toString())?.[1]?.split(' sha256')[0] ?? ''])))

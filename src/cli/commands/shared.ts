@@ -47,12 +47,13 @@ export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 
-/** Reads a whole number from `from` on, below 10^15. */
-export function wholeNumber(shell: Shell, from = 0): (value: string) => number {
+/** Reads a whole number from `from` to `to`. */
+export function wholeNumber(shell: Shell, from = 0, to = 999_999_999_999_999): (value: string) => number {
   return (value) => {
     if (!/^[0-9]{1,15}$/.test(value) || Number(value) < from) {
       throw new InvalidArgumentError(shell.language === 'zh' ? `须为不小于 ${from} 的整数。` : `A whole number from ${from} on is wanted.`)
     }
+    if (Number(value) > to) throw new InvalidArgumentError(shell.language === 'zh' ? `不得大于 ${to}。` : `At most ${to} is allowed.`)
     return Number(value)
   }
 }

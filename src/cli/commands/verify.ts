@@ -31,6 +31,7 @@ export function verifyCommands(program: Command, shell: Shell): void {
       const policy = asked.policy === undefined ? undefined : parsePolicy(await readInput(asked.policy))
       if (asBuffer(bytes).subarray(0, TLOG_PROOF.length).equals(TLOG_PROOF)) return verifyProof(output, bytes, { file, asked, policy })
       const roots = rootsOf(asked)
+      if (asBuffer(bytes).subarray(0, 1).toString() === '{') throw new HuxinError('argument_invalid', `${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`)
       if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
       const { proven, judged } = inLanguage(output, () => ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) }))
       print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)

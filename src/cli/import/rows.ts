@@ -32,7 +32,7 @@ export function mapHeader(item: CatalogItem, header: readonly string[], ignoreEx
     const column = item.columns.find(({ headerZh, headerEn, field }) => [headerZh, headerEn, field].some((known) => known.toLowerCase() === plain))
     if (!column) {
       if (ignoreExtra || plain === '') continue
-      throw new HuxinError('argument_invalid', `column ${JSON.stringify(name)} is not one of ${item.id}@${item.edition}: ${item.columns.map(({ headerZh }) => headerZh).join('、')} (--ignore-extra leaves it out)`)
+      throw new HuxinError('argument_invalid', `column ${JSON.stringify(name)} is not one of ${item.id}@${item.edition}: ${item.columns.map(({ headerZh, headerEn }) => `${headerZh} (${headerEn})`).join(', ')}; --ignore-extra leaves it out`)
     }
     if (columns.some((other) => other.column === column)) throw new HuxinError('argument_invalid', `column ${JSON.stringify(name)} stands twice in the header`)
     columns.push({ at, column, header: name })

@@ -64,7 +64,8 @@ async function openText(file: string, asked: string): Promise<TextFile> {
     }
   } catch (error) {
     if (error instanceof HuxinError) throw error
-    throw new HuxinError('argument_invalid', `${file} cannot be read: ${messageOf(error)}`)
+    const code = (error as NodeJS.ErrnoException).code
+    throw new HuxinError('argument_invalid', `${file} cannot be read: ${code === 'ENOENT' ? 'is the name right?' : code === 'EISDIR' ? 'it is a folder' : messageOf(error)}`)
   }
 }
 
@@ -83,6 +84,14 @@ function detectEncoding(probe: Uint8Array, file: string): 'utf-8' | 'gb18030' {
   }
 }
 
+/** Lines of a piece before its first bytes that are not of the encoding; its beginning may be the rest of a character. */
+function linesBeforeFault(encoding: string, piece: Uint8Array | undefined): number {
+  const text = piece ? new TextDecoder(encoding).decode(piece) : ''
+  return text.slice(0, Math.max(0, text.indexOf('\ufffd', CHARACTER_BYTES_MAX))).split('\n').length - 1
+}
+
+const CHARACTER_BYTES_MAX = 4
+
 async function* decoded(file: string, encoding: string, onBytes: (length: number) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
   let line = 1
@@ -90,7 +99,7 @@ async function* decoded(file: string, encoding: string, onBytes: (length: number
     try {
       return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
     } catch {
-      throw new HuxinError('argument_invalid', `${file}: after line ${line} there are bytes that are not ${encoding}: give the right --encoding (utf-8 or gb18030)`)
+      throw new HuxinError('argument_invalid', `${file}: line ${line + linesBeforeFault(encoding, chunk)} has bytes that are not ${encoding}: give the right --encoding (utf-8 or gb18030), or save the file again`)
     }
   }
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 })) {

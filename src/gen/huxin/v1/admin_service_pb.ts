@@ -1584,7 +1584,8 @@ export const AdminService: GenService<{
     output: typeof FreezeLogResponseSchema;
   },
   /**
-   * Publishes a catalog item, scale or mapping. Deadline 30 s.
+   * Publishes catalog items, scales and mappings. An edition that is there already, with the same content, is
+   * left out and counted as existing: a repeated call does nothing. Deadline 30 s.
    *
    * @generated from rpc huxin.v1.AdminService.PublishCatalog
    */
@@ -1594,7 +1595,8 @@ export const AdminService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Asks a holder for recognition. Deadline 30 s.
+   * Asks a holder for recognition; the answer has the record_id of the request. Each call is a request of its
+   * own. Deadline 30 s. Errors: argument_invalid, item_unknown.
    *
    * @generated from rpc huxin.v1.AdminService.RequestRecognition
    */
@@ -1604,7 +1606,9 @@ export const AdminService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Answers a request with a confirmation. Deadline 30 s.
+   * Answers a request with a confirmation. It stands until it is withdrawn, expires or falls with its source:
+   * before that another answer is argument_invalid, so a repeated call does nothing. Deadline 30 s. Errors:
+   * argument_invalid, not_found, item_unknown.
    *
    * @generated from rpc huxin.v1.AdminService.AnswerRecognition
    */

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/record_service.proto.
  */
 export const file_huxin_v1_record_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSKQAQoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbCJwCgZDaGFuZ2USDgoGYWN0aW9uGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEg0KBWluZGV4GAMgASgNEhQKDGVmZmVjdGl2ZV9vbhgEIAEoCRINCgViYXNpcxgFIAEoCRIQCghkb2N1bWVudBgGIAEoCSJXCgxBbWVuZFJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSIQoHY2hhbmdlcxgCIAMoCzIQLmh1eGluLnYxLkNoYW5nZRISCgpyZXF1ZXN0X2lkGAMgASgJIlkKEUdldFJlY29yZHNSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIiCgdzdWJqZWN0GAIgASgLMhEuaHV4aW4udjEuU3ViamVjdBINCgVsaW1pdBgDIAEoBSK5AQoMU3RvcmVkUmVjb3JkEhAKCGJhdGNoX2lkGAEgASgMEg0KBWluZGV4GAIgASgNEhEKCWxvZ19pbmRleBgDIAEoAxIMCgRpdGVtGAQgASgJEg4KBm9yaWdpbhgFIAEoCRIQCghwcm92aWRlchgGIAEoCRIOCgZyZWNvcmQYByABKAwSEAoIc3RhbmRpbmcYCCABKAkSEAoIZGlzcHV0ZWQYCSABKAgSEQoJbGVhZl9oYXNoGAogASgMIj0KEkdldFJlY29yZHNSZXNwb25zZRInCgdyZWNvcmRzGAEgAygLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoDCKZAQoQR2V0QmF0Y2hSZXNwb25zZRITCgtsb2dfaW5kZXhlcxgBIAMoAxIPCgdlbnRyaWVzGAIgAygMEhIKCmJvZHlfc3RhdGUYAyABKAkSIgoHcmVmdXNhbBgEIAEoCzIRLmh1eGluLnYxLlJlZnVzYWwSJwoIcmVjZWlwdHMYBSADKAsyFS5odXhpbi52MS5Ob2RlUmVjZWlwdCI/CgtOb2RlUmVjZWlwdBIMCgRub2RlGAEgASgJEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0IiAKEkxpc3RDYXRhbG9nUmVxdWVzdBIKCgJpZBgBIAEoCSI+ChNMaXN0Q2F0YWxvZ1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5odXhpbi52MS5DYXRhbG9nRW50cnkiTwoMQ2F0YWxvZ0VudHJ5EgoKAmlkGAEgASgJEg4KBnJlY29yZBgCIAEoDBIRCglsb2dfaW5kZXgYAyABKAMSEAoIc3RhbmRpbmcYBCABKAkiRwoXTGlzdFJlY29nbml0aW9uc1JlcXVlc3QSGQoRcmVxdWVzdF9yZWNvcmRfaWQYASABKAkSEQoJb3Blbl9vbmx5GAIgASgIIkcKGExpc3RSZWNvZ25pdGlvbnNSZXNwb25zZRIrCgxyZWNvZ25pdGlvbnMYASADKAsyFS5odXhpbi52MS5SZWNvZ25pdGlvbiJpCgtSZWNvZ25pdGlvbhInCgdyZXF1ZXN0GAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEjEKDWNvbmZpcm1hdGlvbnMYAiADKAsyGi5odXhpbi52MS5Db25maXJtYXRpb25WaWV3ImYKEENvbmZpcm1hdGlvblZpZXcSLAoMY29uZmlybWF0aW9uGAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhAKCHZhbGlkaXR5GAIgASgJEhIKCmZlbGxfYXRfbXMYAyABKAMyvgMKDVJlY29yZFNlcnZpY2USPgoHUHVibGlzaBIYLmh1eGluLnYxLlB1Ymxpc2hSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEjoKBUFtZW5kEhYuaHV4aW4udjEuQW1lbmRSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkdldFJlY29yZHMSGy5odXhpbi52MS5HZXRSZWNvcmRzUmVxdWVzdBocLmh1eGluLnYxLkdldFJlY29yZHNSZXNwb25zZRJBCghHZXRCYXRjaBIZLmh1eGluLnYxLkdldEJhdGNoUmVxdWVzdBoaLmh1eGluLnYxLkdldEJhdGNoUmVzcG9uc2USSgoLTGlzdENhdGFsb2cSHC5odXhpbi52MS5MaXN0Q2F0YWxvZ1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2F0YWxvZ1Jlc3BvbnNlElkKEExpc3RSZWNvZ25pdGlvbnMSIS5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVxdWVzdBoiLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
+  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSKjAQoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkicAoGQ2hhbmdlEg4KBmFjdGlvbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBINCgVpbmRleBgDIAEoDRIUCgxlZmZlY3RpdmVfb24YBCABKAkSDQoFYmFzaXMYBSABKAkSEAoIZG9jdW1lbnQYBiABKAkiVwoMQW1lbmRSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJEiEKB2NoYW5nZXMYAiADKAsyEC5odXhpbi52MS5DaGFuZ2USEgoKcmVxdWVzdF9pZBgDIAEoCSJZChFHZXRSZWNvcmRzUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSIgoHc3ViamVjdBgCIAEoCzIRLmh1eGluLnYxLlN1YmplY3QSDQoFbGltaXQYAyABKAUiuQEKDFN0b3JlZFJlY29yZBIQCghiYXRjaF9pZBgBIAEoDBINCgVpbmRleBgCIAEoDRIRCglsb2dfaW5kZXgYAyABKAMSDAoEaXRlbRgEIAEoCRIOCgZvcmlnaW4YBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDgoGcmVjb3JkGAcgASgMEhAKCHN0YW5kaW5nGAggASgJEhAKCGRpc3B1dGVkGAkgASgIEhEKCWxlYWZfaGFzaBgKIAEoDCI9ChJHZXRSZWNvcmRzUmVzcG9uc2USJwoHcmVjb3JkcxgBIAMoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZCIjCg9HZXRCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwimQEKEEdldEJhdGNoUmVzcG9uc2USEwoLbG9nX2luZGV4ZXMYASADKAMSDwoHZW50cmllcxgCIAMoDBISCgpib2R5X3N0YXRlGAMgASgJEiIKB3JlZnVzYWwYBCABKAsyES5odXhpbi52MS5SZWZ1c2FsEicKCHJlY2VpcHRzGAUgAygLMhUuaHV4aW4udjEuTm9kZVJlY2VpcHQiPwoLTm9kZVJlY2VpcHQSDAoEbm9kZRgBIAEoCRIiCgdyZWNlaXB0GAIgASgLMhEuaHV4aW4udjEuUmVjZWlwdCIgChJMaXN0Q2F0YWxvZ1JlcXVlc3QSCgoCaWQYASABKAkiPgoTTGlzdENhdGFsb2dSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuaHV4aW4udjEuQ2F0YWxvZ0VudHJ5Ik8KDENhdGFsb2dFbnRyeRIKCgJpZBgBIAEoCRIOCgZyZWNvcmQYAiABKAwSEQoJbG9nX2luZGV4GAMgASgDEhAKCHN0YW5kaW5nGAQgASgJIkcKF0xpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhEKCW9wZW5fb25seRgCIAEoCCJHChhMaXN0UmVjb2duaXRpb25zUmVzcG9uc2USKwoMcmVjb2duaXRpb25zGAEgAygLMhUuaHV4aW4udjEuUmVjb2duaXRpb24iaQoLUmVjb2duaXRpb24SJwoHcmVxdWVzdBgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIxCg1jb25maXJtYXRpb25zGAIgAygLMhouaHV4aW4udjEuQ29uZmlybWF0aW9uVmlldyJmChBDb25maXJtYXRpb25WaWV3EiwKDGNvbmZpcm1hdGlvbhgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIQCgh2YWxpZGl0eRgCIAEoCRISCgpmZWxsX2F0X21zGAMgASgDMr4DCg1SZWNvcmRTZXJ2aWNlEj4KB1B1Ymxpc2gSGC5odXhpbi52MS5QdWJsaXNoUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRI6CgVBbWVuZBIWLmh1eGluLnYxLkFtZW5kUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpHZXRSZWNvcmRzEhsuaHV4aW4udjEuR2V0UmVjb3Jkc1JlcXVlc3QaHC5odXhpbi52MS5HZXRSZWNvcmRzUmVzcG9uc2USQQoIR2V0QmF0Y2gSGS5odXhpbi52MS5HZXRCYXRjaFJlcXVlc3QaGi5odXhpbi52MS5HZXRCYXRjaFJlc3BvbnNlEkoKC0xpc3RDYXRhbG9nEhwuaHV4aW4udjEuTGlzdENhdGFsb2dSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdENhdGFsb2dSZXNwb25zZRJZChBMaXN0UmVjb2duaXRpb25zEiEuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
 
 /**
  * Records to publish.
@@ -41,7 +41,7 @@ export type PublishRequest = Message<"huxin.v1.PublishRequest"> & {
   provider: string;
 
   /**
-   * Required. 1 to 64: a node id, or "<id>/**" for a subtree.
+   * Required. 1 to 64: a node id, "<id>/**" for a subtree, or "**" for everyone.
    *
    * @generated from field: repeated string targets = 3;
    */
@@ -69,7 +69,7 @@ export type PublishRequest = Message<"huxin.v1.PublishRequest"> & {
   skipExisting: boolean;
 
   /**
-   * Optional. 1 to 64 printable ASCII characters, unique for the caller.
+   * Optional. 1 to 64 printable ASCII characters, used by the caller for this request alone.
    *
    * @generated from field: string request_id = 7;
    */
@@ -123,6 +123,13 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
    * @generated from field: huxin.v1.Refusal refusal = 5;
    */
   refusal?: Refusal | undefined;
+
+  /**
+   * The record_id that the node gave: of a recognition request, or of the answer to one. Empty otherwise.
+   *
+   * @generated from field: string record_id = 6;
+   */
+  recordId: string;
 };
 
 /**
@@ -167,7 +174,7 @@ export type Change = Message<"huxin.v1.Change"> & {
   effectiveOn: string;
 
   /**
-   * Required. Basis code.
+   * Required. Basis code as the federation agreed, for example "repair/order36"; everyone can read it.
    *
    * @generated from field: string basis = 5;
    */
@@ -209,7 +216,7 @@ export type AmendRequest = Message<"huxin.v1.AmendRequest"> & {
   changes: Change[];
 
   /**
-   * Optional.
+   * Optional. As in PublishRequest.
    *
    * @generated from field: string request_id = 3;
    */
@@ -650,9 +657,11 @@ export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*
  */
 export const RecordService: GenService<{
   /**
-   * Publishes records of one catalog item as one batch. Durable and logged before it answers. With
-   * skip_existing, records whose bytes this node already published are left out. Not retried blindly:
-   * give request_id, and a repeated call returns the first answer. Deadline 30 s.
+   * Publishes records of one catalog item as one batch, whole or not at all. Durable and logged before it
+   * answers. With skip_existing, records whose bytes this node already published are left out. Records that
+   * break the catalog item are no error of the call: it answers with refusal, which names each, and nothing
+   * is published. Not retried blindly: give request_id, and a repeated call returns the first answer; with
+   * anything else under that id it is argument_invalid. Deadline 30 s.
    *
    * @generated from rpc huxin.v1.RecordService.Publish
    */

@@ -1,0 +1,29 @@
+/** Words of the formats and services (states, tiers, kinds, standings) in the reader's language; JSON keeps them as they are. */
+import type { Output } from './output.ts'
+
+const chinese: Readonly<Record<string, string>> = {
+  // tiers
+  nation: '国家', province: '省', city: '市', county: '县',
+  // how a node stands, and a link
+  starting: '启动中', serving: '运行正常', degraded: '有告警', broken: '故障', connecting: '连接中', connected: '已连接', away: '失联', stopped: '已停止', none: '未连接',
+  // members
+  active: '正常', suspended: '已暂停', retired: '已注销',
+  // records, confirmations and bodies
+  current: '有效', superseded: '已被替代', withdrawn: '已撤回', repaired: '已修复', erased: '已删除', refused: '已退回', expired: '已到期',
+  valid: '有效', source_withdrawn: '来源已撤回', source_superseded: '来源已被替代', accepted: '已接收',
+  held: '在库', transit: '过境', dropped: '过境已清除', incomplete: '不完整',
+  // the catalog
+  in_force: '生效', future: '未生效', ended: '已失效', not_understood: '本版本不识别', item: '目录项', scale: '等级体系', mapping: '等级对照',
+  enterprise: '企业', natural_person: '自然人', social_organization: '社会组织', public_institution: '事业单位', government_body: '政府机构',
+  // kinds of batches
+  member: '成员声明', catalog: '目录', freeze: '终结条目', amendment: '变更', evaluation: '评价结果', recognition: '互认', record: '信用记录', act: '操作留痕', heads: '序列端点', access: '查询留痕',
+  // what is checked before a start
+  configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口',
+  // where an entry came from
+  self: '本级', client: '本级客户端', child: '下级', parent: '上级', fetched: '取回',
+}
+
+/** A word as the reader knows it; itself where there is no other. */
+export function word(output: Pick<Output, 'language'>, text: string): string {
+  return output.language === 'zh' && Object.hasOwn(chinese, text) ? chinese[text]! : text
+}
