@@ -2,7 +2,7 @@
  * What neighbours gave and what is remembered of them: receipts, cosignatures, trees, cursors. None of it follows
  * from the log; all of it is signed, or carries a check value, or fits together with another row.
  */
-import { concat, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { messageOf } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -12,7 +12,7 @@ import { openCheckpoint } from '../note/checkpoint.ts'
 import { verifyCosignatureLine } from '../note/cosignature.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
-import { verifyTlogProof } from '../note/tlog-proof.ts'
+import { parseTlogProof } from '../note/tlog-proof.ts'
 import { openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, prefixRange, PRESENT, receiptKey, spineKey, tables, textKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
@@ -20,7 +20,7 @@ import { parseReceiptNote } from '../topology/receipt.ts'
 import { readSpineTile } from './spine.ts'
 import type { Find, SignedLog } from './check.ts'
 import { countRows } from './check-derived.ts'
-import { decodeReceipt, receiptNode } from './receipts.ts'
+import { decodeReceipt, receiptLog, verifyReceipt } from './receipts.ts'
 
 const SPOILED_BYTES = 1 + 'spoiled/'.length + 8
 
@@ -76,19 +76,17 @@ async function each(kept: Kept, table: Uint8Array, check: (key: Uint8Array, valu
 async function checkReceipt({ store, ledger }: Kept, key: Uint8Array, value: Uint8Array): Promise<void> {
   const [id, node] = [key.subarray(1, 33), textOf(key.subarray(33))]
   const receipt = decodeReceipt(id, value)
-  if (receiptNode(receipt) !== node) throw new Error(`it is no receipt of ${node}`)
-  const text = textOf(receipt.proof)
-  const origin = text.slice(text.indexOf('\n\n') + 2).split('\n', 1)[0]!
-  const verifier = logKey(ledger, origin)
+  const log = receiptLog(receipt)
+  if (!log || log.node !== node) throw new Error(`it is no receipt of ${node}`)
   const known = await ledger.known(id)
   const entry = known && await store.get(entryKey(known.indexes[0]!))
   if (!entry) {
-    openCheckpoint(receipt.proof.subarray(Buffer.from(receipt.proof).indexOf('\n\n') + 2), [verifier], origin)
+    openCheckpoint(parseTlogProof(receipt.proof).checkpointNote, [logKey(ledger, log.origin)], log.origin)
     return
   }
   const batch = openHeader(parseEntry(entry).header)
   if (!equalBytes(batch.id, id)) throw new Error('it is of a batch that the log has under another id')
-  verifyTlogProof({ proofBytes: receipt.proof, leaf: concat(receipt.entryPrefix, batch.note), origin, logVerifier: verifier })
+  verifyReceipt(ledger, batch, receipt)
 }
 
 function checkCosigned({ ledger, log }: Kept, neighbour: string, value: Uint8Array): void {
@@ -119,7 +117,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
       return
     case 'shown': {
       const id = key.subarray(-32)
-      return checkReceipt(kept, receiptKey(id, receiptNode(decodeReceipt(id, value)) ?? ''), value)
+      return checkReceipt(kept, receiptKey(id, receiptLog(decodeReceipt(id, value))?.node ?? ''), value)
     }
     case 'spoiled':
       if (!equalBytes(value, PRESENT) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')

@@ -12,8 +12,8 @@
 import { civilDate, formatTime } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { be64, concat, equalBytes, fromBe64 } from '../base/bytes.ts'
-import { type ErrorCode, HuxinError } from '../base/errors.ts'
-import { type Entry, type EntrySource, type Judged, parseEntry, parseJudged } from '../batch/entry.ts'
+import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Entry, type EntrySource, type Judged, parseJudged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { entrySourceName, type Ledger } from '../ledger/ledger.ts'
@@ -21,12 +21,11 @@ import { leafHash } from '../merkle/hash.ts'
 import { verifyCosignatureLine } from '../note/cosignature.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
-import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
 import { outOfForce, type Refused, refuse } from './judge.ts'
-import { receiptLog, type StoredReceipt } from './receipts.ts'
+import { type StoredReceipt, verifyReceipt } from './receipts.ts'
 
 /** What a sender says beside a batch. */
 export interface Stated {
@@ -66,28 +65,31 @@ export class FirstReceipt {
   }
 
   /**
-   * Verifies the receipt that comes with a batch; without one, the parent's entry is what there is.
+   * Verifies the receipt that comes with a batch; without one, the parent's entry is what there is. So it is with one that cannot be
+   * checked yet and is not wanted yet: to a node that begins, the parent shows receipts of nodes whose statements come after.
    * @throws HuxinError proof_invalid | signature_invalid | note_malformed | entry_malformed; member_unknown
    *   when the log is that of a member, or of an epoch, that is not known here yet
    */
   async vouched(batch: SealedHeader, { receipt, loggedMs, source }: Stated): Promise<Vouched | undefined> {
-    if (!receipt && source.kind === 'parent' && loggedMs !== undefined) return { node: entrySourceName(source), log: source.log, index: source.index, timeMs: loggedMs, entry: undefined }
-    if (!receipt) return undefined
-    const log = receiptLog(receipt)
-    const { federation, self } = this.#options.ledger()
-    const member = log && federation.member(log.node)
-    if (!log || !member) throw new HuxinError('member_unknown', `the receipt of batch ${batch.idText} is of the log of no member that is known here`)
-    const { node, epoch, origin } = log
+    const delivered = source.kind === 'parent' && loggedMs !== undefined
+      ? { node: entrySourceName(source), log: source.log, index: source.index, timeMs: loggedMs, entry: undefined } : undefined
+    if (!receipt) return delivered
+    try {
+      return await this.#verified(batch, receipt, source)
+    } catch (error) {
+      if (delivered && isHuxinError(error, 'member_unknown') && !lapse(this.#options.ledger(), batch.header, this.#options.clock.nowMs())) return delivered
+      throw error
+    }
+  }
+
+  async #verified(batch: SealedHeader, receipt: StoredReceipt, source: EntrySource): Promise<Vouched> {
+    const ledger = this.#options.ledger()
+    const { federation, self } = ledger
+    const { member: { name: node }, log: origin, index, leaf, entry, timeMs, note } = verifyReceipt(ledger, batch, receipt)
     const onTheWay = node !== batch.header.origin && (federation.isWithin(batch.header.origin, node) || federation.isWithin(self, node))
     if (!onTheWay) throw new HuxinError('proof_invalid', `the receipt of batch ${batch.idText} is of ${node}, which is not on its way`)
-    const keys = member.epochs.find((row) => row.epoch === epoch)
-    if (!keys) throw new HuxinError('member_unknown', `epoch ${epoch} of ${node} is not known here yet: send the batch again later`)
-    if (!equalBytes(receipt.batchId, batch.id)) throw new HuxinError('proof_invalid', `the receipt is of another batch than ${batch.idText}`)
-    const leaf = concat(receipt.entryPrefix, batch.note)
-    const { index, note } = verifyTlogProof({ proofBytes: receipt.proof, leaf, origin, logVerifier: parseVkey(keys.noteVkey) })
     await this.#checkTree(source, { origin, index, note, leaf })
-    const entry = parseEntry(leaf)
-    return { node, log: origin, index, timeMs: entry.timeMs, entry }
+    return { node, log: origin, index, timeMs, entry }
   }
 
   /**

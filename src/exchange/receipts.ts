@@ -1,12 +1,17 @@
 /** Receipts of other logs as they travel and are stored: the entry without its header, and a tlog-proof. */
-import { concat } from '../base/bytes.ts'
+import { concat, equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { entryPrefixLength, parseEntry } from '../batch/entry.ts'
+import { type Entry, entryPrefixLength, parseEntry } from '../batch/entry.ts'
+import type { SealedHeader } from '../batch/seal.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
-import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
+import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
+import { verifyTlogProof } from '../note/tlog-proof.ts'
 import type { Op } from '../store/store.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
+import type { Member } from '../topology/member.ts'
 import type { Context } from './context.ts'
 import type { LoggedEntry } from './recent.ts'
 
@@ -39,6 +44,50 @@ export function receiptLog({ proof }: Pick<StoredReceipt, 'proof'>): { readonly 
 /** Name of the node whose log a receipt proves. */
 export function receiptNode(receipt: StoredReceipt): string | undefined {
   return receiptLog(receipt)?.node
+}
+
+/** A receipt that was verified. */
+export interface ProvenReceipt {
+  /** Whose log it is. */
+  readonly member: Member
+  readonly epoch: number
+  /** Origin line of the log. */
+  readonly log: string
+  readonly index: bigint
+  readonly leaf: Uint8Array
+  readonly entry: Entry
+  /** When that node logged the batch, by its own entry. */
+  readonly timeMs: number
+  /** The checkpoint note. */
+  readonly note: Uint8Array
+}
+
+/**
+ * Checks that a receipt shows the entry of a batch in the log of a member, under the key of that log's epoch, and not beyond the tree
+ * at which the log was frozen. Whose receipt counts for what is for the caller to say.
+ * @throws HuxinError proof_invalid | signature_invalid | note_malformed | entry_malformed; member_unknown when the log
+ *   is that of a member, or of an epoch, that is not known here yet
+ */
+export function verifyReceipt(ledger: Pick<Ledger, 'federation' | 'frozen'>, batch: SealedHeader, receipt: StoredReceipt): ProvenReceipt {
+  const claimed = receiptLog(receipt)
+  const member = claimed && ledger.federation.member(claimed.node)
+  if (!claimed || !member) throw new HuxinError('member_unknown', `the receipt of batch ${batch.idText} is of the log of no member that is known here`)
+  const { node, epoch, origin } = claimed
+  const keys = member.epochs.find((row) => row.epoch === epoch)
+  if (!keys) throw new HuxinError('member_unknown', `epoch ${epoch} of ${node} is not known here yet`)
+  if (!equalBytes(receipt.batchId, batch.id)) throw new HuxinError('proof_invalid', `the receipt is of another batch than ${batch.idText}`)
+  const leaf = concat(receipt.entryPrefix, batch.note)
+  const { index, note, checkpoint } = verifyTlogProof({ proofBytes: receipt.proof, leaf, origin, logVerifier: parseVkey(keys.noteVkey) })
+  checkWithin(checkpoint, { size: keys.frozen?.size ?? ledger.frozen.get(origin), root: keys.frozen?.root })
+  const entry = parseEntry(leaf)
+  if (!equalBytes(entry.header, batch.note)) throw new HuxinError('proof_invalid', `the entry of the receipt is not of batch ${batch.idText}`)
+  return { member, epoch, log: origin, index, leaf, entry, timeMs: entry.timeMs, note }
+}
+
+/** A log that was frozen has no larger tree, and one of its last size. */
+function checkWithin({ origin, size, root }: Checkpoint, end: { readonly size: bigint | undefined; readonly root: Uint8Array | undefined }): void {
+  if (end.size === undefined || size < end.size || (size === end.size && (!end.root || equalBytes(root, end.root)))) return
+  throw new HuxinError('proof_invalid', `the log ${origin} was frozen at ${end.size} entries: the receipt's tree of ${size} is not of it`)
 }
 
 /** The row of the receipt that was shown with a batch; it goes into the commit of the batch, which may go on at once. */

@@ -30,12 +30,18 @@ export class MemberPeriods {
     this.#periods.set(member, [...known, { serial, epoch, status, fromMs }].sort((a, b) => a.serial - b.serial))
   }
 
+  /** That an epoch of a member had ended at a time, and when; undefined when it had not. */
+  epochEnded(member: string, epoch: number, timeMs: number): string | undefined {
+    const end = this.#periods.get(member)?.find((period) => period.epoch > epoch)
+    return end && timeMs > end.fromMs + limits.clockOffsetMsMax ? `epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}` : undefined
+  }
+
   /** Why a member could not originate batches of an epoch at a time; undefined when it could. */
   lapse(member: string, epoch: number, timeMs: number): string | undefined {
     const periods = this.#periods.get(member)
     if (periods === undefined || periods.length < 2) return undefined
-    const end = periods.find((period) => period.epoch > epoch)
-    if (end && timeMs > end.fromMs + limits.clockOffsetMsMax) return `epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}`
+    const ended = this.epochEnded(member, epoch, timeMs)
+    if (ended !== undefined) return ended
     for (const [i, { status, fromMs }] of periods.entries()) {
       if (status === 'active' || timeMs <= fromMs + limits.clockOffsetMsMax) continue
       const again = periods.find((period, j) => j > i && period.status === 'active')

@@ -6,7 +6,7 @@
  * src/README.md): every commit is fsynced; array batches are avoided (chained batches are several
  * times faster); an emptied folder is not taken for a new one; after a failed write the handle is
  * closed and opened again, because it stays failed even when space returns; a journal that cannot be read
- * is not gone on without.
+ * is not gone on without, nor one that is damaged (journal.ts).
  *
  * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
  * (the caller must reopen and look); two processes never share a folder. One writer per store.
@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { findDamage } from './journal.ts'
 
 /** Puts `value`, at least one byte (keys.ts, PRESENT), at `key`, or deletes the key when value is undefined. */
 export interface Op {
@@ -204,8 +205,8 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
 
 /**
  * LevelDB goes on without a journal that it cannot open or read, and removes it: with it goes what was written
- * last, synced or not. So nothing is opened before every journal was read here.
- * @throws HuxinError store_failed
+ * last, synced or not; and it drops commits that are damaged. So nothing is opened before every journal was read here.
+ * @throws HuxinError store_failed | store_corrupt
  */
 async function readJournals(folder: string): Promise<void> {
   const cannot = (what: string) => (error: unknown): never => {
@@ -213,7 +214,12 @@ async function readJournals(folder: string): Promise<void> {
   }
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot('the folder')(error)))
   // As large as the write buffer, a few of them at most; the next reading finds them in memory.
-  for (const name of names.filter((one) => /^\d+\.log$/.test(one))) await readFile(join(folder, name)).catch(cannot(name))
+  for (const name of names.filter((one) => /^\d+\.log$/.test(one))) {
+    const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)))
+    if (damaged === undefined) continue
+    throw new HuxinError('store_corrupt', `the journal ${join(folder, name)} is damaged at byte ${damaged}, and whole commits follow: it is not opened, or they would be lost. ` +
+      'Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup')
+  }
 }
 
 async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {

@@ -10,7 +10,8 @@ import { limits } from '../base/limits.ts'
 import { witnessedOps } from '../exchange/first-receipt.ts'
 import { keepFork, onlyLinesOf } from '../exchange/forks.ts'
 import { keepReceipts, witnessOp, witnessState } from '../exchange/links.ts'
-import { receiptNode, type StoredReceipt } from '../exchange/receipts.ts'
+import type { StoredReceipt } from '../exchange/receipts.ts'
+import { checkUpperReceipts } from '../exchange/upper-receipts.ts'
 import { BeginningProver, compareTrees } from '../merkle/beginning.ts'
 import { continuesOp, readSpineTile } from '../exchange/spine.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
@@ -32,6 +33,23 @@ export interface VerifiedTree {
 /** Milliseconds between two readings of a parent's whole log in search of a fork. */
 const DOUBT_MS = 3_600_000
 
+/** Receipts after this position: none, so that the parent's answer waits for news of its log. */
+const NO_RECEIPTS = 2n ** 63n - 1n
+/** Milliseconds until receipts that cannot be checked yet are asked for again, at first and at most. */
+const DEFER_MS_MIN = 500
+const DEFER_MS_MAX = 30_000
+/** Milliseconds for which they are, at least: the parent itself learns a new key of a log above it a moment before its own log has it. */
+const DEFER_PATIENCE_MS = 600_000
+
+/** Receipts that wait for what they are checked by. */
+interface Deferred {
+  readonly sinceMs: number
+  /** Entries of the parent's log by then: what an honest parent's receipts rest on is among them. */
+  readonly size: bigint
+  readonly delayMs: number
+  readonly againMs: number
+}
+
 const NOTHING: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
 
 export class Follower {
@@ -43,6 +61,8 @@ export class Follower {
   /** Leaf hashes read and not yet under a verified checkpoint, from #verified.size on. */
   #pending: Uint8Array[] = []
   #receipts = 0n
+  #deferred: Deferred | undefined
+  readonly #passed: () => bigint
   #loaded = ''
   /** The log that what is loaded goes on from, until something is kept under its own name. */
   #before: string | undefined
@@ -52,8 +72,10 @@ export class Follower {
   /** When the parent's log was last read from its beginning because it did not extend the tree of `size`. */
   #doubted: { readonly size: bigint; readonly atMs: number; readonly proven: boolean } | undefined
 
-  constructor(options: LinkOptions) {
+  /** `passed` says up to where every class of the parent's log was read. */
+  constructor(options: LinkOptions, passed: () => bigint) {
     this.#options = options
+    this.#passed = passed
   }
 
   /** Origin line of the parent's log that is followed. */
@@ -125,13 +147,15 @@ export class Follower {
   /** `log` is what memory holds; the parent may be said to have another at any time, which is loaded after this. */
   async #step(log: string, signal: AbortSignal): Promise<void> {
     const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
+    const deferMs = Math.max(0, (this.#deferred?.againMs ?? 0) - this.#options.clock.monotonicMs())
     const answer = await this.#options.calls.readLog({
-      start, limit: limits.spineLeavesMax, waitMs: limits.pollWaitMsMax, receiptsAfter: this.#receipts,
+      start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : limits.pollWaitMsMax,
+      receiptsAfter: deferMs > 0 ? NO_RECEIPTS : this.#receipts,
     }, signal)
-    await this.#keepReceipts(log, answer.upperReceipts, answer.receiptsNext)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', 'the parent sent a torn piece of its spine')
     const { context } = this.#options
     const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#options.keys.noteVkey(log) ?? '')], log)
+    if (deferMs === 0) await this.#keepReceipts(log, answer.upperReceipts, { next: answer.receiptsNext, size: checkpoint.size })
     const have = start + BigInt(answer.leafHashes.length / 32)
     const frozen = context.ledger().frozen.get(log)
     if (frozen !== undefined && checkpoint.size > frozen) await this.#beyond(log, { frozen, size: checkpoint.size, note: answer.checkpoint })
@@ -296,20 +320,38 @@ export class Follower {
     this.#before = name === log ? undefined : name
     this.#pending = []
     this.#receipts = receipts ? fromBe64(receipts) : 0n
+    this.#deferred = undefined
     this.#loaded = log
   }
 
-  async #keepReceipts(log: string, receipts: readonly StoredReceipt[], next: bigint): Promise<void> {
+  /** Keeps what is proven of a page, and goes on to the next when nothing of it may be proven later. */
+  async #keepReceipts(log: string, unverified: readonly StoredReceipt[], { next, size }: { next: bigint; size: bigint }): Promise<void> {
     if (next === this.#receipts) return
-    const byNode = new Map<string, StoredReceipt[]>()
-    for (const receipt of receipts) {
-      const node = receiptNode(receipt)
-      if (node) byNode.set(node, [...(byNode.get(node) ?? []), receipt])
+    const { context } = this.#options
+    const { proven, wrong, unknown } = await checkUpperReceipts(context, unverified)
+    if (unknown.length > 0 && this.#defer(size)) {
+      if (proven.length > 0) await keepReceipts(context, proven, [])
+    } else {
+      await keepReceipts(context, proven, [{ key: receiptsKey(log), value: checkedValue(receiptsKey(log), be64(next)) }])
+      this.#receipts = next
+      this.#deferred = undefined
+      wrong.push(...unknown)
     }
-    const groups = [...byNode].map(([node, list]) => ({ node, receipts: list }))
-    await keepReceipts(this.#options.context, groups, [{ key: receiptsKey(log), value: checkedValue(receiptsKey(log), be64(next)) }])
-    this.#receipts = next
-    this.#options.context.changes.announce(['receipts'])
+    // The first stands: a parent that lies could say another thing each time.
+    if (wrong.length > 0 && !context.alarms.has('receipts')) {
+      context.alarms.raise('receipts', `the parent hands down receipts of nodes above it that prove nothing: they are not kept, the others are. The first is ${wrong[0]}`)
+    }
+    context.changes.announce(['receipts'])
+  }
+
+  /** @returns false when what is unknown has not come by the time at which it should have */
+  #defer(size: bigint): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    const { sinceMs, size: wanted, delayMs } = this.#deferred ?? { sinceMs: nowMs, size, delayMs: DEFER_MS_MIN / 2 }
+    if (nowMs - sinceMs > DEFER_PATIENCE_MS && this.#passed() >= wanted) return false
+    const doubled = Math.min(delayMs * 2, DEFER_MS_MAX)
+    this.#deferred = { sinceMs, size: wanted, delayMs: doubled, againMs: nowMs + doubled }
+    return true
   }
 
   #wake(): void {

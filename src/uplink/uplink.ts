@@ -85,7 +85,7 @@ export class Uplink {
     const link = { ...options, keys: new ParentKeys({ parent: options.parent, ledger: options.context.ledger, trust: options.trust }) }
     this.#options = link
     setMaxListeners(0, this.#stop.signal)
-    this.#follower = new Follower(link)
+    this.#follower = new Follower(link, () => this.#pullers.reduce((least, { cursor }) => (cursor < least ? cursor : least), this.#follower.verified.size))
     const control = new Puller(link, 'control', { follower: this.#follower, control: undefined })
     this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(link, batchClass, { follower: this.#follower, control })))
     this.#pushers = batchClasses.map((batchClass) => new Pusher(link, batchClass, this.#follower))

@@ -24,6 +24,8 @@ import { findings, type Forged } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM } from '../support/records.ts'
+import { CITY, COUNTY, PROVINCE } from '../support/recovery.ts'
+import { inEpoch, lastFindings, rotate } from '../support/rotation.ts'
 import { packed, Rogue } from '../support/rogue.ts'
 
 t.setTimeout(0)
@@ -202,3 +204,19 @@ t.test('what was received in time is taken everywhere, however late it goes up a
   t.same(await findings(federation), [])
 })
 
+
+t.test('who joins two tiers below a root that rotated takes what was logged before, though nothing of the nodes between is known yet', async (t) => {
+  const clock = new MovableClock()
+  const federation = await TestFederation.start([{ id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }, CITY], { clock })
+  t.teardown(() => federation.stop())
+  const begun = (id: string): boolean => federation.node(id).context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined
+  await federation.until('the catalog is everywhere', () => [...federation.nodes.keys()].every(begun))
+  await rotate(federation, '000000')
+  await inEpoch(federation, '000000', 2)
+  await federation.init(COUNTY)
+  clock.pass(HOUR_MS)
+  await federation.startNode(COUNTY.id)
+  await federation.until('the county has the catalog', () => begun(COUNTY.id))
+  await federation.until('every alarm is over', () => federation.alarms().length === 0)
+  t.same(await lastFindings(federation), [])
+})

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 
@@ -31,26 +31,13 @@ type Audited struct {
 
 // audit lets Tessera's fsck derive everything anew from the entries, Tessera's client prove that the tree
 // kept from the audit before is a beginning of it, and torchwood's client read and prove every entry.
-func audit(args []string) (any, error) {
-	set := flag.NewFlagSet("audit", flag.ExitOnError)
-	var files tlsFiles
-	files.flags(set)
-	base := set.String("url", "", "where the log is, ending in a slash")
-	vkey := set.String("vkey", "", "key of the log")
-	origin := set.String("origin", "", "origin of the log")
-	state := set.String("state", "", "file that keeps the last checkpoint")
-	_ = set.Parse(args)
-	httpClient, err := files.client()
-	if err != nil {
-		return nil, err
-	}
-	root, err := url.Parse(*base)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := note.NewVerifier(*vkey)
-	if err != nil {
-		return nil, err
+// Given are url, which ends in a slash, vkey and origin of the log, and state, the file that keeps the last checkpoint.
+func audit(given *words) (any, error) {
+	base, origin, state := given.text("url"), given.text("origin"), given.text("state")
+	httpClient, verifier := given.client(), given.verifier("vkey")
+	root, err := url.Parse(base)
+	if must(given, 0, err); given.err != nil {
+		return nil, given.err
 	}
 	fetcher, err := client.NewHTTPFetcher(root, httpClient)
 	if err != nil {
@@ -58,22 +45,22 @@ func audit(args []string) (any, error) {
 	}
 	ctx := context.Background()
 	found := &Audited{}
-	raw, err := extend(ctx, fetcher, verifier, *origin, *state, found)
+	raw, err := extend(ctx, fetcher, verifier, origin, state, found)
 	if err != nil {
 		return nil, err
 	}
-	if err := fsck.New(*origin, verifier, fetcher, hashBundle, fsck.Opts{N: 2}).Check(ctx); err != nil {
+	if err := fsck.New(origin, verifier, fetcher, hashBundle, fsck.Opts{N: 2}).Check(ctx); err != nil {
 		return nil, fmt.Errorf("fsck: %w", err)
 	}
-	checkpoint, _, _, err := log.ParseCheckpoint(raw, *origin, verifier)
+	checkpoint, _, _, err := log.ParseCheckpoint(raw, origin, verifier)
 	if err != nil {
 		return nil, err
 	}
 	found.Size, found.Root = checkpoint.Size, checkpoint.Hash
-	if err := stream(ctx, *base, files, checkpoint, found); err != nil {
+	if err := stream(ctx, base, httpClient, checkpoint, found); err != nil {
 		return nil, fmt.Errorf("torchwood: %w", err)
 	}
-	return found, os.WriteFile(*state, raw, 0o600)
+	return found, os.WriteFile(state, raw, 0o600)
 }
 
 // extend proves that the log still begins with the tree of the state file. It returns the newest checkpoint.
@@ -111,11 +98,7 @@ func hashBundle(bundle []byte) ([][]byte, error) {
 }
 
 // stream reads every entry with torchwood, which checks each against the tree, and proves some one by one.
-func stream(ctx context.Context, base string, files tlsFiles, checkpoint *log.Checkpoint, found *Audited) error {
-	httpClient, err := files.client()
-	if err != nil {
-		return err
-	}
+func stream(ctx context.Context, base string, httpClient *http.Client, checkpoint *log.Checkpoint, found *Audited) error {
 	fetcher, err := torchwood.NewTileFetcher(base, torchwood.WithHTTPClient(httpClient))
 	if err != nil {
 		return err

@@ -143,7 +143,7 @@ func mixedOrder(private ed25519.PrivateKey) []Ed25519Row {
 }
 
 // ed25519Verdicts reads rows, one JSON object a line, and answers with Go's verdicts.
-func ed25519Verdicts([]string) (any, error) {
+func ed25519Verdicts(*words) (any, error) {
 	verdicts := []bool{}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)

@@ -8,14 +8,17 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
-var commands = map[string]func(args []string) (any, error){
+var commands = map[string]func(given *words) (any, error){
 	"vectors": vectors, // writes vectors.json
 	"ed25519": ed25519Verdicts,
 	"audit":   audit,  // a log served over HTTPS
@@ -26,7 +29,7 @@ var commands = map[string]func(args []string) (any, error){
 }
 
 func main() {
-	result, err := run()
+	result, err := run(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -36,41 +39,62 @@ func main() {
 	}
 }
 
-func run() (any, error) {
-	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		return nil, errors.New("the first word is no command; see main.go")
+func run(args []string) (any, error) {
+	if len(args)%2 == 0 || commands[args[0]] == nil {
+		return nil, errors.New("wanted are a command, see main.go, and its words: --name value")
 	}
-	return commands[os.Args[1]](os.Args[2:])
+	given := &words{values: map[string]string{}}
+	for i := 1; i < len(args); i += 2 {
+		given.values[strings.TrimPrefix(args[i], "--")] = args[i+1]
+	}
+	return commands[args[0]](given)
 }
 
-// tlsFiles names the PEM files of a client; certificate and key may be absent.
-type tlsFiles struct{ ca, cert, key string }
-
-func (f *tlsFiles) flags(set *flag.FlagSet) {
-	set.StringVar(&f.ca, "ca", "", "roots")
-	set.StringVar(&f.cert, "cert", "", "client certificate")
-	set.StringVar(&f.key, "key", "", "its key")
+// words are what a command is given. What is wrong with them is in err, which is looked at once they were all asked for.
+type words struct {
+	values map[string]string
+	err    error
 }
 
-func (f *tlsFiles) client() (*http.Client, error) {
-	pem, err := os.ReadFile(f.ca)
-	if err != nil {
-		return nil, err
+func must[T any](w *words, value T, err error) T {
+	if w.err == nil {
+		w.err = err
 	}
+	return value
+}
+
+func (w *words) text(name string) string {
+	value, there := w.values[name]
+	if !there {
+		return must(w, value, fmt.Errorf("--%s is missing", name))
+	}
+	return value
+}
+
+func (w *words) number(name string) uint64 {
+	value, err := strconv.ParseUint(w.text(name), 10, 63)
+	return must(w, value, err)
+}
+
+func (w *words) file(name string) []byte {
+	content, err := os.ReadFile(w.text(name))
+	return must(w, content, err)
+}
+
+func (w *words) verifier(name string) note.Verifier {
+	key, err := note.NewVerifier(w.text(name))
+	return must(w, key, err)
+}
+
+// client is of the PEM files --ca, --cert and --key.
+func (w *words) client() *http.Client {
 	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", f.ca)
+	if !roots.AppendCertsFromPEM(w.file("ca")) {
+		must(w, 0, errors.New("--ca holds no certificate"))
 	}
-	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}
-	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err != nil {
-			return nil, err
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
+	pair, err := tls.LoadX509KeyPair(w.text("cert"), w.text("key"))
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = config
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}}
 	transport.ForceAttemptHTTP2 = false
-	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
+	return must(w, &http.Client{Transport: transport, Timeout: 30 * time.Second}, err)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -30,26 +29,13 @@ type Checked struct {
 
 // check opens a .tlog-proof with transparency-dev/formats, judges its checkpoint by a policy, and verifies the
 // inclusion with transparency-dev/merkle and with golang.org/x/mod/sumdb/tlog.
-func check(args []string) (any, error) {
-	set := flag.NewFlagSet("proof", flag.ExitOnError)
-	file := set.String("proof", "", "the .tlog-proof")
-	entry := set.String("entry", "", "the entry")
-	vkey := set.String("vkey", "", "key of the log, named as the log")
-	policy := set.String("policy", "", "witness policy")
-	_ = set.Parse(args)
-	bytes, err := os.ReadFile(*file)
-	if err != nil {
-		return nil, err
+// Given are proof and entry, the files, vkey of the log, named as the log, and policy.
+func check(given *words) (any, error) {
+	bytes, leaf, rules, vkey := given.file("proof"), given.file("entry"), given.file("policy"), given.text("vkey")
+	if given.err != nil {
+		return nil, given.err
 	}
-	leaf, err := os.ReadFile(*entry)
-	if err != nil {
-		return nil, err
-	}
-	rules, err := os.ReadFile(*policy)
-	if err != nil {
-		return nil, err
-	}
-	return checkProof(bytes, leaf, *vkey, rules)
+	return checkProof(bytes, leaf, vkey, rules)
 }
 
 func checkProof(bytes, leaf []byte, vkey string, rules []byte) (*Checked, error) {
@@ -88,21 +74,15 @@ func checkProof(bytes, leaf []byte, vkey string, rules []byte) (*Checked, error)
 }
 
 // prove writes a .tlog-proof of an entry of a log on disk, with the checkpoint as it lies there.
-func prove(args []string) (any, error) {
-	set := flag.NewFlagSet("prove", flag.ExitOnError)
-	dir := set.String("dir", "", "folder of the log")
-	vkey := set.String("vkey", "", "key of the log")
-	origin := set.String("origin", "", "origin of the log")
-	index := set.Uint64("index", 0, "which entry")
-	out := set.String("out", "", "where the proof goes")
-	_ = set.Parse(args)
-	verifier, err := note.NewVerifier(*vkey)
-	if err != nil {
-		return nil, err
+// Given are dir, vkey and origin of the log, index, and out, where the proof goes.
+func prove(given *words) (any, error) {
+	dir, origin, out, index, verifier := given.text("dir"), given.text("origin"), given.text("out"), given.number("index"), given.verifier("vkey")
+	if given.err != nil {
+		return nil, given.err
 	}
 	ctx := context.Background()
-	fetcher := client.FileFetcher{Root: *dir}
-	checkpoint, raw, _, err := client.FetchCheckpoint(ctx, fetcher.ReadCheckpoint, verifier, *origin)
+	fetcher := client.FileFetcher{Root: dir}
+	checkpoint, raw, _, err := client.FetchCheckpoint(ctx, fetcher.ReadCheckpoint, verifier, origin)
 	if err != nil {
 		return nil, err
 	}
@@ -110,30 +90,23 @@ func prove(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, err := builder.InclusionProof(ctx, *index)
+	hashes, err := builder.InclusionProof(ctx, index)
 	if err != nil {
 		return nil, err
 	}
-	written := f_proof.TLogProof{Index: *index, Checkpoint: raw, Hashes: make([][32]byte, 0, len(hashes))}
+	written := f_proof.TLogProof{Index: index, Checkpoint: raw, Hashes: make([][32]byte, 0, len(hashes))}
 	for _, hash := range hashes {
 		written.Hashes = append(written.Hashes, [32]byte(hash))
 	}
-	return checkpoint.Size, os.WriteFile(*out, written.Marshal(), 0o600)
+	return checkpoint.Size, os.WriteFile(out, written.Marshal(), 0o600)
 }
 
 // cosign lets a witness made of transparency-dev/formats cosign a checkpoint; the key is the seed 05…05.
-func cosign(args []string) (any, error) {
-	set := flag.NewFlagSet("cosign", flag.ExitOnError)
-	file := set.String("checkpoint", "", "the checkpoint note")
-	vkey := set.String("vkey", "", "key of the log")
-	_ = set.Parse(args)
-	raw, err := os.ReadFile(*file)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := note.NewVerifier(*vkey)
-	if err != nil {
-		return nil, err
+// Given are checkpoint, a file, and vkey of its log.
+func cosign(given *words) (any, error) {
+	raw, verifier := given.file("checkpoint"), given.verifier("vkey")
+	if given.err != nil {
+		return nil, given.err
 	}
 	opened, err := note.Open(raw, note.VerifierList(verifier))
 	if err != nil {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -49,44 +47,25 @@ type Appended struct {
 
 // add appends entries to a log of Tessera's on disk. Each checkpoint is shown to the witnesses of the policy, over
 // HTTPS, by Tessera, and is published when they cosigned it.
-func add(args []string) (any, error) {
-	set := flag.NewFlagSet("append", flag.ExitOnError)
-	var files tlsFiles
-	files.flags(set)
-	dir := set.String("dir", "", "folder of the log")
-	skeyFile := set.String("skey", "", "file of the signer key")
-	origin := set.String("origin", "", "origin of the log")
-	policy := set.String("policy", "", "witness policy")
-	entries := set.Int("entries", 1, "how many")
-	prefix := set.String("prefix", "", "what each begins with")
-	witnessVkey := set.String("witness", "", "key that must have cosigned")
-	_ = set.Parse(args)
-	httpClient, err := files.client()
-	if err != nil {
-		return nil, err
+// Given are dir, skey (a file) and origin of the log, entries, how many, prefix, what each begins with, policy, and witness, the
+// key that must have cosigned.
+func add(given *words) (any, error) {
+	dir, origin, witnessVkey, httpClient := given.text("dir"), given.text("origin"), given.text("witness"), given.client()
+	entries, prefix, rules, skey := given.number("entries"), given.text("prefix"), given.file("policy"), strings.TrimSpace(string(given.file("skey")))
+	signer, err := note.NewSigner(skey)
+	if must(given, 0, err); given.err != nil {
+		return nil, given.err
 	}
 	// The one client that Tessera asks witnesses with.
 	http.DefaultClient = httpClient
 	http.DefaultTransport = httpClient.Transport
-	skey, err := os.ReadFile(*skeyFile)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
-	if err != nil {
-		return nil, err
-	}
-	rules, err := os.ReadFile(*policy)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	first, err := appendEntries(ctx, *dir, &logSigner{Signer: signer, origin: *origin}, rules, *entries, *prefix)
+	first, err := appendEntries(ctx, dir, &logSigner{Signer: signer, origin: origin}, rules, int(entries), prefix)
 	if err != nil {
 		return nil, err
 	}
-	return published(ctx, *dir, *origin, strings.TrimSpace(string(skey)), *witnessVkey, first)
+	return published(ctx, dir, origin, skey, witnessVkey, first)
 }
 
 func appendEntries(ctx context.Context, dir string, signer note.Signer, rules []byte, count int, prefix string) (uint64, error) {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,17 +65,18 @@ type TileRow struct {
 	Width int    `json:"width"`
 }
 
-func vectors(args []string) (any, error) {
-	set := flag.NewFlagSet("vectors", flag.ExitOnError)
-	out := set.String("out", "vectors.json", "where they go")
-	published := set.String("testdata", "", "folder testdata/log of Tessera; its files must be the same")
-	_ = set.Parse(args)
+// Given are out, where they go, and testdata, the folder testdata/log of Tessera: its files must be the same.
+func vectors(given *words) (any, error) {
+	out, published := given.text("out"), given.text("testdata")
+	if given.err != nil {
+		return nil, given.err
+	}
 	all := &Vectors{Ed25519: ed25519Rows(), Keys: keyRows(), Checkpoints: checkpointRows(), Cosignatures: cosignatureRows()}
 	var err error
 	if all.Notes, err = noteVectors(); err != nil {
 		return nil, err
 	}
-	if all.Log, err = logVectors(*published); err != nil {
+	if all.Log, err = logVectors(published); err != nil {
 		return nil, err
 	}
 	if all.Tiles, err = tileVectors(); err != nil {
@@ -91,7 +91,7 @@ func vectors(args []string) (any, error) {
 	}
 	// A row a line, so that a difference shows what differs.
 	lines := append(bytes.ReplaceAll(text, []byte("},{"), []byte("},\n{")), '\n')
-	return len(lines), os.WriteFile(*out, lines, 0o644)
+	return len(lines), os.WriteFile(out, lines, 0o644)
 }
 
 const logSkey = "PRIVATE+KEY+example.com/log/testdata+33d7b496+AeymY/SZAX0jZcJ8enZ5FY1Dz+wTML2yWSkK+9DSF3eg"

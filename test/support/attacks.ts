@@ -40,7 +40,7 @@ export async function goesOn(t: Test, federation: TestFederation, rogue: Rogue):
 }
 
 /** A receipt made by hand, of a log that has one entry for this batch at `index` and nothing true before it. */
-export function forgedReceipt({ batch }: Forged, signer: Signer, { epoch = 1, index, timeMs, origin }: { epoch?: number; index: number; timeMs: number; origin: string }): StoredReceipt {
+export function forgedReceipt({ batch }: Pick<Forged, 'batch'>, signer: Signer, { epoch = 1, index, timeMs, origin }: { epoch?: number; index: number; timeMs: number; origin: string }): StoredReceipt {
   const judged = { timeMs, node: signer.name }
   const prefix = Buffer.from(formatEntryPrefix({ timeMs, source: { kind: 'child', node: origin }, judged, rules: '2026.1', verdict: { accepted: true } }))
   const leaves = concat(...Array.from({ length: index }, (_, i) => leafHash(Buffer.from(`made up ${i}`))), leafHash(concat(prefix, batch.note)))

@@ -18,6 +18,11 @@ type Answer<M extends Method> = MessageShape<(typeof ExchangeService.method)[M][
 /** What a hub answers one of its children instead of the truth. */
 export class Lies {
   readonly #lies = new Map<string, (answer: never, request: never) => unknown>()
+  readonly #victim: string
+
+  constructor(victim: string) {
+    this.#victim = victim
+  }
 
   tell<M extends Method>(method: M, lie: (answer: Answer<M>, request: MessageShape<(typeof ExchangeService.method)[M]['input']>) => Answer<M>): void {
     this.#lies.set(method, lie as never)
@@ -34,7 +39,7 @@ export class Lies {
       call: async (request, context) => {
         const truth = await method.call(request, context)
         const { localName, input, output } = ExchangeService.methods.find(({ name }) => name === method.name)!
-        const lie = context.peer.nodeId === VICTIM ? this.#lies.get(localName) : undefined
+        const lie = context.peer.nodeId === this.#victim ? this.#lies.get(localName) : undefined
         return lie ? toBinary(output, lie(fromBinary(output, truth) as never, fromBinary(input, request) as never) as never) : truth
       },
     })),
@@ -45,7 +50,7 @@ export class Lies {
 export async function startLying(t: Test): Promise<{ federation: TestFederation; lies: Lies }> {
   const federation = await TestFederation.start([], { catalog: false })
   t.teardown(() => federation.stop())
-  const lies = new Lies()
+  const lies = new Lies(VICTIM)
   await federation.add({ id: '330000', tier: 'province', divisions: ['330000'] }, { wrapServices: lies.wrap })
   for (const id of [WITNESS, VICTIM]) await federation.add({ id, tier: 'city', parent: '330000', divisions: [id] })
   await federation.publishCatalog('330000')

@@ -373,6 +373,7 @@ export type ReadLogRequest = Message<"huxin.v1.ReadLogRequest"> & {
 
   /**
    * Required. Upper receipts that the caller already has (position in this node's order).
+   * 2^63-1: none are wanted, the answer waits for growth alone.
    *
    * @generated from field: int64 receipts_after = 4;
    */
