@@ -16,7 +16,7 @@ import { ClockGuard } from '../exchange/clock-guard.ts'
 import type { Decision } from '../exchange/writer.ts'
 import type { Log } from '../log/log.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
-import type { Recalled } from '../uplink/uplink.ts'
+import type { Recalled } from '../uplink/link.ts'
 
 export interface GateOptions {
   readonly clock: Clock

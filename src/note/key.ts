@@ -9,7 +9,6 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, ve
 import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { systemRandom } from '../base/random.ts'
-import { isKeyName } from './note.ts'
 
 export type KeyType = 'ed25519' | 'cosignature'
 const typeBytes: Readonly<Record<KeyType, number>> = { ed25519: 0x01, cosignature: 0x04 }
@@ -92,6 +91,11 @@ export function parseSignerKey(text: string): Signer {
   const signer = generateSigner(name, type, key)
   if (hexId(signer.keyId) !== id) throw malformed('has a key id that is not its own')
   return signer
+}
+
+/** Non-empty, no Unicode space, no plus sign, no control character. */
+export function isKeyName(name: string): boolean {
+  return name !== '' && !/[+\p{White_Space}\x00-\x1f]/u.test(name)
 }
 
 function parseKeyText(text: string): { name: string; type: KeyType; key: Uint8Array } {

@@ -12,7 +12,7 @@
 import { asBuffer, base64, be32, concat, fromBase64, fromBe64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import type { Signer, Verifier } from './key.ts'
+import { isKeyName, type Signer, type Verifier } from './key.ts'
 
 /** Everything below a space but the line feed. */
 const CONTROL = /[\x00-\x09\x0b-\x1f]/
@@ -73,11 +73,6 @@ export function parseSignatureLine(line: string): NoteSignature {
   const blob = fromBase64(encoded)
   if (!blob || blob.length < 5) throw malformed('has a signature that is not canonical base64')
   return { name, keyId: asBuffer(blob).readUInt32BE(), signature: blob.subarray(4), line }
-}
-
-/** Non-empty, no Unicode space, no plus sign, no control character. */
-export function isKeyName(name: string): boolean {
-  return name !== '' && !/[+\p{White_Space}\x00-\x1f]/u.test(name)
 }
 
 /**

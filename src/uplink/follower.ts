@@ -21,7 +21,7 @@ import { checkedValue, openChecked } from '../store/checked.ts'
 import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { ParentCalls } from './parent.ts'
-import type { LinkOptions } from './uplink.ts'
+import type { LinkOptions } from './link.ts'
 
 /** The parent's tree as verified here. */
 export interface VerifiedTree {

@@ -15,7 +15,7 @@ import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
-import type { LinkOptions } from './uplink.ts'
+import type { LinkOptions } from './link.ts'
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2

@@ -17,7 +17,7 @@ import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { classKey, tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
-import type { LinkOptions } from './uplink.ts'
+import type { LinkOptions } from './link.ts'
 
 /** Calls under way at once, which the parent answers in order: while it writes what one brought it reads the next. */
 const IN_FLIGHT = 8

@@ -14,56 +14,16 @@
  * The parent is watched, not trusted: what it sends is verified here before it passes the door.
  */
 import { setMaxListeners } from 'node:events'
-import type { Clock } from '../base/clock.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
-import type { FederationState } from '../topology/federation.ts'
-import type { Context } from '../exchange/context.ts'
 import { newestSeen } from '../exchange/links.ts'
-import type { ParentCalls } from './parent.ts'
 import { Follower } from './follower.ts'
+import type { LinkOptions, UplinkOptions } from './link.ts'
 import { ParentKeys } from './parent-keys.ts'
 import { Puller } from './puller.ts'
 import { Pusher } from './pusher.ts'
 import { WitnessLoop } from './witness-loop.ts'
-
-export interface UplinkOptions {
-  readonly context: Context
-  /** Full name of the parent. */
-  readonly parent: string
-  /** What the join file says of the members above, until the log says more. */
-  readonly trust: () => FederationState | undefined
-  readonly calls: ParentCalls
-  readonly clock: Clock
-  /** Milliseconds between two tries after a failure, at most. */
-  readonly retryMsMax: number
-  readonly random: () => number
-  /** Compares our log with what the parent saw; throws log_behind or log_forked. */
-  readonly onRecall: (seen: Recalled) => Promise<void>
-  /** True while this node's log is frozen: nothing is pulled, because nothing can be logged. */
-  readonly frozen: () => boolean
-  /** True while lost batches are taken back. */
-  readonly recovering: () => boolean
-  /** Called once when all that the parent held at the start is here. */
-  readonly onCaughtUp: () => Promise<void>
-  /** The parent cannot be reached, and why; again when the reason changes. */
-  readonly onAway: (error: HuxinError) => void
-}
-
-/** What the loops of one link work with. */
-export interface LinkOptions extends UplinkOptions {
-  readonly keys: ParentKeys
-}
-
-/** What the parent remembers of us. */
-export interface Recalled {
-  readonly protocol: number
-  readonly parentLog: string
-  readonly parentTimeMs: number
-  readonly lastCheckpoint: Uint8Array
-  readonly epoch: number
-}
 
 export type LinkState = 'connecting' | 'connected' | 'away' | 'stopped'
 

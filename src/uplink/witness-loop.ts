@@ -11,7 +11,7 @@ import { parseNote } from '../note/note.ts'
 import { formatReceiptNote } from '../topology/receipt.ts'
 import type { Follower } from './follower.ts'
 import type { Puller } from './puller.ts'
-import type { UplinkOptions } from './uplink.ts'
+import type { UplinkOptions } from './link.ts'
 
 /** Milliseconds between two exchanges, so that a trickle of records is not a storm of signatures. */
 const PACE_MS = 400
