@@ -19,6 +19,7 @@ import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
 import type { FederationState } from '../topology/federation.ts'
+import { aheadOp } from '../exchange/ahead.ts'
 import type { Context } from '../exchange/context.ts'
 import { newestSeen } from '../exchange/links.ts'
 import type { ParentCalls } from './parent.ts'
@@ -202,7 +203,8 @@ export class Uplink {
     await onRecall({
       protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
     })
-    keys.learn(answer.statements, answer.logOrigin)
+    const ahead = keys.learn(answer.statements, answer.logOrigin)
+    if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
   }
