@@ -127,7 +127,8 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
       return checkReceipt(kept, receiptKey(id, receiptLog(decodeReceipt(id, value))?.node ?? ''), value)
     }
     case 'spoiled':
-      if (!equalBytes(value, PRESENT) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
+      // Those of former versions say no number.
+      if ((value.length !== 4 && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return
     case 'frozen': {
       const log = name.slice('frozen/'.length)

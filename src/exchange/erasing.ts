@@ -124,7 +124,8 @@ export class Erasing {
     const bytes = await view.get(bodyKey(index))
     if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
-    const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }, spoiledOp(index)]
+    const left = eraseLeaves(body, which)
+    const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, parseBody(left).erased)]
     this.#options.recent.forget(index)
     if (!isIndexed(batch)) return ops
     for (const position of which) {

@@ -110,7 +110,9 @@ export async function openStore(folder: string, { create }: { create: boolean })
   return {
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
     get: (key) => reading(async () => db.getSync(asBuffer(key))),
-    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key))) : db.getMany(keys.map(asBuffer))),
+    getMany: (keys) => keys.length <= SYNC_READS_MAX
+      ? reading(async () => keys.map((key) => db.getSync(asBuffer(key))))
+      : reads.during(reading(() => db.getMany(keys.map(asBuffer)))),
     range: (range) => reads.during(reading(() => db.iterator({
       gte: asBuffer(range.gte),
       lt: asBuffer(range.lt),
@@ -133,8 +135,11 @@ export async function openStore(folder: string, { create }: { create: boolean })
     },
     clear: (range) => reads.during(db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) })),
     async compact(gte, lt) {
+      // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
+      await reads.ended()
       await compactRange(db, gte, lt)
-      if (await reads.ended()) await compactRange(db, gte, lt)
+      await reads.ended()
+      await removeReplaced(db)
     },
     async reopen() {
       await db.close().catch(() => undefined)
@@ -148,8 +153,8 @@ export async function openStore(folder: string, { create }: { create: boolean })
 }
 
 /**
- * Reads under way. They hold the files that a compaction replaces, and LevelDB looks for files that nobody
- * holds only when it compacts: so what is to be gone from disk needs one more compaction after them.
+ * Reads under way. Each sees the store as it was when it began: what a compaction finds that one of them may still
+ * ask for it keeps, and a file that one of them reads it leaves on the disk.
  */
 class OpenReads {
   readonly #open = new Set<Promise<unknown>>()
@@ -160,11 +165,9 @@ class OpenReads {
     return read
   }
 
-  /** Waits for those that are open now. @returns whether there were any */
-  async ended(): Promise<boolean> {
-    const open = [...this.#open]
-    await Promise.all(open)
-    return open.length > 0
+  /** Waits for those that are open now. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#open)
   }
 }
 
@@ -234,12 +237,25 @@ async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promi
  * of two deletions over the whole range, and compact that file down into everything beneath it.
  */
 async function compactRange(db: Level<Buffer, Buffer>, gte: Uint8Array, lt: Uint8Array): Promise<void> {
-  const native = db as unknown as { compactRange(start: Buffer, end: Buffer): Promise<void> }
+  const native = db as Level<Buffer, Buffer> & Compacting
   const from = keyBefore(gte)
   const to = Buffer.concat([lt, Buffer.of(0xff)])
   await native.compactRange(from, to)
   await db.batch().del(from).del(to).write()
   await native.compactRange(from, to)
+}
+
+/**
+ * Removes replaced files that were held by a read, a single key's too, when they were replaced. LevelDB looks for them only after
+ * it wrote a file: so a range is compacted that has no keys.
+ */
+async function removeReplaced(db: Level<Buffer, Buffer>): Promise<void> {
+  const end = Buffer.of(0xff, 0xff, 0xff)
+  await (db as Level<Buffer, Buffer> & Compacting).compactRange(end, end)
+}
+
+interface Compacting {
+  compactRange(start: Buffer, end: Buffer): Promise<void>
 }
 
 /** A key just before `key` that no table has: two bytes longer than those of the same table. */
