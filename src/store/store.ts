@@ -137,9 +137,10 @@ export async function openStore(folder: string, { create }: { create: boolean })
     async compact(gte, lt) {
       // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
       await reads.ended()
-      await compactRange(db, gte, lt)
+      await compactRange(db, folder, { gte, lt })
       await reads.ended()
-      await removeReplaced(db)
+      // LevelDB looks for replaced files only after it wrote one.
+      await flush(db, folder)
     },
     async reopen() {
       await db.close().catch(() => undefined)
@@ -236,26 +237,37 @@ async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promi
  * those it compacts, and rewrites a file only when a newer one overlaps it. So: flush, lay a newer file
  * of two deletions over the whole range, and compact that file down into everything beneath it.
  */
-async function compactRange(db: Level<Buffer, Buffer>, gte: Uint8Array, lt: Uint8Array): Promise<void> {
-  const native = db as Level<Buffer, Buffer> & Compacting
+async function compactRange(db: Level<Buffer, Buffer>, folder: string, { gte, lt }: KeyRange): Promise<void> {
   const from = keyBefore(gte)
   const to = Buffer.concat([lt, Buffer.of(0xff)])
-  await native.compactRange(from, to)
+  await flush(db, folder)
   await db.batch().del(from).del(to).write()
-  await native.compactRange(from, to)
-}
-
-/**
- * Removes replaced files that were held by a read, a single key's too, when they were replaced. LevelDB looks for them only after
- * it wrote a file: so a range is compacted that has no keys.
- */
-async function removeReplaced(db: Level<Buffer, Buffer>): Promise<void> {
-  const end = Buffer.of(0xff, 0xff, 0xff)
-  await (db as Level<Buffer, Buffer> & Compacting).compactRange(end, end)
+  await flush(db, folder)
+  await (db as Level<Buffer, Buffer> & Compacting).compactRange(from, to)
 }
 
 interface Compacting {
   compactRange(start: Buffer, end: Buffer): Promise<void>
+}
+
+/** Above every key. */
+const END = Buffer.of(0xff, 0xff, 0xff)
+const FLUSHES_MAX = 1_000
+
+/**
+ * Brings everything that was written into tables, and removes the files that nobody needs. Compacting a range without
+ * keys does that, but for the times when somebody else writes in the same moment: LevelDB takes the flush for an empty part of that
+ * write. So the journals of before tell whether it did.
+ * @throws HuxinError store_failed
+ */
+async function flush(db: Level<Buffer, Buffer>, folder: string): Promise<void> {
+  const journals = async (): Promise<string[]> => (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
+  const before = new Set(await journals())
+  for (let i = 0; i < FLUSHES_MAX; i++) {
+    await (db as Level<Buffer, Buffer> & Compacting).compactRange(END, END)
+    if (!(await journals()).some((name) => before.has(name))) return
+  }
+  throw new HuxinError('store_failed', `the database in ${folder} does not flush: what is to be erased is still in a journal`)
 }
 
 /** A key just before `key` that no table has: two bytes longer than those of the same table. */

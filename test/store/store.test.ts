@@ -208,6 +208,23 @@ t.test('nor is it when somebody reads meanwhile, however long', async (t) => {
   }
 })
 
+t.test('nor when somebody writes meanwhile, without a pause', async (t) => {
+  const folder = await folderOf(t)
+  const store = await open(t, folder)
+  let writing = true
+  const writers = Array.from({ length: 3 }, async (_, writer) => {
+    for (let i = 0; writing; i++) await store.commit([put(`w${writer}`, String(i))])
+  })
+  for (let i = 0; i < 20; i++) {
+    await store.commit([put('s0', `a secret of ${i}`)])
+    await store.commit([gone('s0')])
+    await store.compact(key('s'), key('t'))
+    t.equal(await isOnDisk(folder, `a secret of ${i}`), false, String(i))
+  }
+  writing = false
+  await Promise.all(writers)
+})
+
 /** Waits until a compaction writes its last large file, the second, or for long enough when it waits itself. */
 async function lastLargeFile(folder: string, before: ReadonlySet<string>): Promise<void> {
   const large = new Set<string>()
