@@ -16,7 +16,9 @@ import { parseTlogProof } from '../note/tlog-proof.ts'
 import { openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, prefixRange, PRESENT, receiptKey, spineKey, tables, textKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
+import type { FederationState } from '../topology/federation.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
+import { foreseen } from './ahead.ts'
 import { readSpineTile } from './spine.ts'
 import type { Find, SignedLog } from './check.ts'
 import { countRows } from './check-derived.ts'
@@ -28,12 +30,14 @@ interface Kept {
   readonly store: Reader
   readonly log: SignedLog
   readonly ledger: Ledger
+  /** What the log says of the members, and the parent says of itself before its log brings it here. */
+  readonly federation: FederationState
   readonly find: Find
 }
 
 /** Checks every row that a neighbour had a part in. */
 export async function checkKept(store: Reader, log: SignedLog, { ledger, find }: { ledger: Ledger; find: Find }): Promise<void> {
-  const kept: Kept = { store, log, ledger, find }
+  const kept: Kept = { store, log, ledger, federation: await foreseen(store, ledger.federation), find }
   const receipts = await each(kept, tables.receipt, (key, value) => checkReceipt(kept, key, value))
   const places = await each(kept, tables.receiptOrder, async (_, value) => {
     if (!await store.get(receiptKey(value.subarray(0, 32), textOf(value.subarray(32))))) throw new Error('it names a receipt that is not there')
@@ -41,7 +45,7 @@ export async function checkKept(store: Reader, log: SignedLog, { ledger, find }:
   if (receipts !== places) find(tables.receiptOrder, `${places} rows are stored for ${receipts} receipts`)
   await each(kept, tables.witness, async (key, value) => {
     const origin = textOf(key.subarray(1))
-    const { size, root } = openCheckpoint(value.subarray(40), [logKey(ledger, origin)], origin)
+    const { size, root } = openCheckpoint(value.subarray(40), [logKey(kept.federation, origin)], origin)
     if (fromBe64(value) !== size || !equalBytes(value.subarray(8, 40), root)) throw new Error('size and root are not those of its checkpoint')
     const spine = await store.get(textKey(tables.meta, `spine/${origin}`))
     if (spine && decodeFrontier(spine)?.size !== size) throw new Error('it is not as large as what is followed of this log')
@@ -52,7 +56,7 @@ export async function checkKept(store: Reader, log: SignedLog, { ledger, find }:
   await each(kept, tables.cosigned, (key, value) => checkCosigned(kept, textOf(key.subarray(1)), value))
   await each(kept, tables.childReceipt, (key, value) => {
     const child = textOf(key.subarray(1))
-    const { from } = parseReceiptNote(value, keysOf(ledger, child))
+    const { from } = parseReceiptNote(value, keysOf(kept.federation, child))
     if (from !== child) throw new Error(`it is a receipt of ${from}`)
   })
   await each(kept, tables.quarantine, (key, value) => {
@@ -73,7 +77,7 @@ async function each(kept: Kept, table: Uint8Array, check: (key: Uint8Array, valu
 }
 
 /** The receipt proves that the batch's entry is in the log of that node; of a batch that is not here, only who signed is seen. */
-async function checkReceipt({ store, ledger }: Kept, key: Uint8Array, value: Uint8Array): Promise<void> {
+async function checkReceipt({ store, ledger, federation }: Kept, key: Uint8Array, value: Uint8Array): Promise<void> {
   const [id, node] = [key.subarray(1, 33), textOf(key.subarray(33))]
   const receipt = decodeReceipt(id, value)
   const log = receiptLog(receipt)
@@ -81,18 +85,18 @@ async function checkReceipt({ store, ledger }: Kept, key: Uint8Array, value: Uin
   const known = await ledger.known(id)
   const entry = known && await store.get(entryKey(known.indexes[0]!))
   if (!entry) {
-    openCheckpoint(parseTlogProof(receipt.proof).checkpointNote, [logKey(ledger, log.origin)], log.origin)
+    openCheckpoint(parseTlogProof(receipt.proof).checkpointNote, [logKey(federation, log.origin)], log.origin)
     return
   }
   const batch = openHeader(parseEntry(entry).header)
   if (!equalBytes(batch.id, id)) throw new Error('it is of a batch that the log has under another id')
-  verifyReceipt(ledger, batch, receipt)
+  verifyReceipt({ federation, frozen: ledger.frozen }, batch, receipt)
 }
 
-function checkCosigned({ ledger, log }: Kept, neighbour: string, value: Uint8Array): void {
+function checkCosigned({ federation, log }: Kept, neighbour: string, value: Uint8Array): void {
   const tree = openCheckpoint(value, [log.verifier], log.origin)
   const note = parseNote(value)
-  const epochs = ledger.federation.member(neighbour)?.epochs.filter(({ cosignVkey }) => cosignVkey !== '') ?? []
+  const epochs = federation.member(neighbour)?.epochs.filter(({ cosignVkey }) => cosignVkey !== '') ?? []
   const signed = epochs.some(({ cosignVkey }) => note.signatures.some((line) => verifyCosignatureLine(note.text, line, parseVkey(cosignVkey))))
   if (!signed) throw new Error(`it has no valid cosignature of ${neighbour}`)
   if (tree.size === log.signed.size && !equalBytes(tree.root, log.signed.root)) throw new Error('it is of another tree')
@@ -107,9 +111,12 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'receipts':
     case 'scrub':
     case 'witnessed':
+      if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
+      return
     case 'continues':
     case 'rotation':
-      if (kind === 'continues' || kind === 'rotation' ? !openChecked(key, value) : openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
+    case 'ahead':
+      if (!openChecked(key, value)) throw new Error('it does not have its check value')
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)
     case 'request':
@@ -120,11 +127,12 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
       return checkReceipt(kept, receiptKey(id, receiptLog(decodeReceipt(id, value))?.node ?? ''), value)
     }
     case 'spoiled':
-      if (!equalBytes(value, PRESENT) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
+      // Those of former versions say no number.
+      if ((value.length !== 4 && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return
     case 'frozen': {
       const log = name.slice('frozen/'.length)
-      const { size } = openCheckpoint(value, [logKey(kept.ledger, log)], log)
+      const { size } = openCheckpoint(value, [logKey(kept.federation, log)], log)
       if (size !== kept.ledger.frozen.get(log)) throw new Error('it is not of the size at which that log was frozen')
       return
     }
@@ -163,15 +171,15 @@ function subtreeSize(size: bigint, i: number): bigint {
   return bits[i]!
 }
 
-function logKey(ledger: Ledger, origin: string): Verifier {
+function logKey(federation: FederationState, origin: string): Verifier {
   const at = origin.lastIndexOf('/')
-  const keys = ledger.federation.member(origin.slice(0, at))?.epochs.find(({ epoch }) => String(epoch) === origin.slice(at + 1))
+  const keys = federation.member(origin.slice(0, at))?.epochs.find(({ epoch }) => String(epoch) === origin.slice(at + 1))
   if (!keys) throw new Error(`${origin} is the log of no member that is known here`)
   return parseVkey(keys.noteVkey)
 }
 
-function keysOf(ledger: Ledger, node: string): Verifier[] {
-  return ledger.federation.member(node)?.epochs.map(({ noteVkey }) => parseVkey(noteVkey)) ?? []
+function keysOf(federation: FederationState, node: string): Verifier[] {
+  return federation.member(node)?.epochs.map(({ noteVkey }) => parseVkey(noteVkey)) ?? []
 }
 
 function textOf(bytes: Uint8Array): string {

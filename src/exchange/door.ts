@@ -24,6 +24,7 @@ import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from './changes.ts'
 import { Erasing, type ErasingOptions } from './erasing.ts'
 import { FirstReceipt, type FirstReceiptOptions, type Stated } from './first-receipt.ts'
+import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused } from './judge.ts'
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
@@ -50,7 +51,7 @@ export interface Accepted {
   readonly tree: SignedTree
 }
 
-export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOrderOptions, LaneOrderOptions, ErasingOptions {
+export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOrderOptions, LaneOrderOptions, ErasingOptions, IncompleteOptions {
   readonly writer: Writer
   readonly changes: Changes
   readonly checkRecords: CheckRecords
@@ -60,6 +61,8 @@ export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOr
 interface Prepared {
   readonly batch: SealedHeader
   readonly body: Body | undefined
+  /** The body has no records, and this node should have them. */
+  readonly lacking: boolean
   readonly judged: Judged
   /** The receipt that was shown with it, when it is verified: whom the batch goes to may want it too. */
   readonly shown: StoredReceipt | undefined
@@ -87,6 +90,7 @@ export class Door {
   readonly #inOrder: InOrder
   readonly #laneOrder: LaneOrder
   readonly #erasing: Erasing
+  readonly #incomplete: Incomplete
 
   constructor(options: DoorOptions) {
     this.#options = options
@@ -95,6 +99,7 @@ export class Door {
     this.#inOrder = new InOrder(options)
     this.#laneOrder = new LaneOrder(options)
     this.#erasing = new Erasing(options, this.#inOrder)
+    this.#incomplete = new Incomplete(options)
   }
 
   /**
@@ -141,11 +146,11 @@ export class Door {
     const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)
     if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
       const refused = decodeRefused(inbound.refusal)
-      return { batch, body: undefined, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
+      return { batch, body: undefined, lacking: false, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
-    const body = await this.#erasing.openBody(batch, inbound, vouched)
+    const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
     const refused = lapsed ?? judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
-    return { batch, body: refused ? undefined : body, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
+    return { batch, body: refused ? undefined : body, lacking, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
   async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
@@ -185,6 +190,7 @@ export class Door {
     const remember = (): void => {
       folded.remember()
       this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
+      if (body && prepared.lacking) this.#incomplete.add(index, batch)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
     }
     return { decision: { entries: [bytes], ops, remember }, refusal }
@@ -196,6 +202,11 @@ export class Door {
    */
   eraseOps(by: string, body: Body, view: RoundView): Promise<Op[]> {
     return this.#erasing.eraseOps(by, body, view)
+  }
+
+  /** Ends the alarm of batches that came without records where none is missed any more. */
+  reviewIncomplete(): Promise<void> {
+    return this.#incomplete.review()
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */

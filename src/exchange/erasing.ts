@@ -13,7 +13,6 @@ import { decodeAmendments, type Ledger, type Staged } from '../ledger/ledger.ts'
 import { isIndexed, recordRows } from '../ledger/record-rows.ts'
 import { bodyKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
-import type { Alarms } from './alarms.ts'
 import type { Vouched } from './first-receipt.ts'
 import type { InOrder } from './in-order.ts'
 import type { Recent } from './recent.ts'
@@ -27,7 +26,13 @@ export interface ErasingOptions {
   readonly subjectKey: Uint8Array
   /** True while this node takes back what it lost: erased bodies are taken as they are. */
   readonly recovering: () => boolean
-  readonly alarms: Alarms
+}
+
+/** The body of a batch at the door. */
+export interface OpenedBody {
+  readonly body: Body
+  /** Its records are gone, and this node should have them. */
+  readonly lacking: boolean
 }
 
 interface ArrivingBody {
@@ -51,7 +56,7 @@ export class Erasing {
    * by a receipt of this node's own earlier log, or of a node above that has logged it.
    * @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission
    */
-  async openBody(batch: SealedHeader, inbound: ArrivingBody, vouched: Vouched | undefined): Promise<Body> {
+  async openBody(batch: SealedHeader, inbound: ArrivingBody, vouched: Vouched | undefined): Promise<OpenedBody> {
     const { header } = batch
     if (inbound.body.length === 0) throw new HuxinError('body_incomplete', `the body of batch ${batch.idText} is not there: send it with its header`)
     let body = parseBody(inbound.body)
@@ -59,10 +64,11 @@ export class Erasing {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
     const erased = await this.#erasedPositions(batch)
-    if (body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)) this.#sayIncomplete(batch, inbound.source)
-    else if (body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
+    const gone = body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)
+    if (!gone && body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
     if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
-    return body
+    // Who only passes a batch on needs no records.
+    return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }
   }
 
   async #erasedPositions(batch: SealedHeader, staged?: Staged): Promise<Set<number>> {
@@ -75,13 +81,6 @@ export class Erasing {
     if (source.kind === 'parent') return incomplete === true
     if (!vouched?.entry?.verdict.accepted) return false
     return source.kind === 'child' ? vouched.node === self : federation.isWithin(self, vouched.node)
-  }
-
-  /** Who only passes a batch on needs no records. */
-  #sayIncomplete({ idText, header }: SealedHeader, source: EntrySource): void {
-    if (!this.#options.ledger().routes(header, source).kept) return
-    this.#options.alarms.raise(`incomplete ${header.origin}`, `the ${header.records} records of batch ${idText} of ${header.origin} are not here, and nobody on their way has them any more: ` +
-      'ask the origin to publish them again')
   }
 
   #checkErased(batch: SealedHeader, body: Body, erased: ReadonlySet<number>, source: EntrySource): void {
@@ -125,7 +124,8 @@ export class Erasing {
     const bytes = await view.get(bodyKey(index))
     if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
-    const ops: Op[] = [{ key: bodyKey(index), value: eraseLeaves(body, which) }, spoiledOp(index)]
+    const left = eraseLeaves(body, which)
+    const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, parseBody(left).erased)]
     this.#options.recent.forget(index)
     if (!isIndexed(batch)) return ops
     for (const position of which) {

@@ -4,11 +4,13 @@
  * the bytes are compacted away, as are those of erased records. Header, entry, root and proofs stay as
  * they were.
  */
+import { be32, equalBytes } from '../base/bytes.ts'
 import { yieldTurn } from '../base/clock.ts'
+import { isHuxinError } from '../base/errors.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { childReceipt } from './links.ts'
@@ -23,10 +25,11 @@ const leftAt = new WeakMap<Context, Map<bigint, number>>()
 
 /**
  * The note that a body has bytes to be rewritten on disk. It goes into the commit that changes the body,
- * so that a crash before the rewriting does not leave them.
+ * so that a crash before the rewriting does not leave them. It says how many records of the body are hashes by then,
+ * so that one erased while an earlier one is rewritten is seen to be another.
  */
-export function spoiledOp(index: bigint): Op {
-  return { key: indexKey(spoiledPrefix, index), value: PRESENT }
+export function spoiledOp(index: bigint, erased: number): Op {
+  return { key: indexKey(spoiledPrefix, index), value: be32(erased) }
 }
 
 const spoiledPrefix = textKey(tables.meta, 'spoiled/')
@@ -41,10 +44,25 @@ export async function compactSpoiled(context: Context): Promise<number> {
     while (to < rows.length && indexAtEnd(rows[to]![0]) - indexAtEnd(rows[to - 1]![0]) < NEAR) to++
     const piece = rows.slice(from, to)
     await context.store.compact(bodyKey(indexAtEnd(piece[0]![0])), bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n))
-    await context.store.write(piece.map(([key]) => ({ key, value: undefined })))
+    await removeNotes(context, piece)
     from = to
   }
   return rows.length
+}
+
+/** In the writer's turn, and only those that stand as they were: the commit that renews one may be under way. */
+async function removeNotes(context: Context, notes: readonly (readonly [Uint8Array, Uint8Array])[]): Promise<void> {
+  try {
+    await context.writer.propose(0, async (_, view) => {
+      const now = await Promise.all(notes.map(([key]) => view.get(key)))
+      const ops = notes.filter(([, value], i) => now[i] && equalBytes(now[i], value)).map(([key]): Op => ({ key, value: undefined }))
+      return { entries: [], ops, remember: () => undefined }
+    })
+  } catch (error) {
+    // A node that is broken erases nothing more.
+    if (!isHuxinError(error) || error.retry !== 'stop') throw error
+    await context.store.write(notes.map(([key]) => ({ key, value: undefined })))
+  }
 }
 
 /**
@@ -69,9 +87,10 @@ export async function sweepTransit(context: Context, graceMs: number): Promise<n
     await context.writer.propose(0, async (_, view) => {
       const stored = await view.get(bodyKey(index))
       context.recent.forget(index)
+      const body = stored && parseBody(stored)
       return {
         entries: [],
-        ops: stored ? [{ key: bodyKey(index), value: eraseLeaves(parseBody(stored)) }, { key, value: undefined }, spoiledOp(index)] : [{ key, value: undefined }],
+        ops: body ? [{ key: bodyKey(index), value: eraseLeaves(body) }, { key, value: undefined }, spoiledOp(index, body.count)] : [{ key, value: undefined }],
         remember: () => undefined,
       }
     })

@@ -38,7 +38,10 @@ export function startBackground(options: BackgroundOptions): Promise<void>[] {
 async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
-    if (!signal.aborted) await sweep().then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+    if (signal.aborted) return
+    await sweep().then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+    // While the database is opened again there is nothing to read.
+    await context.door.reviewIncomplete().catch(() => undefined)
   }
 }
 

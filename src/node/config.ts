@@ -175,7 +175,7 @@ export function epochFiles(folder: string, epoch: number) {
     noteKey: join(folder, 'keys', String(epoch), 'note.key'),
     cosignKey: join(folder, 'keys', String(epoch), 'cosign.key'),
     subjectKey: join(folder, 'keys', 'subject.key'),
-    /** There since the log of this epoch was begun: a database that is empty then is lost, not new. */
+    /** There since the first checkpoint of this epoch was signed, and before the next: a database that is empty then is lost, not new. */
     begun: join(folder, 'keys', String(epoch), 'begun'),
     database: join(folder, 'data', String(epoch), 'db'),
     transition: join(folder, 'keys', String(epoch), TRANSITION),

@@ -129,32 +129,35 @@ export async function readJoin(config: NodeConfig): Promise<JoinFile> {
 }
 
 /**
- * A log that was begun is not begun again: an empty one in its place would be a second log with the same key. The
- * mark lies with the keys, because whoever loses the database seldom loses both.
- * @throws HuxinError log_behind
- */
-async function beginLog(config: NodeConfig, epoch: number, isNew: boolean): Promise<void> {
-  const { begun } = epochFiles(config.folder, epoch)
-  const there = await access(begun).then(() => true, () => false)
-  if (there && isNew) {
-    throw new HuxinError('log_behind', `the log of epoch ${epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
-      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
-  }
-  if (!there) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
-}
-
-/**
- * Takes up the log of this epoch: marks that it was begun, and seals what may be sealed now. A tree without entries
- * says nothing; what else is unsigned waits for those who are asked.
+ * Takes up the log of this epoch: seals what may be sealed now, and marks that it was begun. A first checkpoint says
+ * nothing, because it is over no entries or over those of the frozen log before; what else is unsigned waits for those
+ * who are asked. A log that was begun is not begun again: an empty one in its place would be a second log with the same
+ * key. The mark lies with the keys, because whoever loses the database seldom loses both. It comes after the first
+ * checkpoint and before all others: a node that stopped in between has signed nothing that it could contradict.
  * @returns milliseconds since 1970 of its last entry; 0 when it has none of its own
  * @throws HuxinError log_behind | store_corrupt | store_failed
  */
 export async function takeUpLog(log: Log, { config, folder, maySign }: { config: NodeConfig; folder: OpenFolder; maySign: boolean }): Promise<number> {
   const isNew = log.signed.size < 0n
+  const { begun } = epochFiles(config.folder, folder.epoch)
+  const marked = await isThere(begun)
   // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
-  await beginLog(config, folder.epoch, isNew && !folder.transition)
-  if (isNew || maySign) await log.seal()
+  if (marked && isNew && !folder.transition) {
+    throw new HuxinError('log_behind', `the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
+      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
+  }
+  if (isNew) await log.seal()
+  if (!marked) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
+  if (maySign) await log.seal()
   return isNew || log.size === 0n ? 0 : lastEntryMs(log)
+}
+
+/** @throws HuxinError store_failed when that cannot be said */
+function isThere(file: string): Promise<boolean> {
+  return access(file).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return false
+    throw new HuxinError('store_failed', `${file} cannot be looked for: ${error.message}`, { cause: error })
+  })
 }
 
 /** Milliseconds since 1970 at which the last entry was taken in; 0 when it is damaged, which fsck says. */
@@ -188,9 +191,10 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
 
 async function isFresh(database: string): Promise<boolean> {
   if (await readFile(join(database, 'CURRENT')).then(() => true, () => false)) return false
-  // A folder with tables but no CURRENT was damaged; it must not be taken for a new database.
+  // A folder with tables but no CURRENT was damaged; it must not be taken for a new database. Only one whose making was cut
+  // off has its first manifest and neither tables nor journals.
   const names = await readdir(database).catch(() => [])
-  if (names.some((name) => /\.(ldb|log)$|^MANIFEST/.test(name))) {
+  if (names.some((name) => /\.(ldb|log)$|^MANIFEST-(?!000001$)/.test(name))) {
     throw new HuxinError('store_corrupt', `${database} is damaged: its file CURRENT is missing; run huxin node recover`)
   }
   return true

@@ -110,7 +110,9 @@ export async function openStore(folder: string, { create }: { create: boolean })
   return {
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
     get: (key) => reading(async () => db.getSync(asBuffer(key))),
-    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key))) : db.getMany(keys.map(asBuffer))),
+    getMany: (keys) => keys.length <= SYNC_READS_MAX
+      ? reading(async () => keys.map((key) => db.getSync(asBuffer(key))))
+      : reads.during(reading(() => db.getMany(keys.map(asBuffer)))),
     range: (range) => reads.during(reading(() => db.iterator({
       gte: asBuffer(range.gte),
       lt: asBuffer(range.lt),
@@ -133,8 +135,12 @@ export async function openStore(folder: string, { create }: { create: boolean })
     },
     clear: (range) => reads.during(db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) })),
     async compact(gte, lt) {
-      await compactRange(db, gte, lt)
-      if (await reads.ended()) await compactRange(db, gte, lt)
+      // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
+      await reads.ended()
+      await compactRange(db, folder, { gte, lt })
+      await reads.ended()
+      // LevelDB looks for replaced files only after it wrote one.
+      await flush(db, folder)
     },
     async reopen() {
       await db.close().catch(() => undefined)
@@ -148,8 +154,8 @@ export async function openStore(folder: string, { create }: { create: boolean })
 }
 
 /**
- * Reads under way. They hold the files that a compaction replaces, and LevelDB looks for files that nobody
- * holds only when it compacts: so what is to be gone from disk needs one more compaction after them.
+ * Reads under way. Each sees the store as it was when it began: what a compaction finds that one of them may still
+ * ask for it keeps, and a file that one of them reads it leaves on the disk.
  */
 class OpenReads {
   readonly #open = new Set<Promise<unknown>>()
@@ -160,11 +166,9 @@ class OpenReads {
     return read
   }
 
-  /** Waits for those that are open now. @returns whether there were any */
-  async ended(): Promise<boolean> {
-    const open = [...this.#open]
-    await Promise.all(open)
-    return open.length > 0
+  /** Waits for those that are open now. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#open)
   }
 }
 
@@ -233,13 +237,37 @@ async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promi
  * those it compacts, and rewrites a file only when a newer one overlaps it. So: flush, lay a newer file
  * of two deletions over the whole range, and compact that file down into everything beneath it.
  */
-async function compactRange(db: Level<Buffer, Buffer>, gte: Uint8Array, lt: Uint8Array): Promise<void> {
-  const native = db as unknown as { compactRange(start: Buffer, end: Buffer): Promise<void> }
+async function compactRange(db: Level<Buffer, Buffer>, folder: string, { gte, lt }: KeyRange): Promise<void> {
   const from = keyBefore(gte)
   const to = Buffer.concat([lt, Buffer.of(0xff)])
-  await native.compactRange(from, to)
+  await flush(db, folder)
   await db.batch().del(from).del(to).write()
-  await native.compactRange(from, to)
+  await flush(db, folder)
+  await (db as Level<Buffer, Buffer> & Compacting).compactRange(from, to)
+}
+
+interface Compacting {
+  compactRange(start: Buffer, end: Buffer): Promise<void>
+}
+
+/** Above every key. */
+const END = Buffer.of(0xff, 0xff, 0xff)
+const FLUSHES_MAX = 1_000
+
+/**
+ * Brings everything that was written into tables, and removes the files that nobody needs. Compacting a range without
+ * keys does that, but for the times when somebody else writes in the same moment: LevelDB takes the flush for an empty part of that
+ * write. So the journals of before tell whether it did.
+ * @throws HuxinError store_failed
+ */
+async function flush(db: Level<Buffer, Buffer>, folder: string): Promise<void> {
+  const journals = async (): Promise<string[]> => (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
+  const before = new Set(await journals())
+  for (let i = 0; i < FLUSHES_MAX; i++) {
+    await (db as Level<Buffer, Buffer> & Compacting).compactRange(END, END)
+    if (!(await journals()).some((name) => before.has(name))) return
+  }
+  throw new HuxinError('store_failed', `the database in ${folder} does not flush: what is to be erased is still in a journal`)
 }
 
 /** A key just before `key` that no table has: two bytes longer than those of the same table. */

@@ -4,6 +4,7 @@
  * beforehand, and here it is checked against what is known, by the rules of every statement. Nothing of
  * it enters the ledger: that learns it in the order of the log.
  */
+import { hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { FederationState } from '../topology/federation.ts'
@@ -27,17 +28,23 @@ export class ParentKeys {
 
   /**
    * Takes what the parent says of itself and those above it. A parent of an earlier version says nothing.
+   * @returns those that the key of its log follows from and that did not come in the order of the log yet; none when it does not need them
    * @throws HuxinError member_unknown when the key of its log does not follow from what is known here
    */
-  learn(statements: readonly Uint8Array[], log: string): void {
-    if (statements.length === 0) return
+  learn(statements: readonly Uint8Array[], log: string): readonly Uint8Array[] {
+    if (statements.length === 0) return []
     const { federation } = this.#ledger()
     const known = federation.member(this.#parent) ? federation : this.#trust() ?? federation
-    const shown = known.foresee(statements.slice(0, STATEMENTS_MAX)).member(this.#parent)
-    if (!shown?.epochs.some(({ epoch }) => `${this.#parent}/${epoch}` === log)) {
+    const looked = statements.slice(0, STATEMENTS_MAX)
+    const shown = known.foresee(looked).member(this.#parent)
+    const isOf = (member: Member | undefined): boolean => member?.epochs.some(({ epoch }) => `${this.#parent}/${epoch}` === log) ?? false
+    if (!isOf(shown)) {
       throw new HuxinError('member_unknown', `the parent shows the log ${log}, and no statement that makes it one of ${this.#parent}: it is asked again later`)
     }
     this.#shown = shown
+    if (isOf(federation.member(this.#parent))) return []
+    const logged = new Set(federation.lineage(this.#parent).flatMap(({ name }) => federation.history(name)).map(hex))
+    return looked.filter((one) => !logged.has(hex(one)))
   }
 
   /** The key that signs a log of the parent; undefined when none is known. */

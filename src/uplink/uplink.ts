@@ -17,6 +17,7 @@ import { setMaxListeners } from 'node:events'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
+import { aheadOp } from '../exchange/ahead.ts'
 import { newestSeen } from '../exchange/links.ts'
 import { Follower } from './follower.ts'
 import type { LinkOptions, UplinkOptions } from './link.ts'
@@ -162,7 +163,8 @@ export class Uplink {
     await onRecall({
       protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
     })
-    keys.learn(answer.statements, answer.logOrigin)
+    const ahead = keys.learn(answer.statements, answer.logOrigin)
+    if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
   }

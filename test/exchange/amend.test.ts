@@ -10,6 +10,8 @@ import { amendmentByHand, codeOf, compactAll, erasedCount, findings, forge, hold
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
 
+t.setTimeout(0)
+
 const source = { kind: 'self' } as const
 
 async function start(t: Test): Promise<TestFederation> {
@@ -317,5 +319,30 @@ t.test('recognition', async (t) => {
     t.equal(await codeOf(answerRecognition(holder, { requestRecordId: 'rq-none', decision: 'recognized', conditions: '', validUntil: '', source })), 'not_found')
   })
   t.same(federation.alarms(), [])
+  t.same(await findings(federation), [])
+})
+
+t.test('what is erased while an earlier erasure of its batch is rewritten on disk is gone too', async (t) => {
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }])
+  t.teardown(() => federation.stop())
+  let meanwhile = (): Promise<unknown> => Promise.resolve()
+  const node = await federation.restart('330000', { wrapStore: (store) => ({
+    ...store,
+    compact: async (gte, lt) => {
+      await store.compact(gte, lt)
+      const doing = meanwhile
+      meanwhile = () => Promise.resolve()
+      await doing()
+    },
+  }) })
+  const { context } = node
+  const name = (i: number): string => `浙江测试企业${616_260 + i}有限公司`
+  const { batch } = await publishRecords(context, many(2, (i) => industryRecord(616_260 + i)), ['330000'])
+  const erase = (position: number): Promise<unknown> => amend(context, { provider: BODY, source, changes: [change(batch!.id, position, 'erase')] })
+  let both = false
+  meanwhile = () => erase(1).then(() => { both = true })
+  await erase(0)
+  await federation.until('both are erased', () => both)
+  for (const i of [0, 1]) await federation.until(`the bytes of ${i} are gone`, async () => (await holders(federation, name(i))).length === 0)
   t.same(await findings(federation), [])
 })

@@ -15,7 +15,7 @@ import { TestFederation } from '../support/federation.ts'
 import { alarmOf, Lies } from '../support/lies.ts'
 import { INDUSTRY_ITEM } from '../support/records.ts'
 import { CITY, COUNTY, loseDisk, OTHER, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
-import { inEpoch, lastFindings, rotate } from '../support/rotation.ts'
+import { inEpoch, rotate } from '../support/rotation.ts'
 
 const [NATION_NAME, PROVINCE_NAME, CITY_NAME] = ['zj.example/000000', 'zj.example/330000', 'zj.example/330100']
 const VICTIM = COUNTY.id
@@ -253,5 +253,5 @@ t.test('keys that are not known yet, and keys that were', async (t) => {
   })
 
   await federation.until('every alarm is over', () => federation.alarms().length === 0)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })

@@ -23,6 +23,8 @@ import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 import { type Package, packed, Rogue } from '../support/rogue.ts'
 
+t.setTimeout(0)
+
 interface Scene {
   readonly federation: TestFederation
   /** A city below the province, and a county below it. */

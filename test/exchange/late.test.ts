@@ -25,7 +25,7 @@ import { MovableClock } from '../support/clock.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM } from '../support/records.ts'
 import { CITY, COUNTY, PROVINCE } from '../support/recovery.ts'
-import { inEpoch, lastFindings, rotate } from '../support/rotation.ts'
+import { inEpoch, rotate } from '../support/rotation.ts'
 import { packed, Rogue } from '../support/rogue.ts'
 
 t.setTimeout(0)
@@ -218,5 +218,5 @@ t.test('who joins two tiers below a root that rotated takes what was logged befo
   await federation.startNode(COUNTY.id)
   await federation.until('the county has the catalog', () => begun(COUNTY.id))
   await federation.until('every alarm is over', () => federation.alarms().length === 0)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })

@@ -1,7 +1,10 @@
 /** Records that only passed: whoever relayed them has dropped them when the hub loses its disk, and the lanes must go on. */
 import t from 'tap'
 import { findBatch } from '../../src/exchange/query.ts'
+import { amend } from '../../src/exchange/amend.ts'
+import { repairRunning } from '../../src/exchange/repair.ts'
 import { findings } from '../support/checks.ts'
+import { BODY } from '../support/federation.ts'
 import { CITY, COUNTY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, startAt } from '../support/recovery.ts'
 
 t.setTimeout(0)
@@ -51,4 +54,22 @@ t.test('a province that loses its disk after a city dropped what it had passed o
   await federation.until('every node has heard of the new epoch', () => [...federation.nodes.values()].every(({ context }) => context.ledger().federation.member('330000')!.epoch === 2))
   const lost = await findings(federation)
   t.same([lost.length, lost.filter((line) => /^(?:330000|330700): body \d+: record \d of [0-9a-f]{64} is lost: no amendment erased it$/.test(line)).length], [6, 6], 'fsck says what is lost, and finds nothing else')
+
+  // What came back, or was erased, is missed no more; the alarm ends with the last of it.
+  const said = (id: string): boolean => federation.node(id).alarms.has('incomplete zj.example/330106')
+  const whole = (await findBatch(county.context, away.batch!.id))!.body!.bytes
+  t.same(await repairRunning(federation.node('330700').context, [late.index], () => Promise.resolve({ body: whole, refusal: new Uint8Array() })), [late.index])
+  await federation.until('what came back ends the alarm', () => !said('330700'))
+  t.ok(said('330000'))
+  const erase = async (positions: readonly number[]): Promise<void> => {
+    const changes = positions.map((position) => ({ action: 'erase' as const, batchId: hub.batch!.id, position, effectiveOn: '2026-01-05', basis: 'test', document: '-' }))
+    const { batch } = await amend(county.context, { provider: BODY, source: { kind: 'self' }, changes })
+    await federation.until('the hub knows', async () => await province.ledger().known(batch!.id) !== undefined)
+  }
+  await erase([0, 1])
+  await province.door.reviewIncomplete()
+  t.ok(said('330000'), 'one record is missed still')
+  await erase([2])
+  await federation.until('what was erased ends it', () => !said('330000'))
+  await federation.until('every node knows', async () => (await findings(federation)).length === 0)
 })

@@ -15,12 +15,12 @@ import type { Node } from '../../src/node/node.ts'
 import { addCheckpoint } from '../../src/service/witness-http.ts'
 import { signFreeze } from '../../src/topology/freeze.ts'
 import { formatStatement, type MemberStatement } from '../../src/topology/member.ts'
-import { codeOf, forge } from '../support/checks.ts'
+import { codeOf, findings, forge } from '../support/checks.ts'
 import { industryRecord } from '../support/records.ts'
 import { packed, Rogue } from '../support/rogue.ts'
 import { alarmOf, startLying, VICTIM, WITNESS } from '../support/lies.ts'
 import { CITY, COUNTY, federationOf, has, PROVINCE, send, well } from '../support/recovery.ts'
-import { ACT, inEpoch, lastFindings, rotate, succeeded } from '../support/rotation.ts'
+import { ACT, inEpoch, rotate, succeeded } from '../support/rotation.ts'
 import type { TestFederation } from '../support/federation.ts'
 
 t.setTimeout(0)
@@ -101,7 +101,7 @@ t.test('a child that lies about its end', async (t) => {
     const proof = [leaves[2]!, leaves[3]!, rootOfLeaves(Buffer.concat(leaves.slice(0, 2)))]
     t.match(await ask(successor(4), 3n, proof), { line: /^— zj\.example\/330000 / })
   })
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })
 
 t.test('a parent that goes on after its end', async (t) => {
@@ -176,6 +176,6 @@ t.test('a member that is suspended on the way waits, and goes on when it is acti
   await federation.until('it sends', () => has(federation, '330000', 'new'))
   await well(federation)
   t.ok(await finalSize(federation.node('330106').context) > 0n)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })
 

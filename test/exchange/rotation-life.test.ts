@@ -23,11 +23,11 @@ import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
 import { bodyKey } from '../../src/store/keys.ts'
 import { parseStatement } from '../../src/topology/member.ts'
-import { codeOf, publishRecords } from '../support/checks.ts'
+import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import type { TestFederation } from '../support/federation.ts'
 import { industryRecord, many } from '../support/records.ts'
 import { CITY, COUNTY, federationOf, has, OTHER, PROVINCE, send, startAt, well } from '../support/recovery.ts'
-import { ACT, inEpoch, lastFindings, rotate, succeeded } from '../support/rotation.ts'
+import { ACT, inEpoch, rotate, succeeded } from '../support/rotation.ts'
 
 t.setTimeout(0)
 
@@ -92,7 +92,7 @@ t.test('a frozen log takes nothing, answers everything, and is frozen once', asy
     verifyConsistency({ oldSize: tree.size, newSize: size, oldRoot: tree.root, newRoot: root, proof: await first.proveConsistency(tree.size, size) })
   })
   await well(federation)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })
 
 t.test('evidence of before and after the root changed its key, twice, follows from the first root key', async (t) => {
@@ -131,7 +131,7 @@ t.test('evidence of before and after the root changed its key, twice, follows fr
     await federation.until('it gets what is for it', () => has(federation, '330110', 'welcome'))
   })
   await well(federation)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })
 
 t.test('a node that stops between freeze and successor goes on at its next start, wherever it stopped', async (t) => {
@@ -175,7 +175,7 @@ t.test('a node that stops between freeze and successor goes on at its next start
     await send(federation, '330106', '330106 330000', 'two')
     await federation.until('it goes on', async () => await has(federation, '330000', 'one', 'two') && await has(federation, '330106', 'one', 'two'))
     await well(federation)
-    t.same(await lastFindings(federation), [])
+    t.same(await findings(federation), [])
   })
 })
 
@@ -199,7 +199,7 @@ t.test('what the parent refuses after the log was frozen is logged by its succes
   const found = (await findBatch(federation.node('330106').context, bad.batch!.id))!
   t.equal(found.indexes.length, 2)
   await well(federation)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })
 
 t.test('with the same keys, then backed up, restored, checked and rebuilt', async (t) => {
@@ -228,5 +228,5 @@ t.test('with the same keys, then backed up, restored, checked and rebuilt', asyn
   await send(federation, '330106', '330000', 'three')
   await federation.until('it goes on', () => has(federation, '330000', 'three'))
   await well(federation)
-  t.same(await lastFindings(federation), [])
+  t.same(await findings(federation), [])
 })

@@ -1,9 +1,14 @@
 /** A log that is frozen by a final entry, and the next epoch that goes on from it: at a root, in the middle, at the edge. */
 import t from 'tap'
 import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
-import { finalSize } from '../../src/exchange/links.ts'
+import { checkStore } from '../../src/exchange/check.ts'
+import { finalSize, witnessState } from '../../src/exchange/links.ts'
+import { HuxinError } from '../../src/base/errors.ts'
+import { keyText } from '../../src/store/keys.ts'
+import { findings } from '../support/checks.ts'
+import { startLying, VICTIM } from '../support/lies.ts'
 import { accusations, CITY, COUNTY, federationOf, has, OTHER, PROVINCE, send, well } from '../support/recovery.ts'
-import { inEpoch, lastFindings, rotate } from '../support/rotation.ts'
+import { ACT, inEpoch, rotate, succeeded } from '../support/rotation.ts'
 
 t.setTimeout(0)
 
@@ -26,7 +31,7 @@ for (const [title, id] of [['a root', '330000'], ['a city', '330100'], ['a count
     await federation.until('the new log is final', async () => await finalSize(federation.node(id).context) === federation.node(id).context.log().size)
     await well(federation)
     t.same(await accusations(federation), [])
-    t.same(await lastFindings(federation), [])
+    t.same(await findings(federation), [])
     const node = federation.node(id)
     await node.context.indexer.caughtUp()
     await node.uplink?.stop()
@@ -35,3 +40,27 @@ for (const [title, id] of [['a root', '330000'], ['a city', '330100'], ['a count
     t.equal(await derivedRows(node.context.store), before, 'a rebuild gives the same rows')
   })
 }
+
+t.test('fsck tells a log of the parent whose statement has not come from one that nobody vouches for', async (t) => {
+  const { federation, lies } = await startLying(t)
+  const { context, genesis } = { context: federation.node(VICTIM).context, genesis: federation.node(VICTIM).genesis() }
+  const { rotation } = federation.node('330000')
+  lies.tell('readBodies', () => { throw new HuxinError('not_ready', 'later') })
+  await federation.until('it is final', async () => await finalSize(federation.node('330000').context) === federation.node('330000').context.log().size)
+  await rotation.rotate(ACT, { kind: 'self' })
+  await succeeded(federation, '330000')
+  await federation.restart('330000', { wrapServices: lies.wrap })
+  const next = 'zj.example/330000/2'
+  await federation.until('the next log is followed', async () => (await witnessState(context, next))?.size === federation.node('330000').context.log().signed.size)
+  t.equal(context.ledger().federation.member('330000')!.epoch, 1)
+  t.same(await findings(federation), [])
+  const unshown = { snapshot: () => {
+    const snapshot = context.store.snapshot()
+    return { ...snapshot, range: async (range: Parameters<typeof snapshot.range>[0]) => (await snapshot.range(range)).filter(([key]) => !keyText(key).startsWith('meta ahead/')) }
+  } }
+  t.match((await checkStore(unshown, context.log(), genesis)).findings, [new RegExp(`^witness ${next}: ${next} is the log of no member that is known here$`)])
+  lies.stop()
+  await inEpoch(federation, '330000', 2)
+  await well(federation)
+  t.same(await findings(federation), [])
+})

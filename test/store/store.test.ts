@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -168,13 +168,15 @@ t.test('a store that is closed fails with a code of the table', async (t) => {
   await store.close()
 })
 
+async function isOnDisk(folder: string, text: string): Promise<boolean> {
+  const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name)).catch(() => Buffer.alloc(0))))
+  return files.some((bytes) => bytes.includes(text))
+}
+
 t.test('what was deleted is in no file once its range is rewritten', async (t) => {
   const folder = await folderOf(t)
   const store = await open(t, folder)
-  const onDisk = async (text: string): Promise<boolean> => {
-    const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name)).catch(() => Buffer.alloc(0))))
-    return files.some((bytes) => bytes.includes(text))
-  }
+  const onDisk = (text: string): Promise<boolean> => isOnDisk(folder, text)
   await store.commit([put('s1', 'a secret'), put('s2', 'no secret')])
   await store.compact(key('s'), key('t'))
   await store.commit([gone('s1')])
@@ -183,6 +185,55 @@ t.test('what was deleted is in no file once its range is rewritten', async (t) =
   t.equal(await onDisk('a secret'), false)
   t.same(await all(store), ['s2=no secret'])
 })
+
+t.test('nor is it when somebody reads meanwhile, however long', async (t) => {
+  const folder = await folderOf(t)
+  const store = await open(t, folder)
+  for (let i = 0; i < 8; i++) await store.write([{ key: key(`s${i + 10}`), value: Buffer.alloc(1 << 20, i) }])
+  for (const reads of ['a snapshot', 'many keys', 'a range'] as const) {
+    await store.commit([put('s0', `a secret of ${reads}`)])
+    await store.compact(key('s'), key('t'))
+    const names = new Set(await readdir(folder))
+    const snapshot = store.snapshot()
+    const reading = reads === 'many keys' ? store.getMany(Array.from({ length: 80 }, (_, i) => key(`s${i % 8 + 10}`)))
+      : reads === 'a range' ? store.range({ gte: key('s'), lt: key('t') }) : undefined
+    if (reading) await snapshot.close()
+    await store.commit([gone('s0')])
+    const compacting = store.compact(key('s'), key('t'))
+    // It ends while the files are being written anew, or before they are.
+    if (!reading) await lastLargeFile(folder, names)
+    await (reading ?? snapshot.close())
+    await compacting
+    t.equal(await isOnDisk(folder, `a secret of ${reads}`), false, reads)
+  }
+})
+
+t.test('nor when somebody writes meanwhile, without a pause', async (t) => {
+  const folder = await folderOf(t)
+  const store = await open(t, folder)
+  let writing = true
+  const writers = Array.from({ length: 3 }, async (_, writer) => {
+    for (let i = 0; writing; i++) await store.commit([put(`w${writer}`, String(i))])
+  })
+  for (let i = 0; i < 20; i++) {
+    await store.commit([put('s0', `a secret of ${i}`)])
+    await store.commit([gone('s0')])
+    await store.compact(key('s'), key('t'))
+    t.equal(await isOnDisk(folder, `a secret of ${i}`), false, String(i))
+  }
+  writing = false
+  await Promise.all(writers)
+})
+
+/** Waits until a compaction writes its last large file, the second, or for long enough when it waits itself. */
+async function lastLargeFile(folder: string, before: ReadonlySet<string>): Promise<void> {
+  const large = new Set<string>()
+  for (let turn = 0; turn < 1_000 && large.size < 2; turn++) {
+    for (const name of (await readdir(folder)).filter((one) => !before.has(one))) {
+      if (await stat(join(folder, name)).then(({ size }) => size, () => 0) > 1 << 20) large.add(name)
+    }
+  }
+}
 
 t.test('a journal that cannot be read is not gone on without: what was synced last is there when it can', async (t) => {
   const folder = await folderOf(t)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
-import { isHuxinError } from '../../src/base/errors.ts'
+import { HuxinError, isHuxinError } from '../../src/base/errors.ts'
 import { formatJudged } from '../../src/batch/entry.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
@@ -27,12 +27,13 @@ import { epochFiles, loadConfig } from '../../src/node/config.ts'
 import { Node } from '../../src/node/node.ts'
 import type { NodeLog } from '../../src/node/node-log.ts'
 import { starterItems } from '../../src/record/data/items.ts'
-import { tables, textKey } from '../../src/store/keys.ts'
+import { receiptKey, tables, textKey } from '../../src/store/keys.ts'
 import { type BatchClass, laneKey } from '../../src/topology/lane.ts'
 import { formatReceiptNote } from '../../src/topology/receipt.ts'
 import { forge, type Forged, publishRecords } from './checks.ts'
 import { BODY, type Place, TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from './records.ts'
+import { exchangeQuietly } from './quiet-link.ts'
 import type { WritePoints } from './write-points.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
@@ -93,7 +94,7 @@ export class BusyCity {
   readonly federation: TestFederation
   readonly steps: readonly Step[]
   /** Record ids that stand at the city once when all is done. */
-  readonly recordIds: readonly string[] = ['own-0', 'own-2', 'import-0', 'twice-0', 'up-1', 'down-0']
+  readonly recordIds: readonly string[] = ['own-0', 'own-2', 'import-0', 'twice-0', 'up-1', 'pulled-0', 'down-0']
   #copies = 0
 
   private constructor(federation: TestFederation, steps: readonly Step[]) {
@@ -182,11 +183,12 @@ async function stepsOf(province: Context, county: Context): Promise<Step[]> {
   const below = new Sender(county)
   const fromChild = ({ batch, body }: Forged): Inbound => ({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county.self } })
   const judged = formatJudged({ timeMs: province.clock.nowMs(), node: province.self })
+  const records = (prefix: string, count = 2): Uint8Array[] => many(count, (i) => industryRecord(i, { prefix }))
+  await publishRecords(province, records('pulled'), ['330100'])
   let index = province.log().size
   const fromParent = ({ batch, body }: Forged): Inbound => ({
     header: batch.note, body: body.bytes, judged, source: { kind: 'parent', log: province.log().origin, index: index++, leaf: new Uint8Array(32).fill(1) },
   })
-  const records = (prefix: string, count = 2): Uint8Array[] => many(count, (i) => industryRecord(i, { prefix }))
   const up = below.make(records('up'), ['330000', '330100'])
   const pass = below.make(records('pass'), ['330000'])
   const twice = below.make(records('twice', 1), ['330100'])
@@ -212,6 +214,7 @@ async function stepsOf(province: Context, county: Context): Promise<Step[]> {
     accepting('the county brings one that only passes', fromChild(pass)),
     accepting('the county brings one twice at once', fromChild(twice), 2),
     accepting('the county brings one that is refused', fromChild(bad)),
+    { name: 'the link pulls what the province has, and moves on over what it has not to push', run: ({ node }) => exchangeQuietly(node.context, province, { pull: ['control', 'normal'], push: ['bulk'] }) },
     accepting('the province delivers a catalog item', fromParent(catalog)),
     accepting('the province delivers a batch', fromParent(down)),
     accepting('the province delivers one that only passes', fromParent(through)),
@@ -264,6 +267,10 @@ async function linkSteps(province: Context, county: Context, receipts: readonly 
         from: county.self, log: context.log().origin, size: all, classes: { control: all, amendment: all, normal: all, bulk: all },
         own: { log: county.log().origin, size, root }, timeMs: county.clock.nowMs(),
       }, [county.noteSigner]))
+    } },
+    { name: 'the link pushes', run: async ({ node, own }) => {
+      await exchangeQuietly(node.context, province, { pull: [], push: ['normal'] })
+      if (own && !await node.context.store.get(receiptKey(own, province.self))) throw new HuxinError('not_ready', 'what was pushed has no receipt')
     } },
     { name: 'what only passed is dropped', run: async ({ node }) => void await node.sweep(0) },
     { name: 'the log is read again', run: async ({ node }) => void await scrub(node.context, 10_000) },

@@ -39,11 +39,18 @@ export async function erasedCount(node: Node): Promise<bigint> {
 /** Whether the text stands anywhere in the files of a node's folder, in raw bytes. */
 export async function onDisk(federation: TestFederation, id: string, text: string): Promise<boolean> {
   const folder = federation.folderOf(id)
-  for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!file.isFile()) continue
-    // A file may go away while the database compacts.
-    const bytes = await readFile(join(file.parentPath, file.name)).catch(() => Buffer.alloc(0))
-    if (bytes.includes(text)) return true
+  for (let whole = false; !whole;) {
+    whole = true
+    for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue
+      const bytes = await readFile(join(file.parentPath, file.name)).catch((error: unknown) => {
+        // The database replaced it: what it held may be in a file that was not there when they were listed.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        whole = false
+        return Buffer.alloc(0)
+      })
+      if (bytes.includes(text)) return true
+    }
   }
   return false
 }

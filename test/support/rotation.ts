@@ -1,6 +1,5 @@
 /** Federations in which a node freezes its log and begins the next epoch. */
 import type { SignedTree } from '../../src/log/log.ts'
-import { findings } from './checks.ts'
 import type { TestFederation } from './federation.ts'
 
 export const ACT = { actor: '张三', reason: '计划内更换密钥', document: '测〔2026〕20号' }
@@ -25,10 +24,4 @@ export async function succeeded(federation: TestFederation, id: string): Promise
 export async function inEpoch(federation: TestFederation, id: string, epoch: number): Promise<void> {
   await federation.until(`${id} serves in epoch ${epoch}`, () => federation.node(id).context.epoch === epoch && federation.node(id).state === 'serving' &&
     [...federation.nodes.values()].every(({ context }) => context.ledger().federation.member(id)?.epoch === epoch))
-}
-
-/** What fsck finds once the news of the next epoch is everywhere: a child follows its parent's next log a moment before it has the statement. */
-export async function lastFindings(federation: TestFederation): Promise<string[]> {
-  await federation.until('fsck is clean everywhere', async () => (await findings(federation)).length === 0).catch(() => undefined)
-  return findings(federation)
 }

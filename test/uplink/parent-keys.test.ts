@@ -30,7 +30,10 @@ t.test('the key of the parent\'s new log follows from what is known, in whatever
   for (const turn of [(list: Uint8Array[]) => list, (list: Uint8Array[]) => list.reverse()]) {
     const { federation, parentKeys } = start()
     const older = federation.history(CITY)
-    parentKeys.learn(turn([...older, ...statements(federation)]), `${CITY}/2`)
+    const ahead = parentKeys.learn(turn([...older, ...statements(federation)]), `${CITY}/2`)
+    t.same(ahead.length, 2, 'what the ledger has not is kept beside')
+    t.same(parentKeys.learn([...older], `${CITY}/1`), [], 'of a log that it knows nothing is')
+    parentKeys.learn(statements(federation), `${CITY}/2`)
     t.equal(parentKeys.noteVkey(`${CITY}/2`), key(CITY, '2').vkey)
     t.equal(parentKeys.noteVkey(`${CITY}/1`), key(CITY).vkey, 'the old log still has its own')
     t.equal(federation.member(CITY)!.epoch, 1, 'the ledger learns it from the log alone')

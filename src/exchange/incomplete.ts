@@ -1,0 +1,77 @@
+/**
+ * Batches that came without their records although this node should have them, and the alarm that stands for each origin
+ * while one of them lacks a record: until that is here, or an amendment erased or withdrew it, or the batch was
+ * refused from above. In memory: after a restart fsck alone knows of them.
+ */
+import { civilDate, type Clock } from '../base/clock.ts'
+import { parseBody, recordAt } from '../batch/body.ts'
+import { parseEntry } from '../batch/entry.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Alarms } from './alarms.ts'
+
+export interface IncompleteOptions {
+  readonly ledger: () => Ledger
+  readonly store: Store
+  readonly alarms: Alarms
+  readonly clock: Clock
+}
+
+export class Incomplete {
+  readonly #options: IncompleteOptions
+  /** Log indexes by origin, in the order in which they came; the first one is looked at. */
+  readonly #waiting = new Map<string, bigint[]>()
+
+  constructor(options: IncompleteOptions) {
+    this.#options = options
+  }
+
+  /** A batch that is in the log at `index` came without its records. */
+  add(index: bigint, batch: SealedHeader): void {
+    const { origin } = batch.header
+    const indexes = this.#waiting.get(origin) ?? []
+    this.#waiting.set(origin, indexes)
+    indexes.push(index)
+    if (indexes.length === 1) this.#say(batch, 0)
+  }
+
+  /** Looks whether what was missing is still missed, and ends the alarms for which it is not. */
+  async review(): Promise<void> {
+    for (const [origin, indexes] of this.#waiting) {
+      let lacking: SealedHeader | undefined
+      while (indexes.length > 0 && !lacking) {
+        lacking = await this.#lacking(indexes[0]!)
+        if (!lacking) indexes.shift()
+      }
+      if (lacking) this.#say(lacking, indexes.length - 1)
+      else {
+        this.#waiting.delete(origin)
+        this.#options.alarms.clear(`incomplete ${origin}`)
+      }
+    }
+  }
+
+  #say({ idText, header: { origin, records } }: SealedHeader, more: number): void {
+    this.#options.alarms.raise(`incomplete ${origin}`, `the ${records} records of batch ${idText} of ${origin} are not here, and nobody on their way has them any more: ` +
+      `ask the origin to publish them again and to erase this batch${more === 0 ? '' : `; ${more} batches after it came without records too`}`)
+  }
+
+  /** The batch at an index, when it still lacks a record that is wanted here. */
+  async #lacking(index: bigint): Promise<SealedHeader | undefined> {
+    const { ledger, store, clock } = this.#options
+    const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
+    // What is missing altogether is damage, which the scrub says.
+    if (!bytes || !stored) return undefined
+    const batch = openHeader(parseEntry(bytes).header)
+    if ((await ledger().known(batch.id))?.refused) return undefined
+    const today = civilDate(clock.nowMs())
+    const amended = await ledger().amendments(batch.id, batch.header.origin)
+    const unwanted = new Set(amended.filter(({ action, effectiveOn }) => action === AmendmentAction.ERASE || (action === AmendmentAction.WITHDRAW && effectiveOn <= today)).map(({ position }) => position))
+    const body = parseBody(stored)
+    for (let i = 0; i < body.count; i++) if (recordAt(body, i) === undefined && !unwanted.has(i)) return batch
+    return undefined
+  }
+}
