@@ -16,11 +16,11 @@ import { signCheckpoint } from '../../src/note/checkpoint.ts'
 import { formatTlogProof } from '../../src/note/tlog-proof.ts'
 import type { BatchClass } from '../../src/topology/lane.ts'
 import { Follower } from '../../src/uplink/follower.ts'
+import type { LinkOptions } from '../../src/uplink/link.ts'
 import type { ParentCalls } from '../../src/uplink/parent.ts'
 import { ParentKeys } from '../../src/uplink/parent-keys.ts'
 import { Puller } from '../../src/uplink/puller.ts'
 import { Pusher } from '../../src/uplink/pusher.ts'
-import type { LinkOptions } from '../../src/uplink/uplink.ts'
 
 /** Follows the parent's log, pulls and pushes these classes. @throws HuxinError store_failed */
 export async function exchangeQuietly(context: Context, parent: Context, { pull, push }: { pull: readonly BatchClass[]; push: readonly BatchClass[] }): Promise<void> {
