@@ -128,7 +128,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     }
     case 'spoiled':
       // Those of former versions say no number.
-      if ((value.length !== 4 && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
+      if ((openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
       return
     case 'frozen': {
       const log = name.slice('frozen/'.length)

@@ -10,6 +10,7 @@ import { isHuxinError } from '../base/errors.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
+import { checkedValue } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
@@ -29,7 +30,8 @@ const leftAt = new WeakMap<Context, Map<bigint, number>>()
  * so that one erased while an earlier one is rewritten is seen to be another.
  */
 export function spoiledOp(index: bigint, erased: number): Op {
-  return { key: indexKey(spoiledPrefix, index), value: be32(erased) }
+  const key = indexKey(spoiledPrefix, index)
+  return { key, value: checkedValue(key, be32(erased)) }
 }
 
 const spoiledPrefix = textKey(tables.meta, 'spoiled/')
