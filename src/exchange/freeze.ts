@@ -47,6 +47,11 @@ export async function freezeLog(context: Context, { act, source, extra = [] }: {
 
 async function appendFinal(context: Context, { act, source, extra }: { act: PersonalAct; source: EntrySource; extra: readonly Op[] }): Promise<void> {
   context.checkClock()
+  const own = context.ledger().federation.member(context.self)
+  // Its successor is drafted on the statement, and nothing that comes later can be logged.
+  if (!own?.epochs.some(({ epoch }) => epoch === context.epoch)) {
+    throw new HuxinError('not_ready', `the statement of ${context.self} in epoch ${context.epoch} has not come down to its own log: freeze it when it is here (huxin member list)`)
+  }
   const judged = { timeMs: context.clock.nowMs(), node: context.self }
   const publication: Publication = {
     kind: 'freeze', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records: [new Uint8Array()], source, extraOps: () => extra,

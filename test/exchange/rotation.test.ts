@@ -4,6 +4,10 @@ import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
 import { checkStore } from '../../src/exchange/check.ts'
 import { finalSize, witnessState } from '../../src/exchange/links.ts'
 import { HuxinError } from '../../src/base/errors.ts'
+import type { Context } from '../../src/exchange/context.ts'
+import { freezeLog } from '../../src/exchange/freeze.ts'
+import { generateSigner } from '../../src/note/key.ts'
+import { FederationState } from '../../src/topology/federation.ts'
 import { keyText } from '../../src/store/keys.ts'
 import { findings } from '../support/checks.ts'
 import { startLying, VICTIM } from '../support/lies.ts'
@@ -63,4 +67,14 @@ t.test('fsck tells a log of the parent whose statement has not come from one tha
   await inEpoch(federation, '330000', 2)
   await well(federation)
   t.same(await findings(federation), [])
+})
+
+t.test('a log is not frozen before the statement of its own node is in it', async (t) => {
+  const state = FederationState.from([{ name: 'zj.example/330000', vkey: generateSigner('zj.example/330000', 'ed25519').vkey }])
+  const context = {
+    self: 'zj.example/330106', epoch: 1, checkClock: () => undefined, log: () => ({ origin: 'zj.example/330106/1' }), ledger: () => ({ frozen: new Map(), federation: state }),
+  } as unknown as Context
+  await t.rejects(freezeLog(context, { act: ACT, source: { kind: 'self' } }), { code: 'not_ready', message: /statement of zj.example\/330106 in epoch 1/ })
+  const root = { ...context, self: 'zj.example/330000', epoch: 2, log: () => ({ origin: 'zj.example/330000/2' }) } as unknown as Context
+  await t.rejects(freezeLog(root, { act: ACT, source: { kind: 'self' } }), { code: 'not_ready', message: /in epoch 2/ })
 })
