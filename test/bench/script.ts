@@ -1,8 +1,9 @@
 /** Scripts of this folder in processes of their own, and what processes and folders take. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Bench, Figure } from './figure.ts'
 
 export interface Script {
   readonly child: ChildProcess
@@ -36,6 +37,15 @@ export async function startScript(name: string, args: readonly string[], flags: 
       await gone
     },
   }
+}
+
+/** Runs a part in a process of its own: the script is sent what every part is given and sends its figures. @throws Error when it ends before */
+export async function partOf(name: string, bench: Bench): Promise<readonly Figure[]> {
+  const child = fork(fileURLToPath(new URL(name, import.meta.url)), [], { serialization: 'advanced' })
+  const ended = new Promise<never>((_resolve, reject) => child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`))))
+  ended.catch(() => undefined)
+  child.send(bench)
+  return Promise.race([ended, new Promise<readonly Figure[]>((resolve) => child.once('message', (figures) => resolve(figures as readonly Figure[])))])
 }
 
 /** Processor time of a process so far, seconds; 0 when it is gone. Linux. */

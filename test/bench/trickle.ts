@@ -8,14 +8,20 @@ import { tuneMemory } from '../../src/node/memory.ts'
 import { Node } from '../../src/node/node.ts'
 import { BODY } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
-import { type Bench, countCpu, type Figure, pause } from './figure.ts'
+import { type Bench, countCpu, type Figure, type Part, pause } from './figure.ts'
 import { CITY, COUNTY, Processes, PROVINCE } from './processes.ts'
 import { send } from './records.ts'
+import { partOf } from './script.ts'
 
 const WARM_RECORDS = 4_000
 
-/** The province runs in this process, so that one clock times both ends. */
-export async function trickle({ limits }: Bench): Promise<Figure[]> {
+/**
+ * The province runs in the process that publishes, so that one clock times both ends; in one of its own, which no other part
+ * has filled with what it left.
+ */
+export const trickle: Part = (bench) => partOf('trickle-process.js', bench)
+
+export async function measureTrickle({ limits }: Bench): Promise<Figure[]> {
   tuneMemory()
   const processes = await Processes.setUp([PROVINCE, CITY, COUNTY])
   const province = await Node.start({
