@@ -2,7 +2,7 @@
  * How the garbage collector is to see this program. Batches are memory outside its heap, which it counts
  * against a limit made for a heap of 20 MB: under load it would go over the whole heap three times a
  * second to find that nothing there is garbage, which cost a fifth of all processor time. With room
- * for the heap to grow sixfold between two full collections it goes over it every two minutes.
+ * for the heap to grow ninefold between two full collections it goes over it every few minutes.
  *
  * A single record waits for whatever stops a node it passes, so pauses count more than processor time:
  *
@@ -20,7 +20,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 
-const GROWTH_PERCENT = 500
+const GROWTH_PERCENT = 800
 /** With more, marking finds a processor of its own. */
 const PROCESSORS_FEW = 2
 
