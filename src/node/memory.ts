@@ -2,19 +2,19 @@
  * How the garbage collector is to see this program. Batches are memory outside its heap, which it counts
  * against a limit made for a heap of 20 MB: under load it would go over the whole heap three times a
  * second to find that nothing there is garbage, which cost a fifth of all processor time. With room
- * for the heap to grow ninefold between two full collections it goes over it every few minutes.
+ * for the heap to grow ninefold between two full collections a trickle of records comes to one after minutes.
  *
  * A single record waits for whatever stops a node it passes, so pauses count more than processor time:
  *
  * - What survives of 16 MB of new objects is copied by one thread in a few milliseconds. Shared among four it
  *   waits for the last of them to be given a core: 40 to 80 ms on a busy machine of two.
  * - A full collection marks 25 MB of live objects. With one or two processors, threads that mark beside the
- *   program take them from it for 60 to 90 ms; done by the program itself, a little at a time, it is 25 to 40.
+ *   program delay a record by 50 to 90 ms; done by the program itself, a little at a time, it is 30 to 65.
  * - Node's AsyncResource.bind, which its HTTP/2 client calls for each request, gives the bound function two
  *   accessors made by util.deprecate. Each of them changes the prototype of a function, for which V8 makes a
  *   hidden class, and hidden classes live until a full collection: so every request did, with its streams,
- *   messages and callbacks, 4 kB that each collection of new objects copied twice. The accessors were deprecated in
- *   Node 20 (DEP0172) and nobody here reads them.
+ *   messages and callbacks, about 13 kB a call with both ends, which collections of new objects copied twice. The
+ *   accessors are deprecated (DEP0172) and nobody here reads them.
  */
 import { AsyncResource } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
