@@ -18,6 +18,8 @@ export type EntrySource =
   | { readonly kind: 'self' }
   /** A department's client of this node, by the name in its certificate. */
   | { readonly kind: 'client'; readonly name: string }
+  /** A person with an operator's certificate of this node; written `client operator/<name>`, which earlier programs read as a client. */
+  | { readonly kind: 'operator'; readonly name: string }
   /** A child node, by full name. */
   | { readonly kind: 'child'; readonly node: string }
   /** The parent's log: its origin line, the entry's index and the entry's leaf hash. */
@@ -50,6 +52,13 @@ const NAME = /^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}$/
 const LOG = /^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/
 /** Names come percent-encoded from certificates, where they have at most 600 bytes. */
 const CLIENT = /^[^\x00-\x20\x7f]{1,600}$/
+/** No percent-encoded name has a slash. */
+const OPERATOR = 'operator/'
+
+/** True for what was born at the node whose log says so. */
+export function isBornHere({ kind }: EntrySource): boolean {
+  return kind === 'self' || kind === 'client' || kind === 'operator'
+}
 
 /** `<time> <node>`, as it travels with a package. */
 export function formatJudged(judged: Judged): string {
@@ -119,6 +128,7 @@ function formatSource(source: EntrySource): string {
   switch (source.kind) {
     case 'self': return 'self'
     case 'client': return `client ${source.name}`
+    case 'operator': return `client ${OPERATOR}${source.name}`
     case 'child': return `child ${source.node}`
     case 'parent': return `parent ${source.log} ${source.index} sha256:${hex(source.leaf)}`
     case 'fetched': return `fetched ${source.node}`
@@ -129,6 +139,7 @@ function parseSource(text: string): EntrySource | undefined {
   const words = text.split(' ')
   const [kind, name = '', index = '', leaf = ''] = words
   if (kind === 'self' && words.length === 1) return { kind }
+  if (kind === 'client' && words.length === 2 && name.startsWith(OPERATOR) && CLIENT.test(name.slice(OPERATOR.length))) return { kind: 'operator', name: name.slice(OPERATOR.length) }
   if (kind === 'client' && words.length === 2 && CLIENT.test(name)) return { kind, name }
   if ((kind === 'child' || kind === 'fetched') && words.length === 2 && NAME.test(name)) return { kind, node: name }
   if (kind !== 'parent' || words.length !== 4 || !LOG.test(name)) return undefined

@@ -22,6 +22,8 @@ export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
   member: ['control'],
   catalog: ['control'],
   freeze: ['control'],
+  register: ['control'],
+  revocation: ['control'],
   amendment: ['amendment'],
   evaluation: ['normal', 'bulk'],
   recognition: ['normal', 'bulk'],

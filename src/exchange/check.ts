@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto'
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { messageOf } from '../base/errors.ts'
 import { type Body, recordAt } from '../batch/body.ts'
-import { type Entry, parseEntry } from '../batch/entry.ts'
+import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
@@ -174,7 +174,7 @@ class Check {
 
   /** Of its own batches of an epoch the one of kind freeze is the last, and states where it stands. */
   #checkFinal(index: bigint, { source }: Entry, { batch: { header: { origin, epoch, kind } }, body }: { batch: SealedHeader; body: Body | undefined }): void {
-    if (origin !== this.#ledger.self || (source.kind !== 'self' && source.kind !== 'client')) return
+    if (origin !== this.#ledger.self || !isBornHere(source)) return
     const size = this.#ledger.frozen.get(`${origin}/${epoch}`)
     if (size !== undefined && index >= size) this.#find(entryKey(index), `it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
     const record = kind === 'freeze' && body ? recordAt(body, 0) : undefined

@@ -13,7 +13,7 @@ import { civilDate, formatTime } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { be64, concat, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
-import { type Entry, type EntrySource, type Judged, parseJudged } from '../batch/entry.ts'
+import { type Entry, type EntrySource, isBornHere, type Judged, parseJudged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { entrySourceName, type Ledger } from '../ledger/ledger.ts'
@@ -134,7 +134,7 @@ export class FirstReceipt {
     const { header } = batch
     const first = isFirst(header.origin, source)
     // A refusal that somebody else gave needs no more reasons.
-    if (source.kind === 'self' || source.kind === 'client' || (!first && refusal !== undefined && refusal.length > 0)) return undefined
+    if (isBornHere(source) || (!first && refusal !== undefined && refusal.length > 0)) return undefined
     const ledger = this.#options.ledger()
     const now = this.#options.clock.nowMs()
     const then = lapse(ledger, header, judged.timeMs)

@@ -169,6 +169,8 @@ export function nextStatement(member: Member): MemberStatement {
     actor: '-',
     document: '-',
     reason: '-',
+    authorities: member.authorities,
+    catalog: member.catalog,
   }
 }
 

@@ -249,7 +249,7 @@ function answers(publication: Publication, header: BatchHeader, stored: readonly
 function requestKey({ requestId, source }: Publication): Uint8Array | undefined {
   if (requestId === undefined || requestId === '') return undefined
   if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw new HuxinError('argument_invalid', `request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
-  return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : '-'}/${requestId}`)
+  return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : source.kind === 'operator' ? `operator/${source.name}` : '-'}/${requestId}`)
 }
 
 export function announce(context: Context, header: BatchHeader): void {

@@ -12,7 +12,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import type { Entry, EntrySource } from '../batch/entry.ts'
+import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
@@ -133,7 +133,7 @@ export class Ledger {
     const fromAbove = isFromAbove(source)
     const branch = fromAbove ? this.#branchOf(header.origin) : undefined
     const passes = (target: string): boolean => {
-      if (source.kind === 'self' || source.kind === 'client' || branch === this.self) return true
+      if (isBornHere(source) || branch === this.self) return true
       if (source.kind === 'child') return leavesSubtree(target, idOf(source.node), this.federation)
       return branch === undefined ? intersectsSubtree(target, this.selfId, this.federation) : leavesSubtree(target, idOf(branch), this.federation)
     }

@@ -8,7 +8,7 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
-import { parseEntry } from '../batch/entry.ts'
+import { isBornHere, parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { newestSeen } from '../exchange/links.ts'
 import { rebuildStore } from '../exchange/rebuild.ts'
@@ -350,7 +350,7 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
         const bytes = await store.get(entryKey(index))
         if (!bytes) continue
         const entry = parseEntry(bytes)
-        if (entry.source.kind !== 'self' && entry.source.kind !== 'client') continue
+        if (!isBornHere(entry.source)) continue
         const batch = openHeader(entry.header)
         if (!await store.get(receiptKey(batch.id, config.parent!.node))) unsent.push(`${hex(batch.id)} ${batch.header.kind} ${batch.header.records}`)
       }

@@ -32,7 +32,8 @@ export function recordService(current: () => Context): ServiceBinding {
 
 /** Who called, as the log says it. */
 export function sourceOf(call: CallContext): EntrySource {
-  return { kind: 'client', name: encodeURIComponent(call.peer.name === '' ? call.peer.nodeId : call.peer.name) }
+  const { role, name, nodeId } = call.peer
+  return { kind: role === 'operator' ? 'operator' : 'client', name: encodeURIComponent(name === '' ? nodeId : name) }
 }
 
 async function publishRecords(context: Context, request: PublishRequest, call: CallContext) {

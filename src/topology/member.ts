@@ -45,6 +45,14 @@ export interface MemberStatement {
   readonly actor: string
   readonly document: string
   readonly reason: string
+  /**
+   * The authorities that may issue certificates in the name of this member, to the node and to its clients, operators and
+   * auditors: SHA-256 of each one's SubjectPublicKeyInfo (DER), 64 hexadecimal digits, sorted. Absent in statements of
+   * programs before 0.2.
+   */
+  readonly authorities?: readonly string[] | undefined
+  /** Prefixes of catalog ids that this member owns beside those of its divisions, sorted: `zj` owns `zj/…`. */
+  readonly catalog?: readonly string[] | undefined
   /** Only where the epoch begins after a frozen log: the last tree of the epoch before. */
   readonly frozen?: FrozenTree | undefined
 }
@@ -87,12 +95,14 @@ export function formatStatement(statement: MemberStatement): string {
     `actor ${statement.actor}\n` +
     `document ${statement.document}\n` +
     `reason ${statement.reason}\n` +
+    (statement.authorities ? `authorities ${statement.authorities.map((digest) => `sha256:${digest}`).join(' ')}\n` : '') +
+    (statement.catalog ? `catalog ${statement.catalog.join(' ')}\n` : '') +
     (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '')
 }
 
 /** @throws HuxinError statement_malformed */
 export function parseStatement(text: string): MemberStatement {
-  const lines = readLines(text, 'huxin/member/v1', text.includes('\nfrozen ') ? [...STATEMENT_LINES, 'frozen'] : STATEMENT_LINES)
+  const lines = readLines(text, 'huxin/member/v1', [...STATEMENT_LINES, ...OPTIONAL_LINES.filter((name) => text.includes(`\n${name} `))])
   const { member = '', serial = '', previous = '', tier = '', parent = '', divisions = '', status = '' } = lines
   check(NODE_NAME.test(member), 'member')
   check(COUNT.test(serial), 'serial')
@@ -121,6 +131,8 @@ export function parseStatement(text: string): MemberStatement {
     validFrom, validTo,
     status: status as MemberStatus,
     actor: lines['actor']!, document: lines['document']!, reason: lines['reason']!,
+    ...(lines['authorities'] === undefined ? {} : { authorities: parseAuthorities(lines['authorities']) }),
+    ...(lines['catalog'] === undefined ? {} : { catalog: parsePrefixes(lines['catalog']) }),
     ...(lines['frozen'] === undefined ? {} : { frozen: parseFrozen(lines['frozen']) }),
   }
 }
@@ -128,6 +140,31 @@ export function parseStatement(text: string): MemberStatement {
 const STATEMENT_LINES = [
   'member', 'serial', 'previous', 'tier', 'parent', 'divisions', 'body', 'host', 'epoch', 'note', 'cosign', 'valid', 'status', 'actor', 'document', 'reason',
 ] as const
+
+/** Lines that stand after the others, in this order, where there is something to say. */
+const OPTIONAL_LINES = ['authorities', 'catalog', 'frozen'] as const
+
+/** Authorities of one statement. */
+export const AUTHORITIES_MAX = 8
+/** Catalog prefixes of one statement. */
+const PREFIXES_MAX = 32
+export const CATALOG_PREFIX = /^[a-z0-9-]{1,32}$/
+
+function parseAuthorities(text: string): string[] {
+  const words = text.split(' ')
+  check(words.length <= AUTHORITIES_MAX && isSorted(words) && words.every((word) => /^sha256:[0-9a-f]{64}$/.test(word)), 'authorities')
+  return words.map((word) => word.slice(7))
+}
+
+function parsePrefixes(text: string): string[] {
+  const words = text.split(' ')
+  check(words.length <= PREFIXES_MAX && isSorted(words) && words.every((word) => CATALOG_PREFIX.test(word)), 'catalog')
+  return words
+}
+
+function isSorted(words: readonly string[]): boolean {
+  return words.every((word, i) => i === 0 || words[i - 1]! < word)
+}
 
 function parseFrozen(text: string): FrozenTree {
   const match = /^([1-9][0-9]{0,17}) sha256:([0-9a-f]{64})$/.exec(text)

@@ -34,7 +34,7 @@ const COUNTIES = ['330106', '330110', '330782'] as const
 const validityZh: Readonly<Record<string, string>> = {
   valid: '有效', withdrawn: '已撤回', source_withdrawn: '来源已撤回', source_superseded: '来源已更新', expired: '已过期', refused: '已退回',
 }
-const sourcesZh: Readonly<Record<EntrySource['kind'], string>> = { self: '本节点', client: '本级客户端', child: '下级', parent: '上级', fetched: '补取' }
+const sourcesZh: Readonly<Record<EntrySource['kind'], string>> = { self: '本节点', client: '本级客户端', operator: '本级操作员', child: '下级', parent: '上级', fetched: '补取' }
 
 /** Runs the demo. @returns exit code */
 export async function runDemo(options: DemoOptions, output: Output): Promise<number> {
