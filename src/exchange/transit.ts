@@ -4,7 +4,7 @@
  * the bytes are compacted away, as are those of erased records. Header, entry, root and proofs stay as
  * they were.
  */
-import { be32, equalBytes } from '../base/bytes.ts'
+import { be32, concat, equalBytes } from '../base/bytes.ts'
 import { yieldTurn } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
@@ -13,16 +13,21 @@ import { openHeader } from '../batch/seal.ts'
 import { checkedValue } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import type { BatchClass } from '../topology/lane.ts'
 import type { Context } from './context.ts'
 import { childReceipt } from './links.ts'
 import type { LoggedEntry } from './recent.ts'
 
+/** Rows read in one piece, and entries looked at in one sweep: a tenth of a second. */
 const SWEEP_ROWS = 1_024
+/** Rows read in one sweep: those of a neighbour that is away, and of bodies whose time has not come, are passed over. */
+const SWEEP_ROWS_MAX = 65_536
 /** Entries looked at in one turn of the event loop. */
 const SWEEP_TURN = 32
-
-/** When each body was first seen to have left for good, by the clock that nobody sets; forgotten at a restart, which only delays. */
-const leftAt = new WeakMap<Context, Map<bigint, number>>()
+/** Bodies dropped by one write: as many are in memory. */
+const DROP_TURN = 16
+/** Bodies that are remembered as having left; what leaves beyond them has its time counted later. 40 MB at most. */
+const LEFT_MAX = 1 << 20
 
 /**
  * The note that a body has bytes to be rewritten on disk. It goes into the commit that changes the body,
@@ -68,56 +73,157 @@ async function removeNotes(context: Context, notes: readonly (readonly [Uint8Arr
 }
 
 /**
- * Drops the transit bodies that every next hop has, `graceMs` after that was first seen.
- * @returns how many were dropped
+ * Drops transit bodies, piece by piece: each sweep goes on where the one before ended, and begins anew at the end, so that
+ * those that wait for a neighbour that is away are in nobody's way. Keeps in memory when each was first seen to have left
+ * for good; forgotten at a restart, which only delays.
  */
-export async function sweepTransit(context: Context, graceMs: number): Promise<number> {
-  const seen = leftAt.get(context) ?? new Map<bigint, number>()
-  leftAt.set(context, seen)
-  const rows = await context.store.range({ ...prefixRange(tables.transit), limit: SWEEP_ROWS })
-  let dropped = 0
-  for (const [i, [key]] of rows.entries()) {
-    const index = indexAtEnd(key)
-    const now = context.clock.nowMs()
-    const since = seen.get(index)
-    if (since !== undefined && now - since < graceMs) continue
-    // Looking at a thousand entries takes a tenth of a second: others first.
-    if (i % SWEEP_TURN === SWEEP_TURN - 1) await yieldTurn()
-    if (!await arrivedEverywhere(context, index)) continue
-    if (since === undefined) seen.set(index, now)
-    if (now - (since ?? now) < graceMs) continue
-    await context.writer.propose(0, async (_, view) => {
-      const stored = await view.get(bodyKey(index))
-      context.recent.forget(index)
-      const body = stored && parseBody(stored)
-      return {
-        entries: [],
-        ops: body ? [{ key: bodyKey(index), value: eraseLeaves(body) }, { key, value: undefined }, spoiledOp(index, body.count)] : [{ key, value: undefined }],
-        remember: () => undefined,
-      }
-    })
-    seen.delete(index)
-    dropped++
+export class TransitSweep {
+  readonly #context: Context
+  /** Log index → milliseconds of the clock. */
+  readonly #left = new Map<number, number>()
+  /** Log index → what was wanted when it was looked at last: while it still is, the entry is not parsed again. */
+  readonly #wanted = new Map<number, Wanted>()
+  /** Key after the last one looked at. */
+  #from: Uint8Array | undefined
+
+  constructor(context: Context) {
+    this.#context = context
   }
-  return dropped
+
+  /**
+   * Goes on through the bodies in transit and drops those that every next hop has, `graceMs` after that was first seen.
+   * Not concurrently.
+   * @returns how many were dropped
+   */
+  async sweep(graceMs: number): Promise<number> {
+    const confirmed = new Confirmed(this.#context)
+    const { gte, lt } = prefixRange(tables.transit)
+    let dropped = 0
+    let looked = 0
+    for (let read = 0; looked < SWEEP_ROWS && read < SWEEP_ROWS_MAX;) {
+      const rows = await this.#context.store.range({ gte: this.#from ?? gte, lt, limit: SWEEP_ROWS })
+      const due: bigint[] = []
+      for (const [key] of rows) {
+        const index = indexAtEnd(key)
+        if (!this.#mayBeDue(index, graceMs) || await this.#stillWaits(index, confirmed)) continue
+        // Looking at a thousand entries takes a tenth of a second: others first.
+        if (++looked % SWEEP_TURN === 0) await yieldTurn()
+        const wanted = await confirmed.wanted(index)
+        if (wanted === undefined && this.#isDue(index, graceMs)) due.push(index)
+        if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX) this.#wanted.set(Number(index), wanted)
+      }
+      dropped += await this.#drop(due)
+      read += rows.length
+      this.#from = rows.length < SWEEP_ROWS ? undefined : concat(rows.at(-1)![0], Uint8Array.of(0))
+      if (!this.#from) break
+      await yieldTurn()
+    }
+    return dropped
+  }
+
+  #mayBeDue(index: bigint, graceMs: number): boolean {
+    const since = this.#left.get(Number(index))
+    return since === undefined || this.#context.clock.nowMs() - since >= graceMs
+  }
+
+  async #stillWaits(index: bigint, confirmed: Confirmed): Promise<boolean> {
+    const wanted = this.#wanted.get(Number(index))
+    if (!wanted) return false
+    if (await confirmed.lacks(index, wanted)) return true
+    this.#wanted.delete(Number(index))
+    return false
+  }
+
+  /** It has left for good. */
+  #isDue(index: bigint, graceMs: number): boolean {
+    if (graceMs <= 0) return true
+    const at = Number(index)
+    const since = this.#left.get(at)
+    if (since === undefined && this.#left.size < LEFT_MAX) this.#left.set(at, this.#context.clock.nowMs())
+    return since !== undefined && this.#context.clock.nowMs() - since >= graceMs
+  }
+
+  async #drop(indexes: readonly bigint[]): Promise<number> {
+    for (let from = 0; from < indexes.length; from += DROP_TURN) {
+      const some = indexes.slice(from, from + DROP_TURN)
+      // Those of one round of the writer have one trip to the disk.
+      await Promise.all(some.map((index) => dropBody(this.#context, index)))
+      for (const index of some) this.#left.delete(Number(index))
+    }
+    return indexes.length
+  }
 }
 
-/** True when every next hop of the batch has confirmed it. */
-async function arrivedEverywhere(context: Context, index: bigint): Promise<boolean> {
-  const logged = context.recent.entry(index) ?? await readEntry(context, index)
-  if (!logged) return false
-  const { entry, batch } = logged
-  const ledger = context.ledger()
-  const { children, up } = ledger.routes(batch.header, entry.source)
-  const parent = ledger.federation.member(context.self)?.parent
-  if (up && (parent === undefined || !await context.store.get(receiptKey(batch.id, parent)))) return false
-  for (const child of children) {
-    const member = ledger.federation.member(child)
-    if (member?.status === 'retired') continue
-    const held = await childReceipt(context, child)
-    if (!held || held.receipt.classes[batch.header.batchClass] <= index) return false
+async function dropBody(context: Context, index: bigint): Promise<void> {
+  const key = indexKey(tables.transit, index)
+  await context.writer.propose(0, async (_, view) => {
+    const stored = await view.get(bodyKey(index))
+    context.recent.forget(index)
+    const body = stored && parseBody(stored)
+    return {
+      entries: [],
+      ops: body ? [{ key: bodyKey(index), value: eraseLeaves(body) }, { key, value: undefined }, spoiledOp(index, body.count)] : [{ key, value: undefined }],
+      remember: () => undefined,
+    }
+  })
+}
+
+/** Whose receipt is wanting, for which class; without a child it is the parent's, or the entry itself cannot be read. */
+interface Wanted {
+  readonly child: string | undefined
+  readonly batchClass: BatchClass
+}
+
+const NOTHING: Wanted = { child: undefined, batchClass: 'normal' }
+
+/** What the next hops have confirmed, as it stands during one sweep. */
+class Confirmed {
+  readonly #context: Context
+  readonly #receipts = new Map<string, ReturnType<typeof childReceipt>>()
+  readonly #interned = new Map<string, Wanted>()
+
+  constructor(context: Context) {
+    this.#context = context
   }
-  return true
+
+  /** The first receipt for a batch that is wanting still; undefined when every next hop has confirmed it. */
+  async wanted(index: bigint): Promise<Wanted | undefined> {
+    const context = this.#context
+    const logged = context.recent.entry(index) ?? await readEntry(context, index)
+    if (!logged) return NOTHING
+    const { entry, batch } = logged
+    const { batchClass } = batch.header
+    const ledger = context.ledger()
+    const { children, up } = ledger.routes(batch.header, entry.source)
+    const parent = ledger.federation.member(context.self)?.parent
+    if (up && (parent === undefined || !await context.store.get(receiptKey(batch.id, parent)))) return NOTHING
+    for (const child of children) {
+      const wanted = this.#wantedOf(child, batchClass)
+      if (await this.lacks(index, wanted)) return wanted
+    }
+    return undefined
+  }
+
+  /** Whether the child has not confirmed what stands at `index` of its class, and will still be asked to. */
+  async lacks(index: bigint, { child, batchClass }: Wanted): Promise<boolean> {
+    if (child === undefined || this.#context.ledger().federation.member(child)?.status === 'retired') return false
+    const held = await this.#receiptOf(child)
+    return !held || held.receipt.classes[batchClass] <= index
+  }
+
+  /** One object for all batches of a class that a child is to have. */
+  #wantedOf(child: string, batchClass: BatchClass): Wanted {
+    const key = `${child} ${batchClass}`
+    const one = this.#interned.get(key) ?? { child, batchClass }
+    this.#interned.set(key, one)
+    return one
+  }
+
+  #receiptOf(child: string): ReturnType<typeof childReceipt> {
+    const known = this.#receipts.get(child) ?? childReceipt(this.#context, child)
+    this.#receipts.set(child, known)
+    return known
+  }
 }
 
 async function readEntry(context: Context, index: bigint): Promise<Pick<LoggedEntry, 'entry' | 'batch'> | undefined> {

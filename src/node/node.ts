@@ -17,7 +17,7 @@ import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
-import { compactSpoiled, sweepTransit } from '../exchange/transit.ts'
+import { compactSpoiled, TransitSweep } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { Indexer } from '../ledger/indexer.ts'
 import { Ledger } from '../ledger/ledger.ts'
@@ -92,6 +92,7 @@ export class Node {
   #door!: Door
   #indexer!: Indexer
   #context!: Context
+  #transit!: TransitSweep
   #server: WireServer | undefined
   #audit: AuditServer | undefined
   #channel: WireChannel | undefined
@@ -201,7 +202,7 @@ export class Node {
 
   /** Drops transit bodies whose time has come, and rewrites what was dropped or erased, now. */
   async sweep(graceMs = this.#options.transitGraceMs ?? this.#options.config.transitGraceHours * 3_600_000): Promise<number> {
-    const dropped = await sweepTransit(this.#context, graceMs)
+    const dropped = await this.#transit.sweep(graceMs)
     await compactSpoiled(this.#context)
     return dropped
   }
@@ -251,6 +252,7 @@ export class Node {
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
+    this.#transit = new TransitSweep(this.#context)
     if (this.#folder.transition) await forgetCosigned(this.#folder.store, this.#log.origin)
     this.#gate.notBefore(await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign }))
     this.#gate.waitFor(await cosigningChildren(this.#context))

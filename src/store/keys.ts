@@ -44,7 +44,7 @@ export const tables = {
   laneIndex: table('l'),
   /** batch id, position, index of the amendment → action and date */
   amendment: table('a'),
-  /** index → next hops that still have to receive a body held in transit */
+  /** index → whom a body held in transit came from; there until every next hop has it */
   transit: table('T'),
   /** level, segment, bucket → keyed hashes of record ids, with index and position of each (`ledger/segments.ts`) */
   recordId: table('r'),
