@@ -70,7 +70,7 @@ export const faultTable = {
   schema_keyword: ['this keyword is not allowed in an attributes schema', '数据模式不允许使用该关键字'],
   schema_closed: ['every object of the schema must have "additionalProperties": false', '数据模式的每个对象须声明"additionalProperties": false'],
   schema_personal_data: ['every property must have "x-personal-data": "none", "personal" or "sensitive"', '每个属性须声明"x-personal-data"为"none"、"personal"或"sensitive"'],
-  schema_pattern: ['the pattern is too long or repeats a group, which may take exponential time', '正则表达式过长或重复了分组，可能耗时过长'],
+  schema_pattern: ['the pattern cannot be matched in bounded time', '无法保证该正则表达式在限定时间内匹配'],
   schema_invalid: ['the schema is not valid JSON Schema 2020-12 in strict mode', '数据模式不是严格模式下有效的JSON Schema 2020-12'],
   column_field: ['a column names a field that records of this item do not have', '导入列对应的字段不存在'],
   column_type: ['a column must be text, date, integer, decimal, uscc, citizen_id or enum', '导入列类型无效'],

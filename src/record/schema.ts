@@ -1,7 +1,7 @@
 /**
  * JSON Schema of a record's attributes: a closed subset of 2020-12 that can be read by a person and cannot
  * run away. Every object is closed; every property says whether it is personal data; there are no
- * references, no `$data`, no combinators and no patterns that repeat a group.
+ * references, no `$data` and no combinators; patterns are matched in bounded time (`pattern.ts`).
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
@@ -9,11 +9,10 @@ import { utf8 } from '../base/bytes.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import type { Report } from './fault.ts'
+import { patternEngine, patternFault } from './pattern.ts'
 
 const SCHEMA_BYTES_MAX = 65_536
 const DEPTH_MAX = 8
-const PATTERN_LENGTH_MAX = 200
-const PATTERN_TEXT_MAX = 1000
 /** Attributes up to this long get every fault at once; longer ones the first. */
 const EXPLAINED_LENGTH_MAX = 4096
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
@@ -100,7 +99,8 @@ function checkNode(schema: unknown, place: Place, report: Report): void {
   }
   if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', 'every schema has one type')
   if (schema['type'] === 'array' && schema['items'] === undefined) report(`${at}.items`, 'required')
-  if (typeof schema['pattern'] === 'string' && !isSafePattern(schema['pattern'], schema['maxLength'])) report(`${at}.pattern`, 'schema_pattern')
+  const pattern = typeof schema['pattern'] === 'string' ? patternFault(schema['pattern'], schema['maxLength']) : undefined
+  if (pattern !== undefined) report(`${at}.pattern`, 'schema_pattern', pattern)
   if (schema['type'] === 'object') checkObject(schema, place, report)
   if (schema['items'] !== undefined) checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1 }, report)
 }
@@ -121,26 +121,15 @@ function isDataReference(value: unknown): boolean {
   return isSchema(value) && '$data' in value
 }
 
-/**
- * A pattern that cannot take long: it begins at the start, repeats no group, refers to no group, and has at
- * most four quantifiers that can give way, two of them unbounded, and these only on text of at most 1000
- * characters. Matching is then at most quadratic.
- */
-function isSafePattern(pattern: string, lengthMax: unknown): boolean {
-  const bare = pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x').replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
-  if (pattern.length > PATTERN_LENGTH_MAX || !bare.startsWith('^') || /\)[*+{]|\\/.test(bare)) return false
-  const quantifiers = bare.match(/[*+?]|\{\d+,\d*\}/g) ?? []
-  const unbounded = quantifiers.filter((one) => one !== '?' && !/,\d/.test(one)).length
-  if (quantifiers.length > 4 || unbounded > 2) return false
-  return unbounded === 0 || (typeof lengthMax === 'number' && lengthMax <= PATTERN_TEXT_MAX)
-}
-
 function newAjv(allErrors: boolean): Ajv2020 {
   // ownProperties: a property called like a member of Object.prototype counts only when it is there.
-  const ajv = new Ajv2020({ strict: true, allErrors, ownProperties: true, addUsedSchema: false, logger: false })
+  const ajv = new Ajv2020({ strict: true, allErrors, ownProperties: true, addUsedSchema: false, logger: false, code: { regExp: patternEngine } })
   addFormats.default(ajv, { mode: 'fast' })
   ajv.addFormat('date', isCivilDate)
   ajv.addKeyword({ keyword: 'x-personal-data', schemaType: 'string' })
+  // ajv compares each element with each other one.
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', compile: (wanted: boolean) => (wanted ? areUnique : () => true), error: { message: 'must NOT have duplicate items' } })
   return ajv
 }
 
@@ -204,6 +193,19 @@ function countNamed(json: string): number {
     else if (code === 0x3a && !quoted) count++
   }
   return count
+}
+
+/** Whether no two elements are the same JSON value; linear in their text. */
+function areUnique(values: readonly unknown[]): boolean {
+  return new Set(values.map((value) => JSON.stringify(inOrder(value)))).size === values.length
+}
+
+/** The same value with the members of each object sorted by name. */
+function inOrder(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(inOrder)
+  // Not as members of an object, whose order and __proto__ are special.
+  return { members: Object.keys(value).sort().map((name) => [name, inOrder((value as Schema)[name])]) }
 }
 
 function countMembers(value: unknown): number {
