@@ -45,6 +45,31 @@ export function yieldTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Milliseconds of work after which others get their turn. */
+const TURN_MS = 10
+
+/** Long work in turns: ask it often, and it lets others run whenever its share of the time is used. */
+export class Turns {
+  readonly #monotonicMs: () => number
+  #endMs: number
+
+  constructor(monotonicMs: () => number = systemClock.monotonicMs) {
+    this.#monotonicMs = monotonicMs
+    this.#endMs = monotonicMs() + TURN_MS
+  }
+
+  /** True when it is time to wait for `next`. */
+  get over(): boolean {
+    return this.#monotonicMs() >= this.#endMs
+  }
+
+  /** Resolves when others have run. */
+  async next(): Promise<void> {
+    await yieldTurn()
+    this.#endMs = this.#monotonicMs() + TURN_MS
+  }
+}
+
 /**
  * Keeps the process alive until the returned function is called: timers of a Clock do not, so that a
  * command that only waits for one would end in silence.

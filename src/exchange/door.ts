@@ -149,7 +149,7 @@ export class Door {
       return { batch, body: undefined, lacking: false, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
+    const refused = lapsed ?? await judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
     return { batch, body: refused ? undefined : body, lacking, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 

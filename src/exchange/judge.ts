@@ -5,7 +5,7 @@
  * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { civilDate, isCivilDate } from '../base/clock.ts'
+import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
@@ -30,14 +30,15 @@ export interface Refused {
 }
 
 /** Replaceable for tests that need a node with other rules. */
-export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly RecordFault[]
+export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly RecordFault[] | Promise<readonly RecordFault[]>
 
 /**
- * Judges a batch whose header is authentic and whose body has the header's root.
+ * Judges a batch whose header is authentic and whose body has the header's root. Records are checked in turns with
+ * whatever else the node does.
  * @returns undefined when accepted
  * @throws HuxinError item_unknown | member_unknown
  */
-export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {
+export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
   if (!understood(header)) return undefined
   switch (header.kind) {
     case 'member': return undefined
@@ -66,13 +67,40 @@ export function encodeRefusal(refusal: Refusal): Uint8Array {
   return toBinary(RefusalSchema, refusal)
 }
 
-/** Every record of a body against its item. */
+/** Records between two looks at the clock. */
+const PIECE = 32
+
+/** Every record of a body against its item. Nothing is awaited for a batch that takes less than a turn. */
 export const checkAllRecords: CheckRecords = (compiled, body) => {
   const faults: RecordFault[] = []
-  for (let i = 0; i < body.count; i++) {
+  const turns = new Turns()
+  const from = checkFrom(compiled, body, { start: 0, faults, turns })
+  return from < body.count ? checkRest(compiled, body, { start: from, faults, turns }) : faults
+}
+
+interface Checking {
+  readonly start: number
+  readonly faults: RecordFault[]
+  readonly turns: Turns
+}
+
+/** @returns the first record that was not checked, because the turn was over */
+function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, turns }: Checking): number {
+  for (let i = first; i < body.count; i++) {
+    if (i % PIECE === 0 && i > first && turns.over) return i
     const start = body.spans[2 * i]!
     if (start === 0 || compiled.passes(body.bytes, start, body.spans[2 * i + 1]!)) continue
-    faults.push(...checkRecordBytes(compiled, recordAt(body, i)!, i))
+    const found = checkRecordBytes(compiled, recordAt(body, i)!, i)
+    // Of the rest only the number of bad records is told.
+    faults.push(...faults.length < limits.faultsMax ? found : found.slice(0, 1))
+  }
+  return body.count
+}
+
+async function checkRest(compiled: CompiledItem, body: Body, { start, faults, turns }: Checking): Promise<readonly RecordFault[]> {
+  for (let at = start; at < body.count;) {
+    await turns.next()
+    at = checkFrom(compiled, body, { start: at, faults, turns })
   }
   return faults
 }
@@ -112,10 +140,10 @@ export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: stri
   return refuse('item_not_in_force', `catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || 'further notice'}, not on ${date}`)
 }
 
-function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Refused | undefined {
+async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Promise<Refused | undefined> {
   const contract = judgeContract(ledger, header, judged)
   if (!contract || 'refusal' in contract) return contract
-  const faults = checkRecords(contract, body)
+  const faults = await checkRecords(contract, body)
   return faults.length === 0 ? undefined : refusedRecords(faults, body.count)
 }
 
