@@ -4,6 +4,7 @@
  * in China's calendar (Asia/Shanghai, UTC+8, no daylight saving since 1991).
  */
 import { onAbort } from './abort.ts'
+import { HuxinError } from './errors.ts'
 
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -51,10 +52,13 @@ const TURN_MS = 10
 /** Long work in turns: ask it often, and it lets others run whenever its share of the time is used. */
 export class Turns {
   readonly #monotonicMs: () => number
+  readonly #signal: (() => AbortSignal) | undefined
   #endMs: number
 
-  constructor(monotonicMs: () => number = systemClock.monotonicMs) {
+  /** `signal` is asked for at the end of the first turn: most work ends before, and a signal costs something. */
+  constructor(monotonicMs: () => number = systemClock.monotonicMs, signal?: () => AbortSignal) {
     this.#monotonicMs = monotonicMs
+    this.#signal = signal
     this.#endMs = monotonicMs() + TURN_MS
   }
 
@@ -63,9 +67,10 @@ export class Turns {
     return this.#monotonicMs() >= this.#endMs
   }
 
-  /** Resolves when others have run. */
+  /** Resolves when others have run. @throws HuxinError cancelled when nobody wants the answer any more */
   async next(): Promise<void> {
     await yieldTurn()
+    if (this.#signal?.().aborted) throw new HuxinError('cancelled', 'the caller gave the call up, or its deadline passed')
     this.#endMs = this.#monotonicMs() + TURN_MS
   }
 }

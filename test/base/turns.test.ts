@@ -1,0 +1,32 @@
+/** Long work takes turns, and the harness that measures it notices work that does not. */
+import t from 'tap'
+import { systemClock, Turns } from '../../src/base/clock.ts'
+import { codeOf } from '../support/checks.ts'
+import { withLoopDelay } from '../support/loop-delay.ts'
+
+/** Milliseconds of processor time that nobody can interrupt. */
+function busy(ms: number): void {
+  const { user } = process.cpuUsage()
+  while (process.cpuUsage().user - user < ms * 1_000);
+}
+
+t.test('work that takes turns delays others by a turn, work that does not by all of it', async (t) => {
+  const turns = new Turns()
+  const kind = await withLoopDelay(async () => {
+    for (let i = 0; i < 300; i++) {
+      busy(1)
+      if (turns.over) await turns.next()
+    }
+  })
+  const rude = await withLoopDelay(async () => busy(300))
+  t.ok(rude.worstMs > 250 && rude.wallMs > 250, `without turns ${rude.worstMs} and ${rude.wallMs} ms`)
+  t.ok(kind.worstMs < 60, `with turns ${kind.worstMs} ms`)
+})
+
+t.test('work that nobody wants any more ends at its next turn', async (t) => {
+  const given = new AbortController()
+  const turns = new Turns(systemClock.monotonicMs, () => given.signal)
+  await turns.next()
+  given.abort()
+  t.equal(await codeOf(turns.next()), 'cancelled')
+})
