@@ -40,6 +40,7 @@ export const errorTable = {
   role_denied: denied('the certificate has a role that may not call this service', '证书角色无权调用此服务'),
   member_suspended: denied('the member is suspended or retired', '成员已暂停或注销'),
   origin_outside_subtree: denied('the caller may not carry batches of this origin', '调用方无权报送该来源的批次'),
+  not_addressed: denied('no target of the batch lies beyond the branch that it comes from', '批次的送达范围不出报送方所辖范围'),
   // formats: never logged
   note_malformed: invalid('a signed note is not in canonical form', '签名文本格式不规范'),
   signature_invalid: invalid('a signature does not verify or is not the expected one', '签名无效或不符'),
@@ -72,7 +73,8 @@ export const errorTable = {
   item_not_in_force: refused('the catalog item is not in force', '目录项未生效或已失效'),
   item_kind_mismatch: refused('the catalog item is not for batches of this kind', '目录项与批次种类不符'),
   origin_not_allowed: refused('the catalog item does not let this node originate it', '目录项不允许该节点报送'),
-  target_not_allowed: refused('the catalog item does not allow this target', '目录项不允许该送达范围'),
+  target_not_allowed: refused('the kind of the batch or the catalog item does not allow this target', '批次种类或目录项不允许该送达范围'),
+  kind_unknown: refused('the kind or a header line is not known and not marked as optional', '批次种类或批次头行未知，且未标明可不识别转送'),
   record_invalid: refused('records break the catalog item', '记录不符合目录项'),
   statement_invalid: refused('the member statement breaks its chain', '成员声明不合链'),
   amendment_invalid: refused('the amendment is not allowed', '变更不被允许'),

@@ -60,7 +60,7 @@ export interface BatchHeader {
   readonly records: number
   /** RFC 6962 root of the leaf hashes, 32 bytes. */
   readonly root: Uint8Array
-  /** Optional lines of a later minor version, verbatim; a header that has some is not understood. */
+  /** Lines of a later minor version, verbatim; a header that has some is not understood. */
   readonly extra: readonly string[]
 }
 
@@ -167,6 +167,15 @@ export function batchId(headerText: string): Uint8Array {
 /** True when this version knows what the batch means; otherwise it is carried and not served. */
 export function understood(header: BatchHeader): boolean {
   return header.extra.length === 0 && Object.hasOwn(batchKinds, header.kind) && batchKinds[header.kind]!.includes(header.batchClass)
+}
+
+/** Begins the names of kinds and header lines that a version which does not know them carries unread. */
+const OPTIONAL = 'x-'
+
+/** True when everything in a header that this version does not know says by its name that it may be carried unread. */
+export function isOptional({ kind, batchClass, extra }: BatchHeader): boolean {
+  const known = Object.hasOwn(batchKinds, kind) && batchKinds[kind]!.includes(batchClass)
+  return (known || kind.startsWith(OPTIONAL)) && extra.every((line) => line.startsWith(OPTIONAL))
 }
 
 function parseLane(lane: readonly string[], at: number): LanePlace {

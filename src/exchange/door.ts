@@ -28,6 +28,7 @@ import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, encodeRefusal, judge, type Refused } from './judge.ts'
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
+import { checkAddressed } from './reach.ts'
 import { shownOp, type StoredReceipt } from './receipts.ts'
 import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
@@ -141,6 +142,7 @@ export class Door {
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
     this.#admission.authentic(batch, inbound.body)
     this.#admission.mayCarry(batch.header, inbound.source)
+    checkAddressed(this.#options.ledger(), batch.header, inbound.source)
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
     const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)

@@ -14,7 +14,7 @@ import type { Clock } from '../base/clock.ts'
 import { be64, concat, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Entry, type EntrySource, isBornHere, type Judged, parseJudged } from '../batch/entry.ts'
-import { type BatchHeader, understood } from '../batch/header.ts'
+import type { BatchHeader } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { entrySourceName, type Ledger } from '../ledger/ledger.ts'
 import { leafHash } from '../merkle/hash.ts'
@@ -156,7 +156,7 @@ export class FirstReceipt {
 export function lapse(ledger: Ledger, header: BatchHeader, timeMs: number): Refused | undefined {
   const why = ledger.periods.lapse(header.origin, header.epoch, timeMs)
   if (why !== undefined) return refuse('member_not_in_force', why)
-  const item = header.item === undefined || !understood(header) ? undefined : ledger.catalog.item(header.item)
+  const item = header.item === undefined ? undefined : ledger.catalog.item(header.item)
   return item && outOfForce(item, header.item!, civilDate(timeMs))
 }
 

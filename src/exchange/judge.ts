@@ -15,13 +15,14 @@ import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
-import { decodeAccesses, decodeAmendments, decodeHeads, idOf, type Ledger } from '../ledger/ledger.ts'
+import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
-import { targetWithin } from '../topology/target.ts'
+import { parseTarget, targetWithin } from '../topology/target.ts'
+import { judgeReach } from './reach.ts'
 
 /** A verdict that is not "accepted". */
 export interface Refused {
@@ -39,15 +40,17 @@ export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly Reco
  * @throws HuxinError item_unknown | member_unknown
  */
 export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
-  if (!understood(header)) return undefined
+  const astray = judgeReach(ledger.federation, header)
+  if (astray) return refuse(astray.code, astray.message)
+  if (!understood(header)) return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, judged)
   switch (header.kind) {
     case 'member': return undefined
     case 'catalog': return judgeCatalog(ledger, header, body)
     case 'freeze': return judgeFreeze(ledger, header, body)
     case 'amendment': return judgeAmendment(body)
     case 'heads': return judgeHeads(body)
-    case 'access': return judgeAccess(header, body)
-    case 'act': return judgeAct(header, body)
+    case 'access': return judgeAccess(body)
+    case 'act': return judgeAct(body)
     default: return judgeRecords(ledger, header, body, judged, checkRecords)
   }
 }
@@ -111,18 +114,30 @@ async function checkRest(compiled: CompiledItem, body: Body, { start, faults, tu
  */
 export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' | 'item' | 'origin' | 'lanes'>, judged: Judged): Refused | CompiledItem | undefined {
   if (header.item === undefined) return refuse('item_kind_mismatch', `a batch of kind ${header.kind} names no catalog item`)
-  const item = ledger.catalog.item(header.item)
-  if (!item) {
-    throw new HuxinError('item_unknown', `catalog item ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: header.item } })
-  }
+  const item = itemOf(ledger, header.item)
   const compiled = ledger.catalog.compiled(header.item)
   const absent = compiled?.missingScales[0]
   if (absent !== undefined) {
     throw new HuxinError('item_unknown', `grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
+  if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
+  return judgeItem(ledger, { ...header, item: header.item }, judged) ?? compiled
+}
+
+function itemOf(ledger: Ledger, id: string): CatalogItem {
+  const item = ledger.catalog.item(id)
+  if (!item) throw new HuxinError('item_unknown', `catalog item ${id} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: id } })
+  return item
+}
+
+/**
+ * Whether an item is in force and lets this origin write to these targets; it binds also what is carried unread.
+ * @throws HuxinError item_unknown | member_unknown
+ */
+function judgeItem(ledger: Ledger, header: Pick<BatchHeader, 'origin' | 'lanes'> & { readonly item: string }, judged: Judged): Refused | undefined {
+  const item = itemOf(ledger, header.item)
   const outside = outOfForce(item, header.item, civilDate(judged.timeMs))
   if (outside) return outside
-  if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
   if (!ledger.federation.member(header.origin)) {
     throw new HuxinError('member_unknown', `${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
   }
@@ -131,7 +146,7 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
   }
   const beyond = header.lanes.find(({ target }) => !targetAllowed(ledger, item, target))
   if (beyond) return refuse('target_not_allowed', `${header.item} may not go to ${beyond.target}; allowed are ${item.recipients.join(', ')}`)
-  return compiled
+  return undefined
 }
 
 /** The refusal of a batch of an item that is not in force on a day. */
@@ -251,10 +266,7 @@ function judgeHeads(body: Body): Refused | undefined {
   return undefined
 }
 
-/** Access records stay where they were made: they address their origin and nobody else. */
-function judgeAccess(header: BatchHeader, body: Body): Refused | undefined {
-  const elsewhere = header.lanes.find(({ target }) => target !== idOf(header.origin))
-  if (elsewhere) return refuse('target_not_allowed', `access records of ${header.origin} go to nobody, not to ${elsewhere.target}`)
+function judgeAccess(body: Body): Refused | undefined {
   try {
     for (const [i, { act, batchId, caller, purpose, document }] of decodeAccesses(body).entries()) {
       if (act === '' || batchId.length !== 32 || caller.length !== 16) return refuse('record_invalid', `access record ${i} names no act, batch or caller`)
@@ -267,10 +279,7 @@ function judgeAccess(header: BatchHeader, body: Body): Refused | undefined {
   return undefined
 }
 
-/** What a person did at a node stays there, as access records do. */
-function judgeAct(header: BatchHeader, body: Body): Refused | undefined {
-  const elsewhere = header.lanes.find(({ target }) => target !== idOf(header.origin))
-  if (elsewhere) return refuse('target_not_allowed', `acts of persons at ${header.origin} go to nobody, not to ${elsewhere.target}`)
+function judgeAct(body: Body): Refused | undefined {
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)
     try {
@@ -292,7 +301,12 @@ export function matches(ledger: Ledger, patterns: readonly string[], nodeName: s
     (pattern.endsWith('/**') && ledger.federation.isWithin(member.id, pattern.slice(0, -3))))
 }
 
+/** @throws HuxinError member_unknown */
 function targetAllowed(ledger: Ledger, item: CatalogItem, target: string): boolean {
+  const named = parseTarget(target)
+  if (!item.recipients.includes('**') && named && named.kind !== 'everyone' && !ledger.federation.member(named.id)) {
+    throw new HuxinError('member_unknown', `the target ${target} names no member that is known at ${ledger.self} yet: send the batch again later`, { details: { member: named.id } })
+  }
   return item.recipients.some((pattern) => {
     if (pattern === '**') return true
     if (pattern.startsWith('tier:')) return !target.endsWith('**') && ledger.federation.member(target)?.tier === pattern.slice(5)

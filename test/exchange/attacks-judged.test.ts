@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createHash } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
+import { recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { nextStatement } from '../../src/exchange/members.ts'
 import { publish } from '../../src/exchange/publish.ts'
@@ -52,9 +53,11 @@ t.test('what is judged and refused', async (t) => {
   function statement(id: string, changed: Partial<MemberStatement>): Uint8Array {
     return signNote(formatStatement({ ...nextStatement(city.ledger().federation.member(id)!), ...act, ...changed }), [county.keys.note])
   }
+  const toHub = ({ batch: { header }, body }: Forged, targets = ['330000']): Forged =>
+    county.forge([recordAt(body, 0)!], targets, { kind: header.kind, item: undefined, batchClass: header.batchClass })
   const item = { ...starterItems[0]!, edition: 'mine' }
 
-  const table: { title: string; make: () => Forged; judged?: string; code: string; everywhere?: boolean }[] = [
+  const table: { title: string; make: () => Forged; judged?: string; code: string; everywhere?: boolean; at?: readonly string[] }[] = [
     { title: 'an item that is not in force yet', make: () => fresh(county, { item: 'zj/industry-evaluation@future' }), code: 'item_not_in_force' },
     { title: 'an item that is in force no more', make: () => fresh(county, { item: 'zj/industry-evaluation@past' }), code: 'item_not_in_force' },
     { title: 'an item that was in force when the origin says it was judged', make: () => fresh(county, { item: 'zj/industry-evaluation@past' }), judged: '2020-06-01T00:00:00Z zj.example/330100', code: 'item_not_in_force' },
@@ -74,9 +77,25 @@ t.test('what is judged and refused', async (t) => {
     { title: 'a catalog of its own', make: control('catalog', encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value: item }, act }))), code: 'origin_not_allowed', everywhere: true },
     { title: 'a statement that suspends its sibling', make: () => control('member', sibling({ status: 'suspended' }))(), code: 'statement_invalid', everywhere: true },
     { title: 'a statement that gives itself a division', make: () => control('member', statement('330182', { divisions: ['330182', '330110'] }))(), code: 'statement_invalid', everywhere: true },
+    { title: 'an erasure for the hub alone', make: () => toHub(amendment({ action: AmendmentAction.ERASE })()), code: 'target_not_allowed', at: ['330000'] },
+    { title: 'an erasure for everyone and for the hub', make: () => toHub(amendment({ action: AmendmentAction.ERASE })(), ['**', '330000']), code: 'target_not_allowed', everywhere: true },
+    { title: 'a statement for the hub alone', make: () => toHub(control('member', sibling({ status: 'suspended' }))()), code: 'target_not_allowed', at: ['330000'] },
+    { title: 'a catalog for the hub alone', make: () => toHub(control('catalog', Buffer.from('x'))()), code: 'target_not_allowed', at: ['330000'] },
+    { title: 'a final entry for the hub alone', make: () => toHub(control('freeze', Buffer.from('x'))()), code: 'target_not_allowed', at: ['330000'] },
+    { title: 'a revocation for its city\'s neighbour', make: () => toHub(control('revocation', Buffer.from('x'))(), ['330700/**']), code: 'target_not_allowed', at: ['330000', '330700', FAR] },
+    { title: 'its own register for everyone', make: control('register', Buffer.from('x')), code: 'target_not_allowed', everywhere: true },
+    { title: 'lane heads for everyone', make: () => county.forge([Buffer.from('x')], everyone, { kind: 'heads', item: undefined }), code: 'target_not_allowed', everywhere: true },
+    { title: 'lane heads for another city', make: () => county.forge([Buffer.from('x')], ['330700'], { kind: 'heads', item: undefined }), code: 'target_not_allowed', at: ['330000', '330700'] },
+    { title: 'acts of its own for everyone', make: () => county.forge([Buffer.from('x')], everyone, { kind: 'act', item: undefined }), code: 'target_not_allowed', everywhere: true },
+    { title: 'a kind of its own', make: () => county.forge([Buffer.from('x')], everyone, { kind: 'anything', item: undefined }), code: 'kind_unknown', everywhere: true },
+    { title: 'a header line of its own', make: () => county.forge([industryRecord(1)], everyone, { extra: ['mood good'] }), code: 'kind_unknown', everywhere: true },
+    { title: 'a header line that may be carried beside one that may not', make: () => county.forge([industryRecord(1)], everyone, { extra: ['x-mood good', 'mood good'] }), code: 'kind_unknown', everywhere: true },
+    { title: 'a statement in the class of records', make: () => county.forge([Buffer.from('x')], everyone, { kind: 'member', item: undefined }), code: 'kind_unknown', everywhere: true },
+    { title: 'an item that others originate, with a line that may be carried', make: () => county.forge([industryRecord(1)], everyone, { item: NATIONAL_ITEM, extra: ['x-mood good'] }), code: 'origin_not_allowed', everywhere: true },
+    { title: 'an item that others originate, under a kind that may be carried', make: () => county.forge([industryRecord(1)], everyone, { item: NATIONAL_ITEM, kind: 'x-weather' }), code: 'origin_not_allowed', everywhere: true },
     { title: 'a statement that is none', make: control('member', Buffer.from('no statement')), code: 'statement_invalid', everywhere: true },
   ]
-  for (const { title, make, judged, code, everywhere } of table) {
+  for (const { title, make, judged, code, everywhere, at } of table) {
     await t.test(`${title} is refused as ${code}, logged with its reasons at every node, and stops nobody`, async (t) => {
       const forged = make()
       const size = city.log().size
@@ -93,7 +112,7 @@ t.test('what is judged and refused', async (t) => {
       const again = await county.send({ ...packed(forged), judged: judged ?? '' })
       t.same(again.outcome.receipt!.entryPrefix, receipt!.entryPrefix, 'sent again it has the same receipt')
       t.equal(city.log().size, size + 1n)
-      for (const id of everywhere ? [...federation.nodes.keys()] : ['330000', '330700', FAR]) {
+      for (const id of everywhere ? [...federation.nodes.keys()] : at ?? ['330000', '330700', FAR]) {
         await arrives(federation, forged, id)
         const found = await findBatch(federation.node(id).context, forged.batch.id)
         t.match(found!.entry.verdict, { accepted: false, code }, id)

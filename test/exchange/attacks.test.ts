@@ -143,6 +143,10 @@ t.test('what is not authentic, not whole or not in order', async (t) => {
     { title: 'a refusal that is none', pack: () => ({ ...own(), body: new Uint8Array(), refusal: Buffer.from('nothing') }), code: 'body_malformed' },
     { title: 'a refusal with a code that is no verdict', pack: () => ({ ...own(), body: new Uint8Array(), refusal: refusalOf('lane_gap') }), code: 'body_malformed' },
     // not known yet
+    { title: 'a batch for somebody who is no member', pack: () => packed(rogue.forge([industryRecord(1)], ['999999'])), code: 'member_unknown' },
+    { title: 'a batch for everyone and for somebody who is no member', pack: () => packed(rogue.forge([industryRecord(1)], ['**', '999999/**'])), code: 'member_unknown' },
+    { title: 'a batch for nobody but itself', pack: () => packed(rogue.forge([industryRecord(1)], ['330182'])), code: 'not_addressed' },
+    { title: 'a statement that it keeps to itself', pack: () => packed(rogue.forge([Buffer.from('x')], ['330182'], { kind: 'member', item: undefined, batchClass: 'control' })), code: 'not_addressed' },
     { title: 'an item that nobody published', pack: () => own({ item: 'zj/no-such@1' }), code: 'item_unknown' },
   ]
 
@@ -235,10 +239,10 @@ t.test('calls', async (t) => {
     await goesOn(t, federation, rogue)
   })
 
-  await t.test('a kind of a later version is carried unread, whatever its name', async (t) => {
-    for (const kind of ['weather', 'constructor']) {
+  await t.test('a kind that may be carried unread is, and one that has the name of something else in the program is refused', async (t) => {
+    for (const [kind, code] of [['x-weather', ''], ['constructor', 'kind_unknown'], ['x-', '']] as const) {
       const forged = fresh(rogue, { kind })
-      t.equal((await rogue.send(packed(forged))).code, '', kind)
+      t.equal((await rogue.send(packed(forged))).code, code, kind)
       const far = federation.node(FAR).context
       await federation.until(`${kind} arrives`, async () => await findBatch(far, forged.batch.id) !== undefined)
       t.same(await findByRecordId(far, `s${serial}-1`), [], `${kind} is not served`)

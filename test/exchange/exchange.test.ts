@@ -113,9 +113,9 @@ t.test('records between honest nodes', async (t) => {
 
   await t.test('a kind or a header line of a later version is carried, marked, and not served', async (t) => {
     const { context } = federation.node('330106')
-    const kind = await publishRecords(context, [industryRecord(1, { prefix: 'later' })], ['330782'], { kind: 'weather' })
+    const kind = await publishRecords(context, [industryRecord(1, { prefix: 'later' })], ['330782'], { kind: 'x-weather' })
     t.equal(kind.refusal, undefined)
-    const { batch, body } = forge(context, [industryRecord(2, { prefix: 'later' })], ['330782'], { extra: ['mood good'] })
+    const { batch, body } = forge(context, [industryRecord(2, { prefix: 'later' })], ['330782'], { extra: ['x-mood good'] })
     await context.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     const far = federation.node('330782').context
     for (const id of [kind.batch!.id, batch.id]) {

@@ -52,8 +52,8 @@ t.test('two peers one minor version apart work together, and carry what only one
   })
 
   await t.test('a kind and a header line: held in full, marked, and not served', async (t) => {
-    const kind = await publishRecords(county, [industryRecord(1, { prefix: 'later' })], ['330110'], { kind: 'weather' })
-    const { batch, body } = forge(county, [industryRecord(2, { prefix: 'later' })], ['330110'], { extra: ['mood good'] })
+    const kind = await publishRecords(county, [industryRecord(1, { prefix: 'later' })], ['330110'], { kind: 'x-weather' })
+    const { batch, body } = forge(county, [industryRecord(2, { prefix: 'later' })], ['330110'], { extra: ['x-mood good'] })
     await county.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     for (const id of [kind.batch!.id, batch.id]) {
       await federation.until('it arrives', async () => await findBatch(far, id) !== undefined)
