@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
 import { type CheckReport, checkStore } from '../exchange/check.ts'
@@ -17,7 +18,7 @@ import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
   AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type FreezeLogRequest, type GetCheckpointRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
-  type ListEntriesRequest, LogService, type ProposeGraftRequest,
+  type ListEntriesRequest, type ListMembersRequest, LogService, type ProposeGraftRequest,
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
@@ -30,6 +31,8 @@ import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { forCallers } from './for-callers.ts'
+import { pageOf } from './pages.ts'
 import { publishedMessage, sourceOf } from './record-service.ts'
 
 /** What these services need of the running node. */
@@ -71,9 +74,9 @@ export interface UplinkView {
 const PROGRAM_VERSION = '0.1.0'
 
 export function adminServices(node: AdminPort): readonly ServiceBinding[] {
-  const admin = defineService(AdminService, {
+  const admin = defineService(AdminService, forCallers({
     getStatus: () => status(node),
-    listMembers: async () => ({ members: listMembers(node.context) }),
+    listMembers: async (request: ListMembersRequest) => listMembers(node.context, request),
     approveMember: (request: ApproveMemberRequest, call: CallContext) => approve(node, request, call),
     setMemberStatus: (request: SetMemberStatusRequest, call: CallContext) => changeStatus(node.context, request, call),
     proposeGraft: async (request: ProposeGraftRequest, call: CallContext) => ({ file: proposeGraft(node.context, { parent: request.parent, act: personalAct(request.act, call) }) }),
@@ -91,7 +94,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     reconcile: () => reconcileAll(node),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
-  })
+  }))
   const log = defineService(LogService, {
     getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),
     listEntries: (request: ListEntriesRequest) => listEntries(node.context, request),
@@ -146,11 +149,13 @@ async function status(node: AdminPort) {
   }
 }
 
-function listMembers(context: Context) {
-  return context.ledger().federation.all().map((member) => ({
+function listMembers(context: Context, request: ListMembersRequest) {
+  const { elements, nextPageToken } = pageOf('members', context.ledger().federation.all(), request, ({ noteBytes }) => noteBytes.length)
+  const members = elements.map((member) => ({
     node: member.name, serial: BigInt(member.serial), tier: member.tier, parent: member.parent ?? '', divisions: [...member.divisions],
     body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes,
   }))
+  return { members, nextPageToken }
 }
 
 /** The person is the one that the certificate names, whatever the request says. */
@@ -277,11 +282,25 @@ async function checkpoint(context: Context, { log: wanted }: GetCheckpointReques
   }
 }
 
+/** Entries read at once: an answer is bounded by its bytes. */
+const ENTRIES_PIECE = 100
+
 async function listEntries(context: Context, request: ListEntriesRequest) {
+  if (request.start < 0n || request.limit < 0) throw new HuxinError('argument_invalid', `start ${request.start} and limit ${request.limit} are positions and numbers from 0 on`, { details: { field: request.start < 0n ? 'start' : 'limit' } })
   const { size } = context.log().signed
   // What is durable and not yet under a signed tree is told to nobody.
   const count = Math.min(request.limit || 100, 1_000, Number(size - request.start))
-  const entries = count > 0 ? await context.log().entries(request.start, count) : []
+  const entries: Uint8Array[] = []
+  let bytes = 0
+  while (entries.length < count) {
+    const piece = await context.log().entries(request.start + BigInt(entries.length), Math.min(ENTRIES_PIECE, count - entries.length))
+    for (const entry of piece) {
+      bytes += entry.length
+      if (entries.length > 0 && bytes > limits.readBytesMax) return { entries, start: request.start, size }
+      entries.push(entry)
+    }
+    if (piece.length === 0) break
+  }
   return { entries, start: request.start, size }
 }
 

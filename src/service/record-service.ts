@@ -16,18 +16,20 @@ import {
 } from '../gen/huxin/v1/record_service_pb.ts'
 import { bodyKey } from '../store/keys.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { forCallers } from './for-callers.ts'
+import { pageOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
 
 export function recordService(current: () => Context): ServiceBinding {
-  return defineService(RecordService, {
+  return defineService(RecordService, forCallers({
     publish: (request: PublishRequest, call: CallContext) => publishRecords(current(), request, call),
     amend: (request: AmendRequest, call: CallContext) => amendRecords(current(), request, call),
     getRecords: (request: GetRecordsRequest) => getRecords(current(), request),
     getBatch: (request: GetBatchRequest) => getBatch(current(), request),
     listCatalog: (request: ListCatalogRequest) => listCatalog(current(), request),
     listRecognitions: (request: ListRecognitionsRequest) => recognitions(current(), request),
-  })
+  }))
 }
 
 /** Who called, as the log says it. */
@@ -112,10 +114,10 @@ async function refusalAt(context: Context, index: bigint): Promise<Refusal | und
 
 async function listCatalog(context: Context, request: ListCatalogRequest) {
   const today = civilDate(context.clock.nowMs())
-  const entries = context.ledger().catalog.entries()
-    .filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
-    .map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: context.ledger().catalog.beyond(id) ? 'not_understood' : catalogStanding(record, today) }))
-  return { entries }
+  const found = context.ledger().catalog.entries().filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
+  const { elements, nextPageToken } = pageOf(`catalog ${request.id}`, found, request, ({ bytes }) => bytes.length)
+  const entries = elements.map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: context.ledger().catalog.beyond(id) ? 'not_understood' : catalogStanding(record, today) }))
+  return { entries, nextPageToken }
 }
 
 function catalogStanding({ content }: CatalogRecord, today: string): string {

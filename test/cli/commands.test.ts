@@ -397,7 +397,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.same(listed, [{ origin: 'zj.example/330300', batchId: 'ab'.repeat(32) }])
     const said = await does('330000', ['quarantine', 'lift', '330300', ...act], /^batches of 330300 are taken again; logged as [0-9a-f]{64}\n$/)
     const { entry, body } = (await findBatch(context, Buffer.from(said.slice(-65, -1), 'hex')))!
-    t.match(entry.source, { kind: 'client' })
+    t.match(entry.source, { kind: 'operator' })
     t.match(fromBinary(OperatorActSchema, recordAt(body!, 0)!), { member: 'zj.example/330300', person: { actor: '张三', reason: '新版目录', document: '浙信〔2026〕5号' } }, 'with the acting person of the certificate')
     t.match(await runHere(['quarantine', 'lift', '330300', ...act, ...at('330000')]), { code: 1, err: /^error not_found .*zj\.example\/330300 is not under quarantine here/ })
   })

@@ -63,7 +63,7 @@ class Shelf implements Publisher {
       ...starterScales.map((value) => ({ case: 'scale' as const, value })),
       ...[...starterItems, personItem].map((value) => ({ case: 'item' as const, value })),
     ]
-    return { entries: contents.map((content) => ({
+    return { nextPageToken: '', entries: contents.map((content) => ({
       id: `${content.value.id}@${content.case === 'item' ? content.value.edition : content.value.version}`, record: encodeCatalogRecord(create(CatalogRecordSchema, { content })),
     })) }
   }

@@ -55,7 +55,7 @@ t.test('a client that knows the proto files alone', async (t) => {
   t.match(refused.refusal!.faults, [{ index: 1, path: 'evaluation_result.grade', code: 'grade_unknown', messageZh: /等级/ }])
 
   for (const [change, status, reason] of [
-    [{ requestId: request.requestId, targets: ['**'] }, 3, 'ARGUMENT_INVALID'], [{ requestId: 'x', item: 'zj/nothing@1' }, 14, 'ITEM_UNKNOWN'],
+    [{ requestId: request.requestId, targets: ['**'] }, 3, 'ARGUMENT_INVALID'], [{ requestId: 'x', item: 'zj/nothing@1' }, 5, 'ITEM_NOT_FOUND'],
   ] as const) {
     const error = await failed(called(node, 'Publish', { ...request, ...change }))
     t.equal(error.code, status)

@@ -8,6 +8,7 @@ import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
 import { formatEdition } from '../edition.ts'
 import { print, say, table } from '../output.ts'
+import { allPages } from '../pages.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
@@ -30,7 +31,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
   shell.common(atNode(catalog.command('list'), shell), 'huxin catalog list --node nodes/330000')
     .description(say(shell, 'every edition and how it stands today', '列出目录'))
     .action(async (_options, command: Command) => {
-      const { entries } = await withNode(command, ({ records }) => records.listCatalog({}, CALL))
+      const entries = await withNode(command, ({ records }) => allPages((pageToken) => records.listCatalog({ pageToken }, CALL), (answer) => answer.entries))
       const rows = entries.map(({ id, record, standing }) => ({ id, standing, ...nameOf(fromBinary(CatalogRecordSchema, record)) }))
       print(shell.output(command), rows, () => table(
         [say(shell, 'id', '标识'), say(shell, 'kind', '类别'), say(shell, 'name', '名称'), say(shell, 'standing', '状态')],
@@ -40,7 +41,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
   shell.common(atNode(catalog.command('show <id>'), shell), 'huxin catalog show zj/industry-evaluation@2026.1 --node nodes/330000')
     .description(say(shell, 'one edition, whole', '查看目录项'))
     .action(async (id: string, _options, command: Command) => {
-      const { entries } = await withNode(command, ({ records }) => records.listCatalog({ id }, CALL))
+      const entries = await withNode(command, ({ records }) => allPages((pageToken) => records.listCatalog({ id, pageToken }, CALL), (answer) => answer.entries))
       if (entries.length === 0) throw new HuxinError('not_found', `${id} is not in the catalog: see huxin catalog list`)
       const found = entries.map(({ record, standing }) => ({ standing, record: fromBinary(CatalogRecordSchema, record) }))
       print(shell.output(command), found.map(({ standing, record }) => ({ standing, record: toJson(CatalogRecordSchema, record) })), () => (

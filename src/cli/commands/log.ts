@@ -44,7 +44,15 @@ export function logCommands(program: Command, shell: Shell): void {
     .option('--limit <entries>', say(shell, 'how many at most, 1 to 1000', '最多条数，1 至 1000'), wholeNumber(shell, 1), 20)
     .action(async (_options, command: Command) => {
       const { start, limit } = command.opts<{ start: number; limit: number }>()
-      const { entries } = await withNode(command, (connection) => connection.log.listEntries({ start: BigInt(start), limit }, CALL))
+      const entries = await withNode(command, async ({ log: service }) => {
+        const all: Uint8Array[] = []
+        while (all.length < limit) {
+          const { entries: some } = await service.listEntries({ start: BigInt(start + all.length), limit: limit - all.length }, CALL)
+          if (some.length === 0) break
+          all.push(...some)
+        }
+        return all
+      })
       const rows = entries.map((bytes, i) => {
         const entry = parseEntry(bytes)
         const { header, idText } = openHeader(entry.header)

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { print, say, table } from '../output.ts'
+import { allPages } from '../pages.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { word } from '../words.ts'
 import { plain } from './node.ts'
@@ -34,7 +35,7 @@ export function memberCommands(program: Command, shell: Shell): void {
   shell.common(atNode(member.command('list'), shell), 'huxin member list --node nodes/330000')
     .description(say(shell, 'all members', '列出接入节点'))
     .action(async (_options, command: Command) => {
-      const { members } = await withNode(command, ({ admin }) => admin.listMembers({}, CALL))
+      const members = await withNode(command, ({ admin }) => allPages((pageToken) => admin.listMembers({ pageToken }, CALL), (answer) => answer.members))
       print(shell.output(command), plain(members), () => table(
         [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
         members.map((row) => [row.node, word(shell, row.tier), row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), word(shell, row.status)]),

@@ -294,7 +294,7 @@ class Demo {
         const { header } = openHeader(parseEntry(bytes).header)
         if (header.item === NATIONAL_ITEM) count += header.records
       }
-      if (entries.length < 1_000) return count
+      if (entries.length === 0) return count
       start += BigInt(entries.length)
     }
   }

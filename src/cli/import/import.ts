@@ -11,12 +11,13 @@ import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_
 import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
+import { allPages } from '../pages.ts'
 import { type Mapping, mapHeader, maskedCells, rowToRecord } from './rows.ts'
 import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource } from './source.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
-  listCatalog(request: { id?: string }): Promise<{ entries: { id: string; record: Uint8Array }[] }>
+  listCatalog(request: { id?: string; pageToken?: string }): Promise<{ entries: { id: string; record: Uint8Array }[]; nextPageToken: string }>
   publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'>>
 }
 
@@ -185,7 +186,7 @@ async function openOwnerOnly(file: string): Promise<FileHandle> {
 }
 
 async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem> {
-  const { entries } = await publisher.listCatalog({})
+  const entries = await allPages((pageToken) => publisher.listCatalog({ pageToken }), (answer) => answer.entries)
   const scales = new Map<string, GradeScale>()
   let item
   for (const entry of entries) {
