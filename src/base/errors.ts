@@ -92,17 +92,26 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable
 
+/** One field of a request that is wrong: its path as in the proto file, for example `records[3]`, and what is wrong with it. */
+export interface FieldFault {
+  readonly path: string
+  readonly message: string
+}
+
 /** The one error class. `code` is for programs, `message` for people; neither holds personal data. */
 export class HuxinError extends Error {
   override readonly name = 'HuxinError'
   readonly code: ErrorCode
   /** Machine-readable values, quoted in the message too. Travel as ErrorInfo metadata. */
   readonly details: Readonly<Record<string, string>>
+  /** Fields of the request that are wrong. Travel as BadRequest field violations. */
+  readonly fields: readonly FieldFault[]
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Readonly<Record<string, string>> } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Readonly<Record<string, string>>; fields?: readonly FieldFault[] } = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.details = options.details ?? {}
+    this.fields = options.fields ?? []
   }
 
   get kind(): ErrorKind {

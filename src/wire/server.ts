@@ -6,7 +6,6 @@ import {
   type Metadata, type sendUnaryData, Server, type ServerInterceptingCallInterface, ServerInterceptingCall,
   type ServerInterceptor, type ServerUnaryCall,
 } from '@grpc/grpc-js'
-import { HealthImplementation } from 'grpc-health-check'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -14,6 +13,7 @@ import { limits } from '../base/limits.ts'
 import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall } from './grpc-internals.ts'
+import { Health } from './health.ts'
 import { reflectionOf } from './reflection.ts'
 import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
 import { statusOfError, type WireStatus } from './status.ts'
@@ -67,7 +67,7 @@ export class WireServer {
   readonly #options: WireServerOptions
   readonly #grpc: Server
   readonly #credentials: LiveServerCredentials
-  readonly #health: HealthImplementation
+  readonly #health: Health
   readonly #peers = new Map<ServerHttp2Session, Peer>()
   /** Every TCP connection, by remote address and port. */
   readonly #sockets = new Map<string, Socket>()
@@ -102,8 +102,7 @@ export class WireServer {
       interceptors: [this.#gate],
     })
     for (const service of options.services) this.#serve(service)
-    this.#health = new HealthImplementation({ '': 'NOT_SERVING' })
-    for (const { typeName } of options.services) this.#health.setStatus(typeName, 'NOT_SERVING')
+    this.#health = new Health(options.services.map(({ typeName }) => typeName))
     this.#health.addToServer(this.#grpc)
     if (options.reflection) reflectionOf(options.services).addToServer(this.#grpc)
   }
@@ -125,7 +124,7 @@ export class WireServer {
 
   /** What grpc.health.v1 says of a service; '' is the whole server. All start as not serving. */
   setServing(service: string, serving: boolean): void {
-    this.#health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING')
+    this.#health.setServing(service, serving)
   }
 
   /** Closes the open connections of a node and its clients (`<trust domain>/<node id>`) or of one certificate serial. */

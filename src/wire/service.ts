@@ -7,11 +7,12 @@
  * - server.ts    listens; identity per connection, authorization per call, health, reflection
  * - channel.ts   dials one node and keeps the connection
  * - status.ts    HuxinError ⇄ gRPC status
+ * - health.ts    grpc.health.v1
  * - grpc-internals.ts  what grpc-js does not offer
  *
  * Invariants: unary calls only; no call is served without a certificate that chains to the pinned
  * roots and names exactly one huxin identity; the caller's identity comes from there and nowhere
- * else; bytes fields of a decoded message are views of the received buffer, so copy what outlives
+ * else; a number in a request is never negative; bytes fields of a decoded message are views of the received buffer, so copy what outlives
  * the call; a message is at most limits.messageBytesMax. A call may run twice when a connection
  * breaks and the caller tries again: whatever changes something is idempotent by its own key.
  *
@@ -21,7 +22,7 @@
  * member status is asked on every call instead), retries of calls.
  */
 import {
-  type DescFile, type DescMethod, fromBinary, type MessageInitShape, type MessageShape,
+  type DescFile, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, ScalarType,
 } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { HuxinError, messageOf } from '../base/errors.ts'
@@ -71,20 +72,41 @@ export function defineService<M extends GenServiceMethods>(service: GenService<M
 type AnyHandler = (request: unknown, context: CallContext) => Promise<MessageInitShape<DescMethod['output']>>
 
 function bindMethod(method: DescMethod, handler: AnyHandler): BoundMethod {
+  const positions = positionsOf(method.input)
   return {
     name: method.name,
     path: pathOf(method),
     call: async (request, context) =>
-      encodeMessage(method.output, await handler(decodeRequest(method, request), context)),
+      encodeMessage(method.output, await handler(decodeRequest(method, positions, request), context)),
   }
 }
 
-function decodeRequest(method: DescMethod, bytes: Uint8Array): unknown {
+function decodeRequest(method: DescMethod, positions: readonly Position[], bytes: Uint8Array): unknown {
+  let request: Record<string, unknown>
   try {
-    return fromBinary(method.input, bytes)
+    request = fromBinary(method.input, bytes) as unknown as Record<string, unknown>
   } catch (error) {
     throw new HuxinError('argument_invalid', `the request is not a ${method.input.typeName}: ${messageOf(error)}`)
   }
+  for (const { property, path } of positions) {
+    const value = request[property] as bigint | number
+    if (value >= 0) continue
+    const message = `${value} is negative: 0 or more is wanted`
+    throw new HuxinError('argument_invalid', `${path}: ${message}`, { fields: [{ path, message }] })
+  }
+  return request
+}
+
+interface Position {
+  readonly property: string
+  /** As in the proto file. */
+  readonly path: string
+}
+
+/** Numbers of a request: positions, sizes, limits and times, none of which is ever negative. */
+function positionsOf(message: DescMessage): Position[] {
+  return message.fields.filter(({ fieldKind, scalar }) => fieldKind === 'scalar' && (scalar === ScalarType.INT32 || scalar === ScalarType.INT64))
+    .map(({ localName, name }) => ({ property: localName, path: name }))
 }
 
 /** `/package.Service/Method` */

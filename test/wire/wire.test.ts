@@ -78,6 +78,43 @@ t.test('an error has the google.rpc.Status that other languages read', async (t)
   t.equal((metadata.get('grpc-status-details-bin')[0] as Buffer).toString('latin1'), expected)
 })
 
+t.test('no text ends a call or the process, and all trailers stay below the 8 KiB of other languages', async (t) => {
+  const RARE = '\u{20bb7}' // two UTF-16 units, four bytes, twelve on the wire
+  const texts = [RARE.repeat(300), `x${RARE.repeat(300)}`, '目'.repeat(5_000), '%'.repeat(9_000), ' '.repeat(9_000), '\ud800', `\udfff${'a'.repeat(9_000)}\ud800`, '\0\r\n\x1b[2J', '"'.repeat(5_000), RARE.repeat(2_000_000)]
+  let thrown = new HuxinError('internal', '')
+  const opened = await listen({ services: [recordService({ getRecords: () => Promise.reject(thrown) })] })
+  const channel = dial(opened.address)
+  await closing([channel, opened], async () => {
+    for (const text of texts) {
+      const details = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}${text.slice(0, 700)}`, text]))
+      const fields = Array.from({ length: 100 }, (_, i) => ({ path: `records[${i}]${text}`, message: text }))
+      for (const more of [{}, { details }, { fields }, { details, fields }, { details: { lane: 'a' }, fields }]) {
+        thrown = new HuxinError('item_unknown', text, more)
+        const status = statusOfError(thrown)
+        const sent = encodeURI(status.details).length + (status.metadata.get('grpc-status-details-bin')[0] as Buffer).toString('base64').length
+        t.ok(sent <= 7_500, `${sent} bytes`)
+        const received = await failure(channel.client(RecordService).getRecords({}, call))
+        t.equal(received.code, 'item_unknown')
+        t.ok(text.toWellFormed().startsWith(received.message.replace(/…$/, '')), 'a message is cut between characters')
+        if ('fields' in more && text.length < 1_000) t.ok(received.fields.length > 0, 'fields have their place')
+      }
+    }
+  })
+})
+
+t.test('an error that names fields has a BadRequest, one that is for later a RetryInfo', async (t) => {
+  const fields = [{ path: 'records[3].record_id', message: '为空' }, { path: 'targets[0]', message: 'no such member' }]
+  const refused = statusOfError(new HuxinError('argument_invalid', 'two fields', { fields }))
+  const bytes = (refused.metadata.get('grpc-status-details-bin')[0] as Buffer).toString('latin1')
+  const violation = '\x0a\x1c\x0a\x0atargets[0]\x12\x0eno such member'
+  t.ok(bytes.includes('\x0a\x29type.googleapis.com/google.rpc.BadRequest\x12'))
+  t.ok(bytes.endsWith(violation))
+  t.notOk(bytes.includes('RetryInfo'))
+  t.same(errorOfStatus(refused).fields, fields)
+  const later = (statusOfError(new HuxinError('overloaded', 'later')).metadata.get('grpc-status-details-bin')[0] as Buffer).toString('latin1')
+  t.ok(later.endsWith('\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x01'))
+})
+
 t.test('a status without our details is read by its number, and garbage in the details is ignored', async (t) => {
   const numbers: readonly [number, ErrorCode][] = [
     [1, 'cancelled'], [2, 'internal'], [3, 'argument_invalid'], [4, 'deadline_exceeded'], [5, 'not_found'], [7, 'role_denied'],
@@ -113,6 +150,17 @@ t.test('bytes that are no message of the method are argument_invalid', async (t)
     t.equal(code, 3)
     t.match(details, /not a huxin\.v1\.PublishRequest/)
     t.equal((await rawCall(raw, '/huxin.v1.RecordService/Nothing', Buffer.alloc(0))).code, 12)
+  })
+})
+
+t.test('a negative number in a request is argument_invalid with the name of its field', async (t) => {
+  const opened = await listen()
+  const channel = dial(opened.address)
+  await closing([channel, opened], async () => {
+    const denied = await failure(channel.client(RecordService).getRecords({ recordId: 'a', limit: -1 }, call))
+    t.equal(denied.code, 'argument_invalid')
+    t.same(denied.fields, [{ path: 'limit', message: '-1 is negative: 0 or more is wanted' }])
+    t.same(opened.internalErrors, [])
   })
 })
 
@@ -276,12 +324,14 @@ t.test('health answers any valid certificate, reflection whoever is authorized',
     if (!allowed) throw new HuxinError('role_denied', 'no')
   } })
   const raw = rawClient(opened.address, federation.client('330000', 'loans'))
-  const serving = (name: string) => rawCall(raw, '/grpc.health.v1.Health/Check', Buffer.from(`\x0a${String.fromCharCode(name.length)}${name}`))
+  const serving = (name: string) => rawCall(raw, '/grpc.health.v1.Health/Check', Buffer.from(`\x0a${String.fromCharCode(name.length)}${name}`, 'latin1'))
   await closing([raw, opened], async () => {
     t.equal((await serving('huxin.v1.RecordService')).answer, '0802', 'not serving until the node says so')
     opened.server.setServing('huxin.v1.RecordService', true)
     t.equal((await serving('huxin.v1.RecordService')).answer, '0801')
     t.equal((await serving('huxin.v1.Other')).code, 5)
+    // Half a surrogate pair, which the library would repeat and grpc-js could not encode.
+    t.equal((await serving('\xed\xa0\x80')).code, 5)
     t.match(await reflect(raw, '\x3a\x01*'), 'huxin.v1.RecordService')
     t.match(await reflect(raw, '\x22\x16huxin.v1.RecordService'), /record_service\.proto/)
     t.match(await reflect(raw, '\x22\x10huxin.v1.Receipt'), /exchange_service\.proto/)
