@@ -11,7 +11,7 @@
  */
 import { hash } from 'node:crypto'
 import { asBuffer, equalBytes } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { type FieldFault, HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { rootOfLeaves } from '../merkle/hash.ts'
@@ -54,16 +54,31 @@ export function bodyRoot(body: Body): Uint8Array {
   return rootOfLeaves(body.leafHashes)
 }
 
+/** Records named in one error. */
+const FAULTS_NAMED_MAX = 32
+
+/** @throws HuxinError argument_invalid (empty) | message_too_large, naming the records by their places */
+export function checkRecordSizes(records: readonly Uint8Array[]): void {
+  const fields: FieldFault[] = []
+  for (let i = 0; i < records.length && fields.length < FAULTS_NAMED_MAX; i++) {
+    const { length } = records[i]!
+    if (length < 1 || length > limits.recordBytesMax) fields.push({ path: `records[${i}]`, message: `the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}` })
+  }
+  const [first] = fields
+  if (!first) return
+  const empty = fields.every(({ path }) => records[Number(path.slice('records['.length, -1))]!.length === 0)
+  const others = fields.length > 1 ? `; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? ' or more' : ''} others too` : ''
+  throw new HuxinError(empty ? 'argument_invalid' : 'message_too_large', `${first.path}: ${first.message}${others}`, { fields })
+}
+
 /**
  * Encodes records (1 to 100,000, each 1 to 65,536 bytes) with fresh salts.
- * @throws HuxinError message_too_large
+ * @throws HuxinError argument_invalid | message_too_large
  */
 export function encodeBody(records: readonly Uint8Array[], random: Random): Body {
+  checkRecordSizes(records)
   let size = 0
   for (const record of records) {
-    if (record.length < 1 || record.length > limits.recordBytesMax) {
-      throw new HuxinError('message_too_large', `a record has ${record.length} bytes, allowed are 1 to ${limits.recordBytesMax}`)
-    }
     const leaf = recordLeafBytes(record.length)
     size += 1 + varintBytes(leaf) + leaf
   }

@@ -6,7 +6,7 @@
 import { asBuffer, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type Body, bodyRoot, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
+import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
@@ -61,9 +61,11 @@ export interface Published {
 export async function publish(context: Context, publication: Publication): Promise<Published> {
   context.checkClock()
   if (!isUscc(publication.provider)) {
-    throw new HuxinError('argument_invalid', `provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
+    throw invalidField('provider', `provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
   }
   const targets = checkTargets(context, publication.targets)
+  // Places are those of the caller's list: what is published already is left out of it later.
+  checkRecordSizes(publication.records)
   return inTurn(context, publication, async () => {
     const repeated = await firstAnswer(context, { ...publication, targets })
     if (repeated) return repeated
@@ -193,16 +195,21 @@ export function numberLanes(context: Context, header: BatchHeader): BatchHeader 
   }
 }
 
+function invalidField(path: string, message: string): HuxinError {
+  return new HuxinError('argument_invalid', message, { fields: [{ path, message }] })
+}
+
 function checkTargets(context: Context, targets: readonly string[]): string[] {
   const sorted = [...new Set(targets)].sort()
   if (sorted.length < 1 || sorted.length > limits.lanesMax) {
-    throw new HuxinError('argument_invalid', `${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
+    throw invalidField('targets', `${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
   }
   for (const target of sorted) {
     const parsed = parseTarget(target)
-    if (!parsed) throw new HuxinError('argument_invalid', `target ${JSON.stringify(target)} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
+    const path = `targets[${targets.indexOf(target)}]`
+    if (!parsed) throw invalidField(path, `target ${JSON.stringify(target.slice(0, 80))} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
     if (target !== '**' && !context.ledger().federation.member(target.replace('/**', ''))) {
-      throw new HuxinError('argument_invalid', `target ${target} names no member of this federation: see huxin member list`)
+      throw invalidField(path, `target ${target} names no member of this federation: see huxin member list`)
     }
   }
   return sorted
@@ -248,7 +255,7 @@ function answers(publication: Publication, header: BatchHeader, stored: readonly
 
 function requestKey({ requestId, source }: Publication): Uint8Array | undefined {
   if (requestId === undefined || requestId === '') return undefined
-  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw new HuxinError('argument_invalid', `request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
+  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw invalidField('request_id', `request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
   return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : source.kind === 'operator' ? `operator/${source.name}` : '-'}/${requestId}`)
 }
 
