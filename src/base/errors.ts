@@ -39,6 +39,9 @@ export const errorTable = {
   // who calls
   unauthenticated: { ...denied('the caller has no valid certificate of this federation', '调用方没有本联邦的有效证书'), status: 16 },
   role_denied: denied('the certificate has a role that may not call this service', '证书角色无权调用此服务'),
+  client_unknown: denied('the client is not in the register of this node', '客户端未在本节点名册登记'),
+  client_suspended: denied('the client is suspended in the register of this node', '客户端已被本节点暂停'),
+  provider_denied: denied('the caller may not publish for this body', '调用方无权以该单位名义报送'),
   member_suspended: denied('the member is suspended or retired', '成员已暂停或注销'),
   origin_outside_subtree: denied('the caller may not carry batches of this origin', '调用方无权报送该来源的批次'),
   not_addressed: denied('no target of the batch lies beyond the branch that it comes from', '批次的送达范围不出报送方所辖范围'),

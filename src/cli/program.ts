@@ -16,6 +16,7 @@ import { nodeCommands } from './commands/node.ts'
 import { pkiCommands } from './commands/pki.ts'
 import { quarantineCommands } from './commands/quarantine.ts'
 import { recognitionCommands } from './commands/recognition.ts'
+import { clientCommands, providerCommands } from './commands/register.ts'
 import { exitCodes, type Language, languageOf, type Output, reportError, toJson } from './output.ts'
 import type { Io, Shell } from './shell.ts'
 import { helpStyle, usageError } from './usage.ts'
@@ -69,7 +70,7 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands, verifyCommands]) add(program, shell)
+  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands, verifyCommands]) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)
@@ -87,6 +88,8 @@ const groupExamples: Readonly<Record<string, string>> = {
   pki: 'huxin pki init --domain zj.example',
   node: 'huxin node check --node nodes/330825',
   member: 'huxin member list --node nodes/330800',
+  provider: 'huxin provider list --node nodes/330825',
+  client: 'huxin client list --node nodes/330825',
   quarantine: 'huxin quarantine list --node nodes/330000',
   graft: 'huxin member graft propose cn.example/000000 --reason … --document … --node nodes/330000',
   catalog: 'huxin catalog list --node nodes/330825',

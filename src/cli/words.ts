@@ -1,4 +1,6 @@
 /** Words of the formats and services (states, tiers, kinds, standings) in the reader's language; JSON keeps them as they are. */
+import type { EntrySource } from '../batch/entry.ts'
+import { entrySourceName } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 
 const chinese: Readonly<Record<string, string>> = {
@@ -17,10 +19,28 @@ const chinese: Readonly<Record<string, string>> = {
   enterprise: '企业', natural_person: '自然人', social_organization: '社会组织', public_institution: '事业单位', government_body: '政府机构',
   // kinds of batches
   member: '成员声明', catalog: '目录', freeze: '终结条目', amendment: '变更', evaluation: '评价结果', recognition: '互认', record: '信用记录', act: '操作留痕', heads: '序列端点', access: '查询留痕',
+  register: '名册', revocation: '吊销',
+  // what a client may do
+  publish: '报送', amend: '变更', query: '查询',
   // what is checked before a start
   configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口',
   // where an entry came from
-  self: '本级', client: '本级客户端', child: '下级', parent: '上级', fetched: '取回',
+  self: '本级', client: '本级客户端', operator: '本级操作员', child: '下级', parent: '上级', fetched: '取回',
+}
+
+/** Where an entry came from: machines and persons with their names, neighbours with theirs. */
+export function sourceText(output: Pick<Output, 'language'>, source: EntrySource): string {
+  const name = source.kind === 'client' || source.kind === 'operator' ? readable(source.name) : source.kind === 'parent' ? '' : entrySourceName(source)
+  return name === '' || name === '-' ? word(output, source.kind) : `${word(output, source.kind)} ${name}`
+}
+
+/** A name as it was before it was percent-encoded. */
+function readable(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
 }
 
 /** A word as the reader knows it; itself where there is no other. */

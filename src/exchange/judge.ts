@@ -16,6 +16,7 @@ import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
+import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseVkey } from '../note/key.ts'
@@ -51,6 +52,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: J
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(body)
     case 'act': return judgeAct(body)
+    case 'register': return judgeRegister(ledger, header, body)
     default: return judgeRecords(ledger, header, body, judged, checkRecords)
   }
 }
@@ -289,6 +291,17 @@ function judgeAct(body: Body): Refused | undefined {
       // falls through to the one refusal
     }
     return refuse('record_invalid', `act ${i} does not say what was done, to whom, by whom, why and on which document`)
+  }
+  return undefined
+}
+
+/** A register says who may publish at its own node: it is made there, stays there, and is nobody else's business. */
+function judgeRegister(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
+  if (header.origin !== ledger.self) return refuse('origin_not_allowed', `the register of ${header.origin} is its own: ${ledger.self} takes none`)
+  for (let i = 0; i < body.count; i++) {
+    const entry = decodeRegisterEntry(recordAt(body, i) ?? new Uint8Array())
+    const fault = entry ? registerFault(entry) : 'it does not decode'
+    if (fault !== undefined) return refuse('record_invalid', `register entry ${i}: ${fault}`)
   }
   return undefined
 }

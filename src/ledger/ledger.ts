@@ -9,7 +9,7 @@
  *
  * State holds dates, never their outcome: what is in force today is decided at the moment of reading.
  */
-import { fromBinary } from '@bufbuild/protobuf'
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
@@ -29,6 +29,7 @@ import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
 import { MemberPeriods } from './periods.ts'
+import { Register } from './register.ts'
 
 /** Newest batch of a lane. */
 export interface LaneHead {
@@ -83,6 +84,8 @@ export class Ledger {
   readonly self: string
   readonly selfId: string
   readonly catalog = new Catalog()
+  /** Bodies and clients of this node. */
+  readonly register = new Register()
   readonly periods = new MemberPeriods()
   readonly lanes = new Map<string, LaneHead>()
   readonly quarantined = new Set<string>()
@@ -212,6 +215,7 @@ export class Ledger {
       if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
       if (effective && header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
       if (effective && header.kind === 'freeze') this.#addFreeze(body)
+      if (effective && header.kind === 'register' && header.origin === this.self) this.register.add(body)
     }
     return { ops, remember }
   }
@@ -291,47 +295,32 @@ export function amendmentPrefix(id: Uint8Array): Uint8Array {
 
 /** Decodes the amendments of a body. @throws HuxinError record_invalid */
 export function decodeAmendments(body: Body): Amendment[] {
-  const amendments: Amendment[] = []
-  for (let i = 0; i < body.count; i++) {
-    const bytes = recordAt(body, i)
-    if (!bytes) continue
-    try {
-      amendments.push(fromBinary(AmendmentSchema, bytes))
-    } catch {
-      throw new HuxinError('record_invalid', `amendment ${i} does not decode`)
-    }
-  }
-  return amendments
+  return decodeRecords(body, AmendmentSchema, 'amendment')
 }
 
 /** Decodes the lane heads that a node states. @throws HuxinError record_invalid */
 export function decodeHeads(body: Body): HeadMessage[] {
-  const heads: HeadMessage[] = []
-  for (let i = 0; i < body.count; i++) {
-    const bytes = recordAt(body, i)
-    if (!bytes) continue
-    try {
-      heads.push(fromBinary(LaneHeadSchema, bytes))
-    } catch {
-      throw new HuxinError('record_invalid', `lane head ${i} does not decode`)
-    }
-  }
-  return heads
+  return decodeRecords(body, LaneHeadSchema, 'lane head')
 }
 
 /** Decodes access records. @throws HuxinError record_invalid */
 export function decodeAccesses(body: Body): AccessRecord[] {
-  const accesses: AccessRecord[] = []
+  return decodeRecords(body, AccessRecordSchema, 'access record')
+}
+
+/** The records of a body as messages, erased ones left out. */
+function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: string): MessageShape<D>[] {
+  const messages: MessageShape<D>[] = []
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)
     if (!bytes) continue
     try {
-      accesses.push(fromBinary(AccessRecordSchema, bytes))
+      messages.push(fromBinary(schema, bytes))
     } catch {
-      throw new HuxinError('record_invalid', `access record ${i} does not decode`)
+      throw new HuxinError('record_invalid', `${what} ${i} does not decode`)
     }
   }
-  return accesses
+  return messages
 }
 
 export function decodeLaneHead(value: Uint8Array): LaneHead {

@@ -22,7 +22,7 @@ import {
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
-import { type Act, ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
+import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { SignedTree } from '../log/log.ts'
@@ -31,9 +31,11 @@ import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { personalAct, sourceOf } from './caller.ts'
+import { registerHandlers } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import { pageOf } from './pages.ts'
-import { publishedMessage, sourceOf } from './record-service.ts'
+import { publishedMessage } from './record-service.ts'
 
 /** What these services need of the running node. */
 export interface AdminPort {
@@ -94,6 +96,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     reconcile: () => reconcileAll(node),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
+    ...registerHandlers(() => node.context),
   }))
   const log = defineService(LogService, {
     getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),
@@ -156,11 +159,6 @@ function listMembers(context: Context, request: ListMembersRequest) {
     body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes,
   }))
   return { members, nextPageToken }
-}
-
-/** The person is the one that the certificate names, whatever the request says. */
-function personalAct(act: Act | undefined, call: CallContext): PersonalAct {
-  return { actor: call.peer.name, reason: act?.reason ?? '', document: act?.document ?? '' }
 }
 
 async function approve(node: AdminPort, request: ApproveMemberRequest, call: CallContext) {

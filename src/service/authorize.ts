@@ -5,6 +5,7 @@
 import { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
+import { checkClient } from './client-register.ts'
 
 const rules: Readonly<Record<string, readonly PeerIdentity['role'][]>> = {
   'huxin.v1.ExchangeService': ['node'],
@@ -22,17 +23,19 @@ const auditRules: Readonly<Record<AuditAccess, readonly PeerIdentity['role'][]>>
   'add-checkpoint': ['operator', 'auditor', 'node'],
 }
 
-/** @throws HuxinError role_denied */
+/** @throws HuxinError role_denied | client_unknown | client_suspended */
 export function authorizeCall(context: Context, peer: PeerIdentity, path: string): void {
   const service = path.slice(1, path.lastIndexOf('/'))
   checkRole(context, peer, rules[service] ?? ['operator'], `call ${service}`)
+  checkClient(context, peer, path)
 }
 
-/** `peer` is undefined without a certificate. @throws HuxinError unauthenticated | role_denied */
+/** `peer` is undefined without a certificate. @throws HuxinError unauthenticated | role_denied | client_unknown | client_suspended */
 export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
   const allowed = auditRules[access]
   if (!peer) throw new HuxinError('unauthenticated', `a valid certificate is wanted, of role ${allowed.join(', ')}`)
   checkRole(context, peer, allowed, `use ${access}`)
+  checkClient(context, peer, access)
 }
 
 function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: string): void {

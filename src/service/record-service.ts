@@ -1,7 +1,6 @@
 /** RecordService, for the departments of this node: clients and operators with certificates of this node. */
 import { HuxinError } from '../base/errors.ts'
 import { civilDate } from '../base/clock.ts'
-import type { EntrySource } from '../batch/entry.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
 import type { Context } from '../exchange/context.ts'
@@ -9,6 +8,7 @@ import { type Published, publish } from '../exchange/publish.ts'
 import { bodyState, findBatch, findByRecordId, findBySubject, type FoundRecord } from '../exchange/query.ts'
 import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
 import { listRecognitions } from '../exchange/recognize.ts'
+import { providerFor } from '../exchange/register.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import {
@@ -16,6 +16,8 @@ import {
 } from '../gen/huxin/v1/record_service_pb.ts'
 import { bodyKey } from '../store/keys.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { sourceOf } from './caller.ts'
+import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import { pageOf } from './pages.ts'
 
@@ -32,12 +34,6 @@ export function recordService(current: () => Context): ServiceBinding {
   }))
 }
 
-/** Who called, as the log says it. */
-export function sourceOf(call: CallContext): EntrySource {
-  const { role, name, nodeId } = call.peer
-  return { kind: role === 'operator' ? 'operator' : 'client', name: encodeURIComponent(name === '' ? nodeId : name) }
-}
-
 async function publishRecords(context: Context, request: PublishRequest, call: CallContext) {
   const item = context.ledger().catalog.item(request.item)
   if (!item) throw new HuxinError('item_unknown', `catalog item ${JSON.stringify(request.item)} is not known here: see huxin catalog list`, { details: { item: request.item } })
@@ -49,7 +45,7 @@ async function publishRecords(context: Context, request: PublishRequest, call: C
   const published = await publish(context, {
     kind: item.kind,
     item: request.item,
-    provider: request.provider === '' ? context.body : request.provider,
+    provider: providerFor(context, actorOf(context, call), request.provider),
     targets: request.targets,
     batchClass,
     records: request.records,

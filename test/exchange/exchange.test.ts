@@ -219,6 +219,7 @@ t.test('a batch that the province refuses after county and city accepted it', as
   t.equal(await held(federation, '330782', 'mixed-0'), false)
   t.notOk((await findByRecordId(federation.node('330110').context, 'mixed-0')).some(({ standing }) => standing === 'current'))
 
+  await federation.registerClient('330106')
   const certs = `${federation.pki.folder}/330106`
   const { material } = await loadTlsMaterial({ certificateFile: `${certs}/client-bench.crt`, keyFile: `${certs}/client-bench.key`, rootFiles: [`${federation.pki.folder}/root.crt`] }, systemClock.nowMs())
   const channel = WireChannel.dial({ address: `127.0.0.1:${federation.node('330106').port}`, expectedNodeName: context.self, material, clock: systemClock })

@@ -26,6 +26,7 @@ t.test('a client that knows the proto files alone', async (t) => {
   t.teardown(() => federation.stop())
   const { folder } = federation.pki
   await issueDevelopmentLeaf(federation.pki, { tier: 'province', role: 'client', nodeId: '330000', name: 'gxj' })
+  await federation.registerClient('330000', 'gxj')
   const files = ['root.crt', '330000/client-gxj.key', '330000/client-gxj.crt'].map((name) => readFile(join(folder, name)))
   const [roots, key, chain] = await Promise.all(files) as [Buffer, Buffer, Buffer]
   const loaded = loadPackageDefinition(loadSync('huxin/v1/record_service.proto', { includeDirs: [join(process.cwd(), 'proto')], defaults: true, longs: String }))

@@ -5,12 +5,15 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Clock, sleep, systemClock } from '../../src/base/clock.ts'
 import { SeededRandom, systemRandom } from '../../src/base/random.ts'
 import { approveMember, rootStatement } from '../../src/exchange/members.ts'
+import type { Context } from '../../src/exchange/context.ts'
 import { publish } from '../../src/exchange/publish.ts'
+import { isProvider, setClient, setProvider } from '../../src/exchange/register.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { type RegisteredClient, RegisteredClientSchema, RegisteredProviderSchema } from '../../src/gen/huxin/v1/register_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
@@ -45,6 +48,12 @@ export const SEVEN: readonly Place[] = [
   { id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] },
   { id: '330782', tier: 'county', parent: '330700', divisions: ['330782'] },
 ]
+
+async function enterClient(context: Context, client: RegisteredClient): Promise<void> {
+  const entering = { act: { actor: '张三', reason: 'test', document: '测〔2026〕4号' }, source: { kind: 'operator', name: encodeURIComponent('张三') } as const }
+  if (!isProvider(context, client.body)) await setProvider(context, create(RegisteredProviderSchema, { body: client.body, name: `body ${client.body}` }), entering)
+  await setClient(context, client, entering)
+}
 
 const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
@@ -167,6 +176,11 @@ export class TestFederation {
       kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records, source: { kind: 'self' },
     })
     if (published.refusal) throw new Error(published.refusal.message)
+  }
+
+  /** Enters a client into the register of a running node, for the body of all test nodes unless another is named; once. */
+  async registerClient(id: string, name = 'bench', client: MessageInitShape<typeof RegisteredClientSchema> = {}): Promise<void> {
+    await enterClient(this.node(id).context, create(RegisteredClientSchema, { name, body: BODY, ...client }))
   }
 
   /** Waits until a condition holds, looking again whenever any node's log may have changed. */

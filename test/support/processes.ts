@@ -36,6 +36,7 @@ export class NodeProcesses {
     const federation = await TestFederation.start(places)
     const processes = new NodeProcesses(federation, places)
     await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+    for (const { id } of places) await federation.registerClient(id)
     for (const node of [...federation.nodes.values()].reverse()) await node.close()
     federation.nodes.clear()
     for (const place of places) {
@@ -80,7 +81,7 @@ export class NodeProcesses {
     return this.#said.get(id) ?? ''
   }
 
-  /** A department of a node. */
+  /** A department of a node, which is entered into the register when the folders are made. */
   async client(id: string, options: { retryForMs?: number } = {}): Promise<HuxinClient> {
     return HuxinClient.connect({ address: `127.0.0.1:${this.#ports.get(id)}`, node: this.federation.name(id), ...await this.#files(id, 'client'), ...options })
   }

@@ -13,7 +13,7 @@ import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
 import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
-import { word } from '../words.ts'
+import { sourceText, word } from '../words.ts'
 import { endingCommands } from './log-end.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
@@ -56,11 +56,11 @@ export function logCommands(program: Command, shell: Shell): void {
       const rows = entries.map((bytes, i) => {
         const entry = parseEntry(bytes)
         const { header, idText } = openHeader(entry.header)
-        return { index: start + i, time: formatTime(entry.timeMs), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
+        return { index: start + i, time: formatTime(entry.timeMs), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, by: sourceText(shell, entry.source), verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
       })
       print(shell.output(command), rows, () => table(
         [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送节点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
-        rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), word(shell, row.kind), row.origin, row.item, String(row.records), word(shell, row.from), word(shell, row.verdict)]),
+        rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), word(shell, row.kind), row.origin, row.item, String(row.records), row.by, word(shell, row.verdict)]),
       ))
     })
   shell.common(ofLog(atNode(log.command('prove <entry>'), shell)), 'huxin log prove 57 -o proof.json --node nodes/330000')

@@ -13,7 +13,7 @@ import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
-import { word } from '../words.ts'
+import { sourceText, word } from '../words.ts'
 import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './shared.ts'
 
 export function importCommand(program: Command, shell: Shell): void {
@@ -138,6 +138,7 @@ function formatBatch(output: Output, batch: GetBatchResponse): string {
   const lines = [
     Buffer.from(batch.entries[0]!).toString().trimEnd(),
     '',
+    say(output, `from: ${sourceText(output, entry.source)}`, `来自：${sourceText(output, entry.source)}`),
     say(output, `entries: ${batch.logIndexes.join(', ')}; body: ${batch.bodyState}; ${header.records} records`, `日志序号：${batch.logIndexes.join('、')}；批次体：${word(output, batch.bodyState)}；${header.records} 条记录`),
   ]
   if (batch.receipts.length > 0) {

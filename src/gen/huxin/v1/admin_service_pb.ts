@@ -12,13 +12,15 @@ import type { ReadLaneResponseSchema } from "./exchange_service_pb.ts";
 import { file_huxin_v1_exchange_service } from "./exchange_service_pb.ts";
 import type { PublishResponseSchema } from "./record_service_pb.ts";
 import { file_huxin_v1_record_service } from "./record_service_pb.ts";
+import type { RegisteredClient, RegisteredProvider } from "./register_pb.ts";
+import { file_huxin_v1_register } from "./register_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiIwoUR2V0Q2hlY2twb2ludFJlcXVlc3QSCwoDbG9nGAEgASgJIsgBChVHZXRDaGVja3BvaW50UmVzcG9uc2USEgoKY2hlY2twb2ludBgBIAEoDBINCgVmaW5hbBgCIAEoCBIMCgR2a2V5GAMgASgJEiUKCWNvc2lnbmVycxgEIAMoCzISLmh1eGluLnYxLkNvc2lnbmVyEg4KBmZyb3plbhgFIAEoCBITCgtwcmVkZWNlc3NvchgGIAEoCRIYChBwcmVkZWNlc3Nvcl9zaXplGAcgASgDEhgKEHByZWRlY2Vzc29yX3Jvb3QYCCABKAwiWAoIQ29zaWduZXISDAoEbm9kZRgBIAEoCRIMCgR2a2V5GAIgASgJEgwKBHNpemUYAyABKAMSDgoGdGltZV9zGAQgASgDEhIKCmNoZWNrcG9pbnQYBSABKAwiMgoSTGlzdEVudHJpZXNSZXF1ZXN0Eg0KBXN0YXJ0GAEgASgDEg0KBWxpbWl0GAIgASgFIkMKE0xpc3RFbnRyaWVzUmVzcG9uc2USDwoHZW50cmllcxgBIAMoDBINCgVzdGFydBgCIAEoAxIMCgRzaXplGAMgASgDIkEKEVByb3ZlRW50cnlSZXF1ZXN0Eg0KBWluZGV4GAEgASgDEhAKCGJhdGNoX2lkGAIgASgMEgsKA2xvZxgDIAEoCSJAChJQcm92ZUVudHJ5UmVzcG9uc2USDQoFZW50cnkYASABKAwSDQoFcHJvb2YYAiABKAwSDAoEdmtleRgDIAEoCSI9ChdQcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoAxIQCghuZXdfc2l6ZRgCIAEoAyI+ChhQcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2USDgoGaGFzaGVzGAEgAygMEhIKCmNoZWNrcG9pbnQYAiABKAwy1QoKDEFkbWluU2VydmljZRJECglHZXRTdGF0dXMSGi5odXhpbi52MS5HZXRTdGF0dXNSZXF1ZXN0GhsuaHV4aW4udjEuR2V0U3RhdHVzUmVzcG9uc2USSgoLTGlzdE1lbWJlcnMSHC5odXhpbi52MS5MaXN0TWVtYmVyc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlElAKDUFwcHJvdmVNZW1iZXISHi5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVxdWVzdBofLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXNwb25zZRJWCg9TZXRNZW1iZXJTdGF0dXMSIC5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXF1ZXN0GiEuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USTAoOUHVibGlzaENhdGFsb2cSHy5odXhpbi52MS5QdWJsaXNoQ2F0YWxvZ1JlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USVAoSUmVxdWVzdFJlY29nbml0aW9uEiMuaHV4aW4udjEuUmVxdWVzdFJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJSChFBbnN3ZXJSZWNvZ25pdGlvbhIiLmh1eGluLnYxLkFuc3dlclJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpDaGVja1N0b3JlEhsuaHV4aW4udjEuQ2hlY2tTdG9yZVJlcXVlc3QaHC5odXhpbi52MS5DaGVja1N0b3JlUmVzcG9uc2USOwoGQmFja3VwEhcuaHV4aW4udjEuQmFja3VwUmVxdWVzdBoYLmh1eGluLnYxLkJhY2t1cFJlc3BvbnNlEkQKCVJlY29uY2lsZRIaLmh1eGluLnYxLlJlY29uY2lsZVJlcXVlc3QaGy5odXhpbi52MS5SZWNvbmNpbGVSZXNwb25zZRJDCglUcmFjZUxhbmUSGi5odXhpbi52MS5UcmFjZUxhbmVSZXF1ZXN0GhouaHV4aW4udjEuUmVhZExhbmVSZXNwb25zZRJQCg1Jc3N1ZUV2aWRlbmNlEh4uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlcXVlc3QaHy5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVzcG9uc2UyzgIKCkxvZ1NlcnZpY2USUAoNR2V0Q2hlY2twb2ludBIeLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXF1ZXN0Gh8uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlc3BvbnNlEkoKC0xpc3RFbnRyaWVzEhwuaHV4aW4udjEuTGlzdEVudHJpZXNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdEVudHJpZXNSZXNwb25zZRJHCgpQcm92ZUVudHJ5EhsuaHV4aW4udjEuUHJvdmVFbnRyeVJlcXVlc3QaHC5odXhpbi52MS5Qcm92ZUVudHJ5UmVzcG9uc2USWQoQUHJvdmVDb25zaXN0ZW5jeRIhLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0GiIuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlYgZwcm90bzM", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiPQoUTGlzdFByb3ZpZGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoVTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEi8KCXByb3ZpZGVycxgBIAMoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoSU2V0UHJvdmlkZXJSZXF1ZXN0Ei4KCHByb3ZpZGVyGAEgASgLMhwuaHV4aW4udjEuUmVnaXN0ZXJlZFByb3ZpZGVyEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCInChNTZXRQcm92aWRlclJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIjsKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChNMaXN0Q2xpZW50c1Jlc3BvbnNlEisKB2NsaWVudHMYASADKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChBTZXRDbGllbnRSZXF1ZXN0EioKBmNsaWVudBgBIAEoCzIaLmh1eGluLnYxLlJlZ2lzdGVyZWRDbGllbnQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IiUKEVNldENsaWVudFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIiMKFEdldENoZWNrcG9pbnRSZXF1ZXN0EgsKA2xvZxgBIAEoCSLIAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAwSDQoFZmluYWwYAiABKAgSDAoEdmtleRgDIAEoCRIlCgljb3NpZ25lcnMYBCADKAsyEi5odXhpbi52MS5Db3NpZ25lchIOCgZmcm96ZW4YBSABKAgSEwoLcHJlZGVjZXNzb3IYBiABKAkSGAoQcHJlZGVjZXNzb3Jfc2l6ZRgHIAEoAxIYChBwcmVkZWNlc3Nvcl9yb290GAggASgMIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyJBChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDBILCgNsb2cYAyABKAkiQAoSUHJvdmVFbnRyeVJlc3BvbnNlEg0KBWVudHJ5GAEgASgMEg0KBXByb29mGAIgASgMEgwKBHZrZXkYAyABKAkiPQoXUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEAoIbmV3X3NpemUYAiABKAMiPgoYUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlEg4KBmhhc2hlcxgBIAMoDBISCgpjaGVja3BvaW50GAIgASgMMoUNCgxBZG1pblNlcnZpY2USRAoJR2V0U3RhdHVzEhouaHV4aW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLmh1eGluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkoKC0xpc3RNZW1iZXJzEhwuaHV4aW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJQCg1BcHByb3ZlTWVtYmVyEh4uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlcXVlc3QaHy5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVzcG9uc2USVgoPU2V0TWVtYmVyU3RhdHVzEiAuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBohLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1Jlc3BvbnNlEkIKDFByb3Bvc2VHcmFmdBIdLmh1eGluLnYxLlByb3Bvc2VHcmFmdFJlcXVlc3QaEy5odXhpbi52MS5HcmFmdEZpbGUSOAoMQXBwcm92ZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhMuaHV4aW4udjEuR3JhZnRGaWxlEj0KCVRha2VHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRobLmh1eGluLnYxLlRha2VHcmFmdFJlc3BvbnNlElYKD0xpc3RRdWFyYW50aW5lcxIgLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1JlcXVlc3QaIS5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXNwb25zZRJTCg5MaWZ0UXVhcmFudGluZRIfLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVxdWVzdBogLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVzcG9uc2USRAoJRnJlZXplTG9nEhouaHV4aW4udjEuRnJlZXplTG9nUmVxdWVzdBobLmh1eGluLnYxLkZyZWV6ZUxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -1203,6 +1205,208 @@ export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*
   messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
+ * Which bodies.
+ *
+ * @generated from message huxin.v1.ListProvidersRequest
+ */
+export type ListProvidersRequest = Message<"huxin.v1.ListProvidersRequest"> & {
+  /**
+   * Optional. At most, 1 to 1,000; 1,000 when left out.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. next_page_token of the page before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListProvidersRequest.
+ * Use `create(ListProvidersRequestSchema)` to create a new message.
+ */
+export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 33);
+
+/**
+ * Bodies, in the order in which they were entered.
+ *
+ * @generated from message huxin.v1.ListProvidersResponse
+ */
+export type ListProvidersResponse = Message<"huxin.v1.ListProvidersResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.RegisteredProvider providers = 1;
+   */
+  providers: RegisteredProvider[];
+
+  /**
+   * Optional. Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListProvidersResponse.
+ * Use `create(ListProvidersResponseSchema)` to create a new message.
+ */
+export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 34);
+
+/**
+ * One body.
+ *
+ * @generated from message huxin.v1.SetProviderRequest
+ */
+export type SetProviderRequest = Message<"huxin.v1.SetProviderRequest"> & {
+  /**
+   * Required. The name may be empty when the body is in the register.
+   *
+   * @generated from field: huxin.v1.RegisteredProvider provider = 1;
+   */
+  provider?: RegisteredProvider | undefined;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.SetProviderRequest.
+ * Use `create(SetProviderRequestSchema)` to create a new message.
+ */
+export const SetProviderRequestSchema: GenMessage<SetProviderRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 35);
+
+/**
+ * @generated from message huxin.v1.SetProviderResponse
+ */
+export type SetProviderResponse = Message<"huxin.v1.SetProviderResponse"> & {
+  /**
+   * Batch id, 32 bytes, of the entry in this node's log; empty when the register said so already.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.SetProviderResponse.
+ * Use `create(SetProviderResponseSchema)` to create a new message.
+ */
+export const SetProviderResponseSchema: GenMessage<SetProviderResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 36);
+
+/**
+ * Which clients.
+ *
+ * @generated from message huxin.v1.ListClientsRequest
+ */
+export type ListClientsRequest = Message<"huxin.v1.ListClientsRequest"> & {
+  /**
+   * Optional. At most, 1 to 1,000; 1,000 when left out.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. next_page_token of the page before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListClientsRequest.
+ * Use `create(ListClientsRequestSchema)` to create a new message.
+ */
+export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 37);
+
+/**
+ * Clients, in the order in which they were entered.
+ *
+ * @generated from message huxin.v1.ListClientsResponse
+ */
+export type ListClientsResponse = Message<"huxin.v1.ListClientsResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.RegisteredClient clients = 1;
+   */
+  clients: RegisteredClient[];
+
+  /**
+   * Optional. Where the next page begins; empty on the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListClientsResponse.
+ * Use `create(ListClientsResponseSchema)` to create a new message.
+ */
+export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 38);
+
+/**
+ * One client.
+ *
+ * @generated from message huxin.v1.SetClientRequest
+ */
+export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
+  /**
+   * Required. Where body, serials and roles are all empty those of the register stay, and the status alone is set.
+   *
+   * @generated from field: huxin.v1.RegisteredClient client = 1;
+   */
+  client?: RegisteredClient | undefined;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.SetClientRequest.
+ * Use `create(SetClientRequestSchema)` to create a new message.
+ */
+export const SetClientRequestSchema: GenMessage<SetClientRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 39);
+
+/**
+ * @generated from message huxin.v1.SetClientResponse
+ */
+export type SetClientResponse = Message<"huxin.v1.SetClientResponse"> & {
+  /**
+   * Batch id, 32 bytes, of the entry in this node's log; empty when the register said so already.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.SetClientResponse.
+ * Use `create(SetClientResponseSchema)` to create a new message.
+ */
+export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 40);
+
+/**
  * @generated from message huxin.v1.GetCheckpointRequest
  */
 export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
@@ -1219,7 +1423,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 33);
+  messageDesc(file_huxin_v1_admin_service, 41);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -1283,7 +1487,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 34);
+  messageDesc(file_huxin_v1_admin_service, 42);
 
 /**
  * A neighbour that cosigns this log.
@@ -1330,7 +1534,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 35);
+  messageDesc(file_huxin_v1_admin_service, 43);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1356,7 +1560,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 36);
+  messageDesc(file_huxin_v1_admin_service, 44);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1385,7 +1589,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 37);
+  messageDesc(file_huxin_v1_admin_service, 45);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1416,7 +1620,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 38);
+  messageDesc(file_huxin_v1_admin_service, 46);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1445,7 +1649,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 39);
+  messageDesc(file_huxin_v1_admin_service, 47);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1469,7 +1673,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 40);
+  messageDesc(file_huxin_v1_admin_service, 48);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1491,7 +1695,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 41);
+  messageDesc(file_huxin_v1_admin_service, 49);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1695,6 +1899,49 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof IssueEvidenceRequestSchema;
     output: typeof IssueEvidenceResponseSchema;
+  },
+  /**
+   * The bodies whose records are born at this node. Read-only. Deadline 10 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ListProviders
+   */
+  listProviders: {
+    methodKind: "unary";
+    input: typeof ListProvidersRequestSchema;
+    output: typeof ListProvidersResponseSchema;
+  },
+  /**
+   * Enters a body into the register of this node, or ends it: its clients publish no more. Logged here, with the act. Does
+   * nothing when the register says so already. Deadline 30 s. Errors: argument_invalid, not_found.
+   *
+   * @generated from rpc huxin.v1.AdminService.SetProvider
+   */
+  setProvider: {
+    methodKind: "unary";
+    input: typeof SetProviderRequestSchema;
+    output: typeof SetProviderResponseSchema;
+  },
+  /**
+   * The clients of this node. Read-only. Deadline 10 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ListClients
+   */
+  listClients: {
+    methodKind: "unary";
+    input: typeof ListClientsRequestSchema;
+    output: typeof ListClientsResponseSchema;
+  },
+  /**
+   * Enters a client into the register of this node, changes, suspends or ends it; in force with the next call on any
+   * connection. Logged here, with the act. Does nothing when the register says so already. Deadline 30 s. Errors:
+   * argument_invalid, not_found, provider_denied.
+   *
+   * @generated from rpc huxin.v1.AdminService.SetClient
+   */
+  setClient: {
+    methodKind: "unary";
+    input: typeof SetClientRequestSchema;
+    output: typeof SetClientResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_huxin_v1_admin_service, 0);

@@ -34,7 +34,8 @@ export type PublishRequest = Message<"huxin.v1.PublishRequest"> & {
   item: string;
 
   /**
-   * Optional. Unified social credit code of the body that answers for the records; the node's when empty.
+   * Optional. Unified social credit code of the body that answers for the records; that of the client when empty, and of
+   * an operator that of the node.
    *
    * @generated from field: string provider = 2;
    */
@@ -202,7 +203,7 @@ export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
  */
 export type AmendRequest = Message<"huxin.v1.AmendRequest"> & {
   /**
-   * Optional. Unified social credit code of the body that answers for them; the node's when empty.
+   * Optional. Unified social credit code of the body that answers for them, as in PublishRequest.
    *
    * @generated from field: string provider = 1;
    */
@@ -671,8 +672,9 @@ export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*
   messageDesc(file_huxin_v1_record_service, 16);
 
 /**
- * For the departments of this node. The caller is identified by its certificate, role "client" (or
- * "operator").
+ * For the departments of this node. The caller is identified by its certificate, role "client" (or "operator"). A client
+ * must be in the register of the node (client_unknown, client_suspended), with the role that a call wants (publish, amend,
+ * query; otherwise role_denied), and acts for the body that is registered with it.
  *
  * @generated from service huxin.v1.RecordService
  */
@@ -682,7 +684,8 @@ export const RecordService: GenService<{
    * answers. With skip_existing, records whose bytes this node already published are left out. Records that
    * break the catalog item are no error of the call: it answers with refusal, which names each, and nothing
    * is published. Not retried blindly: give request_id, and a repeated call returns the first answer; with
-   * anything else under that id it is argument_invalid. Deadline 30 s.
+   * anything else under that id it is argument_invalid. A body that the caller does not act for is provider_denied.
+   * Deadline 30 s.
    *
    * @generated from rpc huxin.v1.RecordService.Publish
    */
