@@ -160,7 +160,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
     folded.remember()
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
   }
-  const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false }
+  const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }
   if (publication.kind !== 'amendment') return decision
   return context.door.eraseOps(context.self, body, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }

@@ -7,8 +7,12 @@
  * because a root's checkpoint is final when more than half have cosigned it, so that one of them knows the
  * last final one. What anybody shows that this node signed and does not have proves by itself
  * that it is an old copy, whoever shows it.
+ *
+ * An operator may answer for what nobody said (`--alone`). At a node with a parent his word is enough. At a root
+ * whose log has cosigners he says how many entries a child has cosigned, and a log with fewer is an old copy. What fixes a
+ * tree for good, the final entry and the statement of the next epoch, waits for those who are asked all the same.
  */
-import { equalBytes } from '../base/bytes.ts'
+import { equalBytes, hex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Alarms, alarmText } from '../exchange/alarms.ts'
@@ -16,7 +20,11 @@ import { ClockGuard } from '../exchange/clock-guard.ts'
 import type { Decision } from '../exchange/writer.ts'
 import type { Log } from '../log/log.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
+import type { FederationState } from '../topology/federation.ts'
 import type { Recalled } from '../uplink/link.ts'
+
+/** Statements looked at in one call. */
+const STATEMENTS_MAX = 64
 
 export interface GateOptions {
   readonly clock: Clock
@@ -27,8 +35,11 @@ export interface GateOptions {
   readonly frozenAt: () => bigint | undefined
   /** The log goes on from a frozen one and has no entry of its own yet. */
   readonly mustBegin: () => boolean
-  /** Whom it asks; nobody when it was told to start alone. */
-  readonly asks: 'parent' | 'children' | 'nobody'
+  /** Whom it asks. */
+  readonly asks: 'parent' | 'children'
+  /** Full name of this node. */
+  readonly self: string
+  readonly federation: () => FederationState
   /** Called once, when it may sign and might not before. */
   readonly onMaySign: () => void
 }
@@ -41,6 +52,8 @@ export class Gate {
   /** Children that are asked; those of them that have answered. */
   #asked: readonly string[] = []
   readonly #heard = new Set<string>()
+  /** The operator answers for what was not asked. */
+  #alone = false
   #broken: HuxinError | undefined
 
   constructor(options: GateOptions) {
@@ -53,13 +66,36 @@ export class Gate {
     return this.#broken
   }
 
+  /** It goes on by the word of its operator. */
+  get alone(): boolean {
+    return this.#alone
+  }
+
   get maySign(): boolean {
-    return !this.#broken && (this.#options.asks === 'nobody' || this.#recalled)
+    return !this.#broken && (this.#alone || this.#recalled)
+  }
+
+  /** Those who are asked have spoken, and nothing speaks against this log: it may be ended. */
+  get heard(): boolean {
+    return !this.#broken && this.#recalled
+  }
+
+  /**
+   * Takes the operator's word. At a root that was cosigned, his word is the number of entries that a child has cosigned;
+   * without a number nothing is answered for.
+   */
+  answerFor(word: boolean | bigint, { cosigners, size }: { cosigners: number; size: bigint }): void {
+    if (word === false) return
+    if (typeof word === 'bigint' && size < word) {
+      this.#breakFor(new HuxinError('log_behind', `the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
+      return
+    }
+    this.#alone = this.#options.asks === 'parent' || cosigners === 0 || typeof word === 'bigint'
   }
 
   /** The last entry of the log is of that time: a clock behind it is wrong, whoever is not told to go on alone. */
   notBefore(ms: number): void {
-    if (this.#options.asks !== 'nobody') this.#clockGuard.notBefore(ms)
+    if (!this.#alone) this.#clockGuard.notBefore(ms)
   }
 
   /** A root begins to wait for those children, by full name, that ever cosigned its log. */
@@ -75,7 +111,7 @@ export class Gate {
   }
 
   /** @throws HuxinError log_frozen | clock_wrong | not_ready, or why the node is broken */
-  mayWrite({ entries, begins }: Pick<Decision, 'entries' | 'begins'>): void {
+  mayWrite({ entries, begins, ends }: Pick<Decision, 'entries' | 'begins' | 'ends'>): void {
     if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.message)
     if (entries.length === 0) return
     const frozen = this.#options.frozenAt()
@@ -84,14 +120,24 @@ export class Gate {
     }
     if (begins !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', `the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
     this.checkClock()
-    if (this.maySign) return
     const who = this.#options.asks === 'parent' ? 'its parent' : 'enough of its children'
-    throw new HuxinError('not_ready', `this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; --alone overrides)`)
+    if (ends === true && !this.#recalled) throw new HuxinError('not_ready', `this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
+    if (this.maySign) return
+    throw new HuxinError('not_ready', `this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; ${this.#override})`)
+  }
+
+  get #override(): string {
+    return this.#options.asks === 'parent' ? '--alone overrides' : '--alone <entries> overrides, with the number that a child cosigned: its operator reads it in huxin node status'
   }
 
   /** Nothing is signed from here on. */
   break(error: HuxinError): void {
     this.#broken = error
+  }
+
+  #breakFor(error: HuxinError): void {
+    this.break(error)
+    this.#options.alarms.raise('log', error.message)
   }
 
   /** Compares clock and log with what the parent says of them. @throws HuxinError log_behind | log_forked */
@@ -114,6 +160,20 @@ export class Gate {
     if (checkpoint.length > 0) await this.#judge(() => this.#compareLog(who, checkpoint)).catch(() => undefined)
   }
 
+  /**
+   * Takes the statements of this node that anybody shows. One that begins a later epoch and follows by the rules of every
+   * statement proves that these keys and this log are of before.
+   */
+  showStatements(who: string, notes: readonly Uint8Array[]): void {
+    const federation = this.#options.federation()
+    const known = new Set(federation.history(this.#options.self).map(hex))
+    const unknown = notes.slice(-STATEMENTS_MAX).filter((note) => !known.has(hex(note)))
+    const epoch = unknown.length === 0 ? 0 : federation.foresee(unknown).member(this.#options.self)?.epoch ?? 0
+    if (epoch <= this.#options.epoch || this.#broken) return
+    this.#breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${epoch} of this node, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
+      (this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore a backup that has the keys of that epoch (huxin node restore)')))
+  }
+
   /** A child has shown what it last saw of this log, if anything. */
   hear(child: string): void {
     if (this.#options.asks !== 'children') return
@@ -127,8 +187,7 @@ export class Gate {
       await compare()
     } catch (error) {
       if (isHuxinError(error, 'log_behind') || isHuxinError(error, 'log_forked')) {
-        this.#broken = error
-        this.#options.alarms.raise('log', error.message)
+        this.#breakFor(error)
       }
       throw error
     }
@@ -140,7 +199,7 @@ export class Gate {
     const all = this.#asked.length
     const heard = this.#asked.filter((child) => this.#heard.has(child)).length
     if (heard * 2 < all) {
-      alarms.raise('start', `nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (--alone overrides)`)
+      if (!this.#alone) alarms.raise('start', `nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`)
       return
     }
     alarms.clear('start')
@@ -182,7 +241,7 @@ export class Gate {
   async #compareLog(who: string, checkpoint: Uint8Array): Promise<void> {
     const log = this.#options.log()
     const seen = openCheckpoint(checkpoint, [log.verifier], log.origin)
-    const what = this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore its newest backup (huxin node restore)'
+    const what = this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore its newest backup (huxin node restore), or run huxin node recover'
     if (seen.size > log.size) {
       throw new HuxinError('log_behind', `${who} has seen ${seen.size} entries of this log, there are ${log.size}: ` +
         `the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`)

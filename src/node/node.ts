@@ -28,10 +28,10 @@ import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
-import { type JoinFile, trustOf } from '../topology/join.ts'
+import type { JoinFile } from '../topology/join.ts'
 import { batchClasses } from '../topology/lane.ts'
-import { Uplink } from '../uplink/uplink.ts'
-import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
+import type { Uplink } from '../uplink/uplink.ts'
+import type { WireChannel } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
@@ -39,6 +39,7 @@ import { startBackground } from './background.ts'
 import { Beginning } from './beginning.ts'
 import { watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
+import { dialParent, type LinkTimes } from './dial.ts'
 import { EvidenceFolder } from './evidence.ts'
 import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
@@ -53,8 +54,11 @@ export interface NodeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: NodeLog
-  /** Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is logged. */
-  readonly alone?: boolean
+  /**
+   * Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is
+   * logged. A root that was cosigned wants the number of entries that a child has cosigned.
+   */
+  readonly alone?: boolean | bigint
   /** Takes lost batches back from the parent (after `huxin node recover`). */
   readonly recovering?: boolean
   readonly checkRecords?: CheckRecords
@@ -64,8 +68,7 @@ export interface NodeOptions {
   readonly wrapStore?: DiskWraps['wrapStore']
   readonly wrapSlot?: DiskWraps['wrapSlot']
   readonly transitGraceMs?: number
-  /** Times of the link to the parent, for tests with networks that are quicker to cut than real ones. */
-  readonly link?: Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number }
+  readonly link?: LinkTimes
 }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
@@ -135,7 +138,7 @@ export class Node {
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
       frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due,
-      asks: options.alone ? 'nobody' : options.config.parent ? 'parent' : 'children',
+      asks: options.config.parent ? 'parent' : 'children', self: options.config.node, federation: () => this.#ledger.federation,
       // What was durable and unsigned at the start is signed by a round that has nothing else to do.
       onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
     })
@@ -254,8 +257,10 @@ export class Node {
     this.#context = this.#newContext()
     this.#transit = new TransitSweep(this.#context)
     if (this.#folder.transition) await forgetCosigned(this.#folder.store, this.#log.origin)
+    const cosigning = await cosigningChildren(this.#context)
+    this.#gate.answerFor(this.#options.alone ?? false, { cosigners: cosigning.length, size: this.#log.signed.size })
     this.#gate.notBefore(await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign }))
-    this.#gate.waitFor(await cosigningChildren(this.#context))
+    this.#gate.waitFor(cosigning)
     this.#beginning = new Beginning(this.#context, { folder: this.#folder, root: !config.parent })
     this.#rotation = this.#newRotation()
     this.#tls = await watchCertificates({
@@ -263,9 +268,9 @@ export class Node {
       onChange: (material) => [this.#server, this.#audit, this.#channel].forEach((user) => user?.updateMaterial(material)),
     })
     await this.#listen()
-    if (config.parent) this.#dial()
+    if (config.parent) this.#dial(config.parent)
     if (this.#gate.maySign) await this.#beginning.begin()
-    if (this.#options.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
+    if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
@@ -334,7 +339,10 @@ export class Node {
         context: () => this.#context,
         clock,
         onContact: (child) => this.#contacts.set(child, clock.nowMs()),
-        onShown: (who, checkpoint) => this.#gate.show(who, checkpoint),
+        onShown: async (who, { checkpoint, statements }) => {
+          this.#gate.showStatements(who, statements)
+          await this.#gate.show(who, checkpoint)
+        },
         onRecall: (child) => this.#gate.hear(child),
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
@@ -353,18 +361,10 @@ export class Node {
     }
   }
 
-  #dial(): void {
-    const { config, clock } = this.#options
-    const parent = config.parent!
-    this.#channel = WireChannel.dial({
-      address: parent.address, expectedNodeName: parent.node, material: this.#tls!.current, clock, backoffMsMax: 5_000,
-      ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...this.#options.link,
-    })
-    const trust = trustOf(this.#folder.join)
-    this.#uplink = new Uplink({
-      context: this.#context, parent: parent.node, calls: parentCalls(this.#channel!), clock, retryMsMax: this.#options.link?.retryMsMax ?? 5_000,
-      trust: () => trust,
-      random: () => this.#options.random.fill(new Uint8Array(1))[0]! / 256,
+  #dial(parent: NonNullable<NodeConfig['parent']>): void {
+    const { clock, random, log, link } = this.#options
+    const { channel, uplink } = dialParent({
+      context: this.#context, parent, material: this.#tls!.current, join: this.#folder.join, clock, random, log, times: link,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin()
@@ -372,9 +372,9 @@ export class Node {
       frozen: () => frozenAt(this.#context) !== undefined,
       recovering: () => this.#recovering,
       onCaughtUp: () => this.#caughtUp(),
-      onAway: ({ code, message }) => this.#options.log.warn({ code, reason: message }, 'the parent cannot be reached'),
     })
-    this.#uplink.start()
+    this.#channel = channel
+    this.#uplink = uplink
   }
 
   /** What the parent held when this node came back is here. */
@@ -387,7 +387,7 @@ export class Node {
   #newRotation(): Rotation {
     const { config, clock, random } = this.#options
     return new Rotation({
-      config, clock, random, context: this.#context, signal: this.#stop.signal, onReady: () => this.#succeed(),
+      config, clock, random, context: this.#context, signal: this.#stop.signal, heard: () => this.#gate.heard, onReady: () => this.#succeed(),
       parent: config.parent && { calls: () => parentCalls(this.#channel!), handedUp: (size) => this.#uplink?.handedUp(size) ?? false, connected: () => this.#uplink?.state === 'connected' && !this.#recovering },
     })
   }

@@ -47,6 +47,8 @@ export interface RotationOptions {
   readonly random: Random
   /** Undefined at a root. */
   readonly parent: { readonly calls: () => ParentCalls; readonly handedUp: (size: bigint) => boolean; readonly connected: () => boolean } | undefined
+  /** Whether those who are asked what they last saw of this log have spoken since the start. */
+  readonly heard: () => boolean
   /** Called once when the folder holds the next epoch. */
   readonly onReady: () => void
   readonly signal: AbortSignal
@@ -132,7 +134,9 @@ export class Rotation {
 
   /** Why the next epoch cannot begin yet; undefined when it can. */
   async #waitsFor(size: bigint): Promise<string | undefined> {
-    const { context, parent } = this.#options
+    const { context, parent, heard } = this.#options
+    // A copy from while the log was frozen may have a successor already, which they know.
+    if (!heard()) return `${parent ? 'the parent has' : 'enough of the children have'} not said what they last saw of it`
     if (parent && !parent.handedUp(size)) return 'not everything in it has gone up to the parent'
     const final = await finalSize(context)
     return final >= size ? undefined : `it is final up to ${final}: ${parent ? 'the parent' : 'more than half of the children'} must cosign it`

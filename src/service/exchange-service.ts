@@ -34,7 +34,7 @@ export interface ExchangeServiceOptions {
   /** Called for each call of a child: it is there. */
   readonly onContact: (child: string) => void
   /** Called with what a caller has seen of this node's log, before anybody asks whether it is a child. */
-  readonly onShown: (who: string, checkpoint: Uint8Array) => Promise<void>
+  readonly onShown: (who: string, shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] }) => Promise<void>
   /** Called when a child has shown it, or had nothing to show. */
   readonly onRecall: (child: string) => void
   /** Asks the parent for a batch of a lane; undefined at a root. */
@@ -51,6 +51,7 @@ export function exchangeService(options: ExchangeServiceOptions): ServiceBinding
     readLane: (request: ReadLaneRequest, call: CallContext) => handlers.readLane(request, call),
     witness: (request: WitnessRequest, call: CallContext) => handlers.witness(request, call),
     renew: (request: RenewRequest, call: CallContext) => handlers.renew(request, call),
+    giveBack: () => Promise.reject(new HuxinError('argument_invalid', 'this node lost nothing: there is nothing to give back')),
   })
 }
 
@@ -80,7 +81,7 @@ class ExchangeHandlers {
 
   async recall(request: RecallRequest, call: CallContext) {
     // What this node signed itself needs nobody's word, and an old copy may not know its children.
-    await this.#options.onShown(call.peer.nodeName, request.parentCheckpoint)
+    await this.#options.onShown(call.peer.nodeName, { checkpoint: request.parentCheckpoint, statements: request.parentStatements })
     const { context, child } = this.#child(call)
     this.#options.onRecall(child)
     const { federation } = context.ledger()

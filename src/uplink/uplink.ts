@@ -154,7 +154,8 @@ export class Uplink {
     const { calls, context, clock, keys, onRecall, parent } = this.#options
     const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint }, this.#stop.signal)
+    const parentStatements = context.ledger().federation.history(parent).slice(-STATEMENTS_SHOWN)
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
       throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
@@ -210,6 +211,9 @@ const RETRY_MS_MIN = 50
 const STEADY_MS = 2_000
 /** Milliseconds between two looks at what was taken back. */
 const RECOVERY_POLL_MS = 200
+
+/** Statements of the parent, the newest, that are shown to it. */
+const STATEMENTS_SHOWN = 64
 
 /** Protocol spoken, major * 1000 + minor. */
 export const PROTOCOL = 1_000

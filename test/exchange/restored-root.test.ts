@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isHuxinError } from '../../src/base/errors.ts'
 import { setMemberStatus } from '../../src/exchange/members.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
+import type { Node } from '../../src/node/node.ts'
 import { openCheckpoint } from '../../src/note/checkpoint.ts'
 import { prefixRange, tables } from '../../src/store/keys.ts'
 import { codeOf, findings } from '../support/checks.ts'
@@ -17,6 +18,8 @@ const PLACES: readonly Place[] = [
   { id: ROOT, tier: 'province', divisions: [ROOT] },
   ...[ONE, TWO, THREE].map((id): Place => ({ id, tier: 'city', parent: ROOT, divisions: [id] })),
 ]
+
+const ACT = { actor: '张三', reason: '换钥', document: '测〔2026〕7号' }
 
 /** Children look for their parent again at once. */
 const QUICK = { backoffMsMax: 100, retryMsMax: 100 }
@@ -131,10 +134,76 @@ t.test('a root waits for half of the children that know its log, says so, and si
   await startAt(federation, ROOT, port)
   await federation.until('it waits for one', () => federation.alarms().some((line) => line.includes('until 1 of the 2 children')))
   await federation.node(ROOT).close()
+  const { size } = federation.node(ROOT).context.log().signed
+  const start = (alone: boolean | bigint): Promise<Node> => federation.startNode(ROOT, { alone, config: { ...federation.node(ROOT).config, listen: { host: '127.0.0.1', port } } })
+  const unsaid = await start(true)
+  t.equal(unsaid.state, 'starting', 'a root that was cosigned goes on at no word alone')
+  t.match(unsaid.alarms.list().join(), /--alone <entries> overrides, with the number that a child cosigned/)
+  t.equal(await codeOf(send(federation, ROOT, ONE, 'unsaid')), 'not_ready')
+  await unsaid.close()
+  const behind = await start(size + 1n)
+  t.equal(behind.state, 'broken')
+  t.match(behind.alarms.list().join(), new RegExp(`the operator says that ${size + 1n} entries of this log were cosigned, there are ${size}`))
+  await behind.close()
   // What the operator answers for is not waited for.
-  const alone = await federation.startNode(ROOT, { alone: true, config: { ...federation.node(ROOT).config, listen: { host: '127.0.0.1', port } } })
+  const alone = await start(size)
   t.equal(alone.state, 'serving')
   await send(federation, ROOT, ONE, 'alone')
+  t.equal(await codeOf(alone.rotation.freeze(ACT, { kind: 'self' })), 'not_ready', 'but its log is not ended')
+  t.equal(await codeOf(alone.rotation.rotate(ACT, { kind: 'self' })), 'not_ready')
+  await federation.startNode(ONE)
+  await federation.until('half of them have spoken', async () => await codeOf(alone.rotation.freeze(ACT, { kind: 'self' })) === '')
+})
+
+t.test('an old copy that is started alone and told to rotate at once signs no second tree, also after a restart', async (t) => {
+  const { federation, port, size } = await copied(t, [ONE, TWO, THREE])
+  await restore(federation)
+  const children = [ONE, TWO, THREE].map((id) => federation.node(id))
+  const start = (alone: boolean | bigint): Promise<Node> => federation.startNode(ROOT, { alone, config: { ...federation.node(ROOT).config, listen: { host: '127.0.0.1', port } } })
+  for (const child of children) await child.close()
+  for (const word of [true, size]) {
+    const root = await start(word)
+    const before = root.context.log().signed
+    t.ok(before.size < size)
+    const codes = await Promise.all([root.rotation.rotate(ACT, { kind: 'self' }), root.rotation.freeze(ACT, { kind: 'self' }), send(federation, ROOT, ONE, 'forked')].map(codeOf))
+    t.same(codes, Array(3).fill(word === true ? 'not_ready' : 'log_behind'))
+    t.same(root.context.log().signed, before, 'nothing was signed')
+    await root.close()
+  }
+  // The operator says too little: what he answers for is signed, and the log is still not ended.
+  const root = await start(1n)
+  t.same(await Promise.all([root.rotation.rotate(ACT, { kind: 'self' }), root.rotation.freeze(ACT, { kind: 'self' })].map(codeOf)), ['not_ready', 'not_ready'])
+  await federation.startNode(ONE)
+  await federation.startNode(TWO)
+  await federation.until('they have spoken', () => root.state === 'broken')
+  t.equal(await codeOf(root.rotation.rotate(ACT, { kind: 'self' })), 'log_behind')
+})
+
+t.test('a copy from while its log was frozen hears of the successor before it makes another', async (t) => {
+  const federation = await federationOf(t, PLACES, QUICK)
+  await cosigned(federation, ONE, TWO, THREE)
+  const folder = federation.folderOf(ROOT)
+  const { port } = federation.node(ROOT)
+  for (const id of [ONE, TWO, THREE]) await federation.node(id).close()
+  await federation.node(ROOT).rotation.rotate(ACT, { kind: 'self' })
+  await federation.node(ROOT).close()
+  await cp(folder, `${folder}-copy`, { recursive: true })
+  await startAt(federation, ROOT, port)
+  for (const id of [ONE, TWO, THREE]) await federation.startNode(id)
+  await federation.node(ROOT).succeeded
+  await federation.node(ROOT).close()
+  await startAt(federation, ROOT, port)
+  await federation.until('the children follow', () => [ONE, TWO, THREE].every((id) => federation.node(id).context.ledger().federation.member(ROOT)?.epoch === 2))
+  const after = federation.node(ROOT).context.ledger().federation.member(ROOT)!
+  await federation.node(ROOT).close()
+  await restore(federation)
+  await startAt(federation, ROOT, port)
+  const root = federation.node(ROOT)
+  await federation.until('it is noticed', () => root.state === 'broken')
+  t.match(root.alarms.list().join('\n'), /the federation has epoch 2 of this node, the keys here are of epoch 1: this is an old copy/)
+  t.equal(root.context.ledger().federation.member(ROOT)!.epoch, 1)
+  t.equal(federation.node(ONE).context.ledger().federation.member(ROOT)!.noteVkey, after.noteVkey)
+  t.same(federation.alarms().filter((line) => line.includes('statement') || line.includes('fork')), [])
 })
 
 t.test('a root that lost its database does not begin a second log with its key', async (t) => {

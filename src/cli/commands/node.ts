@@ -103,7 +103,8 @@ function checkCommand(command: Command, shell: Shell): void {
 function startCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node start --node nodes/330825')
     .description(say(shell, 'run the node until it is stopped (SIGINT, SIGTERM)', '运行节点，直至收到停止信号'))
-    .option('--alone', say(shell, 'do not wait for the parent, or at a root the children, before signing; logged', '不等待上级（根节点：下级）即可签发（记入日志）'))
+    .option('--alone [entries]', say(shell, 'do not wait for the parent, or at a root the children, before signing; a root that was cosigned wants the number of entries that a child has cosigned; logged',
+      '不等待上级（根节点：下级）即可签发（记入日志）；已被见证的根节点须给出下级已见证的条数'))
     .action(async (_options, self: Command) => {
       const config = await loadConfig(folderOf(self))
       const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
@@ -113,11 +114,18 @@ function startCommand(command: Command, shell: Shell): void {
         process.once('SIGTERM', () => stop('stopped'))
         process.once('disconnect', () => stop('stopped'))
       })
-      const options = { config, clock: systemClock, random: systemRandom, log, alone: self.opts<{ alone?: boolean }>().alone ?? false }
+      const options = { config, clock: systemClock, random: systemRandom, log, alone: aloneOf(self.opts<{ alone?: true | string }>().alone) }
       await runEpochs(options, stopped, ({ port }) => shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${port}\n`))
       // A channel to a parent process would keep this one alive.
       if (process.connected) process.disconnect()
     })
+}
+
+/** @throws HuxinError argument_invalid */
+function aloneOf(word: true | string | undefined): boolean | bigint {
+  if (word === undefined || word === true) return word ?? false
+  if (!/^[0-9]{1,18}$/.test(word)) throw new HuxinError('argument_invalid', `--alone ${word}: the number of entries that a child has cosigned is wanted`)
+  return BigInt(word)
 }
 
 function statusCommand(node: Command, shell: Shell): void {

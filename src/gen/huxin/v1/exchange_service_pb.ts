@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/exchange_service.proto.
  */
 export const file_huxin_v1_exchange_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9odXhpbi92MS9leGNoYW5nZV9zZXJ2aWNlLnByb3RvEghodXhpbi52MSJQCg1SZWNhbGxSZXF1ZXN0EhAKCHByb3RvY29sGAEgASgFEhIKCmxvZ19vcmlnaW4YAiABKAkSGQoRcGFyZW50X2NoZWNrcG9pbnQYAyABKAwiqwEKDlJlY2FsbFJlc3BvbnNlEhAKCHByb3RvY29sGAEgASgFEhIKCmxvZ19vcmlnaW4YAiABKAkSDwoHdGltZV9tcxgDIAEoAxIXCg9sYXN0X2NoZWNrcG9pbnQYBCABKAwSJgoKbGFuZV9oZWFkcxgFIAMoCzISLmh1eGluLnYxLkxhbmVIZWFkEg0KBWVwb2NoGAYgASgFEhIKCnN0YXRlbWVudHMYByADKAwiOgoITGFuZUhlYWQSDAoEbGFuZRgBIAEoCRIOCgZudW1iZXIYAiABKAMSEAoIYmF0Y2hfaWQYAyABKAwibAoHUGFja2FnZRIOCgZoZWFkZXIYASABKAwSDAoEYm9keRgCIAEoDBIOCgZqdWRnZWQYAyABKAkSDwoHcmVmdXNhbBgEIAEoDBIiCgdyZWNlaXB0GAUgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJUCg1TdWJtaXRSZXF1ZXN0EiMKCHBhY2thZ2VzGAEgAygLMhEuaHV4aW4udjEuUGFja2FnZRIOCgZzZXJpZXMYAiABKAkSDgoGbnVtYmVyGAMgASgNIjUKDlN1Ym1pdFJlc3BvbnNlEiMKCG91dGNvbWVzGAEgAygLMhEuaHV4aW4udjEuT3V0Y29tZSKRAQoHT3V0Y29tZRIiCgdyZWNlaXB0GAEgASgLMhEuaHV4aW4udjEuUmVjZWlwdBIPCgdyZWZ1c2FsGAIgASgMEhIKCmVycm9yX2NvZGUYAyABKAkSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRImCgpsYW5lX2hlYWRzGAUgAygLMhIuaHV4aW4udjEuTGFuZUhlYWQiQAoHUmVjZWlwdBIQCghiYXRjaF9pZBgBIAEoDBIUCgxlbnRyeV9wcmVmaXgYAiABKAwSDQoFcHJvb2YYAyABKAwiVwoOUmVhZExvZ1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRIWCg5yZWNlaXB0c19hZnRlchgEIAEoAyJ8Cg9SZWFkTG9nUmVzcG9uc2USEwoLbGVhZl9oYXNoZXMYASABKAwSEgoKY2hlY2twb2ludBgCIAEoDBIpCg51cHBlcl9yZWNlaXB0cxgDIAMoCzIRLmh1eGluLnYxLlJlY2VpcHQSFQoNcmVjZWlwdHNfbmV4dBgEIAEoAyJwChFSZWFkQm9kaWVzUmVxdWVzdBITCgtiYXRjaF9jbGFzcxgBIAEoCRINCgVzdGFydBgCIAEoAxIRCglieXRlc19tYXgYAyABKAUSDwoHd2FpdF9tcxgEIAEoBRITCgtpbmNsdWRlX293bhgFIAEoCCJKChJSZWFkQm9kaWVzUmVzcG9uc2USJgoKZGVsaXZlcmllcxgBIAMoCzISLmh1eGluLnYxLkRlbGl2ZXJ5EgwKBG5leHQYAiABKAMifwoIRGVsaXZlcnkSDQoFaW5kZXgYASABKAMSDQoFZW50cnkYAiABKAwSDAoEYm9keRgDIAEoDBIPCgdyZWZ1c2FsGAQgASgMEhIKCmluY29tcGxldGUYBSABKAgSIgoHcmVjZWlwdBgGIAEoCzIRLmh1eGluLnYxLlJlY2VpcHQiLwoPUmVhZExhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIlcKEFJlYWRMYW5lUmVzcG9uc2USIgoHcGFja2FnZRgBIAEoCzIRLmh1eGluLnYxLlBhY2thZ2USHwoGdHJhY2VzGAIgAygLMg8uaHV4aW4udjEuVHJhY2UiSQoFVHJhY2USDAoEbm9kZRgBIAEoCRIMCgRoZWxkGAIgASgIEg0KBWluZGV4GAMgASgDEhUKDXJlY2VpcHRfbm90ZXMYBCADKAwicwoOV2l0bmVzc1JlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEwoLY29uc2lzdGVuY3kYAiADKAwSEgoKY2hlY2twb2ludBgDIAEoDBIQCghjb3NpZ25lZBgEIAEoDBIUCgxyZWNlaXB0X25vdGUYBSABKAwiSwoPV2l0bmVzc1Jlc3BvbnNlEhMKC2Nvc2lnbmF0dXJlGAEgASgMEhIKCmtub3duX3NpemUYAiABKAMSDwoHY3VycmVudBgDIAEoCCIfCgxSZW5ld1JlcXVlc3QSDwoHcmVuZXdhbBgBIAEoDCI7Cg1SZW5ld1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDBIXCg9sYXN0X2NoZWNrcG9pbnQYAiABKAwy0QMKD0V4Y2hhbmdlU2VydmljZRI7CgZSZWNhbGwSFy5odXhpbi52MS5SZWNhbGxSZXF1ZXN0GhguaHV4aW4udjEuUmVjYWxsUmVzcG9uc2USOwoGU3VibWl0EhcuaHV4aW4udjEuU3VibWl0UmVxdWVzdBoYLmh1eGluLnYxLlN1Ym1pdFJlc3BvbnNlEj4KB1JlYWRMb2cSGC5odXhpbi52MS5SZWFkTG9nUmVxdWVzdBoZLmh1eGluLnYxLlJlYWRMb2dSZXNwb25zZRJHCgpSZWFkQm9kaWVzEhsuaHV4aW4udjEuUmVhZEJvZGllc1JlcXVlc3QaHC5odXhpbi52MS5SZWFkQm9kaWVzUmVzcG9uc2USQQoIUmVhZExhbmUSGS5odXhpbi52MS5SZWFkTGFuZVJlcXVlc3QaGi5odXhpbi52MS5SZWFkTGFuZVJlc3BvbnNlEj4KB1dpdG5lc3MSGC5odXhpbi52MS5XaXRuZXNzUmVxdWVzdBoZLmh1eGluLnYxLldpdG5lc3NSZXNwb25zZRI4CgVSZW5ldxIWLmh1eGluLnYxLlJlbmV3UmVxdWVzdBoXLmh1eGluLnYxLlJlbmV3UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9odXhpbi92MS9leGNoYW5nZV9zZXJ2aWNlLnByb3RvEghodXhpbi52MSJ/Cg1SZWNhbGxSZXF1ZXN0EhAKCHByb3RvY29sGAEgASgFEhIKCmxvZ19vcmlnaW4YAiABKAkSGQoRcGFyZW50X2NoZWNrcG9pbnQYAyABKAwSGQoRcGFyZW50X3N0YXRlbWVudHMYBCADKAwSEgoKZ2l2ZXNfYmFjaxgFIAEoCCLMAQoOUmVjYWxsUmVzcG9uc2USEAoIcHJvdG9jb2wYASABKAUSEgoKbG9nX29yaWdpbhgCIAEoCRIPCgd0aW1lX21zGAMgASgDEhcKD2xhc3RfY2hlY2twb2ludBgEIAEoDBImCgpsYW5lX2hlYWRzGAUgAygLMhIuaHV4aW4udjEuTGFuZUhlYWQSDQoFZXBvY2gYBiABKAUSEgoKc3RhdGVtZW50cxgHIAMoDBIfCgRsb3N0GAggASgLMhEuaHV4aW4udjEuTG9zdExvZyI1CgdMb3N0TG9nEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEg8KB3dhaXRpbmcYAyABKAgiOgoITGFuZUhlYWQSDAoEbGFuZRgBIAEoCRIOCgZudW1iZXIYAiABKAMSEAoIYmF0Y2hfaWQYAyABKAwibAoHUGFja2FnZRIOCgZoZWFkZXIYASABKAwSDAoEYm9keRgCIAEoDBIOCgZqdWRnZWQYAyABKAkSDwoHcmVmdXNhbBgEIAEoDBIiCgdyZWNlaXB0GAUgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJUCg1TdWJtaXRSZXF1ZXN0EiMKCHBhY2thZ2VzGAEgAygLMhEuaHV4aW4udjEuUGFja2FnZRIOCgZzZXJpZXMYAiABKAkSDgoGbnVtYmVyGAMgASgNIjUKDlN1Ym1pdFJlc3BvbnNlEiMKCG91dGNvbWVzGAEgAygLMhEuaHV4aW4udjEuT3V0Y29tZSKRAQoHT3V0Y29tZRIiCgdyZWNlaXB0GAEgASgLMhEuaHV4aW4udjEuUmVjZWlwdBIPCgdyZWZ1c2FsGAIgASgMEhIKCmVycm9yX2NvZGUYAyABKAkSFQoNZXJyb3JfbWVzc2FnZRgEIAEoCRImCgpsYW5lX2hlYWRzGAUgAygLMhIuaHV4aW4udjEuTGFuZUhlYWQiQAoHUmVjZWlwdBIQCghiYXRjaF9pZBgBIAEoDBIUCgxlbnRyeV9wcmVmaXgYAiABKAwSDQoFcHJvb2YYAyABKAwiVwoOUmVhZExvZ1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRIWCg5yZWNlaXB0c19hZnRlchgEIAEoAyJ8Cg9SZWFkTG9nUmVzcG9uc2USEwoLbGVhZl9oYXNoZXMYASABKAwSEgoKY2hlY2twb2ludBgCIAEoDBIpCg51cHBlcl9yZWNlaXB0cxgDIAMoCzIRLmh1eGluLnYxLlJlY2VpcHQSFQoNcmVjZWlwdHNfbmV4dBgEIAEoAyJwChFSZWFkQm9kaWVzUmVxdWVzdBITCgtiYXRjaF9jbGFzcxgBIAEoCRINCgVzdGFydBgCIAEoAxIRCglieXRlc19tYXgYAyABKAUSDwoHd2FpdF9tcxgEIAEoBRITCgtpbmNsdWRlX293bhgFIAEoCCJKChJSZWFkQm9kaWVzUmVzcG9uc2USJgoKZGVsaXZlcmllcxgBIAMoCzISLmh1eGluLnYxLkRlbGl2ZXJ5EgwKBG5leHQYAiABKAMifwoIRGVsaXZlcnkSDQoFaW5kZXgYASABKAMSDQoFZW50cnkYAiABKAwSDAoEYm9keRgDIAEoDBIPCgdyZWZ1c2FsGAQgASgMEhIKCmluY29tcGxldGUYBSABKAgSIgoHcmVjZWlwdBgGIAEoCzIRLmh1eGluLnYxLlJlY2VpcHQiLwoPUmVhZExhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIlcKEFJlYWRMYW5lUmVzcG9uc2USIgoHcGFja2FnZRgBIAEoCzIRLmh1eGluLnYxLlBhY2thZ2USHwoGdHJhY2VzGAIgAygLMg8uaHV4aW4udjEuVHJhY2UiSQoFVHJhY2USDAoEbm9kZRgBIAEoCRIMCgRoZWxkGAIgASgIEg0KBWluZGV4GAMgASgDEhUKDXJlY2VpcHRfbm90ZXMYBCADKAwicwoOV2l0bmVzc1JlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEwoLY29uc2lzdGVuY3kYAiADKAwSEgoKY2hlY2twb2ludBgDIAEoDBIQCghjb3NpZ25lZBgEIAEoDBIUCgxyZWNlaXB0X25vdGUYBSABKAwiSwoPV2l0bmVzc1Jlc3BvbnNlEhMKC2Nvc2lnbmF0dXJlGAEgASgMEhIKCmtub3duX3NpemUYAiABKAMSDwoHY3VycmVudBgDIAEoCCIfCgxSZW5ld1JlcXVlc3QSDwoHcmVuZXdhbBgBIAEoDCI7Cg1SZW5ld1Jlc3BvbnNlEhEKCXN0YXRlbWVudBgBIAEoDBIXCg9sYXN0X2NoZWNrcG9pbnQYAiABKAwiaQoPR2l2ZUJhY2tSZXF1ZXN0EhMKC2JhdGNoX2NsYXNzGAEgASgJEg8KB29mZmVyZWQYAiADKAwSIwoIcGFja2FnZXMYAyADKAsyES5odXhpbi52MS5QYWNrYWdlEgsKA2VuZBgEIAEoCCI3ChBHaXZlQmFja1Jlc3BvbnNlEg4KBndhbnRlZBgBIAMoBRITCgtlcnJvcl9jb2RlcxgCIAMoCTKUBAoPRXhjaGFuZ2VTZXJ2aWNlEjsKBlJlY2FsbBIXLmh1eGluLnYxLlJlY2FsbFJlcXVlc3QaGC5odXhpbi52MS5SZWNhbGxSZXNwb25zZRI7CgZTdWJtaXQSFy5odXhpbi52MS5TdWJtaXRSZXF1ZXN0GhguaHV4aW4udjEuU3VibWl0UmVzcG9uc2USPgoHUmVhZExvZxIYLmh1eGluLnYxLlJlYWRMb2dSZXF1ZXN0GhkuaHV4aW4udjEuUmVhZExvZ1Jlc3BvbnNlEkcKClJlYWRCb2RpZXMSGy5odXhpbi52MS5SZWFkQm9kaWVzUmVxdWVzdBocLmh1eGluLnYxLlJlYWRCb2RpZXNSZXNwb25zZRJBCghSZWFkTGFuZRIZLmh1eGluLnYxLlJlYWRMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USPgoHV2l0bmVzcxIYLmh1eGluLnYxLldpdG5lc3NSZXF1ZXN0GhkuaHV4aW4udjEuV2l0bmVzc1Jlc3BvbnNlEjgKBVJlbmV3EhYuaHV4aW4udjEuUmVuZXdSZXF1ZXN0GhcuaHV4aW4udjEuUmVuZXdSZXNwb25zZRJBCghHaXZlQmFjaxIZLmh1eGluLnYxLkdpdmVCYWNrUmVxdWVzdBoaLmh1eGluLnYxLkdpdmVCYWNrUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * What a child says when it connects.
@@ -42,6 +42,21 @@ export type RecallRequest = Message<"huxin.v1.RecallRequest"> & {
    * @generated from field: bytes parent_checkpoint = 3;
    */
   parentCheckpoint: Uint8Array;
+
+  /**
+   * Optional. Signed notes: the member statements of this node that the caller knows, oldest first. A node
+   * whose newest epoch is beyond that of its keys is an old copy of itself.
+   *
+   * @generated from field: repeated bytes parent_statements = 4;
+   */
+  parentStatements: Uint8Array[];
+
+  /**
+   * Optional. True when the caller gives back what a root lost (GiveBack).
+   *
+   * @generated from field: bool gives_back = 5;
+   */
+  givesBack: boolean;
 };
 
 /**
@@ -107,6 +122,13 @@ export type RecallResponse = Message<"huxin.v1.RecallResponse"> & {
    * @generated from field: repeated bytes statements = 7;
    */
   statements: Uint8Array[];
+
+  /**
+   * Optional. Set at a root that lost its newest entries, until the caller has given back what it has.
+   *
+   * @generated from field: huxin.v1.LostLog lost = 8;
+   */
+  lost?: LostLog | undefined;
 };
 
 /**
@@ -115,6 +137,42 @@ export type RecallResponse = Message<"huxin.v1.RecallResponse"> & {
  */
 export const RecallResponseSchema: GenMessage<RecallResponse> = /*@__PURE__*/
   messageDesc(file_huxin_v1_exchange_service, 1);
+
+/**
+ * What a root lost.
+ *
+ * @generated from message huxin.v1.LostLog
+ */
+export type LostLog = Message<"huxin.v1.LostLog"> & {
+  /**
+   * Required. Origin line of the log before.
+   *
+   * @generated from field: string log = 1;
+   */
+  log: string;
+
+  /**
+   * Required. Entries of it that are still here: what stands below this number is not wanted.
+   *
+   * @generated from field: int64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * Required. True while the log after it has not begun: the caller gives back what it has, and asks again
+   * for everything else.
+   *
+   * @generated from field: bool waiting = 3;
+   */
+  waiting: boolean;
+};
+
+/**
+ * Describes the message huxin.v1.LostLog.
+ * Use `create(LostLogSchema)` to create a new message.
+ */
+export const LostLogSchema: GenMessage<LostLog> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_exchange_service, 2);
 
 /**
  * The newest batch of a lane.
@@ -149,7 +207,7 @@ export type LaneHead = Message<"huxin.v1.LaneHead"> & {
  * Use `create(LaneHeadSchema)` to create a new message.
  */
 export const LaneHeadSchema: GenMessage<LaneHead> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 2);
+  messageDesc(file_huxin_v1_exchange_service, 3);
 
 /**
  * A batch on its way.
@@ -200,7 +258,7 @@ export type Package = Message<"huxin.v1.Package"> & {
  * Use `create(PackageSchema)` to create a new message.
  */
 export const PackageSchema: GenMessage<Package> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 3);
+  messageDesc(file_huxin_v1_exchange_service, 4);
 
 /**
  * Batches in order.
@@ -237,7 +295,7 @@ export type SubmitRequest = Message<"huxin.v1.SubmitRequest"> & {
  * Use `create(SubmitRequestSchema)` to create a new message.
  */
 export const SubmitRequestSchema: GenMessage<SubmitRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 4);
+  messageDesc(file_huxin_v1_exchange_service, 5);
 
 /**
  * One outcome for each package, in order.
@@ -258,7 +316,7 @@ export type SubmitResponse = Message<"huxin.v1.SubmitResponse"> & {
  * Use `create(SubmitResponseSchema)` to create a new message.
  */
 export const SubmitResponseSchema: GenMessage<SubmitResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 5);
+  messageDesc(file_huxin_v1_exchange_service, 6);
 
 /**
  * What became of one batch.
@@ -307,7 +365,7 @@ export type Outcome = Message<"huxin.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 6);
+  messageDesc(file_huxin_v1_exchange_service, 7);
 
 /**
  * Proof that a node logged a batch: the entry without its header, and a tlog-proof.
@@ -342,7 +400,7 @@ export type Receipt = Message<"huxin.v1.Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 7);
+  messageDesc(file_huxin_v1_exchange_service, 8);
 
 /**
  * Where the child stands.
@@ -385,7 +443,7 @@ export type ReadLogRequest = Message<"huxin.v1.ReadLogRequest"> & {
  * Use `create(ReadLogRequestSchema)` to create a new message.
  */
 export const ReadLogRequestSchema: GenMessage<ReadLogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 8);
+  messageDesc(file_huxin_v1_exchange_service, 9);
 
 /**
  * A piece of the spine.
@@ -427,7 +485,7 @@ export type ReadLogResponse = Message<"huxin.v1.ReadLogResponse"> & {
  * Use `create(ReadLogResponseSchema)` to create a new message.
  */
 export const ReadLogResponseSchema: GenMessage<ReadLogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 9);
+  messageDesc(file_huxin_v1_exchange_service, 10);
 
 /**
  * What of a class is wanted.
@@ -476,7 +534,7 @@ export type ReadBodiesRequest = Message<"huxin.v1.ReadBodiesRequest"> & {
  * Use `create(ReadBodiesRequestSchema)` to create a new message.
  */
 export const ReadBodiesRequestSchema: GenMessage<ReadBodiesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 10);
+  messageDesc(file_huxin_v1_exchange_service, 11);
 
 /**
  * Entries with bodies, in log order.
@@ -502,7 +560,7 @@ export type ReadBodiesResponse = Message<"huxin.v1.ReadBodiesResponse"> & {
  * Use `create(ReadBodiesResponseSchema)` to create a new message.
  */
 export const ReadBodiesResponseSchema: GenMessage<ReadBodiesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 11);
+  messageDesc(file_huxin_v1_exchange_service, 12);
 
 /**
  * An entry of this node's log with what belongs to it.
@@ -559,7 +617,7 @@ export type Delivery = Message<"huxin.v1.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 12);
+  messageDesc(file_huxin_v1_exchange_service, 13);
 
 /**
  * Which batch is missing.
@@ -587,7 +645,7 @@ export type ReadLaneRequest = Message<"huxin.v1.ReadLaneRequest"> & {
  * Use `create(ReadLaneRequestSchema)` to create a new message.
  */
 export const ReadLaneRequestSchema: GenMessage<ReadLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 13);
+  messageDesc(file_huxin_v1_exchange_service, 14);
 
 /**
  * The batch if anyone on the way has it, and who says what.
@@ -615,7 +673,7 @@ export type ReadLaneResponse = Message<"huxin.v1.ReadLaneResponse"> & {
  * Use `create(ReadLaneResponseSchema)` to create a new message.
  */
 export const ReadLaneResponseSchema: GenMessage<ReadLaneResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 14);
+  messageDesc(file_huxin_v1_exchange_service, 15);
 
 /**
  * What one node knows of a batch.
@@ -657,7 +715,7 @@ export type Trace = Message<"huxin.v1.Trace"> & {
  * Use `create(TraceSchema)` to create a new message.
  */
 export const TraceSchema: GenMessage<Trace> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 15);
+  messageDesc(file_huxin_v1_exchange_service, 16);
 
 /**
  * The child's checkpoint and what it has of this node's log.
@@ -706,7 +764,7 @@ export type WitnessRequest = Message<"huxin.v1.WitnessRequest"> & {
  * Use `create(WitnessRequestSchema)` to create a new message.
  */
 export const WitnessRequestSchema: GenMessage<WitnessRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 16);
+  messageDesc(file_huxin_v1_exchange_service, 17);
 
 /**
  * This node's answer.
@@ -741,7 +799,7 @@ export type WitnessResponse = Message<"huxin.v1.WitnessResponse"> & {
  * Use `create(WitnessResponseSchema)` to create a new message.
  */
 export const WitnessResponseSchema: GenMessage<WitnessResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 17);
+  messageDesc(file_huxin_v1_exchange_service, 18);
 
 /**
  * Asks for a new epoch.
@@ -762,7 +820,7 @@ export type RenewRequest = Message<"huxin.v1.RenewRequest"> & {
  * Use `create(RenewRequestSchema)` to create a new message.
  */
 export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 18);
+  messageDesc(file_huxin_v1_exchange_service, 19);
 
 /**
  * The new epoch.
@@ -790,7 +848,77 @@ export type RenewResponse = Message<"huxin.v1.RenewResponse"> & {
  * Use `create(RenewResponseSchema)` to create a new message.
  */
 export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_exchange_service, 19);
+  messageDesc(file_huxin_v1_exchange_service, 20);
+
+/**
+ * Batches that a root lost, of one class, in the order of the caller's log.
+ *
+ * @generated from message huxin.v1.GiveBackRequest
+ */
+export type GiveBackRequest = Message<"huxin.v1.GiveBackRequest"> & {
+  /**
+   * Required. control, amendment, normal or bulk.
+   *
+   * @generated from field: string batch_class = 1;
+   */
+  batchClass: string;
+
+  /**
+   * Optional. Batch ids that the caller has, 32 bytes each, at most 4,096: the answer says which are wanted.
+   *
+   * @generated from field: repeated bytes offered = 2;
+   */
+  offered: Uint8Array[];
+
+  /**
+   * Optional. At most 64.
+   *
+   * @generated from field: repeated huxin.v1.Package packages = 3;
+   */
+  packages: Package[];
+
+  /**
+   * Optional. True when the caller has nothing more of any class.
+   *
+   * @generated from field: bool end = 4;
+   */
+  end: boolean;
+};
+
+/**
+ * Describes the message huxin.v1.GiveBackRequest.
+ * Use `create(GiveBackRequestSchema)` to create a new message.
+ */
+export const GiveBackRequestSchema: GenMessage<GiveBackRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_exchange_service, 21);
+
+/**
+ * What is wanted, and what became of the packages.
+ *
+ * @generated from message huxin.v1.GiveBackResponse
+ */
+export type GiveBackResponse = Message<"huxin.v1.GiveBackResponse"> & {
+  /**
+   * Positions in offered of what is not here.
+   *
+   * @generated from field: repeated int32 wanted = 1;
+   */
+  wanted: number[];
+
+  /**
+   * One for each package: an error code of the table where it was not taken; empty where it is here.
+   *
+   * @generated from field: repeated string error_codes = 2;
+   */
+  errorCodes: string[];
+};
+
+/**
+ * Describes the message huxin.v1.GiveBackResponse.
+ * Use `create(GiveBackResponseSchema)` to create a new message.
+ */
+export const GiveBackResponseSchema: GenMessage<GiveBackResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_exchange_service, 22);
 
 /**
  * For the child nodes of this node. The caller is identified by its certificate, role "node".
@@ -873,6 +1001,19 @@ export const ExchangeService: GenService<{
     methodKind: "unary";
     input: typeof RenewRequestSchema;
     output: typeof RenewResponseSchema;
+  },
+  /**
+   * Gives back to a root what it lost: what the caller has of this node's log before, and the statements
+   * and amendments that the caller handed up. Called only when RecallResponse.lost says so, by the child
+   * nodes; by any node of the federation for class control while this node does not know its children.
+   * Durable before it answers. Idempotent by batch id. Deadline 30 s. Retry on UNAVAILABLE.
+   *
+   * @generated from rpc huxin.v1.ExchangeService.GiveBack
+   */
+  giveBack: {
+    methodKind: "unary";
+    input: typeof GiveBackRequestSchema;
+    output: typeof GiveBackResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_huxin_v1_exchange_service, 0);
