@@ -1,5 +1,6 @@
 /** Printing: one JSON document, or tables whose columns align in Chinese too (East Asian Width: two cells). */
 import { type ErrorCode, isHuxinError, errorTable, messageOf } from '../base/errors.ts'
+import { printable } from '../base/printable.ts'
 
 export type Language = 'zh' | 'en'
 
@@ -27,7 +28,7 @@ export function say(output: Pick<Output, 'language'>, en: string, zh: string): s
 
 /** Prints one JSON document with --json, else what `text` gives. */
 export function print(output: Output, value: unknown, text: () => string): void {
-  output.write(output.json ? `${toJson(value)}\n` : `${text().trimEnd()}\n`)
+  output.write(output.json ? `${toJson(value)}\n` : `${printable(text()).trimEnd()}\n`)
 }
 
 /** JSON with bigint as decimal strings and bytes as hexadecimal. */
@@ -94,7 +95,7 @@ export function reportError(output: Output, error: unknown): number {
   const code = isHuxinError(error) ? error.code : 'internal'
   const row = errorTable[code]
   if (output.json) output.write(`${toJson({ error: { code, message: messageOf(error), details: isHuxinError(error) ? error.details : {} } })}\n`)
-  output.writeError(`${say(output, 'error', '错误')} ${code} (${say(output, row.meaning, row.meaningZh)}): ${messageOf(error)}\n`)
+  output.writeError(`${say(output, 'error', '错误')} ${code} (${say(output, row.meaning, row.meaningZh)}): ${printable(messageOf(error))}\n`)
   return exitCodeOf(error)
 }
 

@@ -1,5 +1,6 @@
 /** What is wrong now. An alarm stands until its cause is gone; each has a name and one line of text. */
 import { isHuxinError, messageOf } from '../base/errors.ts'
+import { oneLine } from '../base/printable.ts'
 
 export interface AlarmLog {
   warn(fields: object, message: string): void
@@ -14,7 +15,9 @@ export class Alarms {
     this.#log = log
   }
 
-  raise(name: string, message: string): void {
+  /** A message may quote what a neighbour says. */
+  raise(name: string, quoted: string): void {
+    const message = oneLine(quoted)
     if (this.#standing.get(name) === message) return
     this.#standing.set(name, message)
     this.#log.warn({ alarm: name }, message)

@@ -15,6 +15,7 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { Metadata, status } from '@grpc/grpc-js'
 import { type ErrorCode, errorTable, type FieldFault, HuxinError, isErrorCode } from '../base/errors.ts'
+import { oneLine } from '../base/printable.ts'
 
 const DETAILS_KEY = 'grpc-status-details-bin'
 const TYPE_PREFIX = 'type.googleapis.com/google.rpc.'
@@ -56,8 +57,8 @@ export function statusOfError(error: HuxinError): WireStatus {
 export function errorOfStatus(received: { code: number; details: string; metadata?: Metadata }): HuxinError {
   const packed = received.metadata?.get(DETAILS_KEY)[0]
   const known = packed instanceof Buffer ? decodeStatus(packed) : undefined
-  if (known) return new HuxinError(known.code, known.message, known)
-  return new HuxinError(codeOfStatus(received.code, received.details), received.details)
+  if (known) return new HuxinError(known.code, oneLine(known.message), known)
+  return new HuxinError(codeOfStatus(received.code, received.details), oneLine(received.details))
 }
 
 function codeOfStatus(code: number, details: string): ErrorCode {

@@ -352,7 +352,24 @@ t.test('the number of a rejected row is that of its line, also after quoted newl
 
 t.test('a quote that is never closed is found without reading the file into memory', async (t) => {
   await t.rejects(imported(`${HEAD_ZH}\n${cells(0, { 2: '"甲公司' }).join(',')}\n${cells(1).join(',')}\n`), { code: 'argument_invalid', message: /a quote is opened and never closed/ })
-  await t.rejects(imported(`${HEAD_ZH}\n${cells(0, { 2: '"甲公司' }).join(',')}\n${csv(20_000)}`), { code: 'argument_invalid', message: /longer than 1048576 bytes, most often because a quote/ })
+  await t.rejects(imported(`${HEAD_ZH}\n${cells(0, { 2: '"甲公司' }).join(',')}\n${csv(20_000)}`), { code: 'argument_invalid', message: /longer than 1048576 (bytes|characters), most often because a quote/ })
+})
+
+t.test('a row of millions of empty cells is refused, and rows of empty cells are not counted', async (t) => {
+  await t.rejects(imported(`${HEAD_ZH}\n${','.repeat(30_000_000)}\n`), { code: 'argument_invalid', message: /a row is longer than 1048576 characters/ })
+  const { shelf, summary } = await imported(`\n\n,,,,\n${HEAD_ZH}\n${`${','.repeat(10)}\n`.repeat(150_000)}${cells(0).join(',')}\n\n`)
+  t.same([shelf.records.length, summary.rows], [1, 1])
+})
+
+t.test('a rejected cell that a spreadsheet would run as a formula is text, and comes back as it was', async (t) => {
+  const names = ['=HYPERLINK(""http://evil/"",""x"")', '@SUM(1)', '+1', '-甲'].map((name) => name.replaceAll('""', '"'))
+  const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+  const { file, rejected } = await imported(`${HEAD_ZH}\n${names.map((name, i) => cells(i, { 2: quoted(name), 5: 'x' }).join(',')).join('\n')}\n`)
+  t.same(rejected.map((row) => row[7]), names.map((name) => `'${name}`))
+  // The officer mends the date and gives the cells back.
+  const mended = rejected.map((row, i) => [...row.slice(5, 6), uscc(i), ...row.slice(7, 10), '2026-06-30', ...row.slice(11)].map(quoted).join(','))
+  const again = await imported(`${HEAD_ZH}\n${mended.join('\n')}\n`)
+  t.same(again.records.map(({ subject }) => subject?.name), names, file)
 })
 
 t.test('NDJSON is read line by line, and a bad line does not stop the others', async (t) => {

@@ -13,7 +13,7 @@ import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
 import { type Mapping, mapHeader, maskedCells, rowToRecord } from './rows.ts'
-import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource } from './source.ts'
+import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource, toTextCell } from './source.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
@@ -202,5 +202,5 @@ async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem>
 }
 
 function csvLine(cells: readonly string[]): string {
-  return `${cells.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+  return `${cells.map(toTextCell).map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
 }

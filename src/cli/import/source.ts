@@ -114,11 +114,12 @@ async function* decoded(file: string, encoding: string, onBytes: (length: number
 /** Opens a CSV file: quoted newlines, CRLF, a byte order mark. @throws HuxinError argument_invalid */
 export async function openCsv(file: string, asked: string): Promise<TableSource> {
   const { pieces, ...text } = await openText(file, asked)
-  // A stray quote inside a cell is part of it; rows of empty cells are what a spreadsheet adds at the end.
+  const rowLimit = new RowLimit(file)
+  // A stray quote inside a cell is part of it.
   const parser = csvParser({
-    info: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, skip_records_with_empty_values: true, bom: true, max_record_size: ROW_BYTES_MAX,
+    info: true, relax_column_count: true, relax_quotes: true, bom: true, max_record_size: ROW_BYTES_MAX, on_record: rowLimit.ended,
   })
-  const input = Readable.from(pieces)
+  const input = Readable.from(rowLimit.bounded(pieces))
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
   const next = csvRows(parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>, file)
@@ -133,6 +134,47 @@ export async function openCsv(file: string, asked: string): Promise<TableSource>
   return { ...text, header, rows: rows() }
 }
 
+/**
+ * The parser keeps a row until it ends and counts neither its empty cells nor its separators: a row of a hundred million
+ * commas would fill the memory.
+ */
+class RowLimit {
+  readonly #file: string
+  #read = 0
+  #endedAt = 0
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  readonly ended = <T>(record: T): T => {
+    this.#endedAt = this.#read
+    return record
+  }
+
+  async *bounded(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+    for await (const piece of pieces) {
+      if (this.#read - this.#endedAt > ROW_BYTES_MAX) {
+        throw new HuxinError('argument_invalid', `${this.#file}: a row is longer than ${ROW_BYTES_MAX} characters, most often because a quote is opened and never closed`)
+      }
+      this.#read += piece.length
+      yield piece
+    }
+  }
+}
+
+/** A cell that a spreadsheet would take for a formula: it is written with an apostrophe before it, which says that it is text. */
+const FORMULA = /^'*[=+@\t\r]|^'*-(?![\d.])/
+
+/** A cell as a file for spreadsheets has it; fromTextCell gives it back. */
+export function toTextCell(cell: string): string {
+  return FORMULA.test(cell) ? `'${cell}` : cell
+}
+
+function fromTextCell(cell: string): string {
+  return cell.charCodeAt(0) === 0x27 && FORMULA.test(cell) ? cell.slice(1) : cell
+}
+
 interface CsvRow {
   readonly record: string[]
   readonly info: { readonly lines: number }
@@ -143,10 +185,14 @@ function csvRows(rows: AsyncIterator<CsvRow>, file: string): () => Promise<Sourc
   let countedTwice = 0
   return async () => {
     try {
-      const { done, value } = await rows.next()
-      if (done) return undefined
-      for (const cell of value.record) for (let at = cell.indexOf('\r\n'); at >= 0; at = cell.indexOf('\r\n', at + 2)) countedTwice++
-      return { line: value.info.lines - countedTwice, cells: value.record }
+      for (;;) {
+        const { done, value } = await rows.next()
+        if (done) return undefined
+        // Rows of empty cells are what a spreadsheet adds at the end.
+        if (value.record.every((cell) => cell.trim() === '')) continue
+        for (const cell of value.record) for (let at = cell.indexOf('\r\n'); at >= 0; at = cell.indexOf('\r\n', at + 2)) countedTwice++
+        return { line: value.info.lines - countedTwice, cells: value.record.map(fromTextCell) }
+      }
     } catch (error) {
       if (error instanceof HuxinError) throw error
       throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${messageOf(error)}`)
