@@ -21,6 +21,10 @@ const FRAME_HEAD = 9
 const VALUE_BYTES_MAX = 2 * limits.bodyBytesMax
 /** Cost of a guess at a passphrase: 128 MB and a third of a second. */
 const SCRYPT = { n: 1 << 17, r: 8, p: 1 } as const
+/** What a file may ask for before anything in it is authentic: twice the memory and time of its own. */
+const SCRYPT_COST_MAX = 2 * SCRYPT.n * SCRYPT.r * SCRYPT.p
+/** Bytes after which what was written is brought to the disk: the node's own writes wait for no more. */
+const SYNC_BYTES = 32 << 20
 
 /** What an operator keeps to open a backup. */
 export type Secret =
@@ -81,6 +85,7 @@ function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number
   const { n, r, p } = fields
   const costly = (value: unknown, max: number): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
   if (fields.kdf !== 'scrypt' || !costly(n, 1 << 20) || (n & (n - 1)) !== 0 || !costly(r, 16) || !costly(p, 4)) throw bad('it names no way to make the key that is known')
+  if (n * r * p > SCRYPT_COST_MAX) throw bad(`its key costs ${Math.round(n * r * p / (SCRYPT.n * SCRYPT.r * SCRYPT.p))} times what a backup's does`)
   return { kdf: 'scrypt', n, r, p, salt }
 }
 
@@ -89,10 +94,12 @@ export class ArchiveWriter {
   readonly #file: string
   readonly #handle: FileHandle
   readonly #key: ArchiveKey
-  #parts: Uint8Array[] = []
-  #gathered = 0
+  /** One buffer for all chunks: a backup makes as little garbage as it can. */
+  readonly #plain = Buffer.alloc(CHUNK_BYTES)
+  #filled = 0
   #number = 0n
   bytes = 0
+  #unsynced = 0
 
   /** @throws HuxinError argument_invalid when the first line is not one of a backup */
   static async create(file: string, key: ArchiveKey): Promise<ArchiveWriter> {
@@ -114,14 +121,12 @@ export class ArchiveWriter {
     head.write(kind, 0, 1, 'latin1')
     head.writeUInt32BE(name.length, 1)
     head.writeUInt32BE(value.length, 5)
-    this.#parts.push(head, name, value)
-    this.#gathered += FRAME_HEAD + name.length + value.length
-    if (this.#gathered >= CHUNK_BYTES) await this.#flush(false)
+    for (const part of [head, name, value]) await this.#put(part)
   }
 
   /** Everything is on disk under its name when it resolves. */
   async end(): Promise<void> {
-    await this.#flush(true)
+    await this.#chunk(true)
     await this.#handle.sync()
     await this.#handle.close()
     await rename(`${this.#file}.part`, this.#file)
@@ -132,28 +137,32 @@ export class ArchiveWriter {
     await rm(`${this.#file}.part`, { force: true })
   }
 
-  async #flush(last: boolean): Promise<void> {
-    const plain = concat(...this.#parts)
-    this.#parts = []
-    this.#gathered = 0
-    let at = 0
-    do {
-      const end = Math.min(at + CHUNK_BYTES, plain.length)
-      await this.#chunk(plain.subarray(at, end), last && end === plain.length)
+  async #put(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#filled === CHUNK_BYTES) await this.#chunk(false)
+      const end = Math.min(bytes.length, at + CHUNK_BYTES - this.#filled)
+      this.#plain.set(bytes.subarray(at, end), this.#filled)
+      this.#filled += end - at
       at = end
-    } while (at < plain.length)
+    }
   }
 
-  async #chunk(plain: Uint8Array, last: boolean): Promise<void> {
-    const cipher = createCipheriv('aes-256-gcm', this.#key.key, nonceOf(this.#number))
-    cipher.setAAD(authenticated(this.#key.head, this.#number, last))
-    const sealed = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  async #chunk(last: boolean): Promise<void> {
+    const number = this.#number++
+    const cipher = createCipheriv('aes-256-gcm', this.#key.key, nonceOf(number))
+    cipher.setAAD(authenticated(this.#key.head, number, last))
+    const parts = [cipher.update(this.#plain.subarray(0, this.#filled)), cipher.final(), cipher.getAuthTag()]
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
     const head = Buffer.alloc(5)
     head[0] = last ? 1 : 0
-    head.writeUInt32BE(sealed.length, 1)
-    await this.#handle.write(Buffer.concat([head, sealed]))
-    this.bytes += 5 + sealed.length
-    this.#number++
+    head.writeUInt32BE(length, 1)
+    for (const part of [head, ...parts]) await this.#handle.writeFile(part)
+    this.#filled = 0
+    this.bytes += 5 + length
+    this.#unsynced += 5 + length
+    if (this.#unsynced < SYNC_BYTES) return
+    await this.#handle.datasync()
+    this.#unsynced = 0
   }
 }
 

@@ -15,6 +15,7 @@ import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
 import type { Op, Snapshot } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
+import { NODE_NAME } from '../topology/tier.ts'
 import { type ArchiveKey, ArchiveWriter, readArchive, type Secret } from './archive.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { checkFolder, signedLogOf, withFolder } from './maintenance.ts'
@@ -36,14 +37,26 @@ export interface BackupSource {
   readonly store: { snapshot(): Snapshot }
 }
 
-const ROWS = 500
-const ROWS_BYTES = 8 << 20
+/** Rows that are in memory at once. */
+const ROWS_BYTES = 2 << 20
+/** Bytes of one write of a restore. */
+const WRITE_BYTES = 8 << 20
 const FILES = ['node.yaml', 'join.json', 'application.txt']
 const FOLDERS = ['keys', 'evidence']
 const CHECKPOINT = 'checkpoint'
 
-/** Writes a backup. The file has its name only when all of it is on disk. @throws HuxinError argument_invalid | store_corrupt */
-export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: ArchiveKey, onProgress: (bytes: number) => void = () => undefined): Promise<BackupContents> {
+/** What a backup in progress is told and tells. */
+export interface BackupProgress {
+  readonly onProgress?: (bytes: number) => void
+  /** Gives it up: nothing is left of it. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Writes a backup. The file has its name only when all of it is on disk. Needs a few megabytes, whatever the size of the database.
+ * @throws HuxinError argument_invalid | store_corrupt | cancelled
+ */
+export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: ArchiveKey, { onProgress, signal }: BackupProgress = {}): Promise<BackupContents> {
   const { signed } = log
   const snapshot = store.snapshot()
   const archive = await ArchiveWriter.create(file, key).catch(async (error: unknown) => {
@@ -55,11 +68,12 @@ export async function writeBackup({ config, epoch, log, store }: BackupSource, f
     await archive.add({ kind: 'c', name: utf8(CHECKPOINT), value: signed.note })
     let rows = 0
     for (let from: Uint8Array = new Uint8Array(); ;) {
-      const page = await snapshot.range({ gte: from, lt: Buffer.of(0xff, 0xff), limit: ROWS })
+      const page = await snapshot.range({ gte: from, lt: Buffer.of(0xff, 0xff), bytesMax: ROWS_BYTES })
+      if (page.length === 0) break
       for (const [name, value] of page) await archive.add({ kind: 'r', name, value })
       rows += page.length
-      onProgress(archive.bytes)
-      if (page.length < ROWS) break
+      onProgress?.(archive.bytes)
+      if (signal?.aborted) throw new HuxinError('cancelled', 'the backup was given up: the node stops. Ask for another when it runs again')
       from = concat(page.at(-1)![0], Uint8Array.of(0))
     }
     const contents: BackupContents = { node: config.node, epoch, size: signed.size, rows }
@@ -142,6 +156,7 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   const store = await openStore(join(aside, 'db'), { create: true })
   try {
     for await (const { kind, name, value } of readArchive(file, secret)) {
+      if (contents) throw unusable('something follows its end')
       if (kind === 'f') files.push(await writeFileOf(aside, Buffer.from(name).toString(), value))
       else if (kind === 'c') checkpoint = Uint8Array.from(value)
       else if (kind === 'e') contents = parseContents(value)
@@ -150,7 +165,7 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
         bytes += name.length + value.length
         rows++
       }
-      if (bytes < ROWS_BYTES) continue
+      if (bytes < WRITE_BYTES) continue
       await store.write(waiting)
       waiting = []
       bytes = 0
@@ -159,7 +174,9 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   } finally {
     await store.close()
   }
-  if (!contents || contents.rows !== rows) throw new HuxinError('argument_invalid', `the backup cannot be used: it has ${rows} rows, ${contents?.rows ?? 'nobody knows how many'} were written`)
+  if (!contents || contents.rows !== rows) throw unusable(`it has ${rows} rows, ${contents?.rows ?? 'nobody knows how many'} were written`)
+  for (const name of ['node.yaml', 'join.json']) if (!files.includes(name)) throw unusable(`it has no ${name}`)
+  if (!files.includes(`keys/${contents.epoch}/note.key`)) throw unusable(`it is of epoch ${contents.epoch}, whose keys it has not`)
   return { contents, files, checkpoint }
 }
 
@@ -167,16 +184,32 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
 async function writeFileOf(aside: string, name: string, value: Uint8Array): Promise<string> {
   const [first = ''] = name.split('/')
   const known = FILES.includes(name) || (FOLDERS.includes(first) && name !== first)
-  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw new HuxinError('argument_invalid', `the backup cannot be used: it has a file ${JSON.stringify(name)}`)
+  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw unusable(`it has a file ${JSON.stringify(name)}`)
   const file = join(aside, name)
   await makeFolder(dirname(file))
   await writeWhole(file, value)
   return name
 }
 
+/** What it says of itself becomes part of names: only numbers are taken for numbers. */
 function parseContents(value: Uint8Array): BackupContents {
-  const { node, epoch, size, rows } = JSON.parse(Buffer.from(value).toString()) as { node: string; epoch: number; size: string; rows: number }
+  let fields: { node?: unknown; epoch?: unknown; size?: unknown; rows?: unknown }
+  try {
+    fields = JSON.parse(Buffer.from(value).toString()) as typeof fields
+  } catch {
+    throw unusable('its end is not JSON')
+  }
+  if (typeof fields !== 'object' || fields === null) throw unusable('its end is no object')
+  const { node, epoch, size, rows } = fields
+  const isCount = (one: unknown): one is number => typeof one === 'number' && Number.isSafeInteger(one) && one >= 0
+  if (typeof node !== 'string' || !NODE_NAME.test(node)) throw unusable('its end names no node')
+  if (!isCount(epoch) || epoch === 0) throw unusable(`${JSON.stringify(epoch)?.slice(0, 40)} is no epoch`)
+  if (typeof size !== 'string' || !/^-?[0-9]{1,18}$/.test(size) || !isCount(rows)) throw unusable('its end states no size')
   return { node, epoch, size: BigInt(size), rows }
+}
+
+function unusable(what: string): HuxinError {
+  return new HuxinError('argument_invalid', `the backup cannot be used: ${what}`)
 }
 
 /** How a backup of a running node stands. */
@@ -193,6 +226,7 @@ export class Backups {
   readonly #source: () => BackupSource
   #state: BackupState = { state: 'none', file: '', bytes: 0, contents: undefined, error: '' }
   #running: Promise<void> = Promise.resolve()
+  readonly #stop = new AbortController()
 
   constructor(source: () => BackupSource) {
     this.#source = source
@@ -202,8 +236,15 @@ export class Backups {
     return this.#state
   }
 
-  /** Begins one. @throws HuxinError overloaded while one is written */
+  /** Removes what a process that was killed left of one. Call before the first. */
+  async clear(): Promise<void> {
+    const folder = join(this.#source().config.folder, 'backup')
+    for (const name of await readdir(folder).catch(() => [])) if (name.endsWith('.backup.part')) await rm(join(folder, name), { force: true })
+  }
+
+  /** Begins one. @throws HuxinError overloaded while one is written; not_ready while the node stops */
   begin(key: ArchiveKey): BackupState {
+    if (this.#stop.signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
     if (this.#state.state === 'writing') throw new HuxinError('overloaded', `a backup is being written: ${this.#state.file}`)
     const source = this.#source()
     const { config, epoch, log } = source
@@ -211,8 +252,11 @@ export class Backups {
     const base = { file, contents: undefined, error: '' }
     this.#state = { ...base, state: 'writing', bytes: 0 }
     this.#running = mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      .then(() => writeBackup(source, file, key, (bytes) => {
-        this.#state = { ...base, state: 'writing', bytes }
+      .then(() => writeBackup(source, file, key, {
+        onProgress: (bytes) => {
+          this.#state = { ...base, state: 'writing', bytes }
+        },
+        signal: this.#stop.signal,
       }))
       .then((contents) => {
         this.#state = { ...this.#state, state: 'done', contents }
@@ -222,8 +266,9 @@ export class Backups {
     return this.#state
   }
 
-  /** Waits for the one that is being written. */
+  /** Gives up the one that is being written, and removes what there is of it. */
   close(): Promise<void> {
+    this.#stop.abort()
     return this.#running
   }
 }

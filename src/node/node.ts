@@ -219,6 +219,7 @@ export class Node {
   async close(): Promise<void> {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
+    const backup = this.backups.close()
     await this.#uplink?.stop()
     this.#channel?.close()
     this.#changes.announce(['log', ...batchClasses, 'receipts', 'pulled', 'spine'])
@@ -227,7 +228,7 @@ export class Node {
     await this.#rotation?.close()
     await this.#writer?.close()
     await this.#indexer?.close()
-    await this.backups.close()
+    await backup
     this.#tls?.close()
     await this.#folder.slot.close().catch(() => undefined)
     await this.#folder.store.close().catch(() => undefined)
@@ -267,6 +268,7 @@ export class Node {
       config, clock, alarms: this.#alarms, log: this.#options.log,
       onChange: (material) => [this.#server, this.#audit, this.#channel].forEach((user) => user?.updateMaterial(material)),
     })
+    await this.backups.clear()
     await this.#listen()
     if (config.parent) this.#dial(config.parent)
     if (this.#gate.maySign) await this.#beginning.begin()

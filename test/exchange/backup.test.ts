@@ -1,13 +1,18 @@
 /** A backup of a running node, restored on an empty machine: whole, unreadable without its secret, and never a second log. */
 import t, { type Test } from 'tap'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { systemClock } from '../../src/base/clock.ts'
 import { SeededRandom, systemRandom } from '../../src/base/random.ts'
+import { BackupResponseSchema } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
-import { newArchiveKey, type Secret } from '../../src/node/archive.ts'
-import { backupFolder, restoreBackup, writeBackup } from '../../src/node/backup.ts'
+import { ArchiveWriter, newArchiveKey, readArchive, type Secret } from '../../src/node/archive.ts'
+import { Backups, backupFolder, restoreBackup, writeBackup } from '../../src/node/backup.ts'
 import { recoverNode } from '../../src/node/setup.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { runHere } from '../cli/program.ts'
@@ -199,4 +204,93 @@ t.test('huxin node backup asks the running node, huxin node restore puts it back
   t.equal(restored.code, 0, restored.err)
   t.ok(BigInt((JSON.parse(restored.out) as { size: string }).size) >= size)
   t.match(await runHere(['node', 'restore', file!, '--node', `${folder!}2`]), { code: 2, err: /--passphrase-file or --key-file/ })
+})
+
+t.test('a backup of a large database needs little memory', { skip: process.platform !== 'linux' && 'memory is read from /proc' }, async (t) => {
+  const script = fileURLToPath(new URL('../support/backup-bytes.js', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [script, t.testdir()])
+  const { grown, mb } = JSON.parse(stdout) as { grown: number; mb: number }
+  t.ok(mb > 300, `it has ${mb} MB`)
+  t.ok(grown < 150, `the process grew by ${grown} MB`)
+})
+
+t.test('a node that stops gives a backup up, and leaves nothing of it', async (t) => {
+  const federation = await start(t)
+  const { config, context } = federation.node(COUNTY)
+  const made = await newArchiveKey(key, systemRandom)
+  const folder = join(config.folder, 'backup')
+  // One that never ends: the same rows again and again.
+  const endless = () => {
+    const snapshot = context.store.snapshot()
+    return { ...snapshot, range: async () => [[Buffer.from('k'), Buffer.alloc(100_000)]] as [Uint8Array, Uint8Array][] }
+  }
+  const backups = new Backups(() => ({ config, epoch: 1, log: context.log(), store: { snapshot: endless } }))
+  backups.begin(made)
+  t.equal(await codeOf((async () => backups.begin(made))()), 'overloaded')
+  await federation.until('it is under way', () => backups.state.bytes > 5e6)
+  t.equal((await readdir(folder)).length, 1)
+  const asked = performance.now()
+  await backups.close()
+  t.ok(performance.now() - asked < 5_000)
+  t.match(backups.state, { state: 'failed', error: /given up/ })
+  t.same(await readdir(folder), [])
+  t.equal(await codeOf((async () => backups.begin(made))()), 'not_ready')
+  await writeFile(join(folder, 'killed.backup.part'), 'what a killed process left')
+  await writeFile(join(folder, 'done.backup'), 'one that nobody fetched')
+  await federation.restart(COUNTY)
+  t.same(await readdir(folder), ['done.backup'])
+  await well(federation)
+})
+
+t.test('huxin node backup does not take the folder of a node that stopped meanwhile', async (t) => {
+  const federation = await start(t)
+  let asked = 0
+  const { port } = await federation.restart(COUNTY, {
+    wrapServices: (services) => services.map((service) => ({
+      ...service,
+      methods: service.methods.map((method) => method.name !== 'Backup' ? method : {
+        ...method,
+        call: async (request: Uint8Array, call: Parameters<typeof method.call>[1]) => {
+          asked++
+          // Begins none, and says that it is written.
+          const writing = toBinary(BackupResponseSchema, create(BackupResponseSchema, { state: 'writing', file: 'x', bytes: 1n }))
+          return request.length > 0 || asked > 1 ? writing : method.call(request, call)
+        },
+      }),
+    })),
+  })
+  const secret = join(federation.folder, 'secret')
+  await writeFile(secret, 'correct horse battery\n')
+  const out = join(federation.folder, 'made')
+  const running = runHere(['node', 'backup', '--node', federation.folderOf(COUNTY), '--address', `127.0.0.1:${port}`, '--out', out, '--passphrase-file', secret])
+  await federation.until('it is asked how it stands', () => asked > 1)
+  await federation.node(COUNTY).close()
+  federation.nodes.delete(COUNTY)
+  t.match(await running, { code: 3, err: /the node stopped while it wrote the backup/ })
+  t.notOk((await readdir(federation.folder)).includes('made'))
+})
+
+t.test('what a crafted backup says of itself names no place outside the folder, and costs no more than a backup', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'crafted')
+  const made = await newArchiveKey(key, systemRandom)
+  const crafted = async (end: unknown, more: readonly string[] = []): Promise<string> => {
+    const archive = await ArchiveWriter.create(file, made)
+    for (const name of ['node.yaml', 'join.json', 'keys/1/note.key']) await archive.add({ kind: 'f', name: Buffer.from(name), value: Buffer.from('none') })
+    for (const text of [typeof end === 'string' ? end : JSON.stringify(end), ...more]) await archive.add({ kind: 'e', name: Buffer.from('end'), value: Buffer.from(text) })
+    await archive.end()
+    const said = await restoreBackup(file, join(folder, 'to'), key).then(() => 'restored', (error: Error & { code?: string }) => `${error.code}: ${error.message}`)
+    t.same(await readdir(join(folder, 'to')), [], 'nothing is left')
+    return said
+  }
+  const good = { node: 'zj.example/1', epoch: 1, size: '0', rows: 0 }
+  for (const epoch of ['../../..', '1/../../x', -1, 0, 1.5, 1e300, null]) t.match(await crafted({ ...good, epoch }), /^argument_invalid: .* is no epoch$/)
+  t.match(await crafted({ ...good, epoch: 1e9 }), /^argument_invalid: .* it is of epoch 1000000000, whose keys it has not$/)
+  for (const end of [{ ...good, node: 'Z/../x' }, { ...good, size: '1e9' }, { ...good, size: 5 }, { ...good, rows: -1 }, '{', 'null', '[]', '5']) t.match(await crafted(end), /^argument_invalid/)
+  t.match(await crafted(good, [JSON.stringify(good)]), /^argument_invalid: .* something follows its end$/)
+  t.same((await readdir(folder)).sort(), ['crafted', 'to'])
+
+  const costly = Buffer.from(`${JSON.stringify({ format: 'huxin/backup/v1', kdf: 'scrypt', n: 1 << 20, r: 16, p: 4, salt: Buffer.alloc(32).toString('base64') })}\n`)
+  await writeFile(file, Buffer.concat([costly, Buffer.alloc(100)]))
+  await t.rejects(readArchive(file, { kind: 'passphrase', text: 'correct horse battery' }).next(), { code: 'argument_invalid', message: /its key costs 64 times what a backup's does/ })
 })

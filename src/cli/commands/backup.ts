@@ -27,7 +27,7 @@ export function backupCommands(node: Command, shell: Shell): void {
       const bar = progress(output, say(output, 'bytes', '字节'))
       const contents = await backupRunning(command, { key, out, onBytes: (bytes) => bar.show(bytes, 0) })
         .catch((error: unknown) => {
-          if (isHuxinError(error, 'peer_unreachable')) return backupFolder(resolve(folder), resolve(out), key)
+          if (isHuxinError(error, 'peer_unreachable') && !(error instanceof Stopped)) return backupFolder(resolve(folder), resolve(out), key)
           throw error
         }).finally(() => bar.end())
       print(output, { file: out, size: String(contents.size), rows: contents.rows }, () => say(shell,
@@ -66,7 +66,9 @@ async function backupRunning(command: Command, { key, out, onBytes }: { key: { h
       while (answer.state === 'writing') {
         onBytes(Number(answer.bytes))
         await sleep(systemClock, POLL_MS)
-        answer = await admin.backup({}, CALL)
+        answer = await admin.backup({}, CALL).catch((error: unknown) => {
+          throw isHuxinError(error, 'peer_unreachable') ? new Stopped(error) : error
+        })
       }
       if (answer.state !== 'done') throw new HuxinError('store_failed', `the node did not write the backup: ${answer.error || answer.state}`)
       await move(answer.file, resolve(out))
@@ -74,6 +76,13 @@ async function backupRunning(command: Command, { key, out, onBytes }: { key: { h
     })
   } finally {
     release()
+  }
+}
+
+/** The node stopped while it wrote: it may be starting again, and this command must not be in its way. */
+class Stopped extends HuxinError {
+  constructor(cause: unknown) {
+    super('peer_unreachable', 'the node stopped while it wrote the backup, and nothing is kept of it: ask again when it runs, or when it stays stopped', { cause })
   }
 }
 
