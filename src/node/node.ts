@@ -4,10 +4,9 @@
  */
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
-import { type Clock, sleep } from '../base/clock.ts'
-import { isHuxinError } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
-import { Alarms, alarmText } from '../exchange/alarms.ts'
+import { Alarms } from '../exchange/alarms.ts'
 import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
@@ -45,6 +44,7 @@ import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, tak
 import { Gate } from './gate.ts'
 import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
+import { reload } from './reload.ts'
 import { Rotation } from './rotation.ts'
 
 export const VERSION = '0.1.0'
@@ -293,26 +293,17 @@ export class Node {
   }
 
   /** A write failed: whether it happened is found out from the store. */
-  async #reload(error: unknown): Promise<void> {
-    this.#alarms.raise('store', alarmText(error))
-    for (let delayMs = 100; !this.#stop.signal.aborted; delayMs = Math.min(delayMs * 2, 5_000)) {
-      try {
-        await this.#folder.store.reopen()
+  #reload(error: unknown): Promise<void> {
+    return reload(error, {
+      store: this.#folder.store, alarms: this.#alarms, clock: this.#options.clock, signal: this.#stop.signal,
+      load: async () => {
         this.#door.reset()
         await this.#load()
         if (this.#gate.maySign) await this.#log.seal()
         await this.#indexer.load()
-        this.#alarms.clear('store')
-        return
-      } catch (again) {
-        this.#alarms.raise('store', alarmText(again))
-        if (isHuxinError(again, 'log_forked') || isHuxinError(again, 'log_behind')) {
-          this.#gate.break(again)
-          return
-        }
-        await sleep(this.#options.clock, delayMs, this.#stop.signal)
-      }
-    }
+      },
+      onBroken: (broken) => this.#gate.break(broken),
+    })
   }
 
   #newLedger(): Ledger {
