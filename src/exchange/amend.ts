@@ -4,13 +4,18 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
-import { isCivilDate } from '../base/clock.ts'
+import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import type { EntrySource } from '../batch/entry.ts'
+import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { type AmendedBatch, checkAmendable, checkMayAmend } from './may-amend.ts'
 import { type Published, publish } from './publish.ts'
-import { findBatch, findByRecordId, readPlace } from './query.ts'
+import type { Actor } from './register.ts'
+import { earlierBatches } from './versions.ts'
 
 export interface RecordChange {
   readonly action: 'withdraw' | 'repair' | 'object' | 'erase'
@@ -22,6 +27,22 @@ export interface RecordChange {
   readonly document: string
 }
 
+export interface Amending {
+  /** Unified social credit code of the body that answers for the changes. */
+  readonly provider: string
+  readonly changes: readonly RecordChange[]
+  readonly source: EntrySource
+  readonly requestId?: string | undefined
+  /** Who wants it; undefined for the node itself. */
+  readonly by?: Actor | undefined
+  /** Under which a second person granted it, 32 bytes. */
+  readonly approval?: Uint8Array | undefined
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal?: (() => AbortSignal) | undefined
+  /** More rows for the commit. */
+  readonly extraOps?: ((batch: SealedHeader) => readonly Op[]) | undefined
+}
+
 const actions = {
   withdraw: AmendmentAction.WITHDRAW,
   repair: AmendmentAction.REPAIR,
@@ -29,32 +50,70 @@ const actions = {
   erase: AmendmentAction.ERASE,
 } as const
 
+/** Changes of one batch of amendments, and bytes of the bodies that it rewrites: every node does so in one commit. */
+const BATCH_CHANGES_MAX = 5_000
+const BATCH_BODY_BYTES_MAX = 32 << 20
+
+/** A batch that changes name. */
+interface Amended extends AmendedBatch {
+  readonly index: bigint
+}
+
 /**
- * Publishes changes as one batch of class amendment.
- * @throws HuxinError argument_invalid | not_found | amendment_invalid
+ * Publishes changes as one batch of class amendment. Earlier versions of what is erased are named too; where they are
+ * too many for one batch, others go before it.
+ * @throws HuxinError argument_invalid | not_found | amendment_invalid | role_denied | cancelled
  */
-export async function amend(
-  context: Context,
-  { provider, changes, source, requestId }: { provider: string; changes: readonly RecordChange[]; source: EntrySource; requestId?: string },
-): Promise<Published> {
-  const all: RecordChange[] = []
-  for (const change of changes) {
-    await checkChange(context, change)
-    all.push(change)
-    if (change.action === 'erase') all.push(...await earlierVersions(context, change))
+export async function amend(context: Context, amending: Amending): Promise<Published> {
+  const { changes, requestId } = amending
+  const turns = new Turns(undefined, amending.signal)
+  const batches = await checkChanges(context, amending, turns)
+  const own = distinct(changes)
+  const room = { changes: BATCH_CHANGES_MAX - own.length, bytes: BATCH_BODY_BYTES_MAX - await erasedBytes(context, changes, batches) }
+  if (room.bytes < 0) throw new HuxinError('argument_invalid', `the batches of what is to be erased have more than ${BATCH_BODY_BYTES_MAX >> 20} MB: erase fewer records in one call`)
+  const pieces: RecordChange[][] = [[]]
+  for await (const { batchId, bodyBytes, records } of earlierBatches(context, sought(changes, batches), turns)) {
+    room.changes -= records.length
+    room.bytes -= bodyBytes
+    if (room.changes < 0 || room.bytes < 0) {
+      pieces.push([])
+      Object.assign(room, { changes: BATCH_CHANGES_MAX, bytes: BATCH_BODY_BYTES_MAX })
+    }
+    for (const { position, value } of records) pieces.at(-1)!.push({ ...value, batchId, position })
   }
-  const unique = new Map(all.map((change) => [`${hex(change.batchId)} ${change.position} ${change.action}`, change]))
-  const records = [...unique.values()].map((change) => toBinary(AmendmentSchema, create(AmendmentSchema, {
+  // The first piece has room for what was asked for, and goes last: a call that is made again finds what is left.
+  for (const piece of pieces.slice(1)) await publishChanges(context, { ...amending, requestId: undefined, extraOps: undefined }, distinct(piece))
+  return publishChanges(context, amending, distinct([...own, ...pieces[0]!]), requestId)
+}
+
+/**
+ * Checks what is asked for and who asks, and publishes nothing.
+ * @throws HuxinError argument_invalid | not_found | amendment_invalid | role_denied | cancelled
+ */
+export async function checkAmending(context: Context, amending: Pick<Amending, 'changes' | 'by' | 'signal'>): Promise<void> {
+  await checkChanges(context, amending, new Turns(undefined, amending.signal))
+}
+
+function publishChanges(context: Context, amending: Amending, changes: readonly RecordChange[], requestId?: string): Promise<Published> {
+  const { provider, source, approval, extraOps } = amending
+  const records = changes.map((change) => toBinary(AmendmentSchema, create(AmendmentSchema, {
     action: actions[change.action],
     batchId: change.batchId,
     index: change.position,
     effectiveOn: change.effectiveOn,
     basis: change.basis,
     document: change.document,
+    ...(approval ? { approval } : {}),
   })))
   return publish(context, {
-    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source, ...(requestId ? { requestId, repeats: (stored) => madeBy(changes, stored) } : {}),
+    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source,
+    ...(requestId ? { requestId, repeats: (stored) => madeBy(amending.changes, stored) } : {}), ...(extraOps ? { extraOps } : {}),
   })
+}
+
+/** Each once. */
+function distinct(changes: readonly RecordChange[]): RecordChange[] {
+  return [...new Map(changes.map((change) => [`${hex(change.batchId)} ${change.position} ${change.action}`, change])).values()]
 }
 
 /**
@@ -62,34 +121,64 @@ export async function amend(
  * its first call. There may be more: erasing adds earlier versions, which later calls no longer find.
  */
 function madeBy(changes: readonly RecordChange[], stored: readonly (Uint8Array | undefined)[]): boolean {
-  const made = stored.flatMap((bytes) => (bytes ? [fromBinary(AmendmentSchema, bytes)] : []))
-  return changes.every(({ action, batchId, position, basis, document }) => made.some((one) => one.action === actions[action] &&
-    hex(one.batchId) === hex(batchId) && one.index === position && one.basis === basis && one.document === document))
+  const textOf = (action: AmendmentAction, batchId: Uint8Array, position: number, basis: string, document: string): string => JSON.stringify([action, hex(batchId), position, basis, document])
+  const made = new Set(stored.flatMap((bytes) => {
+    if (!bytes) return []
+    const { action, batchId, index, basis, document } = fromBinary(AmendmentSchema, bytes)
+    return [textOf(action, batchId, index, basis, document)]
+  }))
+  return changes.every(({ action, batchId, position, basis, document }) => made.has(textOf(actions[action], batchId, position, basis, document)))
 }
 
-async function checkChange(context: Context, change: RecordChange): Promise<void> {
-  if (!Object.hasOwn(actions, change.action)) throw new HuxinError('argument_invalid', `action ${change.action} is not one of ${Object.keys(actions).join(', ')}`)
-  if (!isCivilDate(change.effectiveOn)) throw new HuxinError('argument_invalid', `${JSON.stringify(change.effectiveOn)} is not a date: YYYY-MM-DD is wanted`)
-  if (change.basis === '') throw new HuxinError('argument_invalid', 'an amendment needs a basis code, for example repair/order36')
-  const found = await findBatch(context, change.batchId)
-  if (!found) throw new HuxinError('not_found', `batch ${hex(change.batchId)} is not in this log`)
-  if (change.position >= found.batch.header.records) {
-    throw new HuxinError('not_found', `batch ${hex(change.batchId)} has ${found.batch.header.records} records, there is none at position ${change.position}`)
+/** The batches that the changes name, by id in hexadecimal; each is read once and no body is. */
+async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'changes' | 'by'>, turns: Turns): Promise<Map<string, Amended>> {
+  const batches = new Map<string, Amended>()
+  for (const change of changes) {
+    if (turns.over) await turns.next()
+    checkForm(change)
+    const name = hex(change.batchId)
+    const known = batches.get(name)
+    const amended = known ?? await openBatch(context, change.batchId)
+    if (!known) batches.set(name, amended)
+    const { records } = amended.batch.header
+    if (change.position >= records) throw new HuxinError('not_found', `batch ${name} has ${records} records, there is none at position ${change.position}`)
+    if (!known) checkAmendable(context, amended)
+    if (by) checkMayAmend(context, by, amended, change)
   }
-  const { federation } = context.ledger()
-  if (!federation.isWithin(found.batch.header.origin, context.self)) {
-    throw new HuxinError('amendment_invalid', `records of ${found.batch.header.origin} are amended there or by a node above it, not by ${context.self}`)
-  }
+  return batches
 }
 
-async function earlierVersions(context: Context, change: RecordChange): Promise<RecordChange[]> {
-  const found = await findBatch(context, change.batchId)
-  const record = found && await readPlace(context, found.index, change.position)
-  if (!found || !record?.record) return []
-  const { provider, item } = found.batch.header
-  const versions = await findByRecordId(context, record.record.recordId, 1_000)
-  return versions
-    .filter((version) => version.batch.header.provider === provider && version.batch.header.item === item)
-    .filter((version) => version.index < found.index || (version.index === found.index && version.position < change.position))
-    .map((version) => ({ ...change, batchId: version.batch.id, position: version.position }))
+function checkForm({ action, effectiveOn, basis }: RecordChange): void {
+  if (!Object.hasOwn(actions, action)) throw new HuxinError('argument_invalid', `action ${action} is not one of ${Object.keys(actions).join(', ')}`)
+  if (!isCivilDate(effectiveOn)) throw new HuxinError('argument_invalid', `${JSON.stringify(effectiveOn)} is not a date: YYYY-MM-DD is wanted`)
+  if (basis === '') throw new HuxinError('argument_invalid', 'an amendment needs a basis code, for example repair/order36')
+}
+
+async function openBatch(context: Context, id: Uint8Array): Promise<Amended> {
+  const known = await context.ledger().known(id)
+  const index = known?.indexes[0]
+  const bytes = index === undefined ? undefined : await context.store.get(entryKey(index))
+  if (index === undefined || !bytes) throw new HuxinError('not_found', `batch ${hex(id)} is not in this log`)
+  const { header, source } = parseEntry(bytes)
+  return { batch: openHeader(header), source, index }
+}
+
+/** Bytes of the bodies that what is asked for rewrites; more than the limit is not counted to its end. */
+async function erasedBytes(context: Context, changes: readonly RecordChange[], batches: ReadonlyMap<string, Amended>): Promise<number> {
+  let bytes = 0
+  for (const name of new Set(changes.filter(({ action }) => action === 'erase').map(({ batchId }) => hex(batchId)))) {
+    bytes += (await context.store.get(bodyKey(batches.get(name)!.index)))?.length ?? 0
+    if (bytes > BATCH_BODY_BYTES_MAX) break
+  }
+  return bytes
+}
+
+function sought(changes: readonly RecordChange[], batches: ReadonlyMap<string, Amended>) {
+  const rows = new Map<string, Map<number, RecordChange>>()
+  for (const change of changes) {
+    if (change.action !== 'erase') continue
+    const name = hex(change.batchId)
+    rows.set(name, (rows.get(name) ?? new Map<number, RecordChange>()).set(change.position, change))
+  }
+  return [...rows].map(([name, ofBatch]) => ({ ...batches.get(name)!, changes: ofBatch }))
 }

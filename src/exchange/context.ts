@@ -7,6 +7,7 @@ import type { Log } from '../log/log.ts'
 import type { Signer } from '../note/key.ts'
 import type { Store } from '../store/store.ts'
 import type { Alarms } from './alarms.ts'
+import type { Approvals } from './approvals.ts'
 import type { Changes } from './changes.ts'
 import type { Door } from './door.ts'
 import type { CheckRecords } from './judge.ts'
@@ -28,6 +29,7 @@ export interface Context {
   readonly indexer: Indexer
   readonly recent: Recent
   readonly alarms: Alarms
+  readonly approvals: Approvals
   readonly noteSigner: Signer
   readonly cosigner: Signer
   /** Key of the subject index, secret to this node. */

@@ -3,9 +3,11 @@
  * from it, whether the amendment came before its batch or after.
  */
 import { equalBytes, hex } from '../base/bytes.ts'
+import { Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt } from '../batch/body.ts'
+import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
 import type { EntrySource } from '../batch/entry.ts'
+import { understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { erasedNote } from '../ledger/erased.ts'
@@ -66,7 +68,7 @@ export class Erasing {
     const erased = await this.#erasedPositions(batch)
     const gone = body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)
     if (!gone && body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
-    if (erased.size > 0) body = parseBody(eraseLeaves(body, erased))
+    if (erased.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, erased))
     // Who only passes a batch on needs no records.
     return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }
   }
@@ -95,7 +97,7 @@ export class Erasing {
 
   /** Erasures that were written since the body was opened. */
   async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
-    const erased = await this.#erasedPositions(batch, view.staged)
+    const erased = isErasable(batch) ? await this.#erasedPositions(batch, view.staged) : new Set<number>()
     return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
   }
 
@@ -112,7 +114,11 @@ export class Erasing {
       positions.set(hex(batchId), row)
     }
     const ops: Op[] = []
-    for (const { id, which } of positions.values()) ops.push(...await this.#eraseFrom(by, { id, which }, view))
+    const turns = new Turns()
+    for (const { id, which } of positions.values()) {
+      ops.push(...await this.#eraseFrom(by, { id, which }, view))
+      if (turns.over) await turns.next()
+    }
     return ops
   }
 
@@ -122,10 +128,10 @@ export class Erasing {
     if (!placed?.entry.verdict.accepted) return []
     const { index, batch } = placed
     const bytes = await view.get(bodyKey(index))
-    if (!bytes || !ledger().federation.isWithin(batch.header.origin, by)) return []
+    if (!bytes || !isErasable(batch) || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
     const left = eraseLeaves(body, which)
-    const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, parseBody(left).erased)]
+    const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, recordSpans(left).erased)]
     this.#options.recent.forget(index)
     if (!isIndexed(batch)) return ops
     for (const position of which) {
@@ -135,4 +141,9 @@ export class Erasing {
     }
     return ops
   }
+}
+
+/** Statements, items and amendments are what verdicts rest on: nobody erases them. What is not known here may hold records. */
+function isErasable(batch: SealedHeader): boolean {
+  return isIndexed(batch) || !understood(batch.header)
 }

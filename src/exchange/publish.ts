@@ -222,15 +222,21 @@ function checkTargets(context: Context, targets: readonly string[]): string[] {
 async function firstAnswer(context: Context, publication: Publication): Promise<Published | undefined> {
   const key = requestKey(publication)
   const id = key && await context.store.get(key)
-  const known = id && await context.ledger().known(id)
-  if (!known) return undefined
-  const index = known.indexes[0]!
-  const entry = await context.store.get(entryKey(index))
-  const batch = openHeader(parseEntry(entry!).header)
-  const body = await context.store.get(bodyKey(index))
-  if (!answers(publication, batch.header, body && recordsOf(body))) {
+  if (!id || !await context.ledger().known(id)) return undefined
+  const first = await publishedBefore(context, id)
+  const body = await context.store.get(bodyKey(first.index))
+  if (!answers(publication, first.batch.header, body && recordsOf(body))) {
     throw new HuxinError('argument_invalid', `request id ${JSON.stringify(publication.requestId)} was used for something else, batch ${hex(id)}: give each request an id of its own`, { details: { batch: hex(id) } })
   }
+  return first
+}
+
+/** What was answered when a batch was published here. @throws HuxinError not_found */
+export async function publishedBefore(context: Context, id: Uint8Array): Promise<Published & { readonly batch: SealedHeader }> {
+  const index = (await context.ledger().known(id))?.indexes[0]
+  const entry = index === undefined ? undefined : await context.store.get(entryKey(index))
+  if (index === undefined || !entry) throw new HuxinError('not_found', `batch ${hex(id)} is not in this log`)
+  const batch = openHeader(parseEntry(entry).header)
   return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
 }
 

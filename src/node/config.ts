@@ -43,6 +43,8 @@ export interface NodeConfig {
   readonly transitGraceHours: number
   /** Bytes of the log that are read again and hashed in a day; 0: none. */
   readonly scrub: { readonly bytesPerDay: number }
+  /** What of an operator takes another operator, and after how many days nobody grants it any more. */
+  readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
   /** Connections at once. */
   readonly connectionsMax: number
   /** Whether grpc reflection answers. */
@@ -104,6 +106,14 @@ const schema = {
     scrub: {
       type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
       properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes read again in a day, 0 for none' } },
+    },
+    approvals: {
+      type: 'object', additionalProperties: false, hint: 'erase, amend, days',
+      properties: {
+        erase: { type: 'boolean', hint: 'true or false' },
+        amend: { type: 'boolean', hint: 'true or false' },
+        days: { type: 'integer', minimum: 1, maximum: 365, hint: 'days, 1 to 365' },
+      },
     },
     connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: 'a number of connections, 1 to 100000' },
     reflection: { type: 'boolean', hint: 'true or false' },
@@ -200,6 +210,7 @@ interface RawConfig {
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
   scrub?: { bytesPerDay: number }
+  approvals?: { erase?: boolean; amend?: boolean; days?: number }
   connectionsMax?: number
   reflection?: boolean
   logLevel?: NodeConfig['logLevel']
@@ -249,6 +260,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     },
     transitGraceHours: fields.transitGraceHours ?? 24,
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
+    approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
     connectionsMax: fields.connectionsMax ?? 1_000,
     reflection: fields.reflection ?? true,
     logLevel: fields.logLevel ?? 'info',

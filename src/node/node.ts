@@ -7,6 +7,7 @@ import { setMaxListeners } from 'node:events'
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import { Alarms } from '../exchange/alarms.ts'
+import { Approvals } from '../exchange/approvals.ts'
 import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
@@ -320,8 +321,7 @@ export class Node {
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords,
-      ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: this.#evidence.keep,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: this.#evidence.keep,
     }
   }
 

@@ -31,6 +31,7 @@ import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { approvalHandlers } from './approval-calls.ts'
 import { personalAct, sourceOf } from './caller.ts'
 import { registerHandlers } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
@@ -97,6 +98,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
     ...registerHandlers(() => node.context),
+    ...approvalHandlers(() => node.context),
   }))
   const log = defineService(LogService, {
     getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),

@@ -3,8 +3,9 @@ import { HuxinError } from '../base/errors.ts'
 import { civilDate } from '../base/clock.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
+import { takesTwo } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
-import { type Published, publish } from '../exchange/publish.ts'
+import { type Published, publish, publishedBefore } from '../exchange/publish.ts'
 import { bodyState, findBatch, findByRecordId, findBySubject, type FoundRecord } from '../exchange/query.ts'
 import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
 import { listRecognitions } from '../exchange/recognize.ts'
@@ -62,10 +63,12 @@ async function amendRecords(context: Context, request: AmendRequest, call: CallC
     action: change.action as RecordChange['action'], batchId: change.batchId, position: change.index,
     effectiveOn: change.effectiveOn === '' ? civilDate(context.clock.nowMs()) : change.effectiveOn, basis: change.basis, document: change.document,
   }))
-  const published = await amend(context, {
-    provider: request.provider === '' ? context.body : request.provider, changes, source: sourceOf(call), ...(request.requestId === '' ? {} : { requestId: request.requestId }),
-  })
-  return publishedMessage(context, published)
+  const by = actorOf(context, call)
+  const asked = { provider: providerFor(context, by, request.provider), changes, source: sourceOf(call), requestId: request.requestId }
+  const { approvals } = context
+  if (by.kind === 'client' || !takesTwo(approvals.policy, changes)) return publishedMessage(context, await amend(context, { ...asked, by, signal: () => call.signal }))
+  const approval = await approvals.propose({ ...asked, by }, () => call.signal)
+  return approval.state === 'published' ? publishedMessage(context, await publishedBefore(context, approval.batchId)) : { approvalId: approval.id }
 }
 
 /** The answer to whoever published. */

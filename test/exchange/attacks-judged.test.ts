@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
 import { createHash } from 'node:crypto'
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { nextStatement } from '../../src/exchange/members.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch } from '../../src/exchange/query.ts'
-import { type Amendment, AmendmentAction, AmendmentSchema, CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { AmendmentAction, AmendmentSchema, CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { parseVkey } from '../../src/note/key.ts'
 import { signNote } from '../../src/note/note.ts'
@@ -45,7 +45,7 @@ t.test('what is judged and refused', async (t) => {
   const { federation, county } = await start(t)
   const city = federation.node('330100').context
   const everyone = ['**']
-  const amendment = (changed: Partial<Amendment>) => () => county.forge([toBinary(AmendmentSchema, create(AmendmentSchema, {
+  const amendment = (changed: MessageInitShape<typeof AmendmentSchema>) => () => county.forge([toBinary(AmendmentSchema, create(AmendmentSchema, {
     action: AmendmentAction.WITHDRAW, batchId: Buffer.alloc(32, 7), index: 0, effectiveOn: '2026-01-05', basis: 'test', document: '-', ...changed,
   }))], everyone, { kind: 'amendment', item: undefined, batchClass: 'amendment' })
   const control = (kind: string, ...records: Uint8Array[]) => () => county.forge(records, everyone, { kind, item: undefined, batchClass: 'control' })

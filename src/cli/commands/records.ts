@@ -80,7 +80,7 @@ export function recordCommands(program: Command, shell: Shell): void {
     shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} 9f2c…e1 0 --basis repair/order36 --node nodes/330825`)
       .description(say(shell, en, zh))
       .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
-      .option('--document <number>', say(shell, 'deciding document', '决定文号'), '')
+      .option('--document <number>', say(shell, 'deciding document; required to erase, and for records of others', '决定文号（删除及变更他方记录时必填）'), '')
       .option('--on <date>', say(shell, 'effective on, YYYY-MM-DD (default: today)', '生效日期（默认今天）'), civilDay(shell))
       .action(async (batch: string, position: string, _options, command: Command) => {
         const { basis, document, on } = command.opts<{ basis: string; document: string; on?: string }>()
@@ -90,6 +90,12 @@ export function recordCommands(program: Command, shell: Shell): void {
           changes: [{ action, batchId, index: Number(position), basis, document, effectiveOn: on ?? civilDate(systemClock.nowMs()) }],
         }, CALL))
         if (answer.refusal) throw new HuxinError('amendment_invalid', answer.refusal.message)
+        if (answer.approvalId.length > 0) {
+          const id = hex(answer.approvalId)
+          print(shell.output(command), { approval: id }, () => say(shell,
+            `nothing is published yet: another operator grants it with huxin approval grant ${id}`, `尚未发布：须由另一名操作员批准（huxin approval grant ${id}）`))
+          return
+        }
         print(shell.output(command), { batchId: answer.batchId, changes: answer.published }, () => say(shell, `${answer.published} change(s) go to the whole federation`, `${answer.published} 项变更已送往全体节点`))
       })
   }

@@ -89,7 +89,7 @@ export const AccessRecordSchema: GenMessage<AccessRecord> = /*@__PURE__*/
  */
 export type OperatorAct = Message<"huxin.v1.OperatorAct"> & {
   /**
-   * Required. What was done: "quarantine-lift".
+   * Required. What was done: "quarantine-lift", "amendment-propose", "amendment-grant", "amendment-reject".
    *
    * @generated from field: string act = 1;
    */
@@ -103,7 +103,7 @@ export type OperatorAct = Message<"huxin.v1.OperatorAct"> & {
   member: string;
 
   /**
-   * Required. Batch id, 32 bytes, of what it is about: the batch for which the quarantine was set.
+   * Required. 32 bytes, what it is about: id of the batch for which the quarantine was set, or of the approval.
    *
    * @generated from field: bytes batch_id = 3;
    */

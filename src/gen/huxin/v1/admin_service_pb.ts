@@ -10,9 +10,9 @@ import type { Act, CatalogRecord } from "./catalog_pb.ts";
 import { file_huxin_v1_catalog } from "./catalog_pb.ts";
 import type { ReadLaneResponseSchema } from "./exchange_service_pb.ts";
 import { file_huxin_v1_exchange_service } from "./exchange_service_pb.ts";
-import type { PublishResponseSchema } from "./record_service_pb.ts";
+import type { PublishResponse, PublishResponseSchema } from "./record_service_pb.ts";
 import { file_huxin_v1_record_service } from "./record_service_pb.ts";
-import type { RegisteredClient, RegisteredProvider } from "./register_pb.ts";
+import type { Approval, RegisteredClient, RegisteredProvider } from "./register_pb.ts";
 import { file_huxin_v1_register } from "./register_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiPQoUTGlzdFByb3ZpZGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoVTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEi8KCXByb3ZpZGVycxgBIAMoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoSU2V0UHJvdmlkZXJSZXF1ZXN0Ei4KCHByb3ZpZGVyGAEgASgLMhwuaHV4aW4udjEuUmVnaXN0ZXJlZFByb3ZpZGVyEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCInChNTZXRQcm92aWRlclJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIjsKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChNMaXN0Q2xpZW50c1Jlc3BvbnNlEisKB2NsaWVudHMYASADKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChBTZXRDbGllbnRSZXF1ZXN0EioKBmNsaWVudBgBIAEoCzIaLmh1eGluLnYxLlJlZ2lzdGVyZWRDbGllbnQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IiUKEVNldENsaWVudFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIiMKFEdldENoZWNrcG9pbnRSZXF1ZXN0EgsKA2xvZxgBIAEoCSLIAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAwSDQoFZmluYWwYAiABKAgSDAoEdmtleRgDIAEoCRIlCgljb3NpZ25lcnMYBCADKAsyEi5odXhpbi52MS5Db3NpZ25lchIOCgZmcm96ZW4YBSABKAgSEwoLcHJlZGVjZXNzb3IYBiABKAkSGAoQcHJlZGVjZXNzb3Jfc2l6ZRgHIAEoAxIYChBwcmVkZWNlc3Nvcl9yb290GAggASgMIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyJBChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDBILCgNsb2cYAyABKAkiQAoSUHJvdmVFbnRyeVJlc3BvbnNlEg0KBWVudHJ5GAEgASgMEg0KBXByb29mGAIgASgMEgwKBHZrZXkYAyABKAkiPQoXUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEAoIbmV3X3NpemUYAiABKAMiPgoYUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlEg4KBmhhc2hlcxgBIAMoDBISCgpjaGVja3BvaW50GAIgASgMMoUNCgxBZG1pblNlcnZpY2USRAoJR2V0U3RhdHVzEhouaHV4aW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLmh1eGluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkoKC0xpc3RNZW1iZXJzEhwuaHV4aW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJQCg1BcHByb3ZlTWVtYmVyEh4uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlcXVlc3QaHy5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVzcG9uc2USVgoPU2V0TWVtYmVyU3RhdHVzEiAuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBohLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1Jlc3BvbnNlEkIKDFByb3Bvc2VHcmFmdBIdLmh1eGluLnYxLlByb3Bvc2VHcmFmdFJlcXVlc3QaEy5odXhpbi52MS5HcmFmdEZpbGUSOAoMQXBwcm92ZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhMuaHV4aW4udjEuR3JhZnRGaWxlEj0KCVRha2VHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRobLmh1eGluLnYxLlRha2VHcmFmdFJlc3BvbnNlElYKD0xpc3RRdWFyYW50aW5lcxIgLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1JlcXVlc3QaIS5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXNwb25zZRJTCg5MaWZ0UXVhcmFudGluZRIfLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVxdWVzdBogLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVzcG9uc2USRAoJRnJlZXplTG9nEhouaHV4aW4udjEuRnJlZXplTG9nUmVxdWVzdBobLmh1eGluLnYxLkZyZWV6ZUxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiPQoUTGlzdFByb3ZpZGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoVTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEi8KCXByb3ZpZGVycxgBIAMoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoSU2V0UHJvdmlkZXJSZXF1ZXN0Ei4KCHByb3ZpZGVyGAEgASgLMhwuaHV4aW4udjEuUmVnaXN0ZXJlZFByb3ZpZGVyEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCInChNTZXRQcm92aWRlclJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIjsKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChNMaXN0Q2xpZW50c1Jlc3BvbnNlEisKB2NsaWVudHMYASADKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChBTZXRDbGllbnRSZXF1ZXN0EioKBmNsaWVudBgBIAEoCzIaLmh1eGluLnYxLlJlZ2lzdGVyZWRDbGllbnQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IiUKEVNldENsaWVudFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIiIKFExpc3RBcHByb3ZhbHNSZXF1ZXN0EgoKAmlkGAEgASgMIj4KFUxpc3RBcHByb3ZhbHNSZXNwb25zZRIlCglhcHByb3ZhbHMYASADKAsyEi5odXhpbi52MS5BcHByb3ZhbCI+ChRHcmFudEFwcHJvdmFsUmVxdWVzdBIKCgJpZBgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiRQoVR3JhbnRBcHByb3ZhbFJlc3BvbnNlEiwKCXB1Ymxpc2hlZBgBIAEoCzIZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZSI/ChVSZWplY3RBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0Ii4KFlJlamVjdEFwcHJvdmFsUmVzcG9uc2USFAoMYWN0X2JhdGNoX2lkGAEgASgMIiMKFEdldENoZWNrcG9pbnRSZXF1ZXN0EgsKA2xvZxgBIAEoCSLIAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAwSDQoFZmluYWwYAiABKAgSDAoEdmtleRgDIAEoCRIlCgljb3NpZ25lcnMYBCADKAsyEi5odXhpbi52MS5Db3NpZ25lchIOCgZmcm96ZW4YBSABKAgSEwoLcHJlZGVjZXNzb3IYBiABKAkSGAoQcHJlZGVjZXNzb3Jfc2l6ZRgHIAEoAxIYChBwcmVkZWNlc3Nvcl9yb290GAggASgMIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyJBChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDBILCgNsb2cYAyABKAkiQAoSUHJvdmVFbnRyeVJlc3BvbnNlEg0KBWVudHJ5GAEgASgMEg0KBXByb29mGAIgASgMEgwKBHZrZXkYAyABKAkiPQoXUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEAoIbmV3X3NpemUYAiABKAMiPgoYUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlEg4KBmhhc2hlcxgBIAMoDBISCgpjaGVja3BvaW50GAIgASgMMv4OCgxBZG1pblNlcnZpY2USRAoJR2V0U3RhdHVzEhouaHV4aW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLmh1eGluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkoKC0xpc3RNZW1iZXJzEhwuaHV4aW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJQCg1BcHByb3ZlTWVtYmVyEh4uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlcXVlc3QaHy5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVzcG9uc2USVgoPU2V0TWVtYmVyU3RhdHVzEiAuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBohLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1Jlc3BvbnNlEkIKDFByb3Bvc2VHcmFmdBIdLmh1eGluLnYxLlByb3Bvc2VHcmFmdFJlcXVlc3QaEy5odXhpbi52MS5HcmFmdEZpbGUSOAoMQXBwcm92ZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhMuaHV4aW4udjEuR3JhZnRGaWxlEj0KCVRha2VHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRobLmh1eGluLnYxLlRha2VHcmFmdFJlc3BvbnNlElYKD0xpc3RRdWFyYW50aW5lcxIgLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1JlcXVlc3QaIS5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXNwb25zZRJTCg5MaWZ0UXVhcmFudGluZRIfLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVxdWVzdBogLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVzcG9uc2USRAoJRnJlZXplTG9nEhouaHV4aW4udjEuRnJlZXplTG9nUmVxdWVzdBobLmh1eGluLnYxLkZyZWV6ZUxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -1407,6 +1407,140 @@ export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE_
   messageDesc(file_huxin_v1_admin_service, 40);
 
 /**
+ * Which approvals.
+ *
+ * @generated from message huxin.v1.ListApprovalsRequest
+ */
+export type ListApprovalsRequest = Message<"huxin.v1.ListApprovalsRequest"> & {
+  /**
+   * Optional. 32 bytes: this one, with all its changes.
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.ListApprovalsRequest.
+ * Use `create(ListApprovalsRequestSchema)` to create a new message.
+ */
+export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 41);
+
+/**
+ * Newest first, at most 100, and those of the last days.
+ *
+ * @generated from message huxin.v1.ListApprovalsResponse
+ */
+export type ListApprovalsResponse = Message<"huxin.v1.ListApprovalsResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.Approval approvals = 1;
+   */
+  approvals: Approval[];
+};
+
+/**
+ * Describes the message huxin.v1.ListApprovalsResponse.
+ * Use `create(ListApprovalsResponseSchema)` to create a new message.
+ */
+export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 42);
+
+/**
+ * What is granted.
+ *
+ * @generated from message huxin.v1.GrantApprovalRequest
+ */
+export type GrantApprovalRequest = Message<"huxin.v1.GrantApprovalRequest"> & {
+  /**
+   * Required. 32 bytes.
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.GrantApprovalRequest.
+ * Use `create(GrantApprovalRequestSchema)` to create a new message.
+ */
+export const GrantApprovalRequestSchema: GenMessage<GrantApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 43);
+
+/**
+ * The amendments as they were published.
+ *
+ * @generated from message huxin.v1.GrantApprovalResponse
+ */
+export type GrantApprovalResponse = Message<"huxin.v1.GrantApprovalResponse"> & {
+  /**
+   * @generated from field: huxin.v1.PublishResponse published = 1;
+   */
+  published?: PublishResponse | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.GrantApprovalResponse.
+ * Use `create(GrantApprovalResponseSchema)` to create a new message.
+ */
+export const GrantApprovalResponseSchema: GenMessage<GrantApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 44);
+
+/**
+ * What is rejected.
+ *
+ * @generated from message huxin.v1.RejectApprovalRequest
+ */
+export type RejectApprovalRequest = Message<"huxin.v1.RejectApprovalRequest"> & {
+  /**
+   * Required. 32 bytes.
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 2;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.RejectApprovalRequest.
+ * Use `create(RejectApprovalRequestSchema)` to create a new message.
+ */
+export const RejectApprovalRequestSchema: GenMessage<RejectApprovalRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 45);
+
+/**
+ * @generated from message huxin.v1.RejectApprovalResponse
+ */
+export type RejectApprovalResponse = Message<"huxin.v1.RejectApprovalResponse"> & {
+  /**
+   * Batch id, 32 bytes, of the act in this node's log.
+   *
+   * @generated from field: bytes act_batch_id = 1;
+   */
+  actBatchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.RejectApprovalResponse.
+ * Use `create(RejectApprovalResponseSchema)` to create a new message.
+ */
+export const RejectApprovalResponseSchema: GenMessage<RejectApprovalResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 46);
+
+/**
  * @generated from message huxin.v1.GetCheckpointRequest
  */
 export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
@@ -1423,7 +1557,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 41);
+  messageDesc(file_huxin_v1_admin_service, 47);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -1487,7 +1621,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 42);
+  messageDesc(file_huxin_v1_admin_service, 48);
 
 /**
  * A neighbour that cosigns this log.
@@ -1534,7 +1668,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 43);
+  messageDesc(file_huxin_v1_admin_service, 49);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1560,7 +1694,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 44);
+  messageDesc(file_huxin_v1_admin_service, 50);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1589,7 +1723,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 45);
+  messageDesc(file_huxin_v1_admin_service, 51);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1620,7 +1754,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 46);
+  messageDesc(file_huxin_v1_admin_service, 52);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1649,7 +1783,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 47);
+  messageDesc(file_huxin_v1_admin_service, 53);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1673,7 +1807,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 48);
+  messageDesc(file_huxin_v1_admin_service, 54);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1695,7 +1829,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 49);
+  messageDesc(file_huxin_v1_admin_service, 55);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1942,6 +2076,37 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetClientRequestSchema;
     output: typeof SetClientResponseSchema;
+  },
+  /**
+   * What waits for a second person at this node, and what was decided lately. Read-only. Deadline 10 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ListApprovals
+   */
+  listApprovals: {
+    methodKind: "unary";
+    input: typeof ListApprovalsRequestSchema;
+    output: typeof ListApprovalsResponseSchema;
+  },
+  /**
+   * Grants what another operator asked for, and publishes it. Idempotent. Deadline 60 s. Errors: not_found, role_denied to
+   * who asked for it, and what Amend says.
+   *
+   * @generated from rpc huxin.v1.AdminService.GrantApproval
+   */
+  grantApproval: {
+    methodKind: "unary";
+    input: typeof GrantApprovalRequestSchema;
+    output: typeof GrantApprovalResponseSchema;
+  },
+  /**
+   * Rejects what an operator asked for, one's own too. Idempotent. Deadline 30 s. Errors: not_found, argument_invalid.
+   *
+   * @generated from rpc huxin.v1.AdminService.RejectApproval
+   */
+  rejectApproval: {
+    methodKind: "unary";
+    input: typeof RejectApprovalRequestSchema;
+    output: typeof RejectApprovalResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_huxin_v1_admin_service, 0);

@@ -2,20 +2,22 @@
 // @generated from file huxin/v1/register.proto (package huxin.v1, syntax proto3)
 /* eslint-disable */
 
-// The register (名册) of a node: the bodies whose records are born there and the clients that act for them. It never
-// leaves the node.
+// The register (名册) of a node: the bodies whose records are born there and the clients that act for them, and what
+// waits there for a second person. None of it leaves the node.
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Act } from "./catalog_pb.ts";
 import { file_huxin_v1_catalog } from "./catalog_pb.ts";
+import type { Change } from "./record_service_pb.ts";
+import { file_huxin_v1_record_service } from "./record_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file huxin/v1/register.proto.
  */
 export const file_huxin_v1_register: GenFile = /*@__PURE__*/
-  fileDesc("ChdodXhpbi92MS9yZWdpc3Rlci5wcm90bxIIaHV4aW4udjEilgEKDVJlZ2lzdGVyRW50cnkSMAoIcHJvdmlkZXIYASABKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXJIABIsCgZjbGllbnQYAiABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50SAASGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0QgkKB3N1YmplY3QiQAoSUmVnaXN0ZXJlZFByb3ZpZGVyEgwKBGJvZHkYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzdGF0dXMYAyABKAkiXgoQUmVnaXN0ZXJlZENsaWVudBIMCgRuYW1lGAEgASgJEgwKBGJvZHkYAiABKAkSDwoHc2VyaWFscxgDIAMoCRINCgVyb2xlcxgEIAMoCRIOCgZzdGF0dXMYBSABKAliBnByb3RvMw", [file_huxin_v1_catalog]);
+  fileDesc("ChdodXhpbi92MS9yZWdpc3Rlci5wcm90bxIIaHV4aW4udjEilgEKDVJlZ2lzdGVyRW50cnkSMAoIcHJvdmlkZXIYASABKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXJIABIsCgZjbGllbnQYAiABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50SAASGgoDYWN0GAMgASgLMg0uaHV4aW4udjEuQWN0QgkKB3N1YmplY3QiQAoSUmVnaXN0ZXJlZFByb3ZpZGVyEgwKBGJvZHkYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzdGF0dXMYAyABKAkiXgoQUmVnaXN0ZXJlZENsaWVudBIMCgRuYW1lGAEgASgJEgwKBGJvZHkYAiABKAkSDwoHc2VyaWFscxgDIAMoCRINCgVyb2xlcxgEIAMoCRIOCgZzdGF0dXMYBSABKAkijQIKCEFwcHJvdmFsEgoKAmlkGAEgASgMEg0KBXN0YXRlGAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEiEKB2NoYW5nZXMYBCADKAsyEC5odXhpbi52MS5DaGFuZ2USFAoMY2hhbmdlX2NvdW50GAUgASgFEhAKCHByb3Bvc2VyGAYgASgJEhcKD3Byb3Bvc2VyX3NlcmlhbBgHIAEoCRITCgtwcm9wb3NlZF9tcxgIIAEoAxISCgpleHBpcmVzX21zGAkgASgDEh8KCGRlY2lzaW9uGAogASgLMg0uaHV4aW4udjEuQWN0EhAKCGJhdGNoX2lkGAsgASgMEhQKDGNvbnRlbnRfaGFzaBgMIAEoDGIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_record_service]);
 
 /**
  * One record of a batch of kind "register", which is addressed to its origin alone. The newest entry of a body or of a
@@ -146,4 +148,103 @@ export type RegisteredClient = Message<"huxin.v1.RegisteredClient"> & {
  */
 export const RegisteredClientSchema: GenMessage<RegisteredClient> = /*@__PURE__*/
   messageDesc(file_huxin_v1_register, 2);
+
+/**
+ * Amendments that a person asked for and that another person must grant. Kept beside the log until they are decided or
+ * expire; the acts of both are logged.
+ *
+ * @generated from message huxin.v1.Approval
+ */
+export type Approval = Message<"huxin.v1.Approval"> & {
+  /**
+   * Required. 32 bytes. The amendments name it.
+   *
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * Required. "waiting"; "granted", when the amendments are still to be published; "published" or "rejected".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * Required. Unified social credit code of the body that answers for the amendments.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider: string;
+
+  /**
+   * Required. What is asked for. In a list, and when it is decided, the first 10 alone.
+   *
+   * @generated from field: repeated huxin.v1.Change changes = 4;
+   */
+  changes: Change[];
+
+  /**
+   * Required. How many changes there are.
+   *
+   * @generated from field: int32 change_count = 5;
+   */
+  changeCount: number;
+
+  /**
+   * Required. The person who asked for it, by certificate.
+   *
+   * @generated from field: string proposer = 6;
+   */
+  proposer: string;
+
+  /**
+   * Required. Serial number of that certificate.
+   *
+   * @generated from field: string proposer_serial = 7;
+   */
+  proposerSerial: string;
+
+  /**
+   * Required. Milliseconds since 1970 UTC.
+   *
+   * @generated from field: int64 proposed_ms = 8;
+   */
+  proposedMs: bigint;
+
+  /**
+   * Required. Milliseconds since 1970 UTC from which on nobody grants it.
+   *
+   * @generated from field: int64 expires_ms = 9;
+   */
+  expiresMs: bigint;
+
+  /**
+   * Optional. The person who granted or rejected it, by certificate, and why.
+   *
+   * @generated from field: huxin.v1.Act decision = 10;
+   */
+  decision?: Act | undefined;
+
+  /**
+   * Optional. Batch id, 32 bytes, of the amendments.
+   *
+   * @generated from field: bytes batch_id = 11;
+   */
+  batchId: Uint8Array;
+
+  /**
+   * Required. SHA-256 of what is asked for: whether a repeated request is the same.
+   *
+   * @generated from field: bytes content_hash = 12;
+   */
+  contentHash: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.Approval.
+ * Use `create(ApprovalSchema)` to create a new message.
+ */
+export const ApprovalSchema: GenMessage<Approval> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_register, 3);
 
