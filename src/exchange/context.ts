@@ -5,7 +5,9 @@ import type { Indexer } from '../ledger/indexer.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log/log.ts'
 import type { Signer } from '../note/key.ts'
+import type { PeerIdentity } from '../pki/identity.ts'
 import type { Store } from '../store/store.ts'
+import type { FederationState } from '../topology/federation.ts'
 import type { Alarms } from './alarms.ts'
 import type { Approvals } from './approvals.ts'
 import type { Changes } from './changes.ts'
@@ -41,6 +43,10 @@ export interface Context {
   readonly checkClock: () => void
   readonly ledger: () => Ledger
   readonly log: () => Log
+  /** The members that the join file vouches for. */
+  readonly joined: FederationState
+  /** The certificate that this node shows now. */
+  readonly certificate: () => PeerIdentity
   /** Keeps a file of evidence, unless one of that name is there. @returns where it is */
   readonly keepEvidence: (name: string, content: Uint8Array) => Promise<string>
 }

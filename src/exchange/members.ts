@@ -10,7 +10,7 @@ import { addSignatureLines } from '../note/cosignature.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
-import { formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
+import { AUTHORITIES_MAX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { cosignedCheckpoint, witnessState } from './links.ts'
@@ -86,6 +86,30 @@ export async function setMemberStatus(
 }
 
 /**
+ * Names the authorities that may issue certificates in the name of a child, or of this node where it is a root: to its
+ * node, clients, operators and auditors. `issuer` is who issued the certificate of the person who asks.
+ * @throws HuxinError argument_invalid, also where this node or that person would be locked out
+ */
+export async function setAuthorities(
+  context: Context,
+  { member: name, authorities, act, issuer, source }: { member: string; authorities: readonly string[]; act: PersonalAct; issuer: string; source: EntrySource },
+): Promise<Uint8Array> {
+  checkAct(act)
+  const member = context.ledger().federation.member(name)
+  if (!member || member.serial < 0) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
+  if ((member.parent ?? member.name) !== context.self) throw new HuxinError('argument_invalid', `${member.name} is a child of ${member.parent ?? 'nobody'}: its parent names its authorities (a root: itself)`)
+  const sorted = [...new Set(authorities)].sort()
+  if (sorted.length < 1 || sorted.length > AUTHORITIES_MAX || !sorted.every((one) => /^[0-9a-f]{64}$/.test(one))) {
+    throw new HuxinError('argument_invalid', `give 1 to ${AUTHORITIES_MAX} authorities, each as the SHA-256 of its public key, 64 hexadecimal digits`)
+  }
+  const locked = member.name === context.self && [context.certificate().issuer, issuer].find((one) => !sorted.includes(one))
+  if (locked) {
+    throw new HuxinError('argument_invalid', `the authority sha256:${locked} issued the certificate of ${context.self} or yours, and is not among those: name it too until both are renewed, or nobody can reach this node`)
+  }
+  return publishStatement(context, { ...nextStatement(member), authorities: sorted, ...act }, source)
+}
+
+/**
  * Gives a child that lost its log a new epoch: it drafts the statement and signs it with its old note
  * key, and this node adds its own signature. No person is needed; the statement goes to everyone.
  * @throws HuxinError signature_invalid | argument_invalid | statement_malformed
@@ -142,6 +166,9 @@ function draft(context: Context, application: Application, act: PersonalAct, bef
     epoch: base.epoch + 1,
     noteVkey: application.noteVkey,
     cosignVkey: application.cosignVkey,
+    // A member that lost its keys keeps what its statement says beside them.
+    authorities: before?.authorities ?? application.authorities,
+    catalog: before?.catalog,
     validFrom: today,
     validTo: `${Number(today.slice(0, 4)) + VALID_YEARS}-12-31`,
     status: 'active',

@@ -1,6 +1,13 @@
-/** The certificate files of a node, read again when they change; a bad one leaves the last good one and an alarm. */
+/**
+ * Certificates of a running node: its own files, read again when they change (a bad one leaves the last good one and an
+ * alarm), and those of others, looked at again whenever a statement or a revocation comes.
+ */
 import type { Clock } from '../base/clock.ts'
+import { isHuxinError, messageOf } from '../base/errors.ts'
 import type { Alarms } from '../exchange/alarms.ts'
+import { checkCertificate, reviewAuthorities } from '../exchange/authority.ts'
+import type { Context } from '../exchange/context.ts'
+import type { PeerIdentity } from '../pki/identity.ts'
 import { type TlsMaterial, TlsMaterialWatcher } from '../pki/material.ts'
 import type { NodeConfig } from './config.ts'
 import type { NodeLog } from './node-log.ts'
@@ -29,4 +36,52 @@ export function watchCertificates({ config, clock, alarms, log, onChange }: Watc
       else alarms.raise('certificate', message)
     },
   })
+}
+
+/** Whether a certificate counts here, whatever its role may do. One of nobody that is known may still be heard. */
+export function counts(context: Context, peer: PeerIdentity): boolean {
+  try {
+    checkCertificate(context, peer)
+    return true
+  } catch (error) {
+    return !isHuxinError(error, 'unauthenticated')
+  }
+}
+
+/** Checks what the parent shows at a handshake; a certificate that does not count is an alarm. @throws HuxinError */
+export function checkParent(context: Context, parent: PeerIdentity): void {
+  try {
+    checkCertificate(context, parent)
+    context.alarms.clear('parent certificate')
+  } catch (error) {
+    context.alarms.raise('parent certificate', `${messageOf(error)}. Where its authority was changed while this node was away, take a new join file: ` +
+      'the parent approves the same application again (huxin member approve), then huxin node join')
+    throw error
+  }
+}
+
+export interface ReviewOptions {
+  readonly context: Context
+  /** Those who hold connections: they cut what is refused. */
+  readonly holders: () => readonly (Pick<ConnectionHolder, 'dropPeers'> | undefined)[]
+  /** Looks again at the parent's certificate. */
+  readonly reviewParent: () => void
+  readonly signal: AbortSignal
+}
+
+export interface ConnectionHolder {
+  dropPeers(refused: (peer: PeerIdentity) => boolean): number
+}
+
+const REVIEW_MS_MAX = 60_000
+
+/** Cuts open connections as soon as what is logged says that their certificate counts no more. Ends with the signal. */
+export async function reviewLoop({ context, holders, reviewParent, signal }: ReviewOptions): Promise<void> {
+  while (!signal.aborted) {
+    const before = context.changes.count('control')
+    reviewAuthorities(context)
+    for (const holder of holders()) holder?.dropPeers((peer) => !counts(context, peer))
+    reviewParent()
+    if (context.changes.count('control') === before) await context.changes.next(['control'], REVIEW_MS_MAX, signal)
+  }
 }

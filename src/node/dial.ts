@@ -3,10 +3,10 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { Context } from '../exchange/context.ts'
 import type { TlsMaterial } from '../pki/material.ts'
-import { type JoinFile, trustOf } from '../topology/join.ts'
 import type { UplinkOptions } from '../uplink/link.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
+import { checkParent } from './certificates.ts'
 import type { NodeConfig } from './config.ts'
 import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
@@ -18,7 +18,6 @@ export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' |
   readonly context: Context
   readonly parent: NonNullable<NodeConfig['parent']>
   readonly material: TlsMaterial
-  readonly join: JoinFile
   readonly clock: Clock
   readonly random: Random
   readonly log: NodeLog
@@ -26,15 +25,14 @@ export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' |
 }
 
 /** Dials the parent and starts the loops; the caller stops them, then closes the channel. */
-export function dialParent({ context, parent, material, join, clock, random, log, times, ...hooks }: DialOptions): { channel: WireChannel; uplink: Uplink } {
+export function dialParent({ context, parent, material, clock, random, log, times, ...hooks }: DialOptions): { channel: WireChannel; uplink: Uplink } {
   const channel = WireChannel.dial({
-    address: parent.address, expectedNodeName: parent.node, material, clock, backoffMsMax: 5_000,
+    address: parent.address, expectedNodeName: parent.node, checkServer: (server) => checkParent(context, server), material, clock, backoffMsMax: 5_000,
     ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...times,
   })
-  const trust = trustOf(join)
   const uplink = new Uplink({
     context, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000,
-    trust: () => trust,
+    trust: () => context.joined,
     random: () => random.fill(new Uint8Array(1))[0]! / 256,
     onAway: ({ code, message }) => log.warn({ code, reason: message }, 'the parent cannot be reached'),
     ...hooks,

@@ -28,7 +28,8 @@ import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
-import type { JoinFile } from '../topology/join.ts'
+import type { FederationState } from '../topology/federation.ts'
+import { type JoinFile, trustOf } from '../topology/join.ts'
 import { batchClasses } from '../topology/lane.ts'
 import type { Uplink } from '../uplink/uplink.ts'
 import type { WireChannel } from '../wire/channel.ts'
@@ -37,7 +38,7 @@ import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { Beginning } from './beginning.ts'
-import { watchCertificates } from './certificates.ts'
+import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { dialParent, type LinkTimes } from './dial.ts'
 import { EvidenceFolder } from './evidence.ts'
@@ -86,6 +87,7 @@ export class Node {
   readonly #gate: Gate
   readonly #recent: Recent
   readonly #evidence: EvidenceFolder
+  readonly #joined: FederationState
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
   /** Written while the node runs, on request. */
@@ -132,6 +134,7 @@ export class Node {
   private constructor(options: NodeOptions, folder: OpenFolder) {
     this.#options = options
     this.#folder = folder
+    this.#joined = trustOf(folder.join)
     this.#recovering = options.recovering ?? folder.recovering
     this.#changes = new Changes(options.clock)
     this.#recent = new Recent(folder.store)
@@ -277,8 +280,9 @@ export class Node {
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
-      onHealth: (ready) => this.#setServing(ready), signal: this.#stop.signal,
+      onHealth: (ready) => this.#server?.setAllServing(ready), signal: this.#stop.signal,
     })
+    this.#background.push(reviewLoop({ context: this.#context, holders: () => [this.#server, this.#audit], reviewParent: () => this.#channel?.review(), signal: this.#stop.signal }))
     this.#indexer.kick()
     this.#rotation.resume()
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')
@@ -322,6 +326,7 @@ export class Node {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: this.#evidence.keep,
+      joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }
 
@@ -345,7 +350,7 @@ export class Node {
     this.#server = await WireServer.listen({
       host: config.listen.host, port: config.listen.port, material: this.#tls!.current,
       services: this.#options.wrapServices?.(bindings) ?? bindings,
-      authorize: (peer, path) => authorizeCall(this.#context, peer, path),
+      authorize: (peer, path) => authorizeCall(this.#context, peer, path), counts: (peer) => counts(this.#context, peer),
       maxConnections: config.connectionsMax, maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
@@ -357,7 +362,7 @@ export class Node {
   #dial(parent: NonNullable<NodeConfig['parent']>): void {
     const { clock, random, log, link } = this.#options
     const { channel, uplink } = dialParent({
-      context: this.#context, parent, material: this.#tls!.current, join: this.#folder.join, clock, random, log, times: link,
+      context: this.#context, parent, material: this.#tls!.current, clock, random, log, times: link,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin()
@@ -383,11 +388,5 @@ export class Node {
       config, clock, random, context: this.#context, signal: this.#stop.signal, heard: () => this.#gate.heard, onReady: () => this.#succeed(),
       parent: config.parent && { calls: () => parentCalls(this.#channel!), handedUp: (size) => this.#uplink?.handedUp(size) ?? false, connected: () => this.#uplink?.state === 'connected' && !this.#recovering },
     })
-  }
-
-  #setServing(ready: boolean): void {
-    for (const service of ['', 'huxin.v1.ExchangeService', 'huxin.v1.RecordService', 'huxin.v1.AdminService', 'huxin.v1.LogService']) {
-      this.#server?.setServing(service, ready)
-    }
   }
 }

@@ -10,6 +10,7 @@ import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { isBornHere, parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
+import { checkIssuer } from '../exchange/authority.ts'
 import { newestSeen } from '../exchange/links.ts'
 import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
@@ -17,11 +18,11 @@ import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { storedSize } from '../log/log.ts'
 import { parseSignerKey, parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
-import { loadNodeMaterial, loadTlsMaterial } from '../pki/material.ts'
+import { loadNodeMaterial, loadTlsMaterial, type TlsFiles } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
 import { openStore } from '../store/store.ts'
 import { FederationState, type TrustAnchor } from '../topology/federation.ts'
-import { formatJoinFile, parseJoinFile, signApplication } from '../topology/join.ts'
+import { formatJoinFile, parseJoinFile, signApplication, trustOf } from '../topology/join.ts'
 import { type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
 import { WireChannel } from '../wire/channel.ts'
 import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile, TRANSITION } from './config.ts'
@@ -70,6 +71,7 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
   await createSubjectKey(folder, random)
   const base = {
     member: config.node, tier: config.tier, divisions: config.divisions, body: config.body, host: config.host, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey,
+    authorities: await authoritiesOf(config, clock),
   }
   if (!config.parent) {
     const today = civilDate(clock.nowMs())
@@ -166,7 +168,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   const known = await checkConfig(folder, checks)
   if (!known) return checks
   await add('certificate', async () => {
-    const { material, warnings } = await loadNodeMaterial({ certificateFile: known.tls.certificate, keyFile: known.tls.key, rootFiles: known.tls.roots }, known.node, clock.nowMs())
+    const { material, warnings } = await loadNodeMaterial(tlsFiles(known), known.node, clock.nowMs())
     const until = new Date(material.notAfterMs).toISOString().slice(0, 10)
     return [[`valid to ${until}`, ...warnings].join('; '), [`有效期至 ${until}`, ...warnings].join('；')]
   })
@@ -230,10 +232,21 @@ function explainChain(error: unknown): never {
   throw new HuxinError(error.code, `${error.message}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
 }
 
+function tlsFiles({ tls }: NodeConfig): TlsFiles {
+  return { certificateFile: tls.certificate, keyFile: tls.key, rootFiles: tls.roots }
+}
+
+/** Who issued the certificate that is configured; undefined where none can be used yet. */
+async function authoritiesOf(config: NodeConfig, clock: Clock): Promise<readonly string[] | undefined> {
+  const loaded = await loadNodeMaterial(tlsFiles(config), config.node, clock.nowMs()).catch(() => undefined)
+  return loaded && [loaded.material.identity.issuer]
+}
+
 async function dialParent(config: NodeConfig, clock: Clock): Promise<WireChannel> {
-  const { material } = await loadTlsMaterial({ certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots }, clock.nowMs())
+  const { material } = await loadTlsMaterial(tlsFiles(config), clock.nowMs())
+  const member = trustOf(await readJoin(config)).member(config.parent!.node)
   return WireChannel.dial({
-    address: config.parent!.address, expectedNodeName: config.parent!.node, material, clock, ...(config.parent!.proxy ? { proxy: config.parent!.proxy } : {}),
+    address: config.parent!.address, expectedNodeName: config.parent!.node, checkServer: (server) => member && checkIssuer(member, server), material, clock, ...(config.parent!.proxy ? { proxy: config.parent!.proxy } : {}),
   })
 }
 
@@ -289,7 +302,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
     const application = join(config.folder, 'application.txt')
     await writeWhole(application, signApplication({
       member: config.node, tier: config.tier, parent: config.parent.node, divisions: config.divisions, body: config.body, host: config.host,
-      noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey,
+      noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey, authorities: await authoritiesOf(config, clock),
     }, next.note), 0o644)
     return { oldEpoch, newEpoch: 0, localSize, parentSize: 0n, unsent, application }
   }

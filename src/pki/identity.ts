@@ -11,9 +11,11 @@
  *   spiffe://<trust domain>/auditor/<node id>/<name>
  *
  * Name constraints bind each issuing CA to its trust domain. A certificate with another number of such
- * names, or a name in another form, is nobody.
+ * names, or a name in another form, is nobody. Which authority may issue in whose name is pinned in member
+ * statements, so an identity says who issued it: the SHA-256 of the key that signed the certificate.
  */
-import { X509Certificate } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
+import type { PeerCertificate } from 'node:tls'
 import { HuxinError } from '../base/errors.ts'
 
 export type PeerRole = 'node' | 'client' | 'operator' | 'auditor'
@@ -26,6 +28,13 @@ export interface PeerIdentity {
   readonly name: string
   /** Serial number, upper-case hexadecimal. */
   readonly serial: string
+  /**
+   * The authority that signed the certificate: SHA-256 of its SubjectPublicKeyInfo (DER), 64 hexadecimal digits. ''
+   * where none of the certificates at hand did.
+   */
+  readonly issuer: string
+  /** Milliseconds since 1970 from which the certificate is valid. */
+  readonly notBeforeMs: number
   /** `<trust domain>/<node id>` */
   readonly nodeName: string
 }
@@ -37,16 +46,67 @@ export function spiffeUri({ trustDomain, role, nodeId, name }: Pick<PeerIdentity
 }
 
 /**
- * Who a certificate says its holder is. The chain was verified by TLS before.
+ * Who a certificate says its holder is, and which of `authorities` signed it. The chain was verified by TLS before, so
+ * that some order of them leads to a pinned root; whose key signed the leaf is verified here.
  * @throws HuxinError unauthenticated
  */
-export function identityOfCertificate(certificate: X509Certificate | Uint8Array): PeerIdentity {
+export function identityOfCertificate(certificate: X509Certificate | Uint8Array, authorities: readonly X509Certificate[] = []): PeerIdentity {
   const x509 = certificate instanceof X509Certificate ? certificate : parse(certificate)
   const names = (x509.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:') || name.startsWith('"'))
   const [first = ''] = names
   const identity = names.length === 1 ? parseSpiffe(first.slice(4)) : undefined
   if (!identity) throw new HuxinError('unauthenticated', `the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
-  return { ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}` }
+  return {
+    ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}`,
+    issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom),
+  }
+}
+
+/**
+ * The identity at the far end of a connection, from the certificate that node:tls verified and those that came with it.
+ * `pinned` are the roots (PEM, several in one text).
+ * @throws HuxinError unauthenticated
+ */
+export function identityOfPeer(peer: PeerCertificate, pinned: readonly string[]): PeerIdentity {
+  const chain: X509Certificate[] = []
+  // node:tls links the certificates by their names alone, and the root to itself.
+  for (let at = (peer as Linked).issuerCertificate; at && chain.length < CHAIN_MAX; at = at.issuerCertificate === at ? undefined : at.issuerCertificate) {
+    chain.push(parse(at.raw))
+  }
+  return identityOfCertificate(peer.raw, [...chain, ...pinned.flatMap(certificatesOf)])
+}
+
+interface Linked {
+  readonly raw: Buffer
+  readonly issuerCertificate?: Linked | undefined
+}
+
+/** Certificates of a chain that are looked at. */
+const CHAIN_MAX = 8
+
+/** The certificates in a PEM text, in its order. @throws HuxinError unauthenticated */
+export function certificatesOf(pem: string): X509Certificate[] {
+  return splitPem(pem).map((one) => parse(one))
+}
+
+/** The blocks of a PEM text that hold certificates. */
+export function splitPem(text: string): string[] {
+  return text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []
+}
+
+/** What a member statement names an authority by: SHA-256 of its SubjectPublicKeyInfo (DER), hexadecimal. */
+export function authorityOf(certificate: X509Certificate): string {
+  return createHash('sha256').update(certificate.publicKey.export({ format: 'der', type: 'spki' })).digest('hex')
+}
+
+function issuerOf(leaf: X509Certificate, authorities: readonly X509Certificate[]): string {
+  const signed = authorities.find((one) => leaf.issuer === one.subject && leaf.verify(one.publicKey))
+  return signed ? authorityOf(signed) : ''
+}
+
+/** The serial number as it is compared: without separators and leading zeros, in capitals. */
+export function canonicalSerial(serial: string): string {
+  return serial.replaceAll(/[\s:]/g, '').toUpperCase().replace(/^(?:0X)?0*/, '')
 }
 
 function parseSpiffe(uri: string): Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'> | undefined {
@@ -61,7 +121,7 @@ function parseSpiffe(uri: string): Pick<PeerIdentity, 'trustDomain' | 'role' | '
   }
 }
 
-function parse(der: Uint8Array): X509Certificate {
+function parse(der: Uint8Array | string): X509Certificate {
   try {
     return new X509Certificate(der)
   } catch (error) {

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
-import { identityOfCertificate, type PeerIdentity } from './identity.ts'
+import { identityOfCertificate, type PeerIdentity, splitPem } from './identity.ts'
 
 export interface TlsFiles {
   /** Leaf first, then its issuing CA. */
@@ -41,11 +41,12 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
   const chain = splitPem(certificateChainPem).map((pem) => certificate(pem, files.certificateFile))
   const [leaf] = chain
   if (!leaf) throw bad(`${files.certificateFile} holds no certificate`)
-  checkKey(leaf, keyPem, files)
-  const root = checkChain(chain, rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', '))), files)
+  checkKey(chain, keyPem, files)
+  const roots = rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', ')))
+  const root = checkChain(chain, roots, files)
   const notAfterMs = Math.min(...[...chain, root].map((one) => checkValidity(one, nowMs, one === leaf ? files.certificateFile : `the CA ${one.subject} of ${files.certificateFile}`)))
   const warnings = await warningsOf(files, notAfterMs, nowMs)
-  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, files.certificateFile), notAfterMs }, warnings }
+  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, [...chain.slice(1), ...roots], files.certificateFile), notAfterMs }, warnings }
 }
 
 /** The same for the files of a node. @throws HuxinError config_invalid, also when they are of another holder */
@@ -154,10 +155,6 @@ async function read(file: string, what: string): Promise<string> {
   })
 }
 
-function splitPem(text: string): string[] {
-  return text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []
-}
-
 function certificate(pem: string, file: string): X509Certificate {
   try {
     return new X509Certificate(pem)
@@ -166,14 +163,16 @@ function certificate(pem: string, file: string): X509Certificate {
   }
 }
 
-function checkKey(leaf: X509Certificate, keyPem: string, files: TlsFiles): void {
-  let matches = false
+function checkKey(chain: readonly X509Certificate[], keyPem: string, files: TlsFiles): void {
+  let owner = -1
   try {
-    matches = leaf.checkPrivateKey(createPrivateKey(keyPem))
+    const key = createPrivateKey(keyPem)
+    owner = chain.findIndex((one) => one.checkPrivateKey(key))
   } catch {
     throw bad(`${files.keyFile} holds no private key in PEM`)
   }
-  if (!matches) throw bad(`${files.keyFile} is not the key of ${files.certificateFile}`)
+  if (owner > 0) throw bad(`${files.certificateFile} begins with the certificate of its CA: the one of ${files.keyFile} comes first, then the CA that issued it`)
+  if (owner < 0) throw bad(`${files.keyFile} is not the key of ${files.certificateFile}`)
 }
 
 /** @returns the root that the chain leads to */
@@ -199,9 +198,9 @@ function checkValidity(leaf: X509Certificate, nowMs: number, file: string): numb
   return toMs
 }
 
-function identity(leaf: X509Certificate, file: string): PeerIdentity {
+function identity(leaf: X509Certificate, authorities: readonly X509Certificate[], file: string): PeerIdentity {
   try {
-    return identityOfCertificate(leaf)
+    return identityOfCertificate(leaf, authorities)
   } catch (error) {
     throw bad(`${file}: ${messageOf(error)}`)
   }

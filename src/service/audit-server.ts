@@ -13,7 +13,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
-import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
+import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { secureContext, secureContextOptions } from '../wire/tls.ts'
 import { type AuditAccess, authorizeAudit } from './authorize.ts'
@@ -56,6 +56,10 @@ export class AuditServer {
   readonly #https: Server
   readonly #holders = new WeakMap<TLSSocket, Holder | undefined>()
   readonly #sockets = new Set<Socket>()
+  /** Those with a finished handshake. */
+  readonly #open = new Set<TLSSocket>()
+  /** The roots, PEM, that chains lead to now. */
+  #pinned: readonly string[]
   #closing: Promise<void> | undefined
 
   /** @throws HuxinError config_invalid when the material cannot be used or the port cannot be had */
@@ -72,6 +76,7 @@ export class AuditServer {
 
   private constructor(options: AuditServerOptions) {
     this.#options = options
+    this.#pinned = options.material.rootsPem
     this.#https = createServer({
       ...secureContextOptions(options.material),
       requestCert: true,
@@ -90,6 +95,10 @@ export class AuditServer {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
+    this.#https.on('secureConnection', (socket: TLSSocket) => {
+      this.#open.add(socket)
+      socket.once('close', () => this.#open.delete(socket))
+    })
   }
 
   get port(): number {
@@ -100,6 +109,17 @@ export class AuditServer {
   updateMaterial(material: TlsMaterial): void {
     secureContext(material)
     this.#https.setSecureContext(secureContextOptions(material))
+    this.#pinned = material.rootsPem
+  }
+
+  /** Cuts the open connections of those whose certificate counts no more. @returns how many */
+  dropPeers(refused: (peer: PeerIdentity) => boolean): number {
+    const dropped = [...this.#open].filter((socket) => {
+      const holder = this.#holders.get(socket)
+      return holder !== undefined && refused(holder.identity)
+    })
+    for (const socket of dropped) socket.destroy()
+    return dropped.length
   }
 
   /** Takes no new requests, waits up to `graceMs` for those in progress, then cuts them. May be called twice. */
@@ -170,7 +190,7 @@ export class AuditServer {
   /** Undefined without a certificate that is valid now: a connection outlives its certificate. */
   #holder(request: IncomingMessage): PeerIdentity | undefined {
     const socket = request.socket as TLSSocket
-    if (!this.#holders.has(socket)) this.#holders.set(socket, holderOf(socket))
+    if (!this.#holders.has(socket)) this.#holders.set(socket, holderOf(socket, this.#pinned))
     const holder = this.#holders.get(socket)
     return holder && this.#options.clock.nowMs() <= holder.notAfterMs ? holder.identity : undefined
   }
@@ -197,7 +217,7 @@ async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uin
 }
 
 /** A resumed TLS 1.3 session counts as authorized even when it never had a certificate: that one must be there too. */
-function holderOf(socket: TLSSocket): Holder | undefined {
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-  return certificate && { identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
+function holderOf(socket: TLSSocket, pinned: readonly string[]): Holder | undefined {
+  const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
+  return certificate?.raw && { identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
 }

@@ -1,8 +1,9 @@
 /**
  * Who may call which service, and read what over HTTPS, by the certificate alone. Asked on every call, because an open connection
- * outlives a suspension. ExchangeService adds its own rule (a child of this node, active).
+ * outlives a suspension, a revocation and a change of authorities. ExchangeService adds its own rule (a child of this node, active).
  */
 import { HuxinError } from '../base/errors.ts'
+import { checkCertificate } from '../exchange/authority.ts'
 import type { Context } from '../exchange/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { checkClient } from './client-register.ts'
@@ -11,7 +12,10 @@ const rules: Readonly<Record<string, readonly PeerIdentity['role'][]>> = {
   'huxin.v1.ExchangeService': ['node'],
   'huxin.v1.RecordService': ['client', 'operator'],
   'huxin.v1.AdminService': ['operator'],
-  'huxin.v1.LogService': ['operator', 'auditor', 'client', 'node'],
+  'huxin.v1.LogService': ['operator', 'auditor'],
+  // What the services are is no secret: it is in proto/.
+  'grpc.reflection.v1.ServerReflection': ['client', 'operator', 'auditor'],
+  'grpc.reflection.v1alpha.ServerReflection': ['client', 'operator', 'auditor'],
 }
 
 /** What is served over HTTPS beside gRPC (audit-server.ts). */
@@ -23,19 +27,30 @@ const auditRules: Readonly<Record<AuditAccess, readonly PeerIdentity['role'][]>>
   'add-checkpoint': ['operator', 'auditor', 'node'],
 }
 
-/** @throws HuxinError role_denied | client_unknown | client_suspended */
+/**
+ * A node that calls ExchangeService is checked there: what it has seen of this node's log is heard before, also from one
+ * that an old copy does not know.
+ * @throws HuxinError role_denied | unauthenticated | client_unknown | client_suspended
+ */
 export function authorizeCall(context: Context, peer: PeerIdentity, path: string): void {
   const service = path.slice(1, path.lastIndexOf('/'))
-  checkRole(context, peer, rules[service] ?? ['operator'], `call ${service}`)
+  checkRole(context, peer, Object.hasOwn(rules, service) ? rules[service]! : ['operator'], `call ${service}`)
+  if (peer.role !== 'node') checkCertificate(context, peer)
   checkClient(context, peer, path)
 }
 
-/** `peer` is undefined without a certificate. @throws HuxinError unauthenticated | role_denied | client_unknown | client_suspended */
+/**
+ * `peer` is undefined without a certificate. A node may be any active member, because all of them may witness.
+ * @throws HuxinError unauthenticated | role_denied | member_suspended | client_unknown | client_suspended
+ */
 export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
   const allowed = auditRules[access]
   if (!peer) throw new HuxinError('unauthenticated', `a valid certificate is wanted, of role ${allowed.join(', ')}`)
   checkRole(context, peer, allowed, `use ${access}`)
+  checkCertificate(context, peer)
   checkClient(context, peer, access)
+  const status = context.ledger().federation.member(peer.nodeName)?.status
+  if (peer.role === 'node' && status !== 'active') throw new HuxinError('member_suspended', `${peer.nodeName} is ${status ?? 'not known here'}`)
 }
 
 function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: string): void {

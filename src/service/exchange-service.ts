@@ -11,6 +11,7 @@ import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
+import { checkCertificate } from '../exchange/authority.ts'
 import type { Context } from '../exchange/context.ts'
 import type { Accepted } from '../exchange/door.ts'
 import { lapse } from '../exchange/first-receipt.ts'
@@ -66,7 +67,7 @@ class ExchangeHandlers {
     this.#order = new CallOrder(options.clock)
   }
 
-  /** The child that calls. @throws HuxinError role_denied | member_suspended */
+  /** The child that calls. @throws HuxinError role_denied | member_suspended | unauthenticated */
   #child(call: CallContext): { context: Context; child: string } {
     const context = this.#options.context()
     const child = call.peer.nodeName
@@ -74,6 +75,7 @@ class ExchangeHandlers {
     if (call.peer.role !== 'node' || !member || member.name !== child || member.parent !== context.self) {
       throw new HuxinError('role_denied', `${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
     }
+    checkCertificate(context, call.peer)
     if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)
     this.#options.onContact(child)
     return { context, child }

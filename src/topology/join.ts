@@ -11,7 +11,7 @@ import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import type { TrustAnchor } from './federation.ts'
 import { FederationState } from './federation.ts'
 import { parseLaneKey } from './lane.ts'
-import { checkVkey, parseStatement, readLines, USCC } from './member.ts'
+import { checkVkey, formatAuthorities, parseAuthorities, parseStatement, readLines, USCC } from './member.ts'
 import { isTier, NODE_NAME, type Tier } from './tier.ts'
 
 export type { TrustAnchor }
@@ -25,6 +25,8 @@ export interface Application {
   readonly host: string | undefined
   readonly noteVkey: string
   readonly cosignVkey: string
+  /** The authority that issued the applicant's certificate; absent where it has none yet, and before 0.2. */
+  readonly authorities?: readonly string[] | undefined
 }
 
 const APPLICATION_LINES = ['member', 'tier', 'parent', 'divisions', 'body', 'host', 'note', 'cosign'] as const
@@ -34,14 +36,15 @@ export function signApplication(application: Application, signer: Signer): Uint8
   const text = 'huxin/application/v1\n' +
     `member ${application.member}\ntier ${application.tier}\nparent ${application.parent}\n` +
     `divisions ${application.divisions.join(' ') || '-'}\nbody ${application.body}\nhost ${application.host ?? '-'}\n` +
-    `note ${application.noteVkey}\ncosign ${application.cosignVkey}\n`
+    `note ${application.noteVkey}\ncosign ${application.cosignVkey}\n` +
+    (application.authorities ? `authorities ${formatAuthorities(application.authorities)}\n` : '')
   return signNote(text, [signer])
 }
 
 /** @throws HuxinError note_malformed | statement_malformed | signature_invalid */
 export function verifyApplication(bytes: Uint8Array): Application {
   const note = parseNote(bytes)
-  const lines = readLines(note.text, 'huxin/application/v1', APPLICATION_LINES)
+  const lines = readLines(note.text, 'huxin/application/v1', [...APPLICATION_LINES, ...(note.text.includes('\nauthorities ') ? ['authorities'] : [])])
   const { member = '', tier = '', parent = '', divisions = '', body = '', host = '' } = lines
   const codes = divisions === '-' ? [] : divisions.split(' ')
   if (!NODE_NAME.test(member) || !isTier(tier) || !NODE_NAME.test(parent) || !USCC.test(body) || (host !== '-' && !USCC.test(host)) ||
@@ -51,7 +54,10 @@ export function verifyApplication(bytes: Uint8Array): Application {
   const noteVkey = checkVkey(lines['note']!, member, 'ed25519')
   const cosignVkey = checkVkey(lines['cosign']!, member, 'cosignature')
   verifyNote(note, [parseVkey(noteVkey)])
-  return { member, tier, parent, divisions: codes, body, host: host === '-' ? undefined : host, noteVkey, cosignVkey }
+  return {
+    member, tier, parent, divisions: codes, body, host: host === '-' ? undefined : host, noteVkey, cosignVkey,
+    ...(lines['authorities'] === undefined ? {} : { authorities: parseAuthorities(lines['authorities']) }),
+  }
 }
 
 /** A lane that already stands somewhere when the member comes in. */

@@ -95,7 +95,7 @@ export function formatStatement(statement: MemberStatement): string {
     `actor ${statement.actor}\n` +
     `document ${statement.document}\n` +
     `reason ${statement.reason}\n` +
-    (statement.authorities ? `authorities ${statement.authorities.map((digest) => `sha256:${digest}`).join(' ')}\n` : '') +
+    (statement.authorities ? `authorities ${formatAuthorities(statement.authorities)}\n` : '') +
     (statement.catalog ? `catalog ${statement.catalog.join(' ')}\n` : '') +
     (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '')
 }
@@ -150,7 +150,12 @@ export const AUTHORITIES_MAX = 8
 const PREFIXES_MAX = 32
 export const CATALOG_PREFIX = /^[a-z0-9-]{1,32}$/
 
-function parseAuthorities(text: string): string[] {
+export function formatAuthorities(authorities: readonly string[]): string {
+  return authorities.map((digest) => `sha256:${digest}`).join(' ')
+}
+
+/** @throws HuxinError statement_malformed */
+export function parseAuthorities(text: string): string[] {
   const words = text.split(' ')
   check(words.length <= AUTHORITIES_MAX && isSorted(words) && words.every((word) => /^sha256:[0-9a-f]{64}$/.test(word)), 'authorities')
   return words.map((word) => word.slice(7))
@@ -205,7 +210,7 @@ export const COUNT = /^(?:0|[1-9][0-9]{0,8})$/
 export const USCC = /^[0-9A-HJ-NPQRTUWXY]{18}$/
 
 function check(condition: boolean, field: string): void {
-  if (!condition) throw new HuxinError('statement_malformed', `member statement: the line "${field}" is not valid`)
+  if (!condition) throw new HuxinError('statement_malformed', `the line "${field}" is not valid`)
 }
 
 /** True when a list of division codes covers a code: by name, or by a province or prefecture code above it. */

@@ -13,13 +13,13 @@ import { isIP } from 'node:net'
 import type { PeerCertificate } from 'node:tls'
 import { type DescMethod, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
-import { type ChannelOptions, Client, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { type ChannelOptions, Client, type ClientUnaryCall, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { onAbort } from '../base/abort.ts'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { identityOfCertificate } from '../pki/identity.ts'
+import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { encodeMessage } from './encode.ts'
 import { asBytes, messageBytesMax, pathOf } from './service.ts'
@@ -31,6 +31,8 @@ export interface WireChannelOptions {
   readonly address: string
   /** `<trust domain>/<node id>`; undefined accepts any node of the federation. */
   readonly expectedNodeName: string | undefined
+  /** Asked of the server's certificate at each handshake, and again by `review`; throws where it does not count. */
+  readonly checkServer?: (server: PeerIdentity) => void
   readonly material: TlsMaterial
   readonly clock: Clock
   /** `http://[user:password@]host:port` of an HTTP CONNECT proxy. */
@@ -72,6 +74,10 @@ const ATTEMPT = /(?: \(\d{4}-[^)]*Z\))?\. Resolution note: $/
 interface Link {
   readonly grpc: Client
   retired: boolean
+  /** Whose certificate was taken last. */
+  server: PeerIdentity | undefined
+  /** Calls in progress. */
+  readonly calls: Set<ClientUnaryCall>
 }
 
 function retire(link: Link): void {
@@ -116,6 +122,14 @@ export class WireChannel {
     this.#replace(BACKOFF_MS_MIN)
   }
 
+  /** Cuts the connection when the certificate that the server showed counts no more; the next call dials anew. */
+  review(): void {
+    const link = this.#link
+    if (!link.server || this.#closed || refusalOf(this.#options, link.server) === undefined) return
+    this.#replace(BACKOFF_MS_MIN)
+    for (const call of [...link.calls]) call.cancel()
+  }
+
   /** Fails calls that wait for a connection; lets those in progress end. */
   close(): void {
     this.#closed = true
@@ -130,12 +144,15 @@ export class WireChannel {
     const bytes = encode(method, request)
     const deadline = this.#options.clock.nowMs() + timeoutMs
     const response = await new Promise<Uint8Array>((resolve, reject) => {
+      const link = this.#link
       const finish = (error: ServiceError | null, answer?: Uint8Array): void => {
         forget?.()
+        link.calls.delete(call)
         if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', `${pathOf(method)} gave no answer`))
         else resolve(answer)
       }
-      const call = this.#link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
+      const call = link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
+      link.calls.add(call)
       const forget = signal && onAbort(signal, () => call.cancel())
       this.#watchConnecting()
     })
@@ -167,12 +184,21 @@ export class WireChannel {
   }
 
   #connect(backoffMsMin: number): Link {
-    const { address, expectedNodeName } = this.#options
-    const { target, options } = route(address, this.#options.proxy)
-    const link = { retired: false }
+    const { target, options } = route(this.#options.address, this.#options.proxy)
+    const link: Omit<Link, 'grpc'> = { retired: false, server: undefined, calls: new Set() }
+    const pinned = this.#material.rootsPem
     const tls = credentials.createFromSecureContext(secureContext(this.#material), {
-      checkServerIdentity: (_host, certificate) =>
-        link.retired ? new Error('the channel is closed') : checkServer(certificate, expectedNodeName),
+      checkServerIdentity: (_host, certificate) => {
+        if (link.retired) return new Error('the channel is closed')
+        try {
+          const server = identityOfPeer(certificate, pinned)
+          const refusal = refusalOf(this.#options, server)
+          if (refusal === undefined) link.server = server
+          return refusal
+        } catch (error) {
+          return new Error(messageOf(error))
+        }
+      },
     })
     return Object.assign(link, { grpc: new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) }) })
   }
@@ -220,13 +246,14 @@ const stateNames: Readonly<Record<connectivityState, ChannelState>> = {
   [connectivityState.SHUTDOWN]: 'closed',
 }
 
-/** Replaces the check of host names. */
-function checkServer(certificate: PeerCertificate, expectedNodeName: string | undefined): Error | undefined {
+/** Why a server is not the one that is wanted; undefined when it is. Replaces the check of host names. */
+function refusalOf({ expectedNodeName, checkServer }: WireChannelOptions, server: PeerIdentity): Error | undefined {
+  const { role, nodeName } = server
+  if (role !== 'node') return new Error(`the server shows a certificate of role ${role}, not of a node`)
+  if (expectedNodeName !== undefined && nodeName !== expectedNodeName) return new Error(`the server is ${nodeName}, expected ${expectedNodeName}`)
   try {
-    const { role, nodeName } = identityOfCertificate(certificate.raw)
-    if (role !== 'node') return new Error(`the server shows a certificate of role ${role}, not of a node`)
-    if (expectedNodeName === undefined || nodeName === expectedNodeName) return undefined
-    return new Error(`the server is ${nodeName}, expected ${expectedNodeName}`)
+    checkServer?.(server)
+    return undefined
   } catch (error) {
     return new Error(messageOf(error))
   }

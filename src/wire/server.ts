@@ -10,7 +10,7 @@ import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
+import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall } from './grpc-internals.ts'
 import { Health } from './health.ts'
@@ -23,6 +23,8 @@ import { secureContext, secureContextOptions } from './tls.ts'
 const ENDED = new HuxinError('cancelled', 'the call has ended')
 const HEALTH_PREFIX = '/grpc.health.v1.Health/'
 const HANDSHAKE_TIMEOUT_MS = 10_000
+/** Milliseconds in which somebody whose certificate does not count may ask why. */
+const REFUSED_MS = 5_000
 const KEEPALIVE_MS = 60_000
 const KEEPALIVE_TIMEOUT_MS = 20_000
 const LOG_LINES_MAX = 20
@@ -39,6 +41,8 @@ export interface WireServerOptions {
    * Throws the HuxinError to answer with. `path` is `/package.Service/Method`.
    */
   authorize(peer: PeerIdentity, path: string): void
+  /** Whether a certificate counts at all. One that does not is told why on each call, and cut soon. */
+  counts?(peer: PeerIdentity): boolean
   /** Open TCP connections; more are closed as they come. */
   readonly maxConnections: number
   /** Calls in progress on one connection; a client queues the rest. */
@@ -73,6 +77,8 @@ export class WireServer {
   readonly #sockets = new Map<string, Socket>()
   readonly #callers = new WeakMap<Metadata, PeerIdentity>()
   readonly #mayLog: () => boolean
+  /** The roots, PEM, that chains lead to now. */
+  #pinned: readonly string[]
   #port = 0
   #closing: Promise<void> | undefined
 
@@ -86,6 +92,7 @@ export class WireServer {
   private constructor(options: WireServerOptions) {
     secureContext(options.material)
     this.#options = options
+    this.#pinned = options.material.rootsPem
     this.#mayLog = rateLimit(options.clock, LOG_LINES_MAX, LOG_WINDOW_MS)
     this.#credentials = new LiveServerCredentials({
       requestCert: true,
@@ -120,6 +127,7 @@ export class WireServer {
   updateMaterial(material: TlsMaterial): void {
     secureContext(material)
     this.#credentials.replace(secureContextOptions(material))
+    this.#pinned = material.rootsPem
   }
 
   /** What grpc.health.v1 says of a service; '' is the whole server. All start as not serving. */
@@ -127,11 +135,16 @@ export class WireServer {
     this.#health.setServing(service, serving)
   }
 
-  /** Closes the open connections of a node and its clients (`<trust domain>/<node id>`) or of one certificate serial. */
-  dropPeer(nodeNameOrSerial: string): void {
-    for (const [session, { identity }] of this.#peers) {
-      if (identity.nodeName === nodeNameOrSerial || identity.serial === nodeNameOrSerial) this.#cut(session)
-    }
+  /** The same of the whole server and every service of it. */
+  setAllServing(serving: boolean): void {
+    for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)]) this.setServing(service, serving)
+  }
+
+  /** Cuts the open connections of those whose certificate counts no more, with the calls that wait. @returns how many */
+  dropPeers(refused: (peer: PeerIdentity) => boolean): number {
+    const dropped = [...this.#peers].filter(([, { identity }]) => refused(identity))
+    for (const [session] of dropped) this.#cut(session)
+    return dropped.length
   }
 
   /** Takes no new calls, waits up to `graceMs` for those in progress, then cuts them. May be called twice. */
@@ -141,7 +154,7 @@ export class WireServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)]) this.setServing(service, false)
+    this.setAllServing(false)
     const done = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()))
     const established = new Set([...this.#peers.values()].map(({ remote }) => remote))
     for (const [remote, socket] of this.#sockets) if (!established.has(remote)) socket.destroy()
@@ -193,8 +206,10 @@ export class WireServer {
     session.setLocalWindowSize(limits.windowBytes)
     const socket = session.socket as TLSSocket
     try {
-      this.#peers.set(session, peerOf(socket))
+      const peer = peerOf(socket, this.#pinned)
+      this.#peers.set(session, peer)
       session.once('close', () => this.#peers.delete(session))
+      if (this.#options.counts?.(peer.identity) === false) this.#options.clock.after(REFUSED_MS, () => this.#cut(session))
     } catch (error) {
       this.#refused(messageOf(error), socket.remoteAddress)
       session.destroy()
@@ -264,10 +279,10 @@ function remoteOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
-function peerOf(socket: TLSSocket): Peer {
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-  if (!certificate) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
-  return { remote: remoteOf(socket), identity: identityOfCertificate(certificate.raw), notAfterMs: Date.parse(certificate.validTo) }
+function peerOf(socket: TLSSocket, pinned: readonly string[]): Peer {
+  const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
+  if (!certificate?.raw) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
+  return { remote: remoteOf(socket), identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
 }
 
 function definitionOf(method: BoundMethod) {

@@ -1,4 +1,8 @@
-/** TLS options that both ends share: 1.3 only, pinned roots, our certificate. */
+/**
+ * TLS options that both ends share: 1.3 only, pinned roots, our certificate. Sessions are not resumed: a resumed one has no
+ * chain to tell the issuer from, and was verified against the roots of an earlier day.
+ */
+import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -10,6 +14,7 @@ export function secureContextOptions(material: TlsMaterial): SecureContextOption
     key: material.keyPem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET,
   }
 }
 

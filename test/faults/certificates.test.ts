@@ -6,7 +6,7 @@ import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
-import { setMemberStatus } from '../../src/exchange/members.ts'
+import { setAuthorities, setMemberStatus } from '../../src/exchange/members.ts'
 import { findBatch } from '../../src/exchange/query.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { ExchangeService } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
@@ -14,6 +14,7 @@ import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { checkNode } from '../../src/node/setup.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import type { PeerRole } from '../../src/pki/identity.ts'
+import { authorityOf, certificatesOf } from '../../src/pki/identity.ts'
 import { issueCa, issueLeaf, type Issuer, validityDays } from '../../src/pki/issue.ts'
 import type { TlsMaterial } from '../../src/pki/material.ts'
 import { tiers } from '../../src/topology/tier.ts'
@@ -73,7 +74,7 @@ class Forger {
     const { certificatePem, keyPem } = issueLeaf({ issuer, role, trustDomain: DOMAIN, nodeId, name, validity, random: systemRandom })
     return {
       certificateChainPem: certificatePem + issuer.certificatePem, keyPem, rootsPem: this.#rootsPem, notAfterMs: validity.toMs,
-      identity: { trustDomain: DOMAIN, role, nodeId, name, serial: '', nodeName: `${DOMAIN}/${nodeId}` },
+      identity: { trustDomain: DOMAIN, role, nodeId, name, serial: '', nodeName: `${DOMAIN}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs },
     }
   }
 
@@ -335,6 +336,9 @@ t.test('certificate files are read again when they change; a bad one keeps the l
   const roots = join(federation.pki.folder, 'root.crt')
   await writeFile(roots, await readFile(roots, 'utf8') + await readFile(join(stranger.folder, 'root.crt'), 'utf8'))
   for (const node of federation.nodes.values()) await node.reloadTls()
+  const authorities = await Promise.all([federation.pki.folder, stranger.folder].map(async (from) => authorityOf(certificatesOf(await readFile(join(from, 'ca-city.crt'), 'utf8'))[0]!)))
+  await setAuthorities(federation.node('330000').context, { member: federation.name('330100'), authorities, act: ACT, issuer: '', source: { kind: 'self' } })
+  await federation.until('the new authority is known below', () => federation.node('330106').context.ledger().federation.member('330100')!.authorities!.length === 2)
   await take(stranger.folder, folder)
   await city.reloadTls()
   t.equal(await serial(), await inFile(), 'a root is added beside the old one, then the nodes change over, one by one')

@@ -175,7 +175,7 @@ async function startCity(t: Test, audit: string): Promise<{ federation: TestFede
   const federation = await TestFederation.start([CITY])
   t.teardown(() => federation.stop())
   for (const [nodeId, role, name] of [['330100', 'auditor', '审计厅'], ['330106', 'operator', '李四'], ['330106', 'auditor', '审计局'], ['330106', 'node', '']] as const) {
-    await issueDevelopmentLeaf(federation.pki, { tier: 'county', role, nodeId, name })
+    await issueDevelopmentLeaf(federation.pki, { tier: nodeId === CITY.id ? CITY.tier : 'county', role, nodeId, name })
   }
   await federation.writeConfig(CITY, audit)
   await federation.restart('330100')
@@ -267,12 +267,19 @@ t.test('a public static log', async (t) => {
     }
   })
 
+  await t.test('takes an auditor that the CA of another tier issued for nobody', async (t) => {
+    await issueDevelopmentLeaf(federation.pki, { tier: 'county', role: 'auditor', nodeId: '330100', name: 'by-the-county' })
+    const reply = await (await client('330100/auditor-by-the-county')).get('/tile/entries/000')
+    t.equal(reply.status, 403)
+    t.match(reply.body.toString(), /may not issue in the name of zj.example\/330100/)
+  })
+
   await t.test('takes a certificate of another authority, or one that has expired, for none', async (t) => {
     const foreign = { ...federation.pki, folder: join(federation.folder, 'foreign') }
     await createDevelopmentPki(foreign, ['county'])
     await issueDevelopmentLeaf(foreign, { tier: 'county', role: 'auditor', nodeId: '330100', name: 'x' })
     await cp(join(foreign.folder, '330100'), join(certs, 'foreign'), { recursive: true })
-    await issueDevelopmentLeaf({ ...federation.pki, clock: { ...systemClock, nowMs: () => Date.now() - 10 * 86_400_000 } }, { tier: 'county', role: 'auditor', nodeId: '330100', name: 'old', days: 1 })
+    await issueDevelopmentLeaf({ ...federation.pki, clock: { ...systemClock, nowMs: () => Date.now() - 10 * 86_400_000 } }, { tier: 'province', role: 'auditor', nodeId: '330100', name: 'old', days: 1 })
     for (const certificate of ['foreign/auditor-x', '330100/auditor-old']) {
       t.equal((await (await client(certificate)).get('/tile/entries/000')).status, 403, certificate)
     }
@@ -281,7 +288,7 @@ t.test('a public static log', async (t) => {
   await t.test('takes a resumed session without a certificate for nobody', async (t) => {
     const resumed = await client(undefined, { session: await sessionWithoutCertificate(certs, city.auditPort) })
     const reply = await resumed.get('/tile/entries/000')
-    t.equal(reply.reused, true, 'the session was resumed')
+    t.equal(reply.reused, false, 'and resumes none')
     t.equal(reply.status, 403)
   })
 
@@ -331,8 +338,8 @@ t.test('a static log that is not public', async (t) => {
   await t.test('shows nothing at all without a certificate of the federation', async (t) => {
     await t.rejects((await client()).get('/checkpoint'))
   })
-  await t.test('shows hashes to every certificate of this node, entries to operators and auditors', async (t) => {
-    for (const [certificate, tree, entries] of [[OPERATOR, 200, 200], [AUDITOR, 200, 200], ['330100/client-bench', 200, 403], ['330106/node', 200, 403], [OTHERS[0]!, 403, 403], [OTHERS[1]!, 403, 403]] as const) {
+  await t.test('shows hashes to every certificate of this node, entries to operators and auditors, and nothing to a node that is no member', async (t) => {
+    for (const [certificate, tree, entries] of [[OPERATOR, 200, 200], [AUDITOR, 200, 200], ['330100/client-bench', 200, 403], ['330106/node', 403, 403], [OTHERS[0]!, 403, 403], [OTHERS[1]!, 403, 403]] as const) {
       const from = await client(certificate)
       t.same([(await from.get('/checkpoint')).status, (await from.get(`/tile/0/000.p/${size}`)).status, (await from.get(`/tile/entries/000.p/${size}`)).status], [tree, tree, entries], certificate)
     }

@@ -218,7 +218,7 @@ t.test('a witness over HTTP', async (t) => {
   })
 
   await t.test('asks for a certificate of the federation, and takes a checkpoint from any relay that has one', async (t) => {
-    await issueDevelopmentLeaf(federation.pki, { tier: 'county', role: 'auditor', nodeId: '330100', name: 'a' })
+    await issueDevelopmentLeaf(federation.pki, { tier: CITY.tier, role: 'auditor', nodeId: '330100', name: 'a' })
     await issueDevelopmentLeaf(federation.pki, { tier: 'county', role: 'auditor', nodeId: '330106', name: 'b' })
     for (const [certificate, status] of [[undefined, 403], ['330100/client-bench', 403], ['330106/auditor-b', 403], ['330100/auditor-a', 200], ['330110/node', 200]] as const) {
       t.equal((await (await client(certificate)).post('/add-checkpoint', log.body(7, at(7)))).status, status, certificate ?? 'nobody')

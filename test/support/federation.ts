@@ -2,7 +2,7 @@
  * A whole federation in one process, over real mutual TLS on loopback: the same code that runs in
  * production, with the same files on disk. Used by the tests of exchange, faults and recovery.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
@@ -20,6 +20,7 @@ import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
 import { Node, type NodeOptions } from '../../src/node/node.ts'
 import type { NodeLog } from '../../src/node/node-log.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
+import { authorityOf, certificatesOf } from '../../src/pki/identity.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { starterMappings, starterScales } from '../../src/record/data/scales.ts'
 import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
@@ -36,6 +37,8 @@ export interface Place {
   readonly parent?: string
   readonly divisions?: readonly string[]
   readonly trustDomain?: string
+  /** Who may issue in its name; the CA of its tier by default. */
+  readonly authorities?: readonly string[] | undefined
 }
 
 /** The demo's seven: a nation, a province, two cities, three counties. */
@@ -53,6 +56,11 @@ async function enterClient(context: Context, client: RegisteredClient): Promise<
   const entering = { act: { actor: '张三', reason: 'test', document: '测〔2026〕4号' }, source: { kind: 'operator', name: encodeURIComponent('张三') } as const }
   if (!isProvider(context, client.body)) await setProvider(context, create(RegisteredProviderSchema, { body: client.body, name: `body ${client.body}` }), entering)
   await setClient(context, client, entering)
+}
+
+/** The authority that issued a certificate file, leaf first. */
+export async function issuerIn(certificateFile: string): Promise<string> {
+  return authorityOf(certificatesOf(await readFile(certificateFile, 'utf8'))[1]!)
 }
 
 const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -110,13 +118,13 @@ export class TestFederation {
     this.#places.set(place.id, place)
     const folder = this.folderOf(place.id)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '' })
+    const { certificateFile } = await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
     await this.writeConfig(place)
     const keys = await makeKeys(join(folder, 'keys', '1'), this.name(place.id), systemRandom)
     await createSubjectKey(folder, systemRandom)
-    const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey }
+    const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey, authorities: place.authorities ?? [await issuerIn(certificateFile)] }
     if (place.parent === undefined) {
       const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', actor: '张三', document: '-', reason: 'root' }, keys.note)
       await writeFile(join(folder, 'join.json'), formatJoinFile({
