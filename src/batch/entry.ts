@@ -11,7 +11,7 @@ import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 
 /** Edition of the rules by which this program judges. */
-export const RULES_EDITION = '2026.1'
+export const RULES_EDITION = '2026.2'
 
 /** Where an entry's batch came from. */
 export type EntrySource =

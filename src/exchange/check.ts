@@ -13,7 +13,8 @@ import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { Ledger, type LaneHead, type PassingLane } from '../ledger/ledger.ts'
+import type { LaneHead } from '../ledger/lanes.ts'
+import { Ledger, type PassingLane } from '../ledger/ledger.ts'
 import type { Shape } from '../ledger/segments.ts'
 import { type Log, sizeKey } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
@@ -89,7 +90,7 @@ class Check {
   constructor(store: Reader, log: SignedLog, genesis: Genesis) {
     this.#store = store
     this.#log = log
-    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
     this.#derived = new DerivedCheck({ store, ledger: this.#ledger, genesis, find: this.#find })
     this.#tiles = new TileCheck(store, this.#find)
   }

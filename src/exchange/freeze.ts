@@ -57,10 +57,10 @@ async function appendFinal(context: Context, { act, source, extra }: { act: Pers
     kind: 'freeze', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records: [new Uint8Array()], source, extraOps: () => extra,
   }
   const draft = draftHeader(context, publication)
-  await context.writer.propose(0, (index, view) => {
+  await context.writer.propose(0, async (index, view) => {
     const record = signFreeze({ log: context.log().origin, size: index + 1n, ...act }, context.noteSigner)
     const body = encodeBody([record], context.random)
-    const header = numberLanes(context, { ...draft, root: bodyRoot(body) })
+    const header = await numberLanes(context, { ...draft, root: bodyRoot(body) }, view)
     return decide(context, { ...publication, records: [record] }, { sealed: sealHeader(header, context.noteSigner), body, judged, index, view })
   })
   announce(context, draft)

@@ -13,9 +13,10 @@ import { formatTime } from '../base/clock.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
-import { decodeLaneHead, type LaneHead } from '../ledger/ledger.ts'
+import { decodeLaneHead, type LaneHead } from '../ledger/lanes.ts'
 import { entryKey, laneIndexKey, prefixRange, reportedKey } from '../store/keys.ts'
 import { parseLaneKey } from '../topology/lane.ts'
+import type { FederationState } from '../topology/federation.ts'
 import type { Member } from '../topology/member.ts'
 import { targetReaches } from '../topology/target.ts'
 import type { Context } from './context.ts'
@@ -55,7 +56,9 @@ export async function reportHeads(context: Context): Promise<number> {
   const targets = context.ledger().federation.lineage(context.self).slice(-3, -1).map(({ id }) => id)
   if (targets.length === 0) return 0
   const changed: Uint8Array[] = []
-  for (const { lane, head } of lanesTo(context, context.self)) {
+  const { lanes, federation } = context.ledger()
+  for await (const [lane, head] of lanes.heads()) {
+    if (!isTo(lane, context.self, federation)) continue
     const said = await reportedHead(context, context.self, lane)
     if (said && said.number === head.number && equalBytes(said.id, head.id)) continue
     changed.push(toBinary(LaneHeadSchema, create(LaneHeadSchema, { lane, number: head.number, batchId: head.id })))
@@ -76,43 +79,40 @@ export async function findSilences(context: Context, graceMs: number): Promise<S
   const { federation } = context.ledger()
   const children = federation.children(context.self)
   const below = [...children, ...children.flatMap(({ name }) => federation.children(name))].filter(({ status }) => status === 'active')
-  const found: Silence[] = []
-  for (const member of below) {
-    const messages = await silencesOf(context, member, context.clock.nowMs() - graceMs)
-    if (messages.length > 0) found.push({ node: member.name, lanes: messages.length, message: messages[0]! })
-  }
-  return found
-}
-
-async function silencesOf(context: Context, member: Member, untilMs: number): Promise<string[]> {
-  const messages: string[] = []
-  const [any] = await context.store.range({ ...prefixRange(reportedKey(member.name, '')), limit: 1 })
-  // One that never spoke is given a day from its admission; one that did said everything it knew.
-  const sinceMs = any ? 0 : Date.parse(member.validFrom) + DAY_MS
-  for (const { lane, head } of lanesTo(context, member.name)) {
-    const said = await reportedHead(context, member.name, lane)
-    if (said && said.number > head.number) continue
-    if (said && await differs(context, lane, head, said)) {
-      messages.push(`lane ${lane} has another batch at number ${said.number} there than here`)
-      continue
+  const untilMs = context.clock.nowMs() - graceMs
+  const listeners = await Promise.all(below.map(async (member) => ({ member, sinceMs: await spokenSince(context, member) })))
+  const found = new Map<string, { lanes: number; message: string }>()
+  // One walk for all of them, a piece at a time.
+  for await (const [lane, head] of context.ledger().lanes.heads()) {
+    for (const { member: { name }, sinceMs } of listeners) {
+      const message = isTo(lane, name, federation) ? await silenceOf(context, name, { lane, head, sinceMs, untilMs }) : undefined
+      if (message !== undefined) found.set(name, { lanes: (found.get(name)?.lanes ?? 0) + 1, message: found.get(name)?.message ?? message })
     }
-    if (said?.number === head.number) continue
-    const due = await loggedAt(context, lane, said ? said.number + 1n : 0n) ?? await loggedAt(context, lane, head.number)
-    if (!due || due.timeMs > untilMs || due.timeMs < sinceMs) continue
-    messages.push(`lane ${lane} stands at ${said?.number ?? 'nothing'} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`)
   }
-  return messages
+  return [...found].map(([node, silence]) => ({ node, ...silence }))
 }
 
-/** Lanes known here that address a node and do not begin at it. */
-function lanesTo(context: Context, node: string): { lane: string; head: LaneHead }[] {
-  const { lanes, federation } = context.ledger()
-  const found: { lane: string; head: LaneHead }[] = []
-  for (const [lane, head] of lanes) {
-    const name = parseLaneKey(lane)
-    if (name && name.origin !== node && targetReaches(name.target, node, federation)) found.push({ lane, head })
-  }
-  return found
+/** One that never spoke is given a day from its admission; one that did said everything it knew. */
+async function spokenSince(context: Context, { name, validFrom }: Member): Promise<number> {
+  const [any] = await context.store.range({ ...prefixRange(reportedKey(name, '')), limit: 1 })
+  return any ? 0 : Date.parse(validFrom) + DAY_MS
+}
+
+/** What a node lacks of a lane; undefined when it lacks nothing that is due. */
+async function silenceOf(context: Context, node: string, { lane, head, sinceMs, untilMs }: { lane: string; head: LaneHead; sinceMs: number; untilMs: number }): Promise<string | undefined> {
+  const said = await reportedHead(context, node, lane)
+  if (said && said.number > head.number) return undefined
+  if (said && await differs(context, lane, head, said)) return `lane ${lane} has another batch at number ${said.number} there than here`
+  if (said?.number === head.number) return undefined
+  const due = await loggedAt(context, lane, said ? said.number + 1n : 0n) ?? await loggedAt(context, lane, head.number)
+  if (!due || due.timeMs > untilMs || due.timeMs < sinceMs) return undefined
+  return `lane ${lane} stands at ${said?.number ?? 'nothing'} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`
+}
+
+/** Whether a lane addresses a node and does not begin at it. */
+function isTo(lane: string, node: string, federation: FederationState): boolean {
+  const name = parseLaneKey(lane)
+  return name !== undefined && name.origin !== node && targetReaches(name.target, node, federation)
 }
 
 /** Where a node last said that a lane stands there. */

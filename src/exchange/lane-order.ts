@@ -39,7 +39,7 @@ export class LaneOrder {
     const { ledger, onGap, recovering } = this.#options
     for (const lane of ledger().passingLanes(batch.header, source)) {
       const { key, number, previous } = lane
-      const head = ledger().lanes.get(key)
+      const head = await ledger().lanes.find(key, view)
       const next = head ? head.number + 1n : 0n
       if (number > next && lane.takenBack && recovering()) continue
       if (number < next && lane.ownBranch && await this.#fillsHole(batch, lane, view)) continue

@@ -57,7 +57,7 @@ export async function approveMember(
     throw new HuxinError('argument_invalid', `${application.member} is a member already, with other keys: if it lost them, approve it with --rekey`)
   }
   // A member that comes back reads from its first admission on; where its lanes stood then it learns from their batches.
-  const heads = before && rekey ? [] : laneHeads(context, application)
+  const heads = before && rekey ? [] : await laneHeads(context, application)
   const statement = same ? before.noteBytes : await publishStatement(context, draft(context, application, act, before), source)
   const federation = context.ledger().federation
   const joinFile = formatJoinFile({
@@ -215,9 +215,9 @@ export async function publishNote(context: Context, note: Uint8Array, source: En
 }
 
 /** Heads of the lanes that will reach the new member, so that it knows where they stand. */
-function laneHeads(context: Context, application: Application): JoinHead[] {
+async function laneHeads(context: Context, application: Application): Promise<JoinHead[]> {
   const heads: JoinHead[] = []
-  for (const [lane, head] of context.ledger().lanes) {
+  for await (const [lane, head] of context.ledger().lanes.heads()) {
     const parsed = parseLaneKey(lane)
     if (!parsed || parsed.batchClass === 'control') continue
     const ancestors = parsed.target === '**' || intersectsSubtree(parsed.target, application.member, context.ledger().federation) ||

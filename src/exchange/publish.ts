@@ -8,7 +8,7 @@ import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
-import type { BatchHeader } from '../batch/header.ts'
+import type { BatchHeader, LanePlace } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
@@ -132,8 +132,8 @@ async function seal(context: Context, publication: Publication, existing: number
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }
   let batch: SealedHeader | undefined
-  const committed = await context.writer.propose(body.bytes.length, (index, view) => {
-    const numbered = numberLanes(context, header)
+  const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
+    const numbered = await numberLanes(context, header, view)
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
     return decide(context, publication, { sealed, body, judged, index, view })
@@ -183,16 +183,15 @@ export function draftHeader(context: Context, publication: Publication): BatchHe
   }
 }
 
-/** Gives the batch the next number of each of its lanes. */
-export function numberLanes(context: Context, header: BatchHeader): BatchHeader {
+/** Gives the batch the next number of each of its lanes; inside a round of the writer. */
+export async function numberLanes(context: Context, header: BatchHeader, view: RoundView): Promise<BatchHeader> {
   const { lanes } = context.ledger()
-  return {
-    ...header,
-    lanes: header.lanes.map(({ target }) => {
-      const head = lanes.get(laneKey(header.origin, header.epoch, target, header.batchClass))
-      return head ? { target, number: head.number + 1n, previous: head.id } : { target, number: 0n, previous: undefined }
-    }),
+  const numbered: LanePlace[] = []
+  for (const { target } of header.lanes) {
+    const head = await lanes.find(laneKey(header.origin, header.epoch, target, header.batchClass), view)
+    numbered.push(head ? { target, number: head.number + 1n, previous: head.id } : { target, number: 0n, previous: undefined })
   }
+  return { ...header, lanes: numbered }
 }
 
 function invalidField(path: string, message: string): HuxinError {

@@ -23,7 +23,7 @@ const PIECE = 256
 export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (done: bigint, total: bigint) => void = () => undefined): Promise<bigint> {
   const size = await countEntries(store)
   for (const table of derivedTables) await store.clear(prefixRange(table))
-  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
   let edge = new Map<string, Uint8Array>()
   for (let start = 0n; start < size; start += BigInt(PIECE)) {
     const end = start + BigInt(PIECE) < size ? start + BigInt(PIECE) : size

@@ -2,8 +2,8 @@
 import { parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
-import { entryKey, laneIndexKey, tables } from '../store/keys.ts'
-import { fromBe64, concat, utf8 } from '../base/bytes.ts'
+import { entryKey, laneIndexKey } from '../store/keys.ts'
+import { fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { parseVkey } from '../note/key.ts'
@@ -131,9 +131,4 @@ export function provenReceipts(context: Context, { node, index, receiptNotes }: 
       return []
     }
   })
-}
-
-/** Key prefix of one lane's numbers, for checks. */
-export function lanePrefix(lane: string): Uint8Array {
-  return concat(tables.laneIndex, utf8(lane), Uint8Array.of(0))
 }

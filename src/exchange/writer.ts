@@ -8,7 +8,7 @@
  * itself fails the outcome is unknown ("failed but happened"): every proposal of the round is answered
  * unavailable, and the node reloads itself from the store before the next round.
  */
-import { equalBytes } from '../base/bytes.ts'
+import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { isHuxinError, HuxinError } from '../base/errors.ts'
 import type { Log, SignedTree } from '../log/log.ts'
 import type { Op, Store } from '../store/store.ts'
@@ -200,16 +200,16 @@ export class Writer {
   }
 }
 
-/** Looks through the decisions from the newest on; few proposals ask. */
+/** What earlier decisions of the round put is gathered when somebody asks; few proposals do. */
 function roundView(store: Store, decided: readonly { readonly decision: Decision }[]): RoundView {
   const begins = (key: Uint8Array, prefix: Uint8Array): boolean => key.length >= prefix.length && equalBytes(key.subarray(0, prefix.length), prefix)
+  const put = new Map<string, Uint8Array | undefined>()
+  let gathered = 0
   return {
     async get(key) {
-      for (let i = decided.length - 1; i >= 0; i--) {
-        const op = decided[i]!.decision.ops.findLast((row) => row.key.length === key.length && equalBytes(row.key, key))
-        if (op) return op.value
-      }
-      return store.get(key)
+      for (; gathered < decided.length; gathered++) for (const op of decided[gathered]!.decision.ops) put.set(asBuffer(op.key).toString('latin1'), op.value)
+      const name = asBuffer(key).toString('latin1')
+      return put.has(name) ? put.get(name) : store.get(key)
     },
     staged: (prefix) => decided.flatMap(({ decision }) => decision.ops.filter(({ key, value }) => value !== undefined && begins(key, prefix))),
   }

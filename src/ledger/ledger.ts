@@ -28,14 +28,9 @@ import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/tar
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
+import { type LaneHead, Lanes, type Standing } from './lanes.ts'
 import { MemberPeriods } from './periods.ts'
 import { Register } from './register.ts'
-
-/** Newest batch of a lane. */
-export interface LaneHead {
-  readonly number: bigint
-  readonly id: Uint8Array
-}
 
 /** Entries of one batch in this log: the accepting one, and perhaps a later refusal. */
 export interface KnownBatch {
@@ -71,6 +66,9 @@ export interface Routes {
   readonly up: boolean
 }
 
+/** Edition of the rules under which refused batches opened lanes too. */
+const OPENED_BY_ANY = '2026.1'
+
 export interface LedgerOptions {
   readonly store: Reader
   /** Full name of this node. */
@@ -78,6 +76,8 @@ export interface LedgerOptions {
   readonly federation: FederationState
   /** Heads of the lanes valid at this node's admission. */
   readonly genesisLanes: ReadonlyMap<string, LaneHead>
+  /** Folds from entry 0 on and reads no rows of lanes. */
+  readonly wholeLanes?: boolean
 }
 
 export class Ledger {
@@ -87,7 +87,7 @@ export class Ledger {
   /** Bodies and clients of this node. */
   readonly register = new Register()
   readonly periods = new MemberPeriods()
-  readonly lanes = new Map<string, LaneHead>()
+  readonly lanes: Lanes
   readonly quarantined = new Set<string>()
   /** Child → log index of the statement that first admitted it. */
   readonly admissions = new Map<string, bigint>()
@@ -105,14 +105,11 @@ export class Ledger {
     this.selfId = idOf(options.self)
     this.#store = options.store
     this.federation = options.federation
-    for (const [key, head] of options.genesisLanes) this.lanes.set(key, head)
+    this.lanes = new Lanes({ store: options.store, genesis: options.genesisLanes, whole: options.wholeLanes ?? false })
   }
 
-  /** Lane heads and quarantines from the store; members and catalog are folded again by the caller. */
+  /** Quarantines and counters from the store; members and catalog are folded again by the caller. */
   async load(): Promise<void> {
-    for (const [key, value] of await this.#store.range(prefixRange(tables.lane))) {
-      this.lanes.set(Buffer.from(key.subarray(1)).toString(), decodeLaneHead(value))
-    }
     for (const [key] of await this.#store.range(prefixRange(tables.quarantine))) {
       this.quarantined.add(Buffer.from(key.subarray(1)).toString())
     }
@@ -180,7 +177,7 @@ export class Ledger {
 
   /**
    * The rows that an entry adds. `known` is what the log held of the batch before; `body` is present
-   * for accepted batches whose body is here. Pure but for reading the present fold.
+   * for accepted batches whose body is here. Its lanes were looked up (`lanes.find`). Pure but for reading the present fold.
    */
   fold(index: bigint, entry: Entry, batch: SealedHeader, known: KnownBatch | undefined, body: Body | undefined): Folded {
     const { header, id } = batch
@@ -189,14 +186,15 @@ export class Ledger {
       { key: batchKey(id), value: encodeKnown({ refused: refused || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }) },
       { key: classKey(header.batchClass, index), value: formatRoute(routeOf(entry, header)) },
     ]
-    const heads: [string, LaneHead][] = []
+    const standings: [string, Standing][] = []
     if (!known) {
       for (const { key, number } of this.passingLanes(header, entry.source)) {
         ops.push({ key: laneIndexKey(key, number), value: be64(index) })
-        const head = this.lanes.get(key)
-        if (head && head.number > number) continue
-        heads.push([key, { number, id }])
-        ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
+        const before = this.lanes.get(key)
+        if (before && before.number > number) continue
+        const open = !refused || (before?.open ?? false) || entry.rules === OPENED_BY_ANY
+        standings.push([key, { number, id, open }])
+        if (open) ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
       }
     }
     const effective = !refused && !known && understood(header) && body !== undefined
@@ -209,15 +207,21 @@ export class Ledger {
     const recordCount = this.recordCount + (effective ? BigInt(header.records) : 0n)
     if (effective) ops.push({ key: textKey(tables.state, 'records'), value: be64(recordCount) })
     const remember = (): void => {
-      for (const [key, head] of heads) this.lanes.set(key, head)
+      for (const [key, standing] of standings) this.lanes.set(key, standing)
       for (const { batchId } of amending) this.#amended.add(batchId)
       if (effective) this.recordCount += BigInt(header.records)
-      if (effective && header.kind === 'catalog') this.#addCatalog(index, body)
-      if (effective && header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
-      if (effective && header.kind === 'freeze') this.#addFreeze(body)
-      if (effective && header.kind === 'register' && header.origin === this.self) this.register.add(body)
+      if (effective) this.learn(index, entry, { header, body })
     }
     return { ops, remember }
+  }
+
+  /** Members, catalog, final entries and the register of an accepted batch: what memory holds whole. */
+  learn(index: bigint, entry: Entry, { header, body }: { readonly header: BatchHeader; readonly body: Body }): void {
+    if (!understood(header)) return
+    if (header.kind === 'catalog') this.#addCatalog(index, body)
+    if (header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
+    if (header.kind === 'freeze') this.#addFreeze(body)
+    if (header.kind === 'register' && header.origin === this.self) this.register.add(body)
   }
 
   /**
@@ -321,10 +325,6 @@ function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: strin
     }
   }
   return messages
-}
-
-export function decodeLaneHead(value: Uint8Array): LaneHead {
-  return { number: fromBe64(value), id: value.subarray(8) }
 }
 
 function encodeLaneHead({ number, id }: LaneHead): Uint8Array {

@@ -9,12 +9,14 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { entryKey, prefixRange, tables } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
+import type { LaneHead } from './lanes.ts'
 import type { Ledger } from './ledger.ts'
 
 /** Compares the heads of this node's lanes of an epoch with the newest entry of each. @throws HuxinError store_corrupt */
 export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number): Promise<void> {
   const begin = `${ledger.self} ${epoch} `
-  const heads = new Map([...ledger.lanes].filter(([lane]) => lane.startsWith(begin)))
+  const heads = new Map<string, LaneHead>()
+  for await (const [lane, head] of ledger.lanes.heads(begin)) heads.set(lane, head)
   const { gte, lt } = prefixRange(concat(tables.laneIndex, utf8(begin)))
   for (let end = lt; ;) {
     const [last] = await store.range({ gte, lt: end, limit: 1, reverse: true })
@@ -24,7 +26,10 @@ export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number
     const number = fromBe64(key, key.length - 8)
     const entry = value.length === 8 ? await store.get(entryKey(fromBe64(value))) : undefined
     const head = heads.get(lane)
-    if (!entry || head?.number !== number || !equalBytes(openHeader(parseEntry(entry).header).id, head.id)) throw wrong(lane)
+    const parsed = entry && parseEntry(entry)
+    // A lane of this node in which everything was refused above, when that was taken back, has no head.
+    const right = parsed && (head ? head.number === number && equalBytes(openHeader(parsed.header).id, head.id) : !parsed.verdict.accepted)
+    if (!right) throw wrong(lane)
     heads.delete(lane)
     end = key.subarray(0, -8)
   }

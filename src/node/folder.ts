@@ -184,8 +184,7 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
     const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
-    if (!entry.verdict.accepted) continue
-    ledger.fold(index, entry, openHeader(entry.header), undefined, parseBody(stored)).remember()
+    if (entry.verdict.accepted) ledger.learn(index, entry, { header: openHeader(entry.header).header, body: parseBody(stored) })
   }
 }
 

@@ -57,6 +57,8 @@ export function exchangeService(options: ExchangeServiceOptions): ServiceBinding
 }
 
 const SERIES_CHARS_MAX = 64
+/** Lane heads in one answer to Recall. */
+const RECALL_HEADS_MAX = 1_000
 
 class ExchangeHandlers {
   readonly #options: ExchangeServiceOptions
@@ -94,7 +96,7 @@ class ExchangeHandlers {
       logOrigin: context.log().origin,
       timeMs: BigInt(context.trustedMs()),
       lastCheckpoint: last?.note ?? new Uint8Array(),
-      laneHeads: laneHeads(context, child),
+      laneHeads: await laneHeads(context, child),
       epoch,
       // The nearest first: what its own say is wanted most.
       statements: federation.lineage(context.self).toReversed().flatMap(({ name }) => federation.history(name)),
@@ -116,7 +118,7 @@ class ExchangeHandlers {
     const settled = await Promise.allSettled(accepting)
     const outcomes = []
     for (const [i, result] of settled.entries()) {
-      outcomes.push(result.status === 'fulfilled' ? await accepted(context, result.value) : failed(context, request.packages[i]!, result.reason))
+      outcomes.push(result.status === 'fulfilled' ? await accepted(context, result.value) : await failed(context, request.packages[i]!, result.reason))
     }
     return { outcomes }
   }
@@ -188,10 +190,10 @@ async function accepted(context: Context, result: Accepted) {
   return { receipt: await receiptFor(context, result.batch.id, result.index, result.tree), refusal: result.refusal ?? new Uint8Array() }
 }
 
-function failed(context: Context, pack: Package, error: unknown) {
+async function failed(context: Context, pack: Package, error: unknown) {
   if (!isHuxinError(error)) throw error
   const lane = error.details['lane']
-  const head = lane === undefined ? undefined : context.ledger().lanes.get(lane)
+  const head = lane === undefined ? undefined : await context.ledger().lanes.read(lane)
   return {
     errorCode: error.code,
     errorMessage: error.message,
@@ -230,9 +232,12 @@ function mayHave(context: Context, child: string, pack: { header: Uint8Array }):
   return header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))
 }
 
-/** Heads of the lanes that a child originates. */
-function laneHeads(context: Context, child: string) {
-  return [...context.ledger().lanes].filter(([lane]) => lane.startsWith(`${child} `)).slice(0, 1_000)
-    .map(([lane, { number, id }]) => ({ lane, number, batchId: id }))
+/** Heads of the lanes that a child originates, as many as fit. */
+async function laneHeads(context: Context, child: string) {
+  const heads: { lane: string; number: bigint; batchId: Uint8Array }[] = []
+  for await (const [lane, { number, id }] of context.ledger().lanes.heads(`${child} `)) {
+    heads.push({ lane, number, batchId: id })
+    if (heads.length >= RECALL_HEADS_MAX) break
+  }
+  return heads
 }
-

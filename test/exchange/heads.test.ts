@@ -111,7 +111,7 @@ t.test('a withdrawal that a city keeps silent from the beginning is noticed too'
   await federation.until('the county\'s word is at the province', async () => await told(federation, LANE) === 0n)
   await amend(context, { provider: context.body, source: { kind: 'self' }, changes: [{ action: 'withdraw', batchId: batch!.id, position: 0, effectiveOn: '2026-01-05', basis: 'correction/source', document: '' }] })
   const lane = 'zj.example/330106 1 ** amendment'
-  await federation.until('it is at the city', () => federation.node('330700').context.ledger().lanes.has(lane))
+  await federation.until('it is at the city', () => federation.node('330700').context.ledger().lanes.get(lane) !== undefined)
   const found = await findSilences(federation.node('330000').context, 0)
   t.match(found.find(({ node }) => node === COUNTY)?.message, new RegExp('^lane zj.example/330106 1 \\*\\* amendment stands at nothing there; number 0 was logged here'))
 })

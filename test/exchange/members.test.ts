@@ -113,7 +113,7 @@ t.test('a child that is away for days costs its parent nothing but the log', asy
   const days = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       daysLater += 0.1
-      await publishRecords(context, large(), ['330106'], { kind: 'weather' })
+      await publishRecords(context, large(), ['330106'], { kind: 'x-weather' })
     }
     await context.indexer.caughtUp()
   }

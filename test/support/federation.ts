@@ -159,6 +159,9 @@ export class TestFederation {
     }
     const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
     const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...(this.#link ? { link: this.#link } : {}), ...options })
+    // Batches made by hand are numbered by what memory holds of their lanes.
+    const { lanes } = node.context.ledger()
+    for await (const [lane] of lanes.heads()) await lanes.find(lane, { get: (key) => node.context.store.get(key), staged: () => [] })
     this.nodes.set(id, node)
     return node
   }
