@@ -33,6 +33,7 @@ export const errorTable = {
   // the call
   argument_invalid: invalid('an argument is missing or malformed', '参数缺失或格式错误'),
   message_too_large: { ...invalid('a message is larger than its limit', '消息超过大小上限'), status: 8 },
+  compression_refused: { ...invalid('requests are taken uncompressed only', '不接受压缩的请求'), status: 12 },
   not_found: { ...invalid('no such thing here', '此处没有该对象'), status: 5 },
   item_not_found: { ...invalid('no such catalog item, scale or mapping is known here', '此处没有该目录项、等级体系或等级对照'), status: 5 },
   config_invalid: invalid('the configuration has bad fields', '配置有误'),

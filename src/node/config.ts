@@ -45,8 +45,12 @@ export interface NodeConfig {
   readonly scrub: { readonly bytesPerDay: number }
   /** What of an operator takes another operator, and after how many days nobody grants it any more. */
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
-  /** Connections at once. */
+  /** Connections at once, after their handshake. */
   readonly connectionsMax: number
+  /** What one caller (one name in certificates) may take: connections, calls under way, bytes held for them. */
+  readonly perCaller: { readonly connections: number; readonly calls: number; readonly bytes: number }
+  /** Bytes of requests and answers that are held for all calls under way. */
+  readonly heldBytesMax: number
   /** Whether grpc reflection answers. */
   readonly reflection: boolean
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -116,6 +120,15 @@ const schema = {
       },
     },
     connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: 'a number of connections, 1 to 100000' },
+    perCaller: {
+      type: 'object', additionalProperties: false, hint: 'connections, calls, bytes',
+      properties: {
+        connections: { type: 'integer', minimum: 1, maximum: 100000, hint: 'connections of one caller, 1 to 100000' },
+        calls: { type: 'integer', minimum: 64, maximum: 100000, hint: 'calls of one caller under way, 64 to 100000' },
+        bytes: { type: 'integer', minimum: 16 << 20, maximum: 1e12, hint: 'bytes held for the calls of one caller, at least 16777216' },
+      },
+    },
+    heldBytesMax: { type: 'integer', minimum: 64 << 20, maximum: 1e12, hint: 'bytes held for all calls, at least 67108864' },
     reflection: { type: 'boolean', hint: 'true or false' },
     logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: 'one of debug, info, warn, error, silent' },
   },
@@ -212,6 +225,8 @@ interface RawConfig {
   scrub?: { bytesPerDay: number }
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
   connectionsMax?: number
+  perCaller?: Partial<NodeConfig['perCaller']>
+  heldBytesMax?: number
   reflection?: boolean
   logLevel?: NodeConfig['logLevel']
 }
@@ -262,6 +277,8 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
     connectionsMax: fields.connectionsMax ?? 1_000,
+    perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },
+    heldBytesMax: fields.heldBytesMax ?? 192 << 20,
     reflection: fields.reflection ?? true,
     logLevel: fields.logLevel ?? 'info',
   }

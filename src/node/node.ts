@@ -37,6 +37,7 @@ import { WireServer } from '../wire/server.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
+import { budgetsOf } from './budgets.ts'
 import { Beginning } from './beginning.ts'
 import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
@@ -351,7 +352,7 @@ export class Node {
       host: config.listen.host, port: config.listen.port, material: this.#tls!.current,
       services: this.#options.wrapServices?.(bindings) ?? bindings,
       authorize: (peer, path) => authorizeCall(this.#context, peer, path), counts: (peer) => counts(this.#context, peer),
-      maxConnections: config.connectionsMax, maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
+      ...budgetsOf(config, () => this.#context), maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
     if (config.audit) {

@@ -4,13 +4,17 @@
  * - `Server.http2Servers`: the listening HTTP/2 servers, for the connection window (no option on
  *   the server side; 64 KiB give 0.6 MB/s at 60 ms), the connection cap and TLS refusals.
  * - `call.stream.session` of the innermost server call: which connection a call came on.
+ * - listeners of a server that are moved behind ours: TLS begins with a connection's first byte.
+ * - `data` listeners of a call's stream: ours stands before that of grpc-js, and does not start its flow.
+ * - `call.incomingEncoding`: how a request is compressed; grpc-js takes the header out of the metadata.
  * - a subclass of ServerCredentials, the only way to TLS 1.3, a handshake timeout, the stream
  *   window and certificates replaced while running. It is the one inheritance of the room.
  */
-import type { Http2SecureServer, SecureServerOptions, ServerHttp2Session } from 'node:http2'
-import type { Socket } from 'node:net'
+import type { Http2SecureServer, SecureServerOptions, ServerHttp2Stream, ServerHttp2Session } from 'node:http2'
+import type { Server as TcpServer, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
+import { yieldTurn } from '../base/clock.ts'
 
 /** The HTTP/2 servers that a bound Server listens with; never empty. */
 export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
@@ -23,6 +27,37 @@ export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
 /** The connection of a call as the first interceptor gets it; undefined once it is gone. */
 export function sessionOfCall(call: ServerInterceptingCallInterface): ServerHttp2Session | undefined {
   return (call as unknown as { stream?: { session?: ServerHttp2Session } }).stream?.session
+}
+
+/** The stream of a call as the first interceptor gets it. */
+export function streamOfCall(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
+  return (call as unknown as { stream?: ServerHttp2Stream }).stream
+}
+
+/** How the request of a call is compressed: `identity` is not at all. */
+export function encodingOfCall(call: ServerInterceptingCallInterface): string {
+  return (call as unknown as { incomingEncoding?: string }).incomingEncoding ?? 'identity'
+}
+
+/** Calls back with each piece of a request before grpc-js has it. The stream is paused, and stays so. */
+export function beforeData(stream: ServerHttp2Stream, listener: (piece: Buffer) => void): void {
+  stream.prependListener('data', listener)
+}
+
+/** Ends a stream that was answered before its request was read to its end: the peer stops sending it. */
+export function endStream(stream: ServerHttp2Stream): void {
+  // The answer goes out first.
+  void yieldTurn().then(() => stream.close())
+}
+
+/** Puts `intercept` before everything that a TLS server does with a new TCP connection. */
+export function interceptConnections(server: TcpServer, intercept: (socket: Socket, proceed: () => void) => void): void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
+  if (listeners.length === 0) throw new Error('this release of Node.js takes TLS connections otherwise')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => intercept(socket, () => {
+    for (const listener of listeners) listener.call(server, socket)
+  }))
 }
 
 /** Where a connection whose handshake failed came from; Node forgets it, except in the socket below. */

@@ -12,8 +12,12 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
-import { http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall } from './grpc-internals.ts'
+import { Arrivals } from './arrivals.ts'
+import { type BudgetLimits, Budgets, type Standing } from './budgets.ts'
+import { Connections } from './connections.ts'
+import { encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
 import { Health } from './health.ts'
+import { Passage } from './passage.ts'
 import { reflectionOf } from './reflection.ts'
 import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
 import { statusOfError, type WireStatus } from './status.ts'
@@ -21,12 +25,19 @@ import { secureContext, secureContextOptions } from './tls.ts'
 
 /** Reason of ended calls: making one for each, with its stack, costs more than the rest of ending it. */
 const ENDED = new HuxinError('cancelled', 'the call has ended')
+const REFLECTION_PREFIX = '/grpc.reflection.'
+const MESSAGE_PREFIX_BYTES = 5
 const HEALTH_PREFIX = '/grpc.health.v1.Health/'
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Milliseconds in which somebody whose certificate does not count may ask why. */
 const REFUSED_MS = 5_000
 const KEEPALIVE_MS = 60_000
 const KEEPALIVE_TIMEOUT_MS = 20_000
+const HANDSHAKES = { perAddress: 512, all: 1_024 }
+/** Bytes of a request to health: the name of a service; and of all requests on one stream of reflection. */
+const HEALTH_BYTES_MAX = 4_096
+const REFLECTION_BYTES_MAX = 262_144
+const REFLECTION_MS_MAX = 600_000
 const LOG_LINES_MAX = 20
 const LOG_WINDOW_MS = 10_000
 
@@ -43,8 +54,12 @@ export interface WireServerOptions {
   authorize(peer: PeerIdentity, path: string): void
   /** Whether a certificate counts at all. One that does not is told why on each call, and cut soon. */
   counts?(peer: PeerIdentity): boolean
-  /** Open TCP connections; more are closed as they come. */
-  readonly maxConnections: number
+  /** What callers may take, one and all. */
+  readonly budgets: BudgetLimits
+  /** TCP connections in handshake, beside those of `budgets`: from one address, and of all. */
+  readonly handshakes?: { readonly perAddress: number; readonly all: number }
+  /** How a caller stands to this node, asked again while it is connected. */
+  standing(peer: PeerIdentity): Standing
   /** Calls in progress on one connection; a client queues the rest. */
   readonly maxConcurrentStreams: number
   readonly clock: Clock
@@ -61,8 +76,6 @@ export interface WireServerOptions {
 
 /** The far end of one connection, read once from its certificate. */
 interface Peer {
-  /** Key of its TCP connection. */
-  readonly remote: string
   readonly identity: PeerIdentity
   readonly notAfterMs: number
 }
@@ -72,10 +85,12 @@ export class WireServer {
   readonly #grpc: Server
   readonly #credentials: LiveServerCredentials
   readonly #health: Health
-  readonly #peers = new Map<ServerHttp2Session, Peer>()
+  readonly #budgets: Budgets
+  readonly #arrivals: Arrivals
+  readonly #connections: Connections
   /** Every TCP connection, by remote address and port. */
   readonly #sockets = new Map<string, Socket>()
-  readonly #callers = new WeakMap<Metadata, PeerIdentity>()
+  readonly #passages = new WeakMap<Metadata, Passage>()
   readonly #mayLog: () => boolean
   /** The roots, PEM, that chains lead to now. */
   #pinned: readonly string[]
@@ -94,10 +109,16 @@ export class WireServer {
     this.#options = options
     this.#pinned = options.material.rootsPem
     this.#mayLog = rateLimit(options.clock, LOG_LINES_MAX, LOG_WINDOW_MS)
+    const handshakeMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
+    this.#arrivals = new Arrivals({
+      ...(options.handshakes ?? HANDSHAKES), silentMs: handshakeMs, clock: options.clock, onDropped: (reason, remoteAddress) => this.#refused(reason, remoteAddress),
+    })
+    this.#budgets = new Budgets(options.budgets)
+    this.#connections = new Connections({ budgets: this.#budgets, clock: options.clock, standing: (peer) => options.standing(peer) })
     this.#credentials = new LiveServerCredentials({
       requestCert: true,
       rejectUnauthorized: true,
-      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: handshakeMs,
       settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams: options.maxConcurrentStreams },
     }, secureContextOptions(options.material))
     this.#grpc = new Server({
@@ -120,7 +141,13 @@ export class WireServer {
 
   /** Who is connected now; one entry per connection. */
   connectedPeers(): readonly PeerIdentity[] {
-    return [...this.#peers.values()].map(({ identity }) => identity)
+    return this.#connections.all.map(({ identity }) => identity)
+  }
+
+  /** What is held now: calls under way, bytes for them, connections in handshake. */
+  get held(): { readonly calls: number; readonly bytes: number; readonly handshakes: number } {
+    const calls = this.#connections.all.reduce((sum, connection) => sum + connection.calls.size, 0)
+    return { calls, bytes: this.#budgets.bytes, handshakes: this.#arrivals.size }
   }
 
   /** New handshakes use it; open connections are not disturbed. Throws config_invalid and keeps the last good one. */
@@ -142,8 +169,8 @@ export class WireServer {
 
   /** Cuts the open connections of those whose certificate counts no more, with the calls that wait. @returns how many */
   dropPeers(refused: (peer: PeerIdentity) => boolean): number {
-    const dropped = [...this.#peers].filter(([, { identity }]) => refused(identity))
-    for (const [session] of dropped) this.#cut(session)
+    const dropped = this.#connections.all.filter(({ identity }) => refused(identity))
+    for (const connection of dropped) this.#connections.cut(connection)
     return dropped.length
   }
 
@@ -155,22 +182,17 @@ export class WireServer {
 
   async #close(graceMs: number): Promise<void> {
     this.setAllServing(false)
-    const done = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()))
-    const established = new Set([...this.#peers.values()].map(({ remote }) => remote))
-    for (const [remote, socket] of this.#sockets) if (!established.has(remote)) socket.destroy()
+    // What it says when it is done is not waited for: it waits for sessions that Node.js never closes.
+    this.#grpc.tryShutdown(() => undefined)
+    this.#arrivals.close()
     const cancelCut = this.#options.clock.after(graceMs, () => {
-      for (const session of this.#peers.keys()) this.#cut(session)
+      for (const connection of this.#connections.all) this.#connections.cut(connection)
     })
-    await done
+    await this.#connections.empty()
     cancelCut()
+    this.#connections.close()
     this.#grpc.forceShutdown()
-  }
-
-  /** Also the socket: a session already told to close waits for the peer to hang up, and a dead peer never does. */
-  #cut(session: ServerHttp2Session): void {
-    const peer = this.#peers.get(session)
-    session.destroy()
-    if (peer) this.#sockets.get(peer.remote)?.destroy()
+    for (const socket of this.#sockets.values()) socket.destroy()
   }
 
   async #bind(): Promise<void> {
@@ -186,10 +208,7 @@ export class WireServer {
   }
 
   #watch(http2Server: Http2SecureServer): void {
-    http2Server.maxConnections = this.#options.maxConnections
-    http2Server.on('drop', (dropped?: { remoteAddress?: string }) => {
-      this.#refused('too many connections', dropped?.remoteAddress)
-    })
+    this.#arrivals.watch(http2Server)
     http2Server.on('connection', (socket: Socket) => {
       const remote = remoteOf(socket)
       this.#sockets.set(remote, socket)
@@ -204,15 +223,19 @@ export class WireServer {
 
   #admit(session: ServerHttp2Session): void {
     session.setLocalWindowSize(limits.windowBytes)
-    const socket = session.socket as TLSSocket
+    const tls = session.socket as TLSSocket
+    const socket = this.#sockets.get(remoteOf(tls))
+    if (socket) this.#arrivals.settle(socket)
     try {
-      const peer = peerOf(socket, this.#pinned)
-      this.#peers.set(session, peer)
-      session.once('close', () => this.#peers.delete(session))
-      if (this.#options.counts?.(peer.identity) === false) this.#options.clock.after(REFUSED_MS, () => this.#cut(session))
+      if (!socket) throw new HuxinError('peer_unreachable', 'the connection is gone')
+      const peer = peerOf(tls, this.#pinned)
+      const refusal = this.#connections.admit({ session, socket, ...peer })
+      if (refusal !== undefined) this.#refused(refusal, tls.remoteAddress)
+      else if (this.#options.counts?.(peer.identity) === false) this.#options.clock.after(REFUSED_MS, () => this.#connections.cut({ session, socket }))
     } catch (error) {
-      this.#refused(messageOf(error), socket.remoteAddress)
+      this.#refused(messageOf(error), tls.remoteAddress)
       session.destroy()
+      socket?.destroy()
     }
   }
 
@@ -221,29 +244,35 @@ export class WireServer {
     if (this.#mayLog()) this.#options.log.warn({ reason, remoteAddress }, 'connection refused')
   }
 
-  /** First interceptor of every call: who calls, and may they. */
+  /** First interceptor of every call: who calls, and may they, before a byte of the request is taken. */
   readonly #gate: ServerInterceptor = (method, call) => new ServerInterceptingCall(call, {
     start: (next) => next({
       onReceiveMetadata: (metadata, forward) => {
         try {
-          this.#callers.set(metadata, this.#authorized(call, method.path))
+          this.#passages.set(metadata, this.#begin(call, method.path))
           forward(metadata)
         } catch (error) {
           call.sendStatus(this.#statusOf(error, method.path))
+          const stream = streamOfCall(call)
+          if (stream) endStream(stream)
         }
       },
     }),
   })
 
-  #authorized(call: ServerInterceptingCallInterface, path: string): PeerIdentity {
+  #begin(call: ServerInterceptingCallInterface, path: string): Passage {
     const session = sessionOfCall(call)
-    const peer = session && this.#peers.get(session)
-    if (!peer) throw new HuxinError('unauthenticated', 'the connection has no identity')
-    if (this.#options.clock.nowMs() > peer.notAfterMs) {
-      throw new HuxinError('unauthenticated', `the certificate of ${peer.identity.nodeName} expired while connected; renew it and connect again`)
+    const stream = streamOfCall(call)
+    const caller = session && this.#connections.of(session)
+    if (!caller || !stream) throw new HuxinError('unauthenticated', 'the connection has no identity')
+    if (this.#options.clock.nowMs() > caller.notAfterMs) {
+      throw new HuxinError('unauthenticated', `the certificate of ${caller.identity.nodeName} expired while connected; renew it and connect again`)
     }
-    if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(peer.identity, path)
-    return peer.identity
+    caller.called = true
+    if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(caller.identity, path)
+    const encoding = encodingOfCall(call)
+    if (encoding !== 'identity') throw new HuxinError('compression_refused', `the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`)
+    return Passage.begin({ caller, call, stream, nowMs: this.#options.clock.monotonicMs(), ...roomOf(path) })
   }
 
   #serve(service: ServiceBinding): void {
@@ -254,12 +283,17 @@ export class WireServer {
 
   #handlerOf(method: BoundMethod) {
     return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
-      const peer = this.#callers.get(call.metadata)
-      if (!peer) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
-      method.call(call.request, new Call(call, peer)).then(
-        (response) => answer(null, response),
-        (error: unknown) => answer(this.#statusOf(error, method.path)),
-      )
+      const passage = this.#passages.get(call.metadata)
+      if (!passage) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
+      const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
+      method.call(call.request, new Call(call, passage)).then((response) => {
+        try {
+          passage.answer(response.length, this.#options.clock.monotonicMs())
+        } catch (error) {
+          return fail(error)
+        }
+        answer(null, response)
+      }, fail)
     }
   }
 
@@ -268,6 +302,13 @@ export class WireServer {
     this.#options.onInternalError?.(error, path)
     return statusOfError(new HuxinError('internal', `${path} failed inside the server; see its log`))
   }
+}
+
+/** What the request of a method may have. */
+function roomOf(path: string): { bytesMax: number; receiveMs?: number } {
+  if (path.startsWith(HEALTH_PREFIX)) return { bytesMax: HEALTH_BYTES_MAX }
+  if (path.startsWith(REFLECTION_PREFIX)) return { bytesMax: REFLECTION_BYTES_MAX, receiveMs: REFLECTION_MS_MAX }
+  return { bytesMax: messageBytesMax + MESSAGE_PREFIX_BYTES }
 }
 
 /** Node.js names only some of OpenSSL's reasons. */
@@ -282,7 +323,7 @@ function remoteOf(socket: Socket): string {
 function peerOf(socket: TLSSocket, pinned: readonly string[]): Peer {
   const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
   if (!certificate?.raw) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
-  return { remote: remoteOf(socket), identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
+  return { identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
 }
 
 function definitionOf(method: BoundMethod) {
@@ -306,13 +347,19 @@ class Call implements CallContext {
   readonly peer: PeerIdentity
   readonly deadlineMs: number | undefined
   readonly #call: ServerUnaryCall<Uint8Array, Uint8Array>
+  readonly #passage: Passage
   #abort: AbortController | undefined
 
-  constructor(call: ServerUnaryCall<Uint8Array, Uint8Array>, peer: PeerIdentity) {
+  constructor(call: ServerUnaryCall<Uint8Array, Uint8Array>, passage: Passage) {
     const deadline = Number(call.getDeadline())
-    this.peer = peer
+    this.peer = passage.identity
+    this.#passage = passage
     this.deadlineMs = Number.isFinite(deadline) ? deadline : undefined
     this.#call = call
+  }
+
+  hold(bytes: number): void {
+    this.#passage.hold(bytes)
   }
 
   get signal(): AbortSignal {

@@ -5,6 +5,8 @@
  *
  * - service.ts   what a service is: methods over bytes, typed by the generated descriptor
  * - server.ts    listens; identity per connection, authorization per call, health, reflection
+ * - arrivals.ts  connections before their handshake · connections.ts  after it
+ * - budgets.ts   what one caller and all may take · passage.ts  one call and what is held for it
  * - channel.ts   dials one node and keeps the connection
  * - status.ts    HuxinError ⇄ gRPC status
  * - health.ts    grpc.health.v1
@@ -37,6 +39,8 @@ export interface CallContext {
   readonly signal: AbortSignal
   /** Milliseconds since 1970 UTC by this machine's clock; undefined when the caller set none. */
   readonly deadlineMs: number | undefined
+  /** Counts bytes that are gathered for the answer. Throws overloaded when the caller has no room for them. */
+  hold(bytes: number): void
 }
 
 export type Handlers<M extends GenServiceMethods> = {

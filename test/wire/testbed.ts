@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import type { TlsMaterial } from '../../src/pki/material.ts'
+import type { BudgetLimits } from '../../src/wire/budgets.ts'
 import { WireChannel, type WireChannelOptions } from '../../src/wire/channel.ts'
 import { WireServer, type WireServerOptions } from '../../src/wire/server.ts'
 import { defineService, type Handlers, type ServiceBinding } from '../../src/wire/service.ts'
@@ -32,6 +33,8 @@ export function recordService(handlers: Partial<RecordHandlers> = {}): ServiceBi
   })
 }
 
+export const budgets: BudgetLimits = { connections: 100, connectionsPerPeer: 100, callsPerPeer: 300, bytes: 200 << 20, bytesPerPeer: 100 << 20 }
+
 export interface Refusal {
   readonly reason: string
   readonly remoteAddress: string
@@ -53,7 +56,8 @@ export async function listen(options: Partial<WireServerOptions> = {}): Promise<
     material: hub,
     services: [recordService()],
     authorize: () => undefined,
-    maxConnections: 100,
+    budgets,
+    standing: () => 'kin',
     maxConcurrentStreams: 100,
     clock: systemClock,
     log: { warn: () => undefined },
