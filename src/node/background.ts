@@ -6,6 +6,8 @@ import type { Context } from '../exchange/context.ts'
 import { scrub } from '../exchange/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
 import { tables, textKey } from '../store/keys.ts'
+import { removeFormerEpochs } from './former-epochs.ts'
+import type { NodeLog } from './node-log.ts'
 
 export interface BackgroundOptions {
   readonly context: Context
@@ -20,6 +22,12 @@ export interface BackgroundOptions {
   /** Bytes of the log to read again in a day. */
   readonly scrubBytesPerDay: number
   readonly onHealth: (ready: boolean) => void
+  /** The node's folder, and the epoch that it runs in. */
+  readonly folder: string
+  readonly epoch: number
+  readonly log: NodeLog
+  /** True while what others hold of this node comes back. */
+  readonly recovering: () => boolean
   readonly signal: AbortSignal
 }
 
@@ -32,7 +40,11 @@ const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), formerEpochs(options)]
+}
+
+function formerEpochs({ context, mayAppend, recovering, ...options }: BackgroundOptions): Promise<void> {
+  return removeFormerEpochs({ ...options, context, clock: context.clock, mayTakeOver: () => mayAppend() && !recovering() })
 }
 
 async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {

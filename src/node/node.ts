@@ -281,7 +281,7 @@ export class Node {
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
-      onHealth: (ready) => this.#server?.setAllServing(ready), signal: this.#stop.signal,
+      onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
     this.#background.push(reviewLoop({ context: this.#context, holders: () => [this.#server, this.#audit], reviewParent: () => this.#channel?.review(), signal: this.#stop.signal }))
     this.#indexer.kick()

@@ -1,6 +1,6 @@
 /** What can be lost at a node, and how `huxin node recover` brings it back: the disk, the key, a snapshot with work that never left. */
 import t from 'tap'
-import { cp, readFile, rm } from 'node:fs/promises'
+import { cp, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hex } from '../../src/base/bytes.ts'
 import { amend } from '../../src/exchange/amend.ts'
@@ -27,6 +27,10 @@ t.test('a restored snapshot: what the parent acknowledged is back, and the work 
   const parentPort = federation.node('330100').port
   await federation.node('330100').close()
   const stuck = await send(federation, '330106', '330000', 'stuck')
+  const own = await send(federation, '330106', '330106', 'own')
+  await amend(federation.node('330106').context, {
+    provider: BODY, source: { kind: 'self' }, changes: [{ action: 'erase', batchId: own.batch!.id, position: 1, effectiveOn: '2026-01-01', basis: 'erase/test', document: '' }],
+  })
   await federation.node('330106').close()
   await cp(join(folder, 'data'), join(folder, 'snapshot'), { recursive: true })
   await federation.startNode('330100', { config: { ...federation.node('330100').config, listen: { host: '127.0.0.1', port: parentPort } } })
@@ -44,9 +48,12 @@ t.test('a restored snapshot: what the parent acknowledged is back, and the work 
   const recovery = await recover(federation, '330106')
   t.match(recovery, { oldEpoch: 1, newEpoch: 2, application: undefined })
   t.ok(recovery.parentSize > recovery.localSize)
-  t.same(recovery.unsent, [`${hex(stuck.batch!.id)} evaluation 3`], 'in the snapshot this batch has no receipt')
+  t.same(recovery.unsent.filter((line) => line.startsWith(hex(stuck.batch!.id))), [`${hex(stuck.batch!.id)} evaluation 3`], 'in the snapshot this batch has no receipt')
   await startAgain(federation, '330106', port)
   await federation.until('all of it is back', () => has(federation, '330106', 'up', 'stuck', 'late'))
+  await federation.until('what stayed here is published again, and the old database is gone', async () => await has(federation, '330106', 'own') && !(await readdir(join(folder, 'data', '1'))).includes('db'))
+  t.equal((await findByRecordId(federation.node('330106').context, 'own-0')).length, 1, 'once')
+  t.same(await findByRecordId(federation.node('330106').context, 'own-1'), [], 'but what was erased')
   await send(federation, '330106', '330000', 'new')
   await federation.until('the new epoch sends', () => has(federation, '330000', 'new'))
   await well(federation)

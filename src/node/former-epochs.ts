@@ -1,0 +1,151 @@
+/**
+ * What a recovery leaves behind. The database of the epoch before holds every record in clear, and no erasure reaches it.
+ * So when everything that the parent holds is back, what was accepted here and stands nowhere else is published again in
+ * the new epoch, and then the old database is removed.
+ *
+ * Not published again are records that an amendment ended since, and what the federation is told by others: statements,
+ * catalog, lane heads. Each step can be repeated: a batch is published under a request id that names its old place.
+ */
+import { access, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, sleep } from '../base/clock.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { parseBody, recordAt } from '../batch/body.ts'
+import { isBornHere, parseEntry } from '../batch/entry.ts'
+import { understood } from '../batch/header.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import type { Context } from '../exchange/context.ts'
+import { publish } from '../exchange/publish.ts'
+import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { epochFiles } from './config.ts'
+import type { NodeLog } from './node-log.ts'
+
+export interface FormerEpochsOptions {
+  /** The node's folder. */
+  readonly folder: string
+  readonly epoch: number
+  readonly context: Context
+  readonly clock: Clock
+  readonly log: NodeLog
+  /** True when entries may be written and nothing more comes back from others. */
+  readonly mayTakeOver: () => boolean
+  readonly signal: AbortSignal
+}
+
+const ALARM = 'former epoch'
+const WAIT_MS = 500
+const RETRY_MS = 60_000
+const PIECE = 256
+/** Kinds that were born here and that nobody else tells. */
+const TAKEN_OVER: readonly string[] = ['evaluation', 'record', 'recognition', 'amendment', 'register', 'act', 'access']
+
+/** Ends when no database of an earlier epoch is left, or at the signal. */
+export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<void> {
+  const { clock, context, log, signal, folder, epoch } = options
+  while (!signal.aborted) {
+    const [former] = await formerDatabases(folder, epoch)
+    if (former === undefined) return context.alarms.clear(ALARM)
+    if (!options.mayTakeOver()) {
+      await sleep(clock, WAIT_MS, signal)
+      continue
+    }
+    try {
+      const published = await takeOver(options, former)
+      await rm(epochFiles(folder, former).database, { recursive: true, force: true })
+      log.info({ epoch: former, batches: published }, 'the database of an earlier epoch is removed; what stood there alone is published again')
+    } catch (error) {
+      if (signal.aborted) return
+      context.alarms.raise(ALARM, `the database of epoch ${former} still holds records in clear and could not be taken over: ${messageOf(error)}; it is tried again, and may be removed by hand when nothing is wanted from it (data/${former}/db)`)
+      await sleep(clock, RETRY_MS, signal)
+    }
+  }
+}
+
+/** Earlier epochs that have a database, newest first. */
+async function formerDatabases(folder: string, epoch: number): Promise<number[]> {
+  const names = await readdir(join(folder, 'data')).catch(() => [])
+  const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number).filter((one) => one < epoch)
+  const there = await Promise.all(epochs.map((one) => access(epochFiles(folder, one).database).then(() => true, () => false)))
+  return epochs.filter((_, i) => there[i]).sort((a, b) => b - a)
+}
+
+/** @returns number of batches that were published again */
+async function takeOver(options: FormerEpochsOptions, former: number): Promise<number> {
+  const store = await openFormer(options, former)
+  if (!store) return 0
+  try {
+    return await publishAgain(options, former, store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Undefined when it is damaged: it was given up for that, and nothing can be read from it. @throws HuxinError store_locked */
+async function openFormer({ folder, log }: FormerEpochsOptions, former: number): Promise<Store | undefined> {
+  try {
+    return await openStore(epochFiles(folder, former).database, { create: false })
+  } catch (error) {
+    if (!isHuxinError(error, 'store_corrupt')) throw error
+    log.warn({ epoch: former, reason: error.message }, 'the database of an earlier epoch cannot be read, nothing is taken from it')
+    return undefined
+  }
+}
+
+async function publishAgain({ context, log, signal }: FormerEpochsOptions, former: number, store: Store): Promise<number> {
+  const { gte, lt } = prefixRange(tables.entry)
+  let published = 0
+  for (let from = gte; ;) {
+    if (signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
+    const rows = await store.range({ gte: from, lt, limit: PIECE })
+    for (const [key, bytes] of rows) {
+      const batch = bornHere(bytes, context.self)
+      if (!batch || await context.ledger().known(batch.id)) continue
+      const index = Buffer.from(key).readBigUInt64BE(1)
+      const refusal = await publishOne(context, { batch, bytes, stored: await store.get(bodyKey(index)), requestId: `former/${former}/${index}` })
+      if (refusal === undefined) published++
+      else log.warn({ batch: batch.idText, kind: batch.header.kind, reason: refusal }, 'a batch of an earlier epoch is not published again')
+    }
+    const last = rows.at(-1)
+    if (!last || rows.length < PIECE) return published
+    from = entryKey(Buffer.from(last[0]).readBigUInt64BE(1) + 1n)
+  }
+}
+
+/** The batch of an entry, when it was accepted here first and is of a kind that is taken over. */
+function bornHere(bytes: Uint8Array, self: string): SealedHeader | undefined {
+  try {
+    const { source, verdict, header } = parseEntry(bytes)
+    if (!isBornHere(source) || !verdict.accepted) return undefined
+    const batch = openHeader(header)
+    return batch.header.origin === self && understood(batch.header) && TAKEN_OVER.includes(batch.header.kind) ? batch : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns why it is not published, or undefined */
+async function publishOne(
+  context: Context, { batch, bytes, stored, requestId }: { batch: SealedHeader; bytes: Uint8Array; stored: Uint8Array | undefined; requestId: string },
+): Promise<string | undefined> {
+  if (!stored) return 'its body is missing'
+  const { kind, item, provider, lanes, batchClass } = batch.header
+  const ended = await endedPositions(context, batch)
+  try {
+    const body = parseBody(stored)
+    const records = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
+    if (records.length === 0) return 'all of its records are ended or erased'
+    const { refusal } = await publish(context, { kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, source: parseEntry(bytes).source, requestId })
+    return refusal?.message
+  } catch (error) {
+    if (isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'denied' || error.kind === 'refused')) return error.message
+    throw error
+  }
+}
+
+/** Positions that an amendment withdrew, repaired or erased, as far as the new log knows. */
+async function endedPositions(context: Context, batch: SealedHeader): Promise<ReadonlySet<number>> {
+  const amended = await context.ledger().amendments(batch.id, batch.header.origin)
+  return new Set(amended.filter(({ action }) => action !== AmendmentAction.OBJECT).map(({ position }) => position))
+}
