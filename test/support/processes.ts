@@ -47,17 +47,19 @@ export class NodeProcesses {
   }
 
   /** Starts a node; resolves when it listens. @throws Error when it ends before */
-  async start(id: string): Promise<void> {
+  async start(id: string, { stdout = 'pipe' }: { stdout?: 'pipe' | 'unread' | number } = {}): Promise<void> {
     const child = spawn(process.execPath, [MAIN, 'node', 'start', '--node', this.federation.folderOf(id)], {
       // The channel ends with this process, and the node with the channel.
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { PATH: process.env['PATH'] ?? '', LANG: 'C' },
+      stdio: ['ignore', stdout === 'unread' ? 'pipe' : stdout, 'pipe', 'ipc'], env: { PATH: process.env['PATH'] ?? '', LANG: 'C' },
     })
     let said = ''
     const hear = (chunk: Buffer): void => {
       said = (said + chunk.toString()).slice(-20_000)
       this.#said.set(id, said)
     }
-    child.stdout!.on('data', hear)
+    if (stdout === 'pipe') child.stdout!.on('data', hear)
+    // Its reader ends when the first lines are there.
+    if (stdout === 'unread') child.stdout!.once('data', () => child.stdout!.destroy())
     child.stderr!.on('data', hear)
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
     this.#running.set(id, { process: child, ended })
@@ -96,6 +98,11 @@ export class NodeProcesses {
   async adopt(): Promise<TestFederation> {
     for (const { id } of this.#places) await this.federation.startNode(id)
     return this.federation
+  }
+
+  /** Where a node listens. */
+  port(id: string): number {
+    return this.#ports.get(id)!
   }
 
   async tearDown(): Promise<void> {

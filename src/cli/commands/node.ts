@@ -11,6 +11,7 @@ import { tuneMemory } from '../../node/memory.ts'
 import { runEpochs } from '../../node/epochs.ts'
 import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
 import { tiers } from '../../topology/tier.ts'
+import { standardOutput } from '../log-output.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { word } from '../words.ts'
@@ -107,7 +108,7 @@ function startCommand(command: Command, shell: Shell): void {
       '不等待上级（根节点：下级）即可签发（记入日志）；已被见证的根节点须给出下级已见证的条数'))
     .action(async (_options, self: Command) => {
       const config = await loadConfig(folderOf(self))
-      const log = pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true }))
+      const log = pino({ level: config.logLevel, base: { node: config.node } }, standardOutput(process.stdout, () => systemClock.nowMs()))
       tuneMemory()
       const stopped = new Promise<'stopped'>((stop) => {
         process.once('SIGINT', () => stop('stopped'))
