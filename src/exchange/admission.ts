@@ -51,14 +51,14 @@ export class Admission {
   }
 
   /** @throws HuxinError origin_outside_subtree | not_ready | quarantined | log_forked | member_suspended */
-  mayCarry(header: BatchHeader, source: EntrySource): void {
+  mayCarry(header: BatchHeader, { source, givenBack }: { source: EntrySource; givenBack?: boolean }): void {
     const { federation, self } = this.#options.ledger()
     if (source.kind === 'child') {
       if (!federation.isWithin(header.origin, source.node)) {
         throw new HuxinError('origin_outside_subtree', `${source.node} may not hand up batches of ${header.origin}, which is not in its subtree`)
       }
     }
-    if (source.kind === 'child' && this.#options.recovering() && header.batchClass !== 'amendment') {
+    if (source.kind === 'child' && this.#options.recovering() && givenBack !== true && header.batchClass !== 'amendment') {
       throw new HuxinError('not_ready', `${self} takes back what it lost, with the verdicts of that time: send the batch again later`)
     }
     if (this.#options.ledger().quarantined.has(header.origin) && header.batchClass !== 'amendment' && header.batchClass !== 'control') {

@@ -117,6 +117,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'rotation':
     case 'ahead':
     case 'approval':
+    case 'gaveback':
       if (!openChecked(key, value)) throw new Error('it does not have its check value')
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)

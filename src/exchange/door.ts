@@ -11,7 +11,7 @@
  * Rooms below propose operations; `exchange` is the only one that commits. It knows no transport.
  */
 import { createHash } from 'node:crypto'
-import { isHuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { Body } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -141,7 +141,7 @@ export class Door {
     const known = await this.#known(batch)
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
     this.#admission.authentic(batch, inbound.body)
-    this.#admission.mayCarry(batch.header, inbound.source)
+    this.#admission.mayCarry(batch.header, inbound)
     checkAddressed(this.#options.ledger(), batch.header, inbound.source)
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
@@ -151,7 +151,7 @@ export class Door {
       return { batch, body: undefined, lacking: false, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? await judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords)
+    const refused = lapsed ?? (this.#isOwnAgain(batch, inbound) ? undefined : await judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords))
     return { batch, body: refused ? undefined : body, lacking, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
@@ -176,8 +176,10 @@ export class Door {
   async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
     const { batch, judged } = prepared
     const ledger = this.#options.ledger()
-    if (!known) await this.#laneOrder.continueLanes(batch, inbound.source, view)
+    if (!known) await this.#laneOrder.continueLanes(batch, inbound, view)
     const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view))
+    // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
+    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', `batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${late.refusal.message}`)
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }
@@ -195,7 +197,7 @@ export class Door {
       if (body && prepared.lacking) this.#incomplete.add(index, batch)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
     }
-    return { decision: { entries: [bytes], ops, remember }, refusal }
+    return { decision: { entries: [bytes], ops, remember, givenBack: inbound.givenBack ?? false }, refusal }
   }
 
   /**
@@ -209,6 +211,11 @@ export class Door {
   /** Ends the alarm of batches that came without records where none is missed any more. */
   reviewIncomplete(): Promise<void> {
     return this.#incomplete.review()
+  }
+
+  /** What this node published before it lost its log keeps its verdict. */
+  #isOwnAgain({ header }: SealedHeader, { givenBack }: Inbound): boolean {
+    return givenBack === true && header.origin === this.#options.ledger().self
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */

@@ -40,6 +40,8 @@ export interface OpenedBody {
 interface ArrivingBody {
   readonly body: Uint8Array
   readonly source: EntrySource
+  /** What was erased of it was erased here before. */
+  readonly givenBack?: boolean
   /** The parent says that it has the entry and no longer the records. */
   readonly incomplete?: boolean
 }
@@ -67,7 +69,7 @@ export class Erasing {
     }
     const erased = await this.#erasedPositions(batch)
     const gone = body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)
-    if (!gone && body.erased > 0 && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
+    if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
     if (erased.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, erased))
     // Who only passes a batch on needs no records.
     return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }

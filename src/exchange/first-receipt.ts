@@ -34,6 +34,8 @@ export interface Stated {
   readonly receipt?: StoredReceipt
   /** Refusal bytes, when the sender refused it and sends the header alone. */
   readonly refusal?: Uint8Array
+  /** A child gives it back to this root, which lost it: it was judged here before. */
+  readonly givenBack?: boolean
   /** When the parent logged it, by its entry, which was compared with its signed tree. */
   readonly loggedMs?: number
   readonly source: EntrySource
@@ -130,8 +132,10 @@ export class FirstReceipt {
    * the time that is verified.
    * @throws HuxinError receipt_wanted
    */
-  async lapsed(batch: SealedHeader, judged: Judged, { source, refusal }: Stated, vouched: Vouched | undefined): Promise<Refused | undefined> {
+  async lapsed(batch: SealedHeader, judged: Judged, { source, refusal, givenBack }: Stated, vouched: Vouched | undefined): Promise<Refused | undefined> {
     const { header } = batch
+    // Its own signature is on it, and nobody but this node could say since when.
+    if (givenBack === true && header.origin === this.#options.ledger().self) return undefined
     const first = isFirst(header.origin, source)
     // A refusal that somebody else gave needs no more reasons.
     if (isBornHere(source) || (!first && refusal !== undefined && refusal.length > 0)) return undefined

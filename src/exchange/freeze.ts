@@ -95,3 +95,10 @@ export async function forgetCosigned(store: Store, log: string): Promise<void> {
   const ops = rows.filter(([, note]) => parseCheckpoint(parseNote(note).text).origin !== log).map(([key]) => ({ key, value: undefined }))
   if (ops.length > 0) await store.commit(ops)
 }
+
+/** Takes away what children said that they have of a log that this one is not: their positions in it mean nothing here. */
+export async function forgetReceipts(store: Store, log: string): Promise<void> {
+  const rows = await store.range(prefixRange(tables.childReceipt))
+  const ops = rows.filter(([, note]) => !parseNote(note).text.includes(`\nlog ${log}\n`)).map(([key]) => ({ key, value: undefined }))
+  if (ops.length > 0) await store.commit(ops)
+}

@@ -35,14 +35,14 @@ export class LaneOrder {
   }
 
   /** Every lane that passes here continues with this batch. @throws HuxinError lane_gap | lane_fork */
-  async continueLanes(batch: SealedHeader, source: EntrySource, view: RoundView): Promise<void> {
+  async continueLanes(batch: SealedHeader, { source, givenBack = false }: { source: EntrySource; givenBack?: boolean }, view: RoundView): Promise<void> {
     const { ledger, onGap, recovering } = this.#options
     for (const lane of ledger().passingLanes(batch.header, source)) {
       const { key, number, previous } = lane
       const head = await ledger().lanes.find(key, view)
       const next = head ? head.number + 1n : 0n
-      if (number > next && lane.takenBack && recovering()) continue
-      if (number < next && lane.ownBranch && await this.#fillsHole(batch, lane, view)) continue
+      if (number > next && lane.takenBack && (givenBack || recovering())) continue
+      if (number < next && lane.ownBranch && await this.#fillsHole(batch, { ...lane, givenBack }, view)) continue
       if (number > next) {
         onGap(key, next, source)
         throw new HuxinError('lane_gap', `lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
@@ -59,11 +59,11 @@ export class LaneOrder {
 
   /**
    * A number that was left out when the lane was taken back comes after all, from below: it must lie
-   * between its neighbours.
+   * between its neighbours. What a child gives back may lack the one before it, which another child has.
    * @returns false when the number is taken, or the batch is not the one between them
    * @throws HuxinError lane_gap when the one before it is missing too
    */
-  async #fillsHole(batch: SealedHeader, { key, number, previous }: PassingLane, view: RoundView): Promise<boolean> {
+  async #fillsHole(batch: SealedHeader, { key, number, previous, takenBack, givenBack }: PassingLane & { readonly givenBack: boolean }, view: RoundView): Promise<boolean> {
     const at = async (place: bigint): Promise<SealedHeader | undefined> => {
       const row = await view.get(laneIndexKey(key, place))
       const index = row && fromBe64(row)
@@ -72,12 +72,13 @@ export class LaneOrder {
     }
     if (await view.get(laneIndexKey(key, number))) return false
     const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
-    if (number > 0n && !before) {
+    const holeBefore = number > 0n && !before
+    if (holeBefore && !(takenBack && givenBack)) {
       throw new HuxinError('lane_gap', `lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
         details: { lane: key, expected: String(number - 1n), received: String(number) },
       })
     }
-    const follows = before ? previous !== undefined && equalBytes(previous, before.id) : previous === undefined
+    const follows = holeBefore ? previous !== undefined : before ? previous !== undefined && equalBytes(previous, before.id) : previous === undefined
     const named = after?.header.lanes.find(({ target }) => laneKey(after.header.origin, after.header.epoch, target, after.header.batchClass) === key)?.previous
     return follows && (named === undefined || equalBytes(named, batch.id))
   }

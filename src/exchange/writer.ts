@@ -25,6 +25,8 @@ export interface Decision {
   readonly ops: readonly Op[]
   /** It is the first entry of a log that goes on from a frozen one; no other may come before it. */
   readonly begins?: boolean
+  /** It comes back to a root that lost it, also before the log has begun. */
+  readonly givenBack?: boolean
   /** It is the final entry of the log. */
   readonly ends?: boolean
   /** Changes memory; runs in order, after the round is durable and before anyone is answered. */

@@ -1,20 +1,28 @@
 /** The first entry of a log: a root's own statement, or the one by which a log goes on from a frozen one. */
 import { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
+import { forgetCosigned, forgetReceipts } from '../exchange/freeze.ts'
 import { publish } from '../exchange/publish.ts'
 import { idOf } from '../ledger/ledger.ts'
-import type { OpenFolder } from './folder.ts'
+import { continuesFrom, type OpenFolder } from './folder.ts'
 
 export class Beginning {
   readonly #context: Context
-  readonly #folder: Pick<OpenFolder, 'join' | 'transition'>
+  readonly #folder: Pick<OpenFolder, 'join' | 'transition' | 'recovery'>
   readonly #root: boolean
   #under: Promise<void> | undefined
 
-  constructor(context: Context, { folder, root }: { folder: Pick<OpenFolder, 'join' | 'transition'>; root: boolean }) {
+  private constructor(context: Context, { folder, root }: { folder: Pick<OpenFolder, 'join' | 'transition' | 'recovery'>; root: boolean }) {
     this.#context = context
     this.#folder = folder
     this.#root = root
+  }
+
+  /** What neighbours said of the log before does not count for this one. */
+  static async open(context: Context, { folder, root }: { folder: OpenFolder; root: boolean }): Promise<Beginning> {
+    if (continuesFrom(folder)) await forgetCosigned(folder.store, context.log().origin)
+    if (folder.recovery) await forgetReceipts(folder.store, context.log().origin)
+    return new Beginning(context, { folder, root })
   }
 
   /** True until the first entry of a log that goes on from a frozen one is there: nothing else may be written. */
@@ -32,7 +40,7 @@ export class Beginning {
 
   async #begin(): Promise<void> {
     if (this.due) return this.#publish(this.#folder.transition!.statements)
-    if (!this.#root || this.#context.log().size > 0n) return
+    if (!this.#root || this.#folder.recovery || this.#context.log().size > 0n) return
     const [statement] = this.#folder.join.statements
     if (!statement) throw new HuxinError('config_invalid', 'join.json of a root holds its own statement: run huxin node init again')
     return this.#publish([statement])

@@ -192,6 +192,9 @@ export async function currentEpoch(folder: string): Promise<number> {
 /** Beside the keys of an epoch that goes on from a frozen log: the statements that its first entry brings. */
 export const TRANSITION = 'transition.json'
 
+/** Beside the keys of an epoch that a root begins after a loss: what was left of the log before. */
+export const RECOVERY = 'recovery.json'
+
 /** Files of one epoch. */
 export function epochFiles(folder: string, epoch: number) {
   return {
@@ -202,6 +205,9 @@ export function epochFiles(folder: string, epoch: number) {
     begun: join(folder, 'keys', String(epoch), 'begun'),
     database: join(folder, 'data', String(epoch), 'db'),
     transition: join(folder, 'keys', String(epoch), TRANSITION),
+    recovery: join(folder, 'keys', String(epoch), RECOVERY),
+    /** The statement that begins this epoch after a root's loss; written before anybody is shown it. */
+    statement: join(folder, 'keys', String(epoch), 'statement.txt'),
     checkpoint: join(folder, 'data', String(epoch), 'checkpoint.signed'),
     /** There until a node that recovered has back what its parent holds. */
     recovering: join(folder, 'data', String(epoch), 'recovering'),

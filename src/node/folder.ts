@@ -18,7 +18,7 @@ import { parseNote } from '../note/note.ts'
 import { FederationState } from '../topology/federation.ts'
 import { type JoinFile, parseJoinFile } from '../topology/join.ts'
 import { type FrozenTree, parseStatement } from '../topology/member.ts'
-import { currentEpoch, epochFiles, type NodeConfig, TRANSITION } from './config.ts'
+import { currentEpoch, epochFiles, type NodeConfig, RECOVERY, TRANSITION } from './config.ts'
 import { loadKeys, type NodeKeys } from './keys.ts'
 
 /** A node's folder, opened for its newest epoch. */
@@ -30,6 +30,8 @@ export interface OpenFolder {
   readonly slot: CheckpointSlot
   /** What the log of this epoch begins with, when it goes on from a frozen one. */
   readonly transition: Transition | undefined
+  /** What was left of the log before, when a root begins this epoch after a loss. */
+  readonly recovery: RootRecovery | undefined
   /** The epoch began with a recovery: what the parent holds is taken back. */
   readonly recovering: boolean
 }
@@ -40,6 +42,39 @@ export interface Transition {
   readonly statements: readonly Uint8Array[]
   /** The tree at which the log before ended. */
   readonly frozen: FrozenTree
+}
+
+/** How a root's log of an epoch goes on after a loss: with the entries that are left, and with what its children give back. */
+export interface RootRecovery {
+  /** Origin line of the log before. */
+  readonly log: string
+  /** What was left of it; no entries where the database is lost. */
+  readonly left: FrozenTree
+  /** The newest checkpoint of the log before that was found beside it. */
+  readonly seen: Uint8Array | undefined
+}
+
+/** Text of the file that says it: JSON. */
+export function formatRecovery({ log, left: { size, root }, seen }: RootRecovery): string {
+  return `${JSON.stringify({ format: 'huxin/recovery/v1', log, size: String(size), root: base64(root), ...(seen ? { seen: base64(seen) } : {}) })}\n`
+}
+
+/** What a root found when it prepared an epoch after a loss; undefined for any other epoch. @throws HuxinError config_invalid */
+export async function readRecovery(folder: string, epoch: number): Promise<RootRecovery | undefined> {
+  const text = await readFile(epochFiles(folder, epoch).recovery, 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : parseRecovery(text)
+}
+
+/** @throws HuxinError config_invalid */
+function parseRecovery(text: string): RootRecovery {
+  try {
+    const { log, size, root, seen } = JSON.parse(text) as { log: string; size: string; root: string; seen?: string }
+    const left = { size: BigInt(size), root: fromBase64(root)! }
+    if (/^[^ /]+\/[^ /]+\/[1-9][0-9]*$/.test(log) && left.root.length === 32 && left.size >= 0n) return { log, left, seen: seen === undefined ? undefined : fromBase64(seen) }
+  } catch {
+    // falls through
+  }
+  throw new HuxinError('config_invalid', `${RECOVERY} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
 /** Text of the file that holds them: JSON. */
@@ -76,8 +111,8 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
   const join_ = await readJoin(config)
   const keys = await loadKeys(config.folder, epoch, config.node)
   const files = epochFiles(config.folder, epoch)
-  const transition = await placeDatabase(config.folder, epoch)
-  const fresh = !transition && await isFresh(files.database)
+  const { transition, recovery } = await placeDatabase(config.folder, epoch)
+  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await isFresh(files.database)
   await makeFolder(dirname(files.database))
   const store = wrapStore(await openStore(files.database, { create: fresh }))
   const slot = await openSlot(files.checkpoint).then(wrapSlot, async (error: unknown) => {
@@ -85,28 +120,35 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
     throw error
   })
   const recovering = await readFile(files.recovering).then(() => true, () => false)
-  return { join: join_, keys, epoch, store, slot, transition, recovering }
+  return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
 }
 
 /**
- * The database of an epoch that goes on from a frozen log is that of the epoch before: moves it, unless it was moved. Nobody
+ * The database of an epoch that goes on from a log before is that of the epoch before: moves it, unless it was moved. Nobody
  * may have it open.
- * @returns undefined for an epoch that began empty
+ * @returns how the epoch goes on; neither for one that began empty
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function placeDatabase(folder: string, epoch: number): Promise<Transition | undefined> {
+export async function placeDatabase(folder: string, epoch: number): Promise<{ transition: Transition | undefined; recovery: RootRecovery | undefined }> {
   const files = epochFiles(folder, epoch)
   const text = await readFile(files.transition, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  const transition = parseTransition(text)
-  const before = epochFiles(folder, epoch - 1).database
+  const transition = text === undefined ? undefined : parseTransition(text)
+  const recovery = await readRecovery(folder, epoch)
+  const from = transition ? epoch - 1 : recovery && recovery.left.size > 0n ? Number(recovery.log.slice(recovery.log.lastIndexOf('/') + 1)) : undefined
+  if (from === undefined) return { transition, recovery }
+  const before = epochFiles(folder, from).database
   const there = (database: string): Promise<boolean> => access(database).then(() => true, () => false)
   if (!await there(files.database) && await there(before)) {
     await (await openStore(before, { create: false })).close()
     await makeFolder(dirname(files.database))
     await renameWhole(before, files.database)
   }
-  return transition
+  return { transition, recovery }
+}
+
+/** The tree that the log of an epoch begins with; undefined when it begins empty. */
+export function continuesFrom({ transition, recovery }: Pick<OpenFolder, 'transition' | 'recovery'>): FrozenTree | undefined {
+  return transition?.frozen ?? (recovery && recovery.left.size > 0n ? recovery.left : undefined)
 }
 
 /** What a fold of this node's log starts from. */
@@ -142,9 +184,9 @@ export async function takeUpLog(log: Log, { config, folder, maySign }: { config:
   const { begun } = epochFiles(config.folder, folder.epoch)
   const marked = await isThere(begun)
   // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
-  if (marked && isNew && !folder.transition) {
+  if (marked && isNew && !continuesFrom(folder)) {
     throw new HuxinError('log_behind', `the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
-      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore)'))
+      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore) or run huxin node recover'))
   }
   if (isNew) await log.seal()
   if (!marked) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')

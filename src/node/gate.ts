@@ -87,7 +87,7 @@ export class Gate {
   answerFor(word: boolean | bigint, { cosigners, size }: { cosigners: number; size: bigint }): void {
     if (word === false) return
     if (typeof word === 'bigint' && size < word) {
-      this.#breakFor(new HuxinError('log_behind', `the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
+      this.breakFor(new HuxinError('log_behind', `the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
       return
     }
     this.#alone = this.#options.asks === 'parent' || cosigners === 0 || typeof word === 'bigint'
@@ -111,14 +111,14 @@ export class Gate {
   }
 
   /** @throws HuxinError log_frozen | clock_wrong | not_ready, or why the node is broken */
-  mayWrite({ entries, begins, ends }: Pick<Decision, 'entries' | 'begins' | 'ends'>): void {
+  mayWrite({ entries, begins, ends, givenBack }: Pick<Decision, 'entries' | 'begins' | 'ends' | 'givenBack'>): void {
     if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.message)
     if (entries.length === 0) return
     const frozen = this.#options.frozenAt()
     if (frozen !== undefined) {
       throw new HuxinError('log_frozen', `the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`)
     }
-    if (begins !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', `the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
+    if (begins !== true && givenBack !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', `the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
     this.checkClock()
     const who = this.#options.asks === 'parent' ? 'its parent' : 'enough of its children'
     if (ends === true && !this.#recalled) throw new HuxinError('not_ready', `this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
@@ -135,7 +135,8 @@ export class Gate {
     this.#broken = error
   }
 
-  #breakFor(error: HuxinError): void {
+  /** Nothing is signed from here on, and an alarm says why. */
+  breakFor(error: HuxinError): void {
     this.break(error)
     this.#options.alarms.raise('log', error.message)
   }
@@ -170,7 +171,7 @@ export class Gate {
     const unknown = notes.slice(-STATEMENTS_MAX).filter((note) => !known.has(hex(note)))
     const epoch = unknown.length === 0 ? 0 : federation.foresee(unknown).member(this.#options.self)?.epoch ?? 0
     if (epoch <= this.#options.epoch || this.#broken) return
-    this.#breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${epoch} of this node, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
+    this.breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${epoch} of this node, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
       (this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore a backup that has the keys of that epoch (huxin node restore)')))
   }
 
@@ -187,7 +188,7 @@ export class Gate {
       await compare()
     } catch (error) {
       if (isHuxinError(error, 'log_behind') || isHuxinError(error, 'log_forked')) {
-        this.#breakFor(error)
+        this.breakFor(error)
       }
       throw error
     }

@@ -12,7 +12,7 @@ import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import type { Context } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
-import { forgetCosigned, frozenAt } from '../exchange/freeze.ts'
+import { frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
@@ -43,11 +43,12 @@ import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { dialParent, type LinkTimes } from './dial.ts'
 import { EvidenceFolder } from './evidence.ts'
-import { type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
+import { continuesFrom, type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
 import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
 import { reload } from './reload.ts'
+import { Restoration } from './restoration.ts'
 import { Rotation } from './rotation.ts'
 
 export const VERSION = '0.1.0'
@@ -108,6 +109,7 @@ export class Node {
   #rotation: Rotation | undefined
   #succeed!: () => void
   #beginning!: Beginning
+  #restoration!: Restoration
   #background: Promise<unknown>[] = []
   /** Takes back what the parent holds, until all of it is here. */
   #recovering: boolean
@@ -142,7 +144,7 @@ export class Node {
     this.#alarms = new Alarms(options.log)
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
-      frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due,
+      frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due || this.#restoration.due,
       asks: options.config.parent ? 'parent' : 'children', self: options.config.node, federation: () => this.#ledger.federation,
       // What was durable and unsigned at the start is signed by a round that has nothing else to do.
       onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
@@ -194,7 +196,7 @@ export class Node {
   get state(): NodeState {
     if (this.#stop.signal.aborted) return 'stopped'
     if (this.#gate.broken) return 'broken'
-    if (!this.#gate.maySign) return 'starting'
+    if (!this.#gate.maySign || this.#restoration.due) return 'starting'
     return this.#alarms.list().length > 0 ? 'degraded' : 'serving'
   }
 
@@ -255,19 +257,22 @@ export class Node {
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
-      recovering: () => this.#recovering, alarms: this.#alarms,
+      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms,
       onFork: this.#evidence.keepFork,
       onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
     this.#transit = new TransitSweep(this.#context)
-    if (this.#folder.transition) await forgetCosigned(this.#folder.store, this.#log.origin)
+    this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
+    this.#restoration = await Restoration.open({
+      config, context: this.#context, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
+      onBroken: (error) => this.#gate.breakFor(error),
+    })
     const cosigning = await cosigningChildren(this.#context)
-    this.#gate.answerFor(this.#options.alone ?? false, { cosigners: cosigning.length, size: this.#log.signed.size })
+    if (!this.#restoration.due) this.#gate.answerFor(this.#options.alone ?? false, { cosigners: cosigning.length, size: this.#log.signed.size < 0n ? this.#log.size : this.#log.signed.size })
     this.#gate.notBefore(await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign }))
     this.#gate.waitFor(cosigning)
-    this.#beginning = new Beginning(this.#context, { folder: this.#folder, root: !config.parent })
     this.#rotation = this.#newRotation()
     this.#tls = await watchCertificates({
       config, clock, alarms: this.#alarms, log: this.#options.log,
@@ -276,7 +281,7 @@ export class Node {
     await this.backups.clear()
     await this.#listen()
     if (config.parent) this.#dial(config.parent)
-    if (this.#gate.maySign) await this.#beginning.begin()
+    if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
     if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
       context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
@@ -295,7 +300,7 @@ export class Node {
     const ledger = this.#newLedger()
     await loadLedger(ledger, this.#folder)
     this.#ledger = ledger
-    this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot, continues: this.#folder.transition?.frozen })
+    this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot, continues: continuesFrom(this.#folder) })
   }
 
   /** A write failed: whether it happened is found out from the store. */
@@ -341,8 +346,10 @@ export class Node {
         onShown: async (who, { checkpoint, statements }) => {
           this.#gate.showStatements(who, statements)
           await this.#gate.show(who, checkpoint)
+          await this.#restoration.show(who, checkpoint)
         },
         onRecall: (child) => this.#gate.hear(child),
+        restoration: () => this.#restoration,
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
       recordService(() => this.#context),

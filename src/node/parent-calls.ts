@@ -22,6 +22,7 @@ export function parentCalls(channel: WireChannel): ParentCalls {
     readBodies: (request, signal) => client.readBodies(request, { timeoutMs: poll, signal }),
     readLane: (request, signal) => client.readLane(request, { timeoutMs: 20_000, signal }),
     witness: (request, signal) => client.witness(request, { timeoutMs: 20_000, signal }),
+    giveBack: (request, signal) => client.giveBack(request, { timeoutMs: 60_000, signal }),
     renew: (request, signal) => client.renew(request, { timeoutMs: 30_000, signal }),
   }
 }

@@ -16,7 +16,7 @@ import { rebuildStore } from '../exchange/rebuild.ts'
 import { nextStatement, PROTOCOL_VERSION, rootStatement } from '../exchange/members.ts'
 import { ExchangeService } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { storedSize } from '../log/log.ts'
-import { parseSignerKey, parseVkey, type Signer } from '../note/key.ts'
+import { parseSignerKey, parseVkey } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { loadNodeMaterial, loadTlsMaterial, type TlsFiles } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
@@ -29,6 +29,7 @@ import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, pa
 import { genesisOf, placeDatabase, readJoin } from './folder.ts'
 import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
+import { newestDatabase, noteKeyOf, type Recovery, recoverRoot } from './recovery.ts'
 
 /** What is written into a new `node.yaml`. */
 export interface NodeFields {
@@ -264,33 +265,20 @@ export async function rebuildNode(folder: string, onProgress?: (done: bigint, to
   }
 }
 
-/** What `huxin node recover` found and did. */
-export interface Recovery {
-  readonly oldEpoch: number
-  readonly newEpoch: number
-  /** Entries of the old log that are still here; 0 when the disk is lost. */
-  readonly localSize: bigint
-  /** Entries of the old log that the parent had cosigned. */
-  readonly parentSize: bigint
-  /** Batches made here, in the old database, that never had a receipt of the parent: published again by their departments. */
-  readonly unsent: readonly string[]
-  /** When the note key is lost: the file for the operator of the parent's parent, whose answer begins the new epoch. */
-  readonly application: string | undefined
-}
-
 /**
  * Begins a new epoch after a restored snapshot or a lost disk: new keys, signed by the old note key and
  * the parent; the old log stays beside as it is. At its next start the node takes back everything that
  * the parent holds. When the note key is lost, the new keys go into an application that the operator of
  * the parent's parent approves (huxin member approve --rekey); huxin node join then begins the epoch.
+ * A root asks its children at its next start (`restoration.ts`).
  * @throws HuxinError config_invalid | store_locked | parent_unreachable and what the parent answers
  */
 export async function recoverNode(folder: string, { clock, random }: { clock: Clock; random: Random }): Promise<Recovery> {
   const config = await loadConfig(folder)
-  if (!config.parent) throw new HuxinError('config_invalid', 'a root has no parent to recover from: restore its newest backup; its children know the last size they saw')
+  if (!config.parent) return recoverRoot(config, { random })
   const oldEpoch = Math.max(await currentEpoch(config.folder), await newestDatabase(config.folder))
   const { localSize, unsent, parentCheckpoint } = await localWork(config, oldEpoch)
-  const old = await oldNoteKey(config, oldEpoch)
+  const old = await noteKeyOf(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
   if (localSize > 0n && await access(join(pending, TRANSITION)).then(() => true, () => false)) {
     throw new HuxinError('config_invalid', 'a change of epoch is under way and everything for it is here: start the node, it goes on by itself')
@@ -304,7 +292,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
       member: config.node, tier: config.tier, parent: config.parent.node, divisions: config.divisions, body: config.body, host: config.host,
       noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey, authorities: await authoritiesOf(config, clock),
     }, next.note), 0o644)
-    return { oldEpoch, newEpoch: 0, localSize, parentSize: 0n, unsent, application }
+    return { oldEpoch, newEpoch: 0, localSize, parentSize: 0n, unsent, application, waitsForChildren: false }
   }
   const channel = await dialParent(config, clock)
   try {
@@ -325,29 +313,9 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
     await markRecovering(config.folder, newEpoch)
     await renameWhole(pending, join(config.folder, 'keys', String(newEpoch)))
     const lines = Buffer.from(lastCheckpoint).toString().split('\n')
-    return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent, application: undefined }
+    return { oldEpoch, newEpoch, localSize, parentSize: /^[0-9]+$/.test(lines[1] ?? '') ? BigInt(lines[1]!) : 0n, unsent, application: undefined, waitsForChildren: false }
   } finally {
     channel.close()
-  }
-}
-
-/** The epoch of the newest database; 0 when there is none. */
-async function newestDatabase(folder: string): Promise<number> {
-  const names = await readdir(join(folder, 'data')).catch(() => [])
-  const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
-  // One that has the mark of a recovery alone was not begun.
-  const begun = await Promise.all(epochs.map((epoch) => access(epochFiles(folder, epoch).database).then(() => epoch, () => 0)))
-  return Math.max(0, ...begun)
-}
-
-/** The note key of an epoch; undefined when it is lost or damaged. */
-async function oldNoteKey(config: NodeConfig, epoch: number): Promise<Signer | undefined> {
-  const text = await readFile(epochFiles(config.folder, epoch).noteKey, 'utf8').catch(() => undefined)
-  try {
-    const signer = text === undefined ? undefined : parseSignerKey(text.trim())
-    return signer?.name === config.node && signer.type === 'ed25519' ? signer : undefined
-  } catch {
-    return undefined
   }
 }
 

@@ -21,13 +21,21 @@ import { traceLane } from '../exchange/reconcile.ts'
 import { earliestReceipt, receiptFor, type StoredReceipt } from '../exchange/receipts.ts'
 import { isDropped, readBodies, readSpine } from '../exchange/serve.ts'
 import {
-  ExchangeService, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
+  ExchangeService, type GiveBackRequest, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
   type RenewRequest, type SubmitRequest, type WitnessRequest,
 } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import { CallOrder } from './call-order.ts'
+
+/** How a root takes back what it lost; at any other node nothing is lost. */
+export interface GivenBack {
+  /** The new log has not begun. */
+  readonly due: boolean
+  lost(child: string): { readonly log: string; readonly size: bigint; readonly waiting: boolean } | undefined
+  giveBack(child: string, request: GiveBackRequest): Promise<{ wanted: number[]; errorCodes: string[] }>
+}
 
 export interface ExchangeServiceOptions {
   readonly context: () => Context
@@ -38,6 +46,8 @@ export interface ExchangeServiceOptions {
   readonly onShown: (who: string, shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] }) => Promise<void>
   /** Called when a child has shown it, or had nothing to show. */
   readonly onRecall: (child: string) => void
+  /** Takes back what this root lost. */
+  readonly restoration: () => GivenBack
   /** Asks the parent for a batch of a lane; undefined at a root. */
   readonly askParent: ((lane: string, number: bigint, signal: AbortSignal) => Promise<ReadLaneResponse>) | undefined
 }
@@ -52,7 +62,7 @@ export function exchangeService(options: ExchangeServiceOptions): ServiceBinding
     readLane: (request: ReadLaneRequest, call: CallContext) => handlers.readLane(request, call),
     witness: (request: WitnessRequest, call: CallContext) => handlers.witness(request, call),
     renew: (request: RenewRequest, call: CallContext) => handlers.renew(request, call),
-    giveBack: () => Promise.reject(new HuxinError('argument_invalid', 'this node lost nothing: there is nothing to give back')),
+    giveBack: (request: GiveBackRequest, call: CallContext) => handlers.giveBack(request, call),
   })
 }
 
@@ -86,8 +96,11 @@ class ExchangeHandlers {
   async recall(request: RecallRequest, call: CallContext) {
     // What this node signed itself needs nobody's word, and an old copy may not know its children.
     await this.#options.onShown(call.peer.nodeName, { checkpoint: request.parentCheckpoint, statements: request.parentStatements })
+    const restoration = this.#options.restoration()
+    if (restoration.due) return this.#recallLost(request, call)
     const { context, child } = this.#child(call)
     this.#options.onRecall(child)
+    const lost = request.givesBack ? restoration.lost(child) : undefined
     const { federation } = context.ledger()
     const { epoch } = federation.member(child)!
     const last = await witnessState(context, request.logOrigin)
@@ -100,7 +113,27 @@ class ExchangeHandlers {
       epoch,
       // The nearest first: what its own say is wanted most.
       statements: federation.lineage(context.self).toReversed().flatMap(({ name }) => federation.history(name)),
+      ...(lost ? { lost } : {}),
     }
+  }
+
+  /** A root that takes back what it lost may not know its children, and answers nothing else. */
+  #recallLost({ givesBack }: RecallRequest, call: CallContext) {
+    const context = this.#options.context()
+    const child = call.peer.nodeName
+    if (call.peer.role !== 'node') throw new HuxinError('role_denied', `the certificate of ${child} is not that of a node`)
+    if (context.ledger().federation.member(child)) this.#child(call)
+    const lost = this.#options.restoration().lost(child)
+    if (!givesBack || !lost) throw new HuxinError('not_ready', `${context.self} takes back what it lost: ask again later`)
+    return { protocol: PROTOCOL_VERSION, logOrigin: context.log().origin, timeMs: BigInt(context.trustedMs()), lost }
+  }
+
+  async giveBack(request: GiveBackRequest, call: CallContext) {
+    const child = call.peer.nodeName
+    if (call.peer.role !== 'node') throw new HuxinError('role_denied', `the certificate of ${child} is not that of a node`)
+    // Of those who are known it is asked as at every call.
+    if (this.#options.context().ledger().federation.member(child)) this.#child(call)
+    return this.#options.restoration().giveBack(child, request)
   }
 
   async submit(request: SubmitRequest, call: CallContext) {

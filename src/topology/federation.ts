@@ -8,7 +8,7 @@
  * - a key change within an epoch: also the old note key;
  * - a new epoch that goes on from a frozen log: the parent, the old note key and the new one, always;
  * - another new epoch: the parent and the old note key; or, when that key is lost, the parent's parent; where
- *   there is no parent's parent, the parent alone. The parent's parent alone moves nobody;
+ *   there is no parent's parent, the parent alone; a root after a loss: its old note key. The parent's parent alone moves nobody;
  * - a move: the old parent (a root that is grafted: itself) and the new parent;
  * - the first statement of a child: its parent.
  *
@@ -320,6 +320,9 @@ export class FederationState {
     this.#checkId(statement)
     if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1) throw invalid(statement, `goes from epoch ${before.epoch} to ${statement.epoch}`)
     if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1) throw invalid(statement, 'names a frozen log and begins no epoch')
+    if (statement.lost && (statement.frozen || statement.parent !== undefined || statement.epoch !== (before?.epoch ?? statement.epoch) + 1)) {
+      throw invalid(statement, 'says what was lost and is not that of a root that begins an epoch after it')
+    }
     if (!before && statement.epoch !== 1) throw invalid(statement, `begins with epoch ${statement.epoch}, not 1`)
     for (const child of before ? this.children(before.name) : []) this.#checkStaysAbove(statement, child)
     if (statement.parent === undefined) {

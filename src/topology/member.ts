@@ -17,6 +17,14 @@ export interface FrozenTree {
   readonly root: Uint8Array
 }
 
+/** What a root lost of its log, by its own word. */
+export interface LostEntries {
+  /** First entry that was not there any more. */
+  readonly from: bigint
+  /** The largest tree of that log which anybody showed. */
+  readonly seen: FrozenTree
+}
+
 /** What a statement says. */
 export interface MemberStatement {
   /** Full name. */
@@ -55,6 +63,8 @@ export interface MemberStatement {
   readonly catalog?: readonly string[] | undefined
   /** Only where the epoch begins after a frozen log: the last tree of the epoch before. */
   readonly frozen?: FrozenTree | undefined
+  /** Only where a root begins the epoch after a loss: which entries of the epoch before were lost. */
+  readonly lost?: LostEntries | undefined
 }
 
 /** Keys of a member in one epoch. A key changed within an epoch replaces the earlier one. */
@@ -67,7 +77,7 @@ export interface EpochKeys {
 }
 
 /** A member as its newest statement has it. */
-export interface Member extends Omit<MemberStatement, 'member' | 'previous' | 'frozen'> {
+export interface Member extends Omit<MemberStatement, 'member' | 'previous' | 'frozen' | 'lost'> {
   readonly name: string
   readonly id: string
   readonly trustDomain: string
@@ -97,7 +107,8 @@ export function formatStatement(statement: MemberStatement): string {
     `reason ${statement.reason}\n` +
     (statement.authorities ? `authorities ${formatAuthorities(statement.authorities)}\n` : '') +
     (statement.catalog ? `catalog ${statement.catalog.join(' ')}\n` : '') +
-    (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '')
+    (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '') +
+    (statement.lost ? `lost ${statement.lost.from} ${statement.lost.seen.size} sha256:${hex(statement.lost.seen.root)}\n` : '')
 }
 
 /** @throws HuxinError statement_malformed */
@@ -133,7 +144,8 @@ export function parseStatement(text: string): MemberStatement {
     actor: lines['actor']!, document: lines['document']!, reason: lines['reason']!,
     ...(lines['authorities'] === undefined ? {} : { authorities: parseAuthorities(lines['authorities']) }),
     ...(lines['catalog'] === undefined ? {} : { catalog: parsePrefixes(lines['catalog']) }),
-    ...(lines['frozen'] === undefined ? {} : { frozen: parseFrozen(lines['frozen']) }),
+    ...(lines['frozen'] === undefined ? {} : { frozen: parseFrozen(lines['frozen'], 'frozen') }),
+    ...(lines['lost'] === undefined ? {} : { lost: parseLost(lines['lost']) }),
   }
 }
 
@@ -142,7 +154,7 @@ const STATEMENT_LINES = [
 ] as const
 
 /** Lines that stand after the others, in this order, where there is something to say. */
-const OPTIONAL_LINES = ['authorities', 'catalog', 'frozen'] as const
+const OPTIONAL_LINES = ['authorities', 'catalog', 'frozen', 'lost'] as const
 
 /** Authorities of one statement. */
 export const AUTHORITIES_MAX = 8
@@ -171,9 +183,18 @@ function isSorted(words: readonly string[]): boolean {
   return words.every((word, i) => i === 0 || words[i - 1]! < word)
 }
 
-function parseFrozen(text: string): FrozenTree {
+function parseLost(text: string): LostEntries {
+  const at = text.indexOf(' ')
+  const from = text.slice(0, at)
+  check(/^(?:0|[1-9][0-9]{0,17})$/.test(from), 'lost')
+  const seen = parseFrozen(text.slice(at + 1), 'lost')
+  check(BigInt(from) < seen.size, 'lost')
+  return { from: BigInt(from), seen }
+}
+
+function parseFrozen(text: string, field: string): FrozenTree {
   const match = /^([1-9][0-9]{0,17}) sha256:([0-9a-f]{64})$/.exec(text)
-  check(match !== null, 'frozen')
+  check(match !== null, field)
   return { size: BigInt(match![1]!), root: Buffer.from(match![2]!, 'hex') }
 }
 
@@ -221,7 +242,7 @@ export function covers(codes: readonly string[], code: string): boolean {
 
 /** The member as a statement that may be applied makes it; `hash` is that of the statement's text. */
 export function memberOf(statement: MemberStatement, before: Member | undefined, hash: Uint8Array, noteBytes: Uint8Array): Member {
-  const { member: name, previous: _previous, frozen, ...rest } = statement
+  const { member: name, previous: _previous, frozen, lost: _lost, ...rest } = statement
   const earlier = before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []
   const keys: EpochKeys = { epoch: statement.epoch, noteVkey: statement.noteVkey, cosignVkey: statement.cosignVkey }
   return {

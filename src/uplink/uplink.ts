@@ -19,7 +19,9 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
 import { aheadOp } from '../exchange/ahead.ts'
 import { newestSeen } from '../exchange/links.ts'
+import type { LostLog } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { Follower } from './follower.ts'
+import { Giver } from './giver.ts'
 import type { LinkOptions, UplinkOptions } from './link.ts'
 import { ParentKeys } from './parent-keys.ts'
 import { Puller } from './puller.ts'
@@ -35,6 +37,7 @@ export class Uplink {
   readonly #pullers: readonly Puller[]
   readonly #pushers: readonly Pusher[]
   readonly #witness: WitnessLoop
+  readonly #giver: Giver
   #loops: Promise<unknown> | undefined
   #state: LinkState = 'connecting'
   /** Why the parent cannot be reached, as it was said last; '' while it can. */
@@ -51,6 +54,7 @@ export class Uplink {
     this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(link, batchClass, { follower: this.#follower, control })))
     this.#pushers = batchClasses.map((batchClass) => new Pusher(link, batchClass, this.#follower))
     this.#witness = new WitnessLoop(link, this.#follower, this.#pullers)
+    this.#giver = new Giver(link)
   }
 
   get state(): LinkState {
@@ -155,11 +159,12 @@ export class Uplink {
     const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
     const parentStatements = context.ledger().federation.history(parent).slice(-STATEMENTS_SHOWN)
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements }, this.#stop.signal)
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, givesBack: true }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
       throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
     }
+    if (answer.lost) await this.#giveBack(answer.lost, answer.logOrigin)
     this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
     await onRecall({
       protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
@@ -168,6 +173,12 @@ export class Uplink {
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
+  }
+
+  /** The parent is a root that lost its log; while the next one has not begun it answers nothing else. @throws HuxinError not_ready */
+  async #giveBack({ log, size, waiting }: LostLog, now: string): Promise<void> {
+    await this.#giver.give({ log, size, now }, this.#stop.signal)
+    if (waiting) throw new HuxinError('not_ready', `${this.#options.parent} lost ${log} from entry ${size} on and has what this node gave back of it; it waits for others`)
   }
 
   /** Compares clocks and logs with the parent every minute while the link stands. */

@@ -32,7 +32,7 @@ export async function exchangeQuietly(context: Context, parent: Context, { pull,
   }
   const { size } = parent.log().signed
   const calls: ParentCalls = {
-    recall: never, readLane: never, witness: never, renew: never,
+    recall: never, readLane: never, witness: never, renew: never, giveBack: never,
     readLog: async ({ start = 0n, limit = 0, receiptsAfter = 0n }, signal) => start === size ? end() : create(ReadLogResponseSchema, {
       ...await readSpine(parent, context.self, { start, limit, waitMs: 0, signal, receiptsAfter: () => Promise.resolve(true) }), receiptsNext: receiptsAfter,
     }),

@@ -10,6 +10,7 @@ import { loadConfig } from '../../node/config.ts'
 import { tuneMemory } from '../../node/memory.ts'
 import { runEpochs } from '../../node/epochs.ts'
 import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
+import type { Recovery } from '../../node/recovery.ts'
 import { tiers } from '../../topology/tier.ts'
 import { standardOutput } from '../log-output.ts'
 import { ago, type Output, print, progress, say, table } from '../output.ts'
@@ -162,10 +163,10 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
 
 function recoverCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node recover --node nodes/330825')
-    .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元（节点须停止）'))
+    .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch, also at a root (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元，根节点亦可（节点须停止）'))
     .action(async (_options, self: Command) => {
       const recovery = await recoverNode(folderOf(self), { clock: systemClock, random: systemRandom })
-      print(shell.output(self), recovery, () => [
+      print(shell.output(self), recovery, () => recovery.waitsForChildren ? formatRootRecovery(shell, recovery) : [
         ...(recovery.application === undefined
           ? [say(shell, `epoch ${recovery.oldEpoch} is closed, epoch ${recovery.newEpoch} begins`, `纪元 ${recovery.oldEpoch} 结束，纪元 ${recovery.newEpoch} 开始`)]
           : [say(shell, `the note key is lost: give ${recovery.application} to the operator of the parent's parent, or of the parent where that is a root (huxin member approve --rekey), and take the answer with: huxin node join`,
@@ -180,6 +181,16 @@ function recoverCommand(command: Command, shell: Shell): void {
         ...(recovery.application === undefined ? [say(shell, 'start the node now: it takes back what the parent holds', '现在启动节点，将取回上级保存的内容')] : []),
       ].join('\n'))
     })
+}
+
+function formatRootRecovery(shell: Shell, { oldEpoch, newEpoch, localSize, parentSize }: Recovery): string {
+  return [
+    say(shell, `epoch ${newEpoch} is prepared; of the log of epoch ${oldEpoch} ${localSize} entries are here`, `纪元 ${newEpoch} 已准备；纪元 ${oldEpoch} 的日志本地尚存 ${localSize} 条`),
+    ...(parentSize > localSize ? [say(shell, `the checkpoint file says that ${parentSize} were signed`, `检查点文件显示曾签发至 ${parentSize} 条`)] : []),
+    say(shell, 'nothing is signed yet: start the node now (huxin node start), its children give back what they have; the alarm "recovery" says whom it waits for',
+      '尚未签发任何内容：现在启动节点（huxin node start），由各下级交还所存内容；告警 recovery 说明仍在等待哪些下级'),
+    say(shell, 'when half of the children gave everything, the new epoch begins with a signed statement of what was lost', '半数下级交还完毕后，新纪元以签名声明开始，并写明丢失的条目'),
+  ].join('\n')
 }
 
 function serviceCommands(program: Command, shell: Shell): void {
