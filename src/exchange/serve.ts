@@ -39,6 +39,8 @@ export interface ReadBodies {
   readonly waitMs: number
   readonly includeOwn: boolean
   readonly signal: AbortSignal
+  /** Counts bytes of the page against the child, before more of them are read. Throws overloaded. */
+  hold(bytes: number): void
 }
 
 /** Entries looked at in one go, at first and at most. */
@@ -93,7 +95,8 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
   }
 }
 
-async function scan(context: Context, child: string, { batchClass, start, bytesMax, includeOwn, signal }: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+async function scan(context: Context, child: string, wanted: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+  const { batchClass, start, bytesMax, includeOwn, signal } = wanted
   const end = context.log().signed.size
   const deliveries: Delivered[] = []
   let bytes = 0
@@ -108,6 +111,8 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
       const delivered = await deliver(context, child, await context.recent.logged(index), includeOwn)
       const size = delivered.entry.length + delivered.body.length + delivered.refusal.length + (delivered.receipt?.proof.length ?? 0)
       if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax)) return { deliveries, next }
+      // Where there is no room for the first of a page there is none for the call; what is gathered is an answer.
+      if (!holds(wanted, size, deliveries.length === 0)) return { deliveries, next }
       deliveries.push(delivered)
       bytes += size
       next = index + 1n
@@ -115,6 +120,16 @@ async function scan(context: Context, child: string, { batchClass, start, bytesM
     next = page.next
   }
   return { deliveries, next }
+}
+
+function holds({ hold }: ReadBodies, size: number, first: boolean): boolean {
+  try {
+    hold(size)
+    return true
+  } catch (error) {
+    if (first) throw error
+    return false
+  }
 }
 
 async function deliver(context: Context, child: string, logged: LoggedEntry, includeOwn: boolean): Promise<Delivered> {

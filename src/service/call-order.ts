@@ -5,7 +5,7 @@
  * before it has entered the door.
  *
  * It only saves sending again: who numbers wrongly, or never sends a number, waits and is then judged
- * as it comes. What waits is bounded by the calls that one connection may have in progress.
+ * as it comes. What waits is bounded by the calls and the bytes that one caller may have under way (wire/budgets.ts).
  */
 import { onAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'

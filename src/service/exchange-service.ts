@@ -172,7 +172,7 @@ class ExchangeHandlers {
     }
     const { deliveries, next } = await readBodies(context, child, {
       batchClass: request.batchClass as BatchClass, start: request.start, bytesMax: request.bytesMax, waitMs: request.waitMs,
-      includeOwn: request.includeOwn, signal: call.signal,
+      includeOwn: request.includeOwn, signal: call.signal, hold: (bytes) => call.hold(bytes),
     })
     // The call may have waited: a member suspended meanwhile gets nothing.
     this.#child(call)

@@ -6,6 +6,8 @@
  * - `call.stream.session` of the innermost server call: which connection a call came on.
  * - listeners of a server that are moved behind ours: TLS begins with a connection's first byte.
  * - `data` listeners of a call's stream: ours stands before that of grpc-js, and does not start its flow.
+ * - the metadata of a call is one object from the first interceptor to the handler: the call's passage travels with it.
+ *   In a WeakMap it would outlive the call, since what an old map leads to is not collected with new objects.
  * - `call.incomingEncoding`: how a request is compressed; grpc-js takes the header out of the metadata.
  * - a subclass of ServerCredentials, the only way to TLS 1.3, a handshake timeout, the stream
  *   window and certificates replaced while running. It is the one inheritance of the room.
@@ -13,7 +15,7 @@
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Stream, ServerHttp2Session } from 'node:http2'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
-import { type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
+import { type Metadata, type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
 import { yieldTurn } from '../base/clock.ts'
 
 /** The HTTP/2 servers that a bound Server listens with; never empty. */
@@ -37,6 +39,17 @@ export function streamOfCall(call: ServerInterceptingCallInterface): ServerHttp2
 /** How the request of a call is compressed: `identity` is not at all. */
 export function encodingOfCall(call: ServerInterceptingCallInterface): string {
   return (call as unknown as { incomingEncoding?: string }).incomingEncoding ?? 'identity'
+}
+
+const COMPANION = Symbol('companion')
+
+/** Gives an object to the metadata of a call to carry. */
+export function accompany(metadata: Metadata, companion: object): void {
+  (metadata as { [COMPANION]?: object })[COMPANION] = companion
+}
+
+export function companionOf(metadata: Metadata): object | undefined {
+  return (metadata as { [COMPANION]?: object })[COMPANION]
 }
 
 /** Calls back with each piece of a request before grpc-js has it. The stream is paused, and stays so. */

@@ -3,7 +3,7 @@ import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
-  type Metadata, type sendUnaryData, Server, type ServerInterceptingCallInterface, ServerInterceptingCall,
+  type sendUnaryData, Server, type ServerInterceptingCallInterface, ServerInterceptingCall,
   type ServerInterceptor, type ServerUnaryCall,
 } from '@grpc/grpc-js'
 import { asBuffer } from '../base/bytes.ts'
@@ -15,7 +15,7 @@ import type { TlsMaterial } from '../pki/material.ts'
 import { Arrivals } from './arrivals.ts'
 import { type BudgetLimits, Budgets, type Standing } from './budgets.ts'
 import { Connections } from './connections.ts'
-import { encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
+import { accompany, companionOf, encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
 import { Health } from './health.ts'
 import { Passage } from './passage.ts'
 import { reflectionOf } from './reflection.ts'
@@ -90,7 +90,6 @@ export class WireServer {
   readonly #connections: Connections
   /** Every TCP connection, by remote address and port. */
   readonly #sockets = new Map<string, Socket>()
-  readonly #passages = new WeakMap<Metadata, Passage>()
   readonly #mayLog: () => boolean
   /** The roots, PEM, that chains lead to now. */
   #pinned: readonly string[]
@@ -249,7 +248,7 @@ export class WireServer {
     start: (next) => next({
       onReceiveMetadata: (metadata, forward) => {
         try {
-          this.#passages.set(metadata, this.#begin(call, method.path))
+          accompany(metadata, this.#begin(call, method.path))
           forward(metadata)
         } catch (error) {
           call.sendStatus(this.#statusOf(error, method.path))
@@ -283,8 +282,8 @@ export class WireServer {
 
   #handlerOf(method: BoundMethod) {
     return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
-      const passage = this.#passages.get(call.metadata)
-      if (!passage) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
+      const passage = companionOf(call.metadata)
+      if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
       method.call(call.request, new Call(call, passage)).then((response) => {
         try {

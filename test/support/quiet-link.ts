@@ -37,7 +37,7 @@ export async function exchangeQuietly(context: Context, parent: Context, { pull,
       ...await readSpine(parent, context.self, { start, limit, waitMs: 0, signal, receiptsAfter: () => Promise.resolve(true) }), receiptsNext: receiptsAfter,
     }),
     readBodies: async ({ batchClass, start = 0n, bytesMax = 0 }, signal) => start === size ? end() : create(ReadBodiesResponseSchema,
-      await readBodies(parent, context.self, { batchClass: batchClass as BatchClass, start, bytesMax, waitMs: 0, includeOwn: false, signal })),
+      await readBodies(parent, context.self, { batchClass: batchClass as BatchClass, start, bytesMax, waitMs: 0, includeOwn: false, signal, hold: () => undefined })),
     submit: ({ packages = [] }) => Promise.resolve(create(SubmitResponseSchema, { outcomes: packages.map(({ header }) => ({ receipt: receiptOf(parent, context.self, header!) })) })),
   }
   const unasked = (): Promise<void> => Promise.resolve()
