@@ -127,6 +127,11 @@ export class HuxinError extends Error {
   }
 }
 
+/** An argument that names the field that is wrong. */
+export function invalidField(path: string, message: string): HuxinError {
+  return new HuxinError('argument_invalid', message, { fields: [{ path, message }] })
+}
+
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code)
 }

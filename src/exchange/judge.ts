@@ -18,6 +18,7 @@ import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
+import { BASIS_CODE, documentFault } from '../record/personal.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
@@ -247,7 +248,9 @@ function judgeAmendment(body: Body): Refused | undefined {
       if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
       if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
       if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
-      if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} names no basis`)
+      if (!BASIS_CODE.test(amendment.basis)) return refuse('amendment_invalid', `amendment ${i} has a basis that is no code, for example repair/order36`)
+      const fault = documentFault(amendment.document)
+      if (fault) return refuse('amendment_invalid', `amendment ${i}: ${fault}`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error

@@ -9,6 +9,7 @@ import type { EntrySource } from '../batch/entry.ts'
 import { addSignatureLines } from '../note/cosignature.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
+import { holdsPersonalNumber } from '../record/personal.ts'
 import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
 import { AUTHORITIES_MAX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
@@ -239,5 +240,6 @@ export function checkAct({ actor, reason, document }: PersonalAct): void {
   }
   for (const value of [actor, reason, document]) {
     if (/[\x00-\x1f\x7f]/.test(value) || value.length > 500) throw new HuxinError('argument_invalid', 'actor, reason and document are single lines of at most 500 characters')
+    if (value !== actor && holdsPersonalNumber(value)) throw new HuxinError('argument_invalid', 'reason and document may not hold the number of a person: they are logged, and nobody can erase them')
   }
 }

@@ -4,7 +4,7 @@
  * process before its entry is durable and no number is given twice.
  */
 import { asBuffer, hex } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, invalidField } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
@@ -19,6 +19,7 @@ import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { findExisting } from './existing.ts'
+import { firstBatchOf, requestKey } from './request-ids.ts'
 import { judge, judgeContract, judgeOwnCatalog } from './judge.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { Decision, RoundView } from './writer.ts'
@@ -78,7 +79,7 @@ export async function publish(context: Context, publication: Publication): Promi
 const requested = new WeakMap<Context, Map<string, Promise<Published>>>()
 
 function inTurn(context: Context, publication: Publication, run: () => Promise<Published>): Promise<Published> {
-  const key = requestKey(publication)
+  const key = requestKey(context, publication)
   if (!key) return run()
   const name = Buffer.from(key).toString()
   const turns = requested.get(context) ?? new Map<string, Promise<Published>>()
@@ -153,7 +154,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
   }
   const folded = context.ledger().fold(index, entry, batch, undefined, body)
   const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: body.bytes }, ...(publication.extraOps?.(batch, index) ?? [])]
-  const request = requestKey(publication)
+  const request = requestKey(context, publication)
   if (request) ops.push({ key: request, value: batch.id })
   const bytes = formatEntry(entry)
   const remember = (): void => {
@@ -194,10 +195,6 @@ export async function numberLanes(context: Context, header: BatchHeader, view: R
   return { ...header, lanes: numbered }
 }
 
-function invalidField(path: string, message: string): HuxinError {
-  return new HuxinError('argument_invalid', message, { fields: [{ path, message }] })
-}
-
 function checkTargets(context: Context, targets: readonly string[]): string[] {
   const sorted = [...new Set(targets)].sort()
   if (sorted.length < 1 || sorted.length > limits.lanesMax) {
@@ -219,8 +216,7 @@ function checkTargets(context: Context, targets: readonly string[]): string[] {
  * @throws HuxinError argument_invalid when its id belongs to a request for something else
  */
 async function firstAnswer(context: Context, publication: Publication): Promise<Published | undefined> {
-  const key = requestKey(publication)
-  const id = key && await context.store.get(key)
+  const id = await firstBatchOf(context, publication)
   if (!id || !await context.ledger().known(id)) return undefined
   const first = await publishedBefore(context, id)
   const body = await context.store.get(bodyKey(first.index))
@@ -256,12 +252,6 @@ function answers(publication: Publication, header: BatchHeader, stored: readonly
   if (!skipExisting) return records.length === stored.length && records.every((record, i) => stored[i] === undefined || text(record) === text(stored[i]))
   const given = new Set(records.map(text))
   return stored.every((record) => record === undefined || given.has(text(record)))
-}
-
-function requestKey({ requestId, source }: Publication): Uint8Array | undefined {
-  if (requestId === undefined || requestId === '') return undefined
-  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw invalidField('request_id', `request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
-  return textKey(tables.meta, `request/${source.kind === 'client' ? source.name : source.kind === 'operator' ? `operator/${source.name}` : '-'}/${requestId}`)
 }
 
 export function announce(context: Context, header: BatchHeader): void {

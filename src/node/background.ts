@@ -3,6 +3,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
+import { hashRequestIds } from '../exchange/request-ids.ts'
 import { scrub } from '../exchange/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
 import { tables, textKey } from '../store/keys.ts'
@@ -40,11 +41,19 @@ const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), formerEpochs(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), formerEpochs(options), hashOldRequestIds(options)]
 }
 
 function formerEpochs({ context, mayAppend, recovering, ...options }: BackgroundOptions): Promise<void> {
   return removeFormerEpochs({ ...options, context, clock: context.clock, mayTakeOver: () => mayAppend() && !recovering() })
+}
+
+/** Once: rows of earlier programs hold what callers chose. */
+async function hashOldRequestIds({ context, log }: BackgroundOptions): Promise<void> {
+  await hashRequestIds(context).then(
+    (hashed) => hashed > 0 && log.info({ requests: hashed }, 'request ids are stored as keyed hashes'),
+    (error: unknown) => log.warn({ reason: messageOf(error) }, 'request ids of an earlier program could not be hashed; the next start tries again'),
+  )
 }
 
 async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {

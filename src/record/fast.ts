@@ -11,6 +11,7 @@ import {
   ATTRIBUTES, DOMAIN, ends, EVALUATED_ON, EVALUATOR, found, GRADE, MODEL, NAME, RECORD_ID, SCALE, scan, SCORE, starts,
   SUBJECT_ID, VALID_FROM, VALID_TO,
 } from './scan.ts'
+import { hasLongRun } from './personal.ts'
 import { usccFaultAt } from './uscc.ts'
 
 /** A scale as the fast reader needs it. */
@@ -41,7 +42,7 @@ export interface FastPlan {
 export function certainlyGood(plan: FastPlan, bytes: Uint8Array, start = 0, end = bytes.length): boolean {
   if (!scan(bytes, start, end) || found.family !== 'evaluation') return false
   if ((plan.subjectTypes & (1 << found.subjectType)) === 0 || found.subjectType > 5) return false
-  if (!isRecordId(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!)) return false
+  if (!isRecordId(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!) || hasLongRun(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!)) return false
   const name = textLength(bytes, starts[NAME]!, ends[NAME]!)
   if (name < 1 || name > 200) return false
   if (!evaluationGood(plan, bytes)) return false

@@ -21,7 +21,7 @@ export const faultTable = {
   record_malformed: ['the record is not a well-formed huxin.v1.Record', '记录编码格式错误'],
   record_too_large: ['the record is too large', '记录超过大小上限'],
   record_id_form: ['record_id must be 1 to 64 printable ASCII characters without a space at either end', '记录编号须为1至64个可见ASCII字符，首尾无空格'],
-  record_id_personal: ['record_id contains the citizen identity number of the subject', '记录编号含有主体的公民身份号码'],
+  record_id_personal: ['record_id contains a citizen identity number', '记录编号含有公民身份号码'],
   family_mismatch: ['the content is not of the kind that the catalog item carries', '记录内容与目录项种类不符'],
   required: ['a required field is empty', '必填项为空'],
   too_long: ['the text is too long', '文本过长'],

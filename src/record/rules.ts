@@ -14,6 +14,7 @@ import {
 import { citizenIdFault, isAdult, mask } from './citizen-id.ts'
 import type { FaultCode, Report } from './fault.ts'
 import { dateNumber, isRecordId, isVersionedId, ofText, textAt, textLength } from './forms.ts'
+import { holdsCitizenId } from './personal.ts'
 import { familyOf, type RecordFamily } from './record.ts'
 import { inForce, reportGrade } from './scales.ts'
 import type { AttributesRule } from './schema.ts'
@@ -43,6 +44,7 @@ const familiesOfKind: Readonly<{ [kind: string]: readonly RecordFamily[] }> = {
 export function reportRecord(plan: RulePlan, record: Record, report: Report): void {
   const { recordId, subject } = record
   if (!ofText(isRecordId, recordId)) report('record_id', 'record_id_form', `${recordId.length} characters`)
+  else if (holdsCitizenId(recordId)) report('record_id', 'record_id_personal')
   if (subject) reportSubject(plan, subject, report)
   else report('subject', 'required')
   if (subject?.type === SubjectType.NATURAL_PERSON) reportPerson(record, subject, report)
@@ -83,7 +85,7 @@ function reportSubject(plan: RulePlan, subject: Subject, report: Report): void {
 
 function reportPerson(record: Record, { id }: Subject, report: Report): void {
   if (citizenIdFault(id) !== undefined) return
-  if (record.recordId.includes(id)) report('record_id', 'record_id_personal')
+  if (record.recordId.includes(id) && !holdsCitizenId(record.recordId)) report('record_id', 'record_id_personal')
   const [path, date] = dateOf(record)
   const number = ofText(dateNumber, date)
   if (number >= 0 && !isAdult(Number(id.slice(6, 14)), number)) report(path, 'minor')

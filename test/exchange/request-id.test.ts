@@ -1,5 +1,9 @@
 import t from 'tap'
 import { amend } from '../../src/exchange/amend.ts'
+import { equalBytes } from '../../src/base/bytes.ts'
+import { hashRequestIds } from '../../src/exchange/request-ids.ts'
+import { syntheticCitizenId } from '../../src/record/citizen-id.ts'
+import { prefixRange, tables, textKey } from '../../src/store/keys.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
@@ -44,6 +48,26 @@ t.test('what a department calls with', async (t) => {
     t.equal((await change(0, 'test', '2026-01-06')).batch!.idText, first.batch!.idText, 'a day later the day that is meant is another')
     t.equal(await codeOf(change(1, 'test')), 'argument_invalid')
     t.equal(await codeOf(change(0, 'other')), 'argument_invalid')
+  })
+
+  await t.test('the store holds no request id, and one of an earlier program is hashed and still answers', async (t) => {
+    const { context } = federation.node('330106')
+    const record = [industryRecord(1, { prefix: 'hashed' })]
+    const ask = { requestId: 'tax 2026/11/30 no 7' }
+    const { batch } = await publishRecords(context, record, ['330106'], ask)
+    const rows = async (): Promise<string[]> => (await context.store.range(prefixRange(textKey(tables.meta, 'request/')))).map(([key]) => Buffer.from(key).toString())
+    t.ok((await rows()).every((row) => /^prequest\/[0-9a-f]{32}$/.test(row)))
+    const [hashed] = (await context.store.range(prefixRange(textKey(tables.meta, 'request/')))).filter(([, value]) => equalBytes(value, batch!.id))
+    // As an earlier program left it.
+    const former = textKey(tables.meta, `request/test/${ask.requestId}`)
+    await context.store.write([{ key: hashed![0], value: undefined }, { key: former, value: batch!.id }])
+    t.equal((await publishRecords(context, record, ['330106'], ask)).batch!.idText, batch!.idText)
+    t.equal(await hashRequestIds(context), 1)
+    t.same(await context.store.get(hashed![0]), batch!.id)
+    t.equal(await context.store.get(former), undefined)
+    t.equal((await publishRecords(context, record, ['330106'], ask)).batch!.idText, batch!.idText)
+    t.equal(await hashRequestIds(context), 0)
+    t.equal(await codeOf(publishRecords(context, record, ['330106'], { requestId: `no ${syntheticCitizenId('33010218900101123')}` })), 'argument_invalid')
   })
 
   await t.test('a provider that is no unified social credit code is refused as an argument', async (t) => {

@@ -504,14 +504,16 @@ export type Amendment = Message<"huxin.v1.Amendment"> & {
   effectiveOn: string;
 
   /**
-   * Required. Basis code, for example "repair/order36".
+   * Required. Basis code (依据代码), for example "repair/order36": one to four words of lower-case letters,
+   * digits and "-", at most 32 characters each, with "/" between them.
    *
    * @generated from field: string basis = 5;
    */
   basis: string;
 
   /**
-   * Optional. Number of the deciding document.
+   * Optional. Number of the deciding document, one line of at most 200 characters, without the number of a
+   * person: everybody reads it and nobody can erase it.
    *
    * @generated from field: string document = 6;
    */
