@@ -67,6 +67,7 @@ export const errorTable = {
   item_unknown: unavailable('this catalog item is not known here yet', '此处尚不知该目录项'),
   parent_unreachable: unavailable('the parent cannot be reached', '无法连接上级节点'),
   peer_unreachable: unavailable('the other side cannot be reached', '无法连接对方'),
+  disk_full: { ...unavailable('the disk has no room for more records', '磁盘空间不足，暂不接收新记录'), status: 8, retry: 'stop' as const },
   not_ready: unavailable('the node is starting or not ready', '节点尚未就绪'),
   overloaded: { ...unavailable('the node has too much waiting', '节点过载'), status: 8 },
   body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),

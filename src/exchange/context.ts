@@ -12,6 +12,7 @@ import type { Alarms } from './alarms.ts'
 import type { Approvals } from './approvals.ts'
 import type { Changes } from './changes.ts'
 import type { Door } from './door.ts'
+import type { BatchClass } from '../topology/lane.ts'
 import type { CheckRecords } from './judge.ts'
 import type { Recent } from './recent.ts'
 import type { Writer } from './writer.ts'
@@ -41,6 +42,8 @@ export interface Context {
   readonly trustedMs: () => number
   /** Call before a judgement that is not written. @throws HuxinError clock_wrong */
   readonly checkClock: () => void
+  /** Call before records are taken. @throws HuxinError disk_full */
+  readonly checkRoom: (batchClass: BatchClass) => void
   readonly ledger: () => Ledger
   readonly log: () => Log
   /** The members that the join file vouches for. */

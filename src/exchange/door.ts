@@ -30,6 +30,7 @@ import { type CheckRecords, encodeRefusal, judge, type Refused } from './judge.t
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
 import { checkAddressed } from './reach.ts'
 import { shownOp, type StoredReceipt } from './receipts.ts'
+import type { BatchClass } from '../topology/lane.ts'
 import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
 /** A batch at the door. */
@@ -56,6 +57,8 @@ export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOr
   readonly writer: Writer
   readonly changes: Changes
   readonly checkRecords: CheckRecords
+  /** @throws HuxinError disk_full */
+  readonly checkRoom: (batchClass: BatchClass) => void
 }
 
 /** A batch after every check that needs no writer. */
@@ -140,6 +143,7 @@ export class Door {
     const batch = openHeader(inbound.header)
     const known = await this.#known(batch)
     if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
+    this.#options.checkRoom(batch.header.batchClass)
     this.#admission.authentic(batch, inbound.body)
     this.#admission.mayCarry(batch.header, inbound)
     checkAddressed(this.#options.ledger(), batch.header, inbound.source)

@@ -70,6 +70,7 @@ export async function publish(context: Context, publication: Publication): Promi
   return inTurn(context, publication, async () => {
     const repeated = await firstAnswer(context, { ...publication, targets })
     if (repeated) return repeated
+    context.checkRoom(publication.batchClass)
     if (publication.skipExisting) return publishNew(context, { ...publication, targets })
     return seal(context, { ...publication, targets }, 0)
   })

@@ -16,6 +16,8 @@ export interface BackgroundOptions {
   /** Whether entries may be written now. */
   readonly mayAppend: () => boolean
   readonly clockIsRight: () => boolean
+  /** Looks how much room the disk has. */
+  readonly lookAtDisk: () => Promise<void>
   readonly sweep: () => Promise<unknown>
   /** Milliseconds between two exchanges of lane heads. */
   readonly headsMs: number
@@ -88,8 +90,9 @@ async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOption
 }
 
 /** Ready means: a real key was written and read, and a real note can be signed, within the last seconds. */
-async function healthLoop({ context, maySign, clockIsRight, onHealth, signal }: BackgroundOptions): Promise<void> {
+async function healthLoop({ context, maySign, clockIsRight, lookAtDisk, onHealth, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
+    await lookAtDisk()
     const ready = maySign() && clockIsRight() && await probe(context)
     onHealth(ready)
     await sleep(context.clock, ready ? HEALTH_MS : UNHEALTHY_MS, signal)

@@ -43,6 +43,8 @@ export interface NodeConfig {
   readonly transitGraceHours: number
   /** Bytes of the log that are read again and hashed in a day; 0: none. */
   readonly scrub: { readonly bytesPerDay: number }
+  /** Free bytes on its disk below which it warns, and below which it takes no records; undefined: see disk.ts. */
+  readonly disk: { readonly warnBytes: number | undefined; readonly reserveBytes: number | undefined }
   /** What of an operator takes another operator, and after how many days nobody grants it any more. */
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
   /** Connections at once, after their handshake. */
@@ -110,6 +112,13 @@ const schema = {
     scrub: {
       type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
       properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes read again in a day, 0 for none' } },
+    },
+    disk: {
+      type: 'object', additionalProperties: false, hint: 'warnBytes, reserveBytes',
+      properties: {
+        warnBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'free bytes below which the node warns' },
+        reserveBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'free bytes below which no records are taken' },
+      },
     },
     approvals: {
       type: 'object', additionalProperties: false, hint: 'erase, amend, days',
@@ -229,6 +238,7 @@ interface RawConfig {
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
   scrub?: { bytesPerDay: number }
+  disk?: { warnBytes?: number; reserveBytes?: number }
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
   connectionsMax?: number
   perCaller?: Partial<NodeConfig['perCaller']>
@@ -281,6 +291,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     },
     transitGraceHours: fields.transitGraceHours ?? 24,
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
+    disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
     connectionsMax: fields.connectionsMax ?? 1_000,
     perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
+import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import { Alarms } from '../exchange/alarms.ts'
@@ -42,6 +43,7 @@ import { Beginning } from './beginning.ts'
 import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { dialParent, type LinkTimes } from './dial.ts'
+import { DiskSpace } from './disk.ts'
 import { EvidenceFolder } from './evidence.ts'
 import { continuesFrom, type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
@@ -89,6 +91,7 @@ export class Node {
   readonly #gate: Gate
   readonly #recent: Recent
   readonly #evidence: EvidenceFolder
+  readonly #disk: DiskSpace
   readonly #joined: FederationState
   readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
@@ -150,6 +153,7 @@ export class Node {
       onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
     })
     this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { alarms: this.#alarms, log: options.log })
+    this.#disk = new DiskSpace({ folder: dirname(epochFiles(options.config.folder, folder.epoch).database), ...options.config.disk, alarms: this.#alarms })
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
   }
@@ -252,14 +256,13 @@ export class Node {
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
-    this.#indexer = this.#newIndexer()
+    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
     await this.#indexer.load()
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
-      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms,
-      onFork: this.#evidence.keepFork,
-      onConflict: this.#evidence.keepConflict,
+      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass),
+      onFork: this.#evidence.keepFork, onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
@@ -284,7 +287,7 @@ export class Node {
     if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
     if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(),
+      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
       onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
@@ -322,16 +325,12 @@ export class Node {
     return new Ledger({ store: this.#folder.store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
   }
 
-  #newIndexer(): Indexer {
-    return new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
-  }
-
   #newContext(): Context {
     const { config, clock, random } = this.#options
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), keepEvidence: this.#evidence.keep,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }

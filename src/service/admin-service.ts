@@ -1,7 +1,7 @@
 /** AdminService for the operators of this node, LogService for auditors. */
 import { create } from '@bufbuild/protobuf'
 import { equalBytes } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
@@ -109,6 +109,14 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   return [admin, log]
 }
 
+/** What is read while the database can be read: how a node stands, and its alarms, is said also when it cannot. */
+function readable<T>(reading: Promise<T>, otherwise: NoInfer<T>): Promise<T> {
+  return reading.catch((error: unknown) => {
+    if (isHuxinError(error, 'not_ready') || isHuxinError(error, 'store_corrupt')) return otherwise
+    throw error
+  })
+}
+
 async function status(node: AdminPort) {
   const { context, uplink, config } = node
   const children = context.ledger().federation.children(context.self)
@@ -118,8 +126,8 @@ async function status(node: AdminPort) {
     tier: config.tier,
     epoch: context.epoch,
     logSize: context.log().size,
-    checkpoint: await cosignedCheckpoint(context),
-    finalSize: await finalSize(context),
+    checkpoint: await readable(cosignedCheckpoint(context), context.log().signed.note),
+    finalSize: await readable(finalSize(context), 0n),
     state: node.state,
     alarms: [...context.alarms.list()],
     ...(uplink && parentName !== undefined ? {
@@ -127,21 +135,21 @@ async function status(node: AdminPort) {
         node: parentName,
         state: uplink.state,
         lastContactMs: BigInt(Math.round(uplink.lastContactMs)),
-        waiting: BigInt(await uplink.waiting()),
+        waiting: BigInt(await readable(uplink.waiting(), 0)),
         cosignedSize: uplink.follower.verified.size,
         clockOffsetMs: BigInt(uplink.clockOffsetMs),
         receivedSize: await cosignedSize(context, parentName).catch(() => 0n),
       },
     } : {}),
     children: await Promise.all(children.map(async (child) => {
-      const held = await childReceipt(context, child.name)
+      const held = await readable(childReceipt(context, child.name), undefined)
       const last = node.lastContactMs(child.name)
       return {
         node: child.name,
         state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < 60_000 ? 'connected' : 'away',
         lastContactMs: BigInt(last),
-        waiting: BigInt(Object.values(await waitingFor(context, child.name)).reduce((sum, count) => sum + count, 0)),
-        cosignedSize: (await witnessState(context, `${child.name}/${child.epoch}`))?.size ?? 0n,
+        waiting: BigInt(Object.values(await readable<Record<string, number>>(waitingFor(context, child.name), {})).reduce((sum, count) => sum + count, 0)),
+        cosignedSize: (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ?? 0n,
         clockOffsetMs: 0n,
         receivedSize: held?.receipt.size ?? 0n,
       }

@@ -11,7 +11,7 @@
  * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
  * (the caller must reopen and look); two processes never share a folder. One writer per store.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
@@ -63,7 +63,10 @@ export interface Store extends Reader {
   clear(range: KeyRange): Promise<void>
   /** Rewrites the range on disk, so that deleted bytes are gone from the files. */
   compact(gte: Uint8Array, lt: Uint8Array): Promise<void>
-  /** Closes and opens the database again after a failed write. */
+  /**
+   * Closes and opens the database again after a failed write. While the disk has no room for that it stays as it is, and can
+   * be read. @throws HuxinError store_failed | store_corrupt
+   */
   reopen(): Promise<void>
   close(): Promise<void>
 }
@@ -72,6 +75,8 @@ const SYNC_READS_MAX = 64
 /** Bytes that one trip to the thread pool brings back of a range, which is wanted as a whole; the engine's own 16 KB are ten trips for 256 entries. */
 const RANGE_BYTES = 1 << 20
 const ROWS_AT_ONCE = 1_000
+/** What opening writes beside what is in the journals. */
+const ROOM_BYTES = 1 << 20
 /**
  * An iterator keeps the rows of its last trip until a full collection finds it, also when it is closed, and nobody counts them:
  * a backup of 400 MB held 400 MB. From so many on it makes one more trip, which brings nothing and frees them.
@@ -146,6 +151,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
       await flush(db, folder)
     },
     async reopen() {
+      await checkRoom(folder)
       await db.close().catch(() => undefined)
       db = await openLevel(folder, false)
     },
@@ -230,6 +236,30 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
       throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${cause}`, { cause: error })
     }
     throw new HuxinError('store_corrupt', `the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
+  }
+}
+
+/**
+ * Opening writes what is in the journals to a table, and begins new files: where that fails the database is closed and
+ * cannot be read either. So as much is written first and removed; its name is one that LevelDB removes too.
+ * @throws HuxinError store_failed
+ */
+async function checkRoom(folder: string): Promise<void> {
+  const file = join(folder, '000000.dbtmp')
+  try {
+    const journals = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
+    const sizes = await Promise.all(journals.map(async (name) => (await stat(join(folder, name))).size))
+    const handle = await open(file, 'w', 0o600)
+    try {
+      const piece = Buffer.alloc(ROOM_BYTES)
+      for (let bytes = sizes.reduce((sum, size) => sum + size, ROOM_BYTES); bytes > 0; bytes -= piece.length) await handle.writeFile(piece)
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    throw new HuxinError('store_failed', `the database in ${folder} is not opened again yet, and read as it is: ${messageOf(error)}`, { cause: error })
+  } finally {
+    await rm(file, { force: true }).catch(() => undefined)
   }
 }
 

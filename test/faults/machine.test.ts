@@ -1,18 +1,22 @@
 /** Machines that misbehave: two processes on one folder, a disk that is full or damaged. */
 import t from 'tap'
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemRandom } from '../../src/base/random.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
+import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { Node } from '../../src/node/node.ts'
+import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { rebuildNode, recoverNode } from '../../src/node/setup.ts'
 import { openStore } from '../../src/store/store.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { FaultyDisk } from '../support/faulty-store.ts'
-import type { Place } from '../support/federation.ts'
+import { WireChannel } from '../../src/wire/channel.ts'
+import type { Place, TestFederation } from '../support/federation.ts'
 import { catalogEverywhere, federationOf, publishOne, standing, well } from '../support/faults.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
@@ -20,6 +24,13 @@ const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: [
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 t.setTimeout(0)
+
+async function operatorOf(federation: TestFederation, node: Node): Promise<WireChannel> {
+  const certs = join(federation.pki.folder, node.config.node.split('/')[1]!)
+  const file = (await readdir(certs)).find((name) => name.startsWith('operator') && name.endsWith('.crt'))!
+  const { material } = await loadTlsMaterial({ certificateFile: join(certs, file), keyFile: join(certs, file.replace('.crt', '.key')), rootFiles: [join(federation.pki.folder, 'root.crt')] }, systemClock.nowMs())
+  return WireChannel.dial({ address: `127.0.0.1:${node.port}`, expectedNodeName: node.config.node, material, clock: systemClock })
+}
 
 t.test('a second process on the folder of a running node is turned away and disturbs nothing', async (t) => {
   const federation = await federationOf(t, [PROVINCE, CITY])
@@ -116,7 +127,10 @@ t.test('a real disk runs full under load and has space again: what was acknowled
     await federation.node('330100').close()
     unmount()
   })
-  await federation.startNode('330100')
+  const config = await loadConfig(federation.folderOf('330100'))
+  const node = await federation.startNode('330100', { config: { ...config, disk: { warnBytes: 0, reserveBytes: 0 } } })
+  const operator = await operatorOf(federation, node)
+  t.teardown(() => operator.close())
   await catalogEverywhere(federation)
   const filler = await open(join(data, 'filler'), 'wx')
   for (let mb = 0; mb < 60; mb++) await filler.write(Buffer.alloc(1 << 20))
@@ -130,6 +144,15 @@ t.test('a real disk runs full under load and has space again: what was acknowled
   t.ok(acknowledged.length > 0)
   t.match(federation.alarms().join('\n'), /330100: store: store_failed: .*No space left/)
   t.match(await codeOf(publishOne(federation, '330100', 'full')), /^(store_failed|not_ready)$/)
+  // It tries again and again; what it has can be read meanwhile.
+  for (let i = 0; i < 3; i++) {
+    const status = await operator.client(AdminService).getStatus({}, { timeoutMs: 10_000 })
+    t.match(status, { state: 'degraded', logSize: node.context.log().size })
+    t.match(status.alarms.join('\n'), /store: store_failed: .*(?:No space left|no space left)/)
+    const { records } = await operator.client(RecordService).getRecords({ recordId: `${acknowledged[0]}-0` }, { timeoutMs: 10_000 })
+    t.equal(records.length, 1)
+    await federation.until('it tried again', async () => (await operator.client(AdminService).getStatus({}, { timeoutMs: 10_000 })).alarms.join().includes('read as it is'))
+  }
   await filler.close()
   await rm(join(data, 'filler'))
   await well(federation)
