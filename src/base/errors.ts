@@ -81,6 +81,7 @@ export const errorTable = {
   origin_not_allowed: refused('the catalog item does not let this node originate it', '目录项不允许该节点报送'),
   target_not_allowed: refused('the kind of the batch or the catalog item does not allow this target', '批次种类或目录项不允许该送达范围'),
   kind_unknown: refused('the kind or a header line is not known and not marked as optional', '批次种类或批次头行未知，且未标明可不识别转送'),
+  catalog_name_not_owned: refused('the name belongs to another publisher of the catalog', '目录名称不属于该发布节点'),
   record_invalid: refused('records break the catalog item', '记录不符合目录项'),
   statement_invalid: refused('the member statement breaks its chain', '成员声明不合链'),
   amendment_invalid: refused('the amendment is not allowed', '变更不被允许'),

@@ -12,6 +12,18 @@ import { limits } from '../base/limits.ts'
 
 /** Edition of the rules by which this program judges. */
 export const RULES_EDITION = '2026.2'
+/** The edition of programs before 0.2; what a node on the way logged under it is judged by it. */
+export const FIRST_EDITION = '2026.1'
+
+/** The edition by which a batch is judged that a node on the way judged by another, when one did: this program's, or one before. */
+export function editionOf(stated: string | undefined): string {
+  return stated === FIRST_EDITION ? FIRST_EDITION : RULES_EDITION
+}
+
+/** True when the rules that came with edition 2026.2 bind: recognitions, names of the catalog, ids of new members. */
+export function bindsAll(rules: string | undefined): boolean {
+  return editionOf(rules) === RULES_EDITION
+}
 
 /** Where an entry's batch came from. */
 export type EntrySource =

@@ -12,7 +12,7 @@ import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { checkAfterFinal, introducedKeys } from './epochs.ts'
-import type { Refused } from './judge.ts'
+import type { Refused } from './refusal.ts'
 
 export interface AdmissionOptions {
   readonly ledger: () => Ledger

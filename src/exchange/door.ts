@@ -13,7 +13,7 @@
 import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { Body } from '../batch/body.ts'
-import { type Entry, type EntrySource, formatEntry, type Judged, RULES_EDITION, type Verdict } from '../batch/entry.ts'
+import { editionOf, type Entry, type EntrySource, FIRST_EDITION, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
@@ -26,10 +26,11 @@ import { Erasing, type ErasingOptions } from './erasing.ts'
 import { FirstReceipt, type FirstReceiptOptions, type Stated } from './first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
-import { type CheckRecords, encodeRefusal, judge, type Refused } from './judge.ts'
+import { type CheckRecords, judge, type Terms } from './judge.ts'
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
 import { checkAddressed } from './reach.ts'
 import { shownOp, type StoredReceipt } from './receipts.ts'
+import { encodeRefusal, type Refused } from './refusal.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
@@ -67,7 +68,7 @@ interface Prepared {
   readonly body: Body | undefined
   /** The body has no records, and this node should have them. */
   readonly lacking: boolean
-  readonly judged: Judged
+  readonly terms: Required<Terms>
   /** The receipt that was shown with it, when it is verified: whom the batch goes to may want it too. */
   readonly shown: StoredReceipt | undefined
   readonly refused: Refused | undefined
@@ -149,14 +150,16 @@ export class Door {
     checkAddressed(this.#options.ledger(), batch.header, inbound.source)
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
+    // What is given back was accepted here once, and nobody has the entry that says by which edition.
+    const terms = { ...judged, rules: editionOf(vouched?.entry?.rules ?? (inbound.givenBack === true ? FIRST_EDITION : inbound.rules)) }
     const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)
     if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
       const refused = decodeRefused(inbound.refusal)
-      return { batch, body: undefined, lacking: false, judged, shown: undefined, refused, refusalBytes: inbound.refusal }
+      return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? (this.#isOwnAgain(batch, inbound) ? undefined : await judge(this.#options.ledger(), batch.header, body, judged, this.#options.checkRecords))
-    return { batch, body: refused ? undefined : body, lacking, judged, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
+    const refused = lapsed ?? (this.#isOwnAgain(batch, inbound) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options.checkRecords))
+    return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
   async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
@@ -178,17 +181,17 @@ export class Door {
   }
 
   async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
-    const { batch, judged } = prepared
+    const { batch, terms: { rules, ...judged } } = prepared
     const ledger = this.#options.ledger()
     if (!known) await this.#laneOrder.continueLanes(batch, inbound, view)
-    const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view))
+    const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
     if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', `batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${late.refusal.message}`)
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }
       : { accepted: true }
-    const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: inbound.source, judged, rules: RULES_EDITION, verdict, header: batch.note }
+    const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: inbound.source, judged, rules: late ? RULES_EDITION : rules, verdict, header: batch.note }
     const body = late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]

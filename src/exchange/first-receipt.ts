@@ -24,7 +24,8 @@ import { parseNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
-import { outOfForce, type Refused, refuse } from './judge.ts'
+import { outOfForce } from './judge.ts'
+import { type Refused, refuse } from './refusal.ts'
 import { type StoredReceipt, verifyReceipt } from './receipts.ts'
 
 /** What a sender says beside a batch. */
@@ -38,6 +39,8 @@ export interface Stated {
   readonly givenBack?: boolean
   /** When the parent logged it, by its entry, which was compared with its signed tree. */
   readonly loggedMs?: number
+  /** By which edition of the rules the parent judged it, by that entry. */
+  readonly rules?: string
   readonly source: EntrySource
 }
 

@@ -5,13 +5,13 @@
 import { hex } from '../base/bytes.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { type Body, recordAt } from '../batch/body.ts'
-import { type Entry, parseEntry } from '../batch/entry.ts'
+import { bindsAll, type Entry, parseEntry } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { decodeAmendments, decodeKnown, type Ledger } from '../ledger/ledger.ts'
 import { batchKey, entryKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { type Refused, refuse } from './judge.ts'
+import { type Refused, refuse } from './refusal.ts'
 import type { Recent } from './recent.ts'
 import type { RoundView } from './writer.ts'
 
@@ -38,12 +38,12 @@ export class InOrder {
   }
 
   /** What can only be judged in the order of the log: statements extend a chain, amendments name a batch. */
-  async judge(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
-    if (header.kind === 'amendment' && understood(header)) return this.#judgeAmendments(header, body, view)
+  async judge(header: BatchHeader, body: Body, view: RoundView, rules: string): Promise<Refused | undefined> {
+    if (header.kind === 'amendment' && understood(header)) return this.#judgeAmendments(header, body, view, rules)
     if (header.kind !== 'member' || !understood(header)) return undefined
     const statements = Array.from({ length: body.count }, (_, i) => recordAt(body, i)).filter((statement) => statement !== undefined)
     try {
-      this.#options.ledger().federation.checkStatements(statements)
+      this.#options.ledger().federation.checkStatements(statements, { placed: bindsAll(rules) })
     } catch (error) {
       if (!isHuxinError(error) || error.code === 'member_unknown') throw error
       await this.#keepConflicts(statements)
@@ -65,15 +65,17 @@ export class InOrder {
   }
 
   /** Records are amended by their origin or a node above it; of a batch not known here nobody can say. */
-  async #judgeAmendments(header: BatchHeader, body: Body, view: RoundView): Promise<Refused | undefined> {
+  async #judgeAmendments(header: BatchHeader, body: Body, view: RoundView, rules: string): Promise<Refused | undefined> {
     const { federation } = this.#options.ledger()
-    const origins = new Map<string, string | undefined>()
+    const headers = new Map<string, BatchHeader | undefined>()
     for (const [i, { batchId }] of decodeAmendments(body).entries()) {
       const name = hex(batchId)
-      if (!origins.has(name)) origins.set(name, (await this.placed(batchId, view))?.batch.header.origin)
-      const origin = origins.get(name)
-      if (origin === undefined || federation.isWithin(origin, header.origin)) continue
-      return refuse('amendment_invalid', `amendment ${i} is of a batch of ${origin}, which is amended there or by a node above it, not by ${header.origin}`)
+      if (!headers.has(name)) headers.set(name, (await this.placed(batchId, view))?.batch.header)
+      const amended = headers.get(name)
+      if (!amended) continue
+      if (bindsAll(rules) && !isAmendable(amended.kind)) return refuse('amendment_invalid', `amendment ${i} is of a batch of kind ${amended.kind}: ${unamendable(amended.kind)}`)
+      if (federation.isWithin(amended.origin, header.origin)) continue
+      return refuse('amendment_invalid', `amendment ${i} is of a batch of ${amended.origin}, which is amended there or by a node above it, not by ${header.origin}`)
     }
     return undefined
   }
@@ -90,4 +92,19 @@ export class InOrder {
     const entry = parseEntry(bytes)
     return { index, entry, batch: openHeader(entry.header) }
   }
+}
+
+/** Kinds by which nodes judge everything else: what they said stands, or nodes would differ. */
+const LASTING: readonly string[] = ['member', 'catalog', 'freeze', 'amendment', 'heads', 'revocation']
+
+/** True for kinds whose records may be withdrawn, repaired, disputed and erased. */
+function isAmendable(kind: string): boolean {
+  return !LASTING.includes(kind)
+}
+
+/** What to do in the place of an amendment. */
+function unamendable(kind: string): string {
+  return kind === 'catalog'
+    ? 'an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it'
+    : 'only records are withdrawn, repaired, disputed or erased'
 }

@@ -4,32 +4,31 @@
  *
  * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { fromBinary } from '@bufbuild/protobuf'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
-import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import type { Judged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
-import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
-import type { CatalogItem, CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
-import { catalogId, decodeCatalogRecord } from '../ledger/catalog.ts'
+import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
-import { checkRecordBytes, type CompiledItem, itemFaults, lastingFaults, type RecordFault } from '../record/item.ts'
+import { checkRecordBytes, type CompiledItem, type RecordFault } from '../record/item.ts'
 import { BASIS_CODE, documentFault } from '../record/personal.ts'
-import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { parseTarget, targetWithin } from '../topology/target.ts'
+import { judgeCatalog } from './judge-catalog.ts'
 import { judgeReach } from './reach.ts'
+import { type Refused, refuse, refusedRecords } from './refusal.ts'
 
-/** A verdict that is not "accepted". */
-export interface Refused {
-  readonly code: string
-  readonly refusal: Refusal
+/** As of when, and by which edition of the rules, a batch is judged. */
+export interface Terms extends Judged {
+  /** The edition under which a node on the way logged it first; that of this program when absent. */
+  readonly rules?: string
 }
 
 /** Replaceable for tests that need a node with other rules. */
@@ -41,36 +40,21 @@ export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly Reco
  * @returns undefined when accepted
  * @throws HuxinError item_unknown | member_unknown
  */
-export function judge(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
+export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
   const astray = judgeReach(ledger.federation, header)
   if (astray) return refuse(astray.code, astray.message)
-  if (!understood(header)) return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, judged)
+  if (!understood(header)) return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, terms)
   switch (header.kind) {
     case 'member': return undefined
-    case 'catalog': return judgeCatalog(ledger, header, body)
+    case 'catalog': return judgeCatalog(ledger, header, body, terms)
     case 'freeze': return judgeFreeze(ledger, header, body)
     case 'amendment': return judgeAmendment(body)
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(body)
     case 'act': return judgeAct(body)
     case 'register': return judgeRegister(ledger, header, body)
-    default: return judgeRecords(ledger, header, body, judged, checkRecords)
+    default: return judgeRecords(ledger, header, body, terms, checkRecords)
   }
-}
-
-/** Builds a refusal without record faults. */
-export function refuse(code: ErrorCode, message: string, faults: readonly RecordFault[] = []): Refused {
-  const refusal = create(RefusalSchema, {
-    code,
-    message,
-    faults: faults.slice(0, limits.faultsMax).map(({ index, path, code: fault, message: text, messageZh }) => ({ index, path, code: fault, message: text, messageZh })),
-    faultCount: faults.length,
-  })
-  return { code, refusal }
-}
-
-export function encodeRefusal(refusal: Refusal): Uint8Array {
-  return toBinary(RefusalSchema, refusal)
 }
 
 /** Records between two looks at the clock. */
@@ -158,73 +142,11 @@ export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: stri
   return refuse('item_not_in_force', `catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || 'further notice'}, not on ${date}`)
 }
 
-async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, judged: Judged, checkRecords: CheckRecords): Promise<Refused | undefined> {
-  const contract = judgeContract(ledger, header, judged)
+async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> {
+  const contract = judgeContract(ledger, header, terms)
   if (!contract || 'refusal' in contract) return contract
   const faults = await checkRecords(contract, body)
   return faults.length === 0 ? undefined : refusedRecords(faults, body.count)
-}
-
-/** The refusal of a batch with bad records. */
-export function refusedRecords(faults: readonly RecordFault[], count: number): Refused {
-  const bad = new Set(faults.map(({ index }) => index)).size
-  const first = faults[0]!
-  return refuse('record_invalid', `${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${first.message}`, faults)
-}
-
-function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
-  const member = ledger.federation.member(header.origin)
-  if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
-    return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
-  }
-  const scales = new Map<string, GradeScale>()
-  const seen = new Set<string>()
-  for (let i = 0; i < body.count; i++) {
-    const bytes = recordAt(body, i)
-    if (!bytes) continue
-    try {
-      const record = decodeCatalogRecord(bytes)
-      const id = catalogId(record)
-      if (ledger.catalog.conflicts(record, bytes)) return refuse('record_invalid', `${id} is published already and an edition never changes: give it a new edition`)
-      if (id !== '' && seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
-      seen.add(id)
-      if (record.content.case === 'scale') scales.set(id, record.content.value)
-      const faults = lastingFaults(catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale)))
-      if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
-    } catch (error) {
-      if (!isHuxinError(error) || error.kind === 'unavailable') throw error
-      return refuse(error.code, error.message)
-    }
-  }
-  return undefined
-}
-
-/** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
-export function judgeOwnCatalog(body: Body): Refused | undefined {
-  for (let i = 0; i < body.count; i++) {
-    const { content } = decodeCatalogRecord(recordAt(body, i)!)
-    const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
-    if (content.case === undefined) return refuse('record_invalid', `catalog record ${i} is neither an item, a scale nor a mapping`)
-    if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
-  }
-  return undefined
-}
-
-/** @throws HuxinError item_unknown when a mapping names a scale that is neither known nor before it in the batch */
-function catalogFaults(content: CatalogRecord['content'], scaleOf: (id: string) => GradeScale | undefined): readonly RecordFault[] {
-  switch (content.case) {
-    case 'item': return itemFaults(content.value)
-    case 'scale': return scaleFaults(content.value)
-    case 'mapping': {
-      const [from, to] = [content.value.fromScale, content.value.toScale].map((id) => {
-        const scale = scaleOf(id)
-        if (!scale) throw new HuxinError('item_unknown', `grade scale ${id} of mapping ${content.value.id} is not known yet: publish it before the mapping`, { details: { item: id } })
-        return scale
-      })
-      return mappingFaults(content.value, from!, to!)
-    }
-    default: return []
-  }
 }
 
 /** One note, of the origin's log of this epoch, signed with its key. */

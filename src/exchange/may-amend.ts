@@ -27,7 +27,7 @@ export interface Intent {
 export function checkAmendable(context: Context, { batch }: Pick<AmendedBatch, 'batch'>): void {
   const { origin, kind } = batch.header
   if (!isIndexed(batch)) {
-    throw new HuxinError('amendment_invalid', `batch ${batch.idText} is of kind ${kind}, whose records are not amended: what it says is changed by a new one`)
+    throw new HuxinError('amendment_invalid', `batch ${batch.idText} is of kind ${kind}, whose records are not amended: ${kind === 'catalog' ? 'an edition ends on its effective_to, and the next edition changes it' : 'what it says is changed by a new one'}`)
   }
   if (!context.ledger().federation.isWithin(origin, context.self)) {
     throw new HuxinError('amendment_invalid', `records of ${origin} are amended there or by a node above it, not by ${context.self}`)

@@ -11,7 +11,9 @@ import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { holdsPersonalNumber } from '../record/personal.ts'
 import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
-import { AUTHORITIES_MAX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement } from '../topology/member.ts'
+import {
+  AUTHORITIES_MAX, CATALOG_PREFIX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement, PREFIXES_MAX,
+} from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { cosignedCheckpoint, witnessState } from './links.ts'
@@ -108,6 +110,26 @@ export async function setAuthorities(
     throw new HuxinError('argument_invalid', `the authority sha256:${locked} issued the certificate of ${context.self} or yours, and is not among those: name it too until both are renewed, or nobody can reach this node`)
   }
   return publishStatement(context, { ...nextStatement(member), authorities: sorted, ...act }, source)
+}
+
+/**
+ * Names the prefixes of catalog ids that a child owns beside those of its place; at a root also its own.
+ * @throws HuxinError argument_invalid | statement_invalid
+ */
+export async function setMemberCatalog(
+  context: Context,
+  { member: name, prefixes, act, source }: { member: string; prefixes: readonly string[]; act: PersonalAct; source: EntrySource },
+): Promise<Uint8Array> {
+  checkAct(act)
+  const member = context.ledger().federation.member(name)
+  if (!member) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
+  const speaker = member.parent ?? member.name
+  if (speaker !== context.self) throw new HuxinError('argument_invalid', `the prefixes of ${member.name} are named by ${speaker}, not by ${context.self}`)
+  const bad = prefixes.find((prefix) => !CATALOG_PREFIX.test(prefix))
+  if (bad !== undefined) throw new HuxinError('argument_invalid', `${JSON.stringify(bad.slice(0, 40))} is no catalog prefix: 1 to 32 lower-case letters, digits and "-" are wanted, without the "/"`)
+  const sorted = [...new Set(prefixes)].sort()
+  if (sorted.length > PREFIXES_MAX) throw new HuxinError('argument_invalid', `${sorted.length} prefixes, at most ${PREFIXES_MAX}`)
+  return publishStatement(context, { ...nextStatement(member), catalog: sorted.length > 0 ? sorted : undefined, ...act }, source)
 }
 
 /**

@@ -210,18 +210,24 @@ export class Ledger {
       for (const [key, standing] of standings) this.lanes.set(key, standing)
       for (const { batchId } of amending) this.#amended.add(batchId)
       if (effective) this.recordCount += BigInt(header.records)
-      if (effective) this.learn(index, entry, { header, body })
+      if (effective) this.learn(index, entry, { ...batch, body })
+      if (refused) this.forget(batch)
     }
     return { ops, remember }
   }
 
   /** Members, catalog, final entries and the register of an accepted batch: what memory holds whole. */
-  learn(index: bigint, entry: Entry, { header, body }: { readonly header: BatchHeader; readonly body: Body }): void {
+  learn(index: bigint, entry: Entry, { header, idText, body }: Pick<SealedHeader, 'header' | 'idText'> & { readonly body: Body }): void {
     if (!understood(header)) return
-    if (header.kind === 'catalog') this.#addCatalog(index, body)
+    if (header.kind === 'catalog') this.#addCatalog(index, { header, idText }, body)
     if (header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
     if (header.kind === 'freeze') this.#addFreeze(body)
     if (header.kind === 'register' && header.origin === this.self) this.register.add(body)
+  }
+
+  /** What a refused batch had published here before a node above refused it. */
+  forget({ header, idText }: Pick<SealedHeader, 'header' | 'idText'>): void {
+    if (header.kind === 'catalog') this.catalog.drop(idText)
   }
 
   /**
@@ -255,10 +261,10 @@ export class Ledger {
     }
   }
 
-  #addCatalog(index: bigint, body: Body): void {
+  #addCatalog(index: bigint, { header: { origin, createdMs }, idText: batch }: Pick<SealedHeader, 'header' | 'idText'>, body: Body): void {
     for (let i = 0; i < body.count; i++) {
       const record = recordAt(body, i)
-      if (record) this.catalog.add(record, index)
+      if (record) this.catalog.add(record, { origin, createdMs, batch, index }, this.federation.all())
     }
   }
 

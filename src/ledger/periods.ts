@@ -14,6 +14,7 @@ interface Period {
   readonly serial: number
   readonly epoch: number
   readonly status: MemberStatus
+  readonly root: boolean
   /** Milliseconds since 1970. */
   readonly fromMs: number
 }
@@ -24,16 +25,23 @@ export class MemberPeriods {
 
   /** Learns when a statement, which was checked before, came; the first time it came is what counts. */
   learn(statementNote: Uint8Array, fromMs: number): void {
-    const { member, serial, epoch, status } = parseStatement(parseNote(statementNote).text)
+    const { member, serial, epoch, status, parent } = parseStatement(parseNote(statementNote).text)
     const known = this.#periods.get(member) ?? []
     if (known.some((period) => period.serial === serial)) return
-    this.#periods.set(member, [...known, { serial, epoch, status, fromMs }].sort((a, b) => a.serial - b.serial))
+    this.#periods.set(member, [...known, { serial, epoch, status, root: parent === undefined, fromMs }].sort((a, b) => a.serial - b.serial))
   }
 
   /** That an epoch of a member had ended at a time, and when; undefined when it had not. */
   epochEnded(member: string, epoch: number, timeMs: number): string | undefined {
     const end = this.#periods.get(member)?.find((period) => period.epoch > epoch)
     return end && timeMs > end.fromMs + limits.clockOffsetMsMax ? `epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}` : undefined
+  }
+
+  /** Whether a member was a root at a time, and has a parent now. */
+  wasRoot(member: string, timeMs: number): boolean {
+    const periods = this.#periods.get(member) ?? []
+    const grafted = periods.findLast(({ root }, i) => !root && periods[i - 1]?.root)
+    return grafted !== undefined && timeMs <= grafted.fromMs + limits.clockOffsetMsMax
   }
 
   /** Why a member could not originate batches of an epoch at a time; undefined when it could. */

@@ -226,7 +226,9 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
     const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
-    if (entry.verdict.accepted) ledger.learn(index, entry, { header: openHeader(entry.header).header, body: parseBody(stored) })
+    const batch = openHeader(entry.header)
+    if (entry.verdict.accepted) ledger.learn(index, entry, { ...batch, body: parseBody(stored) })
+    else ledger.forget(batch)
   }
 }
 

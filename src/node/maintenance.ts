@@ -68,6 +68,6 @@ async function foldControlFrom(ledger: Ledger, { store, ask }: { store: Reader; 
     if (!entry.verdict.accepted) continue
     const batch = openHeader(entry.header)
     const given = (stored && bodyOf(stored, batch)) ?? await ask(batch, entry).then((other) => other && bodyOf(other, batch))
-    if (given) ledger.learn(index, entry, { header: batch.header, body: given })
+    if (given) ledger.learn(index, entry, { ...batch, body: given })
   }
 }

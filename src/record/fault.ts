@@ -62,6 +62,12 @@ export const faultTable = {
   attributes_json: ['attributes are not a JSON object in UTF-8', '扩展属性不是UTF-8编码的JSON对象'],
   attributes_duplicate: ['attributes name a member twice', '扩展属性存在重复的成员名'],
   attributes_schema: ['attributes break the schema of the catalog item', '扩展属性不符合目录项的数据模式'],
+  // recognition
+  not_origin: ['only the node that signs the batch speaks in a recognition', '互认申请与确认须由签署批次的节点以自身名义作出'],
+  date_signed: ['not the day on which the batch was signed', '日期与批次签署日期不符'],
+  purpose_not_allowed: ['the catalog item does not allow this purpose', '目录项不允许该使用目的'],
+  mapping_not_in_force: ['the mapping is not in force on this day', '该日期不在等级对照有效期内'],
+  mapping_grade: ['this is not the grade that the mapping gives', '对照后等级与等级对照不符'],
   // catalog items, scales, mappings
   duplicate: ['the same value is there twice', '取值重复'],
   pattern_form: ['not a node id, "<id>/**", "tier:<tier>" or "**"', '须为节点编号、"<编号>/**"、"tier:<层级>"或"**"'],
@@ -75,6 +81,7 @@ export const faultTable = {
   column_field: ['a column names a field that records of this item do not have', '导入列对应的字段不存在'],
   column_type: ['a column must be text, date, integer, decimal, uscc, citizen_id or enum', '导入列类型无效'],
   mapping_not_total: ['the mapping does not map every grade of its source scale', '等级对照未覆盖来源体系的全部等级'],
+  mapping_order: ['the mapping gives a better grade for a worse one', '等级对照颠倒了等级次序'],
   mapping_scale: ['the mapping is for another scale', '等级对照与等级体系不符'],
   mapping_subjects: ['scales without grades, without subjects in common, or of natural persons are not mapped', '仅有分数、无共同主体类型或针对自然人的等级体系不作对照'],
 } as const satisfies { readonly [code: string]: readonly [string, string] }

@@ -84,7 +84,7 @@ export function reportPeriod(period: { effectiveFrom: string; effectiveTo: strin
   else if (period.effectiveTo < period.effectiveFrom) report('effective_to', 'date_order')
 }
 
-/** What is wrong with a mapping between two scales: it is total on the source and stays in the target. */
+/** What is wrong with a mapping between two scales: it is total on the source, stays in the target and keeps the order of grades. */
 export function mappingFaults(mapping: GradeMapping, from: GradeScale, to: GradeScale): readonly RecordFault[] {
   return gather(0, (report) => {
     if (!ofText(isVersionedId, scaleId(mapping))) report('id', 'id_form')
@@ -95,6 +95,8 @@ export function mappingFaults(mapping: GradeMapping, from: GradeScale, to: Grade
     for (const grade of from.grades) {
       if (mapGrade(mapping, grade) === undefined) report('pairs', 'mapping_not_total', quoteCode(grade))
     }
+    const places = from.grades.map((grade) => to.grades.indexOf(mapGrade(mapping, grade) ?? ''))
+    if (places.some((place, i) => i > 0 && place >= 0 && place < places[i - 1]!)) report('pairs', 'mapping_order')
     for (const [source, target] of Object.entries(mapping.pairs)) {
       if (!from.grades.includes(source)) report('pairs', 'grade_unknown', `${quoteCode(source)} in ${mapping.fromScale}`)
       if (!to.grades.includes(target)) report('pairs', 'grade_unknown', `${quoteCode(target)} in ${mapping.toScale}`)

@@ -9,8 +9,9 @@ import { type CheckReport, checkStore } from '../exchange/check.ts'
 import { frozenAt, frozenCheckpoint, treeOf } from '../exchange/freeze.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, cosigners, childReceipt, finalSize, witnessState } from '../exchange/links.ts'
+import { judgeName } from '../exchange/judge-catalog.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../exchange/graft.ts'
-import { approveMember, type PersonalAct, setMemberStatus } from '../exchange/members.ts'
+import { approveMember, type PersonalAct, setMemberCatalog, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { liftQuarantine, listQuarantines } from '../exchange/quarantine.ts'
 import { repairRunning } from '../exchange/repair.ts'
@@ -20,7 +21,7 @@ import {
   AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type FreezeLogRequest, type GetCheckpointRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
   type ListEntriesRequest, type ListMembersRequest, LogService, type ProposeGraftRequest,
   type ProveConsistencyRequest,
-  type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberStatusRequest, type TraceLaneRequest,
+  type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberCatalogRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
@@ -89,6 +90,8 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     liftQuarantine: async ({ origin, act }: LiftQuarantineRequest, call: CallContext) =>
       ({ actBatchId: await liftQuarantine(node.context, { origin, act: personalAct(act, call), source: sourceOf(call) }) }),
     freezeLog: (request: FreezeLogRequest, call: CallContext) => freeze(node, request, call),
+    setMemberCatalog: async ({ member, prefixes, act }: SetMemberCatalogRequest, call: CallContext) =>
+      ({ statement: await setMemberCatalog(node.context, { member, prefixes, act: personalAct(act, call), source: sourceOf(call) }) }),
     publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
@@ -198,12 +201,14 @@ async function publishCatalog(context: Context, request: PublishCatalogRequest, 
   if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', 'an act on the catalog states its reason and document: give --reason and --document')
   if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', `${request.records.length} catalog records in one call, allowed are 1 to 1000`)
   const { catalog } = context.ledger()
+  const spoken = { origin: context.self, createdMs: context.clock.nowMs() }
+  const given = request.ownedOnly ? request.records.filter((record) => judgeName(context.ledger(), spoken, catalogId(record)) === undefined) : request.records
   const content = (record: CatalogRecord): Uint8Array => encodeCatalogRecord({ ...record, act: undefined })
-  const wanted = request.records.filter((record) => {
-    const before = catalog.entry(catalogId(record))
+  const wanted = given.filter((record) => {
+    const before = catalog.published(catalogId(record), context.self)
     return !before || !equalBytes(content(before.record), content(record))
   })
-  const existing = request.records.length - wanted.length
+  const existing = given.length - wanted.length
   if (wanted.length === 0) return { published: 0, existing }
   const records = wanted.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) }))
   const published = await publish(context, {

@@ -21,6 +21,7 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote } from '../note/note.ts'
 import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
+import { checkNew, squats } from './place.ts'
 import { isAbove, nodeId } from './tier.ts'
 import { checkTransition, invalid, isSignedBy } from './transition.ts'
 
@@ -164,16 +165,16 @@ export class FederationState {
   /**
    * Checks statements that arrive together: each may follow when those before it are applied. Changes
    * nothing. Statements of one batch must be checked so, because each can be right alone and wrong beside
-   * another: two with one serial, two members with one id.
+   * another: two with one serial, two members with one id. Without `placed` the rules of `place.ts` are not asked.
    * @throws HuxinError as checkStatement, for the first that may not follow
    */
-  checkStatements(noteBytesList: readonly Uint8Array[]): void {
-    if (noteBytesList.length === 1) {
-      this.checkStatement(noteBytesList[0]!)
-      return
+  checkStatements(noteBytesList: readonly Uint8Array[], { placed = true } = {}): void {
+    const draft = noteBytesList.length === 1 ? this : this.fork()
+    for (const noteBytes of noteBytesList) {
+      if (placed) checkNew(parseStatement(parseNote(noteBytes).text), draft.#members)
+      if (draft === this) this.checkStatement(noteBytes)
+      else draft.applyStatement(noteBytes)
     }
-    const draft = this.fork()
-    for (const noteBytes of noteBytesList) draft.applyStatement(noteBytes)
   }
 
   /**
@@ -334,11 +335,15 @@ export class FederationState {
     this.#checkBelow(statement, parent)
   }
 
-  /** Ids are unique in the whole federation, pinned roots that have not spoken yet included. */
+  /** Ids are unique in the whole federation, pinned roots that have not spoken yet included; an id that was not its parent's to give blocks nobody. */
   #checkId(statement: MemberStatement): void {
     const id = nodeId(statement.member)
     const holder = this.member(id)
-    if (holder && holder.name !== statement.member) throw invalid(statement, `takes the id ${id} of ${holder.name}`)
+    if (holder && holder.name !== statement.member && !(this.#squats(holder.name, holder.parent) && !this.#squats(statement.member, statement.parent))) throw invalid(statement, `takes the id ${id} of ${holder.name}`)
+  }
+
+  #squats(name: string, parent: string | undefined): boolean {
+    return squats(name, parent === undefined ? undefined : this.#members.get(parent))
   }
 
   #checkBelow(statement: MemberStatement, parent: Member): void {

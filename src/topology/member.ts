@@ -159,7 +159,7 @@ const OPTIONAL_LINES = ['authorities', 'catalog', 'frozen', 'lost'] as const
 /** Authorities of one statement. */
 export const AUTHORITIES_MAX = 8
 /** Catalog prefixes of one statement. */
-const PREFIXES_MAX = 32
+export const PREFIXES_MAX = 32
 export const CATALOG_PREFIX = /^[a-z0-9-]{1,32}$/
 
 export function formatAuthorities(authorities: readonly string[]): string {

@@ -127,6 +127,7 @@ export class Puller {
       ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
       judged: formatJudged(entry.judged),
       loggedMs: entry.timeMs,
+      rules: entry.rules,
       incomplete: delivery.incomplete,
       ...(delivery.receipt ? { receipt: delivery.receipt } : {}),
       source: { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const,

@@ -29,7 +29,7 @@ async function start(t: Test): Promise<{ federation: TestFederation; county: Rog
     { ...template, edition: 'past', effectiveFrom: '2020-01-01', effectiveTo: '2020-12-31' },
     { ...template, edition: 'near', recipients: ['330100/**'] },
   ]
-  await publish(federation.node('000000').context, {
+  await publish(federation.node('330000').context, {
     kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', source: { kind: 'self' },
     records: items.map((value) => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value }, act }))),
   })

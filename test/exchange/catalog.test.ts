@@ -80,7 +80,7 @@ t.test('what a later version publishes is carried, marked and not served by node
   const catalogOf = (...records: Uint8Array[]): Forged => forge(province, records, ['**'], { kind: 'catalog', item: undefined, batchClass: 'control' })
   const { columns } = template
   const later = catalogOf(
-    item({ edition: 'permits', kind: 'permit', scales: [] }), item({ edition: 'spirits', subjectTypes: [9 as SubjectType] }),
+    item({ edition: 'permits', kind: 'x-permit', scales: [] }), item({ edition: 'spirits', subjectTypes: [9 as SubjectType] }),
     item({ edition: 'maps', columns: [{ ...columns[0]!, type: 'geo' }, ...columns.slice(1)] }), item({ edition: 'known' }), strange, strange,
   )
 
@@ -95,7 +95,7 @@ t.test('what a later version publishes is carried, marked and not served by node
   })
 
   await t.test('batches of its items go on, and are not served', async (t) => {
-    const permit = forge(province, [industryRecord(1, { prefix: 'permit' })], ['330100'], { kind: 'permit', item: `${template.id}@permits`, origin: province.self })
+    const permit = forge(province, [industryRecord(1, { prefix: 'permit' })], ['330100'], { kind: 'x-permit', item: `${template.id}@permits`, origin: province.self })
     await taken(permit)
     const spirit = forge(province, [industryRecord(2, { prefix: 'spirit', grade: 'Z' })], ['330100'], { item: `${template.id}@spirits` })
     await taken(spirit)

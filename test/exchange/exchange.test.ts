@@ -138,7 +138,7 @@ t.test('records between honest nodes', async (t) => {
       { ...template, edition: 'past', effectiveFrom: '2020-01-01', effectiveTo: '2020-12-31' },
       { ...template, edition: 'near', recipients: ['330100/**'] },
     ]
-    await publish(nation, {
+    await publish(federation.node('330000').context, {
       kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', source: { kind: 'self' },
       records: items.map((value) => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value }, act }))),
     })

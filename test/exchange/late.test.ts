@@ -54,7 +54,7 @@ async function start(t: Test): Promise<Scene> {
     { ...template, edition: 'past', effectiveFrom: '2020-01-01', effectiveTo: '2020-12-31' },
     { ...template, edition: 'ending', effectiveFrom: '2020-01-01', effectiveTo: civilDate(clock.nowMs() + DAY_MS) },
   ]
-  await publish(federation.node('000000').context, {
+  await publish(federation.node('330000').context, {
     kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', source: { kind: 'self' },
     records: items.map((value) => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value }, act }))),
   })

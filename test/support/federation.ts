@@ -12,9 +12,9 @@ import { approveMember, rootStatement } from '../../src/exchange/members.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { isProvider, setClient, setProvider } from '../../src/exchange/register.ts'
-import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { type CatalogRecord, CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { type RegisteredClient, RegisteredClientSchema, RegisteredProviderSchema } from '../../src/gen/huxin/v1/register_pb.ts'
-import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
+import { catalogId, encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
 import { Node, type NodeOptions } from '../../src/node/node.ts'
@@ -23,6 +23,7 @@ import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from 
 import { authorityOf, certificatesOf } from '../../src/pki/identity.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { starterMappings, starterScales } from '../../src/record/data/scales.ts'
+import { catalogPrefix, prefixOwner } from '../../src/topology/catalog-names.ts'
 import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
 import { type Tier, tiers } from '../../src/topology/tier.ts'
 
@@ -176,17 +177,28 @@ export class TestFederation {
     return this.startNode(id, { ...options, config: { ...config, listen: { host: '127.0.0.1', port } } })
   }
 
+  /** Publishes the starter catalog: each name at its owner where that runs, the rest at the node named. */
   async publishCatalog(id: string): Promise<void> {
     const act = { actor: '张三', reason: 'test', document: '测〔2026〕2号' }
     const records = [
       ...starterScales.map((value) => ({ case: 'scale' as const, value })),
       ...starterMappings.map((value) => ({ case: 'mapping' as const, value })),
       ...starterItems.map((value) => ({ case: 'item' as const, value })),
-    ].map((content) => encodeCatalogRecord(create(CatalogRecordSchema, { content, act })))
-    const published = await publish(this.node(id).context, {
-      kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records, source: { kind: 'self' },
-    })
-    if (published.refusal) throw new Error(published.refusal.message)
+    ].map((content) => create(CatalogRecordSchema, { content, act }))
+    const publisherOf = (record: CatalogRecord): string => {
+      const owner = prefixOwner(this.node(id).context.ledger().federation.all(), catalogPrefix(catalogId(record)))
+      return owner && this.nodes.has(owner.id) ? owner.id : id
+    }
+    // Mappings name scales of others: those of the first are there before the second publishes.
+    for (const publisher of [id, ...[...new Set(records.map(publisherOf))].filter((one) => one !== id)]) {
+      const { context } = this.node(publisher)
+      const known = (): boolean => records.filter((record) => publisherOf(record) === id).every((record) => context.ledger().catalog.entry(catalogId(record)))
+      if (publisher !== id) await this.until(`the catalog of ${id} is at ${publisher}`, known)
+      const own = records.filter((record) => publisherOf(record) === publisher).map(encodeCatalogRecord)
+      if (own.length === 0) continue
+      const published = await publish(context, { kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records: own, source: { kind: 'self' } })
+      if (published.refusal) throw new Error(published.refusal.message)
+    }
   }
 
   /** Enters a client into the register of a running node, for the body of all test nodes unless another is named; once. */

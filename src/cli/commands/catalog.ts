@@ -22,11 +22,14 @@ export function catalogCommands(program: Command, shell: Shell): void {
       const { reason, document, builtin } = command.opts<{ reason: string; document: string; builtin?: boolean }>()
       if ((file === undefined) === !builtin) throw new HuxinError('argument_invalid', 'give a file, or --builtin')
       const records = file === undefined ? builtinRecords() : parseRecords(Buffer.from(await readInput(file)).toString())
-      const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document } }, CALL))
+      // What huxin ships has names of several owners: each publishes its own.
+      const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document }, ownedOnly: builtin ?? false }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
       const { batchId, published, existing } = answer
-      print(shell.output(command), { batchId, published, existing }, () => say(shell,
-        `${published} catalog record(s) published${existing > 0 ? `, ${existing} already there` : ''}`, `已发布 ${published} 条目录记录${existing > 0 ? `，已存在 ${existing} 条` : ''}`))
+      const others = records.length - published - existing
+      print(shell.output(command), { batchId, published, existing, others }, () => say(shell,
+        `${published} catalog record(s) published${existing > 0 ? `, ${existing} already there` : ''}${others > 0 ? `, ${others} left to the owners of their names` : ''}`,
+        `已发布 ${published} 条目录记录${existing > 0 ? `，已存在 ${existing} 条` : ''}${others > 0 ? `，${others} 条由其名称所有者发布` : ''}`))
     })
   shell.common(atNode(catalog.command('list'), shell), 'huxin catalog list --node nodes/330000')
     .description(say(shell, 'every edition and how it stands today', '列出目录'))

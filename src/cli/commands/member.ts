@@ -6,7 +6,7 @@ import { allPages } from '../pages.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { word } from '../words.ts'
 import { plain } from './node.ts'
-import { atNode, CALL, withAct, withNode } from './shared.ts'
+import { atNode, CALL, collect, withAct, withNode } from './shared.ts'
 
 export function memberCommands(program: Command, shell: Shell): void {
   const member = program.command('member').description(say(shell, 'members of the federation', '接入节点管理'))
@@ -31,6 +31,14 @@ export function memberCommands(program: Command, shell: Shell): void {
         print(shell.output(command), { member: name, status }, () => say(shell, `${name}: ${status}`, `${name}：${word(shell, status)}`))
       })
   }
+  shell.common(withAct(atNode(member.command('catalog <node>'), shell), shell), 'huxin member catalog xpcc --prefix bt --reason … --document … --node nodes/000000')
+    .description(say(shell, 'name the prefixes of catalog ids that a child owns beside those of its place; without --prefix none', '设定下级另有的目录名称前缀；不给 --prefix 即全部收回'))
+    .option('--prefix <prefix>', say(shell, 'prefix of catalog ids, without the "/"; may be given again', '目录名称前缀（不含"/"），可重复'), collect)
+    .action(async (name: string, _options, command: Command) => {
+      const { reason, document, prefix = [] } = command.opts<{ reason: string; document: string; prefix?: string[] }>()
+      await withNode(command, ({ admin }) => admin.setMemberCatalog({ member: name, prefixes: prefix, act: { reason, document } }, CALL))
+      print(shell.output(command), { member: name, prefixes: prefix }, () => say(shell, `${name}: ${prefix.join(' ') || 'no prefixes'}`, `${name}：${prefix.join(' ') || '无前缀'}`))
+    })
   graftCommands(member, shell)
   shell.common(atNode(member.command('list'), shell), 'huxin member list --node nodes/330000')
     .description(say(shell, 'all members', '列出接入节点'))

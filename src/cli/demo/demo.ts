@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
-import { HuxinError } from '../../base/errors.ts'
+import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -98,20 +98,30 @@ class Demo {
   }
 
   async #publishCatalog(): Promise<void> {
-    const nation = await this.nodes.connection('000000')
     const records = [
       ...starterScales.map((value) => ({ content: { case: 'scale' as const, value } })),
       ...starterMappings.map((value) => ({ content: { case: 'mapping' as const, value } })),
       ...starterItems.map((value) => ({ content: { case: 'item' as const, value } })),
     ]
-    await nation.admin.publishCatalog({ records, act: { reason: '演示目录', document: '演〔2026〕2号' } }, CALL)
+    // Each publishes its own names: the nation those of cn, the province those of zj.
+    for (const id of ['000000', '330000']) {
+      await this.#must(`catalog of ${id}`, async () => {
+        const { admin } = await this.nodes.connection(id)
+        const answer = await admin.publishCatalog({ records, act: { reason: '演示目录', document: '演〔2026〕2号' }, ownedOnly: true }, CALL).catch((error: unknown) => {
+          // Mappings of the province name scales of the nation, which are on their way.
+          if (isHuxinError(error, 'item_unknown')) return undefined
+          throw error
+        })
+        return answer && !answer.refusal ? true : undefined
+      })
+    }
     for (const { id } of places) {
       await this.#must(`catalog at ${id}`, async () => {
         const { entries } = await (await this.nodes.connection(id)).records.listCatalog({ id: INDUSTRY_ITEM }, CALL)
         return entries.length > 0 ? true : undefined
       })
     }
-    this.say(`The nation published ${starterItems.length} catalog items, ${starterScales.length} grade scales; every node has them.`, `国家发布 ${starterItems.length} 个目录项、${starterScales.length} 个等级体系，各节点均已收到。`)
+    this.say(`Nation and province published ${starterItems.length} catalog items, ${starterScales.length} grade scales; every node has them.`, `国家与省发布 ${starterItems.length} 个目录项、${starterScales.length} 个等级体系，各节点均已收到。`)
   }
 
   async #sceneImport(): Promise<void> {

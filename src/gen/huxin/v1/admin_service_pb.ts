@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJdChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IuABChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUicAoYQW5zd2VyUmVjb2duaXRpb25SZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhAKCGRlY2lzaW9uGAIgASgJEhIKCmNvbmRpdGlvbnMYAyABKAkSEwoLdmFsaWRfdW50aWwYBCABKAkiIwoRQ2hlY2tTdG9yZVJlcXVlc3QSDgoGcmVwYWlyGAEgASgIIooBChJDaGVja1N0b3JlUmVzcG9uc2USDQoFY2xlYW4YASABKAgSEAoIZmluZGluZ3MYAiADKAkSDwoHZW50cmllcxgDIAEoAxIPCgdyZWNvcmRzGAQgASgDEg4KBmVyYXNlZBgFIAEoAxIPCgdkcm9wcGVkGAYgASgDEhAKCHJlcGFpcmVkGAcgAygDIioKDUJhY2t1cFJlcXVlc3QSDAoEaGVhZBgBIAEoDBILCgNrZXkYAiABKAwiawoOQmFja3VwUmVzcG9uc2USDQoFc3RhdGUYASABKAkSDAoEZmlsZRgCIAEoCRINCgVieXRlcxgDIAEoAxIQCghsb2dfc2l6ZRgEIAEoAxIMCgRyb3dzGAUgASgDEg0KBWVycm9yGAYgASgJIhIKEFJlY29uY2lsZVJlcXVlc3QiOwoRUmVjb25jaWxlUmVzcG9uc2USJgoFbGluZXMYASADKAsyFy5odXhpbi52MS5SZWNvbmNpbGVMaW5lIrgBCg1SZWNvbmNpbGVMaW5lEgwKBG5vZGUYASABKAkSCwoDZHVlGAIgASgDEhAKCHJlY2VpdmVkGAMgASgDEhAKCHJldHVybmVkGAQgASgDEhIKCmluX3RyYW5zaXQYBSABKAMSFwoPbGFzdF9jb250YWN0X21zGAYgASgDEgwKBGdhcHMYByADKAkSEwoLZHVlX3JlY29yZHMYCCABKAMSGAoQcmVjZWl2ZWRfcmVjb3JkcxgJIAEoAyIwChBUcmFjZUxhbmVSZXF1ZXN0EgwKBGxhbmUYASABKAkSDgoGbnVtYmVyGAIgASgDIoIBChRJc3N1ZUV2aWRlbmNlUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSFQoIcG9zaXRpb24YAyABKA1IAIgBARIPCgdwdXJwb3NlGAQgASgJEhAKCGRvY3VtZW50GAUgASgJQgsKCV9wb3NpdGlvbiJNChVJc3N1ZUV2aWRlbmNlUmVzcG9uc2USDAoEZmlsZRgBIAEoDBIXCg9hY2Nlc3NfYmF0Y2hfaWQYAiABKAwSDQoFcm9vdHMYAyADKAkiPQoUTGlzdFByb3ZpZGVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiYQoVTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEi8KCXByb3ZpZGVycxgBIAMoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiYAoSU2V0UHJvdmlkZXJSZXF1ZXN0Ei4KCHByb3ZpZGVyGAEgASgLMhwuaHV4aW4udjEuUmVnaXN0ZXJlZFByb3ZpZGVyEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCInChNTZXRQcm92aWRlclJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIjsKEkxpc3RDbGllbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJbChNMaXN0Q2xpZW50c1Jlc3BvbnNlEisKB2NsaWVudHMYASADKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChBTZXRDbGllbnRSZXF1ZXN0EioKBmNsaWVudBgBIAEoCzIaLmh1eGluLnYxLlJlZ2lzdGVyZWRDbGllbnQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IiUKEVNldENsaWVudFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIiIKFExpc3RBcHByb3ZhbHNSZXF1ZXN0EgoKAmlkGAEgASgMIj4KFUxpc3RBcHByb3ZhbHNSZXNwb25zZRIlCglhcHByb3ZhbHMYASADKAsyEi5odXhpbi52MS5BcHByb3ZhbCI+ChRHcmFudEFwcHJvdmFsUmVxdWVzdBIKCgJpZBgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiRQoVR3JhbnRBcHByb3ZhbFJlc3BvbnNlEiwKCXB1Ymxpc2hlZBgBIAEoCzIZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZSI/ChVSZWplY3RBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0Ii4KFlJlamVjdEFwcHJvdmFsUmVzcG9uc2USFAoMYWN0X2JhdGNoX2lkGAEgASgMIiMKFEdldENoZWNrcG9pbnRSZXF1ZXN0EgsKA2xvZxgBIAEoCSLIAQoVR2V0Q2hlY2twb2ludFJlc3BvbnNlEhIKCmNoZWNrcG9pbnQYASABKAwSDQoFZmluYWwYAiABKAgSDAoEdmtleRgDIAEoCRIlCgljb3NpZ25lcnMYBCADKAsyEi5odXhpbi52MS5Db3NpZ25lchIOCgZmcm96ZW4YBSABKAgSEwoLcHJlZGVjZXNzb3IYBiABKAkSGAoQcHJlZGVjZXNzb3Jfc2l6ZRgHIAEoAxIYChBwcmVkZWNlc3Nvcl9yb290GAggASgMIlgKCENvc2lnbmVyEgwKBG5vZGUYASABKAkSDAoEdmtleRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBnRpbWVfcxgEIAEoAxISCgpjaGVja3BvaW50GAUgASgMIjIKEkxpc3RFbnRyaWVzUmVxdWVzdBINCgVzdGFydBgBIAEoAxINCgVsaW1pdBgCIAEoBSJDChNMaXN0RW50cmllc1Jlc3BvbnNlEg8KB2VudHJpZXMYASADKAwSDQoFc3RhcnQYAiABKAMSDAoEc2l6ZRgDIAEoAyJBChFQcm92ZUVudHJ5UmVxdWVzdBINCgVpbmRleBgBIAEoAxIQCghiYXRjaF9pZBgCIAEoDBILCgNsb2cYAyABKAkiQAoSUHJvdmVFbnRyeVJlc3BvbnNlEg0KBWVudHJ5GAEgASgMEg0KBXByb29mGAIgASgMEgwKBHZrZXkYAyABKAkiPQoXUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QSEAoIb2xkX3NpemUYASABKAMSEAoIbmV3X3NpemUYAiABKAMiPgoYUHJvdmVDb25zaXN0ZW5jeVJlc3BvbnNlEg4KBmhhc2hlcxgBIAMoDBISCgpjaGVja3BvaW50GAIgASgMMv4OCgxBZG1pblNlcnZpY2USRAoJR2V0U3RhdHVzEhouaHV4aW4udjEuR2V0U3RhdHVzUmVxdWVzdBobLmh1eGluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEkoKC0xpc3RNZW1iZXJzEhwuaHV4aW4udjEuTGlzdE1lbWJlcnNSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdE1lbWJlcnNSZXNwb25zZRJQCg1BcHByb3ZlTWVtYmVyEh4uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlcXVlc3QaHy5odXhpbi52MS5BcHByb3ZlTWVtYmVyUmVzcG9uc2USVgoPU2V0TWVtYmVyU3RhdHVzEiAuaHV4aW4udjEuU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBohLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1Jlc3BvbnNlEkIKDFByb3Bvc2VHcmFmdBIdLmh1eGluLnYxLlByb3Bvc2VHcmFmdFJlcXVlc3QaEy5odXhpbi52MS5HcmFmdEZpbGUSOAoMQXBwcm92ZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhMuaHV4aW4udjEuR3JhZnRGaWxlEj0KCVRha2VHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRobLmh1eGluLnYxLlRha2VHcmFmdFJlc3BvbnNlElYKD0xpc3RRdWFyYW50aW5lcxIgLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1JlcXVlc3QaIS5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXNwb25zZRJTCg5MaWZ0UXVhcmFudGluZRIfLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVxdWVzdBogLmh1eGluLnYxLkxpZnRRdWFyYW50aW5lUmVzcG9uc2USRAoJRnJlZXplTG9nEhouaHV4aW4udjEuRnJlZXplTG9nUmVxdWVzdBobLmh1eGluLnYxLkZyZWV6ZUxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimwEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDCJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLZDwoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJCCgxQcm9wb3NlR3JhZnQSHS5odXhpbi52MS5Qcm9wb3NlR3JhZnRSZXF1ZXN0GhMuaHV4aW4udjEuR3JhZnRGaWxlEjgKDEFwcHJvdmVHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRoTLmh1eGluLnYxLkdyYWZ0RmlsZRI9CglUYWtlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaGy5odXhpbi52MS5UYWtlR3JhZnRSZXNwb25zZRJWCg9MaXN0UXVhcmFudGluZXMSIC5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXF1ZXN0GiEuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USUwoOTGlmdFF1YXJhbnRpbmUSHy5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlcXVlc3QaIC5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlc3BvbnNlEkQKCUZyZWV6ZUxvZxIaLmh1eGluLnYxLkZyZWV6ZUxvZ1JlcXVlc3QaGy5odXhpbi52MS5GcmVlemVMb2dSZXNwb25zZRJZChBTZXRNZW1iZXJDYXRhbG9nEiEuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QaIi5odXhpbi52MS5TZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USTAoOUHVibGlzaENhdGFsb2cSHy5odXhpbi52MS5QdWJsaXNoQ2F0YWxvZ1JlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USVAoSUmVxdWVzdFJlY29nbml0aW9uEiMuaHV4aW4udjEuUmVxdWVzdFJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJSChFBbnN3ZXJSZWNvZ25pdGlvbhIiLmh1eGluLnYxLkFuc3dlclJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpDaGVja1N0b3JlEhsuaHV4aW4udjEuQ2hlY2tTdG9yZVJlcXVlc3QaHC5odXhpbi52MS5DaGVja1N0b3JlUmVzcG9uc2USOwoGQmFja3VwEhcuaHV4aW4udjEuQmFja3VwUmVxdWVzdBoYLmh1eGluLnYxLkJhY2t1cFJlc3BvbnNlEkQKCVJlY29uY2lsZRIaLmh1eGluLnYxLlJlY29uY2lsZVJlcXVlc3QaGy5odXhpbi52MS5SZWNvbmNpbGVSZXNwb25zZRJDCglUcmFjZUxhbmUSGi5odXhpbi52MS5UcmFjZUxhbmVSZXF1ZXN0GhouaHV4aW4udjEuUmVhZExhbmVSZXNwb25zZRJQCg1Jc3N1ZUV2aWRlbmNlEh4uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlcXVlc3QaHy5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVzcG9uc2USUAoNTGlzdFByb3ZpZGVycxIeLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0Gh8uaHV4aW4udjEuTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEkoKC1NldFByb3ZpZGVyEhwuaHV4aW4udjEuU2V0UHJvdmlkZXJSZXF1ZXN0Gh0uaHV4aW4udjEuU2V0UHJvdmlkZXJSZXNwb25zZRJKCgtMaXN0Q2xpZW50cxIcLmh1eGluLnYxLkxpc3RDbGllbnRzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDbGllbnRzUmVzcG9uc2USRAoJU2V0Q2xpZW50EhouaHV4aW4udjEuU2V0Q2xpZW50UmVxdWVzdBobLmh1eGluLnYxLlNldENsaWVudFJlc3BvbnNlElAKDUxpc3RBcHByb3ZhbHMSHi5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJQCg1HcmFudEFwcHJvdmFsEh4uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlcXVlc3QaHy5odXhpbi52MS5HcmFudEFwcHJvdmFsUmVzcG9uc2USUwoOUmVqZWN0QXBwcm92YWwSHy5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlcXVlc3QaIC5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -694,6 +694,13 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
    * @generated from field: huxin.v1.Act act = 2;
    */
   act?: Act | undefined;
+
+  /**
+   * Optional. True leaves out what other members publish, by their names, instead of refusing it all.
+   *
+   * @generated from field: bool owned_only = 3;
+   */
+  ownedOnly: boolean;
 };
 
 /**
@@ -702,6 +709,59 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
  */
 export const PublishCatalogRequestSchema: GenMessage<PublishCatalogRequest> = /*@__PURE__*/
   messageDesc(file_huxin_v1_admin_service, 20);
+
+/**
+ * Which prefixes a member owns.
+ *
+ * @generated from message huxin.v1.SetMemberCatalogRequest
+ */
+export type SetMemberCatalogRequest = Message<"huxin.v1.SetMemberCatalogRequest"> & {
+  /**
+   * Required. Member id or full name.
+   *
+   * @generated from field: string member = 1;
+   */
+  member: string;
+
+  /**
+   * Optional. Prefixes of catalog ids beside those that it has by its place, 1 to 32 lower-case letters,
+   * digits and "-" each, at most 32; none takes all of them back.
+   *
+   * @generated from field: repeated string prefixes = 2;
+   */
+  prefixes: string[];
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.Act act = 3;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.SetMemberCatalogRequest.
+ * Use `create(SetMemberCatalogRequestSchema)` to create a new message.
+ */
+export const SetMemberCatalogRequestSchema: GenMessage<SetMemberCatalogRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 21);
+
+/**
+ * @generated from message huxin.v1.SetMemberCatalogResponse
+ */
+export type SetMemberCatalogResponse = Message<"huxin.v1.SetMemberCatalogResponse"> & {
+  /**
+   * @generated from field: bytes statement = 1;
+   */
+  statement: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.SetMemberCatalogResponse.
+ * Use `create(SetMemberCatalogResponseSchema)` to create a new message.
+ */
+export const SetMemberCatalogResponseSchema: GenMessage<SetMemberCatalogResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * Asks for recognition.
@@ -778,6 +838,20 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
    * @generated from field: int32 age_days_max = 10;
    */
   ageDaysMax: number;
+
+  /**
+   * Optional. Scales of the item that the requester understands, with version; empty means any.
+   *
+   * @generated from field: repeated string accepted_scales = 11;
+   */
+  acceptedScales: string[];
+
+  /**
+   * Optional. YYYY-MM-DD, the last day for the answer.
+   *
+   * @generated from field: string deadline = 12;
+   */
+  deadline: string;
 };
 
 /**
@@ -785,7 +859,7 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
  * Use `create(RequestRecognitionRequestSchema)` to create a new message.
  */
 export const RequestRecognitionRequestSchema: GenMessage<RequestRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * Answers a request.
@@ -827,7 +901,7 @@ export type AnswerRecognitionRequest = Message<"huxin.v1.AnswerRecognitionReques
  * Use `create(AnswerRecognitionRequestSchema)` to create a new message.
  */
 export const AnswerRecognitionRequestSchema: GenMessage<AnswerRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * @generated from message huxin.v1.CheckStoreRequest
@@ -846,7 +920,7 @@ export type CheckStoreRequest = Message<"huxin.v1.CheckStoreRequest"> & {
  * Use `create(CheckStoreRequestSchema)` to create a new message.
  */
 export const CheckStoreRequestSchema: GenMessage<CheckStoreRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * What a check found.
@@ -901,7 +975,7 @@ export type CheckStoreResponse = Message<"huxin.v1.CheckStoreResponse"> & {
  * Use `create(CheckStoreResponseSchema)` to create a new message.
  */
 export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * Begins a backup, or with neither field asks how the last one stands.
@@ -929,7 +1003,7 @@ export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * How a backup stands.
@@ -985,7 +1059,7 @@ export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * @generated from message huxin.v1.ReconcileRequest
@@ -998,7 +1072,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -1017,7 +1091,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -1090,7 +1164,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 29);
+  messageDesc(file_huxin_v1_admin_service, 31);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -1116,7 +1190,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 30);
+  messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
  * What evidence is wanted of, and for what.
@@ -1167,7 +1241,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 31);
+  messageDesc(file_huxin_v1_admin_service, 33);
 
 /**
  * The evidence.
@@ -1202,7 +1276,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 32);
+  messageDesc(file_huxin_v1_admin_service, 34);
 
 /**
  * Which bodies.
@@ -1230,7 +1304,7 @@ export type ListProvidersRequest = Message<"huxin.v1.ListProvidersRequest"> & {
  * Use `create(ListProvidersRequestSchema)` to create a new message.
  */
 export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 33);
+  messageDesc(file_huxin_v1_admin_service, 35);
 
 /**
  * Bodies, in the order in which they were entered.
@@ -1256,7 +1330,7 @@ export type ListProvidersResponse = Message<"huxin.v1.ListProvidersResponse"> & 
  * Use `create(ListProvidersResponseSchema)` to create a new message.
  */
 export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 34);
+  messageDesc(file_huxin_v1_admin_service, 36);
 
 /**
  * One body.
@@ -1284,7 +1358,7 @@ export type SetProviderRequest = Message<"huxin.v1.SetProviderRequest"> & {
  * Use `create(SetProviderRequestSchema)` to create a new message.
  */
 export const SetProviderRequestSchema: GenMessage<SetProviderRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 35);
+  messageDesc(file_huxin_v1_admin_service, 37);
 
 /**
  * @generated from message huxin.v1.SetProviderResponse
@@ -1303,7 +1377,7 @@ export type SetProviderResponse = Message<"huxin.v1.SetProviderResponse"> & {
  * Use `create(SetProviderResponseSchema)` to create a new message.
  */
 export const SetProviderResponseSchema: GenMessage<SetProviderResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 36);
+  messageDesc(file_huxin_v1_admin_service, 38);
 
 /**
  * Which clients.
@@ -1331,7 +1405,7 @@ export type ListClientsRequest = Message<"huxin.v1.ListClientsRequest"> & {
  * Use `create(ListClientsRequestSchema)` to create a new message.
  */
 export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 37);
+  messageDesc(file_huxin_v1_admin_service, 39);
 
 /**
  * Clients, in the order in which they were entered.
@@ -1357,7 +1431,7 @@ export type ListClientsResponse = Message<"huxin.v1.ListClientsResponse"> & {
  * Use `create(ListClientsResponseSchema)` to create a new message.
  */
 export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 38);
+  messageDesc(file_huxin_v1_admin_service, 40);
 
 /**
  * One client.
@@ -1385,7 +1459,7 @@ export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
  * Use `create(SetClientRequestSchema)` to create a new message.
  */
 export const SetClientRequestSchema: GenMessage<SetClientRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 39);
+  messageDesc(file_huxin_v1_admin_service, 41);
 
 /**
  * @generated from message huxin.v1.SetClientResponse
@@ -1404,7 +1478,7 @@ export type SetClientResponse = Message<"huxin.v1.SetClientResponse"> & {
  * Use `create(SetClientResponseSchema)` to create a new message.
  */
 export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 40);
+  messageDesc(file_huxin_v1_admin_service, 42);
 
 /**
  * Which approvals.
@@ -1425,7 +1499,7 @@ export type ListApprovalsRequest = Message<"huxin.v1.ListApprovalsRequest"> & {
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 41);
+  messageDesc(file_huxin_v1_admin_service, 43);
 
 /**
  * Newest first, at most 100, and those of the last days.
@@ -1444,7 +1518,7 @@ export type ListApprovalsResponse = Message<"huxin.v1.ListApprovalsResponse"> & 
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 42);
+  messageDesc(file_huxin_v1_admin_service, 44);
 
 /**
  * What is granted.
@@ -1472,7 +1546,7 @@ export type GrantApprovalRequest = Message<"huxin.v1.GrantApprovalRequest"> & {
  * Use `create(GrantApprovalRequestSchema)` to create a new message.
  */
 export const GrantApprovalRequestSchema: GenMessage<GrantApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 43);
+  messageDesc(file_huxin_v1_admin_service, 45);
 
 /**
  * The amendments as they were published.
@@ -1491,7 +1565,7 @@ export type GrantApprovalResponse = Message<"huxin.v1.GrantApprovalResponse"> & 
  * Use `create(GrantApprovalResponseSchema)` to create a new message.
  */
 export const GrantApprovalResponseSchema: GenMessage<GrantApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 44);
+  messageDesc(file_huxin_v1_admin_service, 46);
 
 /**
  * What is rejected.
@@ -1519,7 +1593,7 @@ export type RejectApprovalRequest = Message<"huxin.v1.RejectApprovalRequest"> & 
  * Use `create(RejectApprovalRequestSchema)` to create a new message.
  */
 export const RejectApprovalRequestSchema: GenMessage<RejectApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 45);
+  messageDesc(file_huxin_v1_admin_service, 47);
 
 /**
  * @generated from message huxin.v1.RejectApprovalResponse
@@ -1538,7 +1612,7 @@ export type RejectApprovalResponse = Message<"huxin.v1.RejectApprovalResponse"> 
  * Use `create(RejectApprovalResponseSchema)` to create a new message.
  */
 export const RejectApprovalResponseSchema: GenMessage<RejectApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 46);
+  messageDesc(file_huxin_v1_admin_service, 48);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -1557,7 +1631,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 47);
+  messageDesc(file_huxin_v1_admin_service, 49);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -1621,7 +1695,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 48);
+  messageDesc(file_huxin_v1_admin_service, 50);
 
 /**
  * A neighbour that cosigns this log.
@@ -1668,7 +1742,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 49);
+  messageDesc(file_huxin_v1_admin_service, 51);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1694,7 +1768,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 50);
+  messageDesc(file_huxin_v1_admin_service, 52);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1723,7 +1797,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 51);
+  messageDesc(file_huxin_v1_admin_service, 53);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1754,7 +1828,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 52);
+  messageDesc(file_huxin_v1_admin_service, 54);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1783,7 +1857,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 53);
+  messageDesc(file_huxin_v1_admin_service, 55);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1807,7 +1881,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 54);
+  messageDesc(file_huxin_v1_admin_service, 56);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1829,7 +1903,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 55);
+  messageDesc(file_huxin_v1_admin_service, 57);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1946,8 +2020,20 @@ export const AdminService: GenService<{
     output: typeof FreezeLogResponseSchema;
   },
   /**
-   * Publishes catalog items, scales and mappings. An edition that is there already, with the same content, is
-   * left out and counted as existing: a repeated call does nothing. Deadline 30 s.
+   * Names the prefixes of catalog ids that a child of this node, or at a root the root itself, owns. Deadline 30 s.
+   * Errors: argument_invalid, statement_invalid.
+   *
+   * @generated from rpc huxin.v1.AdminService.SetMemberCatalog
+   */
+  setMemberCatalog: {
+    methodKind: "unary";
+    input: typeof SetMemberCatalogRequestSchema;
+    output: typeof SetMemberCatalogResponseSchema;
+  },
+  /**
+   * Publishes catalog items, scales and mappings. An edition that this node published already, with the same content, is
+   * left out and counted as existing: a repeated call does nothing. Names are their owner's (proto/README.md,
+   * "Names of the catalog"). Deadline 30 s.
    *
    * @generated from rpc huxin.v1.AdminService.PublishCatalog
    */
@@ -1957,7 +2043,7 @@ export const AdminService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Asks a holder for recognition; the answer has the record_id of the request. Each call is a request of its
+   * Asks a holder for recognition, in the name of this node; the answer has the record_id of the request. Each call is a request of its
    * own. Deadline 30 s. Errors: argument_invalid, item_unknown.
    *
    * @generated from rpc huxin.v1.AdminService.RequestRecognition
@@ -1968,7 +2054,7 @@ export const AdminService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Answers a request with a confirmation. It stands until it is withdrawn, expires or falls with its source:
+   * Answers a request with a confirmation, in the name of this node. It stands until it is withdrawn, expires or falls with its source:
    * before that another answer is argument_invalid, so a repeated call does nothing. Deadline 30 s. Errors:
    * argument_invalid, not_found, item_unknown.
    *

@@ -1,0 +1,89 @@
+/**
+ * What every node checks of a batch of kind "catalog": the publisher makes catalogs at all and owns the names,
+ * the editions are sound and new. By signed data alone that all nodes have.
+ */
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Body, recordAt } from '../batch/body.ts'
+import { bindsAll } from '../batch/entry.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import type { CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
+import { catalogId, decodeCatalogRecord, standingOf } from '../ledger/catalog.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { RecordFault } from '../record/fault.ts'
+import { itemFaults, lastingFaults } from '../record/item.ts'
+import { mappingFaults, scaleFaults } from '../record/scales.ts'
+import { catalogPrefix, prefixesOf, prefixOwner } from '../topology/catalog-names.ts'
+import { type Refused, refuse, refusedRecords } from './refusal.ts'
+
+export function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Refused | undefined {
+  const member = ledger.federation.member(header.origin)
+  if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
+    return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
+  }
+  const members = ledger.federation.all()
+  const scales = new Map<string, GradeScale>()
+  const seen = new Set<string>()
+  for (let i = 0; i < body.count; i++) {
+    const bytes = recordAt(body, i)
+    if (!bytes) continue
+    try {
+      const record = decodeCatalogRecord(bytes)
+      const id = catalogId(record)
+      const refused = bindsAll(rules) ? judgeName(ledger, header, id) : undefined
+      if (refused) return refused
+      const holder = ledger.catalog.conflict(record, bytes, { origin: header.origin, standing: standingOf(id, header.origin, members) })
+      if (holder !== undefined) return refuse('record_invalid', `${id} is published already, by ${holder}, and an edition never changes: give it a new edition`)
+      if (id !== '' && seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
+      seen.add(id)
+      if (record.content.case === 'scale') scales.set(id, record.content.value)
+      const faults = lastingFaults(catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale)).filter(({ code }) => code !== 'mapping_order' || bindsAll(rules)))
+      if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
+    } catch (error) {
+      if (!isHuxinError(error) || error.kind === 'unavailable') throw error
+      return refuse(error.code, error.message)
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether a node may publish under a name: its owner; where nobody owns the prefix the root, and whoever published all
+ * earlier editions; and a root that was grafted, what it signed before.
+ */
+export function judgeName({ federation, catalog, periods }: Ledger, { origin, createdMs }: Pick<BatchHeader, 'origin' | 'createdMs'>, id: string): Refused | undefined {
+  const prefix = catalogPrefix(id)
+  const owner = prefixOwner(federation.all(), prefix)
+  if (id === '' || owner?.name === origin || periods.wasRoot(origin, createdMs)) return undefined
+  if (!owner && (federation.member(origin)?.parent === undefined || catalog.isContinuedBy(origin, id.slice(0, id.indexOf('@'))))) return undefined
+  const whose = owner ? `${owner.name} publishes the names of prefix ${prefix}` : `nobody owns the prefix ${prefix}: the root publishes it, or gives it to ${origin}`
+  const own = prefixesOf(federation.member(origin)!).join(', ')
+  return refuse('catalog_name_not_owned', `${id} is no name of ${origin}: ${whose}; its own prefixes are ${own || 'none'}`)
+}
+
+/** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
+export function judgeOwnCatalog(body: Body): Refused | undefined {
+  for (let i = 0; i < body.count; i++) {
+    const { content } = decodeCatalogRecord(recordAt(body, i)!)
+    const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
+    if (content.case === undefined) return refuse('record_invalid', `catalog record ${i} is neither an item, a scale nor a mapping`)
+    if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
+  }
+  return undefined
+}
+
+/** @throws HuxinError item_unknown when a mapping names a scale that is neither known nor before it in the batch */
+function catalogFaults(content: CatalogRecord['content'], scaleOf: (id: string) => GradeScale | undefined): readonly RecordFault[] {
+  switch (content.case) {
+    case 'item': return itemFaults(content.value)
+    case 'scale': return scaleFaults(content.value)
+    case 'mapping': {
+      const [from, to] = [content.value.fromScale, content.value.toScale].map((id) => {
+        const scale = scaleOf(id)
+        if (!scale) throw new HuxinError('item_unknown', `grade scale ${id} of mapping ${content.value.id} is not known yet: publish it before the mapping`, { details: { item: id } })
+        return scale
+      })
+      return mappingFaults(content.value, from!, to!)
+    }
+    default: return []
+  }
+}
