@@ -38,6 +38,8 @@ export interface Context {
   /** Key of the subject index, secret to this node. */
   readonly subjectKey: Uint8Array
   readonly checkRecords: CheckRecords
+  /** Answers to requests: of two at once the second finds the first. */
+  readonly answers: OneByOne
   /** The time that neighbours are told: not the clock's while that is known to be wrong. */
   readonly trustedMs: () => number
   /** Call before a judgement that is not written. @throws HuxinError clock_wrong */
@@ -52,4 +54,16 @@ export interface Context {
   readonly certificate: () => PeerIdentity
   /** Keeps a file of evidence, unless one of that name is there. @returns where it is */
   readonly keepEvidence: (name: string, content: Uint8Array) => Promise<string>
+}
+
+/** Runs what is asked of it one after the other: each sees what the one before did. */
+export class OneByOne {
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** Waits for those before; that one of them failed is no matter here. */
+  run<T>(doing: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(doing)
+    this.#last = mine.catch(() => undefined)
+    return mine
+  }
 }

@@ -9,7 +9,7 @@ import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
-import type { Judged } from '../batch/entry.ts'
+import { bindsAll, type Judged } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
@@ -22,6 +22,7 @@ import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { parseTarget, targetWithin } from '../topology/target.ts'
 import { judgeCatalog } from './judge-catalog.ts'
+import { judgeRecognitions } from './judge-recognition.ts'
 import { judgeReach } from './reach.ts'
 import { type Refused, refuse, refusedRecords } from './refusal.ts'
 
@@ -48,7 +49,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Te
     case 'member': return undefined
     case 'catalog': return judgeCatalog(ledger, header, body, terms)
     case 'freeze': return judgeFreeze(ledger, header, body)
-    case 'amendment': return judgeAmendment(body)
+    case 'amendment': return judgeAmendment(body, bindsAll(terms.rules))
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(body)
     case 'act': return judgeAct(body)
@@ -146,7 +147,8 @@ async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, ter
   const contract = judgeContract(ledger, header, terms)
   if (!contract || 'refusal' in contract) return contract
   const faults = await checkRecords(contract, body)
-  return faults.length === 0 ? undefined : refusedRecords(faults, body.count)
+  if (faults.length > 0) return refusedRecords(faults, body.count)
+  return header.kind === 'recognition' && bindsAll(terms.rules) ? judgeRecognitions(ledger, header, body) : undefined
 }
 
 /** One note, of the origin's log of this epoch, signed with its key. */
@@ -164,14 +166,15 @@ function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body)
   }
 }
 
-function judgeAmendment(body: Body): Refused | undefined {
+function judgeAmendment(body: Body, coded: boolean): Refused | undefined {
   try {
     for (const [i, amendment] of decodeAmendments(body).entries()) {
       if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
       if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
       if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
-      if (!BASIS_CODE.test(amendment.basis)) return refuse('amendment_invalid', `amendment ${i} has a basis that is no code, for example repair/order36`)
-      const fault = documentFault(amendment.document)
+      // An erasure of before may have another basis, and erases at a node that begins later too.
+      if (coded ? !BASIS_CODE.test(amendment.basis) : amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} has a basis that is no code, for example repair/order36`)
+      const fault = coded ? documentFault(amendment.document) : undefined
       if (fault) return refuse('amendment_invalid', `amendment ${i}: ${fault}`)
     }
   } catch (error) {

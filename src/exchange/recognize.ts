@@ -10,22 +10,21 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
-import { civilDate } from '../base/clock.ts'
+import { civilDate, isCivilDate } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
-import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import type { EntrySource } from '../batch/entry.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
 } from '../gen/huxin/v1/record_pb.ts'
-import type { StoredAmendment } from '../ledger/ledger.ts'
 import { confirmationKey } from '../ledger/record-rows.ts'
-import { mapGrade } from '../record/scales.ts'
+import { recognizes } from '../record/recognized.ts'
+import { inForce, mapGrade, mappingApplies } from '../record/scales.ts'
 import { prefixRange, tables } from '../store/keys.ts'
 import { amend } from './amend.ts'
 import type { Context } from './context.ts'
 import { type Published, publish } from './publish.ts'
-import { findBatch, findByRecordId, findBySubject, type FoundRecord, placeOf, readPlace, standingOf } from './query.ts'
-
-export type Validity = 'valid' | 'withdrawn' | 'source_withdrawn' | 'source_superseded' | 'expired' | 'refused'
+import { findByRecordId, findBySubject, type FoundRecord, placeOf, readPlace } from './query.ts'
+import { answeredIn, askedIn, fellAt, isOwnWord, oldest, type Validity, validityOf } from './recognition-validity.ts'
 
 export interface RecognitionAsk {
   readonly holder: string
@@ -37,6 +36,10 @@ export interface RecognitionAsk {
   readonly legalBasis: string
   readonly mapping: string
   readonly ageDaysMax: number
+  /** Scales that the requester understands, with version; empty means any. */
+  readonly acceptedScales?: readonly string[]
+  /** Last civil day for the answer, or '' for none. */
+  readonly deadline?: string
   readonly source: EntrySource
 }
 
@@ -49,9 +52,13 @@ export interface RecognitionAnswer {
   readonly source: EntrySource
 }
 
+/** How a request stands: `forged` when another node signed it than its requester, `overdue` when its deadline passed without an answer. */
+export type RequestState = 'open' | 'answered' | 'overdue' | 'withdrawn' | 'forged'
+
 /** A request and what was answered. */
 export interface FoundRecognition {
   readonly request: FoundRecord
+  readonly state: RequestState
   readonly confirmations: readonly { readonly confirmation: FoundRecord; readonly validity: Validity; readonly fellAtMs: number }[]
 }
 
@@ -64,8 +71,15 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
   if (!item.purposes.includes(ask.purpose)) {
     throw new HuxinError('argument_invalid', `purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.join(', ')}`)
   }
+  const { acceptedScales = [], deadline = '' } = ask
   if (ask.mapping !== '' && !context.ledger().catalog.mapping(ask.mapping)) throw new HuxinError('item_unknown', `grade mapping ${ask.mapping} is not known here: see huxin catalog list`)
+  if (ask.mapping !== '' && !inForce(context.ledger().catalog.mapping(ask.mapping)!, civilDate(context.clock.nowMs()))) {
+    throw new HuxinError('argument_invalid', `grade mapping ${ask.mapping} is not in force today: see huxin catalog show ${ask.mapping}`)
+  }
+  const unknown = acceptedScales.find((scale) => !item.scales.includes(scale))
+  if (unknown !== undefined) throw new HuxinError('argument_invalid', `results of ${ask.item} are not on the scale ${unknown}; they are on ${item.scales.join(', ')}`)
   const nowMs = context.clock.nowMs()
+  if (deadline !== '' && (!isCivilDate(deadline) || deadline < civilDate(nowMs))) throw new HuxinError('argument_invalid', `the deadline ${deadline} is no day from today on: YYYY-MM-DD is wanted`)
   const seed = `${context.self}\n${ask.holder}\n${ask.item}\n${ask.resultRecordId}\n${ask.subject.id}\n${nowMs}`
   const recordId = `rq-${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`
   const record = create(RecordSchema, {
@@ -83,6 +97,8 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
         ageDaysMax: ask.ageDaysMax,
         requestedOn: civilDate(nowMs),
         mapping: ask.mapping,
+        acceptedScales: [...acceptedScales],
+        deadline,
       }),
     },
   })
@@ -93,47 +109,35 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
   return { ...published, recordId }
 }
 
-/** One at a time: two answers to one request must not both find none before them. */
-const answering = new WeakMap<Context, Promise<unknown>>()
-
 /**
  * Answers a request that was addressed to this node. An answer stands until it is withdrawn, expires or falls
- * with its source: before that there is no other.
+ * with its source: before that there is no other. What others sign in this node's name is no answer.
  * @throws HuxinError not_found | argument_invalid | item_unknown
  */
 export function answerRecognition(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
-  const before = answering.get(context) ?? Promise.resolve()
-  const mine = before.catch(() => undefined).then(() => answerOne(context, answer))
-  answering.set(context, mine)
-  return mine
+  return context.answers.run(() => answerOne(context, answer))
 }
 
 async function answerOne(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
-  const [request] = await findByRecordId(context, answer.requestRecordId)
-  const content = request?.record?.content
-  if (!request?.record || content?.case !== 'recognitionRequest') {
-    throw new HuxinError('not_found', `no recognition request ${answer.requestRecordId} here: see huxin recognition list`)
-  }
-  const asked = content.value
-  if (asked.holder !== context.self) throw new HuxinError('argument_invalid', `request ${answer.requestRecordId} is addressed to ${asked.holder}, not to ${context.self}`)
+  const request = await requestToAnswer(context, answer.requestRecordId)
+  const asked = askedIn(request)!
   const decision = { recognized: RecognitionDecision.RECOGNIZED, conditional: RecognitionDecision.RECOGNIZED_WITH_CONDITIONS,
     not_recognized: RecognitionDecision.NOT_RECOGNIZED, no_result: RecognitionDecision.NO_RESULT }[answer.decision]
   if (decision === undefined) throw new HuxinError('argument_invalid', `decision ${answer.decision} is not one of recognized, conditional, not_recognized, no_result`)
   if (answer.decision === 'conditional' && answer.conditions === '') throw new HuxinError('argument_invalid', 'a conditional recognition states its conditions')
-  await context.indexer.caughtUp()
-  const standing = (await confirmationsOf(context, answer.requestRecordId)).find(({ validity }) => validity === 'valid')
+  const standing = (await confirmationsOf(context, request)).find(({ confirmation, validity }) => confirmation.batch.header.origin === context.self && validity === 'valid')
   if (standing) {
     const { batch, position } = standing.confirmation
     throw new HuxinError('argument_invalid', `request ${answer.requestRecordId} was answered, and the answer stands: withdraw it first (huxin amend withdraw ${batch.idText} ${position})`)
   }
-  const source = answer.decision === 'no_result' ? undefined : await findSource(context, asked, request.record.subject)
+  const source = answer.decision === 'no_result' ? undefined : await findSource(context, request)
   if (!source && answer.decision !== 'no_result') {
-    throw new HuxinError('not_found', `this node holds no current result of ${asked.item} for the request ${answer.requestRecordId}: answer no_result`)
+    throw new HuxinError('not_found', `this node holds no current result of ${asked.item} as request ${answer.requestRecordId} wants it (subject, record id, scale, age): answer no_result`)
   }
   const recordId = `rc-${createHash('sha256').update(`${context.self}\n${answer.requestRecordId}\n${context.clock.nowMs()}`).digest('hex').slice(0, 24)}`
   const record = create(RecordSchema, {
     recordId,
-    ...(request.record.subject ? { subject: request.record.subject } : {}),
+    ...(request.record!.subject ? { subject: request.record!.subject } : {}),
     content: {
       case: 'recognitionConfirmation',
       value: create(RecognitionConfirmationSchema, {
@@ -143,7 +147,7 @@ async function answerOne(context: Context, answer: RecognitionAnswer): Promise<P
         decision,
         conditions: answer.conditions,
         confirmedOn: civilDate(context.clock.nowMs()),
-        ...(source ? pin(context, { ...asked, mapping: answer.decision === 'not_recognized' ? '' : asked.mapping }, source, answer.validUntil) : {}),
+        ...(source ? pin(context, recognizes(decision) ? asked.mapping : '', source, answer.validUntil) : {}),
       }),
     },
   })
@@ -155,6 +159,34 @@ async function answerOne(context: Context, answer: RecognitionAnswer): Promise<P
   return { ...published, recordId }
 }
 
+/**
+ * The request of an id that may be answered here. Its requester signed it; where several nodes gave one id, the first to come.
+ * @throws HuxinError not_found | argument_invalid
+ */
+async function requestToAnswer(context: Context, recordId: string): Promise<FoundRecord> {
+  const found = (await findByRecordId(context, recordId, REQUESTS_MAX)).filter((record) => askedIn(record))
+  const own = found.filter(isOwnWord)
+  const request = own.findLast((record) => askedIn(record)!.holder === context.self) ?? own.at(-1)
+  if (!request && found[0]) throw new HuxinError('argument_invalid', `request ${recordId} says that ${askedIn(found[0])!.requester} asks, and comes from ${found[0].batch.header.origin}: it is forged and wants no answer`)
+  if (!request) throw new HuxinError('not_found', `no recognition request ${recordId} here: see huxin recognition list`)
+  const { holder, item: id, purpose, deadline } = askedIn(request)!
+  if (holder !== context.self) throw new HuxinError('argument_invalid', `request ${recordId} is addressed to ${holder}, not to ${context.self}`)
+  if (isOver(request)) throw new HuxinError('argument_invalid', `request ${recordId} was withdrawn: it wants no answer`)
+  const item = context.ledger().catalog.item(id)
+  if (!item) throw new HuxinError('item_unknown', `catalog item ${id} of request ${recordId} is not known here yet: answer when the catalog has it`)
+  if (!item.purposes.includes(purpose)) throw new HuxinError('argument_invalid', `request ${recordId} is for the purpose ${JSON.stringify(purpose)}, which ${id} does not allow: it wants no answer`)
+  const today = civilDate(context.clock.nowMs())
+  if (deadline !== '' && today > deadline) throw new HuxinError('argument_invalid', `the deadline of request ${recordId} was ${deadline}: whoever still wants an answer asks again`)
+  return request
+}
+
+/** Records of one id that are looked at to find the request that is meant. */
+const REQUESTS_MAX = 1_000
+
+function isOver({ standing }: FoundRecord): boolean {
+  return standing !== 'current' && standing !== 'superseded'
+}
+
 /** Requests known here, with their answers, newest first. */
 export async function listRecognitions(context: Context, { requestRecordId, openOnly }: { requestRecordId?: string; openOnly?: boolean }): Promise<FoundRecognition[]> {
   await context.indexer.caughtUp()
@@ -164,14 +196,23 @@ export async function listRecognitions(context: Context, { requestRecordId, open
     if (Buffer.from(family).toString() !== 'request') continue
     const { index, position } = placeOf(key)
     const request = await readPlace(context, index, position)
-    const content = request?.record?.content
-    if (!request?.record || content?.case !== 'recognitionRequest') continue
+    const asked = askedIn(request)
+    if (!request?.record || !asked) continue
     if (requestRecordId && request.record.recordId !== requestRecordId) continue
-    const confirmations = await confirmationsOf(context, request.record.recordId)
-    if (openOnly && (confirmations.length > 0 || content.value.holder !== context.self)) continue
-    found.push({ request, confirmations })
+    if (openOnly && asked.holder !== context.self) continue
+    const confirmations = await confirmationsOf(context, request)
+    const state = stateOf(context, request, confirmations)
+    if (!openOnly || state === 'open') found.push({ request, state, confirmations })
   }
   return found
+}
+
+function stateOf(context: Context, request: FoundRecord, confirmations: FoundRecognition['confirmations']): RequestState {
+  const asked = askedIn(request)!
+  if (!isOwnWord(request)) return 'forged'
+  if (confirmations.some(({ confirmation, validity }) => validity !== 'forged' && confirmation.batch.header.origin === asked.holder)) return 'answered'
+  if (isOver(request)) return 'withdrawn'
+  return asked.deadline !== '' && civilDate(context.clock.nowMs()) > asked.deadline ? 'overdue' : 'open'
 }
 
 /** Whether this node holds any confirmation at all: most have nothing to review. */
@@ -205,92 +246,41 @@ export async function reviewConfirmations(context: Context): Promise<number> {
   return fallen
 }
 
-/** Whether a confirmation still holds today, as far as this node knows. */
-export async function validityOf(context: Context, confirmation: FoundRecord): Promise<Validity> {
-  const content = confirmation.record?.content
-  const fell = await sourceFell(context, confirmation)
-  if (fell) return fell
-  if (confirmation.standing === 'refused') return 'refused'
-  if (confirmation.standing === 'withdrawn' || confirmation.standing === 'erased') return 'withdrawn'
-  if (content?.case === 'recognitionConfirmation' && content.value.validUntil !== '' && civilDate(context.clock.nowMs()) > content.value.validUntil) return 'expired'
-  return 'valid'
-}
-
-async function sourceFell(context: Context, confirmation: FoundRecord): Promise<Validity | undefined> {
-  const content = confirmation.record?.content
-  if (content?.case !== 'recognitionConfirmation' || content.value.sourceBatchId.length !== 32) return undefined
-  const { sourceBatchId, sourceIndex } = content.value
-  const today = civilDate(context.clock.nowMs())
-  const amended = (await sourceAmendments(context, content.value.confirmer, sourceBatchId))
-    .some((row) => row.position === sourceIndex && row.effectiveOn <= today && row.action !== 3)
-  if (amended) return 'source_withdrawn'
-  const source = await findBatch(context, sourceBatchId)
-  if (!source?.body) return source?.refused ? 'source_withdrawn' : undefined
-  const record = await readPlace(context, source.index, sourceIndex)
-  if (!record) return undefined
-  const { standing } = await standingOf(context, { ...record, record: record.record })
-  return standing === 'superseded' ? 'source_superseded' : standing === 'refused' ? 'source_withdrawn' : undefined
-}
-
-/**
- * Amendments of the source of a confirmation. Where its batch is not known, nobody here can tell who may
- * amend it: then those count whose node stands above or below the confirmer, and the confirmer itself
- * withdraws what falls for another reason.
- */
-async function sourceAmendments(context: Context, confirmer: string, sourceBatchId: Uint8Array): Promise<StoredAmendment[]> {
-  const ledger = context.ledger()
-  const source = await findBatch(context, sourceBatchId)
-  if (source) return ledger.amendments(sourceBatchId, source.batch.header.origin)
-  return ledger.amendmentsBy(sourceBatchId, (by) => ledger.federation.isWithin(by, confirmer) || ledger.federation.isWithin(confirmer, by))
-}
-
-async function confirmationsOf(context: Context, requestRecordId: string): Promise<FoundRecognition['confirmations']> {
-  const rows = await context.store.range(prefixRange(confirmationKey(requestRecordId)))
+/** Confirmations that answer a request of this requester; another that gave its request the same id has its own. */
+async function confirmationsOf(context: Context, request: FoundRecord): Promise<FoundRecognition['confirmations']> {
+  if (!isOwnWord(request)) return []
+  await context.indexer.caughtUp()
+  const rows = await context.store.range(prefixRange(confirmationKey(request.record!.recordId)))
   const found: { confirmation: FoundRecord; validity: Validity; fellAtMs: number }[] = []
   for (const [key] of rows) {
     const { index, position } = placeOf(key)
     const confirmation = await readPlace(context, index, position)
     if (!confirmation) continue
-    found.push({ confirmation, validity: await validityOf(context, confirmation), fellAtMs: await fellAt(context, confirmation) })
+    const answer = answeredIn(confirmation)
+    if (answer && isOwnWord(confirmation) && answer.requester !== askedIn(request)!.requester) continue
+    found.push({ confirmation, validity: await validityOf(context, confirmation, request), fellAtMs: await fellAt(context, confirmation) })
   }
   return found
 }
 
-/** Time of the first entry here that made a confirmation fall; 0 when it stands. */
-async function fellAt(context: Context, confirmation: FoundRecord): Promise<number> {
-  const content = confirmation.record?.content
-  const rows = (await context.ledger().amendments(confirmation.batch.id, confirmation.batch.header.origin)).filter(({ position, action }) => position === confirmation.position && action !== 3)
-  if (content?.case === 'recognitionConfirmation' && content.value.sourceBatchId.length === 32) {
-    const { confirmer, sourceBatchId, sourceIndex } = content.value
-    rows.push(...(await sourceAmendments(context, confirmer, sourceBatchId)).filter(({ position, action }) => position === sourceIndex && action !== 3))
-  }
-  const indexes = rows.map(({ index }) => index).sort((a, b) => (a < b ? -1 : 1))
-  const entry = indexes[0] === undefined ? undefined : await context.log().entry(indexes[0])
-  if (!entry) return 0
-  return parseEntry(entry).timeMs
-}
-
-async function findSource(context: Context, asked: RecognitionRequest, subject: Subject | undefined): Promise<FoundRecord | undefined> {
+async function findSource(context: Context, request: FoundRecord): Promise<FoundRecord | undefined> {
+  const asked: RecognitionRequest = askedIn(request)!
+  const { subject } = request.record!
   const candidates = asked.resultRecordId !== ''
     ? await findByRecordId(context, asked.resultRecordId)
     : subject ? await findBySubject(context, subject.type, subject.id) : []
-  const oldest = asked.ageDaysMax > 0 ? civilDate(context.clock.nowMs() - asked.ageDaysMax * 86_400_000) : ''
+  const from = asked.ageDaysMax > 0 ? oldest(civilDate(context.clock.nowMs()), asked.ageDaysMax) : ''
   return candidates.find(({ batch, record, standing }) =>
     batch.header.item === asked.item && standing === 'current' && record?.content.case === 'evaluationResult' &&
-    (subject === undefined || record.subject?.id === subject.id) && record.content.value.evaluatedOn >= oldest &&
+    record.subject?.type === subject?.type && record.subject?.id === subject?.id && record.content.value.evaluatedOn >= from &&
     (asked.acceptedScales.length === 0 || asked.acceptedScales.includes(record.content.value.scale)))
 }
 
-function pin(context: Context, asked: Pick<RecognitionRequest, 'mapping'>, source: FoundRecord, validUntil: string) {
+/** What a confirmation states of its source. @throws HuxinError item_unknown | argument_invalid */
+function pin(context: Context, mapping: string, source: FoundRecord, validUntil: string) {
   const content = source.record?.content
   if (content?.case !== 'evaluationResult') return {}
   const { scale, grade, validTo } = content.value
-  const mapping = asked.mapping === '' ? undefined : context.ledger().catalog.mapping(asked.mapping)
-  if (asked.mapping !== '' && !mapping) throw new HuxinError('item_unknown', `grade mapping ${asked.mapping} is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
-  const mapped = mapping && mapping.fromScale === scale ? mapGrade(mapping, grade) : undefined
-  if (mapping && mapped === undefined) {
-    throw new HuxinError('argument_invalid', `mapping ${asked.mapping} has no grade for ${grade} of ${scale}: answer no_result or not_recognized`)
-  }
   return {
     sourceBatchId: source.batch.id,
     sourceIndex: source.position,
@@ -298,10 +288,26 @@ function pin(context: Context, asked: Pick<RecognitionRequest, 'mapping'>, sourc
     sourceItem: source.batch.header.item ?? '',
     sourceScale: scale,
     sourceGrade: grade,
-    mapping: asked.mapping,
-    mappedGrade: mapped ?? '',
+    mapping,
+    mappedGrade: mapping === '' ? '' : mapped(context, mapping, source),
     validUntil: validUntil !== '' && validUntil < validTo ? validUntil : validTo,
   }
+}
+
+/** The grade that a mapping gives today, where it may be applied: nothing is guessed. */
+function mapped(context: Context, id: string, { record }: FoundRecord): string {
+  const { catalog } = context.ledger()
+  const { scale = '', grade = '' } = record?.content.case === 'evaluationResult' ? record.content.value : {}
+  const mapping = catalog.mapping(id)
+  const [from, to] = [catalog.scale(scale), mapping && catalog.scale(mapping.toScale)]
+  if (!mapping || !from || !to) throw new HuxinError('item_unknown', `grade mapping ${id} or a scale of it is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
+  const say = (why: string): HuxinError => new HuxinError('argument_invalid', `mapping ${id} ${why}: answer no_result or not_recognized`)
+  const today = civilDate(context.clock.nowMs())
+  if (!inForce(mapping, today)) throw say(`is in force from ${mapping.effectiveFrom} to ${mapping.effectiveTo || 'further notice'}, and not today`)
+  if (mapping.fromScale !== scale || !mappingApplies(from, to, record?.subject?.type ?? 0)) throw say(`is not for a result on the scale ${scale} of this subject`)
+  const target = mapGrade(mapping, grade)
+  if (target === undefined) throw say(`has no grade for ${grade} of ${scale}`)
+  return target
 }
 
 /** The catalog item under which recognition travels. */

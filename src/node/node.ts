@@ -11,7 +11,7 @@ import { Alarms } from '../exchange/alarms.ts'
 import { Approvals } from '../exchange/approvals.ts'
 import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
-import type { Context } from '../exchange/context.ts'
+import { type Context, OneByOne } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
@@ -330,7 +330,7 @@ export class Node {
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }

@@ -223,7 +223,8 @@ async function askRecognition(context: Context, request: RequestRecognitionReque
   const published = await requestRecognition(context, {
     holder: request.holder, item: request.item, resultRecordId: request.resultRecordId,
     subject: create(SubjectSchema, { type, id: request.subjectId, name: request.subjectName }),
-    purpose: request.purpose, legalBasis: request.legalBasis, mapping: request.mapping, ageDaysMax: request.ageDaysMax, source: sourceOf(call),
+    purpose: request.purpose, legalBasis: request.legalBasis, mapping: request.mapping, ageDaysMax: request.ageDaysMax,
+    acceptedScales: request.acceptedScales, deadline: request.deadline, source: sourceOf(call),
   })
   return { ...await publishedMessage(context, published), recordId: published.recordId }
 }

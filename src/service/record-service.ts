@@ -38,6 +38,7 @@ export function recordService(current: () => Context): ServiceBinding {
 async function publishRecords(context: Context, request: PublishRequest, call: CallContext) {
   const item = context.ledger().catalog.item(request.item)
   if (!item) throw new HuxinError('item_unknown', `catalog item ${JSON.stringify(request.item)} is not known here: see huxin catalog list`, { details: { item: request.item } })
+  if (item.kind === 'recognition') throw new HuxinError('argument_invalid', `${request.item} is for recognition, in which the node itself speaks: its operator asks with huxin recognition request and answers with huxin recognition answer`)
   if (request.records.length < 1 || request.records.length > RECORDS_MAX) {
     throw new HuxinError('argument_invalid', `${request.records.length} records in one call, allowed are 1 to ${RECORDS_MAX}`)
   }
@@ -129,7 +130,8 @@ function catalogStanding({ content }: CatalogRecord, today: string): string {
 async function recognitions(context: Context, request: ListRecognitionsRequest) {
   const found = await listRecognitions(context, { requestRecordId: request.requestRecordId, openOnly: request.openOnly })
   return {
-    recognitions: found.map(({ request: asked, confirmations }) => ({
+    recognitions: found.map(({ request: asked, state, confirmations }) => ({
+      state,
       request: storedRecord(asked),
       confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
     })),

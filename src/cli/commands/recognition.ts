@@ -10,7 +10,7 @@ import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { recordView } from './records.ts'
-import { atNode, CALL, civilDay, subjectTypes, wholeNumber, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, collect, subjectTypes, wholeNumber, withNode } from './shared.ts'
 
 export function recognitionCommands(program: Command, shell: Shell): void {
   const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))
@@ -25,12 +25,14 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .requiredOption('--purpose <code>', say(shell, 'purpose code', '使用目的代码'))
     .requiredOption('--basis <text>', say(shell, 'legal basis', '法律依据'))
     .option('--mapping <id@version>', say(shell, 'grade mapping to apply', '等级对照'), '')
+    .option('--scale <id@version>', say(shell, 'scale that is accepted; may be given again (default: any)', '可接受的等级体系，可重复（默认不限）'), collect)
+    .option('--deadline <date>', say(shell, 'last day for the answer', '答复截止日期'), civilDay(shell), '')
     .option('--max-age <days>', say(shell, 'oldest result accepted, days (0: any)', '可接受的最早结果（天，0 为不限）'), wholeNumber(shell), 0)
     .action(async (_options, command: Command) => {
-      const options = command.opts<{ holder: string; item: string; result: string; subjectType: string; subject: string; subjectName: string; purpose: string; basis: string; mapping: string; maxAge: number }>()
+      const options = command.opts<{ holder: string; item: string; result: string; subjectType: string; subject: string; subjectName: string; purpose: string; basis: string; mapping: string; maxAge: number; scale?: string[]; deadline: string }>()
       const answer = await withNode(command, ({ admin }) => admin.requestRecognition({
         holder: options.holder, item: options.item, resultRecordId: options.result, subjectType: options.subjectType, subjectId: options.subject, subjectName: options.subjectName,
-        purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: options.maxAge,
+        purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: options.maxAge, acceptedScales: options.scale ?? [], deadline: options.deadline,
       }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
       const { batchId, recordId } = answer
@@ -61,8 +63,9 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .action((_options, command: Command) => list(command, '', command.opts<{ open?: boolean }>().open ?? false))
 }
 
-function view({ request, confirmations }: Recognition): object {
+function view({ request, state, confirmations }: Recognition): object {
   return {
+    state,
     request: request ? recordView(request) : null,
     confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: confirmation ? recordView(confirmation) : null, validity, fellAtMs })),
   }
@@ -86,6 +89,8 @@ function formatAsked(shell: Shell, { request }: Recognition): string {
     ['purpose', '使用目的', asked.purpose],
     ['legal basis', '法律依据', asked.legalBasis],
     ['mapping', '等级对照', asked.mapping],
+    ['accepted scales', '可接受的等级体系', asked.acceptedScales.join(' ')],
+    ['deadline', '截止日期', asked.deadline],
     ['oldest, days', '最早结果（天）', asked.ageDaysMax > 0 ? String(asked.ageDaysMax) : ''],
     ['requested on', '申请日期', asked.requestedOn],
     ['batch', '批次', request ? `${Buffer.from(request.batchId).toString('hex')} ${request.index}` : ''],
@@ -95,11 +100,11 @@ function formatAsked(shell: Shell, { request }: Recognition): string {
 
 /** A table of requests and answers; subjects are masked. */
 function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]): string {
-  const rows = recognitions.flatMap(({ request, confirmations }) => {
+  const rows = recognitions.flatMap(({ request, state, confirmations }) => {
     const asked = request && request.record.length > 0 ? fromBinary(RecordSchema, request.record) : undefined
     const content = asked?.content.case === 'recognitionRequest' ? asked.content.value : undefined
     const head = [asked?.recordId ?? '', content?.requester ?? '', content?.holder ?? '', mask(asked?.subject?.id ?? '')]
-    if (confirmations.length === 0) return [[...head, say(shell, 'open', '待答复'), '', '']]
+    if (confirmations.length === 0) return [[...head, word(shell, state), '', '']]
     return confirmations.map(({ confirmation, validity, fellAtMs }) => {
       const answered = confirmation && confirmation.record.length > 0 ? fromBinary(RecordSchema, confirmation.record) : undefined
       const decision = answered?.content.case === 'recognitionConfirmation' ? answered.content.value : undefined
