@@ -26,7 +26,7 @@ const chinese: Readonly<Record<string, string>> = {
   // what is done to a record, and what takes a second person
   withdraw: '撤回', repair: '修复', object: '异议标注', erase: '删除', waiting: '待批准', granted: '已批准待发布', published: '已发布', rejected: '已驳回',
   // what is checked before a start
-  configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口',
+  configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口', 'file handles': '文件句柄',
   // where an entry came from
   self: '本级', client: '本级客户端', operator: '本级操作员', child: '下级', parent: '上级', fetched: '取回',
 }

@@ -49,6 +49,8 @@ export interface NodeConfig {
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
   /** Connections at once, after their handshake. */
   readonly connectionsMax: number
+  /** Whether node.yaml states it. */
+  readonly connectionsChosen: boolean
   /** What one caller (one name in certificates) may take: connections, calls under way, bytes held for them. */
   readonly perCaller: { readonly connections: number; readonly calls: number; readonly bytes: number }
   /** Bytes of requests and answers that are held for all calls under way. */
@@ -294,6 +296,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
     connectionsMax: fields.connectionsMax ?? 1_000,
+    connectionsChosen: fields.connectionsMax !== undefined,
     perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },
     heldBytesMax: fields.heldBytesMax ?? 192 << 20,
     reflection: fields.reflection ?? true,

@@ -27,6 +27,7 @@ import { type MemberStatement, formatStatement, parseStatement } from '../topolo
 import { WireChannel } from '../wire/channel.ts'
 import { currentEpoch, epochFiles, formatFaults, loadConfig, type NodeConfig, parseConfig, readConfigFile, TRANSITION } from './config.ts'
 import { genesisOf, placeDatabase, readJoin } from './folder.ts'
+import { fitHandles, handleLimit, handlesOf } from './handles.ts'
 import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
 import { newestDatabase, noteKeyOf, type Recovery, recoverRoot } from './recovery.ts'
@@ -185,6 +186,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
     const { statements } = await readJoin(known)
     return [`${statements.length} statement(s) from the root`, `自根节点起 ${statements.length} 条成员声明`]
   })
+  await add('file handles', () => handlesFit(known))
   await add('port', () => portFree('listen', known.listen))
   if (known.audit) await add('audit port', () => portFree('audit.listen', known.audit!))
   if (known.parent && parent) await add('parent', () => askParent(known, clock))
@@ -202,6 +204,15 @@ async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeCon
     checks.push({ name: 'configuration', ok: false, detail: messageOf(error), detailZh: messageOf(error) })
     return undefined
   }
+}
+
+/** This process has the limit of the shell it runs in; a service has its own. */
+async function handlesFit(config: NodeConfig): Promise<Finding> {
+  const limit = await handleLimit()
+  const { connectionsMax } = fitHandles(config, limit)
+  const wanted = handlesOf({ ...config, connectionsMax })
+  if (limit === undefined) return [`${connectionsMax} connections take ${wanted}; this system does not say how many there may be`, `${connectionsMax} 个连接需 ${wanted} 个文件句柄；本系统不提供上限`]
+  return [`${connectionsMax} connections take ${wanted}, ${limit} may be open here`, `${connectionsMax} 个连接需 ${wanted} 个文件句柄，此处上限 ${limit}`]
 }
 
 async function portFree(field: string, listen: NodeConfig['listen']): Promise<Finding> {

@@ -7,6 +7,7 @@ import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
 import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
+import { fitHandles, handleLimit } from '../../node/handles.ts'
 import { tuneMemory } from '../../node/memory.ts'
 import { runEpochs } from '../../node/epochs.ts'
 import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
@@ -108,8 +109,10 @@ function startCommand(command: Command, shell: Shell): void {
     .option('--alone [entries]', say(shell, 'do not wait for the parent, or at a root the children, before signing; a root that was cosigned wants the number of entries that a child has cosigned; logged',
       '不等待上级（根节点：下级）即可签发（记入日志）；已被见证的根节点须给出下级已见证的条数'))
     .action(async (_options, self: Command) => {
-      const config = await loadConfig(folderOf(self))
+      const chosen = await loadConfig(folderOf(self))
+      const config = fitHandles(chosen, await handleLimit())
       const log = pino({ level: config.logLevel, base: { node: config.node } }, standardOutput(process.stdout, () => systemClock.nowMs()))
+      if (config.connectionsMax < chosen.connectionsMax) log.warn({ connectionsMax: config.connectionsMax }, 'fewer connections than usual: more would take more file handles than this process may have (ulimit -n)')
       tuneMemory()
       const stopped = new Promise<'stopped'>((stop) => {
         process.once('SIGINT', () => stop('stopped'))
