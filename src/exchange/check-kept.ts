@@ -110,6 +110,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'push':
     case 'receipts':
     case 'scrub':
+    case 'erase-on':
     case 'witnessed':
       if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
       return

@@ -22,7 +22,7 @@ import { bodyKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from './changes.ts'
-import { Erasing, type ErasingOptions } from './erasing.ts'
+import { Erasing, type ErasingAmendment, type ErasingOptions } from './erasing.ts'
 import { FirstReceipt, type FirstReceiptOptions, type Stated } from './first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
@@ -196,7 +196,7 @@ export class Door {
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
     if (body && prepared.shown) ops.push(shownOp(prepared.shown))
-    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erasing.eraseOps(batch.header.origin, body, view))
+    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view))
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
@@ -211,8 +211,13 @@ export class Door {
    * Operations that destroy the records which an amendment of `by` erases, here and in every index. Runs
    * inside a round of the writer.
    */
-  eraseOps(by: string, body: Body, view: RoundView): Promise<Op[]> {
-    return this.#erasing.eraseOps(by, body, view)
+  eraseOps(amendment: ErasingAmendment, view: RoundView): Promise<Op[]> {
+    return this.#erasing.eraseOps(amendment, view)
+  }
+
+  /** Carries out erasures whose day has come. @returns how many amendments */
+  eraseDue(): Promise<number> {
+    return this.#erasing.eraseDue(this.#options.writer)
   }
 
   /** Ends the alarm of batches that came without records where none is missed any more. */

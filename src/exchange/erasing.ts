@@ -3,31 +3,44 @@
  * from it, whether the amendment came before its batch or after.
  */
 import { equalBytes, hex } from '../base/bytes.ts'
-import { Turns } from '../base/clock.ts'
+import { civilDate, type Clock, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
-import type { EntrySource } from '../batch/entry.ts'
+import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
-import type { SealedHeader } from '../batch/seal.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { erasedNote } from '../ledger/erased.ts'
-import { decodeAmendments, type Ledger, type Staged } from '../ledger/ledger.ts'
+import { erasedNote, isPending, pendingOp, pendingUntil } from '../ledger/erased.ts'
+import { decodeAmendments, type Ledger } from '../ledger/ledger.ts'
 import { isIndexed, recordRows } from '../ledger/record-rows.ts'
-import { bodyKey } from '../store/keys.ts'
-import type { Op } from '../store/store.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
+import type { Op, Store } from '../store/store.ts'
 import type { Vouched } from './first-receipt.ts'
 import type { InOrder } from './in-order.ts'
 import type { Recent } from './recent.ts'
 import { spoiledOp } from './transit.ts'
-import type { RoundView } from './writer.ts'
+import type { RoundView, Writer } from './writer.ts'
 
 export interface ErasingOptions {
   readonly ledger: () => Ledger
+  readonly store: Store
+  readonly clock: Clock
   readonly recent: Recent
   /** Key of the node-local subject index. */
   readonly subjectKey: Uint8Array
   /** True while this node takes back what it lost: erased bodies are taken as they are. */
   readonly recovering: () => boolean
+}
+
+/** Amendments of one sweep: each rewrites the bodies that it names. */
+const DUE_MAX = 64
+
+/** A batch of amendments in the log. */
+export interface ErasingAmendment {
+  /** Full name of the node that amends. */
+  readonly by: string
+  readonly index: bigint
+  readonly body: Body
 }
 
 /** The body of a batch at the door. */
@@ -67,17 +80,23 @@ export class Erasing {
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
-    const erased = await this.#erasedPositions(batch)
-    const gone = body.erased === body.count && erased.size < body.count && this.#wasWhole(inbound, vouched)
-    if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, erased, inbound.source)
-    if (erased.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, erased))
+    const { lawful, due } = await this.#erasedPositions(batch)
+    const gone = body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)
+    if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, inbound.source)
+    if (due.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, due))
     // Who only passes a batch on needs no records.
     return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }
   }
 
-  async #erasedPositions(batch: SealedHeader, staged?: Staged): Promise<Set<number>> {
-    const amended = await this.#options.ledger().amendments(batch.id, batch.header.origin, staged)
-    return new Set(amended.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+  /**
+   * `lawful` are the positions that an amendment erases, today or later: at another node the day may have come. `due` are
+   * those whose day has come here.
+   */
+  async #erasedPositions(batch: SealedHeader, view?: RoundView): Promise<{ lawful: Set<number>; due: Set<number> }> {
+    const { ledger, store } = this.#options
+    const amended = (await ledger().amendments(batch.id, batch.header.origin, view?.staged)).filter(({ action }) => action === AmendmentAction.ERASE)
+    const pending = await Promise.all(amended.map((one) => isPending(view ?? store, one)))
+    return { lawful: new Set(amended.map(({ position }) => position)), due: new Set(amended.filter((_, i) => !pending[i]).map(({ position }) => position)) }
   }
 
   #wasWhole({ source, incomplete }: ArrivingBody, vouched: Vouched | undefined): boolean {
@@ -99,29 +118,54 @@ export class Erasing {
 
   /** Erasures that were written since the body was opened. */
   async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
-    const erased = isErasable(batch) ? await this.#erasedPositions(batch, view.staged) : new Set<number>()
+    const erased = isErasable(batch) ? (await this.#erasedPositions(batch, view)).due : new Set<number>()
     return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
   }
 
   /**
-   * Operations that destroy the records which an amendment of `by` erases, here and in every index. Runs
-   * inside a round of the writer.
+   * Operations that destroy the records which an amendment erases, here and in every index, and notes of those whose day
+   * has not come. Runs inside a round of the writer.
    */
-  async eraseOps(by: string, body: Body, view: RoundView): Promise<Op[]> {
+  async eraseOps({ by, index: at, body }: ErasingAmendment, view: RoundView): Promise<Op[]> {
+    const today = civilDate(this.#options.clock.nowMs())
     const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
-    for (const { action, batchId, index } of decodeAmendments(body)) {
+    const later = new Map<string, Op>()
+    for (const { action, batchId, index, effectiveOn } of decodeAmendments(body)) {
       if (action !== AmendmentAction.ERASE) continue
+      if (effectiveOn > today) {
+        later.set(effectiveOn, pendingOp(effectiveOn, at))
+        continue
+      }
       const row = positions.get(hex(batchId)) ?? { id: batchId, which: new Set() }
       row.which.add(index)
       positions.set(hex(batchId), row)
     }
-    const ops: Op[] = []
+    const ops: Op[] = [...later.values()]
     const turns = new Turns()
     for (const { id, which } of positions.values()) {
       ops.push(...await this.#eraseFrom(by, { id, which }, view))
       if (turns.over) await turns.next()
     }
     return ops
+  }
+
+  /**
+   * Carries out erasures whose day has come, some at a time.
+   * @returns how many amendments
+   */
+  async eraseDue(writer: Pick<Writer, 'propose'>): Promise<number> {
+    const { clock, ledger, store } = this.#options
+    const due = await pendingUntil(store, civilDate(clock.nowMs()), DUE_MAX)
+    for (const { key, index } of due) {
+      await writer.propose(0, async (_, view) => {
+        const [entry, stored] = await store.getMany([entryKey(index), bodyKey(index)])
+        const batch = entry && openHeader(parseEntry(entry).header)
+        const stands = batch && (await ledger().known(batch.id))?.refused === false
+        const ops = stored && stands ? await this.eraseOps({ by: batch.header.origin, index, body: parseBody(stored) }, view) : []
+        return { entries: [], ops: [...ops, { key, value: undefined }], remember: () => undefined }
+      })
+    }
+    return due.length
   }
 
   async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, view: RoundView): Promise<Op[]> {

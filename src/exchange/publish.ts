@@ -165,7 +165,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
   }
   const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }
   if (publication.kind !== 'amendment') return decision
-  return context.door.eraseOps(context.self, body, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
+  return context.door.eraseOps({ by: context.self, index, body }, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 
 /** A header without lane numbers and body. */

@@ -9,6 +9,7 @@ import { type Body, eraseLeaves, recordAt } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { isPending } from '../ledger/erased.ts'
 import { decodeKnown, type Ledger, type Staged } from '../ledger/ledger.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
@@ -71,7 +72,9 @@ async function asItStandsHere({ store, ledger, staged }: RepairOptions, index: b
   const passing = !ledger.routes(batch.header, entry.source).kept
   if (passing && !await store.get(indexKey(tables.transit, index))) return eraseLeaves(body)
   const rows = await ledger.amendments(batch.id, batch.header.origin, staged)
-  const erased = new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+  const erasing = rows.filter(({ action }) => action === AmendmentAction.ERASE)
+  const pending = await Promise.all(erasing.map((row) => isPending(store, row)))
+  const erased = new Set(erasing.filter((_, i) => !pending[i]).map(({ position }) => position))
   return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? eraseLeaves(body, erased) : body.bytes
 }
 

@@ -85,13 +85,17 @@ export class TransitSweep {
   readonly #wanted = new Map<number, Wanted>()
   /** Key after the last one looked at. */
   #from: Uint8Array | undefined
+  readonly #keepMs: number
 
-  constructor(context: Context) {
+  /** `keepMs` is for how long a body waits for a child that does not fetch it. */
+  constructor(context: Context, keepMs: number) {
     this.#context = context
+    this.#keepMs = keepMs
   }
 
   /**
-   * Goes on through the bodies in transit and drops those that every next hop has, `graceMs` after that was first seen.
+   * Goes on through the bodies in transit and drops those that every next hop has, `graceMs` after that was first seen,
+   * and those that a child has not fetched in time: it is suspended or gone, and the origin still has them.
    * Not concurrently.
    * @returns how many were dropped
    */
@@ -109,8 +113,8 @@ export class TransitSweep {
         // Looking at a thousand entries takes a tenth of a second: others first.
         if (++looked % SWEEP_TURN === 0) await yieldTurn()
         const wanted = await confirmed.wanted(index)
-        if (wanted === undefined && this.#isDue(index, graceMs)) due.push(index)
-        if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX) this.#wanted.set(Number(index), wanted)
+        if (wanted === undefined ? this.#isDue(index, graceMs) : this.#isLate(wanted)) due.push(index)
+        else if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX) this.#wanted.set(Number(index), wanted)
       }
       dropped += await this.#drop(due)
       read += rows.length
@@ -128,10 +132,17 @@ export class TransitSweep {
 
   async #stillWaits(index: bigint, confirmed: Confirmed): Promise<boolean> {
     const wanted = this.#wanted.get(Number(index))
-    if (!wanted) return false
+    if (!wanted || this.#isLate(wanted)) return false
     if (await confirmed.lacks(index, wanted)) return true
     this.#wanted.delete(Number(index))
     return false
+  }
+
+  /** A child has had its time. What goes up waits for ever: below, only this node can give it. */
+  #isLate({ child, sinceMs }: Wanted): boolean {
+    if (child === undefined || this.#context.clock.nowMs() - sinceMs < this.#keepMs) return false
+    this.#context.alarms.raise(`transit ${child}`, `bodies in transit to ${child} were dropped, because it did not fetch them within ${Math.round(this.#keepMs / DAY_MS)} days (transitDaysMax): when it comes back it says which are incomplete, and their origins publish them again`)
+    return true
   }
 
   /** It has left for good. */
@@ -148,7 +159,10 @@ export class TransitSweep {
       const some = indexes.slice(from, from + DROP_TURN)
       // Those of one round of the writer have one trip to the disk.
       await Promise.all(some.map((index) => dropBody(this.#context, index)))
-      for (const index of some) this.#left.delete(Number(index))
+      for (const index of some) {
+        this.#left.delete(Number(index))
+        this.#wanted.delete(Number(index))
+      }
     }
     return indexes.length
   }
@@ -172,9 +186,12 @@ async function dropBody(context: Context, index: bigint): Promise<void> {
 interface Wanted {
   readonly child: string | undefined
   readonly batchClass: BatchClass
+  /** Since when it waits, milliseconds since 1970; of those that share one object the day is the same. */
+  readonly sinceMs: number
 }
 
-const NOTHING: Wanted = { child: undefined, batchClass: 'normal' }
+const NOTHING: Wanted = { child: undefined, batchClass: 'normal', sinceMs: 0 }
+const DAY_MS = 86_400_000
 
 /** What the next hops have confirmed, as it stands during one sweep. */
 class Confirmed {
@@ -198,7 +215,7 @@ class Confirmed {
     const parent = ledger.federation.member(context.self)?.parent
     if (up && (parent === undefined || !await context.store.get(receiptKey(batch.id, parent)))) return NOTHING
     for (const child of children) {
-      const wanted = this.#wantedOf(child, batchClass)
+      const wanted = this.#wantedOf(child, batchClass, entry.timeMs)
       if (await this.lacks(index, wanted)) return wanted
     }
     return undefined
@@ -212,9 +229,10 @@ class Confirmed {
   }
 
   /** One object for all batches of a class that a child is to have. */
-  #wantedOf(child: string, batchClass: BatchClass): Wanted {
-    const key = `${child} ${batchClass}`
-    const one = this.#interned.get(key) ?? { child, batchClass }
+  #wantedOf(child: string, batchClass: BatchClass, timeMs: number): Wanted {
+    const day = Math.floor(timeMs / DAY_MS)
+    const key = `${child} ${batchClass} ${day}`
+    const one = this.#interned.get(key) ?? { child, batchClass, sinceMs: day * DAY_MS }
     this.#interned.set(key, one)
     return one
   }

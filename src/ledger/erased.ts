@@ -3,10 +3,10 @@
  * goes into the commit that erases it, and the `Indexer` removes what it names, and then the note,
  * whatever it was doing at that moment. Until then whoever looks up finds a record that is not there.
  */
-import { asBuffer, be32, concat, equalBytes } from '../base/bytes.ts'
+import { asBuffer, be32, be64, concat, equalBytes } from '../base/bytes.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { placeKey, prefixRange, tables, textKey } from '../store/keys.ts'
-import type { KeyRange, Op } from '../store/store.ts'
+import { indexAtEnd, indexKey, placeKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import type { KeyRange, Op, Reader } from '../store/store.ts'
 import type { IndexRow } from './record-index.ts'
 import type { PlacedRecord, RecordRows } from './record-rows.ts'
 import type { Identity, Place } from './segments.ts'
@@ -63,4 +63,37 @@ function encodeIdentity({ high, word }: Identity): Uint8Array {
 
 function decodeIdentity(bytes: Buffer, at: number): Identity {
   return { high: bytes[at]!, word: bytes.readUInt32BE(at + 1) }
+}
+
+/**
+ * Erasures whose day has not come: a row for each batch of amendments and day. While it stands, the records are there.
+ */
+export interface PendingErasure {
+  readonly key: Uint8Array
+  /** Log index of the amendments. */
+  readonly index: bigint
+}
+
+const PENDING = 'erase-on/'
+
+/** The row that says that amendments at `index` erase something on a civil date. */
+export function pendingOp(effectiveOn: string, index: bigint): Op {
+  const key = pendingKey(effectiveOn, index)
+  return { key, value: checkedValue(key, be64(index)) }
+}
+
+/** Whether an erasure still waits for its day. */
+export async function isPending(store: Pick<Reader, 'get'>, { effectiveOn, index }: { readonly effectiveOn: string; readonly index: bigint }): Promise<boolean> {
+  return await store.get(pendingKey(effectiveOn, index)) !== undefined
+}
+
+/** Erasures whose day has come by a civil date, at most `limit`. */
+export async function pendingUntil(store: Pick<Reader, 'range'>, date: string, limit: number): Promise<PendingErasure[]> {
+  // A slash stands after the date, and the digit 0 after the slash in ASCII.
+  const rows = await store.range({ gte: textKey(tables.meta, PENDING), lt: textKey(tables.meta, `${PENDING}${date}0`), limit })
+  return rows.map(([key]) => ({ key, index: indexAtEnd(key) }))
+}
+
+function pendingKey(effectiveOn: string, index: bigint): Uint8Array {
+  return indexKey(textKey(tables.meta, `${PENDING}${effectiveOn}/`), index)
 }

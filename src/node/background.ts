@@ -62,7 +62,7 @@ async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
     if (signal.aborted) return
-    await sweep().then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+    await context.door.eraseDue().then(sweep).then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
     // While the database is opened again there is nothing to read.
     await context.door.reviewIncomplete().catch(() => undefined)
   }

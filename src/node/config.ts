@@ -41,6 +41,8 @@ export interface NodeConfig {
   readonly tls: { readonly certificate: string; readonly key: string; readonly roots: readonly string[] }
   /** Hours that a body in transit is kept after every next hop has it. */
   readonly transitGraceHours: number
+  /** Days that a body in transit waits for a child that does not fetch it. */
+  readonly transitDaysMax: number
   /** Bytes of the log that are read again and hashed in a day; 0: none. */
   readonly scrub: { readonly bytesPerDay: number }
   /** Free bytes on its disk below which it warns, and below which it takes no records; undefined: see disk.ts. */
@@ -111,6 +113,7 @@ const schema = {
       },
     },
     transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: 'hours, 0 to 8760' },
+    transitDaysMax: { type: 'number', minimum: 1, maximum: 3650, hint: 'days, 1 to 3650' },
     scrub: {
       type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
       properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes read again in a day, 0 for none' } },
@@ -239,6 +242,7 @@ interface RawConfig {
   advertise?: string | null
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
+  transitDaysMax?: number
   scrub?: { bytesPerDay: number }
   disk?: { warnBytes?: number; reserveBytes?: number }
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
@@ -292,6 +296,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
       roots: fields.tls.roots.map((file) => resolve(folder, file)),
     },
     transitGraceHours: fields.transitGraceHours ?? 24,
+    transitDaysMax: fields.transitDaysMax ?? 30,
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },

@@ -266,7 +266,7 @@ export class Node {
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
-    this.#transit = new TransitSweep(this.#context)
+    this.#transit = new TransitSweep(this.#context, config.transitDaysMax * 86_400_000)
     this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
     this.#restoration = await Restoration.open({
       config, context: this.#context, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,

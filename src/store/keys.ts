@@ -114,6 +114,7 @@ export function keyText(key: Uint8Array): string {
   if (is(tables.reported)) return `${name} ${rest.toString().replace('\0', ' ')}`
   if (is(tables.meta) && rest.toString('latin1', 0, 8) === 'spoiled/' && rest.length === 16) return place(`${name} spoiled`, 8)
   if (is(tables.meta) && rest.toString('latin1', 0, 6) === 'shown/') return `${name} shown ${rest.toString('hex', 6)}`
+  if (is(tables.meta) && rest.toString('latin1', 0, 9) === 'erase-on/' && rest.length === 28) return place(`${name} ${rest.toString('latin1', 0, 19)}`, 20)
   if (is(tables.meta) && rest.toString('latin1', 0, 10) === 'witnessed/' && rest.length > 18) return place(`${name} ${rest.subarray(0, -9).toString()}`, rest.length - 8)
   return `${name} ${textTables.some(is) ? rest.toString() : rest.toString('hex')}`
 }

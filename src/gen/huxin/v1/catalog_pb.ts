@@ -569,7 +569,8 @@ export const AmendmentAction = {
   OBJECT: 3,
 
   /**
-   * 删除: the record's bytes are destroyed everywhere, and those of every earlier version.
+   * 删除: the record's bytes are destroyed everywhere, and those of every earlier version, on the day on
+   * which it takes effect.
    *
    * @generated from enum value: AMENDMENT_ACTION_ERASE = 4;
    */
