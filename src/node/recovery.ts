@@ -15,7 +15,7 @@ import { openStore } from '../store/store.ts'
 import type { FrozenTree } from '../topology/member.ts'
 import { currentEpoch, epochFiles, type NodeConfig, RECOVERY, TRANSITION } from './config.ts'
 import { formatRecovery, readRecovery, type RootRecovery } from './folder.ts'
-import { createSubjectKey, makeKeys } from './keys.ts'
+import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 
 /** What `huxin node recover` found and did. */
 export interface Recovery {
@@ -69,7 +69,7 @@ export async function recoverRoot(config: NodeConfig, { random }: { random: Rand
   const { folder, node } = config
   const newest = Math.max(await currentEpoch(folder), await newestDatabase(folder))
   const unsaid = await unsaidRecovery(folder, newest)
-  if (unsaid && await isWhole(folder, newest, unsaid)) {
+  if (unsaid && await isWhole(config, newest, unsaid)) {
     throw new HuxinError('config_invalid', `a recovery is under way, epoch ${newest} waits for the children: start the node, it goes on by itself (huxin node start)`)
   }
   // Of an epoch that nobody was told of nothing is kept when its database is lost too: it is prepared again, with other keys.
@@ -99,11 +99,14 @@ async function unsaidRecovery(folder: string, epoch: number): Promise<RootRecove
   return await there(epochFiles(folder, epoch).statement) ? undefined : readRecovery(folder, epoch)
 }
 
-/** Whether the database of a prepared epoch is where it will be looked for. */
-async function isWhole(folder: string, epoch: number, { log, left }: RootRecovery): Promise<boolean> {
+/** Whether the database of a prepared epoch is where it will be looked for. One that a start has made anew in the place of a lost one has no checkpoint beside it. */
+async function isWhole({ folder, node }: NodeConfig, epoch: number, { log, left }: RootRecovery): Promise<boolean> {
   const files = epochFiles(folder, epoch)
-  if (await there(join(files.database, 'CURRENT'))) return true
-  return left.size > 0n ? there(join(epochFiles(folder, epochOfLog(log)).database, 'CURRENT')) : !await there(files.begun)
+  const made = await there(join(files.database, 'CURRENT'))
+  if (left.size > 0n) return made || there(join(epochFiles(folder, epochOfLog(log)).database, 'CURRENT'))
+  if (!await there(files.begun)) return true
+  const { note: signer } = await loadKeys(folder, epoch, node)
+  return made && await there(files.checkpoint) && await lastTree(files.checkpoint, { signer, origin: `${node}/${epoch}` }) !== undefined
 }
 
 async function discard(folder: string, epoch: number): Promise<void> {

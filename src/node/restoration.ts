@@ -129,7 +129,7 @@ export class Restoration {
     for (const [i, id] of request.offered.entries()) if (!await context.ledger().known(id)) wanted.push(i)
     const settled = await Promise.allSettled(request.packages.map((pack) => this.#take(child, request.batchClass as BatchClass, pack)))
     const errorCodes = settled.map((result) => (result.status === 'fulfilled' ? '' : codeOf(result.reason)))
-    this.#came += settled.filter(({ status }) => status === 'fulfilled').length
+    this.#came += settled.filter((result) => result.status === 'fulfilled' && result.value).length
     if (request.end) await this.#completed(child)
     else await this.tryBegin()
     return { wanted, errorCodes }
@@ -144,16 +144,18 @@ export class Restoration {
     if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)
   }
 
-  async #take(child: string, batchClass: BatchClass, pack: Package): Promise<void> {
+  /** @returns true when it was not here */
+  async #take(child: string, batchClass: BatchClass, pack: Package): Promise<boolean> {
     const { context } = this.#options
     const { header } = openHeader(pack.header)
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', `a batch of class ${header.batchClass} is given back as ${batchClass}`)
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
-    await context.door.accept({
+    const { repeated } = await context.door.accept({
       header: pack.header, body: pack.body, judged: pack.judged, givenBack: true, ...(pack.receipt ? { receipt: pack.receipt } : {}),
       source: own ? { kind: 'child', node: child } : { kind: 'fetched', node: child },
     })
+    return !repeated
   }
 
   async #completed(child: string): Promise<void> {
