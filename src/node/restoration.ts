@@ -24,6 +24,7 @@ import type { Context } from '../exchange/context.ts'
 import { nextStatement } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import type { GiveBackRequest, Package } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { compareTrees } from '../merkle/beginning.ts'
 import { type Checkpoint, openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
@@ -37,6 +38,8 @@ import { epochOfLog, noteKeyOf } from './recovery.ts'
 
 /** Batch ids in one offer. */
 const OFFERED_MAX = 4_096
+/** Hashes from one tree to another: sizes have 63 bits. */
+const HASHES_MAX = 64
 
 export interface RestorationOptions {
   readonly config: NodeConfig
@@ -102,7 +105,7 @@ export class Restoration {
     if (!tree || tree.size <= (this.#shown.get(who)?.tree.size ?? 0n)) return
     this.#shown.set(who, { tree, note })
     if (!this.due || tree.size > recovery.left.size || equalBytes(await context.log().root(tree.size), tree.root)) return
-    onBroken(new HuxinError('log_forked', `the first ${tree.size} entries that were left of ${recovery.log} are not those that ${who} saw: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`))
+    onBroken(otherLog(recovery, tree.size, who))
   }
 
   /** What is still wanted of a child, or of anybody while the children are not known. @throws HuxinError role_denied | member_suspended | not_ready */
@@ -125,6 +128,7 @@ export class Restoration {
     if (!recovery) throw new HuxinError('argument_invalid', `${context.self} lost nothing: there is nothing to give back`)
     checkRequest(request)
     this.#mayGive(child, request)
+    this.#checkBeginning(child, request.beginning)
     const wanted: number[] = []
     for (const [i, id] of request.offered.entries()) if (!await context.ledger().known(id)) wanted.push(i)
     const settled = await Promise.allSettled(request.packages.map((pack) => this.#take(child, request.batchClass as BatchClass, pack)))
@@ -133,6 +137,16 @@ export class Restoration {
     if (request.end) await this.#completed(child)
     else await this.tryBegin()
     return { wanted, errorCodes }
+  }
+
+  /** What is left of the old log may be of a second one, signed after its database was an old copy. A child that saw more proves it; anything else proves nothing. */
+  #checkBeginning(child: string, beginning: readonly Uint8Array[]): void {
+    const { recovery, onBroken } = this.#options
+    const shown = this.#shown.get(child)
+    if (!this.due || !shown || beginning.length === 0 || compareTrees(recovery!.left, shown.tree, beginning) !== 'two') return
+    const error = otherLog(recovery!, shown.tree.size, child)
+    onBroken(error)
+    throw error
   }
 
   /** Statements and catalog prove themselves and say who the children are; the rest is for those. */
@@ -242,6 +256,10 @@ export class Restoration {
   }
 }
 
+function otherLog({ log }: RootRecovery, size: bigint, who: string): HuxinError {
+  return new HuxinError('log_forked', `what is left here of ${log} is of another log than the ${size} entries that ${who} saw, which this root signed too: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`)
+}
+
 function gaveKey(log: string, child: string): Uint8Array {
   return textKey(tables.meta, `gaveback/${log}/${child}`)
 }
@@ -260,8 +278,9 @@ function codeOf(error: unknown): string {
 }
 
 /** @throws HuxinError argument_invalid */
-function checkRequest({ batchClass, offered, packages }: GiveBackRequest): void {
+function checkRequest({ batchClass, offered, packages, beginning }: GiveBackRequest): void {
   if (!(batchClasses as readonly string[]).includes(batchClass)) throw new HuxinError('argument_invalid', `class ${batchClass} is not one of ${batchClasses.join(', ')}`)
   if (offered.length > OFFERED_MAX || offered.some((id) => id.length !== 32)) throw new HuxinError('argument_invalid', `an offer has at most ${OFFERED_MAX} batch ids of 32 bytes`)
+  if (beginning.length > HASHES_MAX) throw new HuxinError('argument_invalid', `${beginning.length} hashes lead from one tree to another, at most ${HASHES_MAX} do`)
   if (packages.length > limits.submitBatchesMax) throw new HuxinError('argument_invalid', `${packages.length} batches in one call, allowed are at most ${limits.submitBatchesMax}`)
 }

@@ -7,12 +7,15 @@
  */
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { formatJudged } from '../batch/entry.ts'
 import { parseBody } from '../batch/body.ts'
+import { formatJudged } from '../batch/entry.ts'
+import { witnessState } from '../exchange/links.ts'
 import { earliestReceipt, type StoredReceipt } from '../exchange/receipts.ts'
 import type { LoggedEntry } from '../exchange/recent.ts'
 import { isDropped } from '../exchange/serve.ts'
+import { readSpineTile } from '../exchange/spine.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { BeginningProver } from '../merkle/beginning.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import type { LinkOptions } from './link.ts'
 
@@ -52,6 +55,9 @@ export class Giver {
 
   async #give(lost: LostLog, signal: AbortSignal): Promise<void> {
     const { context, calls } = this.#options
+    const beginning = await this.#beginning(lost)
+    // First: what is left there may not be of the log that was seen here.
+    if (beginning.length > 0) await calls.giveBack({ batchClass: 'control', beginning }, signal)
     const end = context.log().signed.size
     for (const batchClass of batchClasses) {
       for (let start = 0n; start < end && !signal.aborted;) {
@@ -61,6 +67,22 @@ export class Giver {
       }
     }
     if (!signal.aborted) await calls.giveBack({ batchClass: 'bulk', end: true }, signal)
+  }
+
+  /** With which tree of the entries that are left the old log begins, from its spine. */
+  async #beginning({ log, size }: LostLog): Promise<Uint8Array[]> {
+    const { context } = this.#options
+    const seen = await witnessState(context, log)
+    if (!seen || size === 0n || seen.size <= size) return []
+    const prover = new BeginningProver(size, seen.size)
+    while (prover.size < seen.size) {
+      const tile = await readSpineTile(context.store, log, prover.size / 256n)
+      if (!tile) return []
+      const wanted = Number(seen.size - prover.size) * 32
+      prover.add(tile.subarray(0, wanted < tile.length ? wanted : tile.length))
+      if (prover.size % 256n !== 0n && prover.size < seen.size) return []
+    }
+    return prover.beginning()
   }
 
   /** Whether the root had it and may have lost it. */
