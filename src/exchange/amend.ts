@@ -52,7 +52,7 @@ const actions = {
 } as const
 
 /** Changes of one batch of amendments, and bytes of the bodies that it rewrites: every node does so in one commit. */
-const BATCH_CHANGES_MAX = 5_000
+const BATCH_CHANGES_MAX = 1_000
 const BATCH_BODY_BYTES_MAX = 32 << 20
 
 /** A batch that changes name. */
@@ -78,10 +78,11 @@ export async function amend(context: Context, amending: Amending): Promise<Publi
     room.bytes -= bodyBytes
     if (room.changes < 0 || room.bytes < 0) {
       pieces.push([])
-      Object.assign(room, { changes: BATCH_CHANGES_MAX, bytes: BATCH_BODY_BYTES_MAX })
+      Object.assign(room, { changes: BATCH_CHANGES_MAX - records.length, bytes: BATCH_BODY_BYTES_MAX - bodyBytes })
     }
     for (const { position, value } of records) pieces.at(-1)!.push({ ...value, batchId, position })
   }
+  if (turns.over) await turns.next()
   // The first piece has room for what was asked for, and goes last: a call that is made again finds what is left.
   for (const piece of pieces.slice(1)) await publishChanges(context, { ...amending, requestId: undefined, extraOps: undefined }, distinct(piece))
   return publishChanges(context, amending, distinct([...own, ...pieces[0]!]), requestId)

@@ -127,6 +127,7 @@ export class Erasing {
    * has not come. Runs inside a round of the writer.
    */
   async eraseOps({ by, index: at, body }: ErasingAmendment, view: RoundView): Promise<Op[]> {
+    const turns = new Turns()
     const today = civilDate(this.#options.clock.nowMs())
     const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
     const later = new Map<string, Op>()
@@ -141,11 +142,12 @@ export class Erasing {
       positions.set(hex(batchId), row)
     }
     const ops: Op[] = [...later.values()]
-    const turns = new Turns()
     for (const { id, which } of positions.values()) {
-      ops.push(...await this.#eraseFrom(by, { id, which }, view))
-      if (turns.over) await turns.next()
+      // What comes before in the same round took its time too.
+      await turns.next()
+      for (const op of await this.#eraseFrom(by, { id, which }, { view, turns })) ops.push(op)
     }
+    if (positions.size > 0) await turns.next()
     return ops
   }
 
@@ -168,7 +170,7 @@ export class Erasing {
     return due.length
   }
 
-  async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, view: RoundView): Promise<Op[]> {
+  async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, { view, turns }: { view: RoundView; turns: Turns }): Promise<Op[]> {
     const { ledger, subjectKey } = this.#options
     const placed = await this.#inOrder.placed(id, view)
     if (!placed?.entry.verdict.accepted) return []
@@ -176,11 +178,13 @@ export class Erasing {
     const bytes = await view.get(bodyKey(index))
     if (!bytes || !isErasable(batch) || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
+    if (turns.over) await turns.next()
     const left = eraseLeaves(body, which)
     const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, recordSpans(left).erased)]
     this.#options.recent.forget(index)
     if (!isIndexed(batch)) return ops
     for (const position of which) {
+      if (turns.over) await turns.next()
       const record = position < body.count ? recordAt(body, position) : undefined
       const rows = record && recordRows({ batch, index, position, record, subjectKey })
       if (rows) ops.push(erasedNote({ index, position }, rows))

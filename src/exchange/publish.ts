@@ -4,6 +4,7 @@
  * process before its entry is durable and no number is given twice.
  */
 import { asBuffer, hex } from '../base/bytes.ts'
+import { Turns } from '../base/clock.ts'
 import { HuxinError, invalidField } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
@@ -122,6 +123,7 @@ async function publishMissing(context: Context, publication: Publication): Promi
 }
 
 async function seal(context: Context, publication: Publication, existing: number): Promise<Published> {
+  const turns = new Turns()
   const judged: Judged = { timeMs: context.clock.nowMs(), node: context.self }
   const draft = draftHeader(context, publication)
   const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
@@ -134,6 +136,7 @@ async function seal(context: Context, publication: Publication, existing: number
   if (refused) {
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }
+  if (turns.over) await turns.next()
   let batch: SealedHeader | undefined
   const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
     const numbered = await numberLanes(context, header, view)
