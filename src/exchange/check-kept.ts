@@ -119,6 +119,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'ahead':
     case 'approval':
     case 'gaveback':
+    case 'subject-key':
       if (!openChecked(key, value)) throw new Error('it does not have its check value')
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)
@@ -141,6 +142,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     }
     // Written every two seconds and read at once; what stands in it says nothing.
     case 'probe': return
+    case 'rebuilding': throw new Error('a rebuild was cut off: run huxin node rebuild again')
     default: throw new Error('it is no row that is known')
   }
 }

@@ -1,6 +1,7 @@
 /** rebuild: drops every derived table and folds it anew. What fsck holds these tables against is in `check-derived.ts`. */
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
+import { HuxinError } from '../base/errors.ts'
 import { systemClock } from '../base/clock.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -10,11 +11,19 @@ import { decodeKnown, Ledger } from '../ledger/ledger.ts'
 import { sizeKey, storedSize } from '../log/log.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
-import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, tileKey } from '../store/keys.ts'
-import type { Op, Store } from '../store/store.ts'
+import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, PRESENT, tables, textKey, tileKey } from '../store/keys.ts'
+import type { Op, Reader, Store } from '../store/store.ts'
 import type { Genesis } from './check.ts'
+import { subjectKeyOp } from './subject-key.ts'
 
 const PIECE = 256
+/** There while a rebuild is under way: what is derived is not whole, and looks like an old copy. */
+const rebuildingKey = textKey(tables.meta, 'rebuilding')
+
+/** @throws HuxinError store_corrupt when a rebuild was cut off */
+export async function checkRebuilt(store: Reader): Promise<void> {
+  if (await store.get(rebuildingKey)) throw new HuxinError('store_corrupt', 'a rebuild of this database was cut off, and nothing is lost: run huxin node rebuild again')
+}
 
 /**
  * Drops everything derived and folds it anew from entries and bodies. Run it on a node that is not
@@ -22,6 +31,7 @@ const PIECE = 256
  */
 export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (done: bigint, total: bigint) => void = () => undefined): Promise<bigint> {
   const size = await countEntries(store)
+  await store.commit([{ key: rebuildingKey, value: PRESENT }])
   for (const table of derivedTables) await store.clear(prefixRange(table))
   const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
   let edge = new Map<string, Uint8Array>()
@@ -48,6 +58,7 @@ export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (
   const indexer = new Indexer({ store, ledger: () => ledger, subjectKey: genesis.subjectKey, size: () => size, clock: systemClock, ...(genesis.shape ? { shape: genesis.shape } : {}) })
   await indexer.load()
   await indexer.finish()
+  await store.commit([subjectKeyOp(genesis.subjectKey), { key: rebuildingKey, value: undefined }])
   return storedSize(store)
 }
 

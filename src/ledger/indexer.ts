@@ -38,6 +38,9 @@ export interface IndexerOptions {
   readonly shape?: Shape
 }
 
+/** Records that are looked up to tell whether a key is the right one. */
+const KEY_LOOKUPS = 16
+
 export class Indexer {
   readonly #options: IndexerOptions
   readonly #shape: Shape
@@ -135,6 +138,26 @@ export class Indexer {
         return this.#start()
       }
     }
+  }
+
+  /**
+   * Whether the segments of the index were made with the key that this indexer has: a few of the first records are looked
+   * up. Undefined when there are none. Call when nothing runs.
+   */
+  async madeWithItsKey(): Promise<boolean | undefined> {
+    const { store, ledger, subjectKey } = this.#options
+    let looked = 0
+    for (let index = 0n; index < this.#index.boundary && looked < KEY_LOOKUPS; index++) {
+      const tails = { recordId: new Tail(), subject: new Tail() }
+      const entry = await store.get(entryKey(index))
+      if (entry) await readRows({ store, ledger: ledger(), subjectKey }, index, entry, tails)
+      for (const identity of tails.recordId.all()) {
+        if (looked++ === KEY_LOOKUPS) break
+        const places = await this.#index.find('recordId', identity).catch(() => [])
+        if (places.some((place) => place.index === index)) return true
+      }
+    }
+    return looked === 0 || this.#index.damaged ? undefined : false
   }
 
   /** Tells whether a record id may be in the index; costs one reading of the index the first time. */

@@ -18,6 +18,7 @@ import { exchangeHeads } from '../exchange/heads.ts'
 import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
+import { checkSubjectKey } from '../exchange/subject-key.ts'
 import { compactSpoiled, TransitSweep } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { Indexer } from '../ledger/indexer.ts'
@@ -257,7 +258,7 @@ export class Node {
       onFailure: (error) => this.#reload(error),
     })
     this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
-    await this.#indexer.load()
+    await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
