@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf'
 import t from 'tap'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
@@ -6,15 +7,18 @@ import { receiptsOf } from '../../src/exchange/receipts.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../../src/exchange/graft.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch } from '../../src/exchange/query.ts'
+import { type CatalogItem, CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
+import { starterItems } from '../../src/record/data/items.ts'
 import { verifyConsistency } from '../../src/merkle/proof.ts'
 import { parseVkey } from '../../src/note/key.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
 import { pinRoot } from '../../src/node/setup.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { entryKey } from '../../src/store/keys.ts'
-import { codeOf, findings, publishRecords } from '../support/checks.ts'
+import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SEVEN, TestFederation } from '../support/federation.ts'
-import { industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
 import { act, held, settled, source } from '../support/settled.ts'
 
 t.setTimeout(150_000)
@@ -86,6 +90,15 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   const nationVkey = (await federation.add(nationPlace)).context.log().vkey
   const provinceVkey = kept.get('330000')!.vkey
   const above = (): Context => federation.node('000000').context
+  // The province stood in for the nation; the nation has an edition of its own of what the province published, and says it first to itself.
+  const template = starterItems.find(({ id }) => id === 'cn/comprehensive-evaluation')!
+  const offer = (context: Context, changed: Partial<CatalogItem>) => publish(context, {
+    kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', source,
+    records: [encodeCatalogRecord(create(CatalogRecordSchema, { act, content: { case: 'item', value: { ...template, ...changed } } }))],
+  })
+  t.equal((await offer(above(), { legalBasis: '国〔2026〕8号' })).refusal, undefined)
+  t.equal((await offer(province(), { edition: '2026.5', legalBasis: '浙〔2026〕5号' })).refusal, undefined)
+  const basis = (context: Context, id: string): string | undefined => context.ledger().catalog.item(id)?.legalBasis
   t.equal(await codeOf((async () => proposeGraft(province(), { parent: 'zj.example/000000', act }))()), 'argument_invalid', 'nobody is grafted under a root that is not pinned')
   // Operators pin the other root, everywhere, before anything is said.
   for (const id of kept.keys()) await pinRoot(federation.folderOf(id), nationVkey)
@@ -123,6 +136,16 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   await settled(federation)
   await federation.until('amendments of before reach the nation too', async () => (await above().ledger().amendments(before.batch!.id, 'zj.example/330106')).length === 1)
   t.notOk(await held(federation, '000000', 'old-0'), 'records of before do not')
+
+  await federation.until('the nation\'s own edition is in force everywhere, also at the nation, which has been told of the other', () => [...federation.nodes.values()].every(({ context }) =>
+    basis(context, NATIONAL_ITEM) === '国〔2026〕8号' && basis(context, 'cn/comprehensive-evaluation@2026.5') === '浙〔2026〕5号' && context.ledger().catalog.item(INDUSTRY_ITEM)))
+  t.equal((await offer(above(), { edition: '2026.5', legalBasis: '国〔2026〕9号' })).refusal, undefined)
+  await federation.until('and so is one that it publishes later', () => [...federation.nodes.values()].every(({ context }) => basis(context, 'cn/comprehensive-evaluation@2026.5') === '国〔2026〕9号'))
+  const late = forge(province(), [encodeCatalogRecord(create(CatalogRecordSchema, { act, content: { case: 'item', value: { ...template, edition: '2026.6' } } }))], ['**'], {
+    kind: 'catalog', item: undefined, batchClass: 'control', createdMs: Date.now() + 600_000,
+  })
+  t.ok((await province().door.accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })).refusal, 'what the province publishes for the nation after its graft is refused')
+  t.equal((await offer(province(), { id: 'zj/own', edition: '1' })).refusal, undefined, 'its own it goes on publishing')
 
   await publishRecords(county(), [industryRecord(9, { prefix: 'new' })], ['000000', '330782'])
   await federation.until('records go up to the nation', async () => await held(federation, '000000', 'new-9') && await held(federation, '330782', 'new-9'))
