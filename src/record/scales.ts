@@ -9,9 +9,6 @@ import { type EvaluationResult, SubjectType } from '../gen/huxin/v1/record_pb.ts
 import { gather, quoteCode, type RecordFault, type Report } from './fault.ts'
 import { decimalMicros, isVersionedId, ofText, textLength } from './forms.ts'
 
-/** The national scale of enterprises that prevails over local ones (国办发〔2026〕8号). */
-export const nationalScale = 'cn/comprehensive@2025'
-
 /** `<id>@<version>` */
 export function scaleId(scale: GradeScale | GradeMapping): string {
   return `${scale.id}@${scale.version}`
@@ -25,12 +22,6 @@ export function mapGrade(mapping: GradeMapping, grade: string): string | undefin
 /** True when the date (YYYY-MM-DD) is within the period in which a scale or mapping is in force. */
 export function inForce(period: { effectiveFrom: string; effectiveTo: string }, date: string): boolean {
   return date >= period.effectiveFrom && (period.effectiveTo === '' || date <= period.effectiveTo)
-}
-
-/** True when two source grades become one, so that the mapping loses what distinguished them. */
-export function isLossy(mapping: GradeMapping): boolean {
-  const targets = Object.values(mapping.pairs)
-  return new Set(targets).size < targets.length
 }
 
 /** What is wrong with a scale in itself. */
@@ -135,33 +126,4 @@ export function reportGrade(scale: GradeScale, result: EvaluationResult, report:
   if (score < ofText(decimalMicros, scale.scoreFrom) || score > ofText(decimalMicros, scale.scoreTo)) {
     report('evaluation_result.score', 'score_range', `${scale.scoreFrom} to ${scale.scoreTo}`)
   }
-}
-
-/** True when a result may be used on the date (YYYY-MM-DD). */
-export function isCurrent(result: EvaluationResult, date: string): boolean {
-  return result.validFrom <= date && date <= result.validTo
-}
-
-/**
- * The national result that prevails over local scales (国办发〔2026〕8号): the latest national A–D result of
- * an enterprise that is current on the date. Undefined when there is none; then every result stands
- * for itself, on its own scale.
- */
-export function prevailingResult(
-  type: SubjectType,
-  results: readonly EvaluationResult[],
-  date: string,
-): EvaluationResult | undefined {
-  if (type !== SubjectType.ENTERPRISE) return undefined
-  return results
-    .filter((result) => result.scale === nationalScale && isCurrent(result, date))
-    .reduce<EvaluationResult | undefined>((best, one) => (best && best.evaluatedOn >= one.evaluatedOn ? best : one), undefined)
-}
-
-/**
- * True when an industry grade A stands against a national grade D. Optional rule: attributed to
- * 国办发〔2026〕8号 at second hand, so the caller decides by rule set whether it binds.
- */
-export function contradictsNational(national: EvaluationResult, industryGrade: string): boolean {
-  return national.scale === nationalScale && national.grade === 'D' && industryGrade === 'A'
 }

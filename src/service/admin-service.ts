@@ -28,6 +28,7 @@ import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { TrustAnchor } from '../topology/join.ts'
+import { prefixesOf } from '../topology/catalog-names.ts'
 import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
@@ -169,7 +170,7 @@ function listMembers(context: Context, request: ListMembersRequest) {
   const { elements, nextPageToken } = pageOf('members', context.ledger().federation.all(), request, ({ noteBytes }) => noteBytes.length)
   const members = elements.map((member) => ({
     node: member.name, serial: BigInt(member.serial), tier: member.tier, parent: member.parent ?? '', divisions: [...member.divisions],
-    body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes,
+    body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes, prefixes: [...prefixesOf(member)],
   }))
   return { members, nextPageToken }
 }

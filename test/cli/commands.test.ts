@@ -52,7 +52,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const english = await helps('en')
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
-    'member approve', 'member suspend', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
+    'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
     'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
@@ -368,7 +368,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   })
 
   await t.test('member', async (t) => {
-    await prints('330000', ['member', 'list'], /zj\.example\/330100 +city +zj\.example\/330000 +330100 +1 +0 +active/, /节点 +层级/)
+    await prints('330000', ['member', 'list'], /zj\.example\/330100 +city +zj\.example\/330000 +330100 +- +1 +0 +active/, /节点 +层级/)
     const out = join(folder, 'join.json')
     const application = join(folder, 'application.txt')
     const home = await mkdtemp(join(folder, 'ningbo-'))
@@ -384,6 +384,10 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +1 +suspended/, /市 .*已暂停/)
     await does('330000', ['member', 'activate', 'zj.example/330300', ...act], /: active\n$/)
     await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +2 +active/, /正常/)
+    await does('330000', ['member', 'catalog', '330000', '--prefix', 'zjkj', ...act], /^330000: zjkj\n$/)
+    await prints('330000', ['member', 'list'], /zj\.example\/330000 .* zj zjkj +1 +1 +active/, /目录前缀/)
+    t.match(await runHere(['member', 'catalog', '330300', '--prefix', 'nb', ...act, ...at('330000')]), { code: 1, err: /the catalog is made by nation and province/ })
+    await does('330000', ['member', 'catalog', '330000', ...act], /^330000: no prefixes\n$/)
     t.match(await runHere(['member', 'suspend', 'zj.example/999999', ...act, ...at('330000')]), { code: 2, err: /999999/ })
   })
 

@@ -45,8 +45,8 @@ export function memberCommands(program: Command, shell: Shell): void {
     .action(async (_options, command: Command) => {
       const members = await withNode(command, ({ admin }) => allPages((pageToken) => admin.listMembers({ pageToken }, CALL), (answer) => answer.members))
       print(shell.output(command), plain(members), () => table(
-        [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
-        members.map((row) => [row.node, word(shell, row.tier), row.parent || '-', row.divisions.join(' '), String(row.epoch), String(row.serial), word(shell, row.status)]),
+        [say(shell, 'node', '节点'), say(shell, 'tier', '层级'), say(shell, 'parent', '上级'), say(shell, 'divisions', '辖区'), say(shell, 'catalog', '目录前缀'), say(shell, 'epoch', '纪元'), say(shell, 'serial', '声明序号'), say(shell, 'status', '状态')],
+        members.map((row) => [row.node, word(shell, row.tier), row.parent || '-', row.divisions.join(' '), row.prefixes.join(' ') || '-', String(row.epoch), String(row.serial), word(shell, row.status)]),
       ))
     })
 }
