@@ -44,6 +44,21 @@ export function recordAt(body: Pick<Body, 'bytes' | 'spans'>, index: number): Ui
   return start === 0 ? undefined : body.bytes.subarray(start, body.spans[2 * index + 1])
 }
 
+/** Leaf hash of a record with its salt, 32 bytes. */
+export function recordLeafHash(salt: Uint8Array, record: Uint8Array): Uint8Array {
+  const into = Buffer.allocUnsafe(HASH_BYTES)
+  scratch.set(salt, 1)
+  scratch.set(record, 1 + SALT_BYTES)
+  scratch[0] = 0
+  into.write(hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + record.length), 'binary'), 0, HASH_BYTES, 'latin1')
+  return into
+}
+
+/** Bytes from the beginning of a record's salt to the beginning of the record. */
+export function saltDistance(recordBytes: number): number {
+  return SALT_BYTES + 1 + varintBytes(recordBytes)
+}
+
 /** Leaf hash of record i, 32 bytes. */
 export function leafHashAt(body: Body, index: number): Uint8Array {
   return body.leafHashes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)
@@ -178,17 +193,37 @@ export function sameLeaves(a: Body, b: Body): boolean {
   return equalBytes(a.leafHashes, b.leafHashes)
 }
 
+/**
+ * Where every `leaves`-th leaf of a body begins, and where the last one ends. Nothing else is looked at.
+ * @throws HuxinError body_malformed
+ */
+export function leafStarts(stored: Uint8Array, leaves: number): Uint32Array {
+  const bytes = asBuffer(stored)
+  const starts: number[] = []
+  let at = 0
+  for (let leaf = 0; at < bytes.length; leaf++) {
+    if (leaf % leaves === 0) starts.push(at)
+    at = leafAt(bytes, at, leaf)[1]
+  }
+  return Uint32Array.of(...starts, bytes.length)
+}
+
+/** Start and end of the content of the leaf at an offset. */
+function leafAt(bytes: Buffer, at: number, leaf: number): [start: number, end: number] {
+  if (bytes[at] !== 0x0a) throw malformed(leaf, 'does not begin with tag 1')
+  const [length, start] = readVarint(bytes, at + 1, leaf)
+  if (start + length > bytes.length) throw malformed(leaf, 'is cut off')
+  return [start, start + length]
+}
+
 /** Start and end of each leaf, one after the other. */
 function leafBounds(bytes: Buffer): number[] {
   const bounds: number[] = []
   let at = 0
   while (at < bytes.length) {
-    const leaf = bounds.length / 2
-    if (bytes[at] !== 0x0a) throw malformed(leaf, 'does not begin with tag 1')
-    const [length, start] = readVarint(bytes, at + 1, leaf)
-    at = start + length
-    if (at > bytes.length) throw malformed(leaf, 'is cut off')
-    bounds.push(start, at)
+    const [start, end] = leafAt(bytes, at, bounds.length / 2)
+    bounds.push(start, end)
+    at = end
   }
   return bounds
 }

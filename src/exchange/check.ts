@@ -26,6 +26,7 @@ import type { FederationState } from '../topology/federation.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { bodyOf, DerivedCheck } from './check-derived.ts'
 import { checkKept } from './check-kept.ts'
+import { checkPieces } from './check-pieces.ts'
 import { TileCheck } from './check-tiles.ts'
 import { introducedKeys } from './epochs.ts'
 
@@ -104,6 +105,7 @@ class Check {
     const size = await this.#size()
     const walked = await this.#walk(size)
     await this.#strays(size)
+    if (walked === size) await checkPieces(this.#store, this.#find)
     if (walked === size) await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
     await checkKept(this.#store, this.#log, { ledger: this.#ledger, find: this.#find })
     return { findings: this.#findings, damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }

@@ -15,6 +15,7 @@ import type { Door } from './door.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { CheckRecords } from './judge.ts'
 import type { Recent } from './recent.ts'
+import type { RecordReader } from './record-reader.ts'
 import type { Writer } from './writer.ts'
 
 export interface Context {
@@ -31,6 +32,7 @@ export interface Context {
   readonly door: Door
   readonly indexer: Indexer
   readonly recent: Recent
+  readonly records: RecordReader
   readonly alarms: Alarms
   readonly approvals: Approvals
   readonly noteSigner: Signer

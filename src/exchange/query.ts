@@ -1,36 +1,43 @@
 /**
- * Reading records and how they stand. State holds dates; whether something is in force is decided here,
- * against today's civil date. Nothing held in transit, not understood, or refused is served.
+ * Reading records and how they stand: what a record reader has checked (`record-reader.ts`), with its standing today
+ * (`standing.ts`). Nothing held in transit, not understood, or refused is served. An answer comes in pages, each of them
+ * bounded in records, bytes and places looked at; work of more than a few milliseconds takes turns with everything else and
+ * ends when the caller is gone.
  */
-import { civilDate } from '../base/clock.ts'
-import { hex } from '../base/bytes.ts'
-import { type Body, leafHashAt, parseBody, recordAt, recordSpans } from '../batch/body.ts'
-import { type Entry, parseEntry } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
-import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { equalBytes, hex } from '../base/bytes.ts'
+import { Turns } from '../base/clock.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
+import type { Entry } from '../batch/entry.ts'
+import type { SealedHeader } from '../batch/seal.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
 import { type IndexTable, recordIdentity, subjectIdentity } from '../ledger/record-rows.ts'
 import type { Identity, Place } from '../ledger/segments.ts'
-import { peekRecord } from '../record/peek.ts'
 import { decodeRecord } from '../record/record.ts'
-import { bodyKey, entryKey } from '../store/keys.ts'
+import { bodyKey, keyText } from '../store/keys.ts'
 import type { Context } from './context.ts'
+import { compareVersions, seriesName, type Version } from './series.ts'
+import { type Standing, Standings, type Stands } from './standing.ts'
 
-export type Standing = 'current' | 'superseded' | 'withdrawn' | 'repaired' | 'erased' | 'refused' | 'expired' | 'not_yet'
+export type { Standing } from './standing.ts'
 
 /** A record at its place, with its standing today. */
-export interface FoundRecord {
+export interface FoundRecord extends Place {
   readonly batch: SealedHeader
   readonly entry: Entry
-  readonly index: bigint
-  readonly position: number
   /** Encoded record; undefined once erased. */
   readonly bytes: Uint8Array | undefined
   readonly record: CreditRecord | undefined
   readonly leafHash: Uint8Array
   readonly standing: Standing
   readonly disputed: boolean
+}
+
+/** A place where a record should be whose bytes are wrong. */
+export interface DamagedRecord extends Place {
+  /** Undefined when the entry is wrong too. */
+  readonly batch: SealedHeader | undefined
+  readonly standing: 'damaged'
 }
 
 /** A batch of this log. */
@@ -44,102 +51,148 @@ export interface FoundBatch {
   readonly body: Body | undefined
 }
 
-/** Reads a batch by id; undefined when this node never logged it. */
+/** What is looked for. */
+export type Wanted = { readonly recordId: string } | { readonly subject: { readonly type: number; readonly id: string } }
+
+/** How much of an answer is wanted. */
+export interface PageOptions {
+  /** Records at most. */
+  readonly size: number
+  /** Bytes of records after which there is no other. */
+  readonly bytesMax?: number
+  /** The last place of the page before. */
+  readonly after?: Place | undefined
+  readonly turns?: Turns
+}
+
+/** Records, newest first. */
+export interface Page<R = FoundRecord | DamagedRecord> {
+  readonly records: readonly R[]
+  /** Where to go on when the answer was cut. */
+  readonly next: Place | undefined
+}
+
+/** Places looked at for one page: records that were erased or are not served are no answer, but cost as much. */
+const PLACES_MAX = 20_000
+/** What a record of an answer has around it. */
+const FIELDS_BYTES = 400
+
+/** Reads a batch by id; undefined when this node never logged it. @throws HuxinError store_corrupt */
 export async function findBatch(context: Context, id: Uint8Array): Promise<FoundBatch | undefined> {
   const known = await context.ledger().known(id)
-  if (!known) return undefined
-  const index = known.indexes[0]!
-  const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-  if (!entryBytes) return undefined
-  const entry = parseEntry(entryBytes)
-  const body = entry.verdict.accepted && stored ? parseBody(stored) : undefined
-  return { batch: openHeader(entry.header), entry, index, indexes: known.indexes, refused: known.refused, body }
+  const index = known?.indexes[0]
+  const found = index === undefined ? undefined : await context.records.entry(index)
+  if (!known || index === undefined || !found) return undefined
+  const { entry, batch } = found
+  const stored = entry.verdict.accepted ? await context.store.get(bodyKey(index)) : undefined
+  return { batch, entry, index, indexes: known.indexes, refused: known.refused, body: stored && checkedBody(index, batch, stored) }
 }
 
-/** Records with a record id, newest first. */
+function checkedBody(index: bigint, { header }: SealedHeader, stored: Uint8Array): Body {
+  try {
+    const body = parseBody(stored)
+    if (equalBytes(bodyRoot(body), header.root)) return body
+  } catch {
+    // What does not parse was not accepted.
+  }
+  throw new HuxinError('store_corrupt', `${keyText(bodyKey(index))}: it is not what was logged: run huxin fsck --repair`)
+}
+
+/** Records with a record id, newest first. @throws HuxinError store_corrupt */
 export function findByRecordId(context: Context, recordId: string, limit = 100): Promise<FoundRecord[]> {
-  const identity = recordIdentity(context.subjectKey, recordId)
-  return readPlaces(context, { table: 'recordId', identity, limit }, (record) => record.recordId === recordId)
+  return findAll(context, { recordId }, limit)
 }
 
-/** Records about a subject, newest first. */
+/** Records about a subject, newest first. @throws HuxinError store_corrupt */
 export function findBySubject(context: Context, type: number, id: string, limit = 100): Promise<FoundRecord[]> {
-  const identity = subjectIdentity(context.subjectKey, type, id)
-  return readPlaces(context, { table: 'subject', identity, limit }, ({ subject }) => subject?.id === id && subject.type === type)
+  return findAll(context, { subject: { type, id } }, limit)
 }
 
-/** One record at its place; undefined when this node does not serve it. */
-export async function readPlace(context: Context, index: bigint, position: number): Promise<FoundRecord | undefined> {
-  const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-  if (!entryBytes || !stored) return undefined
-  const entry = parseEntry(entryBytes)
-  const batch = openHeader(entry.header)
-  const { item } = batch.header
-  if (!entry.verdict.accepted || !understood(batch.header) || (item !== undefined && context.ledger().catalog.beyond(item))) return undefined
-  if (!context.ledger().routes(batch.header, entry.source).kept) return undefined
-  const body = parseBody(stored)
-  if (position >= body.count) return undefined
-  const bytes = recordAt(body, position)
+async function findAll(context: Context, wanted: Wanted, size: number): Promise<FoundRecord[]> {
+  const { records } = await findPage(context, wanted, { size })
+  return records.map((found) => {
+    if ('entry' in found) return found
+    throw new HuxinError('store_corrupt', `${keyText(bodyKey(found.index))}: record ${found.position} is not what was logged: run huxin fsck --repair`)
+  })
+}
+
+/** One page of an answer. @throws HuxinError store_corrupt when the index is damaged | cancelled */
+export async function findPage(context: Context, wanted: Wanted, { size, bytesMax = Infinity, after, turns = new Turns() }: PageOptions): Promise<Page> {
+  await context.indexer.caughtUp()
+  const { table, identity } = sought(context, wanted)
+  const places = await context.indexer.find(table, identity)
+  const standings = new Standings(context, turns)
+  const records: (FoundRecord | DamagedRecord)[] = []
+  let bytes = 0
+  const from = after ? places.findIndex((place) => isBefore(place, after)) : 0
+  for (let i = from < 0 ? places.length : from; i < places.length; i++) {
+    if (turns.over) await turns.next()
+    const place = places[i]!
+    const found = await readOrDamaged(context, place, standings)
+    const isWanted = found && (!('entry' in found) || (found.record && matches(wanted, found.record)))
+    const more = isWanted ? FIELDS_BYTES + ('entry' in found ? found.bytes?.length ?? 0 : 0) : 0
+    // The one that does not fit begins the next page.
+    if (isWanted && records.length > 0 && bytes + more > bytesMax) return { records, next: places[i - 1] }
+    if (isWanted) records.push(found)
+    bytes += more
+    if ((records.length >= size || i - from >= PLACES_MAX) && i + 1 < places.length) return { records, next: place }
+  }
+  return { records, next: undefined }
+}
+
+function sought({ subjectKey }: Context, wanted: Wanted): { table: IndexTable; identity: Identity } {
+  if ('recordId' in wanted) return { table: 'recordId', identity: recordIdentity(subjectKey, wanted.recordId) }
+  return { table: 'subject', identity: subjectIdentity(subjectKey, wanted.subject.type, wanted.subject.id) }
+}
+
+/** Identities are short: two may have the same. */
+function matches(wanted: Wanted, record: CreditRecord): boolean {
+  if ('recordId' in wanted) return record.recordId === wanted.recordId
+  return record.subject?.id === wanted.subject.id && record.subject.type === wanted.subject.type
+}
+
+/** True for a place that comes after another one, newest first. */
+function isBefore(place: Place, other: Place): boolean {
+  return place.index < other.index || (place.index === other.index && place.position < other.position)
+}
+
+async function readOrDamaged(context: Context, place: Place, standings: Standings): Promise<FoundRecord | DamagedRecord | undefined> {
+  try {
+    return await readPlace(context, place.index, place.position, standings)
+  } catch (error) {
+    if (!isHuxinError(error, 'store_corrupt')) throw error
+    return { ...place, batch: await standings.served(place.index).then((found) => found?.batch, () => undefined), standing: 'damaged' }
+  }
+}
+
+/** One record at its place; undefined when this node does not serve it. @throws HuxinError store_corrupt | cancelled */
+export async function readPlace(context: Context, index: bigint, position: number, standings = new Standings(context)): Promise<FoundRecord | undefined> {
+  const served = await standings.served(index)
+  const read = served && await standings.read({ index, position })
+  if (!read) return undefined
+  const { bytes, leafHash } = read
+  const { batch, entry } = served
   const record = bytes && decodeRecord(bytes)
-  const { standing, disputed } = await standingOf(context, { batch, index, position, record })
-  return { batch, entry, index, position, bytes, record, leafHash: leafHashAt(body, position), standing, disputed }
+  const { standing, disputed } = await standings.of({ batch, index, position, record })
+  return { batch, entry, index, position, bytes, record, leafHash, standing, disputed }
 }
 
 /** How the record at a place of a batch stands, as far as this node knows; the body is not needed. */
-export async function standingOf(
-  context: Context,
-  { batch, index, position, record }: { batch: SealedHeader; index: bigint; position: number; record: CreditRecord | undefined },
-): Promise<{ standing: Standing; disputed: boolean }> {
-  const today = civilDate(context.clock.nowMs())
-  const amendments = (await context.ledger().amendments(batch.id, batch.header.origin))
-    .filter((amendment) => amendment.position === position && amendment.effectiveOn <= today)
-  const has = (action: number): boolean => amendments.some((amendment) => amendment.action === action)
-  const disputed = has(AmendmentAction.OBJECT)
-  const known = await context.ledger().known(batch.id)
-  if (known?.refused) return { standing: 'refused', disputed }
-  if (has(AmendmentAction.ERASE)) return { standing: 'erased', disputed }
-  if (has(AmendmentAction.WITHDRAW)) return { standing: 'withdrawn', disputed }
-  if (has(AmendmentAction.REPAIR)) return { standing: 'repaired', disputed }
-  if (!record) return { standing: 'erased', disputed }
-  if (await superseded(context, batch, index, position, record.recordId)) return { standing: 'superseded', disputed }
-  if (record.content.case === 'evaluationResult') {
-    const { validFrom, validTo } = record.content.value
-    if (today > validTo) return { standing: 'expired', disputed }
-    if (today < validFrom) return { standing: 'not_yet', disputed }
-  }
-  return { standing: 'current', disputed }
+export function standingOf(context: Context, placed: Place & { readonly batch: SealedHeader; readonly record: CreditRecord | undefined }): Promise<Stands> {
+  return new Standings(context).of(placed)
 }
 
-/** A later record with the same id, item and provider replaces this one. */
-async function superseded(context: Context, batch: SealedHeader, index: bigint, position: number, recordId: string): Promise<boolean> {
-  const places = await context.indexer.find('recordId', recordIdentity(context.subjectKey, recordId))
-  for (const place of places) {
-    if (place.index < index || (place.index === index && place.position <= position)) return false
-    if (await isOfSeries(context, place, { batch, recordId })) return true
-  }
-  return false
+/** The versions of a record that this node holds, the newest of its series first, itself among them. @throws HuxinError store_corrupt */
+export async function versionsOf(context: Context, version: Version): Promise<FoundRecord[]> {
+  const name = seriesName(version.batch, version.record)
+  const versions = (await findAll(context, { recordId: version.record.recordId }, Infinity))
+    .flatMap((found) => (found.record && seriesName(found.batch, found.record) === name ? [{ ...found, record: found.record }] : []))
+  return versions.sort((a, b) => compareVersions(b, a))
 }
 
-async function isOfSeries({ store }: Context, { index, position }: Place, { batch, recordId }: { batch: SealedHeader; recordId: string }): Promise<boolean> {
-  const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-  if (!entryBytes || !stored) return false
-  const { header } = openHeader(parseEntry(entryBytes).header)
-  if (header.provider !== batch.header.provider || (header.item ?? '') !== (batch.header.item ?? '')) return false
-  const body = recordSpans(stored)
-  const record = position < body.count ? recordAt(body, position) : undefined
-  return record !== undefined && peekRecord(record)?.recordId === recordId
-}
-
-async function readPlaces(context: Context, { table, identity, limit }: { table: IndexTable; identity: Identity; limit: number }, wanted: (record: CreditRecord) => boolean): Promise<FoundRecord[]> {
-  await context.indexer.caughtUp()
-  const places = await context.indexer.find(table, identity)
-  const found: FoundRecord[] = []
-  for (const { index, position } of places) {
-    const record = await readPlace(context, index, position)
-    if (record?.record && wanted(record.record)) found.push(record)
-    if (found.length >= limit) break
-  }
-  return found
+/** The versions of a record that come before it in its series. @throws HuxinError store_corrupt */
+export async function earlierVersions(context: Context, version: Version): Promise<FoundRecord[]> {
+  return (await versionsOf(context, version)).filter((found) => found.record && compareVersions({ ...found, record: found.record }, version) < 0)
 }
 
 /** Log index and position at the end of a key. */

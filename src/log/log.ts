@@ -15,10 +15,10 @@
  * sealed at the next start: nobody was told of them, and nobody may be told otherwise.
  */
 import { be64, concat, equalBytes, fromBe64, hex } from '../base/bytes.ts'
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { appendLeaves, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
-import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot } from '../merkle/proof.ts'
+import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot, verifyInclusion } from '../merkle/proof.ts'
 import { frontierFromTiles, growTiles, rightEdgeTiles, type TileCoordinate } from '../merkle/tile.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
@@ -169,6 +169,20 @@ export class Log {
   /** The entry at `index`; undefined past the end. */
   entry(index: bigint): Promise<Uint8Array | undefined> {
     return this.#store.get(entryKey(index))
+  }
+
+  /** Whether these bytes are the entry at `index`: under the signed tree, or by its tile while that is not signed yet. */
+  async holds(index: bigint, entry: Uint8Array): Promise<boolean> {
+    const hash = leafHash(entry)
+    const { size, root } = this.#signed
+    if (index >= size) return index < this.size && equalBytes(hash, await this.leafHashes(index, index + 1n))
+    try {
+      verifyInclusion({ index, size, leafHash: hash, proof: await proveInclusion(index, size, this.readTiles, this.#subtrees), root })
+      return true
+    } catch (error) {
+      if (isHuxinError(error, 'proof_invalid')) return false
+      throw error
+    }
   }
 
   /** Entries from `start`, at most `limit`. */

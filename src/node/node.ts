@@ -19,6 +19,7 @@ import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
 import { checkSubjectKey } from '../exchange/subject-key.ts'
+import { RecordReader } from '../exchange/record-reader.ts'
 import { compactSpoiled, TransitSweep } from '../exchange/transit.ts'
 import { Writer } from '../exchange/writer.ts'
 import { Indexer } from '../ledger/indexer.ts'
@@ -298,9 +299,8 @@ export class Node {
     this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')
   }
 
-  /** Reads everything that memory holds from the store. */
+  /** Reads everything that memory holds from the store; until it is whole the ledger before answers. */
   async #load(): Promise<void> {
-    // Until it is whole the one before answers.
     const ledger = this.#newLedger()
     await loadLedger(ledger, this.#folder)
     this.#ledger = ledger
@@ -330,7 +330,7 @@ export class Node {
     const { config, clock, random } = this.#options
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
-      writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
+      writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }

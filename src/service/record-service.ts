@@ -6,7 +6,7 @@ import { amend, type RecordChange } from '../exchange/amend.ts'
 import { takesTwo } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
 import { type Published, publish, publishedBefore } from '../exchange/publish.ts'
-import { bodyState, findBatch, findByRecordId, findBySubject, type FoundRecord } from '../exchange/query.ts'
+import { bodyState, findBatch } from '../exchange/query.ts'
 import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
 import { listRecognitions } from '../exchange/recognize.ts'
 import { providerFor } from '../exchange/register.ts'
@@ -20,6 +20,7 @@ import { type CallContext, defineService, type ServiceBinding } from '../wire/se
 import { sourceOf } from './caller.ts'
 import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
+import { getRecords, storedRecord } from './get-records.ts'
 import { pageOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
@@ -28,7 +29,7 @@ export function recordService(current: () => Context): ServiceBinding {
   return defineService(RecordService, forCallers({
     publish: (request: PublishRequest, call: CallContext) => publishRecords(current(), request, call),
     amend: (request: AmendRequest, call: CallContext) => amendRecords(current(), request, call),
-    getRecords: (request: GetRecordsRequest) => getRecords(current(), request),
+    getRecords: (request: GetRecordsRequest, call: CallContext) => getRecords(current(), request, call),
     getBatch: (request: GetBatchRequest) => getBatch(current(), request),
     listCatalog: (request: ListCatalogRequest) => listCatalog(current(), request),
     listRecognitions: (request: ListRecognitionsRequest) => recognitions(current(), request),
@@ -83,15 +84,6 @@ export async function publishedMessage(context: Context, published: Published) {
   }
 }
 
-async function getRecords(context: Context, request: GetRecordsRequest) {
-  const limit = Math.min(request.limit || 100, 1_000)
-  if (request.recordId === '' && !request.subject) throw new HuxinError('argument_invalid', 'give a record_id or a subject')
-  const found = request.recordId !== ''
-    ? await findByRecordId(context, request.recordId, limit)
-    : await findBySubject(context, request.subject!.type, request.subject!.id, limit)
-  return { records: found.map(storedRecord) }
-}
-
 async function getBatch(context: Context, request: GetBatchRequest) {
   const found = await findBatch(context, request.batchId)
   if (!found) throw new HuxinError('not_found', 'this batch is not in the log here')
@@ -135,22 +127,6 @@ async function recognitions(context: Context, request: ListRecognitionsRequest) 
       request: storedRecord(asked),
       confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
     })),
-  }
-}
-
-function storedRecord(found: FoundRecord) {
-  const { header } = found.batch
-  return {
-    batchId: found.batch.id,
-    index: found.position,
-    logIndex: found.index,
-    item: header.item ?? '',
-    origin: `${header.origin} ${header.epoch}`,
-    provider: header.provider,
-    record: found.bytes ?? new Uint8Array(),
-    standing: found.standing,
-    disputed: found.disputed,
-    leafHash: found.leafHash,
   }
 }
 

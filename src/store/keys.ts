@@ -58,6 +58,8 @@ export const tables = {
   citation: table('z'),
   /** node, lane → number and batch id at which the node said that the lane stands there */
   reported: table('H'),
+  /** index → how its body is divided, made when a record of it is first looked up (`batch/pieces.ts`) */
+  pieces: table('k'),
   /** name → value: log size, what the record index consists of, records that were erased and are still in it */
   state: table('x'),
 } as const
@@ -70,7 +72,7 @@ export const PRESENT = Uint8Array.of(1)
 
 export const derivedTables = [
   tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.state,
+  tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.pieces, tables.state,
 ] as const
 
 /** A table of former versions, which is removed where it is found. */
@@ -79,6 +81,7 @@ export const formerOwn: Uint8Array = table('d')
 export const indexKey = (name: Uint8Array, index: bigint): Uint8Array => concat(name, be64(index))
 export const entryKey = (index: bigint): Uint8Array => indexKey(tables.entry, index)
 export const bodyKey = (index: bigint): Uint8Array => indexKey(tables.body, index)
+export const piecesKey = (index: bigint): Uint8Array => indexKey(tables.pieces, index)
 export const tileKey = (level: number, index: bigint): Uint8Array => concat(tables.tile, Uint8Array.of(level), be64(index))
 export const batchKey = (id: Uint8Array): Uint8Array => concat(tables.batch, id)
 export const classKey = (batchClass: BatchClass, index: bigint): Uint8Array =>
@@ -95,7 +98,7 @@ export const placeKey = (prefix: Uint8Array, index: bigint, position: number): U
 /** Log index at the end of a key of a table whose keys end with it. */
 export const indexAtEnd = (key: Uint8Array): bigint => fromBe64(key, key.length - 8)
 
-const indexTables: readonly Uint8Array[] = [tables.entry, tables.body, tables.transit, tables.receiptOrder]
+const indexTables: readonly Uint8Array[] = [tables.entry, tables.body, tables.transit, tables.pieces, tables.receiptOrder]
 const textTables: readonly Uint8Array[] = [tables.witness, tables.cosigned, tables.quarantine, tables.childReceipt, tables.meta, tables.lane, tables.state]
 
 /** A key as people read it: the name of its table, then what it is the key of. */

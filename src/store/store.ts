@@ -38,6 +38,8 @@ export interface KeyRange {
 export interface Reader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
+  /** Bytes `start` to `end` of a value, fewer where it ends before. */
+  part(key: Uint8Array, start: number, end: number): Promise<Uint8Array | undefined>
   /** Keys and values in order. Large ranges come in pieces: use `limit` and go on after the last key. */
   range(range: KeyRange): Promise<[Uint8Array, Uint8Array][]>
 }
@@ -127,6 +129,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
     getMany: (keys) => keys.length <= SYNC_READS_MAX
       ? reading(async () => keys.map((key) => db.getSync(asBuffer(key))))
       : reads.during(reading(() => db.getMany(keys.map(asBuffer)))),
+    part: (key, start, end) => reading(async () => db.getSync(asBuffer(key))?.subarray(start, end)),
     range: (range) => reads.during(reading(() => readRange(db, range))),
     async commit(ops, expect) {
       if (expect) await expectValue(db, expect)
@@ -187,6 +190,7 @@ function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
   return {
     get: (key) => reading(async () => db.getSync(asBuffer(key), { snapshot })),
     getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key), { snapshot })) : db.getMany(keys.map(asBuffer), { snapshot })),
+    part: (key, start, end) => reading(async () => db.getSync(asBuffer(key), { snapshot })?.subarray(start, end)),
     range: (range) => reading(() => readRange(db, range, { snapshot })),
     close: () => snapshot.close(),
   }

@@ -36,6 +36,10 @@ export class ReadCounter {
         this.reads += keys.length
         return reader.getMany(keys)
       },
+      part: (key, start, end) => {
+        this.reads++
+        return reader.part(key, start, end)
+      },
       range: (range) => {
         this.reads++
         return reader.range(range)

@@ -21,6 +21,7 @@ export class FaultyDisk {
     return {
       get: (key) => store.get(key),
       getMany: (keys) => store.getMany(keys),
+      part: (key, start, end) => store.part(key, start, end),
       range: (range) => store.range(range),
       commit: (ops, expect) => failing(() => store.commit(ops, expect)),
       write: (ops) => failing(() => store.write(ops)),

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/record_service.proto.
  */
 export const file_huxin_v1_record_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSK4AQoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwicAoGQ2hhbmdlEg4KBmFjdGlvbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBINCgVpbmRleBgDIAEoDRIUCgxlZmZlY3RpdmVfb24YBCABKAkSDQoFYmFzaXMYBSABKAkSEAoIZG9jdW1lbnQYBiABKAkiVwoMQW1lbmRSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJEiEKB2NoYW5nZXMYAiADKAsyEC5odXhpbi52MS5DaGFuZ2USEgoKcmVxdWVzdF9pZBgDIAEoCSJZChFHZXRSZWNvcmRzUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSIgoHc3ViamVjdBgCIAEoCzIRLmh1eGluLnYxLlN1YmplY3QSDQoFbGltaXQYAyABKAUiuQEKDFN0b3JlZFJlY29yZBIQCghiYXRjaF9pZBgBIAEoDBINCgVpbmRleBgCIAEoDRIRCglsb2dfaW5kZXgYAyABKAMSDAoEaXRlbRgEIAEoCRIOCgZvcmlnaW4YBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDgoGcmVjb3JkGAcgASgMEhAKCHN0YW5kaW5nGAggASgJEhAKCGRpc3B1dGVkGAkgASgIEhEKCWxlYWZfaGFzaBgKIAEoDCI9ChJHZXRSZWNvcmRzUmVzcG9uc2USJwoHcmVjb3JkcxgBIAMoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZCIjCg9HZXRCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwimQEKEEdldEJhdGNoUmVzcG9uc2USEwoLbG9nX2luZGV4ZXMYASADKAMSDwoHZW50cmllcxgCIAMoDBISCgpib2R5X3N0YXRlGAMgASgJEiIKB3JlZnVzYWwYBCABKAsyES5odXhpbi52MS5SZWZ1c2FsEicKCHJlY2VpcHRzGAUgAygLMhUuaHV4aW4udjEuTm9kZVJlY2VpcHQiPwoLTm9kZVJlY2VpcHQSDAoEbm9kZRgBIAEoCRIiCgdyZWNlaXB0GAIgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJHChJMaXN0Q2F0YWxvZ1JlcXVlc3QSCgoCaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiVwoTTGlzdENhdGFsb2dSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuaHV4aW4udjEuQ2F0YWxvZ0VudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPCgxDYXRhbG9nRW50cnkSCgoCaWQYASABKAkSDgoGcmVjb3JkGAIgASgMEhEKCWxvZ19pbmRleBgDIAEoAxIQCghzdGFuZGluZxgEIAEoCSJHChdMaXN0UmVjb2duaXRpb25zUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIRCglvcGVuX29ubHkYAiABKAgiRwoYTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlEisKDHJlY29nbml0aW9ucxgBIAMoCzIVLmh1eGluLnYxLlJlY29nbml0aW9uIngKC1JlY29nbml0aW9uEicKB3JlcXVlc3QYASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSMQoNY29uZmlybWF0aW9ucxgCIAMoCzIaLmh1eGluLnYxLkNvbmZpcm1hdGlvblZpZXcSDQoFc3RhdGUYAyABKAkiZgoQQ29uZmlybWF0aW9uVmlldxIsCgxjb25maXJtYXRpb24YASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSEAoIdmFsaWRpdHkYAiABKAkSEgoKZmVsbF9hdF9tcxgDIAEoAzK+AwoNUmVjb3JkU2VydmljZRI+CgdQdWJsaXNoEhguaHV4aW4udjEuUHVibGlzaFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USOgoFQW1lbmQSFi5odXhpbi52MS5BbWVuZFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKR2V0UmVjb3JkcxIbLmh1eGluLnYxLkdldFJlY29yZHNSZXF1ZXN0GhwuaHV4aW4udjEuR2V0UmVjb3Jkc1Jlc3BvbnNlEkEKCEdldEJhdGNoEhkuaHV4aW4udjEuR2V0QmF0Y2hSZXF1ZXN0GhouaHV4aW4udjEuR2V0QmF0Y2hSZXNwb25zZRJKCgtMaXN0Q2F0YWxvZxIcLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVzcG9uc2USWQoQTGlzdFJlY29nbml0aW9ucxIhLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0GiIuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlYgZwcm90bzM", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
+  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSK4AQoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwicAoGQ2hhbmdlEg4KBmFjdGlvbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBINCgVpbmRleBgDIAEoDRIUCgxlZmZlY3RpdmVfb24YBCABKAkSDQoFYmFzaXMYBSABKAkSEAoIZG9jdW1lbnQYBiABKAkiVwoMQW1lbmRSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJEiEKB2NoYW5nZXMYAiADKAsyEC5odXhpbi52MS5DaGFuZ2USEgoKcmVxdWVzdF9pZBgDIAEoCSKAAQoRR2V0UmVjb3Jkc1JlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEiIKB3N1YmplY3QYAiABKAsyES5odXhpbi52MS5TdWJqZWN0Eg0KBWxpbWl0GAMgASgFEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIrkBCgxTdG9yZWRSZWNvcmQSEAoIYmF0Y2hfaWQYASABKAwSDQoFaW5kZXgYAiABKA0SEQoJbG9nX2luZGV4GAMgASgDEgwKBGl0ZW0YBCABKAkSDgoGb3JpZ2luGAUgASgJEhAKCHByb3ZpZGVyGAYgASgJEg4KBnJlY29yZBgHIAEoDBIQCghzdGFuZGluZxgIIAEoCRIQCghkaXNwdXRlZBgJIAEoCBIRCglsZWFmX2hhc2gYCiABKAwiVgoSR2V0UmVjb3Jkc1Jlc3BvbnNlEicKB3JlY29yZHMYASADKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoDCKZAQoQR2V0QmF0Y2hSZXNwb25zZRITCgtsb2dfaW5kZXhlcxgBIAMoAxIPCgdlbnRyaWVzGAIgAygMEhIKCmJvZHlfc3RhdGUYAyABKAkSIgoHcmVmdXNhbBgEIAEoCzIRLmh1eGluLnYxLlJlZnVzYWwSJwoIcmVjZWlwdHMYBSADKAsyFS5odXhpbi52MS5Ob2RlUmVjZWlwdCI/CgtOb2RlUmVjZWlwdBIMCgRub2RlGAEgASgJEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0IkcKEkxpc3RDYXRhbG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJXChNMaXN0Q2F0YWxvZ1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5odXhpbi52MS5DYXRhbG9nRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KDENhdGFsb2dFbnRyeRIKCgJpZBgBIAEoCRIOCgZyZWNvcmQYAiABKAwSEQoJbG9nX2luZGV4GAMgASgDEhAKCHN0YW5kaW5nGAQgASgJIkcKF0xpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhEKCW9wZW5fb25seRgCIAEoCCJHChhMaXN0UmVjb2duaXRpb25zUmVzcG9uc2USKwoMcmVjb2duaXRpb25zGAEgAygLMhUuaHV4aW4udjEuUmVjb2duaXRpb24ieAoLUmVjb2duaXRpb24SJwoHcmVxdWVzdBgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIxCg1jb25maXJtYXRpb25zGAIgAygLMhouaHV4aW4udjEuQ29uZmlybWF0aW9uVmlldxINCgVzdGF0ZRgDIAEoCSJmChBDb25maXJtYXRpb25WaWV3EiwKDGNvbmZpcm1hdGlvbhgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIQCgh2YWxpZGl0eRgCIAEoCRISCgpmZWxsX2F0X21zGAMgASgDMr4DCg1SZWNvcmRTZXJ2aWNlEj4KB1B1Ymxpc2gSGC5odXhpbi52MS5QdWJsaXNoUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRI6CgVBbWVuZBIWLmh1eGluLnYxLkFtZW5kUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpHZXRSZWNvcmRzEhsuaHV4aW4udjEuR2V0UmVjb3Jkc1JlcXVlc3QaHC5odXhpbi52MS5HZXRSZWNvcmRzUmVzcG9uc2USQQoIR2V0QmF0Y2gSGS5odXhpbi52MS5HZXRCYXRjaFJlcXVlc3QaGi5odXhpbi52MS5HZXRCYXRjaFJlc3BvbnNlEkoKC0xpc3RDYXRhbG9nEhwuaHV4aW4udjEuTGlzdENhdGFsb2dSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdENhdGFsb2dSZXNwb25zZRJZChBMaXN0UmVjb2duaXRpb25zEiEuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
 
 /**
  * Records to publish.
@@ -239,7 +239,7 @@ export const AmendRequestSchema: GenMessage<AmendRequest> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 3);
 
 /**
- * What is looked for: exactly one.
+ * What is looked for: exactly one of record_id and subject.
  *
  * @generated from message huxin.v1.GetRecordsRequest
  */
@@ -252,18 +252,34 @@ export type GetRecordsRequest = Message<"huxin.v1.GetRecordsRequest"> & {
   recordId: string;
 
   /**
-   * Type and id of a subject; the name is not used.
+   * Type and id of a subject, both required, the id in its written form; the name is not used.
    *
    * @generated from field: huxin.v1.Subject subject = 2;
    */
   subject?: Subject | undefined;
 
   /**
-   * Optional. At most, 1 to 1,000, default 100.
+   * Optional. Records at most, 1 to 1,000, default 100; the older name of page_size, not both.
    *
    * @generated from field: int32 limit = 3;
    */
   limit: number;
+
+  /**
+   * Optional. Records of a page at most, 1 to 1,000, default 100. A page may have fewer: it ends before
+   * 3.5 MB. Only an empty next_page_token says that there is nothing more.
+   *
+   * @generated from field: int32 page_size = 4;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. next_page_token of the page before, with the same record_id or subject. It outlives writes and
+   * restarts; what is logged after the first page is not in the later ones.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
 };
 
 /**
@@ -329,7 +345,9 @@ export type StoredRecord = Message<"huxin.v1.StoredRecord"> & {
   record: Uint8Array;
 
   /**
-   * Required. current, superseded, withdrawn, repaired, erased, refused or expired.
+   * Required. current, not_yet (valid_from lies ahead), expired, superseded, withdrawn, repaired, erased,
+   * refused, or damaged: bytes that are stored here are wrong, of this record (then record and leaf_hash are
+   * empty) or of another version that may be newer. Ask again later, or another node.
    *
    * @generated from field: string standing = 8;
    */
@@ -343,7 +361,7 @@ export type StoredRecord = Message<"huxin.v1.StoredRecord"> & {
   disputed: boolean;
 
   /**
-   * Required. Leaf hash, 32 bytes.
+   * Required. Leaf hash, 32 bytes, checked against the root in the batch's header; empty when damaged.
    *
    * @generated from field: bytes leaf_hash = 10;
    */
@@ -358,7 +376,7 @@ export const StoredRecordSchema: GenMessage<StoredRecord> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 5);
 
 /**
- * Records, newest first.
+ * Records, newest in this node's log first.
  *
  * @generated from message huxin.v1.GetRecordsResponse
  */
@@ -367,6 +385,13 @@ export type GetRecordsResponse = Message<"huxin.v1.GetRecordsResponse"> & {
    * @generated from field: repeated huxin.v1.StoredRecord records = 1;
    */
   records: StoredRecord[];
+
+  /**
+   * Empty when the answer is whole; otherwise it goes on after this token.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -725,8 +750,9 @@ export const RecordService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Reads one record, or the current records of a subject, with their standing today. Read-only.
-   * Deadline 10 s.
+   * Reads the versions of a record, or the records of a subject, with their standing today, newest in this
+   * node's log first, in pages. Read-only. A question that can have no answer (no type, an id that none can
+   * have) is argument_invalid with the field's path. Deadline 10 s; when the caller is gone the work ends.
    *
    * @generated from rpc huxin.v1.RecordService.GetRecords
    */
