@@ -62,7 +62,8 @@ export class RecordReader {
   readonly #options: RecordReaderOptions
   /** By log index, what was used last at the end. */
   readonly #opened = new Map<bigint, Opened>()
-  readonly #damaged = new Set<bigint>()
+  /** Entries and pieces that did not read well, by the name of their row and the number of the piece. */
+  readonly #damaged = new Set<string>()
   #bytes = 0
 
   constructor(options: RecordReaderOptions) {
@@ -94,7 +95,7 @@ export class RecordReader {
     const log = this.#options.log()
     const bytes = await this.#options.store.get(entryKey(index))
     if (!bytes && index >= log.size) return undefined
-    if (!bytes || !await log.holds(index, bytes)) throw this.#damage(index, `${keyText(entryKey(index))}: it is not what was logged`)
+    if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), `${keyText(entryKey(index))}: it is not what was logged`)
     const entry = parseEntry(bytes)
     const opened: Opened = { entry, batch: openHeader(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
     this.#opened.set(index, opened)
@@ -125,12 +126,12 @@ export class RecordReader {
       const pieces = await this.#piecesOf(index, opened, { anew, turns })
       const checked = pieces && await this.#check(index, opened, { piece, pieces })
       if (checked) {
-        this.#isWell(index)
+        this.#isWell(entryName(index), bodyName(index, piece))
         const at = position % PIECE_LEAVES
         return { bytes: checked.records(at), leafHash: checked.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) }
       }
     }
-    throw this.#damage(index, `${keyText(bodyKey(index))}: record ${position} is not what was logged`)
+    throw this.#damage(bodyName(index, piece), `${keyText(bodyKey(index))}: record ${position} is not what was logged`)
   }
 
   async #check(index: bigint, opened: Opened, { piece, pieces: { roots, starts } }: { piece: number; pieces: BodyPieces }): Promise<(CheckedPiece & { records(at: number): Uint8Array | undefined }) | undefined> {
@@ -185,15 +186,26 @@ export class RecordReader {
     }
   }
 
-  #damage(index: bigint, text: string): HuxinError {
-    this.#damaged.add(index)
-    this.#options.alarms.raise('damage', `${text}${this.#damaged.size > 1 ? `, and ${this.#damaged.size - 1} more entries have damage` : ''}; run huxin fsck --repair`)
+  #damage(name: string, text: string): HuxinError {
+    this.#damaged.add(name)
+    const more = this.#damaged.size - 1
+    this.#options.alarms.raise('damage', `${text}${more > 0 ? `, and ${more} more places` : ''}; run huxin fsck --repair`)
     return new HuxinError('store_corrupt', `${text}: run huxin fsck --repair`)
   }
 
-  #isWell(index: bigint): void {
-    if (this.#damaged.delete(index) && this.#damaged.size === 0) this.#options.alarms.clear('damage')
+  #isWell(...names: readonly string[]): void {
+    if (this.#damaged.size === 0) return
+    for (const name of names) this.#damaged.delete(name)
+    if (this.#damaged.size === 0) this.#options.alarms.clear('damage')
   }
+}
+
+function entryName(index: bigint): string {
+  return `entry ${index}`
+}
+
+function bodyName(index: bigint, piece: number): string {
+  return `body ${index} ${piece}`
 }
 
 /** A record without what stands around it in memory: a thousand of an answer would hold a thousand pieces. */

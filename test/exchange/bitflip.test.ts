@@ -11,6 +11,7 @@ import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
 import { answerRecognition, listRecognitions, requestRecognition } from '../../src/exchange/recognize.ts'
 import { SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { decodeLaneHead } from '../../src/ledger/lanes.ts'
@@ -49,6 +50,7 @@ async function stopped(t: Test): Promise<TestFederation> {
   await amend(city!, { provider: BODY, source, changes: [{ action: 'erase', batchId: erased.batch!.id, position: 0, effectiveOn: '2026-01-01', basis: 'test', document: '' }] })
   await publishRecords(county!, many(3, (i) => industryRecord(i, { prefix: 'up' })), ['330000', '330100'])
   await publishRecords(county!, many(2, (i) => industryRecord(i, { prefix: 'pass' })), ['330000'])
+  await publishRecords(city!, many(70, (i) => industryRecord(i, { prefix: 'wide' })), ['330000'])
   // As many as end a segment of the record index; those that only pass count too.
   for (let i = 0; i < 17; i++) await publishRecords(county!, many(1_000, industryRecord, 1_000 * i), ['330000'])
   const asked = await requestRecognition(city!, {
@@ -65,6 +67,7 @@ async function stopped(t: Test): Promise<TestFederation> {
   const { batch, body } = forge(county!, [industryRecord(9, { prefix: 'fork' })], ['330000'], { lanes: [{ target: '330000', number: 0n, previous: undefined }] })
   t.equal(await codeOf(city!.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county!.self } })), 'lane_fork')
   for (const id of [MIDDLE, '330106', '330000']) await federation.node(id).context.indexer.caughtUp()
+  t.equal((await findByRecordId(city!, 'wide-69')).length, 1, 'a body of two pieces is divided when it is asked')
   t.same(await findings(federation), [])
   await federation.node(MIDDLE).close()
   return federation
