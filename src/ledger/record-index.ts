@@ -64,6 +64,13 @@ export class RecordIndex {
   /** What is added goes into it, also while it is filled with what was there before. */
   #sieve: Sieve | undefined
   #filled: Promise<Sieve> | undefined
+  /**
+   * Buckets of level 0 that were read, without their check values, by segment, bucket and table; undefined for those that
+   * are empty. All of them together are six megabytes, and a lookup wants fifteen.
+   */
+  readonly #newest = new Map<number, Uint8Array | undefined>()
+  /** Counts what makes a bucket of before another one. */
+  #changes = 0
   /** A bucket does not have its check value: the index has to begin anew. */
   damaged = false
 
@@ -88,6 +95,7 @@ export class RecordIndex {
     for (const table of indexTables) this.tails[table].clear()
     this.#merging = undefined
     this.#sieve = undefined
+    this.#forget()
     const row = await this.#store.get(indexedKey)
     const stored = this.damaged ? undefined : openProgress(row, this.#shape)
     const anew = this.damaged || row !== undefined
@@ -103,13 +111,40 @@ export class RecordIndex {
   async find(table: IndexTable, identity: Identity): Promise<Place[]> {
     for (;;) {
       const progress = this.#progress
-      const newest = this.tails[table].find(identity)
-      const keys = this.#liveKeys(table, identity)
-      const buckets = await this.#store.getMany(keys)
+      const places = [...this.tails[table].find(identity), ...await this.#findNewest(table, identity)]
+      const keys = this.#liveKeys(table, identity, 1)
+      const buckets = keys.length === 0 ? [] : await this.#store.getMany(keys)
       // What was merged meanwhile may be gone from where it was.
       if (progress !== this.#progress) continue
-      return [...newest, ...buckets.flatMap((stored, i) => (stored ? findRows(this.#open(keys[i]!, stored), identity) : []))]
+      for (const [i, stored] of buckets.entries()) if (stored) places.push(...findRows(this.#open(keys[i]!, stored), identity))
+      return places
     }
+  }
+
+  /** Places in segments of level 0, newest first. */
+  async #findNewest(table: IndexTable, identity: Identity): Promise<Place[]> {
+    const places: Place[] = []
+    const { from, to } = liveSegments(this.#progress, 0, this.#shape)
+    const bucket = bucketOf(identity, 0, this.#shape)
+    for (let segment = to - 1; segment >= from; segment--) {
+      const name = (segment * bucketsOf(0, this.#shape) + bucket) * indexTables.length + indexTables.indexOf(table)
+      const rows = this.#newest.has(name) ? this.#newest.get(name) : await this.#readNewest(name, bucketKey(tables[table], { level: 0, segment, bucket }))
+      if (rows) places.push(...findRows(rows, identity))
+    }
+    return places
+  }
+
+  async #readNewest(name: number, key: Uint8Array): Promise<Uint8Array | undefined> {
+    const before = this.#changes
+    const stored = await this.#store.get(key)
+    const rows = stored && this.#open(key, stored)
+    if (before === this.#changes) this.#newest.set(name, rows)
+    return rows
+  }
+
+  #forget(): void {
+    this.#changes++
+    this.#newest.clear()
   }
 
   /** Tells whether a record id may be in the index of about so many records; costs one reading of it the first time. */
@@ -164,6 +199,7 @@ export class RecordIndex {
     const { from } = liveSegments(this.#progress, level, this.#shape)
     this.#progress = progress
     this.#merging = undefined
+    if (level === 0) this.#forget()
     for (const table of indexTables) await this.#store.clear(segmentRange(table, level, from, from + (1 << this.#shape.fanInBits)))
   }
 
@@ -181,6 +217,7 @@ export class RecordIndex {
       }
     }
     await this.#store.write([...changed.values(), ...also])
+    this.#forget()
   }
 
   async #mergeBucket(table: IndexTable, { level, bucket }: { level: number; bucket: number }, ops: Op[]): Promise<number> {
@@ -198,10 +235,10 @@ export class RecordIndex {
     return rows
   }
 
-  /** Buckets that may have an identity, newest segment first. */
-  #liveKeys(table: IndexTable, identity: Identity): Uint8Array[] {
+  /** Buckets that may have an identity, of the lowest level and those above it, newest segment first. */
+  #liveKeys(table: IndexTable, identity: Identity, lowest = 0): Uint8Array[] {
     const keys: Uint8Array[] = []
-    for (let level = 0; level < this.#shape.levels; level++) {
+    for (let level = lowest; level < this.#shape.levels; level++) {
       const { from, to } = liveSegments(this.#progress, level, this.#shape)
       const bucket = bucketOf(identity, level, this.#shape)
       for (let segment = to - 1; segment >= from; segment--) keys.push(bucketKey(tables[table], { level, segment, bucket }))

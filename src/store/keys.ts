@@ -13,7 +13,7 @@ export const tables = {
   // primary
   /** index → entry */
   entry: table('e'),
-  /** index → body, or Refusal of a refused batch */
+  /** index → body, or Refusal of a refused batch; a large one in parts (parts.ts) */
   body: table('b'),
   /** batch id, node → receipt of a higher tier */
   receipt: table('R'),
@@ -109,6 +109,7 @@ export function keyText(key: Uint8Array): string {
   const is = (table: Uint8Array): boolean => table === table_
   const place = (prefix: string, at: number): string => `${prefix} ${rest.readBigUInt64BE(at)}`
   if (indexTables.some(is) && rest.length === 8) return place(name, 0)
+  if (is(tables.body) && rest.length === 12) return place(name, 0)
   if (is(tables.tile) && rest.length === 9) return `${name} ${rest[0]}/${rest.readBigUInt64BE(1)}`
   if ((is(tables.recordId) || is(tables.subject)) && rest.length === 9) return `${name} ${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}`
   if (is(tables.classIndex) && rest.length === 9) return place(`${name} ${batchClasses[rest[0]!] ?? rest[0]}`, 1)

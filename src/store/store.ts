@@ -17,6 +17,7 @@ import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { findDamage } from './journal.ts'
+import { joined, joinedPart, type ReadRow, rowsOf } from './parts.ts'
 
 /** Puts `value`, at least one byte (keys.ts, PRESENT), at `key`, or deletes the key when value is undefined. */
 export interface Op {
@@ -38,9 +39,9 @@ export interface KeyRange {
 export interface Reader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
-  /** Bytes `start` to `end` of a value, fewer where it ends before. */
+  /** Bytes `start` to `end` of a value, fewer where it ends before; of a large body those parts alone are read. */
   part(key: Uint8Array, start: number, end: number): Promise<Uint8Array | undefined>
-  /** Keys and values in order. Large ranges come in pieces: use `limit` and go on after the last key. */
+  /** Rows in order as they are stored: a large body is a head and its parts (parts.ts). Large ranges come in pieces: use `limit` and go on after the last key. */
   range(range: KeyRange): Promise<[Uint8Array, Uint8Array][]>
 }
 
@@ -114,9 +115,11 @@ export async function openStore(folder: string, { create }: { create: boolean })
   const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
     try {
       const batch = sublevelFree().batch()
-      for (const { key, value } of ops) {
-        if (value === undefined) batch.del(asBuffer(key))
-        else batch.put(asBuffer(key), asBuffer(value))
+      for (const op of ops) {
+        for (const { key, value } of rowsOf(op, (name) => db.getSync(name))) {
+          if (value === undefined) batch.del(asBuffer(key))
+          else batch.put(asBuffer(key), asBuffer(value))
+        }
       }
       await batch.write({ sync } as object)
     } catch (error) {
@@ -125,11 +128,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
   }
   return {
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
-    get: (key) => reading(async () => db.getSync(asBuffer(key))),
-    getMany: (keys) => keys.length <= SYNC_READS_MAX
-      ? reading(async () => keys.map((key) => db.getSync(asBuffer(key))))
-      : reads.during(reading(() => db.getMany(keys.map(asBuffer)))),
-    part: (key, start, end) => reading(async () => db.getSync(asBuffer(key))?.subarray(start, end)),
+    ...pointReads((key) => db.getSync(key), (keys) => reads.during(db.getMany(keys))),
     range: (range) => reads.during(reading(() => readRange(db, range))),
     async commit(ops, expect) {
       if (expect) await expectValue(db, expect)
@@ -165,6 +164,18 @@ export async function openStore(folder: string, { create }: { create: boolean })
   }
 }
 
+/** Reading single values, which are stored whole or in parts. */
+function pointReads(read: ReadRow, readMany: (keys: Buffer[]) => Promise<(Buffer | undefined)[]>): Pick<Reader, 'get' | 'getMany' | 'part'> {
+  const whole = (key: Uint8Array): Buffer | undefined => joined(asBuffer(key), read(asBuffer(key)), read)
+  return {
+    get: (key) => reading(async () => whole(key)),
+    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX
+      ? keys.map(whole)
+      : (await readMany(keys.map(asBuffer))).map((stored, i) => joined(asBuffer(keys[i]!), stored, read))),
+    part: (key, start, end) => reading(async () => joinedPart(asBuffer(key), { start, end }, read)),
+  }
+}
+
 /**
  * Reads under way. Each sees the store as it was when it began: what a compaction finds that one of them may still
  * ask for it keeps, and a file that one of them reads it leaves on the disk.
@@ -188,9 +199,7 @@ function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
   if (db.status !== 'open') throw new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write')
   const snapshot = db.snapshot()
   return {
-    get: (key) => reading(async () => db.getSync(asBuffer(key), { snapshot })),
-    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX ? keys.map((key) => db.getSync(asBuffer(key), { snapshot })) : db.getMany(keys.map(asBuffer), { snapshot })),
-    part: (key, start, end) => reading(async () => db.getSync(asBuffer(key), { snapshot })?.subarray(start, end)),
+    ...pointReads((key) => db.getSync(key, { snapshot }), (keys) => db.getMany(keys, { snapshot })),
     range: (range) => reading(() => readRange(db, range, { snapshot })),
     close: () => snapshot.close(),
   }

@@ -24,7 +24,7 @@ t.test('work that takes turns delays others by a turn, work that does not by all
   })
   const rude = await withLoopDelay(async () => busy(300))
   t.ok(rude.worstMs > 250 && rude.wallMs > 250, `without turns ${rude.worstMs} and ${rude.wallMs} ms`)
-  t.ok(kind.worstMs < 60, `with turns ${kind.worstMs} ms`)
+  t.ok(kind.worstMs < 150, `with turns ${kind.worstMs} ms`)
 })
 
 t.test('work that nobody wants any more ends at its next turn', async (t) => {

@@ -17,6 +17,7 @@ import { ingest } from './ingest.ts'
 import { measureLimits } from './limits.ts'
 import { log } from './log.ts'
 import { memory } from './memory.ts'
+import { query } from './query.ts'
 import { relay } from './relay.ts'
 import { trickle } from './trickle.ts'
 
@@ -30,6 +31,7 @@ interface Choice {
 const parts: Readonly<Record<string, Choice>> = {
   log: { run: log },
   ingest: { run: ingest, network: true },
+  query: { run: query },
   relay: { run: relay, network: true },
   'fan-out': { run: fanOut, network: true },
   'fan-out-live': { run: liveFanOut, network: true },

@@ -9,6 +9,7 @@ import { createDevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki
 import { startScript } from './script.ts'
 
 export const STREAM_METHOD = '/bench.Stream/Send'
+export const CALL_METHOD = '/bench.Stream/Call'
 const PIECE_BYTES = 256 << 10
 const PIECES = 2_000
 const WARM_PIECES = 200
@@ -17,22 +18,44 @@ export const asIs = (bytes: Buffer): Buffer => bytes
 
 /** Bytes per second from this process to another one. */
 export async function measureStream(folder: string): Promise<number> {
-  const work = await mkdtemp(join(folder, 'huxin-stream-'))
-  const pki = { folder: work, trustDomain: 'bench.example', clock: systemClock, random: systemRandom }
+  return withRawClient(folder, async (client) => {
+    await sendPieces(client, WARM_PIECES)
+    const start = performance.now()
+    await sendPieces(client, PIECES)
+    return (PIECES * PIECE_BYTES) / ((performance.now() - start) / 1000)
+  })
+}
+
+/** A client of the raw process, while `work` runs. */
+export async function withRawClient<T>(folder: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const place = await mkdtemp(join(folder, 'huxin-stream-'))
+  const pki = { folder: place, trustDomain: 'bench.example', clock: systemClock, random: systemRandom }
   await createDevelopmentPki(pki, ['province'])
   const { certificateFile, keyFile } = await issueDevelopmentLeaf(pki, { tier: 'province', role: 'node', nodeId: '330000', name: '' })
-  const root = join(work, 'root.crt')
+  const root = join(place, 'root.crt')
   const server = await startScript('stream-process.js', [certificateFile, keyFile, root])
   const tls = credentials.createSsl(await readFile(root), await readFile(keyFile), await readFile(certificateFile), { checkServerIdentity: () => undefined })
   const client = new Client(`127.0.0.1:${server.port}`, tls, { 'grpc-node.flow_control_window': limits.windowBytes, 'grpc.ssl_target_name_override': 'node.huxin.invalid' })
-  await sendPieces(client, WARM_PIECES)
-  const start = performance.now()
-  await sendPieces(client, PIECES)
-  const seconds = (performance.now() - start) / 1000
-  client.close()
-  await server.stop()
-  await rm(work, { recursive: true })
-  return (PIECES * PIECE_BYTES) / seconds
+  try {
+    return await work(client)
+  } finally {
+    client.close()
+    await server.stop()
+    await rm(place, { recursive: true })
+  }
+}
+
+/** One call that answers with so many bytes. */
+export function rawCall(client: Client, answerBytes: number): Promise<void> {
+  const request = Buffer.alloc(40)
+  request.writeUInt32BE(answerBytes)
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(CALL_METHOD, asIs, asIs, request, new Metadata(), {}, (error, answer) => {
+      if (error) reject(error)
+      else if (answer?.length !== answerBytes) reject(new Error(`${answer?.length} bytes came`))
+      else resolve()
+    })
+  })
 }
 
 function sendPieces(client: Client, count: number): Promise<void> {

@@ -1,13 +1,17 @@
-/** The far end of the raw stream: `node stream-process.js <certificate> <key> <root>`; counts what comes, stops at SIGTERM. */
+/** The far end of the raw stream and of the raw call: `node stream-process.js <certificate> <key> <root>`; counts what comes, or gives so many bytes as it is asked for, stops at SIGTERM. */
 import { readFileSync } from 'node:fs'
-import { Server, ServerCredentials, type ServerReadableStream, type sendUnaryData } from '@grpc/grpc-js'
-import { asIs, STREAM_METHOD } from './stream-limit.ts'
+import { Server, ServerCredentials, type ServerReadableStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
+import { asIs, CALL_METHOD, STREAM_METHOD } from './stream-limit.ts'
 
 const [certificate = '', key = '', root = ''] = process.argv.slice(2).map((file) => readFileSync(file))
 const server = new Server()
 server.addService({
   send: { path: STREAM_METHOD, requestStream: true, responseStream: false, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
+  call: { path: CALL_METHOD, requestStream: false, responseStream: false, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
 }, {
+  call({ request }: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
+    answer(null, Buffer.alloc(request.readUInt32BE(), 5))
+  },
   send(call: ServerReadableStream<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
     let bytes = 0
     call.on('data', (piece: Buffer) => {

@@ -1,0 +1,101 @@
+/** Large bodies are stored in parts: whole for whoever asks, in pieces for whoever wants a piece, and nothing is left of what was replaced. */
+import t from 'tap'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bodyKey, entryKey, prefixRange, tables } from '../../src/store/keys.ts'
+import { PART_BYTES } from '../../src/store/parts.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+
+async function withStore(work: (store: Store) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'huxin-parts-'))
+  const store = await openStore(folder, { create: true })
+  try {
+    await work(store)
+  } finally {
+    await store.close()
+    await rm(folder, { recursive: true })
+  }
+}
+
+function body(bytes: number, seed = 'body'): Buffer {
+  const value = Buffer.from(new SeededRandom(`${seed} ${bytes}`).fill(new Uint8Array(bytes)))
+  value[0] = 0x0a
+  return value
+}
+
+const key = bodyKey(7n)
+const rows = (store: Store): Promise<[Uint8Array, Uint8Array][]> => store.range(prefixRange(tables.body))
+
+t.test('a value is what was put, whole and in pieces', async (t) => {
+  await withStore(async (store) => {
+    for (const length of [1, 10, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES, 3 * PART_BYTES + 5, 300_000]) {
+      const value = body(length)
+      await store.commit([{ key, value }])
+      t.same(await store.get(key), value, `${length} bytes`)
+      t.equal((await rows(store)).length, length <= PART_BYTES ? 1 : 1 + Math.ceil(length / PART_BYTES))
+      for (const [start, end] of [[0, 1], [0, length], [PART_BYTES - 1, PART_BYTES + 1], [length - 1, length + 10], [length, length + 1], [0, 0xffff_ffff]] as const) {
+        t.same(await store.part(key, start, end), value.subarray(start, end), `${length} bytes from ${start} to ${end}`)
+      }
+    }
+    const snapshot = store.snapshot()
+    await store.commit([{ key, value: body(20, 'after') }])
+    t.same(await snapshot.get(key), body(300_000), 'a snapshot shows what was there')
+    t.same(await snapshot.part(key, 100_000, 100_010), body(300_000).subarray(100_000, 100_010))
+    await snapshot.close()
+    const many = await store.getMany([...Array.from({ length: 70 }, (_, i) => bodyKey(BigInt(i)))])
+    t.same(many[7], body(20, 'after'))
+    await store.commit([{ key, value: body(90_000) }])
+    t.same((await store.getMany(Array.from({ length: 70 }, (_, i) => bodyKey(BigInt(i)))))[7], body(90_000), 'many at once')
+    t.equal(await store.part(bodyKey(8n), 0, 1), undefined)
+  })
+})
+
+t.test('nothing is left of a value that was replaced or removed', async (t) => {
+  await withStore(async (store) => {
+    for (const value of [body(100_000), body(40_000), body(5), body(200_000), undefined]) {
+      await store.commit([{ key, value }])
+      const expected = value === undefined ? 0 : value.length <= PART_BYTES ? 1 : 1 + Math.ceil(value.length / PART_BYTES)
+      t.equal((await rows(store)).length, expected, `${value?.length} bytes`)
+      t.same(await store.get(key), value)
+    }
+    const large = Buffer.alloc(2 * PART_BYTES, 1)
+    await store.commit([{ key: entryKey(1n), value: large }])
+    t.equal((await store.range(prefixRange(tables.entry))).length, 1, 'other tables stay as they are')
+  })
+})
+
+t.test('a value of which a part is wrong or missing is none', async (t) => {
+  await withStore(async (store) => {
+    const value = body(50_000)
+    await store.commit([{ key, value }])
+    const stored = await rows(store)
+    for (const [name, part] of stored) {
+      const bad = Buffer.from(part)
+      bad[5]! ^= 1
+      await store.commit([{ key: name, value: bad }])
+      t.notSame(await store.get(key), value, 'one bit')
+      if (name.length > key.length) {
+        await store.commit([{ key: name, value: undefined }])
+        t.notSame(await store.get(key), value, 'missing')
+      }
+      await store.commit([{ key: name, value: part }])
+      t.same(await store.get(key), value, 'put back')
+    }
+  })
+})
+
+t.test('a copy of all rows is a copy of all values, as a backup makes it', async (t) => {
+  await withStore(async (store) => {
+    const value = body(100_000)
+    await store.commit([{ key, value }])
+    const copied = await rows(store)
+    await withStore(async (other) => {
+      for (const [name, row] of copied) await other.write([{ key: name, value: row }])
+      t.same(await other.get(key), value)
+      await other.commit([{ key, value: body(3) }])
+      t.equal((await rows(other)).length, 1)
+    })
+  })
+})
