@@ -28,6 +28,8 @@ const chinese: Readonly<Record<string, string>> = {
   // what is checked before a start
   configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口', 'file handles': '文件句柄',
   // where an entry came from
+  // roles of certificates
+  node: '节点', auditor: '审计方',
   self: '本级', client: '本级客户端', operator: '本级操作员', child: '下级', parent: '上级', fetched: '取回',
 }
 

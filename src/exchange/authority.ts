@@ -12,15 +12,18 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from './context.ts'
+import { revokedText } from './revocation.ts'
 
 /** What a certificate is checked against. */
 export type CertificateContext = Pick<Context, 'self' | 'ledger' | 'joined' | 'certificate'>
 
 /**
  * Checks a certificate that TLS verified. Says nothing of the role's rights.
- * @throws HuxinError unauthenticated when its issuer may not speak for its holder; role_denied for a holder that is no member
+ * @throws HuxinError unauthenticated when it is revoked or its issuer may not speak for its holder; role_denied for a holder that is no member
  */
 export function checkCertificate(context: CertificateContext, peer: PeerIdentity): void {
+  const revoked = context.ledger().revocations.of(peer)
+  if (revoked) throw new HuxinError('unauthenticated', revokedText(revoked, peer))
   const member = newestOf(context, peer.nodeName)
   if (!member) throw new HuxinError('role_denied', `${peer.nodeName} is no member of this federation: it must be admitted first (huxin member approve)`)
   const own = peer.nodeName === context.self ? context.certificate().issuer : undefined

@@ -25,6 +25,7 @@ import { judgeCatalog } from './judge-catalog.ts'
 import { judgeRecognitions } from './judge-recognition.ts'
 import { judgeReach } from './reach.ts'
 import { type Refused, refuse, refusedRecords } from './refusal.ts'
+import { judgeRevocation } from './revocation-rules.ts'
 
 /** As of when, and by which edition of the rules, a batch is judged. */
 export interface Terms extends Judged {
@@ -53,6 +54,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Te
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(body)
     case 'act': return judgeAct(body)
+    case 'revocation': return judgeRevocation(ledger, header, body)
     case 'register': return judgeRegister(ledger, header, body)
     default: return judgeRecords(ledger, header, body, terms, checkRecords)
   }

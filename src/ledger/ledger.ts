@@ -31,6 +31,7 @@ import { formatRoute, routeOf } from './entry-route.ts'
 import { type LaneHead, Lanes, type Standing } from './lanes.ts'
 import { MemberPeriods } from './periods.ts'
 import { Register } from './register.ts'
+import { decodeRevocations, Revocations } from './revocations.ts'
 
 /** Entries of one batch in this log: the accepting one, and perhaps a later refusal. */
 export interface KnownBatch {
@@ -86,6 +87,7 @@ export class Ledger {
   readonly catalog = new Catalog()
   /** Bodies and clients of this node. */
   readonly register = new Register()
+  readonly revocations = new Revocations()
   readonly periods = new MemberPeriods()
   readonly lanes: Lanes
   readonly quarantined = new Set<string>()
@@ -216,12 +218,15 @@ export class Ledger {
     return { ops, remember }
   }
 
-  /** Members, catalog, final entries and the register of an accepted batch: what memory holds whole. */
+  /** Members, catalog, final entries, revocations and the register of an accepted batch: what memory holds whole. */
   learn(index: bigint, entry: Entry, { header, idText, body }: Pick<SealedHeader, 'header' | 'idText'> & { readonly body: Body }): void {
     if (!understood(header)) return
     if (header.kind === 'catalog') this.#addCatalog(index, { header, idText }, body)
     if (header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
     if (header.kind === 'freeze') this.#addFreeze(body)
+    if (header.kind === 'revocation') {
+      this.revocations.add(decodeRevocations(body), { by: header.origin, timeMs: Math.floor(entry.judged.timeMs / 1000) * 1000, isWithin: (node, top) => this.federation.isWithin(node, top) })
+    }
     if (header.kind === 'register' && header.origin === this.self) this.register.add(body)
   }
 

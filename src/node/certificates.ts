@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
 import type { Alarms } from '../exchange/alarms.ts'
 import { checkCertificate, reviewAuthorities } from '../exchange/authority.ts'
+import type { Changes } from '../exchange/changes.ts'
 import type { Context } from '../exchange/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { type TlsMaterial, TlsMaterialWatcher } from '../pki/material.ts'
@@ -15,6 +16,7 @@ import type { NodeLog } from './node-log.ts'
 interface Watched {
   readonly config: NodeConfig
   readonly clock: Clock
+  readonly changes: Changes
   readonly alarms: Alarms
   readonly log: NodeLog
   /** Called with each material that replaces another. */
@@ -22,13 +24,14 @@ interface Watched {
 }
 
 /** @throws HuxinError config_invalid when the files cannot be used at first */
-export function watchCertificates({ config, clock, alarms, log, onChange }: Watched): Promise<TlsMaterialWatcher> {
+export function watchCertificates({ config, clock, changes, alarms, log, onChange }: Watched): Promise<TlsMaterialWatcher> {
   return TlsMaterialWatcher.open({
     files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
     nodeName: config.node,
     clock,
     onChange: (material) => {
       onChange(material)
+      changes.announce(['certificate'])
       log.info({ serial: material.identity.serial }, 'certificate files were read again')
     },
     onAlarm: (message) => {
@@ -77,11 +80,13 @@ const REVIEW_MS_MAX = 60_000
 
 /** Cuts open connections as soon as what is logged says that their certificate counts no more. Ends with the signal. */
 export async function reviewLoop({ context, holders, reviewParent, signal }: ReviewOptions): Promise<void> {
+  const topics = ['control', 'certificate']
+  const counted = (): number => topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
   while (!signal.aborted) {
-    const before = context.changes.count('control')
+    const before = counted()
     reviewAuthorities(context)
     for (const holder of holders()) holder?.dropPeers((peer) => !counts(context, peer))
     reviewParent()
-    if (context.changes.count('control') === before) await context.changes.next(['control'], REVIEW_MS_MAX, signal)
+    if (counted() === before) await context.changes.next(topics, REVIEW_MS_MAX, signal)
   }
 }

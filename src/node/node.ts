@@ -5,8 +5,6 @@
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { dirname } from 'node:path'
-import type { Clock } from '../base/clock.ts'
-import type { Random } from '../base/random.ts'
 import { Alarms } from '../exchange/alarms.ts'
 import { Approvals } from '../exchange/approvals.ts'
 import { Changes } from '../exchange/changes.ts'
@@ -15,7 +13,7 @@ import { type Context, OneByOne } from '../exchange/context.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
-import { type CheckRecords, checkAllRecords } from '../exchange/judge.ts'
+import { checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
 import { checkSubjectKey } from '../exchange/subject-key.ts'
@@ -25,6 +23,7 @@ import { Writer } from '../exchange/writer.ts'
 import { Indexer } from '../ledger/indexer.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
+import type { PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterialWatcher } from '../pki/material.ts'
 import { adminServices } from '../service/admin-service.ts'
 import { AuditServer } from '../service/audit-server.ts'
@@ -44,12 +43,12 @@ import { budgetsOf } from './budgets.ts'
 import { Beginning } from './beginning.ts'
 import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
-import { dialParent, type LinkTimes } from './dial.ts'
+import { dialParent } from './dial.ts'
 import { DiskSpace } from './disk.ts'
 import { EvidenceFolder } from './evidence.ts'
 import { continuesFrom, type DiskWraps, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
-import type { NodeLog } from './node-log.ts'
+import type { NodeOptions } from './options.ts'
 import { parentCalls } from './parent-calls.ts'
 import { reload } from './reload.ts'
 import { Restoration } from './restoration.ts'
@@ -57,27 +56,7 @@ import { Rotation } from './rotation.ts'
 
 export const VERSION = '0.1.0'
 
-export interface NodeOptions {
-  readonly config: NodeConfig
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: NodeLog
-  /**
-   * Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is
-   * logged. A root that was cosigned wants the number of entries that a child has cosigned.
-   */
-  readonly alone?: boolean | bigint
-  /** Takes lost batches back from the parent (after `huxin node recover`). */
-  readonly recovering?: boolean
-  readonly checkRecords?: CheckRecords
-  /** Wraps the services, for faults in tests and the demo. */
-  readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
-  /** Wraps what writes to the disk, for faults in tests. */
-  readonly wrapStore?: DiskWraps['wrapStore']
-  readonly wrapSlot?: DiskWraps['wrapSlot']
-  readonly transitGraceMs?: number
-  readonly link?: LinkTimes
-}
+export type { NodeOptions }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
 
@@ -199,6 +178,11 @@ export class Node {
     return this.#rotation!
   }
 
+  /** Who is connected now; one for each connection. */
+  connected(): readonly PeerIdentity[] {
+    return this.#server?.connectedPeers() ?? []
+  }
+
   get state(): NodeState {
     if (this.#stop.signal.aborted) return 'stopped'
     if (this.#gate.broken) return 'broken'
@@ -280,7 +264,7 @@ export class Node {
     this.#gate.waitFor(cosigning)
     this.#rotation = this.#newRotation()
     this.#tls = await watchCertificates({
-      config, clock, alarms: this.#alarms, log: this.#options.log,
+      config, clock, changes: this.#changes, alarms: this.#alarms, log: this.#options.log,
       onChange: (material) => [this.#server, this.#audit, this.#channel].forEach((user) => user?.updateMaterial(material)),
     })
     await this.backups.clear()

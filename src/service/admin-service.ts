@@ -27,6 +27,7 @@ import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
 import type { SignedTree } from '../log/log.ts'
+import type { PeerIdentity } from '../pki/identity.ts'
 import type { TrustAnchor } from '../topology/join.ts'
 import { prefixesOf } from '../topology/catalog-names.ts'
 import { predecessorOf } from '../topology/member.ts'
@@ -35,6 +36,7 @@ import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { approvalHandlers } from './approval-calls.ts'
 import { personalAct, sourceOf } from './caller.ts'
+import { certificateHandlers } from './certificate-calls.ts'
 import { registerHandlers } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import { pageOf } from './pages.ts'
@@ -52,6 +54,7 @@ export interface AdminPort {
   genesis(): Genesis
   readonly backups: BackupPort
   readonly rotation: RotationPort
+  connected(): readonly PeerIdentity[]
 }
 
 /** What these services need of the end of a log. */
@@ -103,6 +106,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
     ...registerHandlers(() => node.context),
     ...approvalHandlers(() => node.context),
+    ...certificateHandlers(node),
   }))
   const log = defineService(LogService, {
     getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),

@@ -20,8 +20,8 @@
  *
  * Attacker-controlled: everything a peer sends, before and after the handshake. Host names are not
  * looked at: a server is who its certificate says (node id), wherever it is reached.
- * Deliberately not here: streams, compression (WAN links may add it outside), revocation lists (the
- * member status is asked on every call instead), retries of calls.
+ * Deliberately not here: streams, compression (WAN links may add it outside), revocation lists (whether a
+ * certificate counts is asked on every call instead), retries of calls.
  */
 import {
   type DescFile, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, ScalarType,

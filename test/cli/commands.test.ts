@@ -52,7 +52,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const english = await helps('en')
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
-    'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
+    'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'member authorities', 'certificate list', 'certificate revoke', 'certificate reinstate', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
     'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
@@ -389,6 +389,22 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await runHere(['member', 'catalog', '330300', '--prefix', 'nb', ...act, ...at('330000')]), { code: 1, err: /the catalog is made by nation and province/ })
     await does('330000', ['member', 'catalog', '330000', ...act], /^330000: no prefixes\n$/)
     t.match(await runHere(['member', 'suspend', 'zj.example/999999', ...act, ...at('330000')]), { code: 2, err: /999999/ })
+  })
+
+  await t.test('certificate, and who may issue one', async (t) => {
+    await prints('330000', ['certificate', 'list'], /^no certificate is revoked\n\nconnected +role[\s\S]*zj\.example\/330000 +operator +张三/, /^没有被吊销的证书\n\n当前连接/)
+    await does('330000', ['certificate', 'revoke', '--role', 'client', '--serial', '0a:1b', ...act], /^revoked; logged as [0-9a-f]{64}, here alone\. Open connections end within seconds\n$/)
+    await does('330000', ['certificate', 'revoke', '--role', 'operator', '--name', '李四', ...act], /issue the new one after five minutes\noperators who remain/)
+    await prints('330000', ['certificate', 'list'], /zj\.example\/330000 +client +- +A1B +zj\.example\/330000 +\S+ +张三 +新版目录 +浙信〔2026〕5号/, /操作员 +李四/)
+    for (const which of [[], ['--serial', '1', '--name', 'x']]) t.match(await runHere(['certificate', 'revoke', '--role', 'client', ...which, ...act, ...at('330000')]), { code: 2, err: /say which: --serial/ })
+    t.match(await runHere(['certificate', 'revoke', '--role', 'operator', '--name', '张三', ...act, ...at('330000')]), { code: 2, err: /the certificate that you use is among them.*--own/ })
+    await does('330000', ['certificate', 'reinstate', '--role', 'client', '--serial', 'A1B', ...act], /^counts again; logged as [0-9a-f]{64}\n$/)
+    t.match(await runHere(['certificate', 'reinstate', '--role', 'client', '--serial', 'A1B', ...act, ...at('330000')]), { code: 1, err: /not_found .*huxin certificate list/ })
+    const ca = (tier: string): string[] => ['--ca', join(federation.pki.folder, `ca-${tier}.crt`)]
+    await does('330000', ['member', 'authorities', '330100', ...ca('city'), ...ca('county'), ...act], /^330100: certificates count that were issued by one of these, and no others:\n(?:sha256:[0-9a-f]{64}\n){2}$/)
+    await does('330000', ['member', 'authorities', '330100', ...ca('city'), ...act], /(?:sha256:[0-9a-f]{64}\n){1}$/)
+    t.match(await runHere(['member', 'authorities', '330000', ...ca('county'), ...act, ...at('330000')]), { code: 2, err: /nobody can reach this node/ })
+    t.match(await runHere(['member', 'authorities', '330100', '--ca', join(federation.folderOf('330000'), 'node.yaml'), ...act, ...at('330000')]), { code: 2, err: /holds no certificate of a CA/ })
   })
 
   await t.test('quarantine', async (t) => {

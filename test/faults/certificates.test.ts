@@ -5,17 +5,14 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { setAuthorities, setMemberStatus } from '../../src/exchange/members.ts'
 import { findBatch } from '../../src/exchange/query.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { ExchangeService } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { checkNode } from '../../src/node/setup.ts'
-import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
-import type { PeerRole } from '../../src/pki/identity.ts'
+import { createDevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { authorityOf, certificatesOf } from '../../src/pki/identity.ts'
-import { issueCa, issueLeaf, type Issuer, validityDays } from '../../src/pki/issue.ts'
 import type { TlsMaterial } from '../../src/pki/material.ts'
 import { tiers } from '../../src/topology/tier.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
@@ -23,6 +20,7 @@ import { WireServer } from '../../src/wire/server.ts'
 import { defineService, type Handlers } from '../../src/wire/service.ts'
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { DOMAIN, type TestFederation } from '../support/federation.ts'
+import { Forger, readIssuer } from '../support/forger.ts'
 import { FOUR, held, passes, serving, startFour } from '../support/four.ts'
 import { industryRecord } from '../support/records.ts'
 import { movableClock, Relay } from '../wire/testbed.ts'
@@ -33,58 +31,6 @@ const call = { timeoutMs: 20_000 }
 
 // The whole file, on a slow machine.
 t.setTimeout(120_000)
-
-async function read(folder: string, name: string): Promise<Issuer> {
-  const [certificatePem, keyPem] = await Promise.all([readFile(join(folder, `${name}.crt`), 'utf8'), readFile(join(folder, `${name}.key`), 'utf8')])
-  return { certificatePem, keyPem }
-}
-
-interface Leaf {
-  readonly role?: PeerRole
-  readonly nodeId: string
-  readonly name?: string
-  /** Days from now. */
-  readonly from?: number
-  readonly to?: number
-}
-
-/** Certificates as an attacker uses them: no file of its own node is checked. */
-class Forger {
-  readonly #pki: DevelopmentPki
-  readonly #rootsPem: readonly string[]
-
-  private constructor(pki: DevelopmentPki, rootsPem: readonly string[]) {
-    this.#pki = pki
-    this.#rootsPem = rootsPem
-  }
-
-  static async open(pki: DevelopmentPki, roots = pki): Promise<Forger> {
-    return new Forger(pki, [(await read(roots.folder, 'root')).certificatePem])
-  }
-
-  /** A leaf of a tier's CA. */
-  async leaf(tier: string, leaf: Leaf): Promise<TlsMaterial> {
-    return this.by(await read(this.#pki.folder, `ca-${tier}`), leaf)
-  }
-
-  /** A leaf of any issuer. */
-  by(issuer: Issuer, { role = 'node', nodeId, name = '', from = -1, to = 30 }: Leaf): TlsMaterial {
-    const now = systemClock.nowMs()
-    const validity = { fromMs: now + from * DAY_MS, toMs: now + to * DAY_MS }
-    const { certificatePem, keyPem } = issueLeaf({ issuer, role, trustDomain: DOMAIN, nodeId, name, validity, random: systemRandom })
-    return {
-      certificateChainPem: certificatePem + issuer.certificatePem, keyPem, rootsPem: this.#rootsPem, notAfterMs: validity.toMs,
-      identity: { trustDomain: DOMAIN, role, nodeId, name, serial: '', nodeName: `${DOMAIN}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs },
-    }
-  }
-
-  /** An issuing CA of this root that is bound to another trust domain. */
-  async foreignCa(): Promise<Issuer> {
-    return issueCa({
-      issuer: await read(this.#pki.folder, 'root'), commonName: 'foreign', trustDomain: 'js.example', validity: validityDays(systemClock.nowMs(), 30), random: systemRandom,
-    })
-  }
-}
 
 async function forgers(federation: TestFederation): Promise<{ ours: Forger; stranger: Forger }> {
   const pki = { ...federation.pki, folder: join(federation.folder, 'stranger') }
@@ -110,7 +56,7 @@ t.test('a caller whose certificate is not good gets no answer, the server says w
     ['expired', await ours.leaf('county', { nodeId: '330106', from: -30, to: -1 }), /CERT_HAS_EXPIRED/],
     ['not yet valid', await ours.leaf('county', { nodeId: '330106', from: 1 }), /CERT_NOT_YET_VALID/],
     ['a CA of another trust domain', ours.by(await ours.foreignCa(), { nodeId: '330106' }), /name constraint/],
-    ['a county that issues certificates', ours.by({ ...await read(join(federation.pki.folder, '330110'), 'node') }, { nodeId: '330000' }), /no CA/],
+    ['a county that issues certificates', ours.by({ ...await readIssuer(join(federation.pki.folder, '330110'), 'node') }, { nodeId: '330000' }), /no CA/],
     ['no identity', await ours.leaf('county', { nodeId: 'NOBODY' }), /subject alternative name/],
   ]
   for (const [what, material, reason] of table) {

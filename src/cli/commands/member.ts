@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { print, say, table } from '../output.ts'
+import { authorityOf, certificatesOf } from '../../pki/identity.ts'
 import { allPages } from '../pages.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { word } from '../words.ts'
@@ -39,6 +40,17 @@ export function memberCommands(program: Command, shell: Shell): void {
       await withNode(command, ({ admin }) => admin.setMemberCatalog({ member: name, prefixes: prefix, act: { reason, document } }, CALL))
       print(shell.output(command), { member: name, prefixes: prefix }, () => say(shell, `${name}: ${prefix.join(' ') || 'no prefixes'}`, `${name}：${prefix.join(' ') || '无前缀'}`))
     })
+  shell.common(withAct(atNode(member.command('authorities <node>'), shell), shell), 'huxin member authorities 330825 --ca certs/ca-county.crt --reason … --document … --node nodes/330800')
+    .description(say(shell, 'name the CAs that may issue certificates in the name of a child, or at a root of itself', '指定可为某下级（根节点则为其自身）签发证书的机构'))
+    .requiredOption('--ca <file>', say(shell, 'certificate of such a CA, PEM; may be given again. They replace those named before', '签发机构证书（PEM），可多次给出；取代先前所列'), collect)
+    .action(async (name: string, _options, command: Command) => {
+      const { ca, reason, document } = command.opts<{ ca: string[]; reason: string; document: string }>()
+      const authorities = [...new Set((await Promise.all(ca.map(authoritiesIn))).flat())].sort()
+      await withNode(command, ({ admin }) => admin.setMemberAuthorities({ member: name, authorities, act: { reason, document } }, CALL))
+      print(shell.output(command), { member: name, authorities }, () => [
+        say(shell, `${name}: certificates count that were issued by one of these, and no others:`, `${name}：仅以下机构签发的证书有效：`), ...authorities.map((one) => `sha256:${one}`),
+      ].join('\n'))
+    })
   graftCommands(member, shell)
   shell.common(atNode(member.command('list'), shell), 'huxin member list --node nodes/330000')
     .description(say(shell, 'all members', '列出接入节点'))
@@ -49,6 +61,14 @@ export function memberCommands(program: Command, shell: Shell): void {
         members.map((row) => [row.node, word(shell, row.tier), row.parent || '-', row.divisions.join(' '), row.prefixes.join(' ') || '-', String(row.epoch), String(row.serial), word(shell, row.status)]),
       ))
     })
+}
+
+/** The authorities of the CA certificates in a file. */
+async function authoritiesIn(file: string): Promise<string[]> {
+  const certificates = certificatesOf(Buffer.from(await readInput(file)).toString())
+  const found = certificates.filter(({ ca }) => ca).map(authorityOf)
+  if (found.length === 0) throw new HuxinError('argument_invalid', `${file} holds no certificate of a CA in PEM: give the one that issues the certificates, for example certs/ca-county.crt`)
+  return found
 }
 
 /** A root gets a parent: proposed at the root, approved at the parent, taken at the root. */

@@ -14,13 +14,15 @@ import type { PublishResponse, PublishResponseSchema } from "./record_service_pb
 import { file_huxin_v1_record_service } from "./record_service_pb.ts";
 import type { Approval, RegisteredClient, RegisteredProvider } from "./register_pb.ts";
 import { file_huxin_v1_register } from "./register_pb.ts";
+import type { Revocation } from "./revocation_pb.ts";
+import { file_huxin_v1_revocation } from "./revocation_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLZDwoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJCCgxQcm9wb3NlR3JhZnQSHS5odXhpbi52MS5Qcm9wb3NlR3JhZnRSZXF1ZXN0GhMuaHV4aW4udjEuR3JhZnRGaWxlEjgKDEFwcHJvdmVHcmFmdBITLmh1eGluLnYxLkdyYWZ0RmlsZRoTLmh1eGluLnYxLkdyYWZ0RmlsZRI9CglUYWtlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaGy5odXhpbi52MS5UYWtlR3JhZnRSZXNwb25zZRJWCg9MaXN0UXVhcmFudGluZXMSIC5odXhpbi52MS5MaXN0UXVhcmFudGluZXNSZXF1ZXN0GiEuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVzcG9uc2USUwoOTGlmdFF1YXJhbnRpbmUSHy5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlcXVlc3QaIC5odXhpbi52MS5MaWZ0UXVhcmFudGluZVJlc3BvbnNlEkQKCUZyZWV6ZUxvZxIaLmh1eGluLnYxLkZyZWV6ZUxvZ1JlcXVlc3QaGy5odXhpbi52MS5GcmVlemVMb2dSZXNwb25zZRJZChBTZXRNZW1iZXJDYXRhbG9nEiEuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QaIi5odXhpbi52MS5TZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USTAoOUHVibGlzaENhdGFsb2cSHy5odXhpbi52MS5QdWJsaXNoQ2F0YWxvZ1JlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USVAoSUmVxdWVzdFJlY29nbml0aW9uEiMuaHV4aW4udjEuUmVxdWVzdFJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJSChFBbnN3ZXJSZWNvZ25pdGlvbhIiLmh1eGluLnYxLkFuc3dlclJlY29nbml0aW9uUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpDaGVja1N0b3JlEhsuaHV4aW4udjEuQ2hlY2tTdG9yZVJlcXVlc3QaHC5odXhpbi52MS5DaGVja1N0b3JlUmVzcG9uc2USOwoGQmFja3VwEhcuaHV4aW4udjEuQmFja3VwUmVxdWVzdBoYLmh1eGluLnYxLkJhY2t1cFJlc3BvbnNlEkQKCVJlY29uY2lsZRIaLmh1eGluLnYxLlJlY29uY2lsZVJlcXVlc3QaGy5odXhpbi52MS5SZWNvbmNpbGVSZXNwb25zZRJDCglUcmFjZUxhbmUSGi5odXhpbi52MS5UcmFjZUxhbmVSZXF1ZXN0GhouaHV4aW4udjEuUmVhZExhbmVSZXNwb25zZRJQCg1Jc3N1ZUV2aWRlbmNlEh4uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlcXVlc3QaHy5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVzcG9uc2USUAoNTGlzdFByb3ZpZGVycxIeLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0Gh8uaHV4aW4udjEuTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEkoKC1NldFByb3ZpZGVyEhwuaHV4aW4udjEuU2V0UHJvdmlkZXJSZXF1ZXN0Gh0uaHV4aW4udjEuU2V0UHJvdmlkZXJSZXNwb25zZRJKCgtMaXN0Q2xpZW50cxIcLmh1eGluLnYxLkxpc3RDbGllbnRzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDbGllbnRzUmVzcG9uc2USRAoJU2V0Q2xpZW50EhouaHV4aW4udjEuU2V0Q2xpZW50UmVxdWVzdBobLmh1eGluLnYxLlNldENsaWVudFJlc3BvbnNlElAKDUxpc3RBcHByb3ZhbHMSHi5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJQCg1HcmFudEFwcHJvdmFsEh4uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlcXVlc3QaHy5odXhpbi52MS5HcmFudEFwcHJvdmFsUmVzcG9uc2USUwoOUmVqZWN0QXBwcm92YWwSHy5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlcXVlc3QaIC5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlc3BvbnNlMs4CCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USRwoKUHJvdmVFbnRyeRIbLmh1eGluLnYxLlByb3ZlRW50cnlSZXF1ZXN0GhwuaHV4aW4udjEuUHJvdmVFbnRyeVJlc3BvbnNlElkKEFByb3ZlQ29uc2lzdGVuY3kSIS5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVxdWVzdBoiLmh1eGluLnYxLlByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiXgobU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRITCgthdXRob3JpdGllcxgCIAMoCRIaCgNhY3QYAyABKAsyDS5odXhpbi52MS5BY3QiMQocU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwifQoYUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRILCgNvd24YBSABKAgSGgoDYWN0GAYgASgLMg0uaHV4aW4udjEuQWN0IkEKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USEAoIYmF0Y2hfaWQYASABKAwSEgoKZXZlcnl3aGVyZRgCIAEoCCJzChtSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRyb2xlGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGc2VyaWFsGAQgASgJEhoKA2FjdBgFIAEoCzINLmh1eGluLnYxLkFjdCIwChxSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIkAKF0xpc3RDZXJ0aWZpY2F0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIpABChhMaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USLQoLcmV2b2NhdGlvbnMYASADKAsyGC5odXhpbi52MS5SZXZvY2F0aW9uVmlldxIsCgljb25uZWN0ZWQYAiADKAsyGS5odXhpbi52MS5DZXJ0aWZpY2F0ZVZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIlcKDlJldm9jYXRpb25WaWV3EigKCnJldm9jYXRpb24YASABKAsyFC5odXhpbi52MS5SZXZvY2F0aW9uEgoKAmJ5GAIgASgJEg8KB3RpbWVfbXMYAyABKAMicwoPQ2VydGlmaWNhdGVWaWV3EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRIRCglhdXRob3JpdHkYBSABKAkSEwoLY29ubmVjdGlvbnMYBiABKAUiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLgEgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJlChRTZXRNZW1iZXJBdXRob3JpdGllcxIlLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVxdWVzdBomLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVzcG9uc2USXAoRUmV2b2tlQ2VydGlmaWNhdGUSIi5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaIy5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEmUKFFJlaW5zdGF0ZUNlcnRpZmljYXRlEiUuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXF1ZXN0GiYuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXNwb25zZRJZChBMaXN0Q2VydGlmaWNhdGVzEiEuaHV4aW4udjEuTGlzdENlcnRpZmljYXRlc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USWQoQU2V0TWVtYmVyQ2F0YWxvZxIhLmh1eGluLnYxLlNldE1lbWJlckNhdGFsb2dSZXF1ZXN0GiIuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register, file_huxin_v1_revocation]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -439,6 +441,358 @@ export const SetMemberStatusResponseSchema: GenMessage<SetMemberStatusResponse> 
   messageDesc(file_huxin_v1_admin_service, 9);
 
 /**
+ * Whom, which authorities, and who decided.
+ *
+ * @generated from message huxin.v1.SetMemberAuthoritiesRequest
+ */
+export type SetMemberAuthoritiesRequest = Message<"huxin.v1.SetMemberAuthoritiesRequest"> & {
+  /**
+   * Required. "<trust domain>/<node id>" or node id, of a child; or of this node, where it is a root.
+   *
+   * @generated from field: string member = 1;
+   */
+  member: string;
+
+  /**
+   * Required, 1 to 8. SHA-256 of the SubjectPublicKeyInfo (DER) of each authority, 64 hexadecimal digits. They
+   * replace those named before.
+   *
+   * @generated from field: repeated string authorities = 2;
+   */
+  authorities: string[];
+
+  /**
+   * Required. The actor is taken from the caller's certificate.
+   *
+   * @generated from field: huxin.v1.Act act = 3;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.SetMemberAuthoritiesRequest.
+ * Use `create(SetMemberAuthoritiesRequestSchema)` to create a new message.
+ */
+export const SetMemberAuthoritiesRequestSchema: GenMessage<SetMemberAuthoritiesRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 10);
+
+/**
+ * The statement.
+ *
+ * @generated from message huxin.v1.SetMemberAuthoritiesResponse
+ */
+export type SetMemberAuthoritiesResponse = Message<"huxin.v1.SetMemberAuthoritiesResponse"> & {
+  /**
+   * @generated from field: bytes statement = 1;
+   */
+  statement: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.SetMemberAuthoritiesResponse.
+ * Use `create(SetMemberAuthoritiesResponseSchema)` to create a new message.
+ */
+export const SetMemberAuthoritiesResponseSchema: GenMessage<SetMemberAuthoritiesResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 11);
+
+/**
+ * Which certificates. Those that name this node and role, and have the serial number, or the name.
+ *
+ * @generated from message huxin.v1.RevokeCertificateRequest
+ */
+export type RevokeCertificateRequest = Message<"huxin.v1.RevokeCertificateRequest"> & {
+  /**
+   * Optional, this node by default. "<trust domain>/<node id>" or node id, of this node or one below it.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * Required. node, client, operator or auditor.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * Optional. Client, person or auditor name: every certificate of that name that is valid from before now.
+   * Empty for the role node without a serial number: every certificate of that node.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Optional. Serial number, hexadecimal, with or without colons: that certificate alone. Then without a name.
+   *
+   * @generated from field: string serial = 4;
+   */
+  serial: string;
+
+  /**
+   * Required to be true where the caller's own certificate is among them.
+   *
+   * @generated from field: bool own = 5;
+   */
+  own: boolean;
+
+  /**
+   * Required. The actor is taken from the caller's certificate.
+   *
+   * @generated from field: huxin.v1.Act act = 6;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.RevokeCertificateRequest.
+ * Use `create(RevokeCertificateRequestSchema)` to create a new message.
+ */
+export const RevokeCertificateRequestSchema: GenMessage<RevokeCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 12);
+
+/**
+ * What was logged.
+ *
+ * @generated from message huxin.v1.RevokeCertificateResponse
+ */
+export type RevokeCertificateResponse = Message<"huxin.v1.RevokeCertificateResponse"> & {
+  /**
+   * Batch id, 32 bytes.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+
+  /**
+   * True when it goes to the whole federation, false when it stays in this node's log.
+   *
+   * @generated from field: bool everywhere = 2;
+   */
+  everywhere: boolean;
+};
+
+/**
+ * Describes the message huxin.v1.RevokeCertificateResponse.
+ * Use `create(RevokeCertificateResponseSchema)` to create a new message.
+ */
+export const RevokeCertificateResponseSchema: GenMessage<RevokeCertificateResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 13);
+
+/**
+ * The same words with which it was revoked.
+ *
+ * @generated from message huxin.v1.ReinstateCertificateRequest
+ */
+export type ReinstateCertificateRequest = Message<"huxin.v1.ReinstateCertificateRequest"> & {
+  /**
+   * Optional, this node by default.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * Optional.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * Optional.
+   *
+   * @generated from field: string serial = 4;
+   */
+  serial: string;
+
+  /**
+   * Required. The actor is taken from the caller's certificate.
+   *
+   * @generated from field: huxin.v1.Act act = 5;
+   */
+  act?: Act | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.ReinstateCertificateRequest.
+ * Use `create(ReinstateCertificateRequestSchema)` to create a new message.
+ */
+export const ReinstateCertificateRequestSchema: GenMessage<ReinstateCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 14);
+
+/**
+ * What was logged.
+ *
+ * @generated from message huxin.v1.ReinstateCertificateResponse
+ */
+export type ReinstateCertificateResponse = Message<"huxin.v1.ReinstateCertificateResponse"> & {
+  /**
+   * Batch id, 32 bytes.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.ReinstateCertificateResponse.
+ * Use `create(ReinstateCertificateResponseSchema)` to create a new message.
+ */
+export const ReinstateCertificateResponseSchema: GenMessage<ReinstateCertificateResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 15);
+
+/**
+ * Which of them. Pages follow each other; who is connected stands on the first.
+ *
+ * @generated from message huxin.v1.ListCertificatesRequest
+ */
+export type ListCertificatesRequest = Message<"huxin.v1.ListCertificatesRequest"> & {
+  /**
+   * Optional, 100 by default, 1,000 at most.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. next_page_token of the page before.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListCertificatesRequest.
+ * Use `create(ListCertificatesRequestSchema)` to create a new message.
+ */
+export const ListCertificatesRequestSchema: GenMessage<ListCertificatesRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 16);
+
+/**
+ * Revocations in the order of the log, and who is connected.
+ *
+ * @generated from message huxin.v1.ListCertificatesResponse
+ */
+export type ListCertificatesResponse = Message<"huxin.v1.ListCertificatesResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.RevocationView revocations = 1;
+   */
+  revocations: RevocationView[];
+
+  /**
+   * At most 500.
+   *
+   * @generated from field: repeated huxin.v1.CertificateView connected = 2;
+   */
+  connected: CertificateView[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ListCertificatesResponse.
+ * Use `create(ListCertificatesResponseSchema)` to create a new message.
+ */
+export const ListCertificatesResponseSchema: GenMessage<ListCertificatesResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 17);
+
+/**
+ * A revocation that stands.
+ *
+ * @generated from message huxin.v1.RevocationView
+ */
+export type RevocationView = Message<"huxin.v1.RevocationView"> & {
+  /**
+   * @generated from field: huxin.v1.Revocation revocation = 1;
+   */
+  revocation?: Revocation | undefined;
+
+  /**
+   * Full name of the node that revoked.
+   *
+   * @generated from field: string by = 2;
+   */
+  by: string;
+
+  /**
+   * Milliseconds since 1970 UTC.
+   *
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.RevocationView.
+ * Use `create(RevocationViewSchema)` to create a new message.
+ */
+export const RevocationViewSchema: GenMessage<RevocationView> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 18);
+
+/**
+ * A certificate that somebody is connected with now.
+ *
+ * @generated from message huxin.v1.CertificateView
+ */
+export type CertificateView = Message<"huxin.v1.CertificateView"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string serial = 4;
+   */
+  serial: string;
+
+  /**
+   * SHA-256 of the public key of the authority that issued it, hexadecimal.
+   *
+   * @generated from field: string authority = 5;
+   */
+  authority: string;
+
+  /**
+   * Connections.
+   *
+   * @generated from field: int32 connections = 6;
+   */
+  connections: number;
+};
+
+/**
+ * Describes the message huxin.v1.CertificateView.
+ * Use `create(CertificateViewSchema)` to create a new message.
+ */
+export const CertificateViewSchema: GenMessage<CertificateView> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 19);
+
+/**
  * Which parent a root wants.
  *
  * @generated from message huxin.v1.ProposeGraftRequest
@@ -464,7 +818,7 @@ export type ProposeGraftRequest = Message<"huxin.v1.ProposeGraftRequest"> & {
  * Use `create(ProposeGraftRequestSchema)` to create a new message.
  */
 export const ProposeGraftRequestSchema: GenMessage<ProposeGraftRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 10);
+  messageDesc(file_huxin_v1_admin_service, 20);
 
 /**
  * A graft on its way between two operators.
@@ -485,7 +839,7 @@ export type GraftFile = Message<"huxin.v1.GraftFile"> & {
  * Use `create(GraftFileSchema)` to create a new message.
  */
 export const GraftFileSchema: GenMessage<GraftFile> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 11);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * @generated from message huxin.v1.TakeGraftResponse
@@ -504,7 +858,7 @@ export type TakeGraftResponse = Message<"huxin.v1.TakeGraftResponse"> & {
  * Use `create(TakeGraftResponseSchema)` to create a new message.
  */
 export const TakeGraftResponseSchema: GenMessage<TakeGraftResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 12);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * @generated from message huxin.v1.ListQuarantinesRequest
@@ -517,7 +871,7 @@ export type ListQuarantinesRequest = Message<"huxin.v1.ListQuarantinesRequest"> 
  * Use `create(ListQuarantinesRequestSchema)` to create a new message.
  */
 export const ListQuarantinesRequestSchema: GenMessage<ListQuarantinesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 13);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * @generated from message huxin.v1.ListQuarantinesResponse
@@ -534,7 +888,7 @@ export type ListQuarantinesResponse = Message<"huxin.v1.ListQuarantinesResponse"
  * Use `create(ListQuarantinesResponseSchema)` to create a new message.
  */
 export const ListQuarantinesResponseSchema: GenMessage<ListQuarantinesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 14);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * An origin whose batches are not taken here.
@@ -562,7 +916,7 @@ export type Quarantine = Message<"huxin.v1.Quarantine"> & {
  * Use `create(QuarantineSchema)` to create a new message.
  */
 export const QuarantineSchema: GenMessage<Quarantine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 15);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * @generated from message huxin.v1.LiftQuarantineRequest
@@ -588,7 +942,7 @@ export type LiftQuarantineRequest = Message<"huxin.v1.LiftQuarantineRequest"> & 
  * Use `create(LiftQuarantineRequestSchema)` to create a new message.
  */
 export const LiftQuarantineRequestSchema: GenMessage<LiftQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 16);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * @generated from message huxin.v1.LiftQuarantineResponse
@@ -607,7 +961,7 @@ export type LiftQuarantineResponse = Message<"huxin.v1.LiftQuarantineResponse"> 
  * Use `create(LiftQuarantineResponseSchema)` to create a new message.
  */
 export const LiftQuarantineResponseSchema: GenMessage<LiftQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 17);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * @generated from message huxin.v1.FreezeLogRequest
@@ -640,7 +994,7 @@ export type FreezeLogRequest = Message<"huxin.v1.FreezeLogRequest"> & {
  * Use `create(FreezeLogRequestSchema)` to create a new message.
  */
 export const FreezeLogRequestSchema: GenMessage<FreezeLogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 18);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * The frozen log.
@@ -682,7 +1036,7 @@ export type FreezeLogResponse = Message<"huxin.v1.FreezeLogResponse"> & {
  * Use `create(FreezeLogResponseSchema)` to create a new message.
  */
 export const FreezeLogResponseSchema: GenMessage<FreezeLogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * @generated from message huxin.v1.PublishCatalogRequest
@@ -715,7 +1069,7 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
  * Use `create(PublishCatalogRequestSchema)` to create a new message.
  */
 export const PublishCatalogRequestSchema: GenMessage<PublishCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * Which prefixes a member owns.
@@ -751,7 +1105,7 @@ export type SetMemberCatalogRequest = Message<"huxin.v1.SetMemberCatalogRequest"
  * Use `create(SetMemberCatalogRequestSchema)` to create a new message.
  */
 export const SetMemberCatalogRequestSchema: GenMessage<SetMemberCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 31);
 
 /**
  * @generated from message huxin.v1.SetMemberCatalogResponse
@@ -768,7 +1122,7 @@ export type SetMemberCatalogResponse = Message<"huxin.v1.SetMemberCatalogRespons
  * Use `create(SetMemberCatalogResponseSchema)` to create a new message.
  */
 export const SetMemberCatalogResponseSchema: GenMessage<SetMemberCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
  * Asks for recognition.
@@ -866,7 +1220,7 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
  * Use `create(RequestRecognitionRequestSchema)` to create a new message.
  */
 export const RequestRecognitionRequestSchema: GenMessage<RequestRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 33);
 
 /**
  * Answers a request.
@@ -908,7 +1262,7 @@ export type AnswerRecognitionRequest = Message<"huxin.v1.AnswerRecognitionReques
  * Use `create(AnswerRecognitionRequestSchema)` to create a new message.
  */
 export const AnswerRecognitionRequestSchema: GenMessage<AnswerRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 34);
 
 /**
  * @generated from message huxin.v1.CheckStoreRequest
@@ -927,7 +1281,7 @@ export type CheckStoreRequest = Message<"huxin.v1.CheckStoreRequest"> & {
  * Use `create(CheckStoreRequestSchema)` to create a new message.
  */
 export const CheckStoreRequestSchema: GenMessage<CheckStoreRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 35);
 
 /**
  * What a check found.
@@ -982,7 +1336,7 @@ export type CheckStoreResponse = Message<"huxin.v1.CheckStoreResponse"> & {
  * Use `create(CheckStoreResponseSchema)` to create a new message.
  */
 export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 36);
 
 /**
  * Begins a backup, or with neither field asks how the last one stands.
@@ -1010,7 +1364,7 @@ export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 37);
 
 /**
  * How a backup stands.
@@ -1066,7 +1420,7 @@ export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 38);
 
 /**
  * @generated from message huxin.v1.ReconcileRequest
@@ -1079,7 +1433,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 29);
+  messageDesc(file_huxin_v1_admin_service, 39);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -1098,7 +1452,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 30);
+  messageDesc(file_huxin_v1_admin_service, 40);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -1171,7 +1525,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 31);
+  messageDesc(file_huxin_v1_admin_service, 41);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -1197,7 +1551,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 32);
+  messageDesc(file_huxin_v1_admin_service, 42);
 
 /**
  * What evidence is wanted of, and for what.
@@ -1248,7 +1602,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 33);
+  messageDesc(file_huxin_v1_admin_service, 43);
 
 /**
  * The evidence.
@@ -1283,7 +1637,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 34);
+  messageDesc(file_huxin_v1_admin_service, 44);
 
 /**
  * Which bodies.
@@ -1311,7 +1665,7 @@ export type ListProvidersRequest = Message<"huxin.v1.ListProvidersRequest"> & {
  * Use `create(ListProvidersRequestSchema)` to create a new message.
  */
 export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 35);
+  messageDesc(file_huxin_v1_admin_service, 45);
 
 /**
  * Bodies, in the order in which they were entered.
@@ -1337,7 +1691,7 @@ export type ListProvidersResponse = Message<"huxin.v1.ListProvidersResponse"> & 
  * Use `create(ListProvidersResponseSchema)` to create a new message.
  */
 export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 36);
+  messageDesc(file_huxin_v1_admin_service, 46);
 
 /**
  * One body.
@@ -1365,7 +1719,7 @@ export type SetProviderRequest = Message<"huxin.v1.SetProviderRequest"> & {
  * Use `create(SetProviderRequestSchema)` to create a new message.
  */
 export const SetProviderRequestSchema: GenMessage<SetProviderRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 37);
+  messageDesc(file_huxin_v1_admin_service, 47);
 
 /**
  * @generated from message huxin.v1.SetProviderResponse
@@ -1384,7 +1738,7 @@ export type SetProviderResponse = Message<"huxin.v1.SetProviderResponse"> & {
  * Use `create(SetProviderResponseSchema)` to create a new message.
  */
 export const SetProviderResponseSchema: GenMessage<SetProviderResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 38);
+  messageDesc(file_huxin_v1_admin_service, 48);
 
 /**
  * Which clients.
@@ -1412,7 +1766,7 @@ export type ListClientsRequest = Message<"huxin.v1.ListClientsRequest"> & {
  * Use `create(ListClientsRequestSchema)` to create a new message.
  */
 export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 39);
+  messageDesc(file_huxin_v1_admin_service, 49);
 
 /**
  * Clients, in the order in which they were entered.
@@ -1438,7 +1792,7 @@ export type ListClientsResponse = Message<"huxin.v1.ListClientsResponse"> & {
  * Use `create(ListClientsResponseSchema)` to create a new message.
  */
 export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 40);
+  messageDesc(file_huxin_v1_admin_service, 50);
 
 /**
  * One client.
@@ -1466,7 +1820,7 @@ export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
  * Use `create(SetClientRequestSchema)` to create a new message.
  */
 export const SetClientRequestSchema: GenMessage<SetClientRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 41);
+  messageDesc(file_huxin_v1_admin_service, 51);
 
 /**
  * @generated from message huxin.v1.SetClientResponse
@@ -1485,7 +1839,7 @@ export type SetClientResponse = Message<"huxin.v1.SetClientResponse"> & {
  * Use `create(SetClientResponseSchema)` to create a new message.
  */
 export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 42);
+  messageDesc(file_huxin_v1_admin_service, 52);
 
 /**
  * Which approvals.
@@ -1506,7 +1860,7 @@ export type ListApprovalsRequest = Message<"huxin.v1.ListApprovalsRequest"> & {
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 43);
+  messageDesc(file_huxin_v1_admin_service, 53);
 
 /**
  * Newest first, at most 100, and those of the last days.
@@ -1525,7 +1879,7 @@ export type ListApprovalsResponse = Message<"huxin.v1.ListApprovalsResponse"> & 
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 44);
+  messageDesc(file_huxin_v1_admin_service, 54);
 
 /**
  * What is granted.
@@ -1553,7 +1907,7 @@ export type GrantApprovalRequest = Message<"huxin.v1.GrantApprovalRequest"> & {
  * Use `create(GrantApprovalRequestSchema)` to create a new message.
  */
 export const GrantApprovalRequestSchema: GenMessage<GrantApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 45);
+  messageDesc(file_huxin_v1_admin_service, 55);
 
 /**
  * The amendments as they were published.
@@ -1572,7 +1926,7 @@ export type GrantApprovalResponse = Message<"huxin.v1.GrantApprovalResponse"> & 
  * Use `create(GrantApprovalResponseSchema)` to create a new message.
  */
 export const GrantApprovalResponseSchema: GenMessage<GrantApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 46);
+  messageDesc(file_huxin_v1_admin_service, 56);
 
 /**
  * What is rejected.
@@ -1600,7 +1954,7 @@ export type RejectApprovalRequest = Message<"huxin.v1.RejectApprovalRequest"> & 
  * Use `create(RejectApprovalRequestSchema)` to create a new message.
  */
 export const RejectApprovalRequestSchema: GenMessage<RejectApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 47);
+  messageDesc(file_huxin_v1_admin_service, 57);
 
 /**
  * @generated from message huxin.v1.RejectApprovalResponse
@@ -1619,7 +1973,7 @@ export type RejectApprovalResponse = Message<"huxin.v1.RejectApprovalResponse"> 
  * Use `create(RejectApprovalResponseSchema)` to create a new message.
  */
 export const RejectApprovalResponseSchema: GenMessage<RejectApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 48);
+  messageDesc(file_huxin_v1_admin_service, 58);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -1638,7 +1992,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 49);
+  messageDesc(file_huxin_v1_admin_service, 59);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -1702,7 +2056,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 50);
+  messageDesc(file_huxin_v1_admin_service, 60);
 
 /**
  * A neighbour that cosigns this log.
@@ -1749,7 +2103,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 51);
+  messageDesc(file_huxin_v1_admin_service, 61);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -1775,7 +2129,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 52);
+  messageDesc(file_huxin_v1_admin_service, 62);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -1804,7 +2158,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 53);
+  messageDesc(file_huxin_v1_admin_service, 63);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -1835,7 +2189,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 54);
+  messageDesc(file_huxin_v1_admin_service, 64);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -1864,7 +2218,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 55);
+  messageDesc(file_huxin_v1_admin_service, 65);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -1888,7 +2242,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 56);
+  messageDesc(file_huxin_v1_admin_service, 66);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -1910,7 +2264,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 57);
+  messageDesc(file_huxin_v1_admin_service, 67);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -1959,6 +2313,51 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof SetMemberStatusRequestSchema;
     output: typeof SetMemberStatusResponseSchema;
+  },
+  /**
+   * Names the authorities that may issue certificates in the name of a child, or of this node where it is a root.
+   * Certificates of others count no more, on open connections either. Deadline 30 s. Errors: argument_invalid,
+   * also where this node's own certificate or the caller's would be shut out.
+   *
+   * @generated from rpc huxin.v1.AdminService.SetMemberAuthorities
+   */
+  setMemberAuthorities: {
+    methodKind: "unary";
+    input: typeof SetMemberAuthoritiesRequestSchema;
+    output: typeof SetMemberAuthoritiesResponseSchema;
+  },
+  /**
+   * Revokes certificates of this node or of one below it. Logged with person, reason and document; those of
+   * persons and clients of this node stay in its own log, all others go to everybody. Open connections are cut.
+   * A repeated call logs it again and changes nothing. Deadline 30 s. Errors: argument_invalid, also where the
+   * caller's own certificate is among them and own is not set.
+   *
+   * @generated from rpc huxin.v1.AdminService.RevokeCertificate
+   */
+  revokeCertificate: {
+    methodKind: "unary";
+    input: typeof RevokeCertificateRequestSchema;
+    output: typeof RevokeCertificateResponseSchema;
+  },
+  /**
+   * Ends a revocation by this node or by one below it. Deadline 30 s. Errors: argument_invalid, not_found.
+   *
+   * @generated from rpc huxin.v1.AdminService.ReinstateCertificate
+   */
+  reinstateCertificate: {
+    methodKind: "unary";
+    input: typeof ReinstateCertificateRequestSchema;
+    output: typeof ReinstateCertificateResponseSchema;
+  },
+  /**
+   * Revocations that stand, and the certificates that are connected now. Read-only. Deadline 10 s.
+   *
+   * @generated from rpc huxin.v1.AdminService.ListCertificates
+   */
+  listCertificates: {
+    methodKind: "unary";
+    input: typeof ListCertificatesRequestSchema;
+    output: typeof ListCertificatesResponseSchema;
   },
   /**
    * Drafts the statement by which this node, a root, gets a parent. Publishes nothing. Deadline 30 s.
@@ -2205,7 +2604,8 @@ export const AdminService: GenService<{
   serviceDesc(file_huxin_v1_admin_service, 0);
 
 /**
- * For auditors, and for the operators of this node.
+ * For the auditors and the operators of this node. Clients and nodes are denied: children are given what
+ * concerns them by ExchangeService.
  *
  * @generated from service huxin.v1.LogService
  */

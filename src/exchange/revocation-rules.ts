@@ -1,0 +1,43 @@
+/** What a batch of kind `revocation` may say (`revocation.ts`). Pure reading of the ledger. */
+import { isHuxinError } from '../base/errors.ts'
+import type { Body } from '../batch/body.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import type { Revocation } from '../gen/huxin/v1/revocation_pb.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { decodeRevocations, REVOCATIONS_MAX } from '../ledger/revocations.ts'
+import type { PeerRole } from '../pki/identity.ts'
+import { type Refused, refuse } from './refusal.ts'
+
+const ROLES: readonly string[] = ['node', 'client', 'operator', 'auditor'] satisfies PeerRole[]
+
+/** Every record names certificates of its origin or of a node below it, by one of the two ways. */
+export function judgeRevocation(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
+  try {
+    for (const [i, revocation] of decodeRevocations(body).entries()) {
+      const fault = revocationFault(revocation)
+      if (fault !== undefined) return refuse('record_invalid', `revocation ${i} ${fault}`)
+      const { node, role } = revocation
+      if (!ledger.federation.isWithin(node, header.origin) || ledger.federation.member(node)?.name !== node) {
+        return refuse('origin_not_allowed', `${header.origin} may not revoke certificates of ${node}: that node does, or one above it`)
+      }
+      const stays = header.lanes.every(({ target }) => target !== '**')
+      if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', `revocation ${i} is of ${role} certificates of ${node}: it goes to everybody`)
+      if (!revocation.lifted && ledger.revocations.countOf(node) >= REVOCATIONS_MAX && ledger.revocations.standing(revocation).length === 0) {
+        return refuse('record_invalid', `${REVOCATIONS_MAX} certificates of ${node} are revoked already: reinstate those that have expired`)
+      }
+    }
+    return undefined
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse(error.code, error.message)
+  }
+}
+
+/** Why a record revokes nothing; undefined when it does. */
+export function revocationFault({ role, name, serial, validFromMsMax, act }: Revocation): string | undefined {
+  if (!ROLES.includes(role)) return `is of role ${JSON.stringify(role.slice(0, 40))}, which none has`
+  if (!act || [act.actor, act.reason, act.document].some((text) => text.trim() === '' || text.length > 500 || /[\x00-\x1f\x7f]/.test(text))) return 'does not say by whom, why and on which document'
+  if (serial !== '') return /^[1-9A-F][0-9A-F]{0,39}$/.test(serial) && name === '' && validFromMsMax === 0n ? undefined : 'by serial number has no such number, or more than it'
+  if ((role === 'node') !== (name === '') || name.length > 200 || /[\x00-\x1f\x7f]/.test(name)) return 'names no certificates'
+  return validFromMsMax > 0n && validFromMsMax < 10n ** 15n ? undefined : 'by name says not up to when'
+}
