@@ -16,7 +16,7 @@ import type { Http2SecureServer, SecureServerOptions, ServerHttp2Stream, ServerH
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { type Metadata, type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
-import { yieldTurn } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** The HTTP/2 servers that a bound Server listens with; never empty. */
 export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
@@ -57,10 +57,15 @@ export function beforeData(stream: ServerHttp2Stream, listener: (piece: Buffer) 
   stream.prependListener('data', listener)
 }
 
-/** Ends a stream that was answered before its request was read to its end: the peer stops sending it. */
-export function endStream(stream: ServerHttp2Stream): void {
-  // The answer goes out first.
-  void yieldTurn().then(() => stream.close())
+/** Milliseconds in which an answer goes out that came before the whole request. */
+const ANSWER_MS = 5_000
+
+/**
+ * Ends a stream that was answered before its request was read to its end: the peer stops sending it. What it
+ * sends meanwhile is dropped. Not at once: nghttp2 drops an answer that waits when its stream is reset.
+ */
+export function endStream(stream: ServerHttp2Stream, clock: Clock): void {
+  stream.once('close', clock.after(ANSWER_MS, () => stream.close()))
 }
 
 /** Puts `intercept` before everything that a TLS server does with a new TCP connection. */

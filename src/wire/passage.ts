@@ -7,6 +7,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2'
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js'
+import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Account, Budgets } from './budgets.ts'
@@ -40,7 +41,7 @@ export interface PassageOptions {
   readonly bytesMax: number
   /** Milliseconds that receiving may take, beside those for its bytes. */
   readonly receiveMs?: number
-  readonly nowMs: number
+  readonly clock: Clock
 }
 
 export class Passage {
@@ -49,6 +50,7 @@ export class Passage {
   readonly #stream: ServerHttp2Stream
   readonly #bytesMax: number
   readonly #receiveMs: number
+  readonly #clock: Clock
   #received = 0
   /** Bytes taken of the account. */
   #held = 0
@@ -70,13 +72,14 @@ export class Passage {
     return passage
   }
 
-  private constructor({ caller, call, stream, bytesMax, receiveMs = TRANSFER_MS, nowMs }: PassageOptions) {
+  private constructor({ caller, call, stream, bytesMax, receiveMs = TRANSFER_MS, clock }: PassageOptions) {
     this.#caller = caller
     this.#call = call
     this.#stream = stream
     this.#bytesMax = bytesMax
     this.#receiveMs = receiveMs
-    this.#sinceMs = nowMs
+    this.#clock = clock
+    this.#sinceMs = clock.monotonicMs()
     caller.calls.add(this)
     beforeData(stream, (piece) => this.#receive(piece))
     stream.once('close', () => this.end())
@@ -94,18 +97,20 @@ export class Passage {
   }
 
   /** The answer is made, and nothing else is held for the call any more. @throws HuxinError overloaded */
-  answer(bytes: number, nowMs: number): void {
+  answer(bytes: number): void {
     if (this.#phase === 'ended') return
     this.#giveBack()
     this.hold(CALL_BYTES + bytes)
     this.#phase = 'answer'
-    this.#sinceMs = nowMs
+    this.#sinceMs = this.#clock.monotonicMs()
   }
 
   /** Ends the call with an error, whatever has come of its request. */
   refuse(error: HuxinError): void {
+    // Nothing more of it is kept.
+    this.end()
     this.#call.sendStatus(statusOfError(error))
-    endStream(this.#stream)
+    endStream(this.#stream, this.#clock)
   }
 
   /** Ends what takes longer than its bytes allow. */

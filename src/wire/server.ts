@@ -253,7 +253,7 @@ export class WireServer {
         } catch (error) {
           call.sendStatus(this.#statusOf(error, method.path))
           const stream = streamOfCall(call)
-          if (stream) endStream(stream)
+          if (stream) endStream(stream, this.#options.clock)
         }
       },
     }),
@@ -271,7 +271,7 @@ export class WireServer {
     if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(caller.identity, path)
     const encoding = encodingOfCall(call)
     if (encoding !== 'identity') throw new HuxinError('compression_refused', `the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`)
-    return Passage.begin({ caller, call, stream, nowMs: this.#options.clock.monotonicMs(), ...roomOf(path) })
+    return Passage.begin({ caller, call, stream, clock: this.#options.clock, ...roomOf(path) })
   }
 
   #serve(service: ServiceBinding): void {
@@ -287,7 +287,7 @@ export class WireServer {
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
       method.call(call.request, new Call(call, passage)).then((response) => {
         try {
-          passage.answer(response.length, this.#options.clock.monotonicMs())
+          passage.answer(response.length)
         } catch (error) {
           return fail(error)
         }

@@ -2,6 +2,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
 import type { TlsMaterial } from '../../src/pki/material.ts'
 
+const CANCEL = 8
+
 export interface Answer {
   /** gRPC status; undefined when the stream ended without one. */
   readonly status: number | undefined
@@ -25,6 +27,8 @@ export class Http2Peer {
   private constructor(port: number, material: TlsMaterial, windowBytes: number) {
     this.session = connect(`https://127.0.0.1:${port}`, {
       cert: material.certificateChainPem, key: material.keyPem, ca: [...material.rootsPem], checkServerIdentity: () => undefined, settings: { initialWindowSize: windowBytes },
+      // What waits to be sent is the flood itself.
+      maxSessionMemory: 10_000,
     })
     this.session.on('error', () => undefined)
     this.closed = new Promise((resolve) => this.session.once('close', () => resolve()))
@@ -42,7 +46,9 @@ export class Http2Peer {
     stream.on('response', (got) => { last = { ...last, ...got } })
     stream.on('trailers', (got) => { last = { ...last, ...got } })
     const answer = new Promise<Answer>((resolve) => {
-      stream.once('close', () => resolve({
+      // Like every client: nothing more is sent after the answer.
+      stream.once('end', () => stream.close(CANCEL))
+      for (const event of ['end', 'close']) stream.once(event, () => resolve({
         status: last['grpc-status'] === undefined ? undefined : Number(last['grpc-status']),
         message: decodeURIComponent(String(last['grpc-message'] ?? '')),
         details: Buffer.from(String(last['grpc-status-details-bin'] ?? ''), 'base64').toString('latin1'),

@@ -78,6 +78,10 @@ export class NodeProcesses {
     this.#running.delete(id)
   }
 
+  pid(id: string): number {
+    return this.#running.get(id)!.process.pid!
+  }
+
   /** What a node printed since it started, its end. */
   said(id: string): string {
     return this.#said.get(id) ?? ''
