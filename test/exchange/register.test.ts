@@ -1,14 +1,18 @@
 /** Who may publish and amend at a node, by its register: over real gRPC, with a certificate for each caller. */
 import t from 'tap'
-import { parseEntry } from '../../src/batch/entry.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { type EntrySource, parseEntry } from '../../src/batch/entry.ts'
+import { openHeader } from '../../src/batch/seal.ts'
+import { checkMayAmend } from '../../src/exchange/may-amend.ts'
+import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
 import { LogService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
+import { AmendmentAction } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { encodeRegisterEntry } from '../../src/ledger/register.ts'
 import { syntheticCitizenId } from '../../src/record/citizen-id.ts'
 import { isUscc, syntheticUscc } from '../../src/record/uscc.ts'
+import { entryKey } from '../../src/store/keys.ts'
 import { type Caller, caller } from '../support/callers.ts'
-import { codeOf, findings, forge } from '../support/checks.ts'
+import { amendmentByHand, codeOf, findings, forge } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
@@ -128,6 +132,40 @@ t.test('what verdicts rest on is amended by nobody', async (t) => {
   t.equal(await amend(zhang, 'erase', batchId, 'd'), 'amendment_invalid', 'the register')
   const amended = await zhang.records.amend({ changes: [{ action: 'object', batchId: (await publish(zhang)).batchId, index: 0, basis: 'x' }] }, CALL)
   t.equal(await amend(zhang, 'erase', amended.batchId, 'd'), 'amendment_invalid', 'an amendment')
+
+  // By hand, as a node that breaks the rules would: it is logged, and erases nothing anywhere.
+  const catalog = await catalogBatch()
+  const { batch, body } = amendmentByHand(province(), catalog, 0, AmendmentAction.ERASE)
+  await province().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+  const city = federation.node('330100').context
+  await federation.until('the city has the amendment', async () => await city.ledger().known(batch.id) !== undefined)
+  for (const context of [province(), city]) t.equal((await findBatch(context, catalog))!.body!.erased, 0, `the catalog stands at ${context.self}`)
+})
+
+/** The batch with the catalog. */
+async function catalogBatch(): Promise<Uint8Array> {
+  for (let index = 0n; ; index++) {
+    const { header, id } = openHeader(parseEntry((await province().store.get(entryKey(index)))!).header)
+    if (header.kind === 'catalog') return id
+  }
+}
+
+t.test('after a loss nobody knows which client of a body published, and any of its clients may amend', async (t) => {
+  const { batchId } = await publish(tax)
+  const { batch } = (await findBatch(province(), batchId))!
+  const may = (name: string, body: string, source: EntrySource): string => {
+    try {
+      checkMayAmend(province(), { kind: 'client', name, body }, { batch, source }, { action: 'withdraw', document: '' })
+      return 'yes'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  for (const [name, body, source, right] of [
+    ['tax', TAX, { kind: 'client', name: 'tax' }, 'yes'], ['tax-2', TAX, { kind: 'client', name: 'tax' }, 'role_denied'], ['tax', HEALTH, { kind: 'client', name: 'tax' }, 'role_denied'],
+    ['tax', TAX, { kind: 'operator', name: 'tax' }, 'role_denied'], ['tax', TAX, { kind: 'self' }, 'role_denied'],
+    ['tax-2', TAX, { kind: 'fetched', node: 'zj.example/000000' }, 'yes'], ['health', HEALTH, { kind: 'fetched', node: 'zj.example/000000' }, 'role_denied'],
+  ] as const) t.equal(may(name, body, source), right, `${name} for ${body}, ${JSON.stringify(source)}`)
 })
 
 t.test('roles, serial numbers and statuses count from the next call on, on open connections too', async (t) => {

@@ -31,15 +31,16 @@ export function importCommand(program: Command, shell: Shell): void {
       const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; dryRun?: boolean }>()
       const output = shell.output(command)
       const bar = progress(output, say(output, 'rows', '行'))
+      let provider = options.provider
       const summary = await withNode(command, ({ records, config }) => runImport({
         listCatalog: (request) => records.listCatalog(request, CALL),
         publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
       }, {
-        file, item: options.item, provider: options.provider || config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
+        file, item: options.item, provider: provider ||= config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
         rejectFile: options.reject ?? `${file}.rejected.csv`, ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
         onProgress: (rows, share) => bar.show(rows, share), clock: systemClock, random: systemRandom,
       })).finally(() => bar.end())
-      print(output, summary, () => formatSummary(output, summary))
+      print(output, { ...summary, provider }, () => `${formatSummary(output, summary)}\n${say(output, `provider: ${provider}`, `数据提供单位：${provider}`)}`)
       if (summary.rejected > 0) shell.exitCode = 1
     })
 }
