@@ -94,7 +94,8 @@ export class RecordReader {
     }
     const log = this.#options.log()
     const bytes = await this.#options.store.get(entryKey(index))
-    if (!bytes && index >= log.size) return undefined
+    // Durable already, and its round is not through: nobody is told of it yet.
+    if (index >= log.size) return undefined
     if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), `${keyText(entryKey(index))}: it is not what was logged`)
     const entry = parseEntry(bytes)
     const opened: Opened = { entry, batch: openHeader(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
