@@ -5,13 +5,13 @@
  *
  *   root.crt root.key                     the root
  *   ca-<tier>.crt ca-<tier>.key           issuing CAs
- *   <node id>/node.crt node.key           leaf and CA; the key is owner-only
+ *   <node id>/node.crt node.key           leaf and CA; the key is owner-only; DNS name <node id>.<trust domain>
  *   <node id>/client-<name>.crt .key
  *   <node id>/operator-<name>.crt .key
  *   <node id>/auditor-<name>.crt .key
  */
-import { X509Certificate } from 'node:crypto'
-import { isIPv4 } from 'node:net'
+import { createHash, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
@@ -19,7 +19,7 @@ import { HuxinError } from '../base/errors.ts'
 import type { Random } from '../base/random.ts'
 import { NODE_ID } from '../topology/tier.ts'
 import type { PeerRole } from './identity.ts'
-import { type Issued, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issuer, validityDays } from './issue.ts'
+import { hostDomainsOf, type Issued, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issuer, validityDays } from './issue.ts'
 
 export interface DevelopmentPki {
   readonly folder: string
@@ -36,7 +36,7 @@ export interface DevelopmentLeaf {
   readonly name: string
   /** Days from now; default 825. */
   readonly days?: number
-  /** DNS names and IPv4 addresses of a node, beside localhost, for clients of other makes: they check the host name. */
+  /** DNS names and addresses of a node, beside the name that each has (`nodeHost`), for clients of other makes that are not told to check that one. */
   readonly hosts?: readonly string[]
 }
 
@@ -44,8 +44,11 @@ const ROOT_DAYS = 3_650
 const LEAF_DAYS = 825
 
 /** Makes root and issuing CAs. @throws HuxinError argument_invalid for a name that is none, and when there is one already and not `force` */
-export async function createDevelopmentPki(pki: DevelopmentPki, tiers: readonly string[], { force = false }: { force?: boolean } = {}): Promise<void> {
+export async function createDevelopmentPki(
+  pki: DevelopmentPki, tiers: readonly string[], { force = false, hostDomains = [] }: { force?: boolean; hostDomains?: readonly string[] } = {},
+): Promise<void> {
   checkDomain(pki.trustDomain)
+  for (const domain of hostDomains) if (!HOST.test(domain)) throw new HuxinError('argument_invalid', `${JSON.stringify(domain)} is no DNS name: for example credit.zj.gov.cn`)
   await mkdir(pki.folder, { recursive: true, mode: 0o700 })
   const existing = await readFile(join(pki.folder, 'root.key')).catch(() => undefined)
   if (existing && !force) throw new HuxinError('argument_invalid', `${pki.folder} holds a PKI already: choose another folder, or --force to replace it (every certificate from it becomes useless)`)
@@ -53,7 +56,7 @@ export async function createDevelopmentPki(pki: DevelopmentPki, tiers: readonly 
   const root = issueRoot({ commonName: `huxin development root ${pki.trustDomain}`, validity, random: pki.random })
   await save(pki.folder, 'root', root)
   for (const tier of tiers) {
-    const ca = issueCa({ issuer: root, commonName: `huxin development CA ${tier}`, trustDomain: pki.trustDomain, validity, random: pki.random })
+    const ca = issueCa({ issuer: root, commonName: `huxin development CA ${tier}`, trustDomain: pki.trustDomain, hostDomains: ['localhost', ...hostDomains], validity, random: pki.random })
     await save(pki.folder, `ca-${tier}`, ca)
   }
 }
@@ -84,12 +87,20 @@ function requestOf(pki: DevelopmentPki, leaf: DevelopmentLeaf, issuer: Issuer) {
   return {
     issuer, role: leaf.role, trustDomain: pki.trustDomain, nodeId: leaf.nodeId, name: leaf.name, random: pki.random,
     validity: validityDays(pki.clock.nowMs(), leaf.days ?? LEAF_DAYS),
-    ...(leaf.role === 'node' ? hostNames(['localhost', '127.0.0.1', ...leaf.hosts ?? []]) : {}),
+    ...(leaf.role === 'node' ? hostNames([nodeHost(pki.trustDomain, leaf.nodeId), ...leaf.hosts ?? []]) : {}),
   }
 }
 
+/** The DNS name of a node and of no other: what clients of other makes check, wherever they reach it. */
+export function nodeHost(trustDomain: string, nodeId: string): string {
+  return `${nodeId}.${trustDomain}`
+}
+
+const HOST = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i
+
 function hostNames(hosts: readonly string[]): { dnsNames: string[]; ipAddresses: string[] } {
-  return { dnsNames: hosts.filter((host) => !isIPv4(host)), ipAddresses: hosts.filter((host) => isIPv4(host)) }
+  const all = [...new Set(hosts)]
+  return { dnsNames: all.filter((host) => isIP(host) === 0), ipAddresses: all.filter((host) => isIP(host) !== 0) }
 }
 
 function checkDomain(trustDomain: string): void {
@@ -103,9 +114,14 @@ async function issuerOf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<Iss
   checkDomain(pki.trustDomain)
   if (!NODE_ID.test(leaf.nodeId)) throw new HuxinError('argument_invalid', `${JSON.stringify(leaf.nodeId)} is no node id: 1 to 32 lower-case letters, digits and hyphens, for example 330825`)
   for (const host of leaf.hosts ?? []) {
-    if (!isIPv4(host) && !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(host)) throw new HuxinError('argument_invalid', `${JSON.stringify(host)} is neither a DNS name nor an IPv4 address`)
+    if (host.includes('%') || (isIP(host) === 0 && !HOST.test(host))) throw new HuxinError('argument_invalid', `${JSON.stringify(host)} is neither a DNS name nor an address`)
   }
   const issuer = await loadCa(pki.folder, leaf.tier)
+  const domains = hostDomainsOf(issuer.certificatePem)
+  const outside = domains && leaf.hosts?.find((host) => isIP(host) === 0 && !domains.some((domain) => host.toLowerCase() === domain || host.toLowerCase().endsWith(`.${domain}`)))
+  if (outside !== undefined) {
+    throw new HuxinError('argument_invalid', `the CA of tier ${leaf.tier} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
+  }
   const root = await readFile(join(pki.folder, 'root.crt'), 'utf8').catch(() => undefined)
   const made = root && /^CN=huxin development root (.*)$/m.exec(new X509Certificate(root).subject)?.[1]
   if (made && made !== pki.trustDomain) {
@@ -129,7 +145,13 @@ async function save(folder: string, name: string, { certificatePem, keyPem }: Is
   await chmod(join(folder, `${name}.key`), 0o600)
 }
 
-/** ASCII file name for a name in any script. */
+/**
+ * ASCII file name for a name in any script; two names never give one. A name of small letters, digits and `._~-` is itself,
+ * one without any ASCII its UTF-8 in hexadecimal; every other has the beginning of its hash behind it, and so has what looks like one of those.
+ */
 function slug(name: string): string {
-  return encodeURIComponent(name).replaceAll('%', '').toLowerCase().slice(0, 60)
+  const plain = /^[a-z0-9._~-]{1,60}$/.test(name) && !/[c-f][0-9a-f][89ab][0-9a-f]|-[0-9a-f]{8}$/.test(name)
+  const encoded = encodeURIComponent(name).replaceAll('%', '').toLowerCase()
+  if (plain || (/^[^\x00-\x7f]+$/.test(name) && encoded.length <= 60)) return encoded
+  return `${encoded.replaceAll(/[^a-z0-9._~-]/g, '').slice(0, 40)}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
 }

@@ -1,5 +1,6 @@
 /** Issues certificates: DER built with node-forge's asn1, keys and signatures by node:crypto. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify, X509Certificate } from 'node:crypto'
+import { isIPv4 } from 'node:net'
 import forge from 'node-forge'
 import type { Random } from '../base/random.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -39,14 +40,18 @@ export function issueRoot({ commonName, validity, random }: { commonName: string
   return { certificatePem, keyPem: pemOf(keys.privateKey) }
 }
 
-/** An issuing CA, bound to a trust domain by a critical name constraint. */
-export function issueCa({ issuer, commonName, trustDomain, validity, random }: {
-  issuer: Issuer; commonName: string; trustDomain: string; validity: Validity; random: Random
+/**
+ * An issuing CA, bound by critical name constraints to a trust domain: URIs of it, and DNS names below it, so that it
+ * cannot be a server of another domain to clients that look at DNS names alone. `hostDomains` are further DNS names
+ * below which its nodes answer.
+ */
+export function issueCa({ issuer, commonName, trustDomain, hostDomains = [], validity, random }: {
+  issuer: Issuer; commonName: string; trustDomain: string; hostDomains?: readonly string[]; validity: Validity; random: Random
 }): Issued {
   const keys = newKeys()
   const certificatePem = build({
     subject: commonName, issuer: issuer.certificatePem, publicKey: keys.publicKey, signer: createPrivateKey(issuer.keyPem), validity, random,
-    extensions: [basicConstraints(true, 0), keyUsage(0x06), nameConstraints(trustDomain), subjectKeyId(keys.publicKey), authorityKeyId(issuer.certificatePem)],
+    extensions: [basicConstraints(true, 0), keyUsage(0x06), nameConstraints(trustDomain, hostDomains), subjectKeyId(keys.publicKey), authorityKeyId(issuer.certificatePem)],
   })
   return { certificatePem, keyPem: pemOf(keys.privateKey) }
 }
@@ -62,6 +67,7 @@ export interface LeafRequest {
   readonly random: Random
   /** For foreign clients that check host names. */
   readonly dnsNames?: readonly string[]
+  /** IPv4 and IPv6. */
   readonly ipAddresses?: readonly string[]
 }
 
@@ -97,10 +103,11 @@ function buildLeaf(request: LeafRequest, publicKey: KeyObject): string {
   const names = [
     general(6, Buffer.from(spiffeUri({ ...request, name: own }))),
     ...dnsNames.map((dns) => general(2, Buffer.from(dns))),
-    ...ipAddresses.map((ip) => general(7, Buffer.from(ip.split('.').map(Number)))),
+    ...ipAddresses.map((ip) => general(7, addressBytes(ip))),
   ]
   return build({
-    subject: own === '' ? nodeId : own, issuer: issuer.certificatePem, publicKey, signer: createPrivateKey(issuer.keyPem), validity, random,
+    // A common name with a point would be held against the DNS constraints of the CA, where no DNS name stands beside it.
+    subject: own === '' ? nodeId : own.includes('.') ? `${role} ${own}` : own, issuer: issuer.certificatePem, publicKey, signer: createPrivateKey(issuer.keyPem), validity, random,
     extensions: [
       basicConstraints(false), keyUsage(0x80), extendedKeyUsage(role), extension('2.5.29.17', sequence(names), false),
       subjectKeyId(publicKey), authorityKeyId(issuer.certificatePem),
@@ -180,6 +187,17 @@ function general(tag: number, bytes: Buffer): Asn1 {
   return node(CONTEXT_SPECIFIC, tag, false, bytes.toString('latin1'))
 }
 
+/** 4 or 16 bytes of an address that `isIP` takes. */
+function addressBytes(ip: string): Buffer {
+  if (isIPv4(ip)) return Buffer.from(ip.split('.').map(Number))
+  // The URL parser writes the address in groups of hexadecimal digits, also one that ends like an IPv4 address.
+  const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
+  const groups = (text: string | undefined): number[] => (text ? text.split(':').map((group) => Number.parseInt(group, 16)) : [])
+  const [before, after] = [groups(head), groups(tail)]
+  const all = [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after]
+  return Buffer.from(all.flatMap((group) => [group >> 8, group & 255]))
+}
+
 function integer(bytes: Buffer): Asn1 {
   return node(UNIVERSAL, asn1.Type.INTEGER, false, bytes.toString('latin1'))
 }
@@ -241,10 +259,22 @@ function extendedKeyUsage(role: PeerRole): Asn1 {
   return extension('2.5.29.37', sequence(uses.map(oid)), false)
 }
 
-/** URI names are permitted on this host only (RFC 5280 section 4.2.1.10). */
-function nameConstraints(trustDomain: string): Asn1 {
-  const permitted = context(0, [sequence([general(6, Buffer.from(trustDomain))])])
-  return extension('2.5.29.30', sequence([permitted]), true)
+/** URI names are permitted on this host only, DNS names on it and below, and below the others (RFC 5280 section 4.2.1.10). */
+function nameConstraints(trustDomain: string, hostDomains: readonly string[]): Asn1 {
+  const names = [general(6, Buffer.from(trustDomain)), ...[trustDomain, ...hostDomains].map((domain) => general(2, Buffer.from(domain)))]
+  return extension('2.5.29.30', sequence([context(0, names.map((name) => sequence([name])))]), true)
+}
+
+/** DNS names on which, and below which, a CA may issue; undefined where it may on any. Only the constraints that this file writes are read. */
+export function hostDomainsOf(certificatePem: string): string[] | undefined {
+  const tbs = children(fromDer(new X509Certificate(certificatePem).raw))[0]!
+  const extensions = children(children(tbs).find((value) => value.tagClass === CONTEXT_SPECIFIC && value.type === 3)!)[0]!
+  const found = children(extensions).find((one) => asn1.derToOid((children(one)[0]!.value as string)) === '2.5.29.30')
+  if (!found) return undefined
+  const permitted = children(fromDer(Buffer.from(children(found).at(-1)!.value as string, 'latin1'))).find(({ type }) => type === 0)
+  const names = permitted ? children(permitted).map((subtree) => children(subtree)[0]!) : []
+  const domains = names.filter(({ tagClass, type }) => tagClass === CONTEXT_SPECIFIC && type === 2).map(({ value }) => value as string)
+  return domains.length === 0 ? undefined : domains
 }
 
 function subjectKeyId(key: KeyObject): Asn1 {

@@ -1,4 +1,4 @@
-import { createPublicKey, X509Certificate } from 'node:crypto'
+import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
@@ -9,9 +9,9 @@ import t, { type Test } from 'tap'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { systemRandom as random } from '../../src/base/random.ts'
-import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentCsr, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
+import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentCsr, issueDevelopmentLeaf, leafName } from '../../src/pki/devpki.ts'
 import { identityOfCertificate } from '../../src/pki/identity.ts'
-import { createCsr, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issued, type Issuer, type LeafRequest, type Validity, validityDays } from '../../src/pki/issue.ts'
+import { createCsr, hostDomainsOf, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issued, type Issuer, type LeafRequest, type Validity, validityDays } from '../../src/pki/issue.ts'
 import { loadTlsMaterial, type TlsFiles, type TlsMaterial, TlsMaterialWatcher } from '../../src/pki/material.ts'
 import { ONE_URI, P256_CSR, P384_CSR, RSA_CSR, TWO_URIS, URI_AMONG_OTHERS, URI_IN_HOST_NAME } from './foreign.ts'
 
@@ -192,7 +192,7 @@ t.test('files that do not fit together are said in plain words', async (t) => {
     ['the certificate in place of the key', { leaf, key: leaf.certificatePem }, /node.key holds no private key in PEM/],
     ['no certificate', { chain: '' }, /node.crt holds no certificate/],
     ['without its CA', { leaf, chain: leaf.certificatePem }, /does not lead to a root/],
-    ['the CA first', { leaf, chain: ca.certificatePem + leaf.certificatePem }, /is not the key of/],
+    ['the CA first', { leaf, chain: ca.certificatePem + leaf.certificatePem }, /begins with the certificate of its CA/],
     ['another CA', { leaf, chain: leaf.certificatePem + caOf(root, trustDomain).certificatePem }, /was not issued by the next one/],
     ['another root', { roots: oldRoot.certificatePem }, /does not lead to a root/],
     ['no root', { roots: '\n' }, /hold no root certificate/],
@@ -251,10 +251,42 @@ t.test('the development PKI signs no certificate that nobody would take', async 
   const leaf = { tier: 'county', role: 'node', nodeId: '330106', name: '' } as const
   await t.rejects(issueDevelopmentLeaf({ ...pki, trustDomain: 'other.example' }, leaf), { code: 'argument_invalid', message: /was made for the trust domain zj\.example: it signs nothing for other\.example/ })
   for (const nodeId of ['', '../330106', '33/0106', 'ZJ']) await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, nodeId }), { code: 'argument_invalid', message: /is no node id/ }, nodeId)
-  await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, hosts: ['a b'] }), { code: 'argument_invalid', message: /neither a DNS name nor an IPv4 address/ })
-  const { certificateFile } = await issueDevelopmentLeaf(pki, { ...leaf, hosts: ['node.zj.example', '10.0.0.8'] })
-  const { subjectAltName } = new X509Certificate(await readFile(certificateFile))
-  t.equal(subjectAltName, 'URI:spiffe://zj.example/node/330106, DNS:localhost, DNS:node.zj.example, IP Address:127.0.0.1, IP Address:10.0.0.8')
+  for (const host of ['a b', '::1%eth0', '1.2.3.4.5/x']) await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, hosts: [host] }), { code: 'argument_invalid', message: /neither a DNS name nor an address/ }, host)
+  const namesOf = async (of: DevelopmentPki, hosts?: readonly string[]): Promise<string | undefined> =>
+    new X509Certificate(await readFile((await issueDevelopmentLeaf(of, { ...leaf, ...(hosts ? { hosts } : {}) })).certificateFile)).subjectAltName
+  t.equal(await namesOf(pki), 'URI:spiffe://zj.example/node/330106, DNS:330106.zj.example', 'a name that no other node has, and no other')
+  t.equal(
+    await namesOf(pki, ['node.zj.example', 'localhost', '10.0.0.8', '::1', '2001:db8::7f00:1', '::ffff:1.2.3.4', '1:2:3:4:5:6:7:8']),
+    'URI:spiffe://zj.example/node/330106, DNS:330106.zj.example, DNS:node.zj.example, DNS:localhost, IP Address:10.0.0.8, IP Address:0:0:0:0:0:0:0:1, ' +
+    'IP Address:2001:DB8:0:0:0:0:7F00:1, IP Address:0:0:0:0:0:FFFF:102:304, IP Address:1:2:3:4:5:6:7:8',
+  )
+  await t.rejects(issueDevelopmentLeaf(pki, { ...leaf, hosts: ['node.js.example'] }), { code: 'argument_invalid', message: /may issue for zj\.example, localhost and below, not for node\.js\.example.*--host-domain.*330106\.zj\.example/ })
+  const wide = { ...pki, folder: join(folder, 'wide') }
+  await createDevelopmentPki(wide, ['county'], { hostDomains: ['gov.example'] })
+  t.match(await namesOf(wide, ['xy.gov.example']), /DNS:xy\.gov\.example$/)
+  await t.rejects(createDevelopmentPki({ ...pki, folder: join(folder, 'bad') }, ['county'], { hostDomains: ['a b'] }), { code: 'argument_invalid' })
+})
+
+t.test('two names never give one file', async (t) => {
+  const names = [
+    '张三', '阿卜杜热依木·阿卜杜热合曼', '阿卜杜热依木·阿卜杜热西提', 'a1', 'A1', 'e5bca0e4b889', '张e4b889', 'a b', 'a20b', 'a%20b', "a'b", 'gxj', 'gxj.1', '../x', '..2fx', 'é', 'c3a9',
+    `a1-${createHash('sha256').update('A1').digest('hex').slice(0, 8)}`, ...['a', 'b'].map((end) => `zhejiang-market-supervision-administration-credit-department-${end}`),
+  ]
+  const files = names.map((name) => leafName({ role: 'operator', name }))
+  t.equal(new Set(files).size, names.length)
+  for (const file of files) t.match(file, /^operator-[a-z0-9._~-]{1,70}$/)
+  t.same(files.slice(0, 1), ['operator-e5bca0e4b889'], 'and the usual ones stay what they were')
+  t.equal(leafName({ role: 'client', name: 'gxj' }), 'client-gxj')
+})
+
+t.test('a CA is bound to DNS names of its domain too, for verifiers that look at those alone', async (t) => {
+  const dns = (issuer: Issued, ...dnsNames: string[]): Issued => leafOf({ issuer, dnsNames })
+  t.equal(await verified(dns(ca, '330106.zj.example'), ca), 'good')
+  for (const name of ['330106.js.example', 'zj.example.js.example', 'xzj.example', 'localhost']) t.equal(await verified(dns(ca, name), ca), 'UNSPECIFIED', name)
+  // A name in the subject is held against the constraints where no DNS name stands beside it.
+  for (const name of ['gxj.example', '张三', 'a.b c']) t.equal(await verified(leafOf({ role: 'client', name }), ca), 'good', name)
+  const named = caOf(root, trustDomain, month, 'named')
+  t.same([hostDomainsOf(named.certificatePem), hostDomainsOf(root.certificatePem)], [['zj.example'], undefined])
 })
 
 /** A clock that stands until it is put forward; timers come then. */

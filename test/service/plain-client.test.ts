@@ -30,9 +30,9 @@ t.test('a client that knows the proto files alone', async (t) => {
   const files = ['root.crt', '330000/client-gxj.key', '330000/client-gxj.crt'].map((name) => readFile(join(folder, name)))
   const [roots, key, chain] = await Promise.all(files) as [Buffer, Buffer, Buffer]
   const loaded = loadPackageDefinition(loadSync('huxin/v1/record_service.proto', { includeDirs: [join(process.cwd(), 'proto')], defaults: true, longs: String }))
-  const { RecordService } = (loaded['huxin'] as unknown as { v1: { RecordService: new (address: string, tls: object) => Stub } }).v1
-  const dial = (t: { teardown(end: () => void): void }, check: typeof checkServerIdentity): Stub => {
-    const stub = new RecordService(`127.0.0.1:${federation.node('330000').port}`, credentials.createSsl(roots, key, chain, { checkServerIdentity: check }))
+  const { RecordService } = (loaded['huxin'] as unknown as { v1: { RecordService: new (address: string, tls: object, options: object) => Stub } }).v1
+  const dial = (t: { teardown(end: () => void): void }, check: typeof checkServerIdentity, host = '330000.zj.example'): Stub => {
+    const stub = new RecordService(`127.0.0.1:${federation.node('330000').port}`, credentials.createSsl(roots, key, chain, { checkServerIdentity: check }), { 'grpc.ssl_target_name_override': host })
     t.teardown(() => stub.close())
     return stub
   }
@@ -63,6 +63,9 @@ t.test('a client that knows the proto files alone', async (t) => {
     t.same(errorInfo(error), { reason, domain: 'huxin' })
   }
 
+  for (const host of ['330100.zj.example', 'localhost', 'zj.example']) {
+    t.equal((await failed(called(dial(t, checkServerIdentity, host), 'GetRecords', { recordId: 'plain-1' }))).code, 14, `it is not ${host}`)
+  }
   // By the URI name, as huxin's own clients do it; a host name is not looked at then.
   const byUri = (wanted: string): typeof checkServerIdentity => (_host, { subjectaltname }) =>
     (subjectaltname?.split(', ').includes(`URI:spiffe://zj.example/node/${wanted}`) ? undefined : new Error(`not ${wanted}`))

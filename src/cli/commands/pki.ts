@@ -18,10 +18,11 @@ export function pkiCommands(program: Command, shell: Shell): void {
     .requiredOption('--domain <trust domain>', say(shell, 'trust domain, for example zj.example', '信任域，例如 zj.example'))
   shell.common(folderOption(pki.command('init')), 'huxin pki init --domain zj.example')
     .description(say(shell, 'make a root and an issuing CA per tier', '生成根证书与各级签发证书'))
+    .option('--host-domain <name>', say(shell, 'DNS name below which nodes answer, beside the trust domain; may be given again', '信任域之外，节点域名所属的上级域名，可多次给出'), collect)
     .option('--force', say(shell, 'replace the PKI that is there', '覆盖已有证书'))
     .action(async (_options, command: Command) => {
-      const { folder, domain, force } = command.opts<{ folder: string; domain: string; force?: boolean }>()
-      await createDevelopmentPki(open(folder, domain), tiers, { force: force ?? false })
+      const { folder, domain, force, hostDomain } = command.opts<{ folder: string; domain: string; force?: boolean; hostDomain?: string[] }>()
+      await createDevelopmentPki(open(folder, domain), tiers, { force: force ?? false, hostDomains: hostDomain ?? [] })
       print(shell.output(command), { folder }, () => say(shell, `root and ${tiers.length} issuing CAs are in ${folder}`, `根证书与 ${tiers.length} 个签发证书已写入 ${folder}`))
     })
   shell.common(folderOption(pki.command('issue')), 'huxin pki issue --domain zj.example --tier county --role operator --node 330825 --name 张三')
@@ -31,7 +32,7 @@ export function pkiCommands(program: Command, shell: Shell): void {
     .requiredOption('--node <id>', say(shell, 'node id', '节点编号'))
     .option('--name <name>', say(shell, 'client or auditor name, or the person an operator certificate names', '客户端、审计方名称或操作员姓名'), '')
     .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1, 36_500), 825)
-    .option('--host <name>', say(shell, 'DNS name or IPv4 address where a node answers, for clients that check it; may be given again', '节点域名或 IPv4 地址（供校验主机名的客户端），可多次给出'), collect)
+    .option('--host <name>', say(shell, 'DNS name or address where a node answers, beside <id>.<domain>, for clients that check it; may be given again', '节点域名或地址（除 <编号>.<信任域> 外，供校验主机名的客户端），可多次给出'), collect)
     .option('--csr <file>', say(shell, 'certificate signing request; the key stays where it is', '证书签名请求文件'))
     .option('--out <file>', say(shell, 'where the certificate goes, with --csr (default: beside the others of the node)', '证书输出文件，配合 --csr（默认与该节点其他证书同处）'))
     .action(async (_options, command: Command) => {
