@@ -23,7 +23,7 @@ import type { Op } from '../store/store.ts'
 import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from './changes.ts'
 import { Erasing, type ErasingAmendment, type ErasingOptions } from './erasing.ts'
-import { FirstReceipt, type FirstReceiptOptions, type Stated } from './first-receipt.ts'
+import { FirstReceipt, type FirstReceiptOptions, type Stated, type Vouched } from './first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, judge, type Terms } from './judge.ts'
@@ -158,7 +158,7 @@ export class Door {
       return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? (this.#isOwnAgain(batch, inbound) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options.checkRecords))
+    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options.checkRecords))
     return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
@@ -225,9 +225,10 @@ export class Door {
     return this.#incomplete.review()
   }
 
-  /** What this node published before it lost its log keeps its verdict. */
-  #isOwnAgain({ header }: SealedHeader, { givenBack }: Inbound): boolean {
-    return givenBack === true && header.origin === this.#options.ledger().self
+  /** What this node published or accepted before it lost its log: a child gives it back, or shows this node's own receipt for it. */
+  #keepsVerdict({ header }: SealedHeader, { givenBack }: Inbound, vouched: Vouched | undefined): boolean {
+    const { self } = this.#options.ledger()
+    return (givenBack === true && header.origin === self) || (vouched?.node === self && vouched.entry?.verdict.accepted === true)
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */

@@ -10,7 +10,7 @@ import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
 import { formatJudged } from '../batch/entry.ts'
 import { witnessState } from '../exchange/links.ts'
-import { earliestReceipt, type StoredReceipt } from '../exchange/receipts.ts'
+import { earliestReceipt, receiptsOf, type StoredReceipt } from '../exchange/receipts.ts'
 import type { LoggedEntry } from '../exchange/recent.ts'
 import { isDropped } from '../exchange/serve.ts'
 import { readSpineTile } from '../exchange/spine.ts'
@@ -126,8 +126,9 @@ export class Giver {
       const erased = (await context.ledger().amendments(id, header.origin)).filter(({ action }) => action === AmendmentAction.ERASE)
       if (new Set(erased.map(({ position }) => position)).size < parseBody(body).count) return undefined
     }
-    const own = context.ledger().federation.isWithin(header.origin, context.self)
-    return { logged, body, receipt: own ? await earliestReceipt(context, logged, parent) : undefined }
+    if (!context.ledger().federation.isWithin(header.origin, context.self)) return { logged, body, receipt: undefined }
+    const given = (await receiptsOf(context, id)).find(({ node }) => node === parent)
+    return { logged, body, receipt: given ? given.receipt : await earliestReceipt(context, logged, parent) }
   }
 
   /** What is not taken has a reason that sending it again does not mend; others may give it back too. */

@@ -15,7 +15,7 @@ import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_p
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { classKey, tables, textKey } from '../store/keys.ts'
+import { classKey, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './link.ts'
 
@@ -50,6 +50,8 @@ export class Pusher {
   /** The parent's log by which the cursor counts: what a parent lost with its log is pushed to it again. */
   #log: string | undefined
   #cursor = 0n
+  /** Entries below this one were handed to an earlier log of the parent, which it lost. */
+  #again = 0n
   /** First entry whose refusal could not be logged, because the log is frozen: from there on its successor asks again. */
   #held: bigint | undefined
   /** Receipts that are verified and not written. */
@@ -217,11 +219,11 @@ export class Pusher {
     return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none, receipt } : { index, entry, batch, body: none, refusal: stored, receipt }
   }
 
-  /** Without records, what the parent itself signed before its log was lost counts; else the earliest word of anybody. */
+  /** What the parent itself signed before its log was lost keeps time and verdict, and counts without records; else the earliest word of anybody. */
   async #receipt(logged: LoggedEntry, dropped: boolean): Promise<StoredReceipt | undefined> {
     const { context, parent, clock } = this.#options
     const { id, header } = logged.batch
-    const given = dropped ? (await receiptsOf(context, id)).find(({ node }) => node === parent) : undefined
+    const given = dropped || logged.index < this.#again ? (await receiptsOf(context, id)).find(({ node }) => node === parent) : undefined
     if (given) return given.receipt
     return dropped || this.#showing || lapse(context.ledger(), header, clock.nowMs()) ? earliestReceipt(context, logged, parent) : undefined
   }
@@ -342,6 +344,15 @@ export class Pusher {
     this.#log = log
     this.#held = undefined
     this.#cursor = stored ? fromBe64(stored) : 0n
+    this.#again = await this.#handedBefore()
+  }
+
+  async #handedBefore(): Promise<bigint> {
+    const { context, parent } = this.#options
+    const rows = await context.store.range(prefixRange(textKey(tables.meta, `push/${parent}/`)))
+    const own = keyText(this.#key(this.#log ?? ''))
+    const cursors = rows.filter(([key]) => keyText(key) !== own && keyText(key).endsWith(`/${this.batchClass}`)).map(([key, value]) => openChecked(key, value))
+    return cursors.reduce((most, cursor) => (cursor && fromBe64(cursor) > most ? fromBe64(cursor) : most), 0n)
   }
 
   async #advance(next: bigint): Promise<void> {

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { clone, create } from '@bufbuild/protobuf'
+import { formatJudged, parseEntry } from '../../src/batch/entry.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
 import { publish } from '../../src/exchange/publish.ts'
@@ -57,6 +58,15 @@ interface Loss {
   readonly port: number
   /** Entries of the root's log before the loss. */
   readonly size: bigint
+  /** A batch that a city handed up after the copy, and since when it was judged. */
+  readonly wide: { readonly id: Uint8Array; readonly judged: string }
+}
+
+/** Since when a batch is judged at the root, by its own log. */
+async function judgedAtRoot(federation: TestFederation, id: Uint8Array): Promise<string> {
+  const { context } = federation.node(ROOT)
+  const known = await context.ledger().known(id)
+  return formatJudged(parseEntry((await context.log().entry(known!.indexes[0]!))!).judged)
 }
 
 /** A federation whose root had a copy taken, went on with everything that a root does, and stopped. */
@@ -74,7 +84,7 @@ async function worked(t: Test): Promise<Loss> {
   await startAt(federation, ROOT, port)
   await federation.until('the root may sign', () => federation.node(ROOT).state === 'serving')
   await send(federation, COUNTY, '330000 330800', 'up')
-  await send(federation, TWO, '330000/**', 'wide')
+  const wide = (await send(federation, TWO, '330000/**', 'wide')).batch!
   await send(federation, ROOT, '330000/**', 'all')
   await send(federation, ROOT, '330100', 'one')
   await publishScale(federation.node(ROOT))
@@ -87,8 +97,9 @@ async function worked(t: Test): Promise<Loss> {
     (await Promise.all([ROOT, TWO].map((id) => findByRecordId(federation.node(id).context, 'old-1')))).every((found) => found.length === 0))
   await cosigned(federation, ONE, TWO, THREE, LATER)
   const { size } = federation.node(ROOT).context.log().signed
+  const judged = await judgedAtRoot(federation, wide.id)
   await federation.node(ROOT).close()
-  return { federation, port, size }
+  return { federation, port, size, wide: { id: wide.id, judged } }
 }
 
 async function restore(federation: TestFederation): Promise<void> {
@@ -98,7 +109,7 @@ async function restore(federation: TestFederation): Promise<void> {
 }
 
 /** Everything that the root had, and both directions go on in the new epoch. */
-async function isBack(t: Test, { federation, size }: Loss, { epoch, from }: { epoch: number; from: bigint }): Promise<void> {
+async function isBack(t: Test, { federation, size, wide }: Loss, { epoch, from }: { epoch: number; from: bigint }): Promise<void> {
   const root = federation.node(ROOT)
   await federation.until('the new epoch has begun', () => root.alarms.has('lost'), 40_000)
   const member = root.context.ledger().federation.member(ROOT)!
@@ -106,6 +117,7 @@ async function isBack(t: Test, { federation, size }: Loss, { epoch, from }: { ep
   t.match(parseStatement(parseNote(member.noteBytes).text).lost, { from, seen: { size } }, 'the statement says what was lost')
   t.match(root.alarms.list().join('\n'), new RegExp(`lost: entries ${from} to ${size - 1n} of zj.example/330000/${epoch - 1} were lost`))
   await federation.until('all of it is back', async () => await has(federation, ROOT, 'old', 'early', 'up', 'wide', 'all', 'one'), 40_000)
+  t.equal(await judgedAtRoot(federation, wide.id), wide.judged, 'what came again is judged as of the first time')
   const ledger = root.context.ledger()
   t.ok(ledger.federation.member(LATER), 'a child that was admitted after the copy')
   t.ok(ledger.catalog.scale(`${NEW_SCALE.id}@${NEW_SCALE.version}`), 'what was published of the catalog')
