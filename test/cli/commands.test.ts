@@ -216,9 +216,15 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
   t.ok(log.trim().split('\n').every((line) => typeof (JSON.parse(line) as { msg: string }).msg === 'string'), 'the log is one JSON object a line')
 
   await ok(['node', 'rebuild', ...node], /^1 entries were folded anew\n$/)
-  t.match(await runHere(['node', 'recover', ...node]), { code: 2, err: /a root has no parent to recover from/ })
   await rm(join(home, 'data', '1', 'db', 'CURRENT'))
   t.match(await runProgram(['node', 'start', ...node]), { code: 4, err: /^error store_corrupt .*CURRENT is missing; run huxin node recover\n$/ })
+  await ok(['node', 'recover', ...node], /^epoch 2 is prepared; of the log of epoch 1 0 entries are here\nthe checkpoint file says that 1 were signed\nnothing is signed yet: start the node now .*\nwhen half of the children /)
+  t.match(await runHere(['node', 'recover', ...node]), { code: 2, err: /a recovery is under way, epoch 2 waits for the children: start the node, it goes on by itself/ })
+  await rm(join(home, 'keys', '2'), { recursive: true })
+  await ok(['node', 'recover', ...node, '--lang', 'zh'], /^纪元 2 已准备；纪元 1 的日志本地尚存 0 条\n检查点文件显示曾签发至 1 条\n尚未签发任何内容：现在启动节点/)
+  await rm(join(home, 'keys', '2'), { recursive: true })
+  await rm(join(home, 'keys', '1', 'note.key'))
+  t.match(await runHere(['node', 'recover', ...node]), { code: 2, err: /the note key of epoch 1 \(.*\) is lost, and nobody stands above a root who could vouch for another: take the folder keys\/ from any backup[\s\S]*new trust anchor/ })
 })
 
 t.test('node check names every bad field with its path, what is allowed and a hint', async (t) => {

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { clone, create } from '@bufbuild/protobuf'
 import { formatJudged, parseEntry } from '../../src/batch/entry.ts'
 import { amend } from '../../src/exchange/amend.ts'
+import { verifyEvidence } from '../../src/evidence/verify.ts'
+import { issueEvidence } from '../../src/exchange/evidence.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findByRecordId } from '../../src/exchange/query.ts'
@@ -60,6 +62,8 @@ interface Loss {
   readonly size: bigint
   /** A batch that a city handed up after the copy, and since when it was judged. */
   readonly wide: { readonly id: Uint8Array; readonly judged: string }
+  /** Of a record that came after the copy. */
+  readonly evidence: Uint8Array
 }
 
 /** Since when a batch is judged at the root, by its own log. */
@@ -95,11 +99,13 @@ async function worked(t: Test): Promise<Loss> {
   await federation.until('it is all there', async () => await has(federation, ROOT, 'up', 'wide') && await has(federation, THREE, 'up', 'wide', 'all') && await has(federation, ONE, 'one', 'all', 'wide') &&
     await has(federation, COUNTY, 'all') && [ROOT, TWO].every((id) => federation.node(id).context.ledger().federation.member(LATER) !== undefined) &&
     (await Promise.all([ROOT, TWO].map((id) => findByRecordId(federation.node(id).context, 'old-1')))).every((found) => found.length === 0))
+  // Its access record stays at the root, and is lost with it.
+  const { file: evidence } = await issueEvidence(federation.node(ROOT).context, { wanted: { recordId: 'all-0' }, purpose: 'judicial', document: '（2026）浙0106民初11号', caller: '张三' })
   await cosigned(federation, ONE, TWO, THREE, LATER)
   const { size } = federation.node(ROOT).context.log().signed
   const judged = await judgedAtRoot(federation, wide.id)
   await federation.node(ROOT).close()
-  return { federation, port, size, wide: { id: wide.id, judged } }
+  return { federation, port, size, wide: { id: wide.id, judged }, evidence }
 }
 
 async function restore(federation: TestFederation): Promise<void> {
@@ -109,7 +115,7 @@ async function restore(federation: TestFederation): Promise<void> {
 }
 
 /** Everything that the root had, and both directions go on in the new epoch. */
-async function isBack(t: Test, { federation, size, wide }: Loss, { epoch, from }: { epoch: number; from: bigint }): Promise<void> {
+async function isBack(t: Test, { federation, size, wide, evidence }: Loss, { epoch, from }: { epoch: number; from: bigint }): Promise<void> {
   const root = federation.node(ROOT)
   await federation.until('the new epoch has begun', () => root.alarms.has('lost'), 40_000)
   const member = root.context.ledger().federation.member(ROOT)!
@@ -129,6 +135,9 @@ async function isBack(t: Test, { federation, size, wide }: Loss, { epoch, from }
   for (const id of [ONE, TWO, THREE, LATER]) await federation.until(`${id} follows`, () => federation.node(id).context.ledger().federation.member(ROOT)?.epoch === epoch)
   await federation.until('nothing but the loss is said', () => federation.alarms().every((line) => line.startsWith(`${ROOT}: lost: `)))
   t.ok(await has(federation, ROOT, 'old', 'early', 'up', 'wide', 'all', 'one'), 'and nothing is twice')
+  const { file, roots } = await issueEvidence(root.context, { wanted: { recordId: 'all-1' }, purpose: 'judicial', document: '（2026）浙0106民初12号', caller: '张三' })
+  t.ok(verifyEvidence(file, roots).record?.bytes, 'what came back is proved from the root key of before')
+  t.ok(verifyEvidence(evidence, roots), 'and so is evidence of before')
   await federation.restart(ROOT)
   await well(federation)
   t.same(await accusations(federation), [])
