@@ -6,7 +6,7 @@
  * Who may say it: operators of this node. Who may read it: they. What it costs: rows beside the log, bounded in number
  * and bytes. What is left when it ends: the acts; the row goes when its time is over.
  */
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -106,6 +106,14 @@ export class Approvals {
     })
   }
 
+  /** Removes what is over. */
+  sweep(): Promise<void> {
+    return this.#inTurn(async () => {
+      const over = (await this.#rows()).filter(({ row }) => this.#isOver(row))
+      if (over.length > 0) await this.#context().writer.save(over.map(({ key }) => ({ key, value: undefined })))
+    })
+  }
+
   /** Newest first; with an id that one, whole. */
   async list(id?: Uint8Array): Promise<Approval[]> {
     if (id) return [await this.#row(id)]
@@ -116,7 +124,7 @@ export class Approvals {
   async #propose({ provider, changes, by, source, requestId }: Proposal): Promise<Approval> {
     const context = this.#context()
     const contentHash = hashOf(provider, changes)
-    const id = requestId === '' ? context.random.fill(new Uint8Array(32)) : createHash('sha256').update(`huxin/approval/v1\n${by.name}\n${requestId}`).digest()
+    const id = requestId === '' ? context.random.fill(new Uint8Array(32)) : idOf(context, by, requestId)
     const before = await this.#read(id)
     if (before && !this.#isOver(before)) {
       if (before.state === 'rejected') throw new HuxinError('argument_invalid', `it was rejected by ${before.decision?.actor ?? ''}, as approval ${hex(id)}: ask for it under another request id`)
@@ -208,6 +216,11 @@ export class Approvals {
     this.#turn = mine.catch(() => undefined)
     return mine
   }
+}
+
+/** Everybody reads the id in the amendments: a keyed hash says nothing of who asked under which request id. */
+function idOf({ subjectKey }: Context, { name }: Operator, requestId: string): Uint8Array {
+  return createHmac('sha256', subjectKey).update(`huxin/approval/v1\n${name}\n${requestId}`).digest()
 }
 
 /** Of what is decided the changes are in the log. */

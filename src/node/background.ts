@@ -71,7 +71,9 @@ async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise
 async function headsLoop({ context, headsMs, exchangeHeads, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, headsMs, signal)
-    if (!signal.aborted) await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', messageOf(error)))
+    if (signal.aborted) return
+    await context.approvals.sweep().catch(() => undefined)
+    await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', messageOf(error)))
   }
 }
 

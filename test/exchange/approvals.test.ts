@@ -1,6 +1,6 @@
 /** What takes a second person: over real gRPC, with a certificate for each person. */
 import t from 'tap'
-import { appendFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { hex } from '../../src/base/bytes.ts'
@@ -20,7 +20,7 @@ import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 t.setTimeout(0)
 
-const CALL = { timeoutMs: 30_000 }
+const CALL = { timeoutMs: 120_000 }
 const act = { reason: '已核实', document: '测〔2026〕9号' }
 const federation = await TestFederation.start([
   { id: '330000', tier: 'province', divisions: ['330000'] },
@@ -141,8 +141,12 @@ t.test('nobody grants what is over, and it is gone with the next proposal', asyn
   const before = await rows()
   t.equal(await codeOf((await operator('李四')).admin.grantApproval({ id: approval, act }, CALL)), 'not_found')
   t.notOk((await chen.admin.listApprovals({}, CALL)).approvals.some(({ id }) => hex(id) === hex(approval)))
-  await erase(chen, other)
+  const second = await erase(chen, other)
   t.ok(await rows() < before + 1, 'its row is gone')
+  await changeRow(second, { expiresMs: 1n })
+  const between = await rows()
+  await province().approvals.sweep()
+  t.equal(await rows(), between - 1, 'and with the hourly sweep')
 })
 
 t.test('what waits is bounded', async (t) => {
@@ -174,5 +178,19 @@ t.test('a node says what takes two persons', async (t) => {
   const client = await caller(t, federation, '330000', { role: 'client', name: 'bench', tier: 'province' })
   const own = await client.records.publish({ item: INDUSTRY_ITEM, targets: ['330000'], records: [industryRecord(++last, { prefix: 'c' })] }, CALL)
   t.equal((await client.records.amend({ changes: [{ action: 'withdraw', batchId: own.batchId, index: 0, basis: 'x' }] }, CALL)).batchId.length, 32, 'a client\'s own are no matter of persons')
+  t.same(await findings(federation), [])
+})
+
+t.test('a full disk takes no records, and two persons still erase', async (t) => {
+  const { batchId, id } = await publish('f')
+  const file = join(federation.folderOf('330000'), 'node.yaml')
+  await writeFile(file, `${(await readFile(file, 'utf8')).replace(/^approvals: .*\n/m, '')}disk: { reserveBytes: 1000000000000000 }\n`)
+  await federation.restart('330000')
+  await federation.until('the province signs again', () => federation.node('330000').state !== 'starting')
+  const [chen, li] = [await operator('陈七'), await operator('李四')]
+  t.equal(await codeOf(chen.records.publish({ item: INDUSTRY_ITEM, targets: ['330000'], records: [industryRecord(++last, { prefix: 'f' })] }, CALL)), 'disk_full')
+  const approval = await erase(chen, batchId)
+  t.equal((await li.admin.grantApproval({ id: approval, act }, CALL)).published!.published, 1)
+  t.same(await findByRecordId(province(), id), [])
   t.same(await findings(federation), [])
 })

@@ -18,7 +18,7 @@ import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 t.setTimeout(0)
 
-const CALL = { timeoutMs: 30_000 }
+const CALL = { timeoutMs: 120_000 }
 const HEALTH = syntheticUscc('11330000', 'TT000090')
 const TAX = syntheticUscc('11330000', 'TT000091')
 const act = { reason: '测试', document: '测〔2026〕7号' }
