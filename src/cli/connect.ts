@@ -1,4 +1,5 @@
 /** Connects a command to the running node of a folder, with an operator's certificate. */
+import { formatAddress } from '../base/address.ts'
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
@@ -35,9 +36,9 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
   }, systemClock.nowMs())
-  const host = config.listen.host === '0.0.0.0' || config.listen.host === '::' ? '127.0.0.1' : config.listen.host
+  const host = config.listen.host === '0.0.0.0' ? '127.0.0.1' : config.listen.host === '::' ? '::1' : config.listen.host
   const channel = WireChannel.dial({
-    address: options.address ?? `${host}:${config.listen.port}`, expectedNodeName: config.node, material, clock: systemClock, connectTimeoutMs: 5_000,
+    address: options.address ?? formatAddress({ host, port: config.listen.port }), expectedNodeName: config.node, material, clock: systemClock, connectTimeoutMs: 5_000,
   })
   return {
     config,

@@ -15,6 +15,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
+import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { isUscc } from '../record/uscc.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
@@ -272,7 +273,10 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
     faults.push({ path: 'audit.listen', message: `${JSON.stringify(fields.listen)} is listen too`, hint: 'a port of its own' })
   }
   for (const [path, value] of [['listen', fields.listen], ['audit.listen', fields.audit?.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
-    if (typeof value === 'string' && Number(value.slice(value.lastIndexOf(':') + 1)) > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
+    if (typeof value === 'string' && parseAddress(value).port > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
+    if (typeof value === 'string' && (path === 'advertise' || path === 'parent.address') && !isDialable(value)) {
+      faults.push({ path, message: `${JSON.stringify(value)} is an IPv6 address without brackets`, hint: 'for example [2001:db8::8]:7443' })
+    }
   }
   return faults
 }
@@ -287,8 +291,8 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     body: fields.body,
     host: fields.host ?? undefined,
     parent: fields.parent ? { node: fields.parent.node, address: fields.parent.address, proxy: fields.parent.proxy ?? undefined } : undefined,
-    listen: hostPort(fields.listen ?? '127.0.0.1:7443'),
-    audit: fields.audit ? { ...hostPort(fields.audit.listen), public: fields.audit.public ?? false } : undefined,
+    listen: parseAddress(fields.listen ?? '127.0.0.1:7443'),
+    audit: fields.audit ? { ...parseAddress(fields.audit.listen), public: fields.audit.public ?? false } : undefined,
     advertise: fields.advertise ?? undefined,
     tls: {
       certificate: resolve(folder, fields.tls.certificate),
@@ -307,11 +311,6 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     reflection: fields.reflection ?? true,
     logLevel: fields.logLevel ?? 'info',
   }
-}
-
-function hostPort(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(':')
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) }
 }
 
 function faultOf(error: { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string; data?: unknown; parentSchema?: object }): ConfigFault {

@@ -1,5 +1,5 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -113,6 +113,7 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
   const keys = await loadKeys(config.folder, epoch, config.node)
   const files = epochFiles(config.folder, epoch)
   const { transition, recovery } = await placeDatabase(config.folder, epoch)
+  await checkOwner(dirname(files.database))
   const fresh = !transition && (!recovery || recovery.left.size === 0n) && await isFresh(files.database)
   await makeFolder(dirname(files.database))
   const store = wrapStore(await openStore(files.database, { create: fresh }))
@@ -232,6 +233,27 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
     if (entry.verdict.accepted) ledger.learn(index, entry, { ...batch, body: parseBody(stored) })
     else ledger.forget(batch)
   }
+}
+
+/**
+ * A command that somebody ran on a stopped node as another user leaves files that the service cannot open. Without this a missing
+ * right looks like a missing file, and that like damage.
+ * @throws HuxinError config_invalid
+ */
+async function checkOwner(data: string): Promise<void> {
+  const files = await readdir(data, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new HuxinError('config_invalid', `${data} cannot be read by this user: ${error.message}`)
+  })
+  const closed: string[] = []
+  for (const file of files) {
+    const name = join(file.parentPath, file.name)
+    const may = await access(name, constants.R_OK | constants.W_OK).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'EACCES')
+    if (!may) closed.push(name)
+  }
+  if (closed.length === 0) return
+  throw new HuxinError('config_invalid', `${closed.length} file(s) below ${data} belong to another user, ${closed[0]} for one, and this one may not open them. ` +
+    'Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)')
 }
 
 async function isFresh(database: string): Promise<boolean> {

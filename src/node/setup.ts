@@ -2,6 +2,7 @@
 import { access, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { formatAddress } from '../base/address.ts'
 import { civilDate, type Clock } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
@@ -218,10 +219,10 @@ async function handlesFit(config: NodeConfig): Promise<Finding> {
 async function portFree(field: string, listen: NodeConfig['listen']): Promise<Finding> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
-      `${field}: ${listen.host}:${listen.port} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
+      `${field}: ${formatAddress(listen)} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
-  return [`${listen.host}:${listen.port} is free`, `${listen.host}:${listen.port} 空闲`]
+  return [`${formatAddress(listen)} is free`, `${formatAddress(listen)} 空闲`]
 }
 
 async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {

@@ -1,5 +1,6 @@
 /** AdminService for the operators of this node, LogService for auditors. */
 import { create } from '@bufbuild/protobuf'
+import { formatAddress } from '../base/address.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -182,7 +183,7 @@ function listMembers(context: Context, request: ListMembersRequest) {
 async function approve(node: AdminPort, request: ApproveMemberRequest, call: CallContext) {
   const { joinFile, statement } = await approveMember(node.context, {
     application: request.application, act: personalAct(request.act, call), rekey: request.rekey, anchors: node.join.anchors,
-    parentAddress: node.config.advertise ?? `${node.config.listen.host}:${node.port}`, source: sourceOf(call),
+    parentAddress: node.config.advertise ?? formatAddress({ host: node.config.listen.host, port: node.port }), source: sourceOf(call),
   })
   return { joinFile, statement }
 }

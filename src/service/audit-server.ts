@@ -11,6 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
+import { formatAddress } from '../base/address.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
@@ -68,7 +69,7 @@ export class AuditServer {
     const server = new AuditServer(options)
     const host = options.host.replaceAll(/[[\]]/g, '')
     await new Promise<void>((resolve, reject) => {
-      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', `cannot listen on ${options.host}:${options.port} (audit.listen): ${error.message}`, { cause: error })))
+      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', `cannot listen on ${formatAddress(options)} (audit.listen): ${error.message}`, { cause: error })))
       server.#https.listen(options.port, host, resolve)
     })
     return server

@@ -7,6 +7,7 @@ import {
   type ServerInterceptor, type ServerUnaryCall,
 } from '@grpc/grpc-js'
 import { asBuffer } from '../base/bytes.ts'
+import { formatAddress } from '../base/address.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -196,7 +197,7 @@ export class WireServer {
 
   async #bind(): Promise<void> {
     const { host, port } = this.#options
-    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    const address = formatAddress({ host, port })
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
         if (error) reject(new HuxinError('config_invalid', `cannot listen on ${address}: ${error.message}`, { cause: error }))

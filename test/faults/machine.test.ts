@@ -1,7 +1,7 @@
 /** Machines that misbehave: two processes on one folder, a disk that is full or damaged. */
 import t from 'tap'
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { chmod, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemRandom } from '../../src/base/random.ts'
@@ -9,6 +9,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { AdminService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { loadConfig } from '../../src/node/config.ts'
+import { checkFolder } from '../../src/node/maintenance.ts'
 import { Node } from '../../src/node/node.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { rebuildNode, recoverNode } from '../../src/node/setup.ts'
@@ -163,4 +164,31 @@ t.test('a real disk runs full under load and has space again: what was acknowled
   await federation.restart('330100')
   await well(federation)
   t.same(await findings(federation), [])
+})
+
+t.test('files that another user left are named as that, and nobody is sent to recover', { skip: process.getuid?.() !== 0 && 'only root can become another user' }, async (t) => {
+  const federation = await federationOf(t, [PROVINCE])
+  const folder = federation.folderOf('330000')
+  await federation.node('330000').close()
+  federation.nodes.delete('330000')
+  const NOBODY = 65_534
+  await chmod(federation.folder, 0o755)
+  execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, federation.folder])
+  const start = () => new Promise<string>((resolve) => {
+    let said = ''
+    const child = spawn(process.execPath, [MAIN, 'node', 'start', '--node', folder], { uid: NOBODY, gid: NOBODY, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] ?? '', LANG: 'C' } })
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (said.includes('listens on')) child.kill('SIGTERM')
+    })
+    child.once('close', () => resolve(said))
+  })
+  t.match(await start(), /listens on/)
+  t.same((await checkFolder(folder)).findings, [], 'root looks at the stopped node')
+  const said = await start()
+  t.match(said, /config_invalid .* file\(s\) below .* belong to another user, .* chown -R/)
+  t.notMatch(said, /recover/)
+  execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, federation.folder])
+  t.match(await start(), /listens on/)
+  t.same((await checkFolder(folder)).findings, [])
 })

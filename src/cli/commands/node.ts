@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { pino } from 'pino'
+import { formatAddress } from '../../base/address.ts'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
@@ -120,7 +121,7 @@ function startCommand(command: Command, shell: Shell): void {
         process.once('disconnect', () => stop('stopped'))
       })
       const options = { config, clock: systemClock, random: systemRandom, log, alone: aloneOf(self.opts<{ alone?: true | string }>().alone) }
-      await runEpochs(options, stopped, ({ port }) => shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${config.listen.host}:${port}\n`))
+      await runEpochs(options, stopped, ({ port }) => shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${formatAddress({ host: config.listen.host, port })}\n`))
       // A channel to a parent process would keep this one alive.
       if (process.connected) process.disconnect()
     })
