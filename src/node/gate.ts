@@ -58,7 +58,8 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#clockGuard = new ClockGuard(options.clock)
+    this.#clockGuard = new ClockGuard(options.clock, () => options.asks === 'children'
+      ? options.federation().children(options.self).filter(({ status }) => status === 'active').map(({ name }) => name) : [])
   }
 
   /** Why this log may never be written again in this epoch. */
@@ -175,9 +176,11 @@ export class Gate {
       (this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore a backup that has the keys of that epoch (huxin node restore)')))
   }
 
-  /** A child has shown what it last saw of this log, if anything. */
-  hear(child: string): void {
+  /** A child has shown what it last saw of this log, if anything, and what its own clock shows. */
+  hear(child: string, clockMs: number): void {
     if (this.#options.asks !== 'children') return
+    this.#clockGuard.show(child, clockMs)
+    this.clockIsRight()
     this.#heard.add(child)
     this.#count()
   }

@@ -332,7 +332,7 @@ export class Node {
           await this.#gate.show(who, checkpoint)
           await this.#restoration.show(who, checkpoint)
         },
-        onRecall: (child) => this.#gate.hear(child),
+        onRecall: (child, clockMs) => this.#gate.hear(child, clockMs),
         restoration: () => this.#restoration,
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),

@@ -44,8 +44,8 @@ export interface ExchangeServiceOptions {
   readonly onContact: (child: string) => void
   /** Called with what a caller has seen of this node's log, before anybody asks whether it is a child. */
   readonly onShown: (who: string, shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] }) => Promise<void>
-  /** Called when a child has shown it, or had nothing to show. */
-  readonly onRecall: (child: string) => void
+  /** Called when a child has shown it, or had nothing to show; with what its own clock shows, milliseconds since 1970. */
+  readonly onRecall: (child: string, clockMs: number) => void
   /** Takes back what this root lost. */
   readonly restoration: () => GivenBack
   /** Asks the parent for a batch of a lane; undefined at a root. */
@@ -99,7 +99,7 @@ class ExchangeHandlers {
     const restoration = this.#options.restoration()
     if (restoration.due) return this.#recallLost(request, call)
     const { context, child } = this.#child(call)
-    this.#options.onRecall(child)
+    this.#options.onRecall(child, Number(request.clockMs))
     const lost = request.givesBack ? restoration.lost(child) : undefined
     const { federation } = context.ledger()
     const { epoch } = federation.member(child)!

@@ -16,6 +16,8 @@ export interface UplinkOptions {
   readonly clock: Clock
   /** Milliseconds between two tries after a failure, at most. */
   readonly retryMsMax: number
+  /** Milliseconds between two comparisons of clocks and logs with the parent; a minute where it is not given. */
+  readonly recallMs?: number | undefined
   readonly random: () => number
   /** Compares our log with what the parent saw; throws log_behind or log_forked. */
   readonly onRecall: (seen: Recalled) => Promise<void>

@@ -159,7 +159,7 @@ export class Uplink {
     const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
     const parentStatements = context.ledger().federation.history(parent).slice(-STATEMENTS_SHOWN)
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, givesBack: true }, this.#stop.signal)
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, clockMs: BigInt(Math.round(before)), givesBack: true }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
       throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
@@ -184,10 +184,20 @@ export class Uplink {
   /** Compares clocks and logs with the parent every minute while the link stands. */
   async #recallAgain(signal: AbortSignal, progress: () => void): Promise<void> {
     while (!signal.aborted) {
-      await sleep(this.#options.clock, 60_000, signal)
+      await this.#pause(signal)
       if (signal.aborted) return
       await this.#recall()
       progress()
+    }
+  }
+
+  /** A minute; while the clock is said to be wrong the parent is asked every few seconds. */
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { clock, context, recallMs = RECALL_MS } = this.#options
+    const pieceMs = Math.min(RECALL_SOON_MS, recallMs)
+    for (let pausedMs = 0; pausedMs < recallMs && !signal.aborted; pausedMs += pieceMs) {
+      await sleep(clock, pieceMs, signal)
+      if (context.alarms.has('clock')) return
     }
   }
 
@@ -217,6 +227,8 @@ export class Uplink {
 }
 
 /** Milliseconds, before jitter, that the first wait after a failure doubles. */
+const RECALL_MS = 60_000
+const RECALL_SOON_MS = 5_000
 const RETRY_MS_MIN = 50
 /** Milliseconds without a failure after which a loop is well again. */
 const STEADY_MS = 2_000

@@ -5,8 +5,8 @@ import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
-import type { Place, TestFederation } from '../support/federation.ts'
-import { federationOf, publishOne, standing, well } from '../support/faults.ts'
+import { type Place, TestFederation } from '../support/federation.ts'
+import { catalogEverywhere, federationOf, publishOne, standing, well } from '../support/faults.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -62,6 +62,31 @@ t.test('a clock that jumps while a node runs: nothing is taken in until it is ri
     }
     t.equal(await standing(federation, '330000', `county-${key}-0`), 1)
   }
+  await well(federation)
+  t.same(await wildTimes(federation, begin), [])
+  t.same(await findings(federation), [])
+})
+
+t.test('a root whose machine was paused goes on by itself, and so do those below', async (t) => {
+  const begin = Math.floor(systemClock.nowMs() / 1000) * 1000
+  const federation = await TestFederation.start([PROVINCE, CITY], { link: { recallMs: 200 } })
+  t.teardown(() => federation.stop())
+  await catalogEverywhere(federation)
+  const clock = new MovableClock()
+  await federation.restart('330000', { clock })
+  await well(federation)
+  clock.pass(-10 * 60_000)
+  clock.set(10 * 60_000)
+  await federation.until('it was noticed', () => federation.lines.some((line) => line.startsWith('330000') && line.includes('clock_wrong')))
+  await federation.until('it goes on', async () => await codeOf(publishOne(federation, '330000', 'after', '330100')) === '')
+  await federation.until('the city has it', async () => await standing(federation, '330100', 'after-0') === 1)
+  await publishOne(federation, '330100', 'up')
+  await federation.until('the province has it', async () => await standing(federation, '330000', 'up-0') === 1)
+  // A clock that is wrong is not right because a child is asked.
+  clock.set(10 * 60_000 + HOUR_MS)
+  await federation.until('it is wrong again', () => federation.alarms().some((line) => line.startsWith('330000: clock: clock_wrong')))
+  t.equal(await codeOf(publishOne(federation, '330000', 'wrong')), 'clock_wrong')
+  clock.set(10 * 60_000)
   await well(federation)
   t.same(await wildTimes(federation, begin), [])
   t.same(await findings(federation), [])

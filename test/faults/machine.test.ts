@@ -186,7 +186,7 @@ t.test('files that another user left are named as that, and nobody is sent to re
   t.match(await start(), /listens on/)
   t.same((await checkFolder(folder)).findings, [], 'root looks at the stopped node')
   const said = await start()
-  t.match(said, /config_invalid .* file\(s\) below .* belong to another user, .* chown -R/)
+  t.match(said, /config_invalid .* file\(s\) below .* belong to another user, [\s\S]*chown -R/)
   t.notMatch(said, /recover/)
   execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, federation.folder])
   t.match(await start(), /listens on/)
