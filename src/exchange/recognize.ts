@@ -10,7 +10,8 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
-import { civilDate, isCivilDate } from '../base/clock.ts'
+import { hex } from '../base/bytes.ts'
+import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import {
@@ -19,7 +20,7 @@ import {
 import { confirmationKey } from '../ledger/record-rows.ts'
 import { recognizes } from '../record/recognized.ts'
 import { inForce, mapGrade, mappingApplies } from '../record/scales.ts'
-import { prefixRange, tables } from '../store/keys.ts'
+import { placeKey, prefixRange, tables } from '../store/keys.ts'
 import { amend } from './amend.ts'
 import type { Context } from './context.ts'
 import { type Published, publish } from './publish.ts'
@@ -187,24 +188,80 @@ function isOver({ standing }: FoundRecord): boolean {
   return standing !== 'current' && standing !== 'superseded'
 }
 
-/** Requests known here, with their answers, newest first. */
-export async function listRecognitions(context: Context, { requestRecordId, openOnly }: { requestRecordId?: string; openOnly?: boolean }): Promise<FoundRecognition[]> {
+/** Which requests are listed. */
+export interface RecognitionsAsked {
+  /** Those of one record id alone. */
+  readonly requestRecordId?: string | undefined
+  /** Those that want an answer of this node alone. */
+  readonly openOnly?: boolean | undefined
+}
+
+/** Rows that one page looks at, whatever it finds: the rest is for the next. */
+const PAGE_ROWS_MAX = 1_000
+/** Answers of one request that are looked at; an honest one has a few. */
+const ANSWERS_MAX = 256
+
+/** Every request known here, with its answers, newest first. */
+export async function listRecognitions(context: Context, asked: RecognitionsAsked): Promise<FoundRecognition[]> {
+  const all: FoundRecognition[] = []
+  for (let from: string | undefined; ;) {
+    const { found, next } = await pageOfRecognitions(context, { ...asked, from, size: PAGE_ROWS_MAX })
+    all.push(...found)
+    if (next === undefined) return all
+    from = next
+  }
+}
+
+/** Where a list goes on after a request: 24 hexadecimal digits. */
+export function afterRequest({ request: { index, position } }: FoundRecognition): string {
+  return hex(placeKey(new Uint8Array(), index, position))
+}
+
+/**
+ * Some of the requests known here, with their answers, newest first.
+ * @param asked.from `next` of the page before
+ * @returns at most `size` of them, and where to go on; a page may be empty and have a next one
+ */
+export async function pageOfRecognitions(
+  context: Context, asked: RecognitionsAsked & { readonly from: string | undefined; readonly size: number },
+): Promise<{ found: FoundRecognition[]; next: string | undefined }> {
   await context.indexer.caughtUp()
-  const rows = await context.store.range({ ...prefixRange(tables.recognition), reverse: true, limit: 10_000 })
+  const { requestRecordId = '', openOnly = false, from, size } = asked
+  if (requestRecordId !== '') return { found: await requestsOf(context, requestRecordId, openOnly), next: undefined }
+  const { gte, lt } = prefixRange(tables.recognition)
+  const rows = await context.store.range({ gte, lt: from === undefined ? lt : Buffer.concat([tables.recognition, Buffer.from(from, 'hex')]), reverse: true, limit: PAGE_ROWS_MAX })
   const found: FoundRecognition[] = []
+  const turns = new Turns()
+  let before: Uint8Array = new Uint8Array()
   for (const [key, family] of rows) {
+    if (found.length === size) return { found, next: hex(before) }
+    before = key.subarray(1)
     if (Buffer.from(family).toString() !== 'request') continue
     const { index, position } = placeOf(key)
     const request = await readPlace(context, index, position)
-    const asked = askedIn(request)
-    if (!request?.record || !asked) continue
-    if (requestRecordId && request.record.recordId !== requestRecordId) continue
-    if (openOnly && asked.holder !== context.self) continue
-    const confirmations = await confirmationsOf(context, request)
-    const state = stateOf(context, request, confirmations)
-    if (!openOnly || state === 'open') found.push({ request, state, confirmations })
+    const one = request && await recognitionOf(context, request, openOnly)
+    if (one) found.push(one)
+    if (turns.over) await turns.next()
+  }
+  return { found, next: rows.length < PAGE_ROWS_MAX ? undefined : hex(rows.at(-1)![0].subarray(1)) }
+}
+
+async function requestsOf(context: Context, recordId: string, openOnly: boolean): Promise<FoundRecognition[]> {
+  const found: FoundRecognition[] = []
+  for (const request of await findByRecordId(context, recordId, REQUESTS_MAX)) {
+    const one = await recognitionOf(context, request, openOnly)
+    if (one) found.push(one)
   }
   return found
+}
+
+/** A request with its answers; undefined for other records, and for those that are not asked for. */
+async function recognitionOf(context: Context, request: FoundRecord, openOnly: boolean): Promise<FoundRecognition | undefined> {
+  const asked = askedIn(request)
+  if (!request.record || !asked || (openOnly && asked.holder !== context.self)) return undefined
+  const confirmations = await confirmationsOf(context, request)
+  const state = stateOf(context, request, confirmations)
+  return openOnly && state !== 'open' ? undefined : { request, state, confirmations }
 }
 
 function stateOf(context: Context, request: FoundRecord, confirmations: FoundRecognition['confirmations']): RequestState {
@@ -250,7 +307,7 @@ export async function reviewConfirmations(context: Context): Promise<number> {
 async function confirmationsOf(context: Context, request: FoundRecord): Promise<FoundRecognition['confirmations']> {
   if (!isOwnWord(request)) return []
   await context.indexer.caughtUp()
-  const rows = await context.store.range(prefixRange(confirmationKey(request.record!.recordId)))
+  const rows = await context.store.range({ ...prefixRange(confirmationKey(request.record!.recordId)), limit: ANSWERS_MAX })
   const found: { confirmation: FoundRecord; validity: Validity; fellAtMs: number }[] = []
   for (const [key] of rows) {
     const { index, position } = placeOf(key)

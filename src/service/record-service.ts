@@ -1,5 +1,6 @@
 /** RecordService, for the departments of this node: clients and operators with certificates of this node. */
-import { HuxinError } from '../base/errors.ts'
+import { HuxinError, invalidField } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
 import { civilDate } from '../base/clock.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
@@ -8,7 +9,7 @@ import type { Context } from '../exchange/context.ts'
 import { type Published, publish, publishedBefore } from '../exchange/publish.ts'
 import { bodyState, findBatch } from '../exchange/query.ts'
 import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
-import { listRecognitions } from '../exchange/recognize.ts'
+import { afterRequest, pageOfRecognitions } from '../exchange/recognize.ts'
 import { providerFor } from '../exchange/register.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
@@ -21,7 +22,7 @@ import { sourceOf } from './caller.ts'
 import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import { getRecords, storedRecord } from './get-records.ts'
-import { pageOf } from './pages.ts'
+import { pageOf, pageSizeOf, pageToken, positionOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
 
@@ -120,13 +121,26 @@ function catalogStanding({ content }: CatalogRecord, today: string): string {
 }
 
 async function recognitions(context: Context, request: ListRecognitionsRequest) {
-  const found = await listRecognitions(context, { requestRecordId: request.requestRecordId, openOnly: request.openOnly })
-  return {
-    recognitions: found.map(({ request: asked, state, confirmations }) => ({
-      state,
-      request: storedRecord(asked),
-      confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
-    })),
-  }
+  const list = `recognitions ${request.openOnly} ${request.requestRecordId}`
+  const from = positionOf(list, request)
+  if (from !== undefined && !/^[0-9a-f]{24}$/.test(from)) throw invalidField('page_token', 'page_token is not one of this list')
+  const { found, next } = await pageOfRecognitions(context, { ...request, from, size: pageSizeOf(request, RECOGNITIONS_DEFAULT) })
+  const elements = found.map((one) => ({
+    state: one.state,
+    request: storedRecord(one.request),
+    confirmations: one.confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
+  }))
+  let bytes = 0
+  const fits = elements.findIndex(({ request: asked, confirmations }) => {
+    bytes += asked.record.length + confirmations.reduce((sum, { confirmation }) => sum + confirmation.record.length, 0)
+    return bytes > limits.readBytesMax
+  })
+  // One that is too large is a page of its own.
+  const end = fits < 0 ? elements.length : Math.max(fits, 1)
+  const goOn = end < elements.length ? afterRequest(found[end - 1]!) : next
+  return { recognitions: elements.slice(0, end), nextPageToken: goOn === undefined ? '' : pageToken(list, goOn) }
 }
+
+/** Requests of a page of ListRecognitions, by default. */
+const RECOGNITIONS_DEFAULT = 100
 

@@ -5,7 +5,7 @@ import { civilDate } from '../../src/base/clock.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch } from '../../src/exchange/query.ts'
-import { answerRecognition, listRecognitions, requestRecognition, type RecognitionAsk } from '../../src/exchange/recognize.ts'
+import { afterRequest, answerRecognition, listRecognitions, pageOfRecognitions, requestRecognition, type RecognitionAsk } from '../../src/exchange/recognize.ts'
 import { CatalogRecordSchema, type GradeMapping, GradeMappingSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, RecordSchema, type Subject, SubjectSchema, SubjectType,
@@ -187,6 +187,23 @@ t.test('recognitions', async (t) => {
     t.equal(await codeOf(answer(ending)), 'argument_invalid', 'its mapping has ended')
     t.equal(await codeOf(requestRecognition(asker, wish(4, { mapping: 'zj-5-to-cn@ending' }))), 'argument_invalid', 'and is not asked for any more')
     t.equal((await answer(ending, 'not_recognized')).refusal, undefined)
+  })
+
+  await t.test('they are listed in pages that go on where the one before ended', async (t) => {
+    const idOf = ({ request: { record } }: Awaited<ReturnType<typeof listRecognitions>>[number]): string => record!.recordId
+    const all = (await listRecognitions(holder, {})).map(idOf)
+    t.ok(all.length > 4)
+    const paged: string[] = []
+    for (let from: string | undefined; ;) {
+      const { found, next } = await pageOfRecognitions(holder, { from, size: 2 })
+      t.ok(found.length <= 2)
+      paged.push(...found.map(idOf))
+      if (next === undefined) break
+      from = next
+    }
+    t.same(paged, all)
+    const [, second] = await listRecognitions(holder, {})
+    t.same((await pageOfRecognitions(holder, { from: afterRequest(second!), size: 100 })).found.map(idOf), all.slice(2))
   })
 
   await t.test('opened again, the log says the same', async (t) => {

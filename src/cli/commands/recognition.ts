@@ -8,6 +8,7 @@ import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
+import { allPages } from '../pages.ts'
 import { word } from '../words.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, civilDay, collect, subjectTypes, wholeNumber, withNode } from './shared.ts'
@@ -50,7 +51,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
       print(shell.output(command), { confirmationId: answer.recordId, batchId: answer.batchId }, () => say(shell, `answered: ${answer.recordId}`, `已答复：${answer.recordId}`))
     })
   const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {
-    const { recognitions } = await records.listRecognitions({ requestRecordId: request, openOnly: open }, CALL)
+    const recognitions = await allPages((pageToken) => records.listRecognitions({ requestRecordId: request, openOnly: open, pageToken }, CALL), (answer) => answer.recognitions)
     if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', `no recognition request ${request} here`)
     print(shell.output(command), recognitions.map(view), () => [...(request === '' ? [] : [formatAsked(shell, recognitions[0]!), '']), formatRecognitions(shell, recognitions)].join('\n'))
   })
