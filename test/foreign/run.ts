@@ -24,7 +24,7 @@ import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 const here = join(process.cwd(), 'test/foreign')
 const AUDIT = 'audit:\n  listen: 127.0.0.1:0\n  public: true\n'
-const PROVINCE: Place = { id: '330000', tier: 'province', parent: '000000', divisions: ['330000'] }
+const PROVINCE: Place = { id: '330000', tier: 'province', parent: '000000', divisions: ['330000'], hosts: ['127.0.0.1'] }
 const PLACES: readonly Place[] = [
   { id: '000000', tier: 'nation', divisions: ['000000'] }, PROVINCE,
   { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },

@@ -16,7 +16,7 @@ import { acceptsGzip, parseStaticPath, readStatic } from '../../src/service/stat
 import { openStore, type Store } from '../../src/store/store.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { type Place, TestFederation } from '../support/federation.ts'
-import { HttpsClient } from '../support/https.ts'
+import { HOST, HttpsClient } from '../support/https.ts'
 import { industryRecord } from '../support/records.ts'
 
 const sha256 = (...parts: Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest()
@@ -192,7 +192,7 @@ const OTHERS = [`330106/operator-${slug('李四')}`, `330106/auditor-${slug('审
 async function sessionWithoutCertificate(certs: string, port: number): Promise<Buffer | undefined> {
   const ca = await readFile(`${certs}/root.crt`, 'utf8')
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port, ca }, () => socket.write('GET /checkpoint HTTP/1.1\r\nHost: x\r\n\r\n'))
+    const socket = connect({ host: '127.0.0.1', port, ca, servername: HOST }, () => socket.write('GET /checkpoint HTTP/1.1\r\nHost: x\r\n\r\n'))
     socket.on('error', () => undefined).once('close', () => resolve(undefined)).once('session', (ticket: Buffer) => {
       resolve(ticket)
       socket.destroy()
@@ -334,10 +334,11 @@ t.test('a public static log', async (t) => {
 
 t.test('a static log that is not public', async (t) => {
   const { federation, certs, client } = await startCity(t, 'audit: { listen: "127.0.0.1:0" }\n')
-  const { size } = federation.node('330100').context.log().signed
   await t.test('shows nothing at all without a certificate of the federation', async (t) => {
     await t.rejects((await client()).get('/checkpoint'))
   })
+  await federation.registerClient('330100')
+  const { size } = federation.node('330100').context.log().signed
   await t.test('shows hashes to every certificate of this node, entries to operators and auditors, and nothing to a node that is no member', async (t) => {
     for (const [certificate, tree, entries] of [[OPERATOR, 200, 200], [AUDITOR, 200, 200], ['330100/client-bench', 200, 403], ['330106/node', 403, 403], [OTHERS[0]!, 403, 403], [OTHERS[1]!, 403, 403]] as const) {
       const from = await client(certificate)

@@ -40,6 +40,8 @@ export interface Place {
   readonly trustDomain?: string
   /** Who may issue in its name; the CA of its tier by default. */
   readonly authorities?: readonly string[] | undefined
+  /** More DNS names and addresses in its certificate, for programs of others that check what they dial. */
+  readonly hosts?: readonly string[]
 }
 
 /** The demo's seven: a nation, a province, two cities, three counties. */
@@ -119,7 +121,7 @@ export class TestFederation {
     this.#places.set(place.id, place)
     const folder = this.folderOf(place.id)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const { certificateFile } = await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '' })
+    const { certificateFile } = await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '', ...(place.hosts ? { hosts: place.hosts } : {}) })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
     await this.writeConfig(place)

@@ -19,6 +19,9 @@ export interface Ask {
   readonly body?: Uint8Array | string
 }
 
+/** Name of the node that these tests ask, as its certificate has it; whatever address it is reached at. */
+export const HOST = '330100.zj.example'
+
 export class HttpsClient {
   readonly #port: number
   readonly #options: RequestOptions
@@ -27,7 +30,7 @@ export class HttpsClient {
   static async open(folder: string, port: number, certificate?: string, more: RequestOptions = {}): Promise<HttpsClient> {
     const ca = await readFile(`${folder}/root.crt`, 'utf8')
     const own = certificate === undefined ? {} : { cert: await readFile(`${folder}/${certificate}.crt`, 'utf8'), key: await readFile(`${folder}/${certificate}.key`, 'utf8') }
-    return new HttpsClient(port, { agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }), ca, ...own, ...more })
+    return new HttpsClient(port, { agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }), ca, servername: HOST, ...own, ...more })
   }
 
   private constructor(port: number, options: RequestOptions) {
