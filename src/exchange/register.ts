@@ -91,7 +91,8 @@ export async function setProvider(context: Context, asked: RegisteredProvider, e
 }
 
 /**
- * Enters a client, or changes it. Without body, serials and roles the status alone is set.
+ * Enters a client, or changes it. Without body, serials and roles the status alone is set; without a status a suspension
+ * stays.
  * @returns batch id of the entry; undefined when the register says so already
  * @throws HuxinError argument_invalid | not_found | provider_denied, and what publishing throws
  */
@@ -102,7 +103,7 @@ export async function setClient(context: Context, asked: RegisteredClient, enter
   const terms = statusAlone ? before! : asked
   const client = create(RegisteredClientSchema, {
     name: asked.name, body: terms.body, serials: [...new Set(terms.serials.map(normalSerial))].sort(),
-    roles: [...new Set(terms.roles.length === 0 ? clientRoles : terms.roles)].sort(), status: asked.status === '' ? 'active' : asked.status,
+    roles: [...new Set(terms.roles.length === 0 ? clientRoles : terms.roles)].sort(), status: asked.status !== '' ? asked.status : before?.status === 'suspended' ? 'suspended' : 'active',
   })
   if (before && equals(RegisteredClientSchema, before, client)) return undefined
   if (client.status === 'active' && !isProvider(context, client.body)) {

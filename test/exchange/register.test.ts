@@ -173,6 +173,8 @@ t.test('roles, serial numbers and statuses count from the next call on, on open 
   await set('suspended')
   t.equal(await codeOf(publish(tax)), 'client_suspended')
   t.equal(await codeOf(tax.records.listCatalog({}, CALL)), 'client_suspended')
+  await set('', { body: TAX })
+  t.equal(await codeOf(publish(tax)), 'client_suspended', 'to enter it again does not lift a suspension')
   await set('active')
   t.equal(await codeOf(publish(tax)), '')
   await set('active', { body: TAX, roles: ['query'] })

@@ -100,9 +100,9 @@ async function addClient(shell: Shell, command: Command, given: string | undefin
       if (identity.role === 'client' && identity.nodeName === config.node && identity.name === name) continue
       throw new HuxinError('argument_invalid', `${identity.file} is the certificate of ${identity.role} ${identity.name} of ${identity.nodeName}, not of client ${name} of ${config.node}`)
     }
-    return admin.setClient({ client: { name, body, serials: [...serial, ...identities.map((identity) => identity.serial)], roles: role, status: 'active' }, act: { reason, document } }, CALL)
+    return admin.setClient({ client: { name, body, serials: [...serial, ...identities.map((identity) => identity.serial)], roles: role, status: '' }, act: { reason, document } }, CALL)
   })
-  entered(shell, command, { client: name, body, status: 'active' }, { batchId, en: `${name} acts for ${body}`, zh: `客户端 ${name} 代表 ${body}` })
+  entered(shell, command, { client: name, body }, { batchId, en: `${name} acts for ${body}`, zh: `客户端 ${name} 代表 ${body}` })
 }
 
 function identityOfFile(file: string, pem: Uint8Array) {

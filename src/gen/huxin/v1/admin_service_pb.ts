@@ -1801,7 +1801,8 @@ export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__P
  */
 export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
   /**
-   * Required. Where body, serials and roles are all empty those of the register stay, and the status alone is set.
+   * Required. Where body, serials and roles are all empty those of the register stay, and the status alone is set. With
+   * an empty status a suspension stays, and a client is active otherwise.
    *
    * @generated from field: huxin.v1.RegisteredClient client = 1;
    */
