@@ -170,9 +170,11 @@ export class Gate {
     const federation = this.#options.federation()
     const known = new Set(federation.history(this.#options.self).map(hex))
     const unknown = notes.slice(-STATEMENTS_MAX).filter((note) => !known.has(hex(note)))
-    const epoch = unknown.length === 0 ? 0 : federation.foresee(unknown).member(this.#options.self)?.epoch ?? 0
-    if (epoch <= this.#options.epoch || this.#broken) return
-    this.breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${epoch} of this node, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
+    const shown = unknown.length === 0 ? undefined : federation.foresee(unknown).member(this.#options.self)
+    if (!shown || this.#broken) return
+    const other = shown.epochs.some(({ epoch, noteVkey }) => epoch === this.#options.epoch && noteVkey !== this.#options.log().vkey)
+    if (shown.epoch <= this.#options.epoch && !other) return
+    this.breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${shown.epoch} of this node${other ? ' with other keys' : ''}, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
       (this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore a backup that has the keys of that epoch (huxin node restore)')))
   }
 

@@ -91,10 +91,11 @@ export class Restoration {
     return restoration
   }
 
-  /** The statement of this epoch is not in the log yet: nothing else is published or judged. */
+  /** The statement of this epoch, with the keys that are here, is not in the log yet: nothing else is published or judged. */
   get due(): boolean {
     const { recovery, context } = this.#options
-    return recovery !== undefined && (context.ledger().federation.member(context.self)?.epoch ?? 0) < context.epoch
+    const begun = context.ledger().federation.member(context.self)?.epochs.some(({ epoch, noteVkey }) => epoch === context.epoch && noteVkey === context.noteSigner.vkey)
+    return recovery !== undefined && begun !== true
   }
 
   /** Takes what anybody saw of the old log; what this root did not sign says nothing. */

@@ -1,6 +1,6 @@
 /** What may go wrong while a root takes back what it lost: it stops anywhere, a child lies or comes late, the disk is lost again. */
 import t, { type Test } from 'tap'
-import { cp, rm } from 'node:fs/promises'
+import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HuxinError } from '../../src/base/errors.ts'
 import { cosignedSize } from '../../src/exchange/links.ts'
@@ -182,6 +182,7 @@ t.test('a root without its database', async (t) => {
   await federation.until('it is there', async () => await has(federation, ONE, 'all') && await has(federation, TWO, 'all', 'two') && await has(federation, ROOT, 'mine'))
   const size = await cosigned(federation)
   for (const id of [ONE, TWO, THREE, ROOT]) await federation.node(id).close()
+  await cp(folder, `${folder}-first`, { recursive: true })
   const lose = (epoch: number): Promise<void> => rm(join(folder, 'data', String(epoch)), { recursive: true })
   await lose(1)
 
@@ -241,6 +242,24 @@ t.test('a root without its database', async (t) => {
     await federation.startNode(THREE)
     await send(federation, ROOT, '330000/**', 'new')
     await federation.until('it goes on', async () => await has(federation, ONE, 'new') && await has(federation, TWO, 'new') && await has(federation, THREE, 'new', 'all'))
+  })
+
+  await t.test('hears from a child that it recovered once already, when a backup of before is recovered again', async (t) => {
+    const { noteVkey } = federation.node(ROOT).context.ledger().federation.member(ROOT)!
+    await federation.node(ROOT).close()
+    await rename(folder, `${folder}-second`)
+    await cp(`${folder}-first`, folder, { recursive: true })
+    await lose(1)
+    t.match(await recover(federation, ROOT), { newEpoch: 2, localSize: 0n })
+    const again = await start()
+    await federation.until('it is told', () => again.state === 'broken')
+    t.match(again.alarms.list().join(), /the federation has epoch 2 of this node with other keys, .* restore a backup that has the keys of that epoch/)
+    t.equal(again.context.log().signed.size, 0n, 'nothing was signed')
+    await again.close()
+    await rm(folder, { recursive: true })
+    await rename(`${folder}-second`, folder)
+    await start()
+    for (const id of [ONE, TWO, THREE]) t.equal(federation.node(id).context.ledger().federation.member(ROOT)!.noteVkey, noteVkey)
   })
 
   await t.test('and loses that one: the third epoch begins with the first child, by the word of the operator', async (t) => {
