@@ -108,11 +108,15 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
   switch (kind) {
     case 'pull':
     case 'push':
+    case 'held':
     case 'receipts':
     case 'scrub':
     case 'erase-on':
     case 'witnessed':
       if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
+      return
+    case 'aside':
+      if (openChecked(key, value)?.length !== 16) throw new Error('it does not have its check value')
       return
     case 'continues':
     case 'rotation':

@@ -40,6 +40,8 @@ export interface Inbound extends Stated {
   readonly body: Uint8Array
   /** The parent says that it has the entry and no longer the records. */
   readonly incomplete?: boolean
+  /** It is taken without the records that are hashes alone: nobody gave them while there was time. */
+  readonly asItIs?: boolean
 }
 
 /** What became of it. */
@@ -147,7 +149,7 @@ export class Door {
     this.#options.checkRoom(batch.header.batchClass)
     this.#admission.authentic(batch, inbound.body)
     this.#admission.mayCarry(batch.header, inbound)
-    checkAddressed(this.#options.ledger(), batch.header, inbound.source)
+    if (inbound.givenBack !== true) checkAddressed(this.#options.ledger(), batch.header, inbound.source)
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
     // What is given back was accepted here once, and nobody has the entry that says by which edition.

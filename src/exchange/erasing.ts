@@ -57,6 +57,8 @@ interface ArrivingBody {
   readonly givenBack?: boolean
   /** The parent says that it has the entry and no longer the records. */
   readonly incomplete?: boolean
+  /** Taken without the records that are hashes alone: nobody gave them while there was time. */
+  readonly asItIs?: boolean
 }
 
 export class Erasing {
@@ -81,7 +83,8 @@ export class Erasing {
       throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
     const { lawful, due } = await this.#erasedPositions(batch)
-    const gone = body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)
+    const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)) ||
+      (inbound.asItIs === true && inbound.source.kind !== 'child' && hasUnexplained(body, lawful))
     if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, inbound.source)
     if (due.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, due))
     // Who only passes a batch on needs no records.
@@ -196,4 +199,10 @@ export class Erasing {
 /** Statements, items and amendments are what verdicts rest on: nobody erases them. What is not known here may hold records. */
 function isErasable(batch: SealedHeader): boolean {
   return isIndexed(batch) || !understood(batch.header)
+}
+
+/** True when some record is a hash alone and no amendment erased it. */
+function hasUnexplained(body: Body, erased: ReadonlySet<number>): boolean {
+  for (let i = 0; body.erased > 0 && i < body.count; i++) if (recordAt(body, i) === undefined && !erased.has(i)) return true
+  return false
 }

@@ -55,7 +55,7 @@ export class Incomplete {
   }
 
   #say({ idText, header: { origin, records } }: SealedHeader, more: number): void {
-    this.#options.alarms.raise(`incomplete ${origin}`, `the ${records} records of batch ${idText} of ${origin} are not here, and nobody on their way has them any more: ` +
+    this.#options.alarms.raise(`incomplete ${origin}`, `some of the ${records} records of batch ${idText} of ${origin}, or all, are not here, and nobody on their way has them any more: ` +
       `ask the origin to publish them again and to erase this batch${more === 0 ? '' : `; ${more} batches after it came without records too`}`)
   }
 

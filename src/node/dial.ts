@@ -12,7 +12,7 @@ import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
 
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
-export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number }
+export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number }
 
 export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp'> {
   readonly context: Context
@@ -32,6 +32,7 @@ export function dialParent({ context, parent, material, clock, random, log, time
   })
   const uplink = new Uplink({
     context, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000, recallMs: times?.recallMs,
+    ...(times?.patienceMs === undefined ? {} : { patienceMs: times.patienceMs }),
     trust: () => context.joined,
     random: () => random.fill(new Uint8Array(1))[0]! / 256,
     onAway: ({ code, message }) => log.warn({ code, reason: message }, 'the parent cannot be reached'),

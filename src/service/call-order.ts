@@ -55,6 +55,9 @@ export class CallOrder {
   /** The call has entered: the next one may. */
   entered(caller: string, series: string, number: number): void {
     const state = this.#state(caller, series)
+    // The series that is used last is forgotten last.
+    this.#series.get(caller)!.delete(series)
+    this.#series.get(caller)!.set(series, state)
     state.entered = Math.max(state.entered, number + 1)
     for (const [waiting, go] of [...state.waiting]) if (waiting <= state.entered) go()
   }

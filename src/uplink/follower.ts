@@ -22,6 +22,7 @@ import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { ParentCalls } from './parent.ts'
 import type { LinkOptions } from './link.ts'
+import { Pace } from './pace.ts'
 
 /** The parent's tree as verified here. */
 export interface VerifiedTree {
@@ -63,6 +64,7 @@ export class Follower {
   #receipts = 0n
   #deferred: Deferred | undefined
   readonly #passed: () => bigint
+  readonly #pace: Pace
   #loaded = ''
   /** The log that what is loaded goes on from, until something is kept under its own name. */
   #before: string | undefined
@@ -76,6 +78,7 @@ export class Follower {
   constructor(options: LinkOptions, passed: () => bigint) {
     this.#options = options
     this.#passed = passed
+    this.#pace = new Pace(options.clock)
   }
 
   /** Origin line of the parent's log that is followed. */
@@ -147,6 +150,8 @@ export class Follower {
   /** `log` is what memory holds; the parent may be said to have another at any time, which is loaded after this. */
   async #step(log: string, signal: AbortSignal): Promise<void> {
     const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
+    const askedMs = this.#options.clock.monotonicMs()
+    const before = this.#receipts
     const deferMs = Math.max(0, (this.#deferred?.againMs ?? 0) - this.#options.clock.monotonicMs())
     const answer = await this.#options.calls.readLog({
       start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : limits.pollWaitMsMax,
@@ -177,6 +182,7 @@ export class Follower {
       context.changes.announce(['spine'])
     }
     if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
+    await this.#pace.rest({ gotOn: have > start || this.#receipts !== before, sinceMs: askedMs, signal })
   }
 
   /** `remember` comes after the rows are written: what memory shows may be cosigned and so kept at any time. */

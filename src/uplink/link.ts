@@ -19,6 +19,8 @@ export interface UplinkOptions {
   /** Milliseconds between two comparisons of clocks and logs with the parent; a minute where it is not given. */
   readonly recallMs?: number | undefined
   readonly random: () => number
+  /** Milliseconds that what a batch waits for may take before somebody is told. */
+  readonly patienceMs?: number
   /** Compares our log with what the parent saw; throws log_behind or log_forked. */
   readonly onRecall: (seen: Recalled) => Promise<void>
   /** True while this node's log is frozen: nothing is pulled, because nothing can be logged. */

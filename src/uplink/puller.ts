@@ -2,20 +2,21 @@
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
-import type { BatchHeader } from '../batch/header.ts'
+import { type EntrySource, formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
-import { provenReceipts } from '../exchange/reconcile.ts'
+import type { Inbound } from '../exchange/door.ts'
 import { isDropped } from '../exchange/serve.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
+import { Aside, concernsOneBatch } from './aside.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './link.ts'
+import { Pace } from './pace.ts'
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
@@ -33,13 +34,12 @@ export class Puller {
   #log = ''
   #cursor = 0n
   #savedMs = 0
-  /** Lanes with a gap that an alarm stands for. */
-  readonly #gaps = new Set<string>()
-
   /** Resolves when everything that was there at the start has passed the door. */
   readonly caughtUp: Promise<void>
   #catchUp: (() => void) | undefined
   readonly #control: Puller | undefined
+  readonly aside: Aside
+  readonly #pace: Pace
 
   /** `control` is the puller of that class, for the others. */
   constructor(options: LinkOptions, batchClass: BatchClass, { follower, control }: { follower: Follower; control: Puller | undefined }) {
@@ -47,6 +47,8 @@ export class Puller {
     this.batchClass = batchClass
     this.#follower = follower
     this.#control = control
+    this.aside = new Aside(options, batchClass, (delivery, more) => this.#takeLeft(delivery, more))
+    this.#pace = new Pace(options.clock)
     this.caughtUp = new Promise((resolve) => {
       this.#catchUp = resolve
     })
@@ -57,10 +59,18 @@ export class Puller {
     return this.#log === this.#follower.log ? this.#cursor : 0n
   }
 
+  /** Up to where everything of this class is here: it may be signed for. */
+  get delivered(): bigint {
+    const { cursor } = this
+    const left = this.aside.first
+    return left !== undefined && left < cursor ? left : cursor
+  }
+
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
+    await this.aside.load()
     await this.#load()
     await this.#knowMembers(signal)
-    let ahead: { start: bigint; answer: Promise<ReadBodiesResponse> }[] = []
+    let ahead: Page[] = []
     while (!signal.aborted) {
       if (this.#options.frozen()) {
         await sleep(this.#options.clock, FROZEN_MS, signal)
@@ -72,6 +82,7 @@ export class Puller {
       }
       const page = ahead.shift() ?? this.#ask(this.#cursor, signal)
       const answer = await page.answer
+      await this.#pace.rest({ gotOn: answer.next > page.start, sinceMs: page.askedMs, signal })
       // Only a page that was cut off by its size tells where the next one begins.
       if (ahead.length < AHEAD && answer.deliveries.length > 0) ahead.push(this.#ask(answer.next, signal))
       // Another log by now: it is read from where that one stands.
@@ -92,12 +103,13 @@ export class Puller {
     await Promise.race([this.#control.caughtUp, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
   }
 
-  #ask(start: bigint, signal: AbortSignal): { start: bigint; answer: Promise<ReadBodiesResponse> } {
+  #ask(start: bigint, signal: AbortSignal): Page {
+    const askedMs = this.#options.clock.monotonicMs()
     const answer = this.#options.calls.readBodies({
       batchClass: this.batchClass, start, bytesMax: limits.pageBytes, waitMs: this.#catchUp || this.#options.recovering() ? BEGIN_WAIT_MS : limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
     }, signal)
     answer.catch(() => undefined)
-    return { start, answer }
+    return { start, askedMs, answer }
   }
 
   /** @returns false when the parent began another log meanwhile */
@@ -108,7 +120,7 @@ export class Puller {
       if (!await this.#follower.compare(this.#log, delivery.index, leaf, signal)) break
       // One after the other, or later ones would pass before.
       const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
-      const passing = this.#pass({ ...delivery, body }, leaf, signal)
+      const passing = this.#pass({ ...delivery, body }, leaf)
       // It may fail while the next one is waited for.
       passing.catch(() => undefined)
       taking.push(passing)
@@ -117,28 +129,37 @@ export class Puller {
     return this.#log === this.#follower.log
   }
 
-  async #pass(delivery: Delivery, leaf: Uint8Array, signal: AbortSignal): Promise<void> {
+  /** What is wrong with one batch costs its lanes, and nothing else. */
+  async #pass(delivery: Delivery, leaf: Uint8Array): Promise<void> {
     const { context } = this.#options
-    const entry = parseEntry(delivery.entry)
-    checkVerdict(entry.verdict, delivery)
-    const inbound = {
-      header: entry.header,
-      body: delivery.body,
-      ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
-      judged: formatJudged(entry.judged),
-      loggedMs: entry.timeMs,
-      rules: entry.rules,
-      incomplete: delivery.incomplete,
-      ...(delivery.receipt ? { receipt: delivery.receipt } : {}),
-      source: { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const,
-    }
+    const source = { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const
     try {
-      const { batch } = await context.door.accept(inbound)
-      if (this.#gaps.size > 0) this.#close(batch.header)
+      const { batch } = await context.door.accept(inboundOf(delivery, source))
+      if (this.aside.first !== undefined) await this.aside.passed(batch.header)
     } catch (error) {
-      if (isHuxinError(error, 'lane_gap')) return this.#fetchMissing(error, signal)
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
-      throw error
+      if (!concernsOneBatch(error)) throw error
+      await this.#leave(delivery, source, error)
+    }
+  }
+
+  /** A batch that was left, asked for again. */
+  async #takeLeft(delivery: Delivery, { asItIs, signal }: { readonly asItIs: boolean; readonly signal: AbortSignal }): Promise<void> {
+    const log = this.#log
+    const leaf = leafHash(delivery.entry)
+    if (log === '' || !await this.#follower.compare(log, delivery.index, leaf, signal)) return
+    const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
+    await this.#options.context.door.accept({ ...inboundOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
+  }
+
+  async #leave({ index, entry }: Delivery, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
+    const { context, parent } = this.#options
+    try {
+      await this.aside.leave(openHeader(parseEntry(entry).header).header, source, error)
+    } catch (unread) {
+      if (!isHuxinError(unread) || unread.kind !== 'invalid') throw unread
+      // Its leaf hash is in the parent's signed tree: it will never be another.
+      context.alarms.raise(`unreadable ${parent}`, `entry ${index} of the log ${source.log} is none that can be read (${unread.message}): no honest node logs it; it is passed over, keep this message and ask its operator`)
     }
   }
 
@@ -154,44 +175,6 @@ export class Puller {
       if (found && found.body.length > 0 && !isDropped(found.body) && equalBytes(openHeader(found.header).id, batch.id)) return found.body
     }
     return body
-  }
-
-  /** Asks for a missing number of a lane, which the parent skipped; then the page is read again. */
-  async #fetchMissing(gap: HuxinError, signal: AbortSignal): Promise<never> {
-    const { context, calls, parent } = this.#options
-    const { lane = '', expected = '' } = gap.details
-    const answer = await calls.readLane({ lane, number: BigInt(expected) }, signal)
-    const name = `gap ${lane}`
-    if (!answer.package) {
-      const had = answer.traces.filter(({ held }) => held).map((trace) => [trace.node, ...provenReceipts(context, trace, this.batchClass).map(({ from }) => `${from} signed for it`)].join(', whose next hop '))
-      this.#gaps.add(lane)
-      context.alarms.raise(name, `number ${expected} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
-      throw new HuxinError('lane_gap', `lane ${lane} misses number ${expected} and nobody on the way gives it`, { details: gap.details })
-    }
-    try {
-      await context.door.accept({
-        header: answer.package.header,
-        body: answer.package.body,
-        ...(answer.package.refusal.length > 0 ? { refusal: answer.package.refusal } : {}),
-        judged: answer.package.judged,
-        ...(answer.package.receipt ? { receipt: answer.package.receipt } : {}),
-        source: { kind: 'fetched', node: parent },
-      })
-      context.alarms.clear(name)
-    } catch (error) {
-      this.#gaps.add(lane)
-      context.alarms.raise(name, `number ${expected} was fetched and not taken: ${messageOf(error)}`)
-      throw error
-    }
-    throw new HuxinError('lane_gap', `lane ${lane}: number ${expected} was missing and has been fetched; going on`, { details: gap.details })
-  }
-
-  /** A lane goes on: what was missing has come after all. */
-  #close({ origin, epoch, batchClass, lanes }: BatchHeader): void {
-    for (const { target } of lanes) {
-      const lane = laneKey(origin, epoch, target, batchClass)
-      if (this.#gaps.delete(lane)) this.#options.context.alarms.clear(`gap ${lane}`)
-    }
   }
 
   async #load(): Promise<void> {
@@ -215,6 +198,30 @@ export class Puller {
 
   #key(log: string): Uint8Array {
     return textKey(tables.meta, `pull/${log}/${this.batchClass}`)
+  }
+}
+
+/** A page of the parent's log, on its way. */
+interface Page {
+  readonly start: bigint
+  readonly askedMs: number
+  readonly answer: Promise<ReadBodiesResponse>
+}
+
+/** @throws HuxinError entry_malformed | root_mismatch */
+function inboundOf(delivery: Delivery, source: EntrySource): Inbound {
+  const entry = parseEntry(delivery.entry)
+  checkVerdict(entry.verdict, delivery)
+  return {
+    header: entry.header,
+    body: delivery.body,
+    ...(delivery.refusal.length > 0 ? { refusal: delivery.refusal } : {}),
+    judged: formatJudged(entry.judged),
+    loggedMs: entry.timeMs,
+    rules: entry.rules,
+    incomplete: delivery.incomplete,
+    ...(delivery.receipt ? { receipt: delivery.receipt } : {}),
+    source,
   }
 }
 

@@ -3,44 +3,28 @@ import { sleep } from '../base/clock.ts'
 import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type Entry, formatJudged } from '../batch/entry.ts'
+import { formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import type { SealedHeader } from '../batch/seal.ts'
-import type { LoggedEntry } from '../exchange/recent.ts'
-import { lapse } from '../exchange/first-receipt.ts'
 import { keepReceipts } from '../exchange/links.ts'
-import { earliestReceipt, receiptsOf, type StoredReceipt } from '../exchange/receipts.ts'
-import { isDropped } from '../exchange/serve.ts'
+import type { StoredReceipt } from '../exchange/receipts.ts'
 import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { classKey, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Follower } from './follower.ts'
+import { type Held, HeldOrigins, isOfOneOrigin } from './held-origins.ts'
 import type { LinkOptions } from './link.ts'
+import { Outbox, type Outgoing, type Page } from './outbox.ts'
 
 /** Calls under way at once, which the parent answers in order: while it writes what one brought it reads the next. */
 const IN_FLIGHT = 8
-/** Entries looked at in one go, at first and at most: a few fill a call when they are large. */
-const SCAN_ROWS_MIN = 8
-const SCAN_ROWS_MAX = 256
 /** Milliseconds in which the receipts of several calls gather. */
 const KEEP_MS = 40
 
-interface Outgoing {
-  readonly index: bigint
-  readonly entry: Entry
-  readonly batch: SealedHeader
-  readonly body: Uint8Array
-  readonly refusal: Uint8Array
-  /** Shows since when it is logged, where the parent wants to know. */
-  readonly receipt: StoredReceipt | undefined
-}
-
-interface Page {
-  readonly batches: readonly Outgoing[]
-  /** Where the log was read up to. */
-  readonly next: bigint
+interface Failed {
+  readonly outgoing: Outgoing
+  readonly outcome: Outcome
 }
 
 export class Pusher {
@@ -50,24 +34,27 @@ export class Pusher {
   /** The parent's log by which the cursor counts: what a parent lost with its log is pushed to it again. */
   #log: string | undefined
   #cursor = 0n
-  /** Entries below this one were handed to an earlier log of the parent, which it lost. */
-  #again = 0n
   /** First entry whose refusal could not be logged, because the log is frozen: from there on its successor asks again. */
-  #held: bigint | undefined
+  #unlogged: bigint | undefined
   /** Receipts that are verified and not written. */
   #unkept: StoredReceipt[] = []
   #keeping: Promise<void> | undefined
   #failure: unknown
-  /** The parent wants receipts where none seem to be due: what has ended is known there first. */
-  #showing = false
   /** Announced when a call of this loop was answered. */
   readonly #topic: string
+  readonly #held: HeldOrigins
+  readonly #outbox: Outbox
+  #anew = false
+  /** The batch that the parent said last comes too early in its lane. */
+  #early = ''
 
   constructor(options: LinkOptions, batchClass: BatchClass, follower: Follower) {
     this.#options = options
     this.#follower = follower
     this.batchClass = batchClass
     this.#topic = `pushed ${batchClass}`
+    this.#held = new HeldOrigins(options, batchClass)
+    this.#outbox = new Outbox(options, batchClass, this.#held)
   }
 
   /** How many entries of this class lie after the cursor, counted up to 10,000. */
@@ -80,7 +67,12 @@ export class Pusher {
 
   /** Whether the parent answered for everything of this class below an index. */
   passed(index: bigint): boolean {
-    return this.#log !== undefined && this.#log === this.#follower.log && this.#cursor >= index
+    return this.#log !== undefined && this.#log === this.#follower.log && this.#cursor >= index && !this.#held.has(this.#options.context.self)
+  }
+
+  /** The parent may have been started anew: it knows nothing of the calls before. */
+  recalled(): void {
+    this.#anew = true
   }
 
   /** Looks again at once whether the parent has another log. */
@@ -114,8 +106,19 @@ export class Pusher {
         inFlight = []
         series = this.#newSeries()
       }
-      while (inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
-        const page = await this.#read(read)
+      if (this.#anew && inFlight.length === 0) {
+        this.#anew = false
+        series = this.#newSeries()
+      }
+      const due = this.#held.due()
+      if (due && inFlight.length === 0) {
+        await this.#offer(due, read, signal)
+        progress()
+        continue
+      }
+      // One that waits is offered between calls, so that it does not get mixed up with them.
+      while (!due && inFlight.length < IN_FLIGHT && context.log().signed.size > read) {
+        const page = await this.#outbox.read(read)
         read = page.next
         if (page.batches.length === 0) {
           if (inFlight.length > 0) continue
@@ -131,7 +134,7 @@ export class Pusher {
         inFlight.push(flight)
       }
       if (inFlight.length === 0) {
-        this.#showing = false
+        this.#outbox.showing = false
         progress()
       }
       const oldest = inFlight[0]
@@ -156,9 +159,10 @@ export class Pusher {
   /** Until an answer comes, or the log grows and another call may go out beside those under way. */
   async #wait(read: bigint, inFlight: number, signal: AbortSignal): Promise<void> {
     const { changes, log } = this.#options.context
-    if (inFlight >= IN_FLIGHT) return changes.next([this.#topic], limits.pollWaitMsMax, signal)
+    const waitMs = this.#held.untilDue(limits.pollWaitMsMax)
+    if (inFlight >= IN_FLIGHT || (inFlight > 0 && this.#held.due())) return changes.next([this.#topic], limits.pollWaitMsMax, signal)
     if (log().signed.size > read) return
-    await changes.next([this.#topic, this.batchClass], limits.pollWaitMsMax, signal)
+    await changes.next([this.#topic, this.batchClass], waitMs, signal)
   }
 
   /** The calls that follow, under a new name: those of before may still be on their way. */
@@ -182,57 +186,32 @@ export class Pusher {
     }, signal)
   }
 
-  /** Reads the next batches that go up, up to the size of one call. */
-  async #read(start: bigint): Promise<Page> {
-    const { context } = this.#options
-    const end = context.log().signed.size
-    const batches: Outgoing[] = []
-    let bytes = 0
-    let next = start
-    for (let limit = SCAN_ROWS_MIN; next < end; limit = Math.min(2 * limit, SCAN_ROWS_MAX)) {
-      const page = await context.recent.readClass(this.batchClass, { start: next, end, limit })
-      for (const logged of page.entries) {
-        const { index } = logged
-        const outgoing = await this.#outgoing(logged)
-        if (outgoing) {
-          const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length + (outgoing.receipt?.proof.length ?? 0)
-          if (batches.length > 0 && (bytes + size > limits.pageBytes || batches.length >= limits.submitBatchesMax)) return { batches, next }
-          batches.push(outgoing)
-          bytes += size
-        }
-        next = index + 1n
-      }
-      next = page.next
-      if (batches.length > 0 && bytes > limits.pageBytes / 2) return { batches, next }
+  /** Offers again what waits of one origin, a call at a time, up to where the others are. */
+  async #offer({ origin, held }: { readonly origin: string; readonly held: Held }, end: bigint, signal: AbortSignal): Promise<void> {
+    const page = await this.#outbox.readOrigin(origin, { start: held.index, end })
+    if (page.batches.length === 0 && page.next >= end) return this.#held.release(origin)
+    if (page.batches.length > 0) {
+      const failed = await this.#receive(page, await this.#submit(page.batches, this.#newSeries(), signal), signal)
+      if (failed) return this.#notTaken(failed)
     }
-    return { batches, next }
-  }
-
-  async #outgoing(logged: LoggedEntry): Promise<Outgoing | undefined> {
-    const { index, entry, batch } = logged
-    const { context } = this.#options
-    if (entry.source.kind === 'fetched' || (entry.source.kind === 'parent' && entry.source.log === this.#log)) return undefined
-    if (!context.ledger().goesUp(batch.header, entry.source)) return undefined
-    const stored = await context.recent.body(index)
-    const none = new Uint8Array()
-    const receipt = await this.#receipt(logged, entry.verdict.accepted && isDropped(stored))
-    return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none, receipt } : { index, entry, batch, body: none, refusal: stored, receipt }
-  }
-
-  /** What the parent itself signed before its log was lost keeps time and verdict, and counts without records; else the earliest word of anybody. */
-  async #receipt(logged: LoggedEntry, dropped: boolean): Promise<StoredReceipt | undefined> {
-    const { context, parent, clock } = this.#options
-    const { id, header } = logged.batch
-    const given = dropped || logged.index < this.#again ? (await receiptsOf(context, id)).find(({ node }) => node === parent) : undefined
-    if (given) return given.receipt
-    return dropped || this.#showing || lapse(context.ledger(), header, clock.nowMs()) ? earliestReceipt(context, logged, parent) : undefined
+    await this.#held.advance(origin, page.next)
   }
 
   /** Keeps the receipts of a call. @returns true when the rest must be sent again from the cursor */
   async #settle(page: Page, answer: SubmitResponse, signal: AbortSignal): Promise<boolean> {
+    const failed = await this.#receive(page, answer, signal, (next) => {
+      this.#cursor = next
+    })
+    if (failed) return this.#refuseOrRetry(failed.outgoing, failed.outcome)
+    this.#options.context.alarms.clear(`push ${this.batchClass}`)
+    return false
+  }
+
+  /** Keeps the receipts of a call, up to the first batch that was not taken. */
+  async #receive(page: Page, answer: SubmitResponse, signal: AbortSignal, advance: (next: bigint) => void = () => undefined): Promise<Failed | undefined> {
     if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', `the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
     const receipts: StoredReceipt[] = []
-    let failed: { outgoing: Outgoing; outcome: Outcome } | undefined
+    let failed: Failed | undefined
     for (const [i, outgoing] of page.batches.entries()) {
       const outcome = answer.outcomes[i]!
       if (!outcome.receipt) {
@@ -242,16 +221,10 @@ export class Pusher {
       receipts.push(this.#verified(outgoing, outcome))
       if (outcome.refusal.length > 0) await this.#returned(outgoing, outcome)
     }
-    const next = failed ? failed.outgoing.index : page.next
-    const { context } = this.#options
-    this.#cursor = next
+    advance(failed ? failed.outgoing.index : page.next)
     this.#unkept.push(...receipts)
     this.#keep(signal)
-    if (!failed) {
-      context.alarms.clear(`push ${this.batchClass}`)
-      return false
-    }
-    return this.#refuseOrRetry(failed.outgoing, failed.outcome)
+    return failed
   }
 
   /**
@@ -278,32 +251,61 @@ export class Pusher {
     }
   }
 
+  /** A batch was not taken: its origin waits, or everybody. @returns true when the rest is sent again from the cursor */
   async #refuseOrRetry(outgoing: Outgoing, outcome: Outcome): Promise<boolean> {
-    const text = `batch ${outgoing.batch.idText} of ${outgoing.batch.header.origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`
-    if (outcome.errorCode === 'receipt_wanted' && !this.#showing) {
-      this.#showing = true
+    const { context } = this.#options
+    const { header, idText } = outgoing.batch
+    if (outcome.errorCode === 'receipt_wanted' && !this.#outbox.showing) {
+      this.#outbox.showing = true
       return true
     }
-    if (outcome.errorCode === 'lane_gap') await this.#rewindFor(outcome)
-    else this.#options.context.alarms.raise(`push ${this.batchClass}`, text)
-    const { header } = outgoing.batch
-    const ended = outcome.errorCode === 'receipt_wanted' && (header.origin !== this.#options.context.self || header.epoch !== this.#options.context.epoch)
-    if (ended || (['quarantined', 'lane_fork', 'member_suspended'].includes(outcome.errorCode) && header.origin !== this.#options.context.self)) {
-      // One origin's trouble does not stop the others: it is skipped, and said.
+    if (this.#isPassedOver(outgoing, outcome)) {
       await this.#advance(outgoing.index + 1n)
       return true
     }
-    throw new HuxinError(outcome.errorCode === 'lane_gap' ? 'lane_gap' : 'parent_unreachable', text)
+    const text = `batch ${idText} of ${header.origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`
+    if (outcome.errorCode === 'lane_gap' && this.#early !== idText) {
+      this.#early = idText
+      const back = await this.#backFor(outcome)
+      if (back < this.#cursor) await this.#advance(back)
+      throw new HuxinError('lane_gap', text)
+    }
+    if (isOfOneOrigin(outcome)) {
+      await this.#notTaken({ outgoing, outcome })
+      return true
+    }
+    context.alarms.raise(`push ${this.batchClass}`, text)
+    throw new HuxinError('parent_unreachable', text)
   }
 
-  /** The parent lacks earlier batches of the lane: go back to where its head says. */
-  async #rewindFor(outcome: Outcome): Promise<void> {
+  /** One origin's trouble does not stop the others: what will not be taken is left out, and said where somebody must know. */
+  #isPassedOver({ batch: { header, idText } }: Outgoing, { errorCode, errorMessage }: Outcome): boolean {
     const { context } = this.#options
-    for (const head of outcome.laneHeads) {
-      const known = head.batchId.length === 32 ? await context.ledger().known(head.batchId) : undefined
+    const own = header.origin === context.self
+    const over = errorCode === 'not_addressed' || (errorCode === 'receipt_wanted' && (!own || header.epoch !== context.epoch)) ||
+      (!own && ['quarantined', 'lane_fork', 'member_suspended'].includes(errorCode))
+    if (over && errorCode !== 'not_addressed') context.alarms.raise(`push ${this.batchClass}`, `batch ${idText} of ${header.origin} was not taken by the parent: ${errorCode}: ${errorMessage}`)
+    return over
+  }
+
+  /** Its origin waits from here on, or from where the parent says that its lane stands. */
+  async #notTaken({ outgoing, outcome }: Failed): Promise<void> {
+    const { origin } = outgoing.batch.header
+    if (this.#isPassedOver(outgoing, outcome)) return this.#held.advance(origin, outgoing.index + 1n)
+    if (!isOfOneOrigin(outcome)) throw new HuxinError('parent_unreachable', `batch ${outgoing.batch.idText} of ${origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`)
+    const back = outcome.errorCode === 'lane_gap' ? await this.#backFor(outcome) : outgoing.index
+    await this.#held.hold(origin, back < outgoing.index ? back : outgoing.index, outcome)
+  }
+
+  /** The parent lacks earlier batches of the lane: where in this log its head stands. */
+  async #backFor({ laneHeads }: Outcome): Promise<bigint> {
+    let least: bigint | undefined
+    for (const head of laneHeads) {
+      const known = head.batchId.length === 32 ? await this.#options.context.ledger().known(head.batchId) : undefined
       const back = known?.indexes[0] ?? 0n
-      if (back < this.#cursor) await this.#advance(back)
+      if (least === undefined || back < least) least = back
     }
+    return least ?? this.#cursor
   }
 
   /** @throws HuxinError proof_invalid | signature_invalid */
@@ -330,7 +332,7 @@ export class Pusher {
       })
     } catch (error) {
       if (isHuxinError(error, 'log_frozen')) {
-        this.#held ??= outgoing.index
+        this.#unlogged ??= outgoing.index
         return
       }
       throw new HuxinError('internal', `the refusal of batch ${outgoing.batch.idText} was not logged: ${messageOf(error)}`, { cause: error })
@@ -341,10 +343,12 @@ export class Pusher {
     const { log } = this.#follower
     const { keys, context } = this.#options
     const stored = await keys.inherited(log, async (name) => openChecked(this.#key(name), await context.store.get(this.#key(name))))
+    await this.#held.load(log)
     this.#log = log
-    this.#held = undefined
+    this.#outbox.log = log
+    this.#unlogged = undefined
     this.#cursor = stored ? fromBe64(stored) : 0n
-    this.#again = await this.#handedBefore()
+    this.#outbox.again = await this.#handedBefore()
   }
 
   async #handedBefore(): Promise<bigint> {
@@ -362,7 +366,7 @@ export class Pusher {
 
   #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
     const key = this.#key(this.#log ?? '')
-    return { key, value: checkedValue(key, be64(this.#held !== undefined && this.#held < next ? this.#held : next)) }
+    return { key, value: checkedValue(key, be64(this.#unlogged !== undefined && this.#unlogged < next ? this.#unlogged : next)) }
   }
 
   #key(log: string): Uint8Array {

@@ -116,6 +116,7 @@ export class Uplink {
       this.#loop('spine', (progress) => this.#follower.run(signal, progress), signal),
       this.#loop('witness', (progress) => this.#witness.run(signal, progress), signal),
       ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, (progress) => puller.run(signal, progress), signal)),
+      ...this.#pullers.map((puller) => this.#loop(`left ${puller.batchClass}`, (progress) => puller.aside.run(signal, progress), signal)),
       ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, (progress) => pusher.run(signal, progress), signal)),
       this.#loop('recall', (progress) => this.#recallAgain(signal, progress), signal),
       this.#loop('recovery', () => this.#catchUp(signal), signal),
@@ -171,6 +172,7 @@ export class Uplink {
     })
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
+    for (const pusher of this.#pushers) pusher.recalled()
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
   }

@@ -50,7 +50,7 @@ export class WitnessLoop {
   /** Everything that the other side could want to know of, in short. */
   #state(): string {
     const log = this.#options.context.log()
-    return `${log.origin} ${log.signed.size} ${this.#follower.log} ${this.#follower.verified.size} ${this.#pullers.map(({ cursor }) => cursor).join(' ')}`
+    return `${log.origin} ${log.signed.size} ${this.#follower.log} ${this.#follower.verified.size} ${this.#pullers.map(({ delivered }) => delivered).join(' ')}`
   }
 
   async #exchange(signal: AbortSignal): Promise<void> {
@@ -85,7 +85,7 @@ export class WitnessLoop {
 
   #receipt(): Uint8Array {
     const { context, clock } = this.#options
-    const [control, amendment, normal, bulk] = this.#pullers.map(({ cursor }) => cursor)
+    const [control, amendment, normal, bulk] = this.#pullers.map(({ delivered }) => delivered)
     const tree = context.log().signed
     return formatReceiptNote({
       from: context.self,

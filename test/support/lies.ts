@@ -52,7 +52,7 @@ export async function startLying(t: Test): Promise<{ federation: TestFederation;
   t.teardown(() => federation.stop())
   const lies = new Lies(VICTIM)
   await federation.add({ id: '330000', tier: 'province', divisions: ['330000'] }, { wrapServices: lies.wrap })
-  for (const id of [WITNESS, VICTIM]) await federation.add({ id, tier: 'city', parent: '330000', divisions: [id] })
+  for (const id of [WITNESS, VICTIM]) await federation.add({ id, tier: 'city', parent: '330000', divisions: [id] }, { link: { patienceMs: 300 } })
   await federation.publishCatalog('330000')
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context }) => context.ledger().catalog.item(INDUSTRY_ITEM)))
   return { federation, lies }

@@ -1,0 +1,266 @@
+/**
+ * Lanes of one class whose next batch cannot be taken yet: its member, item, receipt or records have not come, a number
+ * before it is missing, or what the parent delivered is not what its log has. Such a batch is left where it is and its lanes
+ * wait; everything else of the class goes on. It gets no verdict here, which would be another than elsewhere. It is asked for again, soon after what it may wait for has come, and an alarm
+ * says what is missing and what helps. What waits is not signed for: who holds the records keeps them.
+ */
+import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import { type HuxinError, isHuxinError } from '../base/errors.ts'
+import { formatTime } from '../base/clock.ts'
+import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import { openHeader } from '../batch/seal.ts'
+import { provenReceipts } from '../exchange/reconcile.ts'
+import type { Delivery, Package, Trace } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
+import { prefixRange, tables } from '../store/keys.ts'
+import { type BatchClass, laneKey, parseLaneKey } from '../topology/lane.ts'
+import type { LinkOptions } from './link.ts'
+
+/** Milliseconds that what is missing may take before anybody is told. */
+export const PATIENCE_MS = 10_000
+/** Milliseconds between two tries, at first and at most. */
+const AGAIN_MS_MIN = 50
+const AGAIN_MS_MAX = 600_000
+/** Milliseconds between two tries when what may be wanted has come. */
+const NEWS_MS = 500
+/** Lanes tried in one go, batches taken of one lane in one go, and lanes that may wait. */
+const LANES_AT_ONCE = 64
+const BATCHES_AT_ONCE = 256
+const LANES_MAX = 10_000
+/** Lanes that wait, up to which each missing number has an alarm of its own. */
+const GAP_ALARMS_MAX = 64
+
+/** What may come by itself; whatever else is wrong is the sender's doing. */
+const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'receipt_wanted', 'body_incomplete', 'lane_gap']
+
+/** True for what is wrong with one batch, and not with this node, the link or the parent's log. */
+export function concernsOneBatch(error: unknown): error is HuxinError {
+  return isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'refused' || error.kind === 'denied' || awaited.includes(error.code))
+}
+
+interface Waiting {
+  /** Where in the parent's log the first batch stands that was left. */
+  readonly index: bigint
+  /** Largest number that is known to be there. */
+  upTo: bigint
+  code: string
+  message: string
+  readonly sinceMs: number
+  triedMs: number
+  dueMs: number
+  delayMs: number
+}
+
+/** Passes a delivery of the parent through the door, as a page of its log would. @throws HuxinError as the door */
+export type Take = (delivery: Delivery, more: { readonly asItIs: boolean; readonly signal: AbortSignal }) => Promise<void>
+
+export class Aside {
+  readonly #options: LinkOptions
+  readonly #batchClass: BatchClass
+  readonly #take: Take
+  readonly #lanes = new Map<string, Waiting>()
+  /** Origins for which an alarm stands. */
+  #said = new Set<string>()
+  #loaded = false
+
+  constructor(options: LinkOptions, batchClass: BatchClass, take: Take) {
+    this.#options = options
+    this.#batchClass = batchClass
+    this.#take = take
+  }
+
+  /** The first index of the parent's log whose batch was left; undefined when none is. */
+  get first(): bigint | undefined {
+    let first: bigint | undefined
+    for (const { index } of this.#lanes.values()) if (first === undefined || index < first) first = index
+    return first
+  }
+
+  /** Reads what waited when the node stopped. */
+  async load(): Promise<void> {
+    if (this.#loaded) return
+    const { context } = this.#options
+    const prefix = this.#key('')
+    for (const [key, stored] of await context.store.range(prefixRange(prefix))) {
+      const value = openChecked(key, stored)
+      if (value) this.#lanes.set(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', 'it was left before the node was started'))
+    }
+    this.#loaded = true
+  }
+
+  /** Leaves a batch that did not pass the door; its lanes wait. */
+  async leave(header: BatchHeader, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
+    const { context } = this.#options
+    const ops = []
+    for (const { key: lane, number } of context.ledger().passingLanes(header, source)) {
+      const before = this.#lanes.get(lane)
+      if (before) {
+        if (number > before.upTo) before.upTo = number
+        continue
+      }
+      if (this.#lanes.size >= LANES_MAX) break
+      this.#lanes.set(lane, this.#waiting(source.index, number, error.code, error.message))
+      const key = this.#key(lane)
+      ops.push({ key, value: checkedValue(key, concat(be64(source.index), be64(number))) })
+    }
+    if (ops.length === 0) return
+    await context.store.write(ops)
+    this.#say()
+    context.changes.announce([this.#topic])
+  }
+
+  /** A batch passed the door: its lanes may wait no more. */
+  async passed({ origin, epoch, batchClass, lanes }: BatchHeader): Promise<void> {
+    for (const { target, number } of lanes) {
+      const lane = laneKey(origin, epoch, target, batchClass)
+      const waiting = this.#lanes.get(lane)
+      if (waiting && number >= waiting.upTo) await this.#close(lane)
+    }
+  }
+
+  /** Asks again until stopped. */
+  async run(signal: AbortSignal, progress: () => void): Promise<void> {
+    const { context, clock } = this.#options
+    await this.load()
+    const news = (): number => context.changes.count('control') + context.changes.count('amendment')
+    while (!signal.aborted) {
+      const before = news()
+      const now = clock.monotonicMs()
+      const due = [...this.#lanes].filter(([, { dueMs }]) => dueMs <= now).sort(([, a], [, b]) => (a.index < b.index ? -1 : 1)).slice(0, LANES_AT_ONCE)
+      for (const [lane, waiting] of due) await this.#again(lane, waiting, signal)
+      if (signal.aborted) return
+      this.#say()
+      progress()
+      await this.#wait(before === news(), signal)
+      if (before === news()) continue
+      for (const waiting of this.#lanes.values()) waiting.dueMs = Math.min(waiting.dueMs, waiting.triedMs + NEWS_MS)
+    }
+  }
+
+  async #wait(nothingCame: boolean, signal: AbortSignal): Promise<void> {
+    if (!nothingCame) return
+    const { context, clock } = this.#options
+    const next = Math.min(...[...this.#lanes.values()].map(({ dueMs }) => dueMs), clock.monotonicMs() + AGAIN_MS_MAX)
+    const topics = this.#lanes.size > 0 ? [this.#topic, 'control', 'amendment'] : [this.#topic]
+    await context.changes.next(topics, Math.max(1, next - clock.monotonicMs()), signal)
+  }
+
+  /** Takes what follows in a lane, as far as it goes. */
+  async #again(lane: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
+    const { context, calls, clock, parent } = this.#options
+    for (let taken = 0; taken < BATCHES_AT_ONCE && this.#lanes.has(lane) && !signal.aborted; taken++) {
+      waiting.triedMs = clock.monotonicMs()
+      const standing = await context.ledger().lanes.read(lane)
+      const number = standing ? standing.number + 1n : 0n
+      const { traces, package: pack } = await calls.readLane({ lane, number }, signal)
+      const [own] = traces
+      // What the parent has logged comes as its log has it.
+      const delivery = own?.held && own.node === parent ? await this.#delivery(own.index, { lane, number }, signal) : undefined
+      if (!delivery && !pack) {
+        if (standing && standing.number >= waiting.upTo) return this.#close(lane)
+        return this.#missing(waiting, { lane, number, traces })
+      }
+      const asItIs = waiting.code === 'body_incomplete' && clock.monotonicMs() - waiting.sinceMs >= this.#patienceMs
+      try {
+        if (delivery) await this.#take(delivery, { asItIs, signal })
+        else await context.door.accept({ ...fetched(pack!), asItIs, source: { kind: 'fetched', node: parent } })
+      } catch (error) {
+        if (!concernsOneBatch(error)) throw error
+        return this.#later(waiting, error)
+      }
+      context.alarms.clear(`gap ${lane}`)
+      waiting.delayMs = AGAIN_MS_MIN
+    }
+  }
+
+  /** The parent's entry at an index, when it is the batch of that number. */
+  async #delivery(index: bigint, { lane, number }: { readonly lane: string; readonly number: bigint }, signal: AbortSignal): Promise<Delivery | undefined> {
+    const { deliveries: [delivery] } = await this.#options.calls.readBodies({
+      batchClass: this.#batchClass, start: index, bytesMax: 1, waitMs: 0, includeOwn: this.#options.recovering(),
+    }, signal)
+    if (delivery?.index !== index) return undefined
+    const { header } = openHeader(parseEntry(delivery.entry).header)
+    const place = header.lanes.find(({ target }) => laneKey(header.origin, header.epoch, target, header.batchClass) === lane)
+    return place?.number === number ? delivery : undefined
+  }
+
+  #missing(waiting: Waiting, { lane, number, traces }: { readonly lane: string; readonly number: bigint; readonly traces: readonly Trace[] }): void {
+    const { context } = this.#options
+    const had = traces.filter(({ held }) => held).map((trace) => [trace.node, ...provenReceipts(context, trace, this.#batchClass).map(({ from }) => `${from} signed for it`)].join(', whose next hop '))
+    if (this.#lanes.size <= GAP_ALARMS_MAX) context.alarms.raise(`gap ${lane}`, `number ${number} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
+    this.#later(waiting, { code: 'lane_gap', message: `number ${number} is missing, and nobody on the way gives it` })
+  }
+
+  #later(waiting: Waiting, { code, message }: { readonly code: string; readonly message: string }): void {
+    waiting.code = code
+    waiting.message = message
+    waiting.dueMs = this.#options.clock.monotonicMs() + waiting.delayMs
+    waiting.delayMs = Math.min(2 * waiting.delayMs, AGAIN_MS_MAX)
+  }
+
+  async #close(lane: string): Promise<void> {
+    const { context } = this.#options
+    await context.store.write([{ key: this.#key(lane), value: undefined }])
+    this.#lanes.delete(lane)
+    context.alarms.clear(`gap ${lane}`)
+    context.changes.announce(['pulled'])
+    this.#say()
+  }
+
+  /** One alarm for each origin, as soon as somebody is at fault, or what is missing had its time. */
+  #say(): void {
+    const { context, clock } = this.#options
+    const origins = new Map<string, { lane: string; waiting: Waiting; count: number }>()
+    for (const [lane, waiting] of this.#lanes) {
+      const origin = parseLaneKey(lane)?.origin ?? lane
+      if (waiting.code === 'lane_gap' && context.alarms.has(`gap ${lane}`)) continue
+      const before = origins.get(origin)
+      origins.set(origin, { ...(before && before.waiting.index <= waiting.index ? before : { lane, waiting }), count: (before?.count ?? 0) + 1 })
+    }
+    const standing = new Set<string>()
+    for (const [origin, { lane, waiting, count }] of origins) {
+      if (awaited.includes(waiting.code) && clock.monotonicMs() - waiting.sinceMs < this.#patienceMs) continue
+      standing.add(origin)
+      context.alarms.raise(`waiting ${origin} ${this.#batchClass}`, this.#text(lane, waiting, count))
+    }
+    for (const origin of this.#said) if (!standing.has(origin)) context.alarms.clear(`waiting ${origin} ${this.#batchClass}`)
+    this.#said = standing
+  }
+
+  #text(lane: string, { index, code, message, sinceMs }: Waiting, count: number): string {
+    const { parent, clock } = this.#options
+    const since = formatTime(clock.nowMs() - (clock.monotonicMs() - sinceMs))
+    return `lane ${lane}${count > 1 ? ` and ${count - 1} more of that origin` : ''} waits since ${since} for a batch that cannot be taken here, entry ${index} of ${parent} or one before it: ${code}: ${message}. ` +
+      `Everything else goes on, and it is asked for again by itself; ${remedies[code] ?? `${parent} gives what does not belong to its log: keep this message and ask its operator`}`
+  }
+
+  #waiting(index: bigint, upTo: bigint, code: string, message: string): Waiting {
+    const now = this.#options.clock.monotonicMs()
+    return { index, upTo, code, message, sinceMs: now, triedMs: 0, dueMs: now + AGAIN_MS_MIN, delayMs: AGAIN_MS_MIN }
+  }
+
+  get #patienceMs(): number {
+    return this.#options.patienceMs ?? PATIENCE_MS
+  }
+
+  get #topic(): string {
+    return `aside ${this.#batchClass}`
+  }
+
+  #key(lane: string): Uint8Array {
+    return concat(tables.meta, utf8(`aside/${this.#batchClass}/${lane}`))
+  }
+}
+
+function fetched({ header, body, refusal, judged, receipt }: Package) {
+  return { header, body, judged, ...(refusal.length > 0 ? { refusal } : {}), ...(receipt ? { receipt } : {}) }
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  member_unknown: 'if it stays, the node above that member publishes its statement to everybody (huxin member approve), and the nodes on the way are asked whether they have it (huxin member list)',
+  item_unknown: 'if it stays, who publishes that item or scale does it again, and the nodes on the way are asked whether they have it (huxin catalog list)',
+  receipt_wanted: 'if it stays, the origin publishes the records again',
+  body_incomplete: 'if it stays, the node that lost the records repairs itself (huxin fsck --repair), or the origin publishes them again and erases this batch',
+  lane_gap: 'if it stays, the node that had it last is asked (huxin trace), or the origin publishes the records again',
+}
