@@ -70,6 +70,7 @@ export const errorTable = {
   disk_full: { ...unavailable('the disk has no room for more records', '磁盘空间不足，暂不接收新记录'), status: 8, retry: 'stop' as const },
   not_ready: unavailable('the node is starting or not ready', '节点尚未就绪'),
   overloaded: { ...unavailable('the node has too much waiting', '节点过载'), status: 8 },
+  quota_exceeded: { ...unavailable('the member has used up its quota here', '该成员在此处的配额已用尽'), status: 8 },
   body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),
   deadline_exceeded: { ...unavailable('the deadline passed', '超时'), status: 4 },
   cancelled: { ...unavailable('the caller gave the call up', '调用方已取消调用'), status: 1, retry: 'never' as const },

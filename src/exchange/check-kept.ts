@@ -118,6 +118,9 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'aside':
       if (openChecked(key, value)?.length !== 16) throw new Error('it does not have its check value')
       return
+    case 'quota':
+      if (openChecked(key, value)?.length !== 64) throw new Error('it does not have its check value')
+      return
     case 'continues':
     case 'rotation':
     case 'ahead':

@@ -28,6 +28,7 @@ import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, judge, type Terms } from './judge.ts'
 import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
+import type { Quotas } from './quotas.ts'
 import { checkAddressed } from './reach.ts'
 import { shownOp, type StoredReceipt } from './receipts.ts'
 import { encodeRefusal, type Refused } from './refusal.ts'
@@ -62,6 +63,7 @@ export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOr
   readonly checkRecords: CheckRecords
   /** @throws HuxinError disk_full */
   readonly checkRoom: (batchClass: BatchClass) => void
+  readonly quotas: Quotas
 }
 
 /** A batch after every check that needs no writer. */
@@ -132,6 +134,12 @@ export class Door {
     this.#recent.clear()
     this.#options.recent.clear()
     this.#admission.reset()
+    this.#options.quotas.reset()
+  }
+
+  /** What members may put into this log. */
+  get quotas(): Quotas {
+    return this.#options.quotas
   }
 
   /** A member or item may be made known by the batch just before this one: look again after it. */
@@ -149,7 +157,11 @@ export class Door {
     this.#options.checkRoom(batch.header.batchClass)
     this.#admission.authentic(batch, inbound.body)
     this.#admission.mayCarry(batch.header, inbound)
-    if (inbound.givenBack !== true) checkAddressed(this.#options.ledger(), batch.header, inbound.source)
+    // What is given back after a loss was taken once.
+    if (inbound.givenBack !== true) {
+      checkAddressed(this.#options.ledger(), batch.header, inbound.source)
+      this.#options.quotas.check(batch.header, inbound.source, sizeOf(inbound))
+    }
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
     // What is given back was accepted here once, and nobody has the entry that says by which edition.
@@ -168,8 +180,7 @@ export class Door {
     const { batch } = prepared
     let repeated: KnownBatch | undefined
     let refusal: Uint8Array | undefined
-    const bytes = inbound.body.length + inbound.header.length
-    const committed = await this.#options.writer.propose(bytes, async (index, view) => {
+    const committed = await this.#options.writer.propose(sizeOf(inbound), async (index, view) => {
       const known = await this.#known(batch)
       if (known && !this.#overturns(known, inbound)) {
         repeated = known
@@ -195,6 +206,12 @@ export class Door {
       : { accepted: true }
     const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: inbound.source, judged, rules: late ? RULES_EDITION : rules, verdict, header: batch.note }
     const body = late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
+    const opened = late || known ? 0 : ledger.opens(batch.header, inbound.source)
+    if (!known && inbound.givenBack !== true) {
+      // Others of the round may have used what was left.
+      this.#options.quotas.check(batch.header, inbound.source, sizeOf(inbound))
+      await this.#options.quotas.checkLanes(batch.header.origin, inbound.source, opened)
+    }
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
     if (body && prepared.shown) ops.push(shownOp(prepared.shown))
@@ -202,6 +219,7 @@ export class Door {
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
+      if (!known && inbound.givenBack !== true) this.#options.quotas.count(batch.header, inbound.source, { bytes: sizeOf(inbound), refused: late !== undefined, opened })
       this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
       if (body && prepared.lacking) this.#incomplete.add(index, batch)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
@@ -222,9 +240,10 @@ export class Door {
     return this.#erasing.eraseDue(this.#options.writer)
   }
 
-  /** Ends the alarm of batches that came without records where none is missed any more. */
-  reviewIncomplete(): Promise<void> {
-    return this.#incomplete.review()
+  /** Ends the alarms of batches that came without records where none is missed any more, and of quotas whose time is over. */
+  async review(): Promise<void> {
+    await this.#incomplete.review()
+    await this.#options.quotas.review()
   }
 
   /** What this node published or accepted before it lost its log: a child gives it back, or shows this node's own receipt for it. */
@@ -274,4 +293,8 @@ export class Door {
     })
     return { before, release }
   }
+}
+
+function sizeOf({ header, body }: Inbound): number {
+  return header.length + body.length
 }

@@ -141,6 +141,8 @@ async function seal(context: Context, publication: Publication, existing: number
   let batch: SealedHeader | undefined
   const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
     const numbered = await numberLanes(context, header, view)
+    context.door.quotas.check(header, publication.source, body.bytes.length)
+    await context.door.quotas.checkLanes(header.origin, publication.source, context.ledger().opens(header, publication.source))
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
     return decide(context, publication, { sealed, body, judged, index, view })
@@ -158,6 +160,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
   const entry: Entry = {
     timeMs: judged.timeMs, source: publication.source, judged, rules: RULES_EDITION, verdict: { accepted: true }, header: batch.note,
   }
+  const opened = context.ledger().opens(batch.header, publication.source)
   const folded = context.ledger().fold(index, entry, batch, undefined, body)
   const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: body.bytes }, ...(publication.extraOps?.(batch, index) ?? [])]
   const request = requestKey(context, publication)
@@ -165,6 +168,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
   const bytes = formatEntry(entry)
   const remember = (): void => {
     folded.remember()
+    context.door.quotas.count(batch.header, publication.source, { bytes: batch.note.length + body.bytes.length, refused: false, opened })
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
   }
   const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }

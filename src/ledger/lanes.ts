@@ -5,7 +5,7 @@
  * A lane is opened by its first accepted batch: until then it has no row of its own, and where it stands is told by its
  * numbers, which refused batches have too. So nobody opens lanes with what is refused.
  */
-import { concat, fromBe64, utf8 } from '../base/bytes.ts'
+import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -144,4 +144,8 @@ export function lanePrefix(lane: string): Uint8Array {
 
 export function decodeLaneHead(value: Uint8Array): LaneHead {
   return { number: fromBe64(value), id: value.subarray(8) }
+}
+
+export function encodeLaneHead({ number, id }: LaneHead): Uint8Array {
+  return concat(be64(number), id)
 }

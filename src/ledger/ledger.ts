@@ -28,7 +28,7 @@ import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/tar
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
-import { type LaneHead, Lanes, type Standing } from './lanes.ts'
+import { encodeLaneHead, type LaneHead, Lanes, type Standing } from './lanes.ts'
 import { MemberPeriods } from './periods.ts'
 import { Register } from './register.ts'
 import { decodeRevocations, Revocations } from './revocations.ts'
@@ -146,6 +146,11 @@ export class Ledger {
       takenBack: branch !== undefined,
       ownBranch: !fromAbove || branch !== undefined,
     }))
+  }
+
+  /** How many lanes a batch opens here when it is accepted; they were looked up (`lanes.find`). */
+  opens(header: BatchHeader, source: EntrySource): number {
+    return this.passingLanes(header, source).filter(({ key }) => this.lanes.get(key)?.open !== true).length
   }
 
   /** Whether a batch goes up from here; what was taken back goes to a parent that has lost it since. */
@@ -336,10 +341,6 @@ function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: strin
     }
   }
   return messages
-}
-
-function encodeLaneHead({ number, id }: LaneHead): Uint8Array {
-  return concat(be64(number), id)
 }
 
 function reportedRow(node: string, { lane, number, batchId }: HeadMessage): Op {

@@ -64,7 +64,7 @@ async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise
     if (signal.aborted) return
     await context.door.eraseDue().then(sweep).then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
     // While the database is opened again there is nothing to read.
-    await context.door.reviewIncomplete().catch(() => undefined)
+    await context.door.review().catch(() => undefined)
   }
 }
 

@@ -17,6 +17,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { defaultQuotas, type QuotaLimits } from '../exchange/quotas.ts'
 import { isUscc } from '../record/uscc.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
 
@@ -44,6 +45,8 @@ export interface NodeConfig {
   readonly transitGraceHours: number
   /** Days that a body in transit waits for a child that does not fetch it. */
   readonly transitDaysMax: number
+  /** What one member may put into this log. */
+  readonly quotas: QuotaLimits
   /** Bytes of the log that are read again and hashed in a day; 0: none. */
   readonly scrub: { readonly bytesPerDay: number }
   /** Free bytes on its disk below which it warns, and below which it takes no records; undefined: see disk.ts. */
@@ -114,6 +117,16 @@ const schema = {
       },
     },
     transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: 'hours, 0 to 8760' },
+    quotas: {
+      type: 'object', additionalProperties: false, hint: 'lanes, entriesPerDay, bytesPerDay, unreadBytesPerDay, refusedPerHour',
+      properties: {
+        lanes: { type: 'integer', minimum: 64, maximum: 1e6, hint: 'lanes of one member, 64 to 1000000' },
+        entriesPerDay: { type: 'integer', minimum: 100, maximum: 1e9, hint: 'batches of one member in a day, 100 to 1000000000' },
+        bytesPerDay: { type: 'integer', minimum: 1e7, maximum: 1e15, hint: 'bytes of one member in a day, from 10000000' },
+        unreadBytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes of one member in a day that are carried without being understood, 0 for none' },
+        refusedPerHour: { type: 'integer', minimum: 10, maximum: 1e6, hint: 'refused batches of one member in an hour, 10 to 1000000' },
+      },
+    },
     transitDaysMax: { type: 'number', minimum: 1, maximum: 3650, hint: 'days, 1 to 3650' },
     scrub: {
       type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
@@ -244,6 +257,7 @@ interface RawConfig {
   tls: { certificate: string; key: string; roots: string[] }
   transitGraceHours?: number
   transitDaysMax?: number
+  quotas?: Partial<QuotaLimits>
   scrub?: { bytesPerDay: number }
   disk?: { warnBytes?: number; reserveBytes?: number }
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
@@ -301,6 +315,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     },
     transitGraceHours: fields.transitGraceHours ?? 24,
     transitDaysMax: fields.transitDaysMax ?? 30,
+    quotas: { ...defaultQuotas, ...fields.quotas },
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },

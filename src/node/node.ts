@@ -10,6 +10,7 @@ import { Approvals } from '../exchange/approvals.ts'
 import { Changes } from '../exchange/changes.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type Context, OneByOne } from '../exchange/context.ts'
+import { Quotas } from '../exchange/quotas.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../exchange/freeze.ts'
 import { exchangeHeads } from '../exchange/heads.ts'
@@ -224,6 +225,7 @@ export class Node {
     await Promise.allSettled(this.#background)
     await this.#rotation?.close()
     await this.#writer?.close()
+    await this.#door?.quotas.save().catch(() => undefined)
     await this.#indexer?.close()
     await backup
     this.#tls?.close()
@@ -244,10 +246,11 @@ export class Node {
     })
     this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
     await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
+    const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms })
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
-      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass),
+      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass), quotas,
       onFork: this.#evidence.keepFork, onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })

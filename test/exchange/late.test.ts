@@ -82,8 +82,8 @@ async function passes({ federation, clock }: Scene, ms: number): Promise<void> {
   clock.pass(ms)
   const [relay, province] = [federation.node(RELAY).context, federation.node('330000').context]
   await publish(relay, {
-    kind: 'heads', item: undefined, provider: BODY, targets: [RELAY], batchClass: 'normal', source: { kind: 'self' }, records: [Buffer.alloc(0)],
-  }).catch(() => undefined)
+    kind: 'x-seen', item: undefined, provider: BODY, targets: [RELAY], batchClass: 'normal', source: { kind: 'self' }, records: [Buffer.of(1)],
+  })
   await federation.until('the province cosigned the relay', async () => (await witnessState(province, relay.log().origin))?.size === relay.log().signed.size)
 }
 
