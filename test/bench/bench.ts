@@ -1,11 +1,12 @@
 /**
  * `npm run bench`: every part of the system beside what the machine can do; every node in a process of its
  * own, mutual TLS, everything durable before it is acknowledged, full validation. Arguments: names of parts
- * (without: all but `memory`), and
+ * (without: all but `memory` and `soak`), and
  *
  *   --records N         records of each part that moves records; 200,000
  *   --log-size N[,N]    entries of the logs of part log; 10,000, 100,000 and 1,000,000
  *   --log-folder DIR    keeps those logs there for the next run
+ *   --minutes N         how long part soak takes; 120
  *   --json              figures as JSON
  */
 import { parseArgs } from 'node:util'
@@ -19,6 +20,7 @@ import { log } from './log.ts'
 import { memory } from './memory.ts'
 import { query } from './query.ts'
 import { relay } from './relay.ts'
+import { soak } from './soak.ts'
 import { trickle } from './trickle.ts'
 
 interface Choice {
@@ -39,6 +41,7 @@ const parts: Readonly<Record<string, Choice>> = {
   trickle: { run: trickle },
   idle: { run: idle },
   memory: { run: memory, network: true, byNameOnly: true },
+  soak: { run: soak, byNameOnly: true },
 }
 
 const { values: flags, positionals: named } = parseArgs({
@@ -47,6 +50,7 @@ const { values: flags, positionals: named } = parseArgs({
     records: { type: 'string', default: '200000' },
     'log-size': { type: 'string', default: '10000,100000,1000000' },
     'log-folder': { type: 'string' },
+    minutes: { type: 'string', default: '120' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -72,7 +76,7 @@ take([
   ...(limits.streamBytesPerSecond > 0 ? [{ part: 'limits', figure: 'grpc-js stream, mutual TLS, 256 KB messages', value: limits.streamBytesPerSecond / 1e6, unit: 'MB/s' }] : []),
 ])
 const logSizes = flags['log-size'].split(',').map(BigInt)
-for (const { run } of chosen) take(await run({ records: Number(flags.records), logSizes, logFolder: flags['log-folder'], limits }))
+for (const { run } of chosen) take(await run({ records: Number(flags.records), logSizes, logFolder: flags['log-folder'], minutes: Number(flags.minutes), limits }))
 take([{ part: 'all', figure: 'the whole run', value: (performance.now() - start) / 1000, unit: 's' }])
 if (flags.json) process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`)
 process.exit(0)

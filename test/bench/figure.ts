@@ -43,6 +43,8 @@ export interface Bench {
   readonly logSizes: readonly bigint[]
   /** Where part `log` keeps its logs for the next run; undefined: nowhere. */
   readonly logFolder: string | undefined
+  /** Minutes of part `soak`. */
+  readonly minutes: number
   readonly limits: MachineLimits
 }
 

@@ -91,7 +91,7 @@ class Highest {
 }
 
 /** Linux. */
-async function residentOf(pid: number): Promise<Resident> {
+export async function residentOf(pid: number): Promise<Resident> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const bytesOf = (name: string): number => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
   return { own: bytesOf('RssAnon'), files: bytesOf('RssFile') }
