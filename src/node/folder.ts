@@ -11,9 +11,9 @@ import type { Genesis } from '../exchange/check.ts'
 import { checkRebuilt } from '../exchange/rebuild.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
-import type { Log } from '../log/log.ts'
+import { lastSignedTree, type Log } from '../log/log.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
-import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd, tables } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { parseNote } from '../note/note.ts'
 import { FederationState } from '../topology/federation.ts'
@@ -21,6 +21,9 @@ import { type JoinFile, parseJoinFile } from '../topology/join.ts'
 import { type FrozenTree, parseStatement } from '../topology/member.ts'
 import { currentEpoch, epochFiles, type NodeConfig, RECOVERY, TRANSITION } from './config.ts'
 import { loadKeys, type NodeKeys } from './keys.ts'
+
+/** The table and eight bytes of index. */
+const ENTRY_KEY_BYTES = 9
 
 /** A node's folder, opened for its newest epoch. */
 export interface OpenFolder {
@@ -116,13 +119,18 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
   await checkOwner(dirname(files.database))
   const fresh = !transition && (!recovery || recovery.left.size === 0n) && await isFresh(files.database)
   await makeFolder(dirname(files.database))
-  const store = wrapStore(await openStore(files.database, { create: fresh }))
-  const slot = await openSlot(files.checkpoint).then(wrapSlot, async (error: unknown) => {
-    await store.close()
+  const slot = wrapSlot(await openSlot(files.checkpoint))
+  try {
+    // What is signed was durable before.
+    const size = (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))?.size ?? 0n
+    const isAcknowledged = (key: Uint8Array): boolean => key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
+    const store = wrapStore(await openStore(files.database, { create: fresh, isAcknowledged }))
+    const recovering = await readFile(files.recovering).then(() => true, () => false)
+    return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
+  } catch (error) {
+    await slot.close()
     throw error
-  })
-  const recovering = await readFile(files.recovering).then(() => true, () => false)
-  return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
+  }
 }
 
 /**

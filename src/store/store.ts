@@ -99,14 +99,15 @@ const options = {
 
 /**
  * Opens the database in `folder`.
+ * `isAcknowledged`: whether the commit that puts this key is known to have been durable; nothing before it may be missing.
  * @throws HuxinError store_locked when another process has it; store_corrupt when it cannot be opened,
  *   or when it does not exist and `create` is false.
  */
-export async function openStore(folder: string, { create }: { create: boolean }): Promise<Store> {
+export async function openStore(folder: string, { create, isAcknowledged }: { create: boolean; isAcknowledged?: (key: Uint8Array) => boolean }): Promise<Store> {
   const held = resolve(folder)
   if (holding.has(held)) throw new HuxinError('store_locked', `this process uses ${folder} already`)
   holding.add(held)
-  let db = await openLevel(folder, create).catch((error: unknown) => {
+  let db = await openLevel(folder, create, isAcknowledged).catch((error: unknown) => {
     holding.delete(held)
     throw error
   })
@@ -155,7 +156,7 @@ export async function openStore(folder: string, { create }: { create: boolean })
     async reopen() {
       await checkRoom(folder)
       await db.close().catch(() => undefined)
-      db = await openLevel(folder, false)
+      db = await openLevel(folder, false, isAcknowledged)
     },
     async close() {
       await db.close()
@@ -234,8 +235,8 @@ async function readRange(db: Level<Buffer, Buffer>, { gte, lt, limit = Infinity,
  */
 const holding = new Set<string>()
 
-async function openLevel(folder: string, createIfMissing: boolean): Promise<Level<Buffer, Buffer>> {
-  await readJournals(folder)
+async function openLevel(folder: string, createIfMissing: boolean, isAcknowledged?: (key: Uint8Array) => boolean): Promise<Level<Buffer, Buffer>> {
+  await readJournals(folder, isAcknowledged)
   const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing })
   try {
     await db.open()
@@ -281,14 +282,14 @@ async function checkRoom(folder: string): Promise<void> {
  * last, synced or not; and it drops commits that are damaged. So nothing is opened before every journal was read here.
  * @throws HuxinError store_failed | store_corrupt
  */
-async function readJournals(folder: string): Promise<void> {
+async function readJournals(folder: string, isAcknowledged?: (key: Uint8Array) => boolean): Promise<void> {
   const cannot = (what: string) => (error: unknown): never => {
     throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${what} cannot be read: ${messageOf(error)}`, { cause: error })
   }
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot('the folder')(error)))
   // As large as the write buffer, a few of them at most; the next reading finds them in memory.
   for (const name of names.filter((one) => /^\d+\.log$/.test(one))) {
-    const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)))
+    const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)), isAcknowledged)
     if (damaged === undefined) continue
     throw new HuxinError('store_corrupt', `the journal ${join(folder, name)} is damaged at byte ${damaged}, and whole commits follow: it is not opened, or they would be lost. ` +
       'Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup')
