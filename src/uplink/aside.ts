@@ -258,7 +258,7 @@ function fetched({ header, body, refusal, judged, receipt }: Package) {
 }
 
 const remedies: Readonly<Record<string, string>> = {
-  member_unknown: 'if it stays, the node above that member publishes its statement to everybody (huxin member approve), and the nodes on the way are asked whether they have it (huxin member list)',
+  member_unknown: 'if it stays, the nodes on the way are asked whether they have the statement of that member (huxin member list), which the node above it sent to everybody in its control lane (huxin trace)',
   item_unknown: 'if it stays, who publishes that item or scale does it again, and the nodes on the way are asked whether they have it (huxin catalog list)',
   receipt_wanted: 'if it stays, the origin publishes the records again',
   body_incomplete: 'if it stays, the node that lost the records repairs itself (huxin fsck --repair), or the origin publishes them again and erases this batch',

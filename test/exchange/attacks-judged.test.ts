@@ -121,6 +121,16 @@ t.test('what is judged and refused', async (t) => {
       await goesOn(t, federation, county)
     })
   }
+  await t.test('an erasure that only the hub was told of erases nothing, there or elsewhere, and the batch passes whole', async (t) => {
+    const batch = county.forge([industryRecord(1, { prefix: 'poison' }), industryRecord(2, { prefix: 'poison' })], everyone)
+    t.equal((await county.send(packed(toHub(amendment({ action: AmendmentAction.ERASE, batchId: batch.batch.id })())))).code, 'target_not_allowed')
+    t.equal((await county.send(packed(batch))).code, '')
+    for (const id of federation.nodes.keys()) {
+      await arrives(federation, batch, id)
+      t.equal((await findBatch(federation.node(id).context, batch.batch.id))!.body!.erased, 0, id)
+    }
+    await goesOn(t, federation, county)
+  })
   t.equal(city.ledger().federation.member('330110')!.status, 'active')
   t.equal(federation.node('000000').context.ledger().catalog.item('zj/industry-evaluation@mine'), undefined)
   t.same(await findings(federation), [])

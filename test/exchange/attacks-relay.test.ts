@@ -13,7 +13,7 @@ import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { RecordSchema } from '../../src/gen/huxin/v1/record_pb.ts'
 import { addSignatureLines } from '../../src/note/cosignature.ts'
-import { type Signer } from '../../src/note/key.ts'
+import { generateSigner, type Signer } from '../../src/note/key.ts'
 import { loadKeys } from '../../src/node/keys.ts'
 import { parseNote, signNote } from '../../src/note/note.ts'
 import { formatStatement } from '../../src/topology/member.ts'
@@ -139,6 +139,17 @@ t.test('a relay', async (t) => {
     await goesOn(t, federation, relay)
     for (const [id, { context }] of federation.nodes) t.equal(context.ledger().federation.member('330902')!.document, 'first', id)
     t.equal((await relay.send(carried(below.forge()))).code, '', 'the member goes on')
+  })
+
+  await t.test('which tells the hub alone of a child: the statement is refused, and nothing of that child is taken', async (t) => {
+    const child = generateSigner(federation.name('330909'), 'ed25519', new Uint8Array(32).fill(9))
+    const city = province.ledger().federation.member('330900')!
+    const statement = signNote(formatStatement({
+      ...nextStatement(city), ...act, member: federation.name('330909'), serial: 0, previous: undefined, tier: 'county', parent: relay.name, divisions: [], noteVkey: child.vkey, cosignVkey: city.cosignVkey,
+    }), [relay.keys.note])
+    t.equal((await relay.send(packed(relay.forge([statement], ['330000'], { kind: 'member', item: undefined, batchClass: 'control' })))).code, 'target_not_allowed')
+    t.equal((await relay.send(carried(fresh(relay, { origin: federation.name('330909'), signer: child })))).code, 'member_unknown')
+    await goesOn(t, federation, relay)
   })
 
   await t.test('whose child forks a lane: both notes are kept, that origin alone is under quarantine, and its records can still be amended', async (t) => {

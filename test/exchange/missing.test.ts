@@ -146,7 +146,7 @@ t.test('what a verdict rests on is kept from a city', async (t) => {
     const third = rogue.forge([Buffer.from('x')], everyone, { kind: 'freeze', item: undefined, batchClass: 'control', after: second })
     const more = rogue.forge([industryRecord(4)], everyone, { after: made[0]! })
     const ids = await send(rogue, ...made, second, third, more)
-    for (const batchClass of ['control', 'amendment', 'normal', 'bulk']) await says(federation, new RegExp(`^waiting zj.example/${id} ${batchClass}: .*member_unknown: .*publishes its statement`))
+    for (const batchClass of ['control', 'amendment', 'normal', 'bulk']) await says(federation, new RegExp(`^waiting zj.example/${id} ${batchClass}: .*member_unknown: .*the statement of that member`))
     await othersGoOn(federation)
     t.same(federation.node(VICTIM).alarms.list().filter((line) => !line.includes(id) && !/^(waiting|gap) zj.example\/330100 /.test(line)), [], 'nothing else is wrong')
     t.ok(federation.node(VICTIM).uplink!.follower.verified.size > 0n)
