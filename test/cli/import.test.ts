@@ -356,8 +356,8 @@ t.test('a quote that is never closed is found without reading the file into memo
 })
 
 t.test('a row of millions of empty cells is refused, and rows of empty cells are not counted', async (t) => {
-  await t.rejects(imported(`${HEAD_ZH}\n${','.repeat(30_000_000)}\n`), { code: 'argument_invalid', message: /a row is longer than 1048576 characters/ })
-  const { shelf, summary } = await imported(`\n\n,,,,\n${HEAD_ZH}\n${`${','.repeat(10)}\n`.repeat(150_000)}${cells(0).join(',')}\n\n`)
+  await t.rejects(imported(`${HEAD_ZH}\n${','.repeat(8_000_000)}\n`), { code: 'argument_invalid', message: /a row is longer than 1048576 characters/ })
+  const { shelf, summary } = await imported(`\n\n,,,,\n${HEAD_ZH}\n${`${','.repeat(10)}\n`.repeat(110_000)}${cells(0).join(',')}\n\n`)
   t.same([shelf.records.length, summary.rows], [1, 1])
 })
 

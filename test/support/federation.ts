@@ -4,7 +4,7 @@
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Clock, sleep, systemClock } from '../../src/base/clock.ts'
 import { SeededRandom, systemRandom } from '../../src/base/random.ts'
@@ -143,6 +143,18 @@ export class TestFederation {
       parentAddress: `127.0.0.1:${parent.port}`, source: { kind: 'self' },
     })
     await writeFile(join(folder, 'join.json'), joinFile)
+  }
+
+  /** Puts a node's files where the node is to be, with new certificates; a child's parent runs. */
+  async adopt(place: Place, files: readonly (readonly [name: string, content: Uint8Array])[]): Promise<void> {
+    this.#places.set(place.id, place)
+    for (const [name, content] of files) {
+      const file = join(this.folderOf(place.id), name)
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      await writeFile(file, content, { mode: 0o600 })
+    }
+    await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'node', nodeId: place.id, name: '' })
+    await this.writeConfig(place)
   }
 
   async writeConfig(place: Place, extra = '', parentAddress?: string, proxy?: string): Promise<void> {
