@@ -24,6 +24,7 @@ import { firstBatchOf, requestKey } from './request-ids.ts'
 import { judge, judgeContract } from './judge.ts'
 import { judgeOwnCatalog } from './judge-catalog.ts'
 import type { SignedTree } from '../log/log.ts'
+import { withOwnSeries } from './own-series.ts'
 import type { Decision, RoundView } from './writer.ts'
 
 export interface Publication {
@@ -138,6 +139,13 @@ async function seal(context: Context, publication: Publication, existing: number
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }
   if (turns.over) await turns.next()
+  return withOwnSeries(context, { header, body }, {
+    seal: () => commit(context, publication, { header, body, judged, existing }),
+    refuse: ({ refusal }) => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal }),
+  })
+}
+
+async function commit(context: Context, publication: Publication, { header, body, judged, existing }: { header: BatchHeader; body: Body; judged: Judged; existing: number }): Promise<Published> {
   let batch: SealedHeader | undefined
   const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
     const numbered = await numberLanes(context, header, view)

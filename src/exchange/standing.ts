@@ -71,10 +71,10 @@ export class Standings {
 
   /** @throws HuxinError store_corrupt when it cannot be told | cancelled */
   async of({ batch, index, position, record }: Placed): Promise<Stands> {
-    const amendments = (await this.#amendmentsOf(batch)).get(position) ?? []
+    const amendments = (await this.amendmentsOf(batch)).get(position) ?? []
     const has = (action: number): boolean => amendments.some((amendment) => amendment.action === action && amendment.effectiveOn <= this.#today)
     const disputed = has(AmendmentAction.OBJECT)
-    if ((await this.#knownOf(batch))?.refused) return { standing: 'refused', disputed }
+    if ((await this.knownOf(batch))?.refused) return { standing: 'refused', disputed }
     if (has(AmendmentAction.ERASE)) return { standing: 'erased', disputed }
     if (has(AmendmentAction.WITHDRAW)) return { standing: 'withdrawn', disputed }
     if (has(AmendmentAction.REPAIR)) return { standing: 'repaired', disputed }
@@ -126,7 +126,7 @@ export class Standings {
     let batch: SealedHeader | undefined
     try {
       batch = (await this.served(place.index))?.batch
-      if (!batch || (await this.#knownOf(batch))?.refused) return undefined
+      if (!batch || (await this.knownOf(batch))?.refused) return undefined
       const bytes = (await this.read(place))?.bytes
       return bytes && { ...place, batch, record: decodeRecord(bytes) }
     } catch (error) {
@@ -136,7 +136,8 @@ export class Standings {
     }
   }
 
-  #amendmentsOf(batch: SealedHeader): Promise<ReadonlyMap<number, readonly StoredAmendment[]>> {
+  /** What amended a batch, by position. */
+  amendmentsOf(batch: SealedHeader): Promise<ReadonlyMap<number, readonly StoredAmendment[]>> {
     return keep(this.#amendments, batch.idText, async () => {
       const byPosition = new Map<number, StoredAmendment[]>()
       for (const amendment of await this.#context.ledger().amendments(batch.id, batch.header.origin)) {
@@ -148,7 +149,8 @@ export class Standings {
     })
   }
 
-  #knownOf(batch: SealedHeader): Promise<KnownBatch | undefined> {
+  /** What this log holds of a batch. */
+  knownOf(batch: SealedHeader): Promise<KnownBatch | undefined> {
     return keep(this.#known, batch.idText, () => this.#context.ledger().known(batch.id))
   }
 }

@@ -13,6 +13,7 @@ import { entryKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import { type ErasedRows, erasedNotes, openErasedNote } from './erased.ts'
 import type { Ledger } from './ledger.ts'
+import { RecentIds } from './recent-ids.ts'
 import { RecordIndex } from './record-index.ts'
 import { type IndexTable, indexTables, readRows } from './record-rows.ts'
 import { type Identity, type Place, type Shape, standardShape } from './segments.ts'
@@ -42,6 +43,8 @@ export interface IndexerOptions {
 const KEY_LOOKUPS = 16
 
 export class Indexer {
+  /** Record ids that are published here and may not be in the index yet. */
+  readonly recentIds = new RecentIds()
   readonly #options: IndexerOptions
   readonly #shape: Shape
   readonly #index: RecordIndex
@@ -158,6 +161,17 @@ export class Indexer {
       }
     }
     return looked === 0 || this.#index.damaged ? undefined : false
+  }
+
+  /** Everything that was logged is in the index. */
+  get isCaughtUp(): boolean {
+    return this.#cursor >= this.#options.size()
+  }
+
+  /** The sieve, when it is filled; until then it is filled beside other work. */
+  sieveNow(): Sieve | undefined {
+    // After a start it does not know yet what was logged last.
+    return this.#cursor < this.#known ? undefined : this.#index.sieveNow(this.#options.ledger().recordCount)
   }
 
   /** Tells whether a record id may be in the index; costs one reading of the index the first time. */

@@ -64,6 +64,8 @@ export class RecordIndex {
   /** What is added goes into it, also while it is filled with what was there before. */
   #sieve: Sieve | undefined
   #filled: Promise<Sieve> | undefined
+  #ready: Sieve | undefined
+  #isFilling = false
   /**
    * Buckets of level 0 that were read, without their check values, by segment, bucket and table; undefined for those that
    * are empty. All of them together are six megabytes, and a lookup wants fifteen.
@@ -95,6 +97,7 @@ export class RecordIndex {
     for (const table of indexTables) this.tails[table].clear()
     this.#merging = undefined
     this.#sieve = undefined
+    this.#ready = undefined
     this.#forget()
     const row = await this.#store.get(indexedKey)
     const stored = this.damaged ? undefined : openProgress(row, this.#shape)
@@ -158,10 +161,23 @@ export class RecordIndex {
     return this.#filled
   }
 
+  /** The sieve, when it is filled; until then it is filled beside other work. */
+  sieveNow(records: bigint): Sieve | undefined {
+    if (this.#ready && !this.#ready.isFull) return this.#ready
+    if (this.#isFilling) return this.#ready
+    this.#isFilling = true
+    void this.sieve(records).then((sieve) => {
+      this.#ready = sieve
+    }, () => undefined).finally(() => {
+      this.#isFilling = false
+    })
+    // One that is full says "perhaps" more often.
+    return this.#ready
+  }
+
   /** An entry was added to the tails, with the record ids after the first `before`. */
   added(before: number): void {
-    const sieve = this.#sieve
-    if (sieve) this.tails.recordId.identities((high, word) => sieve.add(high, word), before)
+    for (const sieve of new Set([this.#sieve, this.#ready])) if (sieve) this.tails.recordId.identities((high, word) => sieve.add(high, word), before)
   }
 
   /** Makes a segment of what is in memory: the entries before `boundary`. */

@@ -61,6 +61,39 @@ export function recordIdentity(key: Uint8Array, recordId: string): Identity {
   return identityOf(RECORD_ID_TAG, key, recordId)
 }
 
+/** Keyed hashes of the record ids of a body, 32 bytes each; of one that does not decode all 0. The first 38 bits are the identity. */
+export function recordIdHashes(body: RecordSpans, key: Uint8Array): Buffer {
+  // A buffer of its own, so that its words are aligned.
+  const into = Buffer.from(new ArrayBuffer(HASH_BYTES * body.count))
+  const vector = lanes()
+  for (let from = 0; from < body.count; from += PIECE) {
+    const to = Math.min(from + PIECE, body.count)
+    const slowly: number[] = []
+    if (vector) {
+      const begin = body.spans[2 * from]!
+      const end = body.spans[2 * to - 1]!
+      vector.load(Buffer.concat([body.bytes.subarray(begin, end), key]), to - from)
+      for (let i = from; i < to; i++) {
+        if (!scan(body.bytes, body.spans[2 * i]!, body.spans[2 * i + 1]!) || !ascii(body.bytes, RECORD_ID)) slowly.push(i)
+        else vector.add(RECORD_ID_TAG, end - begin, key.length, starts[RECORD_ID]! - begin, ends[RECORD_ID]! - starts[RECORD_ID]!, i - from)
+      }
+      vector.finish()
+      vector.results(to - from).copy(into, HASH_BYTES * from)
+    } else for (let i = from; i < to; i++) slowly.push(i)
+    for (const i of slowly) {
+      const peek = peekRecord(recordAt(body, i)!)
+      into.fill(0, HASH_BYTES * i, HASH_BYTES * (i + 1))
+      if (peek) into.write(hash('sha256', concat(Uint8Array.of(RECORD_ID_TAG), key, utf8(peek.recordId)), 'binary'), HASH_BYTES * i, 'latin1')
+    }
+  }
+  return into
+}
+
+/** The identity that a hash begins with. */
+export function identityAt(hashes: Uint8Array, i: number): Identity {
+  return { high: highAt(hashes, HASH_BYTES * i), word: wordAt(hashes, HASH_BYTES * i) }
+}
+
 /** First 38 bits of SHA-256 over the type in one byte, the 32-byte key and the id; types that have no byte stand before the id. */
 export function subjectIdentity(key: Uint8Array, type: number, id: string): Identity {
   return type >= 0 && type < 0x80 ? identityOf(type, key, id) : identityOf(LARGE_TYPE_TAG, key, `${type}\n${id}`)

@@ -6,7 +6,7 @@
 import type { Identity } from './segments.ts'
 
 const BITS_PER_RECORD = 16n
-const BYTES_MIN = 1 << 16
+const BYTES_MIN = 1 << 20
 const BYTES_MAX = 1 << 23
 const BLOCK_WORDS = 16
 const PROBES = 6

@@ -22,6 +22,8 @@ export const faultTable = {
   record_too_large: ['the record is too large', '记录超过大小上限'],
   record_id_form: ['record_id must be 1 to 64 printable ASCII characters without a space at either end', '记录编号须为1至64个可见ASCII字符，首尾无空格'],
   record_id_personal: ['record_id contains a citizen identity number', '记录编号含有公民身份号码'],
+  record_id_taken: ['this record_id belongs to a record of another subject that was published before: give each record an id of its own', '该记录编号已用于另一主体的记录，须另行编号'],
+  version_targets: ['an earlier version of this record went to more targets: who holds it there would go on taking it for current', '该记录的先前版本送达范围更广，未送达处仍会将旧版本视为有效'],
   family_mismatch: ['the content is not of the kind that the catalog item carries', '记录内容与目录项种类不符'],
   required: ['a required field is empty', '必填项为空'],
   too_long: ['the text is too long', '文本过长'],

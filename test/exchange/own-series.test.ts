@@ -1,0 +1,79 @@
+/** A record id names one subject, and a new version goes wherever the one before it went: what is published is held against what was published. */
+import t from 'tap'
+import { amend } from '../../src/exchange/amend.ts'
+import type { Context } from '../../src/exchange/context.ts'
+import { syntheticUscc } from '../../src/record/uscc.ts'
+import { findings, publishRecords } from '../support/checks.ts'
+import { BODY, type Place, TestFederation } from '../support/federation.ts'
+import { evaluation, standings } from '../support/lookups.ts'
+import { industryRecord, many } from '../support/records.ts'
+import { settled, source } from '../support/settled.ts'
+
+const PLACES: readonly Place[] = [
+  { id: '330000', tier: 'province', divisions: ['330000'] },
+  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
+]
+const EVERYBODY = ['330000/**']
+
+/** `published`, or the places and codes of the faults. */
+async function say(context: Context, records: readonly Uint8Array[], targets = EVERYBODY, more: Parameters<typeof publishRecords>[3] = {}): Promise<string> {
+  const { refusal, published } = await publishRecords(context, records, targets, more)
+  return refusal ? refusal.faults.map(({ index, path, code }) => `${index} ${path} ${code}`).join(', ') : `published ${published}`
+}
+
+t.test('a record id', async (t) => {
+  const federation = await TestFederation.start(PLACES)
+  t.teardown(() => federation.stop())
+  await settled(federation)
+  let { context } = federation.node('330100')
+  const one = (id: string, of: number, grade = 'A', on?: string): Uint8Array => evaluation({ id, of, grade, ...(on ? { on } : {}) })
+
+  await t.test('is of one subject in one call', async (t) => {
+    t.equal(await say(context, [one('a', 1), one('b', 2), one('a', 3)]), '2 record_id record_id_taken')
+    t.equal(await say(context, [one('a', 1), one('b', 2), one('a', 1, 'B')]), 'published 3', 'two versions are no two subjects')
+    const { refusal } = await publishRecords(context, [one('a', 3)], EVERYBODY)
+    t.match(refusal!.faults[0], { message: /another subject/, messageZh: /另一主体/ })
+  })
+
+  await t.test('is of one subject, whether the one before is in the index yet or not', async (t) => {
+    t.equal(await say(context, [one('new', 4)]), 'published 1')
+    t.equal(await say(context, [one('x-1', 1), one('new', 5), one('x-2', 2)]), '1 record_id record_id_taken', 'at once')
+    await context.indexer.caughtUp()
+    t.equal(await say(context, [one('new', 5)]), '0 record_id record_id_taken', 'later')
+    const again = await federation.restart('330100')
+    await federation.until('it serves again', () => again.state === 'serving')
+    context = again.context
+    t.equal(await say(context, [one('new', 5)]), '0 record_id record_id_taken', 'after a restart')
+    t.equal(await say(context, [one('new', 4, 'E')]), 'published 1', 'its own subject goes on')
+  })
+
+  await t.test('is given to one of two that come at the same moment', async (t) => {
+    const said = await Promise.all([7, 8, 9].map((of) => say(context, [one('race', of)])))
+    t.same(said.sort(), ['0 record_id record_id_taken', '0 record_id record_id_taken', 'published 1'])
+  })
+
+  await t.test('is another one for another provider', async (t) => {
+    t.equal(await say(context, [one('new', 5)], EVERYBODY, { provider: syntheticUscc('11330100', 'TT000777') }), 'published 1')
+  })
+
+  await t.test('keeps its versions together: a new one reaches everybody who has the one before', async (t) => {
+    t.equal(await say(context, [one('wide', 10)], ['330000', '330100']), 'published 1')
+    t.equal(await say(context, [one('wide', 10, 'E')], ['330100']), '0 targets version_targets', 'the province would call the old one current')
+    t.equal(await say(context, [one('wide', 10, 'E')], ['330000/**']), 'published 1', 'more targets are none too few')
+    const province = federation.node('330000').context
+    await federation.until('it is at the province', async () => (await standings(province, { recordId: 'wide' })).length === 2)
+    t.same(await standings(province, { recordId: 'wide' }), ['330100 E current', '330100 A superseded'])
+    const last = await publishRecords(context, [one('ended', 11)], EVERYBODY)
+    await amend(context, { provider: BODY, source, changes: [{ action: 'withdraw', batchId: last.batch!.id, position: 0, effectiveOn: '2026-01-01', basis: 'test/ended', document: '' }] })
+    t.equal(await say(context, [one('ended', 11)], ['330100']), 'published 1', 'what is withdrawn everywhere holds nothing up')
+  })
+
+  await t.test('is looked for among thousands of others', async (t) => {
+    for (let i = 0; i < 3; i++) t.equal(await say(context, many(1_000, (n) => industryRecord(n, { prefix: `m${i}` }))), 'published 1000')
+    t.equal(await say(context, many(1_000, (n) => (n === 500 ? one('m1-500', 1) : industryRecord(n, { prefix: 'm3' })))), '500 record_id record_id_taken')
+    t.equal(await say(context, many(1_000, (n) => industryRecord(n, { prefix: 'm2', grade: 'B' }))), 'published 1000', 'a thousand new versions')
+    t.same(await standings(context, { recordId: 'm2-999' }), ['330100 B current', '330100 A superseded'])
+  })
+
+  t.same(await findings(federation), [])
+})
