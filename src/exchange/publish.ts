@@ -108,8 +108,8 @@ function publishNew(context: Context, publication: Publication): Promise<Publish
 }
 
 async function publishMissing(context: Context, publication: Publication): Promise<Published> {
-  const { records, item = '' } = publication
-  const standing = await findExisting(context, item, records)
+  const { records } = publication
+  const standing = await findExisting(context, { item: publication.item, provider: publication.provider, targets: publication.targets }, records)
   const seen = new Set<string>()
   const missing = records.filter((record, i) => {
     const bytes = asBuffer(record).toString('latin1')

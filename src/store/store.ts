@@ -148,10 +148,10 @@ export async function openStore(folder: string, { create, isAcknowledged }: { cr
     async compact(gte, lt) {
       // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
       await reads.ended()
-      await compactRange(db, folder, { gte, lt })
+      await whileOpen(compactRange(db, folder, { gte, lt }))
       await reads.ended()
       // LevelDB looks for replaced files only after it wrote one.
-      await flush(db, folder)
+      await whileOpen(flush(db, folder))
     },
     async reopen() {
       await checkRoom(folder)
@@ -350,12 +350,27 @@ function keyBefore(key: Uint8Array): Buffer {
   return Buffer.concat([before, Buffer.of(0xff, 0xff)])
 }
 
+/** @throws HuxinError not_ready when the database is closed meanwhile */
+async function whileOpen(work: Promise<void>): Promise<void> {
+  await work.catch((error: unknown) => {
+    throw isNotOpen(error) ? notOpen(error) : error
+  })
+}
+
+function isNotOpen(error: unknown): boolean {
+  return codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN'
+}
+
+function notOpen(cause: unknown): HuxinError {
+  return new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write', { cause })
+}
+
 async function reading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
     if (isHuxinError(error)) throw error
-    if (codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN') throw new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write', { cause: error })
+    if (isNotOpen(error)) throw notOpen(error)
     throw new HuxinError('store_corrupt', `the database did not read: ${causeOf(error)}`, { cause: error })
   }
 }

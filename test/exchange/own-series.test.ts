@@ -68,6 +68,19 @@ t.test('a record id', async (t) => {
     t.equal(await say(context, [one('ended', 11)], ['330100']), 'published 1', 'what is withdrawn everywhere holds nothing up')
   })
 
+  await t.test('is left out of what is imported again only where it stands as it is to stand', async (t) => {
+    const other = syntheticUscc('11330100', 'TT000778')
+    const again = async (targets: string[], provider = BODY): Promise<number[]> => {
+      const { published, existing } = await publishRecords(context, [one('import', 12)], targets, { provider, skipExisting: true })
+      return [published, existing]
+    }
+    t.same(await again(['330100']), [1, 0])
+    t.same(await again(['330100']), [0, 1], 'the same')
+    t.same(await again(['330000', '330100']), [1, 0], 'the province has not got it')
+    t.same(await again(['330000']), [0, 1], 'now it has')
+    t.same(await again(['330000'], other), [1, 0], 'another provider did not say it')
+  })
+
   await t.test('is looked for among thousands of others', async (t) => {
     for (let i = 0; i < 3; i++) t.equal(await say(context, many(1_000, (n) => industryRecord(n, { prefix: `m${i}` }))), 'published 1000')
     t.equal(await say(context, many(1_000, (n) => (n === 500 ? one('m1-500', 1) : industryRecord(n, { prefix: 'm3' })))), '500 record_id record_id_taken')
