@@ -37,6 +37,8 @@ export interface IndexerOptions {
   readonly size: () => bigint
   readonly clock: Clock
   readonly shape?: Shape
+  /** Told of an entry that is not what was logged: its records may not be found. What is read again after a start is looked at. */
+  readonly onDamage?: (index: bigint) => void
 }
 
 /** Records that are looked up to tell whether a key is the right one. */
@@ -270,7 +272,7 @@ export class Indexer {
     let records = 0
     for (const [, bytes] of entries) {
       const before = tails.recordId.count
-      const rows = await readRows({ store, ledger: ledger(), subjectKey }, this.#cursor, bytes, tails)
+      const rows = await readRows({ store, ledger: ledger(), subjectKey, onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined }, this.#cursor, bytes, tails)
       this.#index.added(before)
       if (rows.ops.length > 0) await store.write(rows.ops)
       this.#weight += rows.weight

@@ -1,16 +1,17 @@
 /** What a record has in the tables that follow behind: identities by which it is found, and the few rows of recognition. */
 import { hash } from 'node:crypto'
-import { asBuffer, be32, concat, utf8 } from '../base/bytes.ts'
+import { asBuffer, be32, concat, equalBytes, utf8 } from '../base/bytes.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
-import { recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
+import { bodyRoot, parseBody, recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { leafHash } from '../merkle/hash.ts'
 import { lanes, type Lanes } from '../merkle/sha256-lanes.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { decodeRecord } from '../record/record.ts'
 import { ends, found, RECORD_ID, scan, starts, SUBJECT_ID } from '../record/scan.ts'
-import { bodyKey, placeKey, tables } from '../store/keys.ts'
+import { bodyKey, placeKey, tables, tileKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 import type { Ledger } from './ledger.ts'
 import { HIGH_BITS, type Identity, packPlace, weightOf } from './segments.ts'
@@ -44,6 +45,8 @@ export interface RowSource {
   readonly store: Reader
   readonly ledger: Ledger
   readonly subjectKey: Uint8Array
+  /** Looks whether entry and body are what was logged, and is told of one that is not: its records may not be found. */
+  readonly onDamage?: ((index: bigint) => void) | undefined
 }
 
 /** The kinds of batches whose records are found by record id and subject. */
@@ -140,6 +143,7 @@ export function isIndexed({ header }: SealedHeader): boolean {
 export async function readRows(source: RowSource, index: bigint, bytes: Uint8Array, tails: Readonly<Record<IndexTable, Tail>>): Promise<{ weight: number; records: number; ops: Op[] }> {
   const batch = headerOf(bytes)
   const weight = weightOf(batch?.header.records ?? 0)
+  if (source.onDamage && !await isWhole(source, index, { bytes, batch })) source.onDamage(index)
   const body = batch?.verdict.accepted && isIndexed(batch) && source.ledger.routes(batch.header, batch.source).kept ? await bodyAt(source.store, index) : undefined
   if (!batch || !body) return { weight, records: 0, ops: [] }
   addIdentities(body, index, source.subjectKey, tails)
@@ -157,6 +161,21 @@ function headerOf(bytes: Uint8Array): (SealedHeader & Pick<Entry, 'source' | 've
     return { ...openHeader(header), source, verdict }
   } catch {
     return undefined
+  }
+}
+
+/** Whether an entry has the leaf hash of its tile, and its body, where this node keeps it, the root of its header. */
+async function isWhole({ store, ledger }: RowSource, index: bigint, { bytes, batch }: { bytes: Uint8Array; batch: ReturnType<typeof headerOf> }): Promise<boolean> {
+  const tile = await store.get(tileKey(0, index / 256n))
+  const at = HASH_BYTES * Number(index % 256n)
+  if (!batch || !tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + HASH_BYTES))) return false
+  if (!batch.verdict.accepted || !isIndexed(batch) || !ledger.routes(batch.header, batch.source).kept) return true
+  const stored = await store.get(bodyKey(index))
+  try {
+    return stored !== undefined && equalBytes(bodyRoot(parseBody(stored)), batch.header.root)
+  } catch (error) {
+    if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large')) return false
+    throw error
   }
 }
 

@@ -244,7 +244,7 @@ export class Node {
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
-    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock })
+    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', `entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
     await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
     const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms })
     this.#door = new Door({

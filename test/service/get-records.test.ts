@@ -178,7 +178,16 @@ t.test('bytes that are wrong are never an answer', async (t) => {
     t.notOk(node.alarms.has('damage'), 'and the alarm is over')
   })
 
+  await t.test('a record id that was changed, in what is indexed again after a start', async (t) => {
+    await withChanged(bodyKey(wide.index), (bytes) => bytes.write('w-x', bytes.indexOf('w-150')), async (context, when) => {
+      if (when !== 'not read before') return
+      t.same((await ask(context, { recordId: 'w-150' })).records, [], 'it stands under another id')
+      t.match(node.alarms.list().join('\n'), new RegExp(`damage: entry ${wide.index} or its body is not what was logged`), 'and that is said')
+    })
+  })
+
   await t.test('an entry that was changed', async (t) => {
+    t.same(await standings(node.context, { recordId: 'w-190' }), ['330000 A current'])
     await withChanged(entryKey(wide.index), spoilRoot, async (context, when) => {
       // A node that has read it knows what was logged.
       const expected = when === 'read before' ? ['current'] : ['damaged']
