@@ -9,9 +9,12 @@
  * - the metadata of a call is one object from the first interceptor to the handler: the call's passage travels with it.
  *   In a WeakMap it would outlive the call, since what an old map leads to is not collected with new objects.
  * - `call.incomingEncoding`: how a request is compressed; grpc-js takes the header out of the metadata.
+ * - `Http2Transport.canSendPing`: Node.js pings no session that has been told to close, and grpc-js takes that for
+ *   a dead connection, which fails every call that still runs on it.
  * - a subclass of ServerCredentials, the only way to TLS 1.3, a handshake timeout, the stream
  *   window and certificates replaced while running. It is the one inheritance of the room.
  */
+import { createRequire } from 'node:module'
 import type { Http2SecureServer, SecureServerOptions, ServerHttp2Stream, ServerHttp2Session } from 'node:http2'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
@@ -78,9 +81,14 @@ export function interceptConnections(server: TcpServer, intercept: (socket: Sock
   }))
 }
 
+/** The TCP socket below a TLS socket. */
+export function tcpSocketOf(socket: TLSSocket): Socket | undefined {
+  return (socket as unknown as { _parent?: Socket })._parent
+}
+
 /** Where a connection whose handshake failed came from; Node forgets it, except in the socket below. */
 export function remoteAddressOf(socket: TLSSocket): string {
-  return socket.remoteAddress ?? (socket as unknown as { _parent?: Socket })._parent?.remoteAddress ?? ''
+  return socket.remoteAddress ?? tcpSocketOf(socket)?.remoteAddress ?? ''
 }
 
 /** Server credentials with every option of node:tls, replaceable while connections are open. */
@@ -96,5 +104,40 @@ export class LiveServerCredentials extends ServerCredentials {
 
   override _equals(other: ServerCredentials): boolean {
     return this === other
+  }
+}
+
+interface Transport {
+  readonly session: { readonly closed: boolean }
+  canSendPing(): boolean
+}
+
+interface Connector {
+  createSession(...options: unknown[]): Promise<Transport>
+}
+
+const MENDED = Symbol('mended')
+
+/** Calls on a connection that its server closes in order (GOAWAY) run to their end: it is not pinged any more. Once for the process. */
+export function keepCallsAfterGoaway(): void {
+  const { Http2SubchannelConnector } = createRequire(import.meta.url)('@grpc/grpc-js/build/src/transport.js') as { Http2SubchannelConnector: { prototype: Connector } }
+  const connector = Http2SubchannelConnector.prototype as Connector & { [MENDED]?: boolean }
+  if (connector[MENDED]) return
+  connector[MENDED] = true
+  const { createSession } = connector
+  connector.createSession = async function (this: Connector, ...options) {
+    const transport = await createSession.apply(this, options)
+    pingOpenSessions(Object.getPrototypeOf(transport) as Transport & { [MENDED]?: boolean })
+    return transport
+  }
+}
+
+function pingOpenSessions(transports: Transport & { [MENDED]?: boolean }): void {
+  if (transports[MENDED]) return
+  transports[MENDED] = true
+  const { canSendPing } = transports
+  if (typeof canSendPing !== 'function') throw new Error('this release of grpc-js has no Http2Transport.canSendPing')
+  transports.canSendPing = function (this: Transport) {
+    return !this.session.closed && canSendPing.call(this)
   }
 }

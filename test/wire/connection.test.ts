@@ -1,6 +1,9 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
+import { createSecureServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { Server } from '@grpc/grpc-js'
 import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import { limits } from '../../src/base/limits.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { http2ServersOf } from '../../src/wire/grpc-internals.ts'
@@ -220,3 +223,38 @@ async function durationMs(run: () => Promise<unknown>): Promise<number> {
   await run()
   return performance.now() - start
 }
+
+t.test('a call on a connection that its server closes in order is answered, and the next one goes over a new connection', async (t) => {
+  let sessions = 0
+  let finish = (): void => undefined
+  const finished = new Promise<void>((resolve) => { finish = resolve })
+  const server = createSecureServer({ cert: hub.certificateChainPem, key: hub.keyPem, ca: [...hub.rootsPem], requestCert: true })
+  server.on('session', () => sessions++)
+  server.on('stream', (stream, headers) => {
+    const answer = (): void => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      stream.end(Buffer.alloc(5))
+    }
+    stream.on('error', () => undefined).resume()
+    if (headers[':path']!.endsWith('/GetRecords')) return answer()
+    stream.session!.goaway(0)
+    void finished.then(answer)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const channel = dial(`127.0.0.1:${(server.address() as AddressInfo).port}`, { keepaliveMs: 100, keepaliveTimeoutMs: 100 })
+  await closing([channel, { close: () => server.close() }], async () => {
+    const client = channel.client(RecordService)
+    const slow = client.getBatch({}, call)
+    await until(() => sessions === 1)
+    // Pings fall due meanwhile, several times.
+    const startedMs = systemClock.monotonicMs()
+    let fresh = 0
+    while (systemClock.monotonicMs() - startedMs < 600) fresh += (await client.getRecords({}, call)).records.length === 0 ? 1 : 0
+    t.ok(fresh > 0)
+    t.equal(sessions, 2)
+    finish()
+    t.equal((await slow).bodyState, '')
+  })
+})
