@@ -16,9 +16,13 @@ import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
+import { Arrivals, networkOf } from '../wire/arrivals.ts'
+import { type Account, Budgets } from '../wire/budgets.ts'
+import { tcpSocketOf } from '../wire/grpc-internals.ts'
 import { secureContext, secureContextOptions } from '../wire/tls.ts'
 import { type AuditAccess, authorizeAudit } from './authorize.ts'
 import { type HttpAnswer, plain } from './http-answer.ts'
+import { standingOf } from './standing.ts'
 import { acceptsGzip, compress, parseStaticPath, readStatic, type StaticPath } from './static-log.ts'
 import { ADD_CHECKPOINT_BYTES_MAX, addCheckpoint } from './witness-http.ts'
 
@@ -26,6 +30,9 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 60_000
+/** Milliseconds that an answer may take, and what a slow line carries in each: 32 KiB/s. */
+const SEND_MS = 30_000
+const SEND_BYTES_PER_MS = 32
 const HEADER_BYTES_MAX = 8_192
 const CHECKPOINT_AGE_S = 2
 const IMMUTABLE_AGE_S = 31_536_000
@@ -57,6 +64,8 @@ export class AuditServer {
   readonly #https: Server
   readonly #holders = new WeakMap<TLSSocket, Holder | undefined>()
   readonly #sockets = new Set<Socket>()
+  readonly #arrivals: Arrivals
+  readonly #budgets: Budgets
   /** Those with a finished handshake. */
   readonly #open = new Set<TLSSocket>()
   /** The roots, PEM, that chains lead to now. */
@@ -89,17 +98,18 @@ export class AuditServer {
       keepAliveTimeout: IDLE_TIMEOUT_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
     }, (request, response) => void this.#serve(request, response))
-    this.#https.maxConnections = options.maxConnections
+    this.#budgets = new Budgets({
+      connections: options.maxConnections, connectionsPerPeer: Math.max(1, Math.floor(options.maxConnections / 4)), callsPerPeer: 0, bytes: 0, bytesPerPeer: 0,
+    })
+    this.#arrivals = new Arrivals({ perAddress: 128, all: 512, silentMs: HANDSHAKE_TIMEOUT_MS, clock: options.clock, onDropped: () => undefined })
+    this.#arrivals.watch(this.#https)
     // A reader that stops reading does not keep its bundle in memory.
     this.#https.timeout = IDLE_TIMEOUT_MS
     this.#https.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
-    this.#https.on('secureConnection', (socket: TLSSocket) => {
-      this.#open.add(socket)
-      socket.once('close', () => this.#open.delete(socket))
-    })
+    this.#https.on('secureConnection', (socket: TLSSocket) => this.#admit(socket))
   }
 
   get port(): number {
@@ -129,7 +139,35 @@ export class AuditServer {
     return this.#closing
   }
 
+  /** Counts a connection, by its certificate or, without one of this node or its kin, by its network; parent, children and operators have a reserve. */
+  #admit(socket: TLSSocket): void {
+    const raw = tcpSocketOf(socket)
+    if (raw) this.#arrivals.settle(raw)
+    const account = this.#accountOf(socket)
+    if (!this.#budgets.take(account, 'connections', 1)) {
+      this.#budgets.give(account, 'connections', 0)
+      return void socket.destroy()
+    }
+    this.#open.add(socket)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      this.#budgets.give(account, 'connections', 1)
+    })
+  }
+
+  #accountOf(socket: TLSSocket): Account {
+    try {
+      const identity = this.#holderAt(socket)?.identity
+      const standing = identity && standingOf(this.#options.context(), identity)
+      if (identity && standing !== undefined && standing !== 'foreign') return this.#budgets.account(`${identity.nodeName} ${identity.role} ${identity.name}`, standing)
+    } catch {
+      // A certificate that names nobody is told so when it asks for something.
+    }
+    return this.#budgets.account(networkOf(socket.remoteAddress ?? ''), 'own')
+  }
+
   async #close(graceMs: number): Promise<void> {
+    this.#arrivals.close()
     const done = new Promise<void>((resolve) => this.#https.close(() => resolve()))
     this.#https.closeIdleConnections()
     const cancelCut = this.#options.clock.after(graceMs, () => {
@@ -147,6 +185,8 @@ export class AuditServer {
     response.writeHead(answer.status, {
       'Content-Length': answer.body.length, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', ...answer.headers, ...last,
     })
+    const cancel = this.#options.clock.after(SEND_MS + answer.body.length / SEND_BYTES_PER_MS, () => request.socket.destroy())
+    response.once('close', cancel)
     response.end(answer.body)
   }
 
@@ -190,10 +230,13 @@ export class AuditServer {
 
   /** Undefined without a certificate that is valid now: a connection outlives its certificate. */
   #holder(request: IncomingMessage): PeerIdentity | undefined {
-    const socket = request.socket as TLSSocket
-    if (!this.#holders.has(socket)) this.#holders.set(socket, holderOf(socket, this.#pinned))
-    const holder = this.#holders.get(socket)
+    const holder = this.#holderAt(request.socket as TLSSocket)
     return holder && this.#options.clock.nowMs() <= holder.notAfterMs ? holder.identity : undefined
+  }
+
+  #holderAt(socket: TLSSocket): Holder | undefined {
+    if (!this.#holders.has(socket)) this.#holders.set(socket, holderOf(socket, this.#pinned))
+    return this.#holders.get(socket)
   }
 
   #failed(error: unknown, path: string): HttpAnswer {
