@@ -1,12 +1,13 @@
 /** Connects a command to the running node of a folder, with an operator's certificate. */
 import { formatAddress } from '../base/address.ts'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { AdminService, LogService } from '../gen/huxin/v1/admin_service_pb.ts'
 import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../node/config.ts'
+import { certificatesOf, identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
 import { loadTlsMaterial } from '../pki/material.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
 
@@ -36,9 +37,12 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
   }, systemClock.nowMs())
+  // The node's own file is at hand, where the command runs beside it.
+  const own = await readFile(config.tls.certificate, 'utf8').then(certificatesOf, () => [])
+  const allowed = [material.identity.issuer, ...own.slice(0, 1).map((leaf) => identityOfCertificate(leaf, own.slice(1)).issuer)]
   const host = config.listen.host === '0.0.0.0' ? '127.0.0.1' : config.listen.host === '::' ? '::1' : config.listen.host
   const channel = WireChannel.dial({
-    address: options.address ?? formatAddress({ host, port: config.listen.port }), expectedNodeName: config.node, material, clock: systemClock, connectTimeoutMs: 5_000,
+    address: options.address ?? formatAddress({ host, port: config.listen.port }), expectedNodeName: config.node, checkServer: (server) => checkAuthority(server, allowed), material, clock: systemClock, connectTimeoutMs: 5_000,
   })
   return {
     config,
@@ -47,6 +51,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     log: explain(channel.client(LogService), options),
     close: () => channel.close(),
   }
+}
+
+function checkAuthority({ issuer, nodeName }: PeerIdentity, allowed: readonly string[]): void {
+  if (issuer !== '' && allowed.includes(issuer)) return
+  throw new HuxinError('unauthenticated', `the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
 }
 
 async function operatorCertificate(config: NodeConfig): Promise<string> {

@@ -141,7 +141,8 @@ function alarmOf(warnings: readonly string[]): string | undefined {
   return warnings.length === 0 ? undefined : warnings.join('; ')
 }
 
-async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles): Promise<string> {
+/** Changes when one of the files does. */
+export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles): Promise<string> {
   const stamps = await Promise.all([certificateFile, keyFile, ...rootFiles].map(async (file) => {
     const found = await stat(file).catch(() => undefined)
     return found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'missing'

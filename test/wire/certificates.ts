@@ -27,7 +27,7 @@ export function issuer(trustDomain: string): TestIssuer {
       certificateChainPem: certificatePem + ca.certificatePem,
       keyPem,
       rootsPem: [root.certificatePem],
-      identity: identityOr(x509, { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs }),
+      identity: identityOr(x509, new X509Certificate(ca.certificatePem), { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs }),
       notAfterMs: Date.parse(x509.validTo),
     }
   }
@@ -38,9 +38,9 @@ export function issuer(trustDomain: string): TestIssuer {
   }
 }
 
-function identityOr(x509: X509Certificate, otherwise: PeerIdentity): PeerIdentity {
+function identityOr(x509: X509Certificate, authority: X509Certificate, otherwise: PeerIdentity): PeerIdentity {
   try {
-    return identityOfCertificate(x509)
+    return identityOfCertificate(x509, [authority])
   } catch {
     return otherwise
   }

@@ -7,6 +7,7 @@ import { type ErrorCode, HuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { HuxinClient, type HuxinClientOptions } from '../../src/client/record-client.ts'
 import type { PublishRequest } from '../../src/gen/huxin/v1/record_service_pb.ts'
+import { issuer } from './certificates.ts'
 import { failure, federation, listen, nodeName, recordService, type TestServer } from './testbed.ts'
 
 /** Waits are skipped, and counted. */
@@ -116,4 +117,56 @@ t.test('certificate files that cannot be used are said before anything is dialed
   const { opened } = await moody([])
   await t.rejects(connected(t, opened, { keyFile: '/nowhere/a.key' }), { code: 'config_invalid' })
   await opened.server.close(0)
+})
+
+t.test('files that change are taken up while the client runs, and half a file leaves the last good one', async (t) => {
+  const opened = await listen({ services: [recordService({ getRecords: async () => ({ records: [] }) })] })
+  let nowMs = 0
+  const folder = await mkdtemp(join(tmpdir(), 'huxin-client-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const files = { certificateFile: join(folder, 'b.crt'), keyFile: join(folder, 'b.key'), rootFiles: [join(folder, 'root.crt')] }
+  const put = async (material = federation.client('330000', 'loans')): Promise<string> => {
+    await writeFile(files.certificateFile, material.certificateChainPem)
+    await writeFile(files.keyFile, material.keyPem, { mode: 0o600 })
+    await writeFile(files.rootFiles[0]!, material.rootsPem[0]!)
+    return material.identity.serial
+  }
+  const first = await put()
+  const client = await connected(t, opened, { ...files, clock: { ...systemClock, monotonicMs: () => nowMs } })
+  const serial = async (): Promise<string | undefined> => {
+    await client.getRecords({ recordId: 'x' })
+    return opened.server.connectedPeers().at(-1)?.serial
+  }
+  t.equal(await serial(), first)
+  const second = await put()
+  t.equal(await serial(), first, 'not at every call')
+  nowMs += 5_000
+  t.equal(await serial(), second)
+  await writeFile(files.certificateFile, 'half')
+  nowMs += 5_000
+  t.equal(await serial(), second)
+  const third = await put()
+  nowMs += 5_000
+  t.equal(await serial(), third)
+})
+
+t.test('a node whose certificate another authority issued is not believed, unless it is named', async (t) => {
+  const opened = await listen({ services: [recordService({ getRecords: async () => ({ records: [] }) })] })
+  const folder = await mkdtemp(join(tmpdir(), 'huxin-client-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const other = issuer('zj.test')
+  const material = other.client('330000', 'loans')
+  const roots = join(folder, 'roots.crt')
+  const ca = join(folder, 'ca.crt')
+  await writeFile(roots, federation.client('330000', 'x').rootsPem[0]! + material.rootsPem[0]!)
+  await writeFile(ca, federation.node('330000').certificateChainPem.split(/(?<=-----END CERTIFICATE-----\n)/)[1]!)
+  await writeFile(join(folder, 'c.crt'), material.certificateChainPem)
+  await writeFile(join(folder, 'c.key'), material.keyPem, { mode: 0o600 })
+  const options = { certificateFile: join(folder, 'c.crt'), keyFile: join(folder, 'c.key'), rootFiles: [roots], retryForMs: 0 }
+  const refused = await connected(t, opened, options)
+  t.match(await failure(refused.getRecords({ recordId: 'x' })), { code: 'peer_unreachable', message: /was issued by the authority sha256:[0-9a-f]{64}, and that of this client by sha256:[0-9a-f]{64}.*authorityFiles/ })
+  // The server trusts one root; that the client gets so far is what is asked here.
+  const named = await connected(t, opened, { ...options, authorityFiles: [ca] })
+  t.notMatch(await failure(named.getRecords({ recordId: 'x' })), { message: /authorityFiles/ })
+  await t.rejects(connected(t, opened, { ...options, authorityFiles: [join(folder, 'none')] }), { code: 'config_invalid', message: /authority file/ })
 })
