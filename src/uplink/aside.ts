@@ -62,7 +62,7 @@ export class Aside {
   readonly #lanes = new Map<string, Waiting>()
   /** Origins for which an alarm stands. */
   #said = new Set<string>()
-  #loaded = false
+  #loading: Promise<void> | undefined
 
   constructor(options: LinkOptions, batchClass: BatchClass, take: Take) {
     this.#options = options
@@ -78,15 +78,26 @@ export class Aside {
   }
 
   /** Reads what waited when the node stopped. */
-  async load(): Promise<void> {
-    if (this.#loaded) return
+  load(): Promise<void> {
+    this.#loading ??= this.#load().catch((error: unknown) => {
+      this.#loading = undefined
+      throw error
+    })
+    return this.#loading
+  }
+
+  async #load(): Promise<void> {
     const { context } = this.#options
     const prefix = this.#key('')
     for (const [key, stored] of await context.store.range(prefixRange(prefix))) {
       const value = openChecked(key, stored)
       if (value) this.#lanes.set(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', 'it was left before the node was started'))
     }
-    this.#loaded = true
+  }
+
+  /** True while no lane waits. */
+  get isEmpty(): boolean {
+    return this.#lanes.size === 0
   }
 
   /** Leaves a batch that did not pass the door; its lanes wait. */
@@ -106,7 +117,6 @@ export class Aside {
     }
     if (ops.length === 0) return
     await context.store.write(ops)
-    this.#say()
     context.changes.announce([this.#topic])
   }
 
@@ -204,8 +214,7 @@ export class Aside {
     await context.store.write([{ key: this.#key(lane), value: undefined }])
     this.#lanes.delete(lane)
     context.alarms.clear(`gap ${lane}`)
-    context.changes.announce(['pulled'])
-    this.#say()
+    context.changes.announce(['pulled', this.#topic])
   }
 
   /** One alarm for each origin, as soon as somebody is at fault, or what is missing had its time. */

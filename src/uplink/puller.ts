@@ -135,7 +135,7 @@ export class Puller {
     const source = { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const
     try {
       const { batch } = await context.door.accept(inboundOf(delivery, source))
-      if (this.aside.first !== undefined) await this.aside.passed(batch.header)
+      if (!this.aside.isEmpty) await this.aside.passed(batch.header)
     } catch (error) {
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
       if (!concernsOneBatch(error)) throw error
