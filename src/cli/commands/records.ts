@@ -12,6 +12,7 @@ import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_s
 import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
+import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { sourceText, word } from '../words.ts'
 import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './shared.ts'
@@ -103,9 +104,8 @@ export function recordCommands(program: Command, shell: Shell): void {
 }
 
 async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<StoredRecord[]> {
-  if (type === undefined) return (await records.getRecords({ recordId: what }, CALL)).records
-  const subjectType = SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType
-  return (await records.getRecords({ subject: { type: subjectType, id: what } }, CALL)).records
+  const wanted = type === undefined ? { recordId: what } : { subject: { type: SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType, id: what } }
+  return allPages((pageToken) => records.getRecords({ ...wanted, pageSize: 1_000, pageToken }, CALL), (answer) => answer.records)
 }
 
 /** A record as JSON. */
