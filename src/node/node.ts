@@ -55,7 +55,7 @@ import { reload } from './reload.ts'
 import { Restoration } from './restoration.ts'
 import { Rotation } from './rotation.ts'
 
-export const VERSION = '0.1.0'
+export const VERSION = '0.2.0'
 
 export type { NodeOptions }
 

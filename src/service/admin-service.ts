@@ -80,7 +80,7 @@ export interface UplinkView {
   traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]>
 }
 
-const PROGRAM_VERSION = '0.1.0'
+const PROGRAM_VERSION = '0.2.0'
 
 export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   const admin = defineService(AdminService, forCallers({

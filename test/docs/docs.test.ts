@@ -81,6 +81,15 @@ t.test('the glossary has the terms that the federation uses', async (t) => {
   })) t.equal(terms.get(zh), en, zh)
 })
 
+t.test('every test that the threat model names is there', async (t) => {
+  const text = await readFile(join(root, '.github/SECURITY.md'), 'utf8')
+  const table = text.slice(text.indexOf('## Threats'), text.indexOf('## Known limits'))
+  const named = [...new Set([...table.matchAll(/`([a-z0-9-]+\/[a-z0-9-]+)`/g)].map((match) => match[1]!))]
+  t.ok(named.length > 20)
+  for (const name of named) t.resolves(readFile(join(root, 'test', `${name}.test.ts`)), name)
+  for (const row of table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| who'))) t.match(row, /`[a-z0-9-]+\/[a-z0-9-]+` \|$/, row.slice(0, 40))
+})
+
 t.test('no README names a file of the repository that is not there', async (t) => {
   const folders = ['src', 'proto', 'nodes', 'certs', 'test']
   const there = (await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((path) => join(folder, path))))).flat()
