@@ -129,6 +129,13 @@ export class Aside {
     }
   }
 
+  /** The parent answers anew: what it did not have it may have now. */
+  hurry(): void {
+    if (this.isEmpty) return
+    for (const waiting of this.#lanes.values()) waiting.dueMs = Math.min(waiting.dueMs, waiting.triedMs + NEWS_MS)
+    this.#options.context.changes.announce([this.#topic])
+  }
+
   /** Asks again until stopped. */
   async run(signal: AbortSignal, progress: () => void): Promise<void> {
     const { context, clock } = this.#options
@@ -144,7 +151,7 @@ export class Aside {
       progress()
       await this.#wait(before === news(), signal)
       if (before === news()) continue
-      for (const waiting of this.#lanes.values()) waiting.dueMs = Math.min(waiting.dueMs, waiting.triedMs + NEWS_MS)
+      this.hurry()
     }
   }
 

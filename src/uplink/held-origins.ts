@@ -88,6 +88,12 @@ export class HeldOrigins {
     this.#clear(origin)
   }
 
+  /** The parent answers anew: all of them are offered again. @returns whether there are any */
+  hurry(): boolean {
+    for (const held of this.#held.values()) held.dueMs = 0
+    return this.#held.size > 0
+  }
+
   /** The origin to offer again now. */
   due(): { readonly origin: string; readonly held: Held } | undefined {
     const now = this.#options.clock.monotonicMs()

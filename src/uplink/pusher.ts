@@ -73,6 +73,7 @@ export class Pusher {
   /** The parent may have been started anew: it knows nothing of the calls before. */
   recalled(): void {
     this.#anew = true
+    if (this.#held.hurry()) this.wake()
   }
 
   /** Looks again at once whether the parent has another log. */

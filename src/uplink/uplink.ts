@@ -173,6 +173,7 @@ export class Uplink {
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     for (const pusher of this.#pushers) pusher.recalled()
+    for (const { aside } of this.#pullers) aside.hurry()
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()
     this.#contact()
   }
