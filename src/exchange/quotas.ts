@@ -147,8 +147,12 @@ export class Quotas {
       const key = keyOf(who)
       return { key, value: checkedValue(key, concat(...RATES.flatMap((rate) => [be64(BigInt(this.#usedOf(who)[rate].window)), be64(BigInt(this.#usedOf(who)[rate].amount))]))) }
     })
+    const names = [...this.#unsaved]
     this.#unsaved.clear()
-    await this.#options.store.write(ops)
+    await this.#options.store.write(ops).catch((error: unknown) => {
+      for (const who of names) this.#unsaved.add(who)
+      throw error
+    })
   }
 
   async #lanesOf(origin: string): Promise<number> {
