@@ -51,27 +51,27 @@ const TURN_MS = 10
 
 /** Long work in turns: ask it often, and it lets others run whenever its share of the time is used. */
 export class Turns {
-  readonly #monotonicMs: () => number
+  readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #signal: (() => AbortSignal) | undefined
   #endMs: number
 
   /** `signal` is asked for at the end of the first turn: most work ends before, and a signal costs something. */
-  constructor(monotonicMs: () => number = systemClock.monotonicMs, signal?: () => AbortSignal) {
-    this.#monotonicMs = monotonicMs
+  constructor(clock: Pick<Clock, 'monotonicMs'> = systemClock, signal?: () => AbortSignal) {
+    this.#clock = clock
     this.#signal = signal
-    this.#endMs = monotonicMs() + TURN_MS
+    this.#endMs = clock.monotonicMs() + TURN_MS
   }
 
   /** True when it is time to wait for `next`. */
   get over(): boolean {
-    return this.#monotonicMs() >= this.#endMs
+    return this.#clock.monotonicMs() >= this.#endMs
   }
 
   /** Resolves when others have run. @throws HuxinError cancelled when nobody wants the answer any more */
   async next(): Promise<void> {
     await yieldTurn()
     if (this.#signal?.().aborted) throw new HuxinError('cancelled', 'the caller gave the call up, or its deadline passed')
-    this.#endMs = this.#monotonicMs() + TURN_MS
+    this.#endMs = this.#clock.monotonicMs() + TURN_MS
   }
 }
 

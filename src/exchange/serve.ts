@@ -122,9 +122,9 @@ async function scan(context: Context, child: string, wanted: ReadBodies): Promis
   return { deliveries, next }
 }
 
-function holds({ hold }: ReadBodies, size: number, first: boolean): boolean {
+function holds(wanted: ReadBodies, size: number, first: boolean): boolean {
   try {
-    hold(size)
+    wanted.hold(size)
     return true
   } catch (error) {
     if (first) throw error

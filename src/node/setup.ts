@@ -1,5 +1,5 @@
 /** What happens to a node's folder before it runs: init, join, check, recover, rebuild. */
-import { access, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { formatAddress } from '../base/address.ts'

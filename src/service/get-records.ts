@@ -27,7 +27,7 @@ export async function getRecords(context: Context, request: GetRecordsRequest, c
   const after = positionOf(list, request)
   const { records, next } = await findPage(context, wanted, {
     size: sizeOf(request), bytesMax: limits.readBytesMax, after: after === undefined ? undefined : placeOf(after),
-    turns: new Turns(context.clock.monotonicMs, () => call.signal),
+    turns: new Turns(context.clock, () => call.signal),
   })
   return { records: records.map(storedRecord), nextPageToken: next ? pageToken(list, `${next.index}.${next.position}`) : '' }
 }

@@ -10,7 +10,6 @@
  * here, after connectTimeoutMs, and begun anew.
  */
 import { isIP } from 'node:net'
-import type { PeerCertificate } from 'node:tls'
 import { type DescMethod, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { type ChannelOptions, Client, type ClientUnaryCall, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'

@@ -26,7 +26,7 @@ export interface ConnectionsOptions {
   readonly budgets: Budgets
   readonly clock: Clock
   /** How a caller stands to this node now. */
-  standing(identity: PeerIdentity): Standing
+  readonly standing: (identity: PeerIdentity) => Standing
 }
 
 /** A connection as it comes out of its handshake. */

@@ -109,11 +109,11 @@ export class LiveServerCredentials extends ServerCredentials {
 
 interface Transport {
   readonly session: { readonly closed: boolean }
-  canSendPing(): boolean
+  canSendPing: (this: Transport) => boolean
 }
 
 interface Connector {
-  createSession(...options: unknown[]): Promise<Transport>
+  createSession: (this: Connector, ...options: unknown[]) => Promise<Transport>
 }
 
 const MENDED = Symbol('mended')

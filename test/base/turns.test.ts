@@ -29,7 +29,7 @@ t.test('work that takes turns delays others by a turn, work that does not by all
 
 t.test('work that nobody wants any more ends at its next turn', async (t) => {
   const given = new AbortController()
-  const turns = new Turns(systemClock.monotonicMs, () => given.signal)
+  const turns = new Turns(systemClock, () => given.signal)
   await turns.next()
   given.abort()
   t.equal(await codeOf(turns.next()), 'cancelled')

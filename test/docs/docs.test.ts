@@ -86,7 +86,7 @@ t.test('every test that the threat model names is there', async (t) => {
   const table = text.slice(text.indexOf('## Threats'), text.indexOf('## Known limits'))
   const named = [...new Set([...table.matchAll(/`([a-z0-9-]+\/[a-z0-9-]+)`/g)].map((match) => match[1]!))]
   t.ok(named.length > 20)
-  for (const name of named) t.resolves(readFile(join(root, 'test', `${name}.test.ts`)), name)
+  for (const name of named) await t.resolves(readFile(join(root, 'test', `${name}.test.ts`)), name)
   for (const row of table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| who'))) t.match(row, /`[a-z0-9-]+\/[a-z0-9-]+` \|$/, row.slice(0, 40))
 })
 

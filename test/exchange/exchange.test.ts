@@ -130,7 +130,6 @@ t.test('records between honest nodes', async (t) => {
   })
 
   await t.test('a target that no item allows, an origin it does not name, and a date before it are refused to the publisher', async (t) => {
-    const nation = federation.node('000000').context
     const act = { actor: '张三', reason: 'test', document: '测〔2026〕9号' }
     const template = starterItems[0]!
     const items = [

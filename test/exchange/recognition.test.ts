@@ -165,7 +165,7 @@ t.test('recognitions', async (t) => {
     t.equal(said.refusal, undefined, 'by the catalog it is sound')
     t.same(await listed(holder, asked), { state: 'answered', answers: ['rc-own mismatch'] })
     t.equal((await answer(asked)).refusal, undefined, 'and it blocks no true answer')
-    t.same((await listed(holder, asked)).answers.map((text) => text.split(' ')[1]).sort(), ['mismatch', 'valid'])
+    t.same((await listed(holder, asked)).answers.map((text) => text.split(' ')[1]).toSorted((a, b) => a!.localeCompare(b!)), ['mismatch', 'valid'])
   })
 
   await t.test('scales, age, deadline and the time of a mapping are kept to', async (t) => {

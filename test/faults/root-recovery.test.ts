@@ -1,5 +1,5 @@
 /** What may go wrong while a root takes back what it lost: it stops anywhere, a child lies or comes late, the disk is lost again. */
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HuxinError } from '../../src/base/errors.ts'

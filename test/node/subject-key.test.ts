@@ -30,7 +30,11 @@ t.test('a node whose subject.key is not that of its record index does not start,
   }
   const inStore = async (change: (store: Store) => Promise<void>): Promise<void> => {
     const store = await openStore(epochFiles(folder, 1).database, { create: false })
-    await change(store).finally(() => store.close())
+    try {
+      await change(store)
+    } finally {
+      await store.close()
+    }
   }
   await stop()
   await writeFile(file, other)
