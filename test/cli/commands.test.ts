@@ -436,7 +436,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const head = '记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码'
     await writeFile(file, [head, row(0), row(1), row(2, 'Z'), ''].join('\n'))
     const words = ['import', file, '--item', INDUSTRY_ITEM, '--target', '330000']
-    await does('330100', words, /^3 rows \(utf-8\): 2 published in 1 batch\(es\), 0 already there, 1 rejected\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv\n$/, 1)
+    await does('330100', words, /^3 rows \(utf-8\): 2 published in 1 batch\(es\), 0 already there, 1 rejected\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv\nprovider: 11330825TT00000903\n$/, 1)
     await does('330100', [...words, '--lang', 'zh'], /^共 3 行（utf-8）：入账 0 条（0 批），已存在 2 条，退回 1 行\n没有新增/, 1)
     t.match(JSON.parse(await does('330100', [...words, '--json'], /^\{/, 1)), { rows: 3, existing: 2, rejected: 1 })
     await writeFile(file, [head, row(0), row(1), ''].join('\n'))
