@@ -41,6 +41,8 @@ interface Candidate<T> {
  * @throws HuxinError cancelled
  */
 export async function* earlierBatches<T>(context: Context, sought: readonly Sought<T>[], turns: Turns): AsyncGenerator<EarlierBatch<T>> {
+  // Only an erasure asks for versions: a withdrawal does not wait for the index.
+  if (sought.length === 0) return
   await context.indexer.caughtUp()
   const places = new Map<bigint, Candidate<T>[]>()
   for (const one of sought) await findPlaces(context, one, { places, turns })
