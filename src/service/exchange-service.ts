@@ -131,9 +131,10 @@ class ExchangeHandlers {
   async giveBack(request: GiveBackRequest, call: CallContext) {
     const child = call.peer.nodeName
     if (call.peer.role !== 'node') throw new HuxinError('role_denied', `the certificate of ${child} is not that of a node`)
-    // Of those who are known it is asked as at every call.
-    if (this.#options.context().ledger().federation.member(child)) this.#child(call)
-    return this.#options.restoration().giveBack(child, request)
+    const restoration = this.#options.restoration()
+    // Only a root that takes back what it lost may not know its children; everybody else is asked for as at every call.
+    if (!restoration.due || this.#options.context().ledger().federation.member(child)) this.#child(call)
+    return restoration.giveBack(child, request)
   }
 
   async submit(request: SubmitRequest, call: CallContext) {
