@@ -60,8 +60,9 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Te
   }
 }
 
-/** Records between two looks at the clock. */
+/** Records, and bytes of them, between two looks at the clock. */
 const PIECE = 32
+const PIECE_BYTES = 65_536
 
 /** Every record of a body against its item. Nothing is awaited for a batch that takes less than a turn. */
 export const checkAllRecords: CheckRecords = (compiled, body) => {
@@ -79,9 +80,13 @@ interface Checking {
 
 /** @returns the first record that was not checked, because the turn was over */
 function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, turns }: Checking): number {
+  let looked = { at: first, offset: body.spans[2 * first]! }
   for (let i = first; i < body.count; i++) {
-    if (i % PIECE === 0 && i > first && turns.over) return i
     const start = body.spans[2 * i]!
+    if (i - looked.at >= PIECE || start - looked.offset >= PIECE_BYTES) {
+      if (turns.over) return i
+      looked = { at: i, offset: start }
+    }
     if (start === 0 || compiled.passes(body.bytes, start, body.spans[2 * i + 1]!)) continue
     const found = checkRecordBytes(compiled, recordAt(body, i)!, i)
     // Of the rest only the number of bad records is told.
