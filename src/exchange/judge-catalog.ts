@@ -2,6 +2,7 @@
  * What every node checks of a batch of kind "catalog": the publisher makes catalogs at all and owns the names,
  * the editions are sound and new. By signed data alone that all nodes have.
  */
+import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll } from '../batch/entry.ts'
@@ -15,7 +16,8 @@ import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { catalogPrefix, prefixesOf, prefixOwner } from '../topology/catalog-names.ts'
 import { type Refused, refuse, refusedRecords } from './refusal.ts'
 
-export function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Refused | undefined {
+/** Takes turns with whatever else the node does: the schema of an item may take a tenth of a second. */
+export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Promise<Refused | undefined> {
   const member = ledger.federation.member(header.origin)
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
     return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
@@ -23,7 +25,9 @@ export function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { 
   const members = ledger.federation.all()
   const scales = new Map<string, GradeScale>()
   const seen = new Set<string>()
+  const turns = new Turns()
   for (let i = 0; i < body.count; i++) {
+    if (turns.over) await turns.next()
     const bytes = recordAt(body, i)
     if (!bytes) continue
     try {
@@ -62,8 +66,10 @@ export function judgeName({ federation, catalog, periods }: Ledger, { origin, cr
 }
 
 /** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
-export function judgeOwnCatalog(body: Body): Refused | undefined {
+export async function judgeOwnCatalog(body: Body): Promise<Refused | undefined> {
+  const turns = new Turns()
   for (let i = 0; i < body.count; i++) {
+    if (turns.over) await turns.next()
     const { content } = decodeCatalogRecord(recordAt(body, i)!)
     const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
     if (content.case === undefined) return refuse('record_invalid', `catalog record ${i} is neither an item, a scale nor a mapping`)

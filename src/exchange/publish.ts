@@ -134,7 +134,7 @@ async function seal(context: Context, publication: Publication, existing: number
   }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
-  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, context.checkRecords)) ?? (publication.kind === 'catalog' ? judgeOwnCatalog(body) : undefined)
+  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, context.checkRecords)) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
   if (refused) {
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }

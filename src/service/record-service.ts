@@ -1,7 +1,7 @@
 /** RecordService, for the departments of this node: clients and operators with certificates of this node. */
 import { HuxinError, invalidField } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { civilDate } from '../base/clock.ts'
+import { civilDate, Turns } from '../base/clock.ts'
 import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
 import { takesTwo } from '../exchange/approvals.ts'
@@ -109,7 +109,13 @@ async function listCatalog(context: Context, request: ListCatalogRequest) {
   const today = civilDate(context.clock.nowMs())
   const found = context.ledger().catalog.entries().filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
   const { elements, nextPageToken } = pageOf(`catalog ${request.id}`, found, request, ({ bytes }) => bytes.length)
-  const entries = elements.map(({ id, bytes, index, record }) => ({ id, record: bytes, logIndex: index, standing: context.ledger().catalog.beyond(id) ? 'not_understood' : catalogStanding(record, today) }))
+  const entries = []
+  const turns = new Turns()
+  for (const { id, bytes, index, record } of elements) {
+    // After a start nobody has read these items yet.
+    if (turns.over) await turns.next()
+    entries.push({ id, record: bytes, logIndex: index, standing: context.ledger().catalog.beyond(id) ? 'not_understood' : catalogStanding(record, today) })
+  }
   return { entries, nextPageToken }
 }
 

@@ -2,10 +2,11 @@
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import t from 'tap'
 import { recordAt } from '../../src/batch/body.ts'
+import type { Context } from '../../src/exchange/context.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
 import { type CatalogItem, CatalogRecordSchema, type GradeMapping, GradeMappingSchema, type GradeScale, GradeScaleSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
-import { ListCatalogRequestSchema, ListCatalogResponseSchema } from '../../src/gen/huxin/v1/record_service_pb.ts'
+import { type CatalogEntry, ListCatalogRequestSchema, ListCatalogResponseSchema } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import type { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { starterItems } from '../../src/record/data/items.ts'
@@ -13,11 +14,19 @@ import { starterMappings, starterScales } from '../../src/record/data/scales.ts'
 import { recordService } from '../../src/service/record-service.ts'
 import { codeOf, findings, type Forged, forge, publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
+import { withLoopDelay } from '../support/loop-delay.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 const act = { actor: '张三', reason: 'test', document: '测〔2026〕3号' }
 const scale = (value: GradeScale): Uint8Array => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'scale', value }, act }))
 const mapping = (value: GradeMapping): Uint8Array => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'mapping', value }, act }))
+
+/** The first page of what a client is told. */
+async function listCatalog(context: Context): Promise<CatalogEntry[]> {
+  const bytes = await recordService(() => context).methods.find(({ name }) => name === 'ListCatalog')!
+    .call(toBinary(ListCatalogRequestSchema, create(ListCatalogRequestSchema, {})), {} as never)
+  return fromBinary(ListCatalogResponseSchema, bytes).entries
+}
 
 t.test('a catalog batch', async (t) => {
   const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }])
@@ -62,6 +71,21 @@ t.test('a catalog batch', async (t) => {
     t.equal((await offer(edition('once', (value) => { value.legalDocument = '测〔2026〕4号' }))).refusal?.code, 'record_invalid')
     t.equal((await offer(edition('once'))).refusal, undefined, 'the same again changes nothing')
   })
+
+  await t.test('of the widest schemas leaves room for others, when it is judged and when it is listed', async (t) => {
+    const properties = Object.fromEntries(Array.from({ length: 1_200 }, (_, i) => [`p${i}`, { type: 'string', 'x-personal-data': 'none' }]))
+    const attributesSchema = JSON.stringify({ type: 'object', additionalProperties: false, properties })
+    const template = starterItems.find(({ id, edition }) => `${id}@${edition}` === INDUSTRY_ITEM)!
+    const wide = Array.from({ length: 8 }, (_, i) => encodeCatalogRecord(create(CatalogRecordSchema, {
+      content: { case: 'item', value: { ...template, id: `zj/wide-${i}`, columns: [], attributesSchema } }, act,
+    })))
+    const published = await withLoopDelay(() => offer(...wide))
+    t.equal(published.value.refusal, undefined)
+    t.ok(published.worstMs < 600, `the loop worked for ${published.worstMs.toFixed(0)} ms at a time`)
+    const listed = await withLoopDelay(() => listCatalog(context))
+    t.equal(listed.value.filter(({ id, standing }) => id.startsWith('zj/wide-') && standing === 'in_force').length, 8)
+    t.ok(listed.worstMs < 600, `the loop worked for ${listed.worstMs.toFixed(0)} ms at a time`)
+  })
 })
 
 t.test('what a later version publishes is carried, marked and not served by nodes that do not know it', async (t) => {
@@ -88,8 +112,7 @@ t.test('what a later version publishes is carried, marked and not served by node
     await taken(later)
     t.equal((await findBatch(city, later.batch.id))!.refused, false)
     t.same(recordAt((await findBatch(city, later.batch.id))!.body!, 4), strange, 'byte for byte')
-    const { entries } = await recordService(() => city).methods.find(({ name }) => name === 'ListCatalog')!
-      .call(toBinary(ListCatalogRequestSchema, create(ListCatalogRequestSchema, {})), {} as never).then((bytes) => fromBinary(ListCatalogResponseSchema, bytes))
+    const entries = await listCatalog(city)
     const standing = new Map(entries.map((entry) => [entry.id, entry.standing]))
     t.same(['permits', 'spirits', 'maps', 'known'].map((edition) => standing.get(`${template.id}@${edition}`)), ['not_understood', 'not_understood', 'not_understood', 'in_force'])
   })
