@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
@@ -11,6 +11,7 @@ import { Uplink } from '../../src/uplink/uplink.ts'
 import { publishRecords } from '../support/checks.ts'
 import { TestFederation } from '../support/federation.ts'
 import { bothWays, clean, FOUR, held, passes, serving, startFour } from '../support/four.ts'
+import { NodeProcesses } from '../support/processes.ts'
 import { industryRecord } from '../support/records.ts'
 import { Relay } from '../wire/testbed.ts'
 
@@ -221,4 +222,23 @@ t.test('the waits between attempts double up to a limit, and no two nodes wait a
   }
   t.same(await waits(() => 1), [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
   t.same(await waits(() => 0), [50, 100, 200, 400, 800, 1_600, 2_500, 2_500])
+})
+
+t.test('a county ends soon after it is told, also when its parent takes connections and says nothing', async (t) => {
+  const processes = await NodeProcesses.setUp(FOUR.slice(0, 2))
+  t.teardown(() => processes.tearDown())
+  const [parent, child] = FOUR
+  // A process that hangs, or a load balancer without a server behind it.
+  const silent = createServer((socket) => socket.on('error', () => undefined).resume())
+  silent.listen(processes.port(parent!.id), '127.0.0.1')
+  const asked = once(silent, 'connection')
+  await processes.start(child!.id)
+  const [socket] = await asked as [Socket]
+  await once(socket, 'data')
+  const begin = performance.now()
+  await processes.kill(child!.id, 'SIGTERM')
+  const seconds = (performance.now() - begin) / 1_000
+  t.ok(seconds < 10, `it took ${seconds.toFixed(1)} s`)
+  t.match(processes.said(child!.id), 'node is stopped')
+  silent.close()
 })
