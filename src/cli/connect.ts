@@ -1,7 +1,7 @@
 /** Connects a command to the running node of a folder, with an operator's certificate. */
 import { formatAddress } from '../base/address.ts'
 import { readdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { AdminService, LogService } from '../gen/huxin/v1/admin_service_pb.ts'
@@ -34,6 +34,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(options.node)
   const certificateFile = options.as ?? await operatorCertificate(config)
   if (!certificateFile.endsWith('.crt')) throw new HuxinError('argument_invalid', `--as ${certificateFile}: name the certificate, <name>.crt; its key is <name>.key beside it`)
+  if (options.as !== undefined) await checkThere(options.as)
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
   }, systemClock.nowMs())
@@ -56,6 +57,14 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 function checkAuthority({ issuer, nodeName }: PeerIdentity, allowed: readonly string[]): void {
   if (issuer !== '' && allowed.includes(issuer)) return
   throw new HuxinError('unauthenticated', `the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
+}
+
+/** `huxin pki issue` encodes names in file names: whoever writes a person's name as it is sees which files there are. */
+async function checkThere(file: string): Promise<void> {
+  const names = await readdir(dirname(file)).catch((): string[] => [])
+  if (names.includes(basename(file))) return
+  const others = names.filter((name) => /^operator-.*\.crt$/.test(name)).slice(0, 10)
+  throw new HuxinError('argument_invalid', `--as ${file} cannot be read: there is no such file${others.length === 0 ? '' : `, but ${others.join(', ')} (names of persons are encoded in file names)`}`)
 }
 
 async function operatorCertificate(config: NodeConfig): Promise<string> {

@@ -451,7 +451,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     batch = shown!.batchId
     await prints('330100', ['show', batch], /2 records/, /2 条记录/)
     await prints('330100', ['show', uscc(1), '--type', 'enterprise'], /c-1/, /c-1/)
-    t.match(await runHere(['show', 'no-such', ...at('330100')]), { code: 1, err: /^error not_found .*nothing is served here under no-such \(for a subject also give --type\)\n$/ })
+    t.match(await runHere(['show', 'no-such', ...at('330100')]), { code: 1, err: /^error not_found .*nothing is served here under "no-such" \(for a subject also give --type\)\n$/ })
     await federation.until('the province has it', async () => (await runHere(['show', batch, ...at('330000')])).code === 0)
   })
 
@@ -528,6 +528,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await runHere(['member', 'list', ...at('330000'), '--as', join(federation.pki.folder, '330000', client)]), { code: 1, err: /^error role_denied / })
     t.match(await runHere(['member', 'list', ...at('330000'), '--as', 'me.pem']), { code: 2, err: /--as me\.pem: name the certificate, <name>\.crt/ })
     t.match(await runHere(['member', 'list', ...at('330000'), '--as', join(folder, 'none.crt')]), { code: 2, err: /none\.crt cannot be read/ })
+    t.match(await runHere(['member', 'list', ...at('330000'), '--as', join(federation.pki.folder, '330000', 'operator-李四.crt')]), { code: 2, err: /operator-李四\.crt cannot be read: there is no such file, but operator-\S+\.crt.* \(names of persons are encoded/ })
   })
 
   await t.test('a reader that has seen enough is no error', async (t) => {

@@ -56,7 +56,7 @@ t.test('bodies and clients are entered, listed, suspended and ended', async (t) 
 
   await fails(t, ['client', 'suspend', 'nobody', ...act], 1, /^error not_found /)
   await fails(t, ['client', 'add', 'x', '--body', HEALTH, '--role', 'rule', ...act], 2, /--role rule: give one of amend, publish, query/)
-  await fails(t, ['client', 'add', 'other', '--body', HEALTH, '--certificate', certificateFile, ...act], 2, /is the certificate of client 卫健前置机 of zj\.example\/330000, not of client other/)
+  await fails(t, ['client', 'add', 'other', '--body', HEALTH, '--certificate', certificateFile, ...act], 2, /is the certificate of client 卫健前置机 of zj\.example\/330000: give that of client other of zj\.example\/330000/)
   await fails(t, ['client', 'add', '--body', HEALTH, '--certificate', join(federation.folder, 'nodes', '330000', 'node.yaml'), ...act], 2, /is no certificate of a client/)
   await fails(t, ['client', 'add', '--body', HEALTH, ...act], 2, /name the client/)
 })

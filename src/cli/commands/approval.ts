@@ -33,7 +33,7 @@ export function approvalCommands(program: Command, shell: Shell): void {
           row!.changes.map(({ action, batchId, index, effectiveOn, basis, document }) => [word(shell, action), Buffer.from(batchId).toString('hex'), String(index), effectiveOn, basis, document])),
       ].join('\n'))
     })
-  shell.common(withAct(atNode(approval.command('grant <id>'), shell), shell), 'huxin approval grant 5d41…9c --reason 已核实 --document 龙信〔2026〕9号 --as certs/330825/operator-李四.crt --node nodes/330825')
+  shell.common(withAct(atNode(approval.command('grant <id>'), shell), shell), 'huxin approval grant 5d41…9c --reason 已核实 --document 龙信〔2026〕9号 --as certs/330825/operator-e69d8ee59b9b.crt --node nodes/330825')
     .description(say(shell, 'grant it as another operator than who asked for it, and publish it', '由申请人以外的操作员批准并发布'))
     .action(async (id: string, _options, command: Command) => {
       const { reason, document } = command.opts<{ reason: string; document: string }>()

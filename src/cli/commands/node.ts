@@ -31,7 +31,7 @@ export function nodeCommands(program: Command, shell: Shell): void {
     .description(say(shell, 'take the join file that the parent answered', '导入上级发回的接入文件'))
     .action(async (file: string, _options, command: Command) => {
       await joinNode(folderOf(command), await readInput(file))
-      print(shell.output(command), { joined: true }, () => say(shell, 'the node may be started now: huxin node start', '接入完成，可以启动：huxin node start'))
+      print(shell.output(command), { joined: true }, () => say(shell, 'the node may be started now: huxin node start; where it runs, restart it', '接入完成，可以启动：huxin node start；正在运行的须重新启动'))
     })
   shell.common(folder(node.command('pin <vkey>')), 'huxin node pin cn.example/000000+421ab3f4+Ae1J… --node nodes/330825')
     .description(say(shell, 'trust one more root key, from the next start on', '增加信任的根公钥（下次启动生效）'))

@@ -74,12 +74,12 @@ export function recordCommands(program: Command, shell: Shell): void {
       }
       const { type } = command.opts<{ type?: string }>()
       const found = await withNode(command, (connection) => findRecords(connection, what, type))
-      if (found.length === 0) throw new HuxinError('not_found', `nothing is served here under ${what}${type ? '' : ' (for a subject also give --type)'}`)
+      if (found.length === 0) throw new HuxinError('not_found', say(shell, `nothing is served here under ${JSON.stringify(what)}${type ? '' : ' (for a subject also give --type)'}`, `此处没有“${what}”的可供查询内容${type ? '' : '（查主体须另加 --type）'}`))
       print(output, found.map(recordView), () => found.map((record) => formatRecord(output, record)).join('\n\n'))
     })
   const amend = program.command('amend').description(say(shell, 'withdraw, repair, dispute or erase a record', '撤回、修复、异议标注或删除记录'))
   for (const [action, en, zh] of [['withdraw', 'a record is no longer in force', '撤回记录'], ['repair', 'a record is no longer published, shared or used', '信用修复'], ['object', 'mark a record as disputed', '异议标注'], ['erase', 'destroy a record everywhere', '删除记录']] as const) {
-    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} 9f2c…e1 0 --basis repair/order36 --node nodes/330825`)
+    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} 9f2c…e1 0 --basis ${action}/order36 --document 龙信〔2026〕9号 --node nodes/330825`)
       .description(say(shell, en, zh))
       .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
       .option('--document <number>', say(shell, 'deciding document; required to erase, and for records of others', '决定文号（删除及变更他方记录时必填）'), '')
@@ -149,7 +149,7 @@ function formatBatch(output: Output, batch: GetBatchResponse): string {
     say(output, `entries: ${batch.logIndexes.join(', ')}; body: ${batch.bodyState}; ${header.records} records`, `日志序号：${batch.logIndexes.join('、')}；批次体：${word(output, batch.bodyState)}；${header.records} 条记录`),
   ]
   if (batch.receipts.length > 0) {
-    lines.push(table([say(output, 'receipt of', '回执来自'), say(output, 'verdict', '结论')], batch.receipts.map(({ node, receipt }) => [node, /^verdict (.*)$/m.exec(Buffer.from(receipt?.entryPrefix ?? []).toString())?.[1]?.split(' sha256')[0] ?? ''])))
+    lines.push(table([say(output, 'receipt of', '回执来自'), say(output, 'verdict', '结论')], batch.receipts.map(({ node, receipt }) => [node, word(output, /^verdict (.*)$/m.exec(Buffer.from(receipt?.entryPrefix ?? []).toString())?.[1]?.split(' sha256')[0] ?? '')])))
   }
   if (batch.refusal) {
     lines.push(`${say(output, 'refused', '退回')}: ${batch.refusal.message}`)

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import type { RegisteredClient, RegisteredProvider } from '../../gen/huxin/v1/register_pb.ts'
 import { clientRoles } from '../../ledger/register.ts'
-import { identityOfCertificate } from '../../pki/identity.ts'
+import { identityOfCertificate, type PeerIdentity } from '../../pki/identity.ts'
 import type { Connection } from '../connect.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
@@ -94,15 +94,22 @@ async function addClient(shell: Shell, command: Command, given: string | undefin
   const { body, certificate = [], serial = [], role = [], reason, document } = command.opts<{ body: string; certificate?: string[]; serial?: string[]; role?: string[]; reason: string; document: string }>()
   const identities = await Promise.all(certificate.map(async (file) => ({ file, ...identityOfFile(file, await readInput(file)) })))
   const name = given ?? identities[0]?.name
-  if (name === undefined) throw new HuxinError('argument_invalid', 'name the client, as its certificate does, or give --certificate')
+  if (name === undefined) throw new HuxinError('argument_invalid', say(shell, 'name the client, as its certificate does, or give --certificate', '请给出客户端名称（与证书一致）或 --certificate'))
   const { batchId } = await withNode(command, ({ admin, config }) => {
     for (const identity of identities) {
       if (identity.role === 'client' && identity.nodeName === config.node && identity.name === name) continue
-      throw new HuxinError('argument_invalid', `${identity.file} is the certificate of ${identity.role} ${identity.name} of ${identity.nodeName}, not of client ${name} of ${config.node}`)
+      throw new HuxinError('argument_invalid', notTheClient(shell, identity, { name, node: config.node }))
     }
     return admin.setClient({ client: { name, body, serials: [...serial, ...identities.map((identity) => identity.serial)], roles: role, status: '' }, act: { reason, document } }, CALL)
   })
   entered(shell, command, { client: name, body }, { batchId, en: `${name} acts for ${body}`, zh: `客户端 ${name} 代表 ${body}` })
+}
+
+/** What is wrong with a certificate of somebody else; that of a node or operator names no client. */
+function notTheClient(shell: Shell, { file, role, name, nodeName }: { file: string } & PeerIdentity, wanted: { name: string; node: string }): string {
+  const client = wanted.name === '' ? '' : ` ${wanted.name}`
+  return say(shell, `${file} is the certificate of ${role}${name === '' ? '' : ` ${name}`} of ${nodeName}: give that of client${client} of ${wanted.node} (huxin pki issue --role client)`,
+    `${file} 是 ${nodeName} 的${word(shell, role)}${name === '' ? '' : ` ${name}`} 的证书：须为 ${wanted.node} 的客户端${client} 的证书（huxin pki issue --role client）`)
 }
 
 function identityOfFile(file: string, pem: Uint8Array) {

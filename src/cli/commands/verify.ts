@@ -30,8 +30,10 @@ export function verifyCommands(program: Command, shell: Shell): void {
       const bytes = await readInput(file)
       const policy = asked.policy === undefined ? undefined : parsePolicy(await readInput(asked.policy))
       if (asBuffer(bytes).subarray(0, TLOG_PROOF.length).equals(TLOG_PROOF)) return verifyProof(output, bytes, { file, asked, policy })
-      const roots = rootsOf(asked)
-      if (asBuffer(bytes).subarray(0, 1).toString() === '{') throw new HuxinError('argument_invalid', `${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`)
+      if (asBuffer(bytes).subarray(0, 1).toString() === '{') {
+        throw new HuxinError('argument_invalid', say(output, `${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`, `${file} 为 JSON，不是存证材料：huxin log prove 导出的证明请用 huxin log verify 核验`))
+      }
+      const roots = rootsOf(output, asked)
       if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
       const { proven, judged } = inLanguage(output, () => ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) }))
       print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
@@ -41,14 +43,14 @@ export function verifyCommands(program: Command, shell: Shell): void {
 const TLOG_PROOF = asBuffer(utf8('c2sp.org/tlog-proof@v1\n'))
 
 async function verifyProof(output: Output, bytes: Uint8Array, { file, asked, policy }: { file: string; asked: Asked; policy: Policy | undefined }): Promise<void> {
-  if (!policy) throw new HuxinError('argument_invalid', 'a .tlog-proof is judged by a policy that has the key of its log: give --policy')
+  if (!policy) throw new HuxinError('argument_invalid', say(output, 'a .tlog-proof is judged by a policy that has the key of its log: give --policy', '.tlog-proof 须按含有该日志公钥的策略核验：请给出 --policy'))
   const entry = await readInput(asked.entry ?? `${file.replace(/\.tlog-proof$/, '')}.entry`)
   const proven = inLanguage(output, () => verifyProofByPolicy({ proof: bytes, entry, policy }))
   print(output, provenEntryView(proven, entry), () => formatProvenEntry(output, proven, entry))
 }
 
 function verifyForkFile(output: Output, bytes: Uint8Array, { roots, policy }: { roots: readonly string[]; policy: Policy | undefined }): void {
-  if (policy) throw new HuxinError('argument_invalid', 'a policy says nothing of a fork: leave out --policy')
+  if (policy) throw new HuxinError('argument_invalid', say(output, 'a policy says nothing of a fork: leave out --policy', '核验分叉证明不用策略：请去掉 --policy'))
   const proven = inLanguage(output, () => verifyFork(bytes, roots))
   print(output, provenForkView(proven), () => formatProvenFork(output, proven))
 }
@@ -62,17 +64,17 @@ function inLanguage<T>(output: Output, verify: () => T): T {
   }
 }
 
-function rootsOf({ root }: Asked): readonly string[] {
-  if (root === undefined) throw new HuxinError('argument_invalid', 'say which root key you trust: give --root')
-  for (const vkey of root) checkRoot(vkey)
+function rootsOf(output: Output, { root }: Asked): readonly string[] {
+  if (root === undefined) throw new HuxinError('argument_invalid', say(output, 'say which root key you trust: give --root', '请用 --root 给出您信任的根公钥'))
+  for (const vkey of root) checkRoot(output, vkey)
   return root
 }
 
-function checkRoot(vkey: string): void {
+function checkRoot(output: Output, vkey: string): void {
   try {
     if (parseVkey(vkey).type === 'ed25519') return
   } catch (error) {
-    throw new HuxinError('argument_invalid', `--root ${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', say(output, `--root ${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`, `--root ${JSON.stringify(vkey.slice(0, 80))} 不是根公钥：${messageOf(error)}`))
   }
-  throw new HuxinError('argument_invalid', `--root ${JSON.stringify(vkey.slice(0, 80))} is a cosigner's key`)
+  throw new HuxinError('argument_invalid', say(output, `--root ${JSON.stringify(vkey.slice(0, 80))} is a cosigner's key: the root key is wanted`, `--root ${JSON.stringify(vkey.slice(0, 80))} 是见证公钥，须为根公钥`))
 }
