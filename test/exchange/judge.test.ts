@@ -16,7 +16,7 @@ t.test('a batch of a hundred thousand bad records is judged in turns with everyt
   const body = encodeBody(Array.from({ length: 100_000 }, () => Uint8Array.of(0x0a)), systemRandom)
   const { value: faults, worstMs } = await withLoopDelay(async () => checkAllRecords(compiled, body))
   t.equal(new Set(faults.map(({ index }) => index)).size, 100_000)
-  t.ok(worstMs < 100, `the loop worked for ${worstMs.toFixed(1)} ms at a time`)
+  t.ok(worstMs < 150, `the loop worked for ${worstMs.toFixed(1)} ms at a time`)
 })
 
 t.test('a few records that take long, as well', async (t) => {
@@ -32,5 +32,5 @@ t.test('a few records that take long, as well', async (t) => {
   const body = encodeBody(Array.from({ length: 60 }, (_, i) => record(i)), systemRandom)
   const { value, worstMs } = await withLoopDelay(async () => checkAllRecords(compiled, body))
   t.same(value, [])
-  t.ok(worstMs < 100, `the loop worked for ${worstMs.toFixed(1)} ms at a time`)
+  t.ok(worstMs < 150, `the loop worked for ${worstMs.toFixed(1)} ms at a time`)
 })
