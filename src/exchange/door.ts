@@ -13,7 +13,7 @@
 import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import type { Body } from '../batch/body.ts'
-import { editionOf, type Entry, type EntrySource, FIRST_EDITION, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
+import { editionOf, type Entry, type EntrySource, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
@@ -164,8 +164,7 @@ export class Door {
     }
     const vouched = await this.#firstReceipt.vouched(batch, inbound)
     const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
-    // What is given back was accepted here once, and nobody has the entry that says by which edition.
-    const terms = { ...judged, rules: editionOf(vouched?.entry?.rules ?? (inbound.givenBack === true ? FIRST_EDITION : inbound.rules)) }
+    const terms = { ...judged, rules: this.#rulesOf(inbound, vouched) }
     const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)
     if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
       const refused = decodeRefused(inbound.refusal)
@@ -250,6 +249,13 @@ export class Door {
   #keepsVerdict({ header }: SealedHeader, { givenBack }: Inbound, vouched: Vouched | undefined): boolean {
     const { self } = this.#options.ledger()
     return (givenBack === true && header.origin === self) || (vouched?.node === self && vouched.entry?.verdict.accepted === true)
+  }
+
+  /** By which edition of the rules a batch is judged. Whoever stands below says what suits it: of what a child hands up only an entry of this node or of one above counts. */
+  #rulesOf({ source, rules }: Inbound, vouched: Vouched | undefined): string {
+    const { federation, self } = this.#options.ledger()
+    const counts = vouched?.entry && (source.kind !== 'child' || federation.isWithin(self, vouched.node))
+    return editionOf(counts ? vouched.entry.rules : rules)
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */

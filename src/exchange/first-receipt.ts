@@ -39,7 +39,7 @@ export interface Stated {
   readonly givenBack?: boolean
   /** When the parent logged it, by its entry, which was compared with its signed tree. */
   readonly loggedMs?: number
-  /** By which edition of the rules the parent judged it, by that entry. */
+  /** By which edition of the rules the parent judged it, by that entry; of what is given back, what it may have been. */
   readonly rules?: string
   readonly source: EntrySource
 }

@@ -18,6 +18,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
+import { FIRST_EDITION } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { alarmText } from '../exchange/alarms.ts'
 import type { Context } from '../exchange/context.ts'
@@ -166,8 +167,12 @@ export class Restoration {
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', `a batch of class ${header.batchClass} is given back as ${batchClass}`)
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
+    // Once the new log has begun a child's own come as at any time, and nothing comes by earlier rules: a late child may give back for ever.
+    const { due } = this
     const { repeated } = await context.door.accept({
-      header: pack.header, body: pack.body, judged: pack.judged, givenBack: true, ...(pack.receipt ? { receipt: pack.receipt } : {}),
+      header: pack.header, body: pack.body, judged: pack.judged, givenBack: due || !own,
+      // Nobody has the entry by which others' were judged; of its own the child has this root's receipt.
+      ...(due && !own ? { rules: FIRST_EDITION } : {}), ...(pack.receipt ? { receipt: pack.receipt } : {}),
       source: own ? { kind: 'child', node: child } : { kind: 'fetched', node: child },
     })
     return !repeated
