@@ -49,6 +49,8 @@ export function certificateCommands(program: Command, shell: Shell): void {
           `已吊销；记入日志：${batch}，${everywhere ? '并送达各节点' : '仅限本节点'}。已建立的连接将在数秒内中断`),
         ...(selected.serial === '' ? [say(shell, 'a certificate that is valid from a later moment counts: huxin pki issue dates it back five minutes, so issue the new one after five minutes',
           '此刻之后才生效的证书不受影响：huxin pki issue 会将生效时间提前五分钟，请在五分钟后签发新证书')] : []),
+        ...(selected.role === 'node' ? [say(shell, 'the node has no link until it has a certificate that counts; a node that takes back the revocation of its own needs a new one all the same where its parent has heard of it',
+          '该节点换上有效的新证书之前没有链路；节点撤销对自身证书的吊销后，若上级已获知吊销，仍须换新证书')] : []),
         ...(selected.role === 'operator' ? [say(shell, 'operators who remain are those with another certificate; if there is none, have one issued by the authority of the node',
           '其余操作员须持有其他证书；若已无操作员，请由本节点的签发机构另行签发')] : []),
       ].join('\n'))

@@ -130,7 +130,7 @@ function startCommand(command: Command, shell: Shell): void {
 /** @throws HuxinError argument_invalid */
 function aloneOf(word: true | string | undefined): boolean | bigint {
   if (word === undefined || word === true) return word ?? false
-  if (!/^[0-9]{1,18}$/.test(word)) throw new HuxinError('argument_invalid', `--alone ${word}: the number of entries that a child has cosigned is wanted`)
+  if (!/^[0-9]{1,18}$/.test(word)) throw new HuxinError('argument_invalid', `--alone ${word}: the number of entries that a child has cosigned is wanted (huxin node status there, "we cosigned")`)
   return BigInt(word)
 }
 
