@@ -9,7 +9,7 @@ import { HuxinError } from '../base/errors.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
-import { BASIS_CODE, documentFault } from '../record/personal.ts'
+import { basisFault, documentFault } from '../record/personal.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
@@ -153,8 +153,7 @@ async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'c
 function checkForm({ action, effectiveOn, basis, document }: RecordChange): void {
   if (!Object.hasOwn(actions, action)) throw new HuxinError('argument_invalid', `action ${action} is not one of ${Object.keys(actions).join(', ')}`)
   if (!isCivilDate(effectiveOn)) throw new HuxinError('argument_invalid', `${JSON.stringify(effectiveOn)} is not a date: YYYY-MM-DD is wanted`)
-  if (!BASIS_CODE.test(basis)) throw new HuxinError('argument_invalid', `an amendment needs a basis code of lower-case letters, digits and hyphens, for example repair/order36, not ${JSON.stringify(basis.slice(0, 20))}: everybody reads it`)
-  const fault = documentFault(document)
+  const fault = basisFault(basis) ?? documentFault(document)
   if (fault) throw new HuxinError('argument_invalid', fault)
 }
 

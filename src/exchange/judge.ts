@@ -16,7 +16,7 @@ import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, type RecordFault } from '../record/item.ts'
-import { BASIS_CODE, documentFault } from '../record/personal.ts'
+import { basisFault, documentFault } from '../record/personal.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -180,8 +180,8 @@ function judgeAmendment(body: Body, coded: boolean): Refused | undefined {
       if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
       if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
       // An erasure of before may have another basis, and erases at a node that begins later too.
-      if (coded ? !BASIS_CODE.test(amendment.basis) : amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} has a basis that is no code, for example repair/order36`)
-      const fault = coded ? documentFault(amendment.document) : undefined
+      if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} has no basis`)
+      const fault = coded ? basisFault(amendment.basis) ?? documentFault(amendment.document) : undefined
       if (fault) return refuse('amendment_invalid', `amendment ${i}: ${fault}`)
     }
   } catch (error) {

@@ -42,9 +42,14 @@ function holdsRun(text: string): boolean {
   return false
 }
 
-/** The form of a basis code (依据代码): up to four words of lower-case letters, digits and hyphens, for example `repair/order36`. */
-export const BASIS_CODE = /^[a-z0-9-]{1,32}(?:\/[a-z0-9-]{1,32}){0,3}$/
+const BASIS_CODE = /^[a-z0-9-]{1,32}(?:\/[a-z0-9-]{1,32}){0,3}$/
 const DOCUMENT_CHARS_MAX = 200
+
+/** What is wrong with a basis code (依据代码): up to four words of lower-case letters, digits and hyphens, for example `repair/order36`. */
+export function basisFault(basis: string): string | undefined {
+  if (!BASIS_CODE.test(basis)) return 'a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it'
+  return holdsPersonalNumber(basis) ? 'a basis may not hold the number of a person: everybody reads it, and it cannot be erased' : undefined
+}
 
 /** What is wrong with the number of a document (文号); undefined when nothing is. An empty one is no number and has no fault. */
 export function documentFault(document: string): string | undefined {

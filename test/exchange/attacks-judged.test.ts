@@ -70,6 +70,7 @@ t.test('what is judged and refused', async (t) => {
     { title: 'a record that is no record', make: () => county.forge([Buffer.from('not a record')], [FAR]), code: 'record_invalid' },
     { title: 'an amendment of nothing', make: amendment({ batchId: Buffer.alloc(31) }), code: 'amendment_invalid', everywhere: true },
     { title: 'an amendment without a basis', make: amendment({ basis: '' }), code: 'amendment_invalid', everywhere: true },
+    { title: 'an amendment whose basis is the number of a person', make: amendment({ basis: 'objection/440524188001010014' }), code: 'amendment_invalid', everywhere: true },
     { title: 'an amendment with an action of its own', make: amendment({ action: 9 as AmendmentAction }), code: 'amendment_invalid', everywhere: true },
     { title: 'an amendment on a day that is none', make: amendment({ effectiveOn: '2026-02-30' }), code: 'amendment_invalid', everywhere: true },
     { title: 'an amendment whose day holds the name of a higher node', make: amendment({ effectiveOn: '2026-01-05\nzj.example/000000' }), code: 'amendment_invalid', everywhere: true },
