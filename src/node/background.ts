@@ -46,8 +46,8 @@ export function startBackground(options: BackgroundOptions): Promise<void>[] {
   return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), formerEpochs(options), hashOldRequestIds(options)]
 }
 
-function formerEpochs({ context, mayAppend, recovering, ...options }: BackgroundOptions): Promise<void> {
-  return removeFormerEpochs({ ...options, context, clock: context.clock, mayTakeOver: () => mayAppend() && !recovering() })
+function formerEpochs(options: BackgroundOptions): Promise<void> {
+  return removeFormerEpochs({ ...options, clock: options.context.clock })
 }
 
 /** Once: rows of earlier programs hold what callers chose. */

@@ -20,6 +20,7 @@ import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { epochFiles } from './config.ts'
+import { FormerActs } from './former-acts.ts'
 import type { NodeLog } from './node-log.ts'
 
 export interface FormerEpochsOptions {
@@ -29,8 +30,10 @@ export interface FormerEpochsOptions {
   readonly context: Context
   readonly clock: Clock
   readonly log: NodeLog
-  /** True when entries may be written and nothing more comes back from others. */
-  readonly mayTakeOver: () => boolean
+  /** True when entries may be written. */
+  readonly mayAppend: () => boolean
+  /** True while something comes back from others. */
+  readonly recovering: () => boolean
   readonly signal: AbortSignal
 }
 
@@ -39,20 +42,25 @@ const WAIT_MS = 500
 const RETRY_MS = 60_000
 const PIECE = 256
 /** Kinds that were born here and that nobody else tells. */
-const TAKEN_OVER: readonly string[] = ['evaluation', 'record', 'recognition', 'amendment', 'register', 'act', 'access']
+const TAKEN_OVER: readonly string[] = ['evaluation', 'record', 'recognition', 'amendment', 'act', 'access']
 
 /** Ends when no database of an earlier epoch is left, or at the signal. */
 export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<void> {
   const { clock, context, log, signal, folder, epoch } = options
+  let revoked: number | undefined
   while (!signal.aborted) {
     const [former] = await formerDatabases(folder, epoch)
     if (former === undefined) return context.alarms.clear(ALARM)
-    if (!options.mayTakeOver()) {
+    if (!options.mayAppend() || (options.recovering() && revoked === former)) {
       await sleep(clock, WAIT_MS, signal)
       continue
     }
     try {
-      const published = await takeOver(options, former)
+      // Whose certificates count no more waits for nothing else.
+      if (revoked !== former) await inFormer(options, former, async (_, acts) => acts.revokeAgain())
+      revoked = former
+      if (options.recovering()) continue
+      const published = await inFormer(options, former, (store, acts) => publishAgain(options, { former, store, acts }))
       await rm(epochFiles(folder, former).database, { recursive: true, force: true })
       log.info({ epoch: former, batches: published }, 'the database of an earlier epoch is removed; what stood there alone is published again')
     } catch (error) {
@@ -71,12 +79,12 @@ async function formerDatabases(folder: string, epoch: number): Promise<number[]>
   return epochs.filter((_, i) => there[i]).sort((a, b) => b - a)
 }
 
-/** @returns number of batches that were published again */
-async function takeOver(options: FormerEpochsOptions, former: number): Promise<number> {
+/** @returns what was published again; 0 when nothing can be read */
+async function inFormer(options: FormerEpochsOptions, former: number, take: (store: Store, acts: FormerActs) => Promise<number>): Promise<number> {
   const store = await openFormer(options, former)
   if (!store) return 0
   try {
-    return await publishAgain(options, former, store)
+    return await take(store, await FormerActs.read(options.context, store))
   } finally {
     await store.close()
   }
@@ -93,9 +101,10 @@ async function openFormer({ folder, log }: FormerEpochsOptions, former: number):
   }
 }
 
-async function publishAgain({ context, log, signal }: FormerEpochsOptions, former: number, store: Store): Promise<number> {
+/** @returns number of batches that were published again */
+async function publishAgain({ context, log, signal }: FormerEpochsOptions, { former, store, acts }: { former: number; store: Store; acts: FormerActs }): Promise<number> {
   const { gte, lt } = prefixRange(tables.entry)
-  let published = 0
+  let published = await acts.registerAgain()
   for (let from = gte; ;) {
     if (signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
     const rows = await store.range({ gte: from, lt, limit: PIECE })
@@ -103,7 +112,7 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, forme
       const batch = bornHere(bytes, context.self)
       if (!batch || await context.ledger().known(batch.id)) continue
       const index = Buffer.from(key).readBigUInt64BE(1)
-      const refusal = await publishOne(context, { batch, bytes, stored: await store.get(bodyKey(index)), requestId: `former/${former}/${index}` })
+      const refusal = await publishOne(context, { batch, bytes, acts, stored: await store.get(bodyKey(index)), requestId: `former/${former}/${index}` })
       if (refusal === undefined) published++
       else log.warn({ batch: batch.idText, kind: batch.header.kind, reason: refusal }, 'a batch of an earlier epoch is not published again')
     }
@@ -127,11 +136,11 @@ function bornHere(bytes: Uint8Array, self: string): SealedHeader | undefined {
 
 /** @returns why it is not published, or undefined */
 async function publishOne(
-  context: Context, { batch, bytes, stored, requestId }: { batch: SealedHeader; bytes: Uint8Array; stored: Uint8Array | undefined; requestId: string },
+  context: Context, { batch, bytes, acts, stored, requestId }: { batch: SealedHeader; bytes: Uint8Array; acts: FormerActs; stored: Uint8Array | undefined; requestId: string },
 ): Promise<string | undefined> {
   if (!stored) return 'its body is missing'
   const { kind, item, provider, lanes, batchClass } = batch.header
-  const ended = await endedPositions(context, batch)
+  const ended = await endedPositions(context, batch, acts)
   try {
     const body = parseBody(stored)
     const records = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
@@ -144,8 +153,8 @@ async function publishOne(
   }
 }
 
-/** Positions that an amendment withdrew, repaired or erased, as far as the new log knows. */
-async function endedPositions(context: Context, batch: SealedHeader): Promise<ReadonlySet<number>> {
-  const amended = await context.ledger().amendments(batch.id, batch.header.origin)
+/** Positions that an amendment withdrew, repaired or erased: one that nobody else has names the batch by its old id. */
+async function endedPositions(context: Context, batch: SealedHeader, acts: FormerActs): Promise<ReadonlySet<number>> {
+  const amended = (await Promise.all([context.ledger(), acts.ledger].map((ledger) => ledger.amendments(batch.id, batch.header.origin)))).flat()
   return new Set(amended.filter(({ action }) => action !== AmendmentAction.OBJECT).map(({ position }) => position))
 }

@@ -1,0 +1,61 @@
+/** What a node said to itself alone, and what its recovery makes of it: revocations, its register, amendments that never left. */
+import t from 'tap'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { create } from '@bufbuild/protobuf'
+import { amend } from '../../src/exchange/amend.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
+import { setClient } from '../../src/exchange/register.ts'
+import { reinstateCertificates, revokeCertificates } from '../../src/exchange/revocation.ts'
+import { RegisteredClientSchema } from '../../src/gen/huxin/v1/register_pb.ts'
+import type { PeerIdentity } from '../../src/pki/identity.ts'
+import { act } from '../support/attacks.ts'
+import { findings } from '../support/checks.ts'
+import { BODY } from '../support/federation.ts'
+import { CITY, federationOf, has, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
+
+t.setTimeout(60_000)
+
+const source = { kind: 'operator', name: encodeURIComponent('张三') } as const
+const caller: PeerIdentity = { nodeName: 'zj.example/330100', nodeId: '330100', role: 'operator', name: '张三', serial: '01', issuer: '', notBeforeMs: 0 } as PeerIdentity
+
+t.test('what a node said to itself alone stands after a recovery', async (t) => {
+  const federation = await federationOf(t, [PROVINCE, CITY])
+  const city = () => federation.node('330100').context
+  const folder = federation.folderOf('330100')
+  const register = (name: string, status: string) => setClient(city(), create(RegisteredClientSchema, { name, body: BODY, status }), { act, source })
+  const revoke = (name: string) => revokeCertificates(city(), { node: '', role: 'operator', name, serial: '' }, { act, source, caller, own: false })
+  const isRevoked = (name: string): boolean => city().ledger().revocations.of({ nodeName: city().self, role: 'operator', name, serial: '77', notBeforeMs: 1 }) !== undefined
+  for (const name of ['reused', 'honest']) await register(name, 'active')
+  await register('stolen', 'active')
+  await register('stolen', 'suspended')
+  await revoke('李四')
+  await revoke('王五')
+  await reinstateCertificates(city(), { node: '', role: 'operator', name: '王五', serial: '' }, { act, source })
+  // For itself alone: nobody else has records or amendment.
+  const own = await send(federation, '330100', '330100', 'own')
+  const change = { batchId: own.batch!.id, effectiveOn: '2026-01-01', basis: 'test/basis', document: '' }
+  const { port } = federation.node('330100')
+  await federation.until('all of it is up', async () => (await federation.node('330100').uplink!.waiting()) === 0)
+  // What is amended now never leaves.
+  const provincePort = federation.node('330000').port
+  await federation.node('330000').close()
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...change, action: 'withdraw', position: 0 }, { ...change, action: 'repair', position: 1 }] })
+  await federation.node('330100').close()
+  await federation.startNode('330000', { config: { ...federation.node('330000').config, listen: { host: '127.0.0.1', port: provincePort } } })
+  await recover(federation, '330100')
+  await startAgain(federation, '330100', port)
+  await federation.until('the old database is gone', () => access(join(folder, 'data', '1', 'db')).then(() => false, () => true))
+
+  t.ok(isRevoked('李四'), 'a revoked operator is none again')
+  t.notOk(isRevoked('王五'), 'a reinstated one is')
+  const { register: entries } = city().ledger()
+  t.same(['reused', 'honest', 'stolen'].map((name) => entries.client(name)?.status), ['active', 'active', 'suspended'])
+  t.ok(entries.provider(BODY) === undefined || entries.provider(BODY)!.status === 'active')
+  await federation.until('what stands is published again', () => has(federation, '330100', 'own'))
+  for (const i of [0, 1]) t.same(await findByRecordId(city(), `own-${i}`), [], 'what was withdrawn or repaired is not')
+  await federation.restart('330100')
+  t.ok(isRevoked('李四'), 'started again, too')
+  await well(federation)
+  t.same(await findings(federation), [])
+})
