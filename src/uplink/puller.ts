@@ -1,5 +1,6 @@
 /** Pulls one class of the parent's log: what this node is entitled to, in order, through the door. */
 import { createHash } from 'node:crypto'
+import { onAbort } from '../base/abort.ts'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
@@ -100,7 +101,13 @@ export class Puller {
   async #knowMembers(signal: AbortSignal): Promise<void> {
     const { context, recovering } = this.#options
     if (!this.#control || (!recovering() && context.ledger().federation.member(context.self))) return
-    await Promise.race([this.#control.caughtUp, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+    let forget: (() => void) | undefined
+    const stopped = new Promise<void>((resolve) => {
+      // It may have been stopped while its rows were read.
+      forget = onAbort(signal, resolve)
+    })
+    await Promise.race([this.#control.caughtUp, stopped])
+    forget?.()
   }
 
   #ask(start: bigint, signal: AbortSignal): Page {

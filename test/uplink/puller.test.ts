@@ -30,3 +30,17 @@ t.test('a delivery that does not pass the door while the next one waits for the 
   await t.rejects(puller.run(new AbortController().signal, () => undefined), { code: 'not_ready' })
   t.same(compared, [1n, 2n])
 })
+
+t.test('a node that is stopped before it knows itself, and before it has asked for anything, ends', async (t) => {
+  const stop = new AbortController()
+  const reading = async (): Promise<[]> => {
+    stop.abort()
+    return []
+  }
+  const context = { self: 'zj.example/330106', store: { range: reading }, ledger: () => ({ federation: { member: () => undefined } }) } as unknown as Context
+  const options = { clock: systemClock, frozen: () => false, recovering: () => false, keys: { inherited: async () => undefined }, context, calls: { readBodies: () => t.fail('it asks') } } as unknown as LinkOptions
+  const follower = { log: 'zj.example/330100/1', verified: { size: 0n } } as unknown as Follower
+  const control = new Puller(options, 'control', { follower, control: undefined })
+  await new Puller(options, 'normal', { follower, control }).run(stop.signal, () => undefined)
+  t.ok(stop.signal.aborted)
+})
