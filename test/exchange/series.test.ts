@@ -2,10 +2,12 @@
 import t from 'tap'
 import { create } from '@bufbuild/protobuf'
 import { amend } from '../../src/exchange/amend.ts'
+import type { Context } from '../../src/exchange/context.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { versionsOf, findByRecordId } from '../../src/exchange/query.ts'
 import { compareVersions, seriesName, type Version } from '../../src/exchange/series.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import type { Record as CreditRecord } from '../../src/gen/huxin/v1/record_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { decodeRecord } from '../../src/record/record.ts'
@@ -87,10 +89,38 @@ t.test('versions of a record', async (t) => {
     t.same((await versionsOf(province!, await versionAt(province!, 'V-5'))).map(({ standing }) => standing), ['withdrawn', 'superseded'], 'newest first')
   })
 
+  await t.test('erased: all that come before it in its series go with it, and nothing else', async (t) => {
+    const erase = async (context: Context, chosen: readonly { recordId: string; grade: string; on?: string }[]): Promise<number> => {
+      const changes = await Promise.all(chosen.map(async ({ recordId, grade, on }) => {
+        const found = (await findByRecordId(context, recordId)).find(({ record, batch: { header } }) => header.origin === context.self && gradeOf(record) === grade)!
+        return { action: 'erase' as const, batchId: found.batch.id, position: found.position, effectiveOn: on ?? '2026-01-01', basis: 'test/erase', document: '测〔2026〕9号' }
+      }))
+      return (await amend(context, { provider: BODY, source, changes })).published
+    }
+    t.equal(await erase(hangzhou!, [{ recordId: 'V-2', grade: 'A' }]), 2, 'the earlier date, though it was logged later')
+    t.equal(await erase(hangzhou!, [{ recordId: 'CFC-1', grade: 'B' }]), 2, 'the edition before')
+    t.equal(await erase(hangzhou!, [{ recordId: 'V-1', grade: 'A' }]), 2, 'the one before')
+    t.same(await findByRecordId(hangzhou!, 'V-2'), [])
+    t.same(await findByRecordId(hangzhou!, 'CFC-1'), [])
+    t.same(await standings(hangzhou!, { recordId: 'V-1' }), ['330700 E current'], 'what another origin says stays')
+    for (const grade of ['B', 'A']) await publishRecords(hangzhou!, [evaluation({ id: 'V-6', of: 8, grade })], EVERYBODY)
+    t.equal(await erase(hangzhou!, [{ recordId: 'V-6', grade: 'B' }]), 1)
+    t.same(await standings(hangzhou!, { recordId: 'V-6' }), ['330100 A current'], 'the one after it stays')
+    await publishRecords(hangzhou!, [evaluation({ id: 'V-6', of: 8, grade: 'C', on: '2026-05-01' })], EVERYBODY)
+    await publishRecords(hangzhou!, [evaluation({ id: 'V-6', of: 8, grade: 'D', on: '2026-04-01' })], EVERYBODY)
+    const later = [{ recordId: 'V-6', grade: 'C', on: '2099-01-01' }, { recordId: 'V-6', grade: 'A' }]
+    t.equal(await erase(hangzhou!, later), 3, 'each is named once')
+    t.same(await findByRecordId(hangzhou!, 'V-6'), [], 'on the first of the days')
+  })
+
   t.same(await findings(federation), [])
 })
 
 type Tap = Pick<typeof t, 'same'>
+
+function gradeOf(record: CreditRecord | undefined): string | undefined {
+  return record?.content.case === 'evaluationResult' ? record.content.value.grade : undefined
+}
 
 async function versionAt(context: Parameters<typeof findByRecordId>[0], recordId: string): Promise<Version> {
   const [found] = await findByRecordId(context, recordId)
