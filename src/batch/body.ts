@@ -108,8 +108,8 @@ export function encodeBody(records: readonly Uint8Array[], random: Random): Body
     at = writeVarint(bytes, at, recordLeafBytes(record.length))
     bytes[at++] = 0x0a
     bytes[at++] = SALT_BYTES
-    bytes.set(salts.subarray(i * SALT_BYTES, (i + 1) * SALT_BYTES), at)
-    at += SALT_BYTES
+    // So few bytes are copied faster than a view of them is made.
+    for (let from = i * SALT_BYTES; from < (i + 1) * SALT_BYTES; from++) bytes[at++] = salts[from]!
     bytes[at++] = 0x12
     at = writeVarint(bytes, at, record.length)
     bytes.set(record, at)

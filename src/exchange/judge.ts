@@ -14,9 +14,11 @@ import { type BatchHeader, understood } from '../batch/header.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
+import type { IdPlaces } from '../ledger/record-rows.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, type RecordFault } from '../record/item.ts'
 import { basisFault, documentFault } from '../record/personal.ts'
+import { ends, RECORD_ID, starts } from '../record/scan.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -33,8 +35,8 @@ export interface Terms extends Judged {
   readonly rules?: string
 }
 
-/** Replaceable for tests that need a node with other rules. */
-export type CheckRecords = (compiled: CompiledItem, body: Body) => readonly RecordFault[] | Promise<readonly RecordFault[]>
+/** Replaceable for tests that need a node with other rules. May note where record ids are, where it is given room for that. */
+export type CheckRecords = (compiled: CompiledItem, body: Body, ids?: IdPlaces) => readonly RecordFault[] | Promise<readonly RecordFault[]>
 
 /**
  * Judges a batch whose header is authentic and whose body has the header's root. Records are checked in turns with
@@ -65,21 +67,22 @@ const PIECE = 32
 const PIECE_BYTES = 65_536
 
 /** Every record of a body against its item. Nothing is awaited for a batch that takes less than a turn. */
-export const checkAllRecords: CheckRecords = (compiled, body) => {
+export const checkAllRecords: CheckRecords = (compiled, body, ids) => {
   const faults: RecordFault[] = []
   const turns = new Turns()
-  const from = checkFrom(compiled, body, { start: 0, faults, turns })
-  return from < body.count ? checkRest(compiled, body, { start: from, faults, turns }) : faults
+  const from = checkFrom(compiled, body, { start: 0, faults, turns, ids })
+  return from < body.count ? checkRest(compiled, body, { start: from, faults, turns, ids }) : faults
 }
 
 interface Checking {
   readonly start: number
   readonly faults: RecordFault[]
   readonly turns: Turns
+  readonly ids: IdPlaces | undefined
 }
 
 /** @returns the first record that was not checked, because the turn was over */
-function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, turns }: Checking): number {
+function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, turns, ids }: Checking): number {
   let looked = { at: first, offset: body.spans[2 * first]! }
   for (let i = first; i < body.count; i++) {
     const start = body.spans[2 * i]!
@@ -87,7 +90,15 @@ function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, t
       if (turns.over) return i
       looked = { at: i, offset: start }
     }
-    if (start === 0 || compiled.passes(body.bytes, start, body.spans[2 * i + 1]!)) continue
+    if (start === 0) continue
+    if (compiled.passes(body.bytes, start, body.spans[2 * i + 1]!)) {
+      // What passes was scanned, and its id is ASCII.
+      if (ids) {
+        ids[2 * i] = starts[RECORD_ID]!
+        ids[2 * i + 1] = ends[RECORD_ID]!
+      }
+      continue
+    }
     const found = checkRecordBytes(compiled, recordAt(body, i)!, i)
     // Of the rest only the number of bad records is told.
     faults.push(...faults.length < limits.faultsMax ? found : found.slice(0, 1))
@@ -95,10 +106,10 @@ function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, t
   return body.count
 }
 
-async function checkRest(compiled: CompiledItem, body: Body, { start, faults, turns }: Checking): Promise<readonly RecordFault[]> {
+async function checkRest(compiled: CompiledItem, body: Body, { start, faults, turns, ids }: Checking): Promise<readonly RecordFault[]> {
   for (let at = start; at < body.count;) {
     await turns.next()
-    at = checkFrom(compiled, body, { start: at, faults, turns })
+    at = checkFrom(compiled, body, { start: at, faults, turns, ids })
   }
   return faults
 }

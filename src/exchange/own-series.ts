@@ -9,8 +9,9 @@ import { Turns } from '../base/clock.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { identityAt, recordIdHashes } from '../ledger/record-rows.ts'
+import { type IdPlaces, identityAt, recordIdHashes } from '../ledger/record-rows.ts'
 import { fault, type RecordFault } from '../record/fault.ts'
+import { HASH_BYTES } from '../merkle/hash.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { targetWithin } from '../topology/target.ts'
 import type { Context } from './context.ts'
@@ -18,12 +19,14 @@ import { type Refused, refusedRecords } from './refusal.ts'
 import { seriesPrefix } from './series.ts'
 import { Standings } from './standing.ts'
 
-const HASH_WORDS = 8
+const HASH_WORDS = HASH_BYTES / 4
 
 /** A batch that is about to be published. */
 export interface Draft {
   readonly header: BatchHeader
   readonly body: Body
+  /** Record ids that were found when the records were checked. */
+  readonly idPlaces: IdPlaces
 }
 
 /**
@@ -38,32 +41,43 @@ export async function withOwnSeries<T>(context: Context, draft: Draft, run: { se
   // From here to the end of the loop nothing else runs: whoever comes later finds these ids.
   const { before, end } = indexer.recentIds.begin()
   try {
-    const hashes = recordIdHashes(draft.body, context.subjectKey)
-    const words = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length / 4)
-    const again: number[] = []
+    const hashes = recordIdHashes(draft.body, context.subjectKey, draft.idPlaces)
+    const words = new Uint32Array(hashes.buffer)
+    const again = new Set<number>()
     for (let i = 0; i < draft.body.count; i++) {
-      if (indexer.recentIds.add(words[HASH_WORDS * i + 2]!, words[HASH_WORDS * i + 3]!)) again.push(i)
+      // Words that are not in the identity.
+      if (indexer.recentIds.add(words[HASH_WORDS * i + 2]!, words[HASH_WORDS * i + 3]!)) again.add(i)
     }
-    if (again.length > 0) {
-      await Promise.all(before)
+    if (again.size > 0) {
+      await Promise.all(before())
       await indexer.caughtUp()
     }
-    const faults = await findFaults(context, draft, { hashes, again: new Set(again) })
+    const suspects = suspectsOf(context, hashes, again)
+    const faults = suspects.length > 0 ? await findFaults(context, draft, { hashes, again, suspects }) : []
     return faults.length > 0 ? run.refuse(refusedRecords(faults, draft.body.count)) : await run.seal()
   } finally {
     end()
   }
 }
 
-async function findFaults(context: Context, { header, body }: Draft, { hashes, again }: { hashes: Buffer; again: ReadonlySet<number> }): Promise<RecordFault[]> {
-  const sieve = context.indexer.sieveNow()
+/** Records whose ids may be in the index; without a sieve all of them. */
+function suspectsOf({ indexer }: Context, hashes: Buffer, again: ReadonlySet<number>): number[] {
+  const sieve = indexer.sieveNow()
+  const count = hashes.length / HASH_BYTES
+  const suspects: number[] = []
+  for (let i = 0; i < count; i++) {
+    if (again.has(i) || !sieve || sieve.mayHave(identityAt(hashes, i))) suspects.push(i)
+  }
+  return suspects
+}
+
+async function findFaults(context: Context, { header, body }: Draft, { hashes, again, suspects }: { hashes: Buffer; again: ReadonlySet<number>; suspects: readonly number[] }): Promise<RecordFault[]> {
   const turns = new Turns()
   const search = new Search(context, header, turns)
   const faults: RecordFault[] = []
   const inCall = again.size > 0 ? subjectsById(body) : undefined
-  for (let i = 0; i < body.count; i++) {
+  for (const i of suspects) {
     const identity = identityAt(hashes, i)
-    if (!again.has(i) && sieve && !sieve.mayHave(identity)) continue
     if (turns.over) await turns.next()
     const peek = peekRecord(recordAt(body, i)!)
     if (!peek) continue

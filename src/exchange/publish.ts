@@ -134,12 +134,13 @@ async function seal(context: Context, publication: Publication, existing: number
   }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
-  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, context.checkRecords)) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
+  const idPlaces = new Uint32Array(2 * body.count)
+  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, (compiled, records) => context.checkRecords(compiled, records, idPlaces))) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
   if (refused) {
     return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
   }
   if (turns.over) await turns.next()
-  return withOwnSeries(context, { header, body }, {
+  return withOwnSeries(context, { header, body, idPlaces }, {
     seal: () => commit(context, publication, { header, body, judged, existing }),
     refuse: ({ refusal }) => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal }),
   })

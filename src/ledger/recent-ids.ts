@@ -41,10 +41,9 @@ export class RecentIds {
     return this.#newer.ids.add(first, second) || this.#older.ids.has(first, second)
   }
 
-  /** A batch begins to be published. @returns those that began before it, and what ends it */
-  begin(): { before: readonly Promise<void>[]; end: () => void } {
+  /** A batch begins to be published. `before` gives those that began before it, while nothing else has run; `end` ends it. */
+  begin(): { before: () => readonly Promise<void>[]; end: () => void } {
     const { underWay } = this.#newer
-    const before = [...this.#older.underWay, ...underWay]
     let end = (): void => undefined
     const mine = new Promise<void>((resolve) => {
       end = () => {
@@ -53,7 +52,7 @@ export class RecentIds {
       }
     })
     underWay.add(mine)
-    return { before, end }
+    return { before: () => [...this.#older.underWay, ...underWay].filter((one) => one !== mine), end }
   }
 }
 

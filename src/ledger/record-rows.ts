@@ -64,25 +64,20 @@ export function recordIdentity(key: Uint8Array, recordId: string): Identity {
   return identityOf(RECORD_ID_TAG, key, recordId)
 }
 
-/** Keyed hashes of the record ids of a body, 32 bytes each; of one that does not decode all 0. The first 38 bits are the identity. */
-export function recordIdHashes(body: RecordSpans, key: Uint8Array): Buffer {
+/** Where the record id of each record of a body stands: start and end, both 0 where that is not known. */
+export type IdPlaces = Uint32Array
+
+/**
+ * Keyed hashes of the record ids of a body, 32 bytes each; of one that does not decode all 0. The first 38 bits are the identity.
+ * `places`: record ids of ASCII that were found before.
+ */
+export function recordIdHashes(body: RecordSpans, key: Uint8Array, places: IdPlaces = new Uint32Array(2 * body.count)): Buffer {
   // A buffer of its own, so that its words are aligned.
   const into = Buffer.from(new ArrayBuffer(HASH_BYTES * body.count))
   const vector = lanes()
   for (let from = 0; from < body.count; from += PIECE) {
     const to = Math.min(from + PIECE, body.count)
-    const slowly: number[] = []
-    if (vector) {
-      const begin = body.spans[2 * from]!
-      const end = body.spans[2 * to - 1]!
-      vector.load(Buffer.concat([body.bytes.subarray(begin, end), key]), to - from)
-      for (let i = from; i < to; i++) {
-        if (!scan(body.bytes, body.spans[2 * i]!, body.spans[2 * i + 1]!) || !ascii(body.bytes, RECORD_ID)) slowly.push(i)
-        else vector.add(RECORD_ID_TAG, end - begin, key.length, starts[RECORD_ID]! - begin, ends[RECORD_ID]! - starts[RECORD_ID]!, i - from)
-      }
-      vector.finish()
-      vector.results(to - from).copy(into, HASH_BYTES * from)
-    } else for (let i = from; i < to; i++) slowly.push(i)
+    const slowly = vector ? hashIds(vector, body, { from, to, key, places, into }) : Array.from({ length: to - from }, (_, i) => from + i)
     for (const i of slowly) {
       const peek = peekRecord(recordAt(body, i)!)
       into.fill(0, HASH_BYTES * i, HASH_BYTES * (i + 1))
@@ -90,6 +85,31 @@ export function recordIdHashes(body: RecordSpans, key: Uint8Array): Buffer {
     }
   }
   return into
+}
+
+/** @returns records whose ids are unusual and were not hashed */
+function hashIds(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key, places, into }: { from: number; to: number; key: Uint8Array; places: IdPlaces; into: Buffer }): number[] {
+  const slowly: number[] = []
+  const begin = spans[2 * from]!
+  const end = spans[2 * to - 1]!
+  vector.load(bytes.subarray(begin, end), to - from, key)
+  for (let i = from; i < to; i++) {
+    let idStart = places[2 * i]!
+    let idEnd = places[2 * i + 1]!
+    if (idEnd === 0) {
+      if (!scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) || !ascii(bytes, RECORD_ID)) {
+        slowly.push(i)
+        continue
+      }
+      idStart = starts[RECORD_ID]!
+      idEnd = ends[RECORD_ID]!
+    }
+    // An absent one is at 0.
+    vector.add(RECORD_ID_TAG, end - begin, key.length, idEnd === 0 ? 0 : idStart - begin, idEnd - idStart, i - from)
+  }
+  vector.finish()
+  vector.results(to - from).copy(into, HASH_BYTES * from)
+  return slowly
 }
 
 /** The identity that a hash begins with. */
@@ -220,7 +240,7 @@ function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, sub
     if (begin === 0) begin = spans[2 * i]!
     end = Math.max(end, spans[2 * i + 1]!)
   }
-  vector.load(Buffer.concat([bytes.subarray(begin, end), subjectKey]), 2 * (to - from))
+  vector.load(bytes.subarray(begin, end), 2 * (to - from), subjectKey)
   const keyAt = end - begin
   const subjects = new Int32Array(3 * (to - from))
   for (let i = from; i < to; i++) {

@@ -13,8 +13,8 @@ import { hash } from 'node:crypto'
 
 /** Messages of the form prefix ‖ first ‖ second, both pieces taken from one input. */
 export interface Lanes {
-  /** Copies the input in; valid until the next load. Room for `results` digests is made beside it. */
-  load(input: Uint8Array, results: number): void
+  /** Copies the input in, and `more` after it; valid until the next load. Room for `results` digests is made beside it. */
+  load(input: Uint8Array, results: number, more?: Uint8Array): void
   /**
    * Adds the message prefix ‖ input[from, from + size) ‖ input[from2, from2 + size2), at most 70,000 bytes,
    * whose digest becomes result `result`.
@@ -48,6 +48,7 @@ const LANE_BYTES = 70_144
 const BLOCK = 64
 const HASH = 32
 const PAGE = 65_536
+const NOTHING = new Uint8Array(0)
 /** Memory kept between uses; a larger input gets memory of its own, which is dropped after it. */
 const KEPT_BYTES = 2 << 20
 
@@ -109,14 +110,15 @@ class VectorLanes implements Lanes {
     this.#bytes = Buffer.from(this.#kernel.memory.buffer)
   }
 
-  load(input: Uint8Array, results: number): void {
-    this.#resultsAt = this.#inputAt + ((input.length + 63) & ~63)
+  load(input: Uint8Array, results: number, more: Uint8Array = NOTHING): void {
+    this.#resultsAt = this.#inputAt + ((input.length + more.length + 63) & ~63)
     const wanted = this.#resultsAt + HASH * results
     if (wanted > this.#bytes.length || (this.#bytes.length > KEPT_BYTES && wanted <= KEPT_BYTES)) {
       this.#kernel = instantiate(this.#module, Math.max(wanted, KEPT_BYTES))
       this.#bytes = Buffer.from(this.#kernel.memory.buffer)
     }
     this.#bytes.set(input, this.#inputAt)
+    if (more.length > 0) this.#bytes.set(more, this.#inputAt + input.length)
     this.#waiting = 0
   }
 

@@ -34,6 +34,8 @@ export interface FastPlan {
   /** Bit n is set when the item is about subjects of type n. */
   readonly subjectTypes: number
   readonly scales: readonly ScalePlan[]
+  /** True when the code of a body at this range may pass. */
+  readonly evaluatorGood: ByteForm<boolean>
   /** True when the attributes at this range have no fault. */
   readonly attributesGood: ByteForm<boolean>
 }
@@ -58,22 +60,41 @@ function evaluationGood(plan: FastPlan, bytes: Uint8Array): boolean {
   const validFrom = dateAt(bytes, VALID_FROM)
   if (evaluatedOn < 0 || validFrom < 0 || validFrom > validTo || evaluatedOn > validTo) return false
   if (!isVersionedId(bytes, starts[MODEL]!, ends[MODEL]!)) return false
-  if (!usccPasses(bytes, EVALUATOR) || !subjectIdGood(bytes, evaluatedOn)) return false
-  const scale = plan.scales.find((one) => matches(bytes, SCALE, one.id))
-  return scale !== undefined && evaluatedOn >= scale.effectiveFrom && evaluatedOn <= scale.effectiveTo && gradeGood(scale, bytes)
+  if (!plan.evaluatorGood(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) || !subjectIdGood(bytes, evaluatedOn)) return false
+  for (const scale of plan.scales) {
+    if (matches(bytes, SCALE, scale.id)) return evaluatedOn >= scale.effectiveFrom && evaluatedOn <= scale.effectiveTo && gradeGood(scale, bytes)
+  }
+  return false
 }
 
 function dateAt(bytes: Uint8Array, slot: number): number {
   return dateNumber(bytes, starts[slot]!, ends[slot]!)
 }
 
-function usccPasses(bytes: Uint8Array, slot: number): boolean {
-  const fault = usccFaultAt(bytes, starts[slot]!, ends[slot]!)
+function usccPasses(bytes: Uint8Array, start: number, end: number): boolean {
+  const fault = usccFaultAt(bytes, start, end)
   return fault === undefined || fault === 'uscc_inner_check'
 }
 
+/** Remembers the last code that passed, since the records of a batch mostly have one evaluator. */
+export function evaluatorMemo(): ByteForm<boolean> {
+  let last: Uint8Array = new Uint8Array()
+  return (bytes, start, end) => {
+    if (last.length > 0 && sameBytes(bytes, start, end, last)) return true
+    if (!usccPasses(bytes, start, end)) return false
+    last = Uint8Array.from(bytes.subarray(start, end))
+    return true
+  }
+}
+
+export function sameBytes(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
+  if (end - start !== other.length) return false
+  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
+  return true
+}
+
 function subjectIdGood(bytes: Uint8Array, evaluatedOn: number): boolean {
-  if (found.subjectType !== SubjectType.NATURAL_PERSON) return usccPasses(bytes, SUBJECT_ID)
+  if (found.subjectType !== SubjectType.NATURAL_PERSON) return usccPasses(bytes, starts[SUBJECT_ID]!, ends[SUBJECT_ID]!)
   const start = starts[SUBJECT_ID]!
   const end = ends[SUBJECT_ID]!
   if (citizenIdFaultAt(bytes, start, end) !== undefined || !isAdult(birthNumberAt(bytes, start), evaluatedOn)) return false
@@ -88,12 +109,10 @@ function gradeGood(scale: ScalePlan, bytes: Uint8Array): boolean {
     if (Number.isNaN(score) || score < scale.scoreFrom || score > scale.scoreTo) return false
   }
   if (scale.scoreOnly) return scored && ends[GRADE] === starts[GRADE]
-  return scale.grades.some((grade) => matches(bytes, GRADE, grade))
+  for (const grade of scale.grades) if (matches(bytes, GRADE, grade)) return true
+  return false
 }
 
 function matches(bytes: Uint8Array, slot: number, expected: Uint8Array): boolean {
-  const start = starts[slot]!
-  if (ends[slot]! - start !== expected.length) return false
-  for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false
-  return true
+  return sameBytes(bytes, starts[slot]!, ends[slot]!, expected)
 }

@@ -41,6 +41,8 @@ export function characterCount(bytes: Uint8Array, start: number, end: number): n
 /** Bytes of the multi-byte sequence at `at`, or 0 when there is no valid one. */
 function sequenceSize(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at]!
+  // Most of what is not ASCII is Chinese, three bytes without exceptions.
+  if (first > 0xe0 && first < 0xed && at + 3 <= end && (bytes[at + 1]! & 0xc0) === 0x80 && (bytes[at + 2]! & 0xc0) === 0x80) return 3
   const size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0
   if (size === 0 || at + size > end) return 0
   const second = bytes[at + 1]!

@@ -18,7 +18,7 @@ import {
   type Record,
   RecordSchema,
 } from '../gen/huxin/v1/record_pb.ts'
-import { certainlyGood, type FastPlan, type ScalePlan } from './fast.ts'
+import { certainlyGood, evaluatorMemo, type FastPlan, sameBytes, type ScalePlan } from './fast.ts'
 import { fault, gather, quoteCode, type RecordFault, type Report } from './fault.ts'
 import { dateNumber, decimalMicros, isVersionedId, ofText, textAt } from './forms.ts'
 import { decodeRecord } from './record.ts'
@@ -205,7 +205,7 @@ function fastPlan(item: CatalogItem, rules: RulePlan): FastPlan {
     const scale = rules.scaleOf(id)
     return scale && scaleId(scale) === id && scaleFaults(scale).length === 0 ? [scalePlan(scale)] : []
   })
-  return { subjectTypes: maskOf(item.subjectTypes), scales: sound, attributesGood: attributesMemo(rules) }
+  return { subjectTypes: maskOf(item.subjectTypes), scales: sound, evaluatorGood: evaluatorMemo(), attributesGood: attributesMemo(rules) }
 }
 
 function maskOf(types: readonly number[]): number {
@@ -249,10 +249,4 @@ function attributesMemo(rules: RulePlan): FastPlan['attributesGood'] {
     last = Uint8Array.from(bytes.subarray(start, end))
     return true
   }
-}
-
-function sameBytes(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
-  if (end - start !== other.length) return false
-  for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
-  return true
 }

@@ -64,10 +64,8 @@ export function scan(bytes: Uint8Array, start = 0, end = bytes.length): boolean 
 }
 
 function forget(): void {
-  for (let i = 0; i < SLOTS; i++) {
-    starts[i] = 0
-    ends[i] = 0
-  }
+  starts.fill(0)
+  ends.fill(0)
   found.subjectType = 0
   found.evaluationKind = 0
   found.family = 'unknown'

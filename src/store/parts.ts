@@ -61,6 +61,23 @@ export function rowsOf({ key, value }: Op, read: ReadRow): readonly Op[] {
   return rows
 }
 
+/** The last body that was ever written: nothing stands after it, so that what is put there needs no look at what stands there. */
+export class LastBody {
+  #key: Uint8Array
+
+  /** `key`: the last one of the table in the store, of a body or a part. */
+  constructor(key: Uint8Array | undefined) {
+    this.#key = key ?? tables.body
+  }
+
+  /** Told of each key that is about to be written. @returns whether nothing can stand there */
+  passes(key: Uint8Array): boolean {
+    if (key[0] !== tables.body[0] || Buffer.compare(key, this.#key) <= 0) return false
+    this.#key = key
+    return true
+  }
+}
+
 /** The whole value at a key, of which `stored` is what stands there. */
 export function joined(key: Buffer, stored: Buffer | undefined, read: ReadRow): Buffer | undefined {
   let head = stored

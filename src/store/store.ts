@@ -17,7 +17,8 @@ import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { findDamage } from './journal.ts'
-import { joined, joinedPart, type ReadRow, rowsOf } from './parts.ts'
+import { prefixRange, tables } from './keys.ts'
+import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from './parts.ts'
 
 /** Puts `value`, at least one byte (keys.ts, PRESENT), at `key`, or deletes the key when value is undefined. */
 export interface Op {
@@ -113,11 +114,13 @@ export async function openStore(folder: string, { create, isAcknowledged }: { cr
   })
   const sublevelFree = (): Level<Buffer, Buffer> => db
   const reads = new OpenReads()
+  const last = new LastBody((await readRange(db, { ...prefixRange(tables.body), reverse: true, limit: 1 }))[0]?.[0])
   const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
     try {
       const batch = sublevelFree().batch()
       for (const op of ops) {
-        for (const { key, value } of rowsOf(op, (name) => db.getSync(name))) {
+        const isFresh = last.passes(op.key)
+        for (const { key, value } of rowsOf(op, (name) => (isFresh ? undefined : db.getSync(name)))) {
           if (value === undefined) batch.del(asBuffer(key))
           else batch.put(asBuffer(key), asBuffer(value))
         }

@@ -99,3 +99,22 @@ t.test('a copy of all rows is a copy of all values, as a backup makes it', async
     })
   })
 })
+
+t.test('what is put after everything that is there needs no look, also in a folder that was opened again', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'huxin-parts-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const first = await openStore(folder, { create: true })
+  await first.commit([{ key: bodyKey(3n), value: body(90_000) }, { key: bodyKey(9n), value: body(90_000) }])
+  await first.commit([{ key: bodyKey(3n), value: body(20) }])
+  t.equal((await rows(first)).length, 1 + 1 + Math.ceil(90_000 / PART_BYTES), 'one before the last')
+  // As a backup gives it back.
+  const raw = await first.range(prefixRange(tables.body))
+  await first.close()
+  const again = await openStore(folder, { create: false })
+  await again.commit([{ key: bodyKey(9n), value: body(20) }])
+  t.equal((await rows(again)).length, 2, 'the last one')
+  await again.commit(raw.map(([name, value]) => ({ key: Buffer.concat([bodyKey(12n), Buffer.from(name).subarray(9)]), value })).slice(1))
+  await again.commit([{ key: bodyKey(12n), value: body(30) }])
+  t.equal((await rows(again)).length, 3, 'one that came in parts')
+  await again.close()
+})
