@@ -109,6 +109,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'pull':
     case 'push':
     case 'held':
+    case 'aside-rest':
     case 'receipts':
     case 'scrub':
     case 'erase-on':

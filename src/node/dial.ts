@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { Context } from '../exchange/context.ts'
 import type { TlsMaterial } from '../pki/material.ts'
+import type { AsideRoom } from '../uplink/aside.ts'
 import type { UplinkOptions } from '../uplink/link.ts'
 import { Uplink } from '../uplink/uplink.ts'
 import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
@@ -12,7 +13,7 @@ import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
 
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
-export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number }
+export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number; readonly asideRoom?: AsideRoom }
 
 export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp'> {
   readonly context: Context
@@ -33,6 +34,7 @@ export function dialParent({ context, parent, material, clock, random, log, time
   const uplink = new Uplink({
     context, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000, recallMs: times?.recallMs,
     ...(times?.patienceMs === undefined ? {} : { patienceMs: times.patienceMs }),
+    ...(times?.asideRoom === undefined ? {} : { asideRoom: times.asideRoom }),
     trust: () => context.joined,
     random: () => random.fill(new Uint8Array(1))[0]! / 256,
     onAway: ({ code, message }) => log.warn({ code, reason: message }, 'the parent cannot be reached'),

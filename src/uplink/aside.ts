@@ -13,7 +13,8 @@ import { openHeader } from '../batch/seal.ts'
 import { provenReceipts } from '../exchange/reconcile.ts'
 import type { Delivery, Package, Trace } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables } from '../store/keys.ts'
+import { prefixRange, tables, textKey } from '../store/keys.ts'
+import type { Op } from '../store/store.ts'
 import { type BatchClass, laneKey, parseLaneKey } from '../topology/lane.ts'
 import type { LinkOptions } from './link.ts'
 
@@ -24,10 +25,10 @@ const AGAIN_MS_MIN = 50
 const AGAIN_MS_MAX = 600_000
 /** Milliseconds between two tries when what may be wanted has come. */
 const NEWS_MS = 500
-/** Lanes tried in one go, batches taken of one lane in one go, and lanes that may wait. */
+/** Lanes tried in one go, and batches taken of one lane in one go. */
 const LANES_AT_ONCE = 64
 const BATCHES_AT_ONCE = 256
-const LANES_MAX = 10_000
+const ROOM: AsideRoom = { all: 10_000, each: 1_024, few: 16 }
 /** Lanes that wait, up to which each missing number has an alarm of its own. */
 const GAP_ALARMS_MAX = 64
 
@@ -37,6 +38,13 @@ const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'receipt_w
 /** True for what is wrong with one batch, and not with this node, the link or the parent's log. */
 export function concernsOneBatch(error: unknown): error is HuxinError {
   return isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'refused' || error.kind === 'denied' || awaited.includes(error.code))
+}
+
+/** Lanes that are kept: of all origins, of each, and of each although all have as many as they may. */
+export interface AsideRoom {
+  readonly all: number
+  readonly each: number
+  readonly few: number
 }
 
 interface Waiting {
@@ -60,6 +68,11 @@ export class Aside {
   readonly #batchClass: BatchClass
   readonly #take: Take
   readonly #lanes = new Map<string, Waiting>()
+  /** Lanes of each origin. */
+  readonly #counts = new Map<string, number>()
+  /** From where on the parent's log has batches that were left and whose lanes are not kept, and the origins that have no room. */
+  #rest: bigint | undefined
+  readonly #crowded = new Set<string>()
   /** Origins for which an alarm stands. */
   #said = new Set<string>()
   #loading: Promise<void> | undefined
@@ -72,7 +85,7 @@ export class Aside {
 
   /** The first index of the parent's log whose batch was left; undefined when none is. */
   get first(): bigint | undefined {
-    let first: bigint | undefined
+    let first = this.#rest
     for (const { index } of this.#lanes.values()) if (first === undefined || index < first) first = index
     return first
   }
@@ -91,8 +104,10 @@ export class Aside {
     const prefix = this.#key('')
     for (const [key, stored] of await context.store.range(prefixRange(prefix))) {
       const value = openChecked(key, stored)
-      if (value) this.#lanes.set(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', 'it was left before the node was started'))
+      if (value) this.#keep(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', 'it was left before the node was started'))
     }
+    const rest = openChecked(this.#restKey, await context.store.get(this.#restKey))
+    if (rest) this.#rest = fromBe64(rest)
   }
 
   /** True while no lane waits. */
@@ -103,21 +118,62 @@ export class Aside {
   /** Leaves a batch that did not pass the door; its lanes wait. */
   async leave(header: BatchHeader, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
     const { context } = this.#options
-    const ops = []
+    const ops: Op[] = []
     for (const { key: lane, number } of context.ledger().passingLanes(header, source)) {
       const before = this.#lanes.get(lane)
       if (before) {
         if (number > before.upTo) before.upTo = number
         continue
       }
-      if (this.#lanes.size >= LANES_MAX) break
-      this.#lanes.set(lane, this.#waiting(source.index, number, error.code, error.message))
+      if (!this.#hasRoom(header.origin)) {
+        this.#crowded.add(header.origin)
+        if (this.#rest !== undefined && this.#rest <= source.index) continue
+        this.#rest = source.index
+        ops.push({ key: this.#restKey, value: checkedValue(this.#restKey, be64(source.index)) })
+        continue
+      }
+      this.#keep(lane, this.#waiting(source.index, number, error.code, error.message))
       const key = this.#key(lane)
       ops.push({ key, value: checkedValue(key, concat(be64(source.index), be64(number))) })
     }
     if (ops.length === 0) return
     await context.store.write(ops)
     context.changes.announce([this.#topic])
+  }
+
+  /** From where on the parent's log is to be read again, because there is room for what was left without being kept. */
+  get readAgain(): bigint | undefined {
+    const { all, each } = this.#room
+    return this.#lanes.size > all / 2 || [...this.#crowded].some((origin) => this.#countOf(origin) > each / 2) ? undefined : this.#rest
+  }
+
+  /** It is read again from there, as the rows say that are written with it. */
+  async beginAgain(rows: readonly Op[]): Promise<void> {
+    await this.#options.context.store.write([...rows, { key: this.#restKey, value: undefined }])
+    this.#rest = undefined
+    this.#crowded.clear()
+  }
+
+  /** No origin takes the room of others. */
+  #hasRoom(origin: string): boolean {
+    const { all, each, few } = this.#room
+    return this.#countOf(origin) < few || (this.#countOf(origin) < each && this.#lanes.size < all)
+  }
+
+  #countOf(origin: string): number {
+    return this.#counts.get(origin) ?? 0
+  }
+
+  #keep(lane: string, waiting: Waiting): void {
+    this.#lanes.set(lane, waiting)
+    this.#count(lane, 1)
+  }
+
+  #count(lane: string, more: number): void {
+    const origin = parseLaneKey(lane)?.origin ?? lane
+    const count = this.#countOf(origin) + more
+    if (count > 0) this.#counts.set(origin, count)
+    else this.#counts.delete(origin)
   }
 
   /** A batch passed the door: its lanes may wait no more. */
@@ -219,7 +275,7 @@ export class Aside {
   async #close(lane: string): Promise<void> {
     const { context } = this.#options
     await context.store.write([{ key: this.#key(lane), value: undefined }])
-    this.#lanes.delete(lane)
+    if (this.#lanes.delete(lane)) this.#count(lane, -1)
     context.alarms.clear(`gap ${lane}`)
     context.changes.announce(['pulled', this.#topic])
   }
@@ -262,6 +318,14 @@ export class Aside {
 
   get #topic(): string {
     return `aside ${this.#batchClass}`
+  }
+
+  get #room(): AsideRoom {
+    return this.#options.asideRoom ?? ROOM
+  }
+
+  get #restKey(): Uint8Array {
+    return textKey(tables.meta, `aside-rest/${this.#batchClass}`)
   }
 
   #key(lane: string): Uint8Array {

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import type { FederationState } from '../topology/federation.ts'
+import type { AsideRoom } from './aside.ts'
 import type { ParentCalls } from './parent.ts'
 import type { ParentKeys } from './parent-keys.ts'
 
@@ -21,6 +22,8 @@ export interface UplinkOptions {
   readonly random: () => number
   /** Milliseconds that what a batch waits for may take before somebody is told. */
   readonly patienceMs?: number
+  /** Lanes that may wait for what is missing. */
+  readonly asideRoom?: AsideRoom
   /** Compares our log with what the parent saw; throws log_behind or log_forked. */
   readonly onRecall: (seen: Recalled) => Promise<void>
   /** True while this node's log is frozen: nothing is pulled, because nothing can be logged. */

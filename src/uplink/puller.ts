@@ -81,6 +81,7 @@ export class Puller {
         await this.#load()
         ahead = []
       }
+      if (await this.#goBack()) ahead = []
       const page = ahead.shift() ?? this.#ask(this.#cursor, signal)
       const answer = await page.answer
       await this.#pace.rest({ gotOn: answer.next > page.start, sinceMs: page.askedMs, signal })
@@ -201,6 +202,17 @@ export class Puller {
     this.#savedMs = now
     // Losing this costs reading a page again: known batches are answered with their first receipt.
     await this.#options.context.store.write([{ key: this.#key(this.#log), value: checkedValue(this.#key(this.#log), be64(next)) }])
+  }
+
+  /** What was left and could not be kept is read again as soon as there is room. */
+  async #goBack(): Promise<boolean> {
+    const from = this.aside.readAgain
+    if (from === undefined || this.#log === '') return false
+    const goesBack = from < this.#cursor
+    const key = this.#key(this.#log)
+    await this.aside.beginAgain(goesBack ? [{ key, value: checkedValue(key, be64(from)) }] : [])
+    if (goesBack) this.#cursor = from
+    return goesBack
   }
 
   #key(log: string): Uint8Array {

@@ -24,7 +24,7 @@ t.test('a delivery that does not pass the door while the next one waits for the 
     clock: systemClock, frozen: () => false, recovering: () => false,
     keys: { inherited: async () => undefined },
     calls: { readBodies: async () => ({ deliveries, next: 3n }) },
-    context: { store: { range: async () => [] }, door: { accept: () => Promise.reject(new HuxinError('not_ready', 'the database is opened again')) } } as unknown as Context,
+    context: { store: { range: async () => [], get: async () => undefined }, door: { accept: () => Promise.reject(new HuxinError('not_ready', 'the database is opened again')) } } as unknown as Context,
   } as unknown as LinkOptions
   const puller = new Puller(options, 'normal', { follower, control: undefined })
   await t.rejects(puller.run(new AbortController().signal, () => undefined), { code: 'not_ready' })
