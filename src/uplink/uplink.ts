@@ -14,7 +14,7 @@
  * The parent is watched, not trusted: what it sends is verified here before it passes the door.
  */
 import { setMaxListeners } from 'node:events'
-import { sleep } from '../base/clock.ts'
+import { formatTime, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { batchClasses } from '../topology/lane.ts'
 import { aheadOp } from '../exchange/ahead.ts'
@@ -42,6 +42,7 @@ export class Uplink {
   #state: LinkState = 'connecting'
   /** Why the parent cannot be reached, as it was said last; '' while it can. */
   #awayReason = ''
+  #awaySince: { readonly ms: number; readonly monotonicMs: number } | undefined
   #lastContactMs = 0
   #clockOffsetMs = 0
 
@@ -205,7 +206,12 @@ export class Uplink {
   }
 
   #away(name: string, error: HuxinError): void {
+    const { clock, context, parent } = this.#options
     this.#state = 'away'
+    this.#awaySince ??= { ms: clock.nowMs(), monotonicMs: clock.monotonicMs() }
+    if (clock.monotonicMs() - this.#awaySince.monotonicMs >= AWAY_ALARM_MS) {
+      context.alarms.raise('away', `${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error.message}`)
+    }
     if (name !== 'recall' || error.message === this.#awayReason) return
     this.#awayReason = error.message
     this.#options.onAway(error)
@@ -225,6 +231,8 @@ export class Uplink {
   #contact(): void {
     this.#state = 'connected'
     this.#awayReason = ''
+    this.#awaySince = undefined
+    this.#options.context.alarms.clear('away')
     this.#lastContactMs = this.#options.clock.nowMs()
   }
 }
@@ -233,6 +241,8 @@ export class Uplink {
 const RECALL_MS = 60_000
 const RECALL_SOON_MS = 5_000
 const RETRY_MS_MIN = 50
+/** Milliseconds after which a parent that is away is an alarm. A restart takes less. */
+const AWAY_ALARM_MS = 60_000
 /** Milliseconds without a failure after which a loop is well again. */
 const STEADY_MS = 2_000
 /** Milliseconds between two looks at what was taken back. */
