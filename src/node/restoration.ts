@@ -10,8 +10,8 @@
  * all the same.
  *
  * A child is not trusted: headers carry their origin's signature, what others published is judged anew, and a tree of the
- * old log counts only with this root's own signature. What a colluding child could add with a stolen old key of the root is what that
- * thief could publish himself.
+ * old log counts only with this root's own signature. What a colluding child could add with a stolen old key of the root is, until
+ * the new epoch begins, what that thief could publish himself, and afterwards records.
  */
 import { readFile } from 'node:fs/promises'
 import { equalBytes } from '../base/bytes.ts'
@@ -39,6 +39,8 @@ import { epochOfLog, noteKeyOf } from './recovery.ts'
 
 /** Batch ids in one offer. */
 const OFFERED_MAX = 4_096
+/** Kinds of this root's own batches that are taken back also when its next epoch has begun. What else its old key signs may be a thief's. */
+const AFTERWARDS: readonly string[] = ['evaluation', 'record', 'recognition']
 /** Hashes from one tree to another: sizes have 63 bits. */
 const HASHES_MAX = 64
 
@@ -163,8 +165,11 @@ export class Restoration {
   /** @returns true when it was not here */
   async #take(child: string, batchClass: BatchClass, pack: Package): Promise<boolean> {
     const { context } = this.#options
-    const { header } = openHeader(pack.header)
+    const { header, idText } = openHeader(pack.header)
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', `a batch of class ${header.batchClass} is given back as ${batchClass}`)
+    if (!this.due && header.origin === context.self && !AFTERWARDS.includes(header.kind)) {
+      throw new HuxinError('signature_invalid', `the ${header.kind} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
+    }
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
     // Once the new log has begun a child's own come as at any time, and nothing comes by earlier rules: a late child may give back for ever.

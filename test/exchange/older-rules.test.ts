@@ -1,16 +1,19 @@
-/** Members that say that a batch was taken under the rules of before, so that the rules of today would not bind it. */
+/** Members that say that a batch was taken before, under the rules or the keys of then, so that those of today would not bind it. */
 import t from 'tap'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { formatJudged } from '../../src/batch/entry.ts'
 import { nextStatement } from '../../src/exchange/members.ts'
 import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import { RegisteredClientSchema } from '../../src/gen/huxin/v1/register_pb.ts'
+import { encodeRegisterEntry } from '../../src/ledger/register.ts'
 import { loadKeys } from '../../src/node/keys.ts'
 import { generateSigner } from '../../src/note/key.ts'
 import { signNote } from '../../src/note/note.ts'
 import { formatStatement } from '../../src/topology/member.ts'
 import { act, forgedReceipt } from '../support/attacks.ts'
 import { findings, type Forged } from '../support/checks.ts'
-import { CITY, COUNTY, federationOf, PROVINCE } from '../support/recovery.ts'
+import { BODY } from '../support/federation.ts'
+import { CITY, COUNTY, federationOf, has, loseDisk, PROVINCE, recover, send, startAt } from '../support/recovery.ts'
 import { packed, Rogue } from '../support/rogue.ts'
 
 t.setTimeout(60_000)
@@ -49,6 +52,35 @@ t.test('a city and a county of its own that show a receipt of the rules of befor
     t.equal(province.ledger().federation.member('330782'), undefined)
   })
   federation.nodes.delete('330106')
+  federation.nodes.delete('330100')
+  t.same(await findings(federation), [])
+})
+
+t.test('a root that has begun its next epoch takes nothing back that decides what others are told or may do', async (t) => {
+  const federation = await federationOf(t, [PROVINCE, CITY])
+  const stolen = await loadKeys(federation.folderOf('330000'), 1, federation.name('330000'))
+  const { batch } = await send(federation, '330000', '330100', 'kept')
+  await federation.until('it is at the city', () => has(federation, '330100', 'kept'))
+  const port = await loseDisk(federation, '330000')
+  await recover(federation, '330000')
+  await startAt(federation, '330000', port)
+  const root = () => federation.node('330000').context
+  await federation.until('the next epoch has begun', () => federation.node('330000').alarms.has('lost') && has(federation, '330000', 'kept'), 40_000)
+  await federation.node('330100').close()
+  const city = await Rogue.at(federation, '330100', '330000')
+  t.teardown(() => city.close())
+  const old = { origin: root().self, epoch: 1, signer: stolen.note, item: undefined }
+  const erasure = create(AmendmentSchema, { action: AmendmentAction.ERASE, batchId: batch!.id, index: 2, effectiveOn: '2026-01-05', basis: 'test', document: '-' })
+  const client = encodeRegisterEntry({ case: 'client', value: create(RegisteredClientSchema, { name: 'mallory', body: BODY, serials: [], roles: ['publish'], status: 'active' }) }, act)
+  for (const [batchClass, forged] of [
+    ['amendment', city.forge([toBinary(AmendmentSchema, erasure)], ['**'], { ...old, kind: 'amendment', batchClass: 'amendment' })],
+    ['control', city.forge([client], ['330000'], { ...old, kind: 'register', batchClass: 'control' })],
+  ] as const) {
+    const { errorCodes } = await city.calls.giveBack({ batchClass, packages: [{ ...packed(forged), judged: formatJudged({ timeMs: root().clock.nowMs(), node: root().self }) }] }, { timeoutMs: 20_000 })
+    t.same(errorCodes, ['signature_invalid'], batchClass)
+  }
+  t.ok(await has(federation, '330000', 'kept'))
+  t.equal(root().ledger().register.client('mallory'), undefined)
   federation.nodes.delete('330100')
   t.same(await findings(federation), [])
 })
