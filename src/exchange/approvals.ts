@@ -158,11 +158,20 @@ export class Approvals {
       if (by.name === row.proposer || by.serial === row.proposerSerial) {
         throw new HuxinError('role_denied', `approval ${hex(id)} was asked for by ${row.proposer}: another operator grants it, with a certificate in another name (--as)`)
       }
+      this.#checkProposer(row)
       await checkAmending(this.#context(), { changes: changesOf(row), by: proposerOf(row) })
       row = { ...row, state: 'granted', decision: create(ActSchema, act) }
       await this.#log('amendment-grant', decision, [rowOp(row)])
     }
     return this.#publish(row)
+  }
+
+  /** What somebody asked for whose certificate counts no more may be a thief's wish. @throws HuxinError role_denied */
+  #checkProposer({ id, proposer, proposerSerial, proposedMs }: Approval): void {
+    const { self, ledger } = this.#context()
+    const revoked = ledger().revocations.of({ nodeName: self, role: 'operator', name: proposer, serial: proposerSerial, notBeforeMs: Number(proposedMs) })
+    if (!revoked) return
+    throw new HuxinError('role_denied', `approval ${hex(id)} was asked for by ${proposer}, whose certificate was revoked since: reject it, and let somebody else ask anew`)
   }
 
   /** The row changes in the commit of the amendments, so that nothing is published twice. */

@@ -112,6 +112,20 @@ t.test('one person rejects, and nothing is published', async (t) => {
   t.match(await findByRecordId(province(), id), [{ standing: 'current' }])
 })
 
+t.test('what somebody asked for whose certificate was revoked since is not granted', async (t) => {
+  const wu = await operator('吴九')
+  const li = await operator('李四')
+  const { batchId, id } = await publish('v')
+  const [first, second] = [await erase(wu, batchId), await erase(wu, batchId)]
+  await zhang.admin.revokeCertificate({ role: 'operator', serial: wu.serial, act }, CALL)
+  t.equal(await codeOf(li.admin.grantApproval({ id: first, act }, CALL)), 'role_denied', 'by serial number')
+  await zhang.admin.reinstateCertificate({ role: 'operator', serial: wu.serial, act }, CALL)
+  await zhang.admin.revokeCertificate({ role: 'operator', name: '吴九', act }, CALL)
+  t.equal(await codeOf(li.admin.grantApproval({ id: second, act }, CALL)), 'role_denied', 'by name')
+  t.match(await findByRecordId(province(), id), [{ standing: 'current' }])
+  for (const one of [first, second]) await li.admin.rejectApproval({ id: one, act }, CALL)
+})
+
 t.test('what waits outlives a restart, and what was granted just before a failure is published by whoever grants it again', async (t) => {
   const { batchId, id } = await publish('s')
   const approval = await erase(zhang, batchId)
