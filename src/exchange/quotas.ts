@@ -206,15 +206,18 @@ export class Quotas {
 }
 
 /** Who a batch counts for; what comes from above counts for nobody, it was counted where it came in. */
-function counters({ origin, batchClass }: BatchHeader, source: EntrySource): { readonly who: string; readonly times: number }[] {
-  const what = batchClass === 'control' || batchClass === 'amendment' ? ACTS : ''
-  if (isBornHere(source)) return [{ who: `${origin}${what}`, times: 1 }]
+function counters({ origin, batchClass, kind }: BatchHeader, source: EntrySource): { readonly who: string; readonly times: number }[] {
+  const bornHere = isBornHere(source)
+  const what = batchClass === 'control' || batchClass === 'amendment' || (bornHere && OWN_ACTS.includes(kind)) ? ACTS : ''
+  if (bornHere) return [{ who: `${origin}${what}`, times: 1 }]
   if (source.kind !== 'child') return []
   return [{ who: `${origin}${what}`, times: 1 }, { who: `${source.node}/**${what}`, times: BRANCH }]
 }
 
 /** Acts have counts of their own, so that no flood of records keeps an amendment away. */
 const ACTS = '#acts'
+/** What a node itself logs of its persons in the class of records: an erasure by two persons and each evidence file rest on it. */
+const OWN_ACTS: readonly string[] = ['act', 'access', 'heads']
 
 function nameOf(who: string): string {
   const name = who.replace(ACTS, '')

@@ -1,4 +1,6 @@
 import t, { type Test } from 'tap'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { OperatorActSchema } from '../../src/gen/huxin/v1/access_pb.ts'
 import { findBatch } from '../../src/exchange/query.ts'
 import { publish } from '../../src/exchange/publish.ts'
 import { defaultQuotas, type QuotaLimits } from '../../src/exchange/quotas.ts'
@@ -105,6 +107,8 @@ t.test('what a node itself publishes has its quota too, and acts have one of the
   while (await codeOf(publishRecords(limited, [industryRecord(serial++)], ['330000'])) === '') t.ok(serial < 100)
   t.equal(await codeOf(publishRecords(limited, [industryRecord(serial++)], ['330000'])), 'quota_exceeded')
   t.equal(await codeOf(publish(limited, { kind: 'x-act', item: undefined, provider: BODY, targets: ['**'], batchClass: 'amendment', records: [Buffer.from('x')], source: { kind: 'self' } })), '', 'amendments go on')
+  const record = toBinary(OperatorActSchema, create(OperatorActSchema, { act: 'amendment-propose', member: limited.self, batchId: Buffer.alloc(32, 7), person: { actor: '张三', reason: 'test', document: '测〔2026〕9号' } }))
+  t.equal(await codeOf(publish(limited, { kind: 'act', item: undefined, provider: BODY, targets: ['330106'], batchClass: 'normal', records: [record], source: { kind: 'operator', name: 'x' } })), '', 'what persons do goes on, or no erasure would')
   t.same(await findings(federation), [])
 })
 
