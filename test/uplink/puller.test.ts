@@ -37,7 +37,7 @@ t.test('a node that is stopped before it knows itself, and before it has asked f
     stop.abort()
     return []
   }
-  const context = { self: 'zj.example/330106', store: { range: reading }, ledger: () => ({ federation: { member: () => undefined } }) } as unknown as Context
+  const context = { self: 'zj.example/330106', store: { range: reading, get: async () => undefined }, ledger: () => ({ federation: { member: () => undefined } }) } as unknown as Context
   const options = { clock: systemClock, frozen: () => false, recovering: () => false, keys: { inherited: async () => undefined }, context, calls: { readBodies: () => t.fail('it asks') } } as unknown as LinkOptions
   const follower = { log: 'zj.example/330100/1', verified: { size: 0n } } as unknown as Follower
   const control = new Puller(options, 'control', { follower, control: undefined })
