@@ -4,7 +4,7 @@
  * bounded in records, bytes and places looked at; work of more than a few milliseconds takes turns with everything else and
  * ends when the caller is gone.
  */
-import { equalBytes, hex } from '../base/bytes.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
@@ -190,11 +190,6 @@ export async function versionsOf(context: Context, version: Version): Promise<Fo
   return versions.sort((a, b) => compareVersions(b, a))
 }
 
-/** The versions of a record that come before it in its series. @throws HuxinError store_corrupt */
-export async function earlierVersions(context: Context, version: Version): Promise<FoundRecord[]> {
-  return (await versionsOf(context, version)).filter((found) => found.record && compareVersions({ ...found, record: found.record }, version) < 0)
-}
-
 /** Log index and position at the end of a key. */
 export function placeOf(key: Uint8Array): { index: bigint; position: number } {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.length)
@@ -207,9 +202,4 @@ export function bodyState(context: Context, found: FoundBatch): 'held' | 'transi
   const { kept } = context.ledger().routes(found.batch.header, found.entry.source)
   if (kept) return 'held'
   return found.body.erased === found.body.count ? 'dropped' : 'transit'
-}
-
-/** Short name of a batch for people. */
-export function shortId(id: Uint8Array): string {
-  return hex(id).slice(0, 12)
 }

@@ -7,8 +7,6 @@
  * from there and was refused or is asked for again after a loss; from its admission on, except for
  * control batches, which everyone gets from the first.
  */
-import type { Entry } from '../batch/entry.ts'
-import { formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -170,9 +168,4 @@ export function entitled(
   if (batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
   if (ownBranch && !route.accepted) return true
   return route.targets.some((target) => intersectsSubtree(target, childId, ledger.federation))
-}
-
-/** `judged` of an entry, as it travels with a package. */
-export function judgedOf(entry: Entry): string {
-  return formatJudged(entry.judged)
 }

@@ -1,6 +1,6 @@
 /**
  * Everything this program needs of grpc-js (and of node:tls) that they do not offer, in one place. grpc-js is
- * pinned exactly, and test/wire/grpc-internals.test.ts fails when one of these stops being true:
+ * pinned exactly, and test/wire/connection.test.ts fails when one of these stops being true:
  * - `Server.http2Servers`: the listening HTTP/2 servers, for the connection window (no option on
  *   the server side; 64 KiB give 0.6 MB/s at 60 ms), the connection cap and TLS refusals.
  * - `call.stream.session` of the innermost server call: which connection a call came on.
