@@ -1,5 +1,5 @@
 /** Reads a table and prints the most live memory that it took. A script of its own, for --expose-gc. */
-import { openCsv, openNdjson } from '../../src/cli/import/source.ts'
+import { openCsv, openNdjson } from '../../src/intake/source.ts'
 
 const file = process.argv[2]!
 let peakBytes = 0

@@ -12,8 +12,8 @@ import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
-import { type Mapping, mapHeader, maskedCells, rowToRecord } from './rows.ts'
-import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource, toTextCell } from './source.ts'
+import { type Mapping, mapHeader, maskedCells, rowToRecord } from '../../intake/rows.ts'
+import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource, toTextCell } from '../../intake/source.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {

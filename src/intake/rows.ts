@@ -5,12 +5,12 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
-import { HuxinError } from '../../base/errors.ts'
-import type { CatalogItem, Column } from '../../gen/huxin/v1/catalog_pb.ts'
-import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
-import { mask } from '../../record/citizen-id.ts'
-import { checkRecordBytes, type CompiledItem } from '../../record/item.ts'
-import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../../record/text.ts'
+import { HuxinError } from '../base/errors.ts'
+import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
+import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
+import { mask } from '../record/citizen-id.ts'
+import { checkRecordBytes, type CompiledItem } from '../record/item.ts'
+import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../record/text.ts'
 import type { RowFault, SourceRow } from './source.ts'
 
 export type RowResult = { readonly record: Uint8Array } | { readonly faults: readonly RowFault[] }

@@ -1,12 +1,16 @@
 /**
- * Rows of a file, streaming: CSV in the encodings that departments produce, and NDJSON. Memory does not
+ * Room `intake`: what departments hand over becomes rows, and rows records. A tolerant reader before a
+ * strict contract: what is certain is taken and said, what is not is named, nothing is guessed. It reads
+ * files, knows no node, sends nothing and prints nothing.
+ *
+ * This file: rows of a file, streaming: CSV in the encodings that departments produce, and NDJSON. Memory does not
  * grow with the file.
  */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { parse as csvParser } from 'csv-parse'
-import { HuxinError, messageOf } from '../../base/errors.ts'
+import { HuxinError, messageOf } from '../base/errors.ts'
 
 /** One row, with the physical line on which it ends. */
 export interface SourceRow {
