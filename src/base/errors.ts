@@ -10,6 +10,7 @@
  * - denied: the caller may not do this.
  * - invalid: the call itself is malformed.
  */
+import { type Said, Text, bilingual, text } from './text.ts'
 
 export type ErrorKind = 'refused' | 'unavailable' | 'broken' | 'denied' | 'invalid'
 
@@ -102,23 +103,35 @@ export type ErrorCode = keyof typeof errorTable
 /** One field of a request that is wrong: its path as in the proto file, for example `records[3]`, and what is wrong with it. */
 export interface FieldFault {
   readonly path: string
-  readonly message: string
+  readonly message: Said
 }
 
-/** The one error class. `code` is for programs, `message` for people; neither holds personal data. */
+/** The one error class. `code` is for programs, `message` (English) and `messageZh` for people; neither holds personal data. */
 export class HuxinError extends Error {
   override readonly name = 'HuxinError'
   readonly code: ErrorCode
+  readonly #text: Text
   /** Machine-readable values, quoted in the message too. Travel as ErrorInfo metadata. */
   readonly details: Readonly<Record<string, string>>
   /** Fields of the request that are wrong. Travel as BadRequest field violations. */
   readonly fields: readonly FieldFault[]
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Readonly<Record<string, string>>; fields?: readonly FieldFault[] } = {}) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause })
+  constructor(code: ErrorCode, said: Said, options: { cause?: unknown; details?: Readonly<Record<string, string>>; fields?: readonly FieldFault[] } = {}) {
+    const words = said instanceof Text ? said : bilingual(said, said)
+    super(words.en, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
+    this.#text = words
     this.details = options.details ?? {}
     this.fields = options.fields ?? []
+  }
+
+  /** What the error says, in both languages. */
+  get text(): Text {
+    return this.#text
+  }
+
+  get messageZh(): string {
+    return this.#text.zh
   }
 
   get kind(): ErrorKind {
@@ -131,7 +144,7 @@ export class HuxinError extends Error {
 }
 
 /** An argument that names the field that is wrong. */
-export function invalidField(path: string, message: string): HuxinError {
+export function invalidField(path: string, message: Said): HuxinError {
   return new HuxinError('argument_invalid', message, { fields: [{ path, message }] })
 }
 
@@ -144,12 +157,12 @@ export function isHuxinError(error: unknown, code?: ErrorCode): error is HuxinEr
   return error instanceof HuxinError && (code === undefined || error.code === code)
 }
 
-/** The message of anything thrown. */
+/** The English message of anything thrown, for logs; `textOf` in text.ts has both languages. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
 /** Stops the program's present course: an invariant does not hold. */
 export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new HuxinError('internal', `invariant broken: ${message}`)
+  if (!condition) throw new HuxinError('internal', text`invariant broken: ${message}`)
 }

@@ -111,7 +111,7 @@ function encodeRetryInfo(): Uint8Array {
 }
 
 function encodeBadRequest(fields: readonly FieldFault[], bytesMax: number): Uint8Array {
-  return Buffer.concat(fitting(fields.slice(0, FIELDS_MAX).map(({ path, message }) => pair(1, path, message)), bytesMax))
+  return Buffer.concat(fitting(fields.slice(0, FIELDS_MAX).map(({ path, message }) => pair(1, path, String(message))), bytesMax))
 }
 
 /** A message of two texts, as field `field` of another: an entry of a map, a field violation. */

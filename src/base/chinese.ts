@@ -1,0 +1,11 @@
+/** The Chinese of all templates, gathered from the tables of the rooms. */
+import { systemChinese } from './chinese/system.ts'
+
+const tables: readonly Readonly<Record<string, string>>[] = [systemChinese]
+
+const rows: ReadonlyMap<string, string> = new Map(tables.flatMap((table) => Object.entries(table)))
+
+/** The Chinese template for an English one; undefined where there is none. */
+export function chineseOf(template: string): string | undefined {
+  return rows.get(template)
+}
