@@ -1,47 +1,18 @@
 /**
- * Rows become records: headers in Chinese or English are mapped by the catalog item, cells are brought
- * into form (never guessed), and each record is checked by the node's own rules before it is sent. The
- * same row always gives the same bytes, so that importing it again adds nothing.
+ * Rows become records: cells are brought into form (never guessed), and each record is checked by the node's own rules
+ * before it is sent. The same row always gives the same bytes, so that importing it again adds nothing.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
-import { HuxinError } from '../base/errors.ts'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { mask } from '../record/citizen-id.ts'
 import { checkRecordBytes, type CompiledItem } from '../record/item.ts'
 import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../record/text.ts'
+import type { Mapping } from './header.ts'
 import type { RowFault, SourceRow } from './source.ts'
 
 export type RowResult = { readonly record: Uint8Array } | { readonly faults: readonly RowFault[] }
-
-/** Which column of the file feeds which field. */
-export interface Mapping {
-  readonly columns: readonly { readonly at: number; readonly column: Column; readonly header: string }[]
-  readonly defaults: readonly Column[]
-}
-
-/**
- * Maps a header line by the item's columns.
- * @throws HuxinError argument_invalid for an unknown, doubled or missing column
- */
-export function mapHeader(item: CatalogItem, header: readonly string[], ignoreExtra: boolean): Mapping {
-  const columns: { at: number; column: Column; header: string }[] = []
-  for (const [at, name] of header.entries()) {
-    const plain = name.trim().toLowerCase()
-    const column = item.columns.find(({ headerZh, headerEn, field }) => [headerZh, headerEn, field].some((known) => known.toLowerCase() === plain))
-    if (!column) {
-      if (ignoreExtra || plain === '') continue
-      throw new HuxinError('argument_invalid', `column ${JSON.stringify(name)} is not one of ${item.id}@${item.edition}: ${item.columns.map(({ headerZh, headerEn }) => `${headerZh} (${headerEn})`).join(', ')}; --ignore-extra leaves it out`)
-    }
-    if (columns.some((other) => other.column === column)) throw new HuxinError('argument_invalid', `column ${JSON.stringify(name)} stands twice in the header`)
-    columns.push({ at, column, header: name })
-  }
-  const absent = item.columns.filter((column) => !columns.some((mapped) => mapped.column === column))
-  const required = absent.find((column) => column.required && column.defaultValue === '')
-  if (required) throw new HuxinError('argument_invalid', `the file has no column ${required.headerZh} (${required.headerEn}), which ${item.id}@${item.edition} requires`)
-  return { columns, defaults: absent.filter(({ defaultValue }) => defaultValue !== '') }
-}
 
 /** Builds the record of a row and checks it. */
 export function rowToRecord(compiled: CompiledItem, mapping: Mapping, row: SourceRow, provider: string): RowResult {

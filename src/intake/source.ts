@@ -11,6 +11,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { parse as csvParser } from 'csv-parse'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { fromTextCell } from './text-cell.ts'
 
 /** One row, with the physical line on which it ends. */
 export interface SourceRow {
@@ -165,18 +166,6 @@ class RowLimit {
       yield piece
     }
   }
-}
-
-/** A cell that a spreadsheet would take for a formula: it is written with an apostrophe before it, which says that it is text. */
-const FORMULA = /^'*[=+@\t\r]|^'*-(?![\d.])/
-
-/** A cell as a file for spreadsheets has it; fromTextCell gives it back. */
-export function toTextCell(cell: string): string {
-  return FORMULA.test(cell) ? `'${cell}` : cell
-}
-
-function fromTextCell(cell: string): string {
-  return cell.charCodeAt(0) === 0x27 && FORMULA.test(cell) ? cell.slice(1) : cell
 }
 
 interface CsvRow {

@@ -12,8 +12,10 @@ import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
-import { type Mapping, mapHeader, maskedCells, rowToRecord } from '../../intake/rows.ts'
-import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource, toTextCell } from '../../intake/source.ts'
+import { type Mapping, mapHeader } from '../../intake/header.ts'
+import { maskedCells, rowToRecord } from '../../intake/rows.ts'
+import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource } from '../../intake/source.ts'
+import { toTextCell } from '../../intake/text-cell.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
