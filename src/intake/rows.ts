@@ -10,7 +10,7 @@ import { mask } from '../record/citizen-id.ts'
 import { checkRecordBytes, type CompiledItem } from '../record/item.ts'
 import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../record/text.ts'
 import type { Mapping } from './header.ts'
-import type { RowFault, SourceRow } from './source.ts'
+import type { RowFault, SourceRow } from './table.ts'
 
 export type RowResult = { readonly record: Uint8Array } | { readonly faults: readonly RowFault[] }
 

@@ -1,5 +1,6 @@
 /** Reads a table and prints the most live memory that it took. A script of its own, for --expose-gc. */
-import { openCsv, openNdjson } from '../../src/intake/source.ts'
+import { openCsv } from '../../src/intake/csv.ts'
+import { openNdjson } from '../../src/intake/ndjson.ts'
 
 const file = process.argv[2]!
 let peakBytes = 0

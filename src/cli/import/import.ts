@@ -14,7 +14,9 @@ import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
 import { type Mapping, mapHeader } from '../../intake/header.ts'
 import { maskedCells, rowToRecord } from '../../intake/rows.ts'
-import { openCsv, openNdjson, type RowFault, type SourceRow, type TableSource } from '../../intake/source.ts'
+import { openCsv } from '../../intake/csv.ts'
+import { openNdjson } from '../../intake/ndjson.ts'
+import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { toTextCell } from '../../intake/text-cell.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
