@@ -17,6 +17,7 @@ import { type AmendedBatch, checkAmendable, checkMayAmend } from './may-amend.ts
 import { type Published, publish } from './publish.ts'
 import type { Actor } from './register.ts'
 import { earlierBatches } from './versions.ts'
+import type { Moment } from './writer.ts'
 
 export interface RecordChange {
   readonly action: 'withdraw' | 'repair' | 'object' | 'erase'
@@ -40,6 +41,8 @@ export interface Amending {
   readonly approval?: Uint8Array | undefined
   /** Aborted when nobody wants the answer any more. */
   readonly signal?: (() => AbortSignal) | undefined
+  /** When the caller began to read what the changes rest on. */
+  readonly moment?: Moment | undefined
   /** More rows for the commit. */
   readonly extraOps?: ((batch: SealedHeader) => readonly Op[]) | undefined
 }
@@ -65,7 +68,8 @@ interface Amended extends AmendedBatch {
  * too many for one batch, others go before it.
  * @throws HuxinError argument_invalid | not_found | amendment_invalid | role_denied | cancelled
  */
-export async function amend(context: Context, amending: Amending): Promise<Published> {
+export async function amend(context: Context, asked: Amending): Promise<Published> {
+  const amending = { ...asked, moment: asked.moment ?? context.writer.moment() }
   const { changes, requestId } = amending
   const turns = new Turns(undefined, amending.signal)
   const batches = await checkChanges(context, amending, turns)
@@ -96,8 +100,8 @@ export async function checkAmending(context: Context, amending: Pick<Amending, '
   await checkChanges(context, amending, new Turns(undefined, amending.signal))
 }
 
-function publishChanges(context: Context, amending: Amending, changes: readonly RecordChange[], requestId?: string): Promise<Published> {
-  const { provider, source, approval, extraOps } = amending
+function publishChanges(context: Context, amending: Amending & { readonly moment: Moment }, changes: readonly RecordChange[], requestId?: string): Promise<Published> {
+  const { provider, source, moment, approval, extraOps } = amending
   const records = changes.map((change) => toBinary(AmendmentSchema, create(AmendmentSchema, {
     action: actions[change.action],
     batchId: change.batchId,
@@ -108,7 +112,7 @@ function publishChanges(context: Context, amending: Amending, changes: readonly 
     ...(approval ? { approval } : {}),
   })))
   return publish(context, {
-    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source,
+    kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source, moment,
     ...(requestId ? { requestId, repeats: (stored) => madeBy(amending.changes, stored) } : {}), ...(extraOps ? { extraOps } : {}),
   })
 }

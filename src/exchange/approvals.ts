@@ -23,6 +23,7 @@ import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { type Published, publish, publishedBefore } from './publish.ts'
 import type { Actor } from './register.ts'
+import type { Moment } from './writer.ts'
 
 /** What takes a second person at a node. */
 export interface ApprovalPolicy {
@@ -83,7 +84,7 @@ export class Approvals {
    */
   async propose(proposal: Proposal, signal: () => AbortSignal): Promise<Approval> {
     await checkAmending(this.#context(), { changes: proposal.changes, by: proposal.by, signal })
-    return this.#inTurn(() => this.#propose(proposal))
+    return this.#inTurn((moment) => this.#propose(proposal, moment))
   }
 
   /**
@@ -92,17 +93,17 @@ export class Approvals {
    */
   grant(decision: Decision): Promise<Published> {
     checkAct(decision.act)
-    return this.#inTurn(() => this.#grant(decision))
+    return this.#inTurn((moment) => this.#grant(decision, moment))
   }
 
   /** Rejects it. @returns batch id of the act; undefined when it was rejected before. @throws HuxinError not_found | argument_invalid */
   reject(decision: Decision): Promise<Uint8Array | undefined> {
     checkAct(decision.act)
-    return this.#inTurn(async () => {
+    return this.#inTurn(async (moment) => {
       const row = await this.#row(decision.id)
       if (row.state === 'rejected') return undefined
       if (row.state !== 'waiting') throw new HuxinError('argument_invalid', `approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${row.state}`)
-      return this.#log('amendment-reject', decision, [rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) }))])
+      return this.#log('amendment-reject', { ...decision, moment }, [rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) }))])
     })
   }
 
@@ -121,7 +122,7 @@ export class Approvals {
     return rows.sort((a, b) => Number(b.proposedMs - a.proposedMs)).slice(0, LISTED_MAX).map((row) => ({ ...row, changes: row.changes.slice(0, SHOWN_CHANGES) }))
   }
 
-  async #propose({ provider, changes, by, source, requestId }: Proposal): Promise<Approval> {
+  async #propose({ provider, changes, by, source, requestId }: Proposal, moment: Moment): Promise<Approval> {
     const context = this.#context()
     const contentHash = hashOf(provider, changes)
     const id = requestId === '' ? context.random.fill(new Uint8Array(32)) : idOf(context, by, requestId)
@@ -140,7 +141,7 @@ export class Approvals {
     const over = rows.filter((one) => this.#isOver(one.row))
     this.#checkRoom(rows.filter((one) => !over.includes(one)), toBinary(ApprovalSchema, row).length)
     const act = { actor: by.name, reason: [...new Set(changes.map(({ basis }) => basis))].join(', ').slice(0, 500), document: changes.find(({ document }) => document !== '')?.document ?? '-' }
-    await this.#log('amendment-propose', { id, act, source }, [...over.map(({ key }): Op => ({ key, value: undefined })), rowOp(row)])
+    await this.#log('amendment-propose', { id, act, source, moment }, [...over.map(({ key }): Op => ({ key, value: undefined })), rowOp(row)])
     return row
   }
 
@@ -150,7 +151,7 @@ export class Approvals {
     throw new HuxinError('overloaded', `${waiting} approvals wait at this node for a second person: grant or reject some first (huxin approval list)`)
   }
 
-  async #grant(decision: Decision): Promise<Published> {
+  async #grant(decision: Decision, moment: Moment): Promise<Published> {
     const { id, by, act } = decision
     let row = await this.#row(id)
     if (row.state === 'rejected') throw new HuxinError('argument_invalid', `approval ${hex(id)} was rejected by ${row.decision?.actor ?? ''}: ask for it anew`)
@@ -161,9 +162,9 @@ export class Approvals {
       this.#checkProposer(row)
       await checkAmending(this.#context(), { changes: changesOf(row), by: proposerOf(row) })
       row = { ...row, state: 'granted', decision: create(ActSchema, act) }
-      await this.#log('amendment-grant', decision, [rowOp(row)])
+      await this.#log('amendment-grant', { ...decision, moment }, [rowOp(row)])
     }
-    return this.#publish(row)
+    return this.#publish(row, moment)
   }
 
   /** What somebody asked for whose certificate counts no more may be a thief's wish. @throws HuxinError role_denied */
@@ -175,21 +176,21 @@ export class Approvals {
   }
 
   /** The row changes in the commit of the amendments, so that nothing is published twice. */
-  async #publish(row: Approval): Promise<Published> {
+  async #publish(row: Approval, moment: Moment): Promise<Published> {
     const context = this.#context()
     if (row.state === 'published') return publishedBefore(context, row.batchId)
     return amend(context, {
-      provider: row.provider, changes: changesOf(row), source: { kind: 'operator', name: encodeURIComponent(row.decision?.actor ?? '') }, approval: row.id, by: proposerOf(row),
+      provider: row.provider, changes: changesOf(row), source: { kind: 'operator', name: encodeURIComponent(row.decision?.actor ?? '') }, approval: row.id, by: proposerOf(row), moment,
       extraOps: (batch) => [rowOp(decided({ ...row, state: 'published', batchId: batch.id }))],
     })
   }
 
   /** Logs what a person did, in one commit with the rows. */
-  async #log(act: string, { id, act: person, source }: Omit<Decision, 'by'>, rows: readonly Op[]): Promise<Uint8Array> {
+  async #log(act: string, { id, act: person, source, moment }: Omit<Decision, 'by'> & { readonly moment: Moment }, rows: readonly Op[]): Promise<Uint8Array> {
     const context = this.#context()
     const record = toBinary(OperatorActSchema, create(OperatorActSchema, { act, member: context.self, batchId: id, person: create(ActSchema, person) }))
     const published = await publish(context, {
-      kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source, extraOps: () => rows,
+      kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source, moment, extraOps: () => rows,
     })
     if (!published.batch) throw new HuxinError('internal', `the act was refused: ${published.refusal?.message ?? ''}`)
     return published.batch.id
@@ -220,8 +221,9 @@ export class Approvals {
     return state !== 'granted' && this.#context().clock.nowMs() >= Number(expiresMs)
   }
 
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(run)
+  /** `run` is given the moment from which on it reads. */
+  #inTurn<T>(run: (moment: Moment) => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(() => run(this.#context().writer.moment()))
     this.#turn = mine.catch(() => undefined)
     return mine
   }

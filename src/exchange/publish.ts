@@ -25,7 +25,7 @@ import { judge, judgeContract } from './judge.ts'
 import { judgeOwnCatalog } from './judge-catalog.ts'
 import type { SignedTree } from '../log/log.ts'
 import { withOwnSeries } from './own-series.ts'
-import type { Decision, RoundView } from './writer.ts'
+import type { Decision, Moment, RoundView } from './writer.ts'
 
 export interface Publication {
   readonly kind: string
@@ -42,6 +42,8 @@ export interface Publication {
   readonly requestId?: string
   /** Whether this request made these records; without it they are compared byte for byte. */
   readonly repeats?: (stored: readonly (Uint8Array | undefined)[]) => boolean
+  /** When the caller began to read what these records rest on; without it, when the call's turn came. */
+  readonly moment?: Moment
   /** It is the first entry of a log that goes on from a frozen one. */
   readonly begins?: boolean
   /** More rows for the same commit, for use cases that keep their own. */
@@ -71,12 +73,13 @@ export async function publish(context: Context, publication: Publication): Promi
   // Places are those of the caller's list: what is published already is left out of it later.
   checkRecordSizes(publication.records)
   return inTurn(context, publication, async () => {
-    const repeated = await firstAnswer(context, { ...publication, targets })
+    const placed = { ...publication, targets, moment: publication.moment ?? context.writer.moment() }
+    const repeated = await firstAnswer(context, placed)
     if (repeated) return repeated
     // What persons do is logged whatever room there is: an erasure rests on it.
     if (publication.kind !== 'act') context.checkRoom(publication.batchClass)
-    if (publication.skipExisting) return publishNew(context, { ...publication, targets })
-    return seal(context, { ...publication, targets }, 0)
+    if (publication.skipExisting) return publishNew(context, placed)
+    return seal(context, placed, 0)
   })
 }
 
@@ -155,7 +158,7 @@ async function commit(context: Context, publication: Publication, { header, body
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
     return decide(context, publication, { sealed, body, judged, index, view })
-  })
+  }, publication.moment)
   announce(context, header)
   return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
 }

@@ -120,6 +120,7 @@ export function answerRecognition(context: Context, answer: RecognitionAnswer): 
 }
 
 async function answerOne(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
+  const moment = context.writer.moment()
   const request = await requestToAnswer(context, answer.requestRecordId)
   const asked = askedIn(request)!
   const decision = { recognized: RecognitionDecision.RECOGNIZED, conditional: RecognitionDecision.RECOGNIZED_WITH_CONDITIONS,
@@ -155,7 +156,7 @@ async function answerOne(context: Context, answer: RecognitionAnswer): Promise<P
   const published = await publish(context, {
     kind: 'recognition', item: recognitionItem(context), provider: context.body,
     targets: [context.ledger().federation.member(asked.requester)?.id ?? asked.requester], batchClass: 'normal',
-    records: [toBinary(RecordSchema, record)], source: answer.source,
+    records: [toBinary(RecordSchema, record)], source: answer.source, moment,
   })
   return { ...published, recordId }
 }

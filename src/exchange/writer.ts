@@ -6,7 +6,8 @@
  *
  * A proposal that throws while deciding is answered with its error and leaves no trace. When the write
  * itself fails the outcome is unknown ("failed but happened"): every proposal of the round is answered
- * unavailable, and the node reloads itself from the store before the next round.
+ * unavailable, and the node reloads itself from the store before the next round. What was looked up before that is
+ * looked up again (`moment`): a batch that happened was not there yet.
  */
 import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { isHuxinError, HuxinError } from '../base/errors.ts'
@@ -57,6 +58,9 @@ export interface RoundView {
  */
 export type Decide = (index: bigint, view: RoundView) => Decision | Promise<Decision>
 
+/** Until when what was read holds (`Writer.moment`): a number that changes when the state is loaded again. */
+export type Moment = number
+
 interface Proposal {
   readonly bytes: number
   readonly decide: Decide
@@ -86,18 +90,31 @@ export class Writer {
   #closed = false
   /** Set while the store is being opened again after a failed write. */
   #failed: HuxinError | undefined
+  /** How often the state was loaded again. */
+  #loads = 0
 
   constructor(options: WriterOptions) {
     this.#options = options
   }
 
   /**
-   * Puts a proposal into the next round and answers when that round is sealed.
+   * The moment from which on a use case reads what its proposal will rest on: whether something is there already.
+   * @throws HuxinError store_failed while the state is loaded again: what memory and store show then may lack a batch that is durable
+   */
+  moment(): Moment {
+    if (this.#failed) throw this.#failed
+    return this.#loads
+  }
+
+  /**
+   * Puts a proposal into the next round and answers when that round is sealed. With `moment`, nothing is proposed when the state was
+   * loaded again since.
    * @throws HuxinError what the proposal throws; overloaded; store_failed
    */
-  propose(bytes: number, decide: Decide): Promise<Committed> {
+  propose(bytes: number, decide: Decide, moment: Moment = this.#loads): Promise<Committed> {
     if (this.#closed) return Promise.reject(new HuxinError('not_ready', 'the node is stopping'))
     if (this.#failed) return Promise.reject(this.#failed)
+    if (moment !== this.#loads) return Promise.reject(new HuxinError('store_failed', 'a write failed while this was prepared, and may have happened: send it again'))
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
       return Promise.reject(new HuxinError('overloaded', 'too many batches wait to be written: send again in a moment'))
     }
@@ -198,6 +215,7 @@ export class Writer {
     for (const proposal of [...proposals, ...this.#queue.splice(0)]) proposal.reject(this.#failed)
     this.#queuedBytes = 0
     await this.#options.onFailure(error)
+    this.#loads++
     this.#failed = undefined
   }
 }

@@ -2,8 +2,11 @@
 import t from 'tap'
 import { HuxinError } from '../../src/base/errors.ts'
 import type { CheckpointSlot } from '../../src/log/slot.ts'
+import { checkAllRecords } from '../../src/exchange/judge.ts'
+import { findByRecordId } from '../../src/exchange/query.ts'
 import { receiptFor } from '../../src/exchange/receipts.ts'
-import { codeOf, forge, publishRecords } from '../support/checks.ts'
+import type { Store } from '../../src/store/store.ts'
+import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { federationOf } from '../support/faults.ts'
 import type { Place } from '../support/federation.ts'
 import { industryRecord } from '../support/records.ts'
@@ -92,4 +95,91 @@ t.test('a request that is repeated while its entry is durable and unsigned is no
   const receipt = await publish()
   t.same(await publish(), receipt)
   t.equal(context.log().signed.size, context.log().size)
+})
+
+/** A write that is answered with an error and happens: it is there when the database is open again, which waits until it is told. */
+class Late {
+  armed = false
+  readonly reopening: Promise<void>
+  readonly go: () => void
+  readonly #begun: () => void
+  readonly #may: Promise<void>
+
+  constructor() {
+    const [reopening, begun] = signalled()
+    const [may, go] = signalled()
+    this.reopening = reopening
+    this.go = go
+    this.#begun = begun
+    this.#may = may
+  }
+
+  readonly wrap = (store: Store): Store => {
+    let happening: (() => Promise<void>) | undefined
+    return {
+      ...store,
+      commit: (ops, expect) => {
+        if (!this.armed) return store.commit(ops, expect)
+        this.armed = false
+        happening = () => store.commit(ops, expect)
+        return Promise.reject(new HuxinError('store_failed', 'the database did not write: Input/output error'))
+      },
+      reopen: async () => {
+        this.#begun()
+        await this.#may
+        await store.reopen()
+        await happening?.()
+        happening = undefined
+      },
+    }
+  }
+}
+
+/** A promise, and what resolves it. */
+function signalled(): [Promise<void>, () => void] {
+  let resolve = (): void => undefined
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return [promise, resolve]
+}
+
+t.test('what is looked up while a failed write is found out about is looked up again: nothing is published twice', async (t) => {
+  const federation = await federationOf(t, PLACES.slice(0, 1))
+  for (const [name, call] of [['an import', { skipExisting: true }], ['a request', { requestId: 'once' }]] as const) {
+    const late = new Late()
+    const [checking, checked] = [signalled(), signalled()]
+    let holds = false
+    await federation.restart('330000', {
+      wrapStore: late.wrap,
+      checkRecords: async (...args) => {
+        if (holds) {
+          checking[1]()
+          await checked[0]
+        }
+        return checkAllRecords(...args)
+      },
+    })
+    await federation.until('it serves', () => federation.node('330000').state === 'serving')
+    const { context } = federation.node('330000')
+    const record = industryRecord(1, { prefix: name.replaceAll(' ', '-') })
+    const publish = (): Promise<string> => codeOf(publishRecords(context, [record], ['330000'], call))
+    late.armed = true
+    // The second call comes before the first is answered, and is between its look and its commit when the state is read again.
+    const first = publish()
+    await late.reopening
+    t.equal(await first, 'store_failed', `${name} whose write fails`)
+    holds = true
+    const second = publish()
+    await Promise.race([checking[0], second])
+    late.go()
+    await federation.until('it is well again', () => federation.alarms().length === 0)
+    await context.writer.save([])
+    checked[1]()
+    t.equal(await second, 'store_failed', `${name} that began meanwhile`)
+    holds = false
+    t.equal(await publish(), '')
+    t.equal((await findByRecordId(context, `${name.replaceAll(' ', '-')}-1`)).length, 1, `${name} is there once`)
+  }
+  t.same(await findings(federation), [])
 })
