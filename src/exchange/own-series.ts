@@ -82,8 +82,12 @@ async function findFaults(context: Context, { header, body }: Draft, { hashes, a
     const peek = peekRecord(recordAt(body, i)!)
     if (!peek) continue
     const first = inCall?.get(peek.recordId)
-    const code = first !== undefined && first !== subjectOf(peek) ? 'record_id_taken' : await search.faultOf(peek, await context.indexer.find('recordId', identity))
-    if (code) faults.push(fault(i, code === 'record_id_taken' ? 'record_id' : 'targets', code))
+    if (first !== undefined && first !== subjectOf(peek)) {
+      faults.push(fault(i, 'record_id', 'record_id_taken'))
+      continue
+    }
+    const wrong = await search.faultOf(peek, await context.indexer.find('recordId', identity))
+    if (wrong) faults.push(fault(i, wrong.code === 'record_id_taken' ? 'record_id' : 'targets', wrong.code, wrong.detail))
   }
   return faults
 }
@@ -116,12 +120,13 @@ class Search {
   }
 
   /** What is wrong with a record beside the newest that was published under its id. */
-  async faultOf(peek: RecordPeek, places: readonly { index: bigint; position: number }[]): Promise<'record_id_taken' | 'version_targets' | undefined> {
+  async faultOf(peek: RecordPeek, places: readonly { index: bigint; position: number }[]): Promise<{ code: 'record_id_taken' | 'version_targets'; detail: string } | undefined> {
     for (const place of places) {
       const there = await this.#read(place)
       if (there?.peek.recordId !== peek.recordId) continue
-      if (subjectOf(there.peek) !== subjectOf(peek)) return 'record_id_taken'
-      return there.endedAt(place.position) || this.#reaches(there.header) ? undefined : 'version_targets'
+      if (subjectOf(there.peek) !== subjectOf(peek)) return { code: 'record_id_taken', detail: '' }
+      const missed = there.endedAt(place.position) ? [] : this.#missed(there.header)
+      return missed.length === 0 ? undefined : { code: 'version_targets', detail: missed.join(' ') }
     }
     return undefined
   }
@@ -143,9 +148,9 @@ class Search {
     }
   }
 
-  /** Whether this batch goes to everybody to whom the other one went; this node has both. */
-  #reaches({ lanes }: BatchHeader): boolean {
+  /** Targets of the other batch to which this one does not go; this node has both. */
+  #missed({ lanes }: BatchHeader): string[] {
     const { federation, selfId } = this.#context.ledger()
-    return lanes.every(({ target }) => target === selfId || this.#header.lanes.some((lane) => targetWithin(target, lane.target, federation)))
+    return lanes.map(({ target }) => target).filter((target) => target !== selfId && !this.#header.lanes.some((lane) => targetWithin(target, lane.target, federation)))
   }
 }

@@ -4,7 +4,7 @@
  * process before its entry is durable and no number is given twice.
  */
 import { asBuffer, hex } from '../base/bytes.ts'
-import { Turns } from '../base/clock.ts'
+import { sleep, Turns } from '../base/clock.ts'
 import { HuxinError, invalidField } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
@@ -14,15 +14,18 @@ import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
+import { fault } from '../record/fault.ts'
+import { peekRecord } from '../record/peek.ts'
 import { isUscc } from '../record/uscc.ts'
 import type { Op } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
 import type { Context } from './context.ts'
-import { findExisting } from './existing.ts'
+import { type Outcome, compare } from './comparison.ts'
 import { firstBatchOf, requestKey } from './request-ids.ts'
 import { judge, judgeContract } from './judge.ts'
 import { judgeOwnCatalog } from './judge-catalog.ts'
+import { atPlaces, refusedRecords } from './refusal.ts'
 import type { SignedTree } from '../log/log.ts'
 import { withOwnSeries } from './own-series.ts'
 import type { Decision, Moment, RoundView } from './writer.ts'
@@ -36,7 +39,7 @@ export interface Publication {
   readonly batchClass: BatchClass
   readonly records: readonly Uint8Array[]
   readonly source: EntrySource
-  /** Leaves out records whose bytes this node published before. */
+  /** Compares the records with what holds here, and leaves out those that are there as they are to be. */
   readonly skipExisting?: boolean
   /** A repeated call with the same id is answered with the first batch. 1 to 64 printable ASCII characters. */
   readonly requestId?: string
@@ -58,6 +61,18 @@ export interface Published {
   readonly existing: number
   /** Set when nothing was published because it would be refused. */
   readonly refusal: Refusal | undefined
+  /** Of those published, what they are beside what held before. */
+  readonly beside?: Beside
+}
+
+/** What published records are beside what held before. */
+export interface Beside {
+  /** They replace another content. */
+  readonly updated: number
+  /** They were there as they are, and go to more targets now. */
+  readonly widened: number
+  /** What was replaced, of the first few; position in the caller's list. */
+  readonly replaced: readonly { readonly position: number; readonly record: Uint8Array }[]
 }
 
 /**
@@ -110,21 +125,55 @@ function publishNew(context: Context, publication: Publication): Promise<Publish
   return mine
 }
 
+/** Milliseconds that an update may wait until it is ordered after what it replaces. */
+const SEAL_WAIT_MS_MAX = 5_000
+
 async function publishMissing(context: Context, publication: Publication): Promise<Published> {
   const { records } = publication
-  const standing = await findExisting(context, { item: publication.item, provider: publication.provider, targets: publication.targets }, records)
-  const seen = new Set<string>()
-  const missing = records.filter((record, i) => {
-    const bytes = asBuffer(record).toString('latin1')
-    if (standing[i] || seen.has(bytes)) return false
-    seen.add(bytes)
-    return true
+  const { outcomes, sealFromMs } = await compare(context, publication, records)
+  const twice = repeatsOf(records)
+  const faults = outcomes.flatMap((outcome, i) => {
+    if (twice.other.has(i)) return [fault(i, 'record_id', 'record_id_twice')]
+    return outcome.kind === 'refused' ? [fault(i, 'record_id', outcome.code, outcome.detail)] : []
   })
-  const existing = records.length - missing.length
-  if (missing.length === 0) {
-    return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: undefined }
+  const none = { batch: undefined, index: 0n, tree: context.log().signed, published: 0 }
+  if (faults.length > 0) return { ...none, existing: 0, refusal: refusedRecords(faults, records.length).refusal }
+  const places = [...records.keys()].filter((i) => outcomes[i]!.kind !== 'unchanged' && !twice.same.has(i))
+  const existing = records.length - places.length
+  if (places.length === 0) return { ...none, existing, refusal: undefined }
+  await sealableFrom(context, sealFromMs)
+  const published = await seal(context, { ...publication, records: places.map((i) => records[i]!) }, existing)
+  if (published.refusal) return { ...published, refusal: atPlaces(published.refusal, places, records.length) }
+  return { ...published, beside: besideOf(places.map((position) => ({ position, outcome: outcomes[position]! }))) }
+}
+
+/** Records of a call that repeat the id of one before: the same again, or something else. */
+function repeatsOf(records: readonly Uint8Array[]): { same: ReadonlySet<number>; other: ReadonlySet<number> } {
+  const [same, other] = [new Set<number>(), new Set<number>()]
+  const byId = new Map<string, Uint8Array>()
+  for (const [i, record] of records.entries()) {
+    const id = peekRecord(record)?.recordId ?? asBuffer(record).toString('latin1')
+    const before = byId.get(id)
+    if (!before) byId.set(id, record)
+    else if (asBuffer(before).equals(record)) same.add(i)
+    else other.add(i)
   }
-  return seal(context, { ...publication, records: missing }, existing)
+  return { same, other }
+}
+
+/** @throws HuxinError clock_wrong when what is to be replaced was sealed later than now */
+async function sealableFrom({ clock }: Context, fromMs: number): Promise<void> {
+  const waitMs = fromMs - clock.nowMs()
+  if (waitMs > SEAL_WAIT_MS_MAX) throw new HuxinError('clock_wrong', `what is to be replaced was sealed ${Math.round(waitMs / 1_000)} s after the present time of this node: set its clock right, and send the records again`)
+  if (waitMs > 0) await sleep(clock, waitMs)
+}
+
+function besideOf(published: readonly { position: number; outcome: Outcome }[]): Beside {
+  return {
+    updated: published.filter(({ outcome }) => outcome.kind === 'updated').length,
+    widened: published.filter(({ outcome }) => outcome.kind === 'widened').length,
+    replaced: published.flatMap(({ position, outcome }) => (outcome.kind === 'updated' && outcome.replaced ? [{ position, record: outcome.replaced }] : [])),
+  }
 }
 
 async function seal(context: Context, publication: Publication, existing: number): Promise<Published> {
@@ -245,7 +294,15 @@ async function firstAnswer(context: Context, publication: Publication): Promise<
   if (!answers(publication, first.batch.header, body && recordsOf(body))) {
     throw new HuxinError('argument_invalid', `request id ${JSON.stringify(publication.requestId)} was used for something else, batch ${hex(id)}: give each request an id of its own`, { details: { batch: hex(id) } })
   }
-  return first
+  return publication.skipExisting && body ? { ...first, beside: await besideBefore(context, publication, { index: first.index, stored: recordsOf(body) }) } : first
+}
+
+/** What the records of a batch were beside what held before it. */
+async function besideBefore(context: Context, publication: Publication, { index, stored }: { index: bigint; stored: readonly (Uint8Array | undefined)[] }): Promise<Beside> {
+  const positions = new Map(publication.records.map((record, i) => [asBuffer(record).toString('latin1'), i]))
+  const records = stored.filter((record) => record !== undefined)
+  const { outcomes } = await compare(context, { ...publication, before: index }, records)
+  return besideOf(outcomes.map((outcome, i) => ({ position: positions.get(asBuffer(records[i]!).toString('latin1'))!, outcome })))
 }
 
 /** What was answered when a batch was published here. @throws HuxinError not_found */

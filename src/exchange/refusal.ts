@@ -32,3 +32,10 @@ export function refusedRecords(faults: readonly RecordFault[], count: number): R
   const first = faults[0]!
   return refuse('record_invalid', `${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${first.message}`, faults)
 }
+
+/** A refusal of some of a caller's records, with the places that they have among all: `places[i]` is that of record i. */
+export function atPlaces(refusal: Refusal, places: readonly number[], count: number): Refusal {
+  if (refusal.faults.length === 0) return refusal
+  const faults = refusal.faults.map((one) => ({ ...one, index: places[one.index]! } as RecordFault & typeof one))
+  return { ...refusedRecords(faults, count).refusal, code: refusal.code, faultCount: refusal.faultCount }
+}

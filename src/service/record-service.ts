@@ -81,6 +81,9 @@ export async function publishedMessage(context: Context, published: Published) {
     ...(published.batch ? { receipt: await receiptFor(context, published.batch.id, published.index, published.tree) } : {}),
     published: published.published,
     existing: published.existing,
+    updated: published.beside?.updated ?? 0,
+    widened: published.beside?.widened ?? 0,
+    replaced: published.beside?.replaced.map(({ position, record }) => ({ index: position, record })) ?? [],
     ...(published.refusal ? { refusal: published.refusal } : {}),
   }
 }

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { amend } from '../../src/exchange/amend.ts'
 import type { Context } from '../../src/exchange/context.ts'
+import { decodeRecord } from '../../src/record/record.ts'
 import { syntheticUscc } from '../../src/record/uscc.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
@@ -19,6 +20,11 @@ const EVERYBODY = ['330000/**']
 async function say(context: Context, records: readonly Uint8Array[], targets = EVERYBODY, more: Parameters<typeof publishRecords>[3] = {}): Promise<string> {
   const { refusal, published } = await publishRecords(context, records, targets, more)
   return refusal ? refusal.faults.map(({ index, path, code }) => `${index} ${path} ${code}`).join(', ') : `published ${published}`
+}
+
+function gradeIn(record: Uint8Array): string {
+  const { content } = decodeRecord(record)
+  return content.case === 'evaluationResult' ? content.value.grade : ''
 }
 
 t.test('a record id', async (t) => {
@@ -79,6 +85,50 @@ t.test('a record id', async (t) => {
     t.same(await again(['330000', '330100']), [1, 0], 'the province has not got it')
     t.same(await again(['330000']), [0, 1], 'now it has')
     t.same(await again(['330000'], other), [1, 0], 'another provider did not say it')
+  })
+
+  await t.test('is compared with the version that holds when it is imported', async (t) => {
+    const wanted = { skipExisting: true }
+    const outcome = async (records: readonly Uint8Array[], targets = EVERYBODY): Promise<string> => {
+      const { published, existing, refusal, beside } = await publishRecords(context, records, targets, wanted)
+      if (refusal) return refusal.faults.map(({ index, code }) => `${index} ${code}`).join(', ')
+      const grades = beside?.replaced.map(({ record }) => gradeIn(record)).join('') ?? ''
+      return `new ${published - (beside?.updated ?? 0) - (beside?.widened ?? 0)} updated ${beside?.updated ?? 0}${grades} widened ${beside?.widened ?? 0} unchanged ${existing}`
+    }
+    t.equal(await outcome([one('back', 20)]), 'new 1 updated 0 widened 0 unchanged 0')
+    t.equal(await outcome([one('back', 20, 'C')]), 'new 0 updated 1A widened 0 unchanged 0')
+    t.equal(await outcome([one('back', 20, 'A')]), 'new 0 updated 1C widened 0 unchanged 0', 'a correction back to a former value')
+    t.same(await standings(context, { recordId: 'back' }), ['330100 A current', '330100 C superseded', '330100 A superseded'])
+    t.equal(await outcome([one('back', 20, 'A')]), 'new 0 updated 0 widened 0 unchanged 1', 'and again adds nothing')
+    t.equal(await outcome([one('narrow', 21)], ['330100']), 'new 1 updated 0 widened 0 unchanged 0')
+    t.equal(await outcome([one('narrow', 21, 'C')]), 'new 0 updated 1A widened 0 unchanged 0', 'to more targets in the same second')
+    t.same(await standings(context, { recordId: 'narrow' }), ['330100 C current', '330100 A superseded'], 'what was sealed later holds')
+    t.equal(await outcome([one('back', 20, 'A'), one('wider', 22)], ['330000/**', '330100']), 'new 1 updated 0 widened 0 unchanged 1')
+    t.equal(await outcome([one('back', 20, 'E', '2025-06-30')]), '0 version_older', 'it would not hold')
+    t.equal(await outcome([one('p', 23), one('q', 24), one('p', 23, 'B'), one('q', 24)]), '2 record_id_twice')
+    t.equal(await outcome([one('back', 20, 'A'), one('back-2', 25), one('wider', 99)], ['330000/**', '330100']), '2 record_id_taken', 'places are those of the caller')
+  })
+
+  await t.test('is answered with the same counts when the call is repeated', async (t) => {
+    const call = (): Promise<unknown> => publishRecords(context, [one('back', 20, 'B'), one('fresh', 26)], EVERYBODY, { skipExisting: true, requestId: 'counts' })
+    t.match(await call(), { published: 2, beside: { updated: 1, widened: 0, replaced: [{ position: 0 }] } })
+    t.match(await call(), { published: 2, beside: { updated: 1, widened: 0, replaced: [{ position: 0 }] } })
+  })
+
+  await t.test('that was withdrawn or repaired is not taken again unchanged', async (t) => {
+    const take = async (record: Uint8Array): Promise<string> => say(context, [record], EVERYBODY, { skipExisting: true })
+    const end = async (record: Uint8Array, action: 'withdraw' | 'repair'): Promise<void> => {
+      const { batch } = await publishRecords(context, [record], EVERYBODY)
+      await amend(context, { provider: BODY, source, changes: [{ action, batchId: batch!.id, position: 0, effectiveOn: '2026-01-01', basis: 'test/ended', document: '' }] })
+    }
+    await end(one('gone', 30), 'withdraw')
+    t.equal(await take(one('gone', 30)), '0 record_id record_withdrawn')
+    t.equal(await take(one('gone', 30, 'E', '2025-01-01')), '0 record_id version_older', 'the withdrawn one would go before it')
+    t.equal(await take(one('gone', 30, 'B')), 'published 1', 'a corrected one is taken')
+    await end(one('healed', 31, 'E'), 'repair')
+    t.equal(await take(one('healed', 31, 'E')), '0 record_id record_repaired')
+    t.equal(await take(one('healed', 31, 'D')), '0 record_id record_repaired', 'with another cell it is still what was repaired')
+    t.equal(await take(one('healed', 31, 'B', '2026-11-01')), 'published 1', 'a new decision')
   })
 
   await t.test('is looked for among thousands of others', async (t) => {

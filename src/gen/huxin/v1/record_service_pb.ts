@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/record_service.proto.
  */
 export const file_huxin_v1_record_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSK4AQoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwicAoGQ2hhbmdlEg4KBmFjdGlvbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDBINCgVpbmRleBgDIAEoDRIUCgxlZmZlY3RpdmVfb24YBCABKAkSDQoFYmFzaXMYBSABKAkSEAoIZG9jdW1lbnQYBiABKAkiVwoMQW1lbmRSZXF1ZXN0EhAKCHByb3ZpZGVyGAEgASgJEiEKB2NoYW5nZXMYAiADKAsyEC5odXhpbi52MS5DaGFuZ2USEgoKcmVxdWVzdF9pZBgDIAEoCSKAAQoRR2V0UmVjb3Jkc1JlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEiIKB3N1YmplY3QYAiABKAsyES5odXhpbi52MS5TdWJqZWN0Eg0KBWxpbWl0GAMgASgFEhEKCXBhZ2Vfc2l6ZRgEIAEoBRISCgpwYWdlX3Rva2VuGAUgASgJIrkBCgxTdG9yZWRSZWNvcmQSEAoIYmF0Y2hfaWQYASABKAwSDQoFaW5kZXgYAiABKA0SEQoJbG9nX2luZGV4GAMgASgDEgwKBGl0ZW0YBCABKAkSDgoGb3JpZ2luGAUgASgJEhAKCHByb3ZpZGVyGAYgASgJEg4KBnJlY29yZBgHIAEoDBIQCghzdGFuZGluZxgIIAEoCRIQCghkaXNwdXRlZBgJIAEoCBIRCglsZWFmX2hhc2gYCiABKAwiVgoSR2V0UmVjb3Jkc1Jlc3BvbnNlEicKB3JlY29yZHMYASADKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoDCKZAQoQR2V0QmF0Y2hSZXNwb25zZRITCgtsb2dfaW5kZXhlcxgBIAMoAxIPCgdlbnRyaWVzGAIgAygMEhIKCmJvZHlfc3RhdGUYAyABKAkSIgoHcmVmdXNhbBgEIAEoCzIRLmh1eGluLnYxLlJlZnVzYWwSJwoIcmVjZWlwdHMYBSADKAsyFS5odXhpbi52MS5Ob2RlUmVjZWlwdCI/CgtOb2RlUmVjZWlwdBIMCgRub2RlGAEgASgJEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0IkcKEkxpc3RDYXRhbG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJXChNMaXN0Q2F0YWxvZ1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5odXhpbi52MS5DYXRhbG9nRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KDENhdGFsb2dFbnRyeRIKCgJpZBgBIAEoCRIOCgZyZWNvcmQYAiABKAwSEQoJbG9nX2luZGV4GAMgASgDEhAKCHN0YW5kaW5nGAQgASgJIm4KF0xpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhEKCW9wZW5fb25seRgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJgChhMaXN0UmVjb2duaXRpb25zUmVzcG9uc2USKwoMcmVjb2duaXRpb25zGAEgAygLMhUuaHV4aW4udjEuUmVjb2duaXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIngKC1JlY29nbml0aW9uEicKB3JlcXVlc3QYASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSMQoNY29uZmlybWF0aW9ucxgCIAMoCzIaLmh1eGluLnYxLkNvbmZpcm1hdGlvblZpZXcSDQoFc3RhdGUYAyABKAkiZgoQQ29uZmlybWF0aW9uVmlldxIsCgxjb25maXJtYXRpb24YASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSEAoIdmFsaWRpdHkYAiABKAkSEgoKZmVsbF9hdF9tcxgDIAEoAzK+AwoNUmVjb3JkU2VydmljZRI+CgdQdWJsaXNoEhguaHV4aW4udjEuUHVibGlzaFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USOgoFQW1lbmQSFi5odXhpbi52MS5BbWVuZFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKR2V0UmVjb3JkcxIbLmh1eGluLnYxLkdldFJlY29yZHNSZXF1ZXN0GhwuaHV4aW4udjEuR2V0UmVjb3Jkc1Jlc3BvbnNlEkEKCEdldEJhdGNoEhkuaHV4aW4udjEuR2V0QmF0Y2hSZXF1ZXN0GhouaHV4aW4udjEuR2V0QmF0Y2hSZXNwb25zZRJKCgtMaXN0Q2F0YWxvZxIcLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVzcG9uc2USWQoQTGlzdFJlY29nbml0aW9ucxIhLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0GiIuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlYgZwcm90bzM", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
+  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSKGAgoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwSDwoHdXBkYXRlZBgIIAEoBRIPCgd3aWRlbmVkGAkgASgFEioKCHJlcGxhY2VkGAogAygLMhguaHV4aW4udjEuUmVwbGFjZWRSZWNvcmQiLwoOUmVwbGFjZWRSZWNvcmQSDQoFaW5kZXgYASABKA0SDgoGcmVjb3JkGAIgASgMInAKBkNoYW5nZRIOCgZhY3Rpb24YASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSDQoFaW5kZXgYAyABKA0SFAoMZWZmZWN0aXZlX29uGAQgASgJEg0KBWJhc2lzGAUgASgJEhAKCGRvY3VtZW50GAYgASgJIlcKDEFtZW5kUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRIhCgdjaGFuZ2VzGAIgAygLMhAuaHV4aW4udjEuQ2hhbmdlEhIKCnJlcXVlc3RfaWQYAyABKAkigAEKEUdldFJlY29yZHNSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIiCgdzdWJqZWN0GAIgASgLMhEuaHV4aW4udjEuU3ViamVjdBINCgVsaW1pdBgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCSK5AQoMU3RvcmVkUmVjb3JkEhAKCGJhdGNoX2lkGAEgASgMEg0KBWluZGV4GAIgASgNEhEKCWxvZ19pbmRleBgDIAEoAxIMCgRpdGVtGAQgASgJEg4KBm9yaWdpbhgFIAEoCRIQCghwcm92aWRlchgGIAEoCRIOCgZyZWNvcmQYByABKAwSEAoIc3RhbmRpbmcYCCABKAkSEAoIZGlzcHV0ZWQYCSABKAgSEQoJbGVhZl9oYXNoGAogASgMIlYKEkdldFJlY29yZHNSZXNwb25zZRInCgdyZWNvcmRzGAEgAygLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIjCg9HZXRCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwimQEKEEdldEJhdGNoUmVzcG9uc2USEwoLbG9nX2luZGV4ZXMYASADKAMSDwoHZW50cmllcxgCIAMoDBISCgpib2R5X3N0YXRlGAMgASgJEiIKB3JlZnVzYWwYBCABKAsyES5odXhpbi52MS5SZWZ1c2FsEicKCHJlY2VpcHRzGAUgAygLMhUuaHV4aW4udjEuTm9kZVJlY2VpcHQiPwoLTm9kZVJlY2VpcHQSDAoEbm9kZRgBIAEoCRIiCgdyZWNlaXB0GAIgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJHChJMaXN0Q2F0YWxvZ1JlcXVlc3QSCgoCaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiVwoTTGlzdENhdGFsb2dSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuaHV4aW4udjEuQ2F0YWxvZ0VudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPCgxDYXRhbG9nRW50cnkSCgoCaWQYASABKAkSDgoGcmVjb3JkGAIgASgMEhEKCWxvZ19pbmRleBgDIAEoAxIQCghzdGFuZGluZxgEIAEoCSJuChdMaXN0UmVjb2duaXRpb25zUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIRCglvcGVuX29ubHkYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiYAoYTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlEisKDHJlY29nbml0aW9ucxgBIAMoCzIVLmh1eGluLnYxLlJlY29nbml0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ4CgtSZWNvZ25pdGlvbhInCgdyZXF1ZXN0GAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEjEKDWNvbmZpcm1hdGlvbnMYAiADKAsyGi5odXhpbi52MS5Db25maXJtYXRpb25WaWV3Eg0KBXN0YXRlGAMgASgJImYKEENvbmZpcm1hdGlvblZpZXcSLAoMY29uZmlybWF0aW9uGAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhAKCHZhbGlkaXR5GAIgASgJEhIKCmZlbGxfYXRfbXMYAyABKAMyvgMKDVJlY29yZFNlcnZpY2USPgoHUHVibGlzaBIYLmh1eGluLnYxLlB1Ymxpc2hSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEjoKBUFtZW5kEhYuaHV4aW4udjEuQW1lbmRSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkdldFJlY29yZHMSGy5odXhpbi52MS5HZXRSZWNvcmRzUmVxdWVzdBocLmh1eGluLnYxLkdldFJlY29yZHNSZXNwb25zZRJBCghHZXRCYXRjaBIZLmh1eGluLnYxLkdldEJhdGNoUmVxdWVzdBoaLmh1eGluLnYxLkdldEJhdGNoUmVzcG9uc2USSgoLTGlzdENhdGFsb2cSHC5odXhpbi52MS5MaXN0Q2F0YWxvZ1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2F0YWxvZ1Jlc3BvbnNlElkKEExpc3RSZWNvZ25pdGlvbnMSIS5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVxdWVzdBoiLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
 
 /**
  * Records to publish.
@@ -63,7 +63,7 @@ export type PublishRequest = Message<"huxin.v1.PublishRequest"> & {
   batchClass: string;
 
   /**
-   * Optional. Leaves out records that this node already published, byte for byte.
+   * Optional. Leaves out records whose newest version at this node is the same byte for byte and went to all of the targets.
    *
    * @generated from field: bool skip_existing = 6;
    */
@@ -138,6 +138,27 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
    * @generated from field: bytes approval_id = 7;
    */
   approvalId: Uint8Array;
+
+  /**
+   * With skip_existing: how many of the published records replace another content of the version that held.
+   *
+   * @generated from field: int32 updated = 8;
+   */
+  updated: number;
+
+  /**
+   * With skip_existing: how many of the published records were there as they are, and go to more targets now.
+   *
+   * @generated from field: int32 widened = 9;
+   */
+  widened: number;
+
+  /**
+   * With skip_existing: what was replaced, of the first 20 records that are updates and within 256 KiB.
+   *
+   * @generated from field: repeated huxin.v1.ReplacedRecord replaced = 10;
+   */
+  replaced: ReplacedRecord[];
 };
 
 /**
@@ -146,6 +167,34 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
  */
 export const PublishResponseSchema: GenMessage<PublishResponse> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 1);
+
+/**
+ * What a published record replaces.
+ *
+ * @generated from message huxin.v1.ReplacedRecord
+ */
+export type ReplacedRecord = Message<"huxin.v1.ReplacedRecord"> & {
+  /**
+   * Required. Position in the request.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Required. The encoded Record that held until now.
+   *
+   * @generated from field: bytes record = 2;
+   */
+  record: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.ReplacedRecord.
+ * Use `create(ReplacedRecordSchema)` to create a new message.
+ */
+export const ReplacedRecordSchema: GenMessage<ReplacedRecord> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_record_service, 2);
 
 /**
  * One change to one record.
@@ -201,7 +250,7 @@ export type Change = Message<"huxin.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 2);
+  messageDesc(file_huxin_v1_record_service, 3);
 
 /**
  * Changes, as one batch.
@@ -236,7 +285,7 @@ export type AmendRequest = Message<"huxin.v1.AmendRequest"> & {
  * Use `create(AmendRequestSchema)` to create a new message.
  */
 export const AmendRequestSchema: GenMessage<AmendRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 3);
+  messageDesc(file_huxin_v1_record_service, 4);
 
 /**
  * What is looked for: exactly one of record_id and subject.
@@ -287,7 +336,7 @@ export type GetRecordsRequest = Message<"huxin.v1.GetRecordsRequest"> & {
  * Use `create(GetRecordsRequestSchema)` to create a new message.
  */
 export const GetRecordsRequestSchema: GenMessage<GetRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 4);
+  messageDesc(file_huxin_v1_record_service, 5);
 
 /**
  * A record and how it stands.
@@ -373,7 +422,7 @@ export type StoredRecord = Message<"huxin.v1.StoredRecord"> & {
  * Use `create(StoredRecordSchema)` to create a new message.
  */
 export const StoredRecordSchema: GenMessage<StoredRecord> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 5);
+  messageDesc(file_huxin_v1_record_service, 6);
 
 /**
  * Records, newest in this node's log first.
@@ -399,7 +448,7 @@ export type GetRecordsResponse = Message<"huxin.v1.GetRecordsResponse"> & {
  * Use `create(GetRecordsResponseSchema)` to create a new message.
  */
 export const GetRecordsResponseSchema: GenMessage<GetRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 6);
+  messageDesc(file_huxin_v1_record_service, 7);
 
 /**
  * Which batch.
@@ -420,7 +469,7 @@ export type GetBatchRequest = Message<"huxin.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 7);
+  messageDesc(file_huxin_v1_record_service, 8);
 
 /**
  * What is known of a batch.
@@ -469,7 +518,7 @@ export type GetBatchResponse = Message<"huxin.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 8);
+  messageDesc(file_huxin_v1_record_service, 9);
 
 /**
  * A receipt and who gave it.
@@ -493,7 +542,7 @@ export type NodeReceipt = Message<"huxin.v1.NodeReceipt"> & {
  * Use `create(NodeReceiptSchema)` to create a new message.
  */
 export const NodeReceiptSchema: GenMessage<NodeReceipt> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 9);
+  messageDesc(file_huxin_v1_record_service, 10);
 
 /**
  * Which part of the catalog.
@@ -528,7 +577,7 @@ export type ListCatalogRequest = Message<"huxin.v1.ListCatalogRequest"> & {
  * Use `create(ListCatalogRequestSchema)` to create a new message.
  */
 export const ListCatalogRequestSchema: GenMessage<ListCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 10);
+  messageDesc(file_huxin_v1_record_service, 11);
 
 /**
  * Encoded CatalogRecord messages with their places.
@@ -554,7 +603,7 @@ export type ListCatalogResponse = Message<"huxin.v1.ListCatalogResponse"> & {
  * Use `create(ListCatalogResponseSchema)` to create a new message.
  */
 export const ListCatalogResponseSchema: GenMessage<ListCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 11);
+  messageDesc(file_huxin_v1_record_service, 12);
 
 /**
  * One catalog record.
@@ -597,7 +646,7 @@ export type CatalogEntry = Message<"huxin.v1.CatalogEntry"> & {
  * Use `create(CatalogEntrySchema)` to create a new message.
  */
 export const CatalogEntrySchema: GenMessage<CatalogEntry> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 12);
+  messageDesc(file_huxin_v1_record_service, 13);
 
 /**
  * Which recognitions.
@@ -640,7 +689,7 @@ export type ListRecognitionsRequest = Message<"huxin.v1.ListRecognitionsRequest"
  * Use `create(ListRecognitionsRequestSchema)` to create a new message.
  */
 export const ListRecognitionsRequestSchema: GenMessage<ListRecognitionsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 13);
+  messageDesc(file_huxin_v1_record_service, 14);
 
 /**
  * Requests with answers.
@@ -668,7 +717,7 @@ export type ListRecognitionsResponse = Message<"huxin.v1.ListRecognitionsRespons
  * Use `create(ListRecognitionsResponseSchema)` to create a new message.
  */
 export const ListRecognitionsResponseSchema: GenMessage<ListRecognitionsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 14);
+  messageDesc(file_huxin_v1_record_service, 15);
 
 /**
  * One request and its answers.
@@ -700,7 +749,7 @@ export type Recognition = Message<"huxin.v1.Recognition"> & {
  * Use `create(RecognitionSchema)` to create a new message.
  */
 export const RecognitionSchema: GenMessage<Recognition> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 15);
+  messageDesc(file_huxin_v1_record_service, 16);
 
 /**
  * An answer and whether it still holds.
@@ -735,7 +784,7 @@ export type ConfirmationView = Message<"huxin.v1.ConfirmationView"> & {
  * Use `create(ConfirmationViewSchema)` to create a new message.
  */
 export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 16);
+  messageDesc(file_huxin_v1_record_service, 17);
 
 /**
  * For the departments of this node. The caller is identified by its certificate, role "client" (or "operator"). A client
@@ -747,9 +796,10 @@ export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*
 export const RecordService: GenService<{
   /**
    * Publishes records of one catalog item as one batch, whole or not at all. Durable and logged before it
-   * answers. With skip_existing, records whose bytes this node already published are left out. Records that
-   * break the catalog item are no error of the call: it answers with refusal, which names each, and nothing
-   * is published. Not retried blindly: give request_id, and a repeated call returns the first answer; with
+   * answers. With skip_existing, each record is compared with the version of it that holds at this node: what is
+   * there as it is and goes to nobody else is left out. Records that break the catalog item are no error of the call,
+   * and with skip_existing neither are those that would not hold (a version with a later date is there, two of the call
+   * have one record_id) or were withdrawn or repaired: it answers with refusal, which names each, and nothing is published. Not retried blindly: give request_id, and a repeated call returns the first answer; with
    * anything else under that id it is argument_invalid. A body that the caller does not act for is provider_denied.
    * Deadline 30 s.
    *
