@@ -1,7 +1,8 @@
 /** The Chinese of all templates, gathered from the tables of the rooms. */
+import { alarmsChinese } from './chinese/alarms.ts'
 import { systemChinese } from './chinese/system.ts'
 
-const tables: readonly Readonly<Record<string, string>>[] = [systemChinese]
+const tables: readonly Readonly<Record<string, string>>[] = [systemChinese, alarmsChinese]
 
 const rows: ReadonlyMap<string, string> = new Map(tables.flatMap((table) => Object.entries(table)))
 

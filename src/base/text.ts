@@ -21,9 +21,16 @@ export type Said = string | Text
 /** One text in both languages. Immutable; the words are put together when they are asked for. */
 export class Text {
   readonly #render: (language: Language) => string
+  readonly #values: readonly TextValue[]
 
-  constructor(render: (language: Language) => string) {
+  constructor(render: (language: Language) => string, values: readonly TextValue[] = []) {
     this.#render = render
+    this.#values = values
+  }
+
+  /** What stands in the places of the template, in English, for programs. */
+  get values(): readonly string[] {
+    return this.#values.map((value) => rendered(value, 'en'))
   }
 
   get en(): string {
@@ -50,7 +57,7 @@ export function text(parts: TemplateStringsArray, ...values: readonly TextValue[
     const template = language === 'zh' ? chineseOf(templateOf(parts)) : undefined
     if (template !== undefined) return template.replace(/\{(\d+)\}/g, (_place, number: string) => rendered(values[Number(number)] ?? '', language))
     return parts.reduce((said, part, i) => said + rendered(values[i - 1] ?? '', language) + part)
-  })
+  }, values)
 }
 
 /** The English with numbered places, under which the Chinese stands. */

@@ -5,7 +5,7 @@ import { HuxinError, messageOf } from '../base/errors.ts'
 import type { Language, Output } from './output.ts'
 
 export interface Io {
-  readonly stdout: { write(text: string): unknown }
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
   readonly env: Readonly<Record<string, string | undefined>>
 }

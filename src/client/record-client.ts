@@ -83,7 +83,7 @@ export class HuxinClient {
     const more = await Promise.all((options.authorityFiles ?? []).map((file) => readFile(file, 'utf8').catch(() => {
       throw new HuxinError('config_invalid', `the authority file ${file} cannot be read`)
     })))
-    return new HuxinClient(options, { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) }, warnings)
+    return new HuxinClient(options, { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) }, warnings.map(({ en }) => en))
   }
 
   private constructor(options: HuxinClientOptions, { material, stamp, authorities }: { material: TlsMaterial; stamp: string; authorities: readonly string[] }, warnings: readonly string[]) {

@@ -9,6 +9,7 @@
  * verified: on every call, and of the parent's certificate when this node dials it. Costs two look-ups in memory.
  */
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from './context.ts'
@@ -55,9 +56,9 @@ export function reviewAuthorities(context: CertificateContext & Pick<Context, 'a
   const { federation } = context.ledger()
   try {
     checkCertificate(context, context.certificate())
-    context.alarms.clear('own certificate')
+    context.alarms.clear('own_certificate')
   } catch (error) {
-    if (isHuxinError(error, 'unauthenticated')) context.alarms.raise('own certificate', `${error.message}; until then its neighbours refuse it`)
+    if (isHuxinError(error, 'unauthenticated')) context.alarms.raise('own_certificate', '', text`${error}; until then its neighbours refuse it`)
   }
   const parent = newestOf(context, context.self)?.parent
   const neighbours = [...(parent === undefined ? [] : [parent]), ...federation.children(context.self).filter(({ status }) => status !== 'retired').map(({ name }) => name)]
@@ -66,6 +67,5 @@ export function reviewAuthorities(context: CertificateContext & Pick<Context, 'a
     return member !== undefined && member.authorities === undefined
   })
   if (open.length === 0) return context.alarms.clear('authorities')
-  context.alarms.raise('authorities', `the statements of ${open.join(', ')} name no authority, so that every CA under the pinned roots can issue certificates in their names: ` +
-    'their parent (a root: itself) names it with huxin member authorities <node> --ca <file>')
+  context.alarms.raise('authorities', '', text`the statements of ${open} name no authority, so that every CA under the pinned roots can issue certificates in their names`)
 }

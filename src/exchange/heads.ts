@@ -10,6 +10,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { formatTime } from '../base/clock.ts'
+import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -33,7 +34,7 @@ export interface Silence {
   /** How many lanes to it stand still or differ. */
   readonly lanes: number
   /** What is known of the first of them, for people. */
-  readonly message: string
+  readonly message: Text
 }
 
 /** Tells the nodes above where lanes stand here, and raises an alarm for each node below that lacks what it should have. */
@@ -42,8 +43,8 @@ export async function exchangeHeads(context: Context, { maySign, graceMs }: { ma
   const silent = new Map((await findSilences(context, graceMs)).map((silence) => [silence.node, silence]))
   for (const { name } of context.ledger().federation.all()) {
     const silence = silent.get(name)
-    if (!silence) context.alarms.clear(`silence ${name}`)
-    else context.alarms.raise(`silence ${name}`, `${silence.message}${silence.lanes > 1 ? `, and ${silence.lanes - 1} more lanes` : ''}`)
+    if (!silence) context.alarms.clear('silence', name)
+    else context.alarms.raise('silence', name, silence.lanes > 1 ? text`${silence.message}, and ${silence.lanes - 1} more lanes` : silence.message)
   }
 }
 
@@ -81,7 +82,7 @@ export async function findSilences(context: Context, graceMs: number): Promise<S
   const below = [...children, ...children.flatMap(({ name }) => federation.children(name))].filter(({ status }) => status === 'active')
   const untilMs = context.clock.nowMs() - graceMs
   const listeners = await Promise.all(below.map(async (member) => ({ member, sinceMs: await spokenSince(context, member) })))
-  const found = new Map<string, { lanes: number; message: string }>()
+  const found = new Map<string, { lanes: number; message: Text }>()
   // One walk for all of them, a piece at a time.
   for await (const [lane, head] of context.ledger().lanes.heads()) {
     for (const { member: { name }, sinceMs } of listeners) {
@@ -99,14 +100,14 @@ async function spokenSince(context: Context, { name, validFrom }: Member): Promi
 }
 
 /** What a node lacks of a lane; undefined when it lacks nothing that is due. */
-async function silenceOf(context: Context, node: string, { lane, head, sinceMs, untilMs }: { lane: string; head: LaneHead; sinceMs: number; untilMs: number }): Promise<string | undefined> {
+async function silenceOf(context: Context, node: string, { lane, head, sinceMs, untilMs }: { lane: string; head: LaneHead; sinceMs: number; untilMs: number }): Promise<Text | undefined> {
   const said = await reportedHead(context, node, lane)
   if (said && said.number > head.number) return undefined
-  if (said && await differs(context, lane, head, said)) return `lane ${lane} has another batch at number ${said.number} there than here`
+  if (said && await differs(context, lane, head, said)) return text`lane ${lane} has another batch at number ${said.number} there than here`
   if (said?.number === head.number) return undefined
   const due = await loggedAt(context, lane, said ? said.number + 1n : 0n) ?? await loggedAt(context, lane, head.number)
   if (!due || due.timeMs > untilMs || due.timeMs < sinceMs) return undefined
-  return `lane ${lane} stands at ${said?.number ?? 'nothing'} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`
+  return text`lane ${lane} stands at ${said?.number ?? text`nothing`} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`
 }
 
 /** Whether a lane addresses a node and does not begin at it. */

@@ -4,6 +4,7 @@
  * refused from above. In memory: after a restart fsck alone knows of them.
  */
 import { civilDate, type Clock } from '../base/clock.ts'
+import { text } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
@@ -49,14 +50,14 @@ export class Incomplete {
       if (lacking) this.#say(lacking, indexes.length - 1)
       else {
         this.#waiting.delete(origin)
-        this.#options.alarms.clear(`incomplete ${origin}`)
+        this.#options.alarms.clear('incomplete', origin)
       }
     }
   }
 
   #say({ idText, header: { origin, records } }: SealedHeader, more: number): void {
-    this.#options.alarms.raise(`incomplete ${origin}`, `some of the ${records} records of batch ${idText} of ${origin}, or all, are not here, and nobody on their way has them any more: ` +
-      `ask the origin to publish them again and to erase this batch${more === 0 ? '' : `; ${more} batches after it came without records too`}`)
+    this.#options.alarms.raise('incomplete', origin, text`some of the ${records} records of batch ${idText} of ${origin}, or all, are not here, and nobody on their way has them any more: ask the origin to publish them again and to erase this batch${
+      more === 0 ? '' : text`; ${more} batches after it came without records too`}`)
   }
 
   /** The batch at an index, when it still lacks a record that is wanted here. */

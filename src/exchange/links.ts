@@ -7,6 +7,7 @@
 import { concat, equalBytes, fromBe64, be64, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { beginningOfProof, compareTrees } from '../merkle/beginning.ts'
@@ -93,7 +94,7 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
   const last = seen ?? predecessorOf(member, origin)?.tree
   const knownSize = last?.size ?? 0n
   if (asked.broughtBy === 'child' && tree.size < knownSize) {
-    context.alarms.raise(`rollback ${child}`, `${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
+    context.alarms.raise('rollback', child, text`${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
     throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
   }
   const note = onlyLinesOf(asked.checkpoint, verifier)
@@ -103,7 +104,7 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
   checkExtends(context, child, { asked, tree, last })
   const witnessed = await witnessedOps(context.store, origin, tree.size, context.clock.nowMs())
   await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note }), ...witnessed])
-  context.alarms.clear(`unproven ${child}`)
+  context.alarms.clear('unproven', child)
   return { line: cosign(parseNote(note).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 
@@ -116,7 +117,7 @@ async function isFork(
   if (compareTrees(last, tree, beginning) !== 'two') return false
   const fork = { log: tree.origin, first: last.note, second: note, beginning: tree.size === last.size ? [] : beginning }
   const file = await keepFork(context, child, fork)
-  context.alarms.raise(`fork ${child}`, `${child} signed two different logs, of ${last.size} and of ${tree.size} entries: ${file} proves it (huxin verify)`)
+  context.alarms.raise('fork', child, text`${child} signed two different logs, of ${last.size} and of ${tree.size} entries: ${file} proves it (huxin verify)`)
   return true
 }
 
@@ -131,7 +132,7 @@ export function witnessedLog(member: Member, unverifiedCheckpoint: Uint8Array): 
 /** A frozen log has no larger tree. @throws HuxinError log_forked */
 function checkNotBeyond(context: Context, child: string, { tree, frozen, root }: { tree: Checkpoint; frozen: bigint | undefined; root: Uint8Array | undefined }): void {
   if (frozen === undefined || tree.size < frozen || (tree.size === frozen && (!root || equalBytes(root, tree.root)))) return
-  context.alarms.raise(`frozen ${child}`, `a checkpoint of ${tree.origin} over ${tree.size} entries is signed, and that log was frozen at ${frozen}: its old key was used again; it is not cosigned`)
+  context.alarms.raise('frozen_child', child, text`a checkpoint of ${tree.origin} over ${tree.size} entries is signed, and that log was frozen at ${frozen}: its old key was used again; it is not cosigned`)
   throw new HuxinError('log_forked', `the log ${tree.origin} was frozen at ${frozen} entries: a checkpoint over ${tree.size} is not of it`)
 }
 
@@ -149,7 +150,7 @@ function checkExtends(context: Context, child: string, { asked, tree, last }: { 
     if (!isHuxinError(error, 'proof_invalid')) throw error
     // A wrong proof proves nothing against the log; from the log itself it is worth a look.
     if (asked.broughtBy === 'child') {
-      context.alarms.raise(`unproven ${child}`, `${child} shows a log of ${tree.size} entries and does not prove that it extends the one of ${knownSize}: ${error.message}`)
+      context.alarms.raise('unproven', child, text`${child} shows a log of ${tree.size} entries and does not prove that it extends the one of ${knownSize}: ${error}`)
     }
     throw error
   }
@@ -167,12 +168,12 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
   const { signed } = log
   if (tree.size > signed.size) {
-    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} cosigned ${tree.size} entries that are signed with this node's key, this log has ${signed.size}: it is an old copy, or another copy of this node is running`)
+    context.alarms.raise('two_trees', neighbour, text`${neighbour} cosigned ${tree.size} entries that are signed with this node's key, this log has ${signed.size}: it is an old copy, or another copy of this node is running`)
     throw new HuxinError('log_behind', `${neighbour} cosigned a tree of ${tree.size} entries of this log, which has ${signed.size}`)
   }
   if (!equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
     const file = await keepOwnFork(context, tree, onlyLinesOf(cosigned, log.verifier))
-    context.alarms.raise(`two trees ${neighbour}`, `${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log (${file} proves it); a copy of this node is running, or its key was stolen`)
+    context.alarms.raise('two_trees', neighbour, text`${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log (${file} proves it); a copy of this node is running, or its key was stolen`)
     throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
   }
   const before = await cosignedSize(context, neighbour)

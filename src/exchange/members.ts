@@ -5,6 +5,7 @@
 import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { addSignatureLines } from '../note/cosignature.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
@@ -169,7 +170,7 @@ function checkFrozen(context: Context, { child, epoch, frozen, seen }: { child: 
     throw new HuxinError('argument_invalid', `${child} names a final tree of ${frozen.size} entries, and ${final === undefined ? 'no final entry' : `the final entry of ${final}`} of ${log} came here`)
   }
   if (!seen || seen.size !== frozen.size || !equalBytes(seen.root, frozen.root)) {
-    context.alarms.raise(`frozen ${child}`, `${child} wants to go on from another tree of ${log} than the one of ${seen?.size ?? 0} entries that was cosigned here`)
+    context.alarms.raise('frozen_child', child, text`${child} wants to go on from another tree of ${log} than the one of ${seen?.size ?? 0} entries that was cosigned here`)
     throw new HuxinError('log_forked', `the tree of ${log} that ${child} names is not the one that was cosigned here, of ${seen?.size ?? 0} entries`)
   }
 }

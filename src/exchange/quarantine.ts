@@ -43,6 +43,6 @@ export async function liftQuarantine(context: Context, { origin, act, source }: 
   })
   if (!published.batch) throw new HuxinError('internal', `the act was refused: ${published.refusal?.message ?? ''}`)
   context.ledger().quarantined.delete(name)
-  context.alarms.clearAll(`fork ${name} `)
+  context.alarms.clearAll('lane_fork', `${name} `)
   return published.batch.id
 }

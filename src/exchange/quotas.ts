@@ -7,6 +7,7 @@
 import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
 import { type Clock, formatTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { type Said, text } from '../base/text.ts'
 import { type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -108,7 +109,7 @@ export class Quotas {
         details: { quota: 'lanes', limit: String(limit) },
       })
     }
-    if (there + opened > limit * WARN) alarms.raise(`quota ${origin} lanes`, `${origin} has ${there + opened} lanes here and may have ${limit}: then what opens more is not taken; ask its operator what it is for, or raise quotas.lanes`)
+    if (there + opened > limit * WARN) alarms.raise('quota', `${origin} lanes`, text`${origin} has ${there + opened} lanes here and may have ${limit} (quotas.lanes): what opens more is not taken`)
   }
 
   /** Counts a batch that is logged. */
@@ -132,7 +133,7 @@ export class Quotas {
       const [who = '', rate = ''] = name.split(' ')
       if (this.#usedOf(who)[rate as Rate].window === this.#window(rate as Rate)) continue
       this.#warned.delete(name)
-      this.#options.alarms.clear(`quota ${name}`)
+      this.#options.alarms.clear('quota', name)
     }
     const now = this.#options.clock.monotonicMs()
     if (now - this.#savedMs < SAVE_MS) return
@@ -191,7 +192,7 @@ export class Quotas {
     const name = `${who} ${rate}`
     if (this.#warned.has(name)) return
     this.#warned.add(name)
-    this.#options.alarms.raise(`quota ${name}`, `${nameOf(who)} has used ${amount} of ${limit} (quotas.${rate}): what goes beyond is not taken until ${this.#until(rate)}; ask its operator what it is, or raise the quota`)
+    this.#options.alarms.raise('quota', name, text`${nameOf(who)} has used ${amount} of ${limit} (quotas.${rate}): what goes beyond is not taken until ${this.#until(rate)}`)
   }
 
   #exceeded(who: string, rate: Rate, limit: number): HuxinError {
@@ -219,10 +220,10 @@ const ACTS = '#acts'
 /** What a node itself logs of its persons in the class of records: an erasure by two persons and each evidence file rest on it. */
 const OWN_ACTS: readonly string[] = ['act', 'access', 'heads']
 
-function nameOf(who: string): string {
+function nameOf(who: string): Said {
   const name = who.replace(ACTS, '')
-  const text = name.endsWith('/**') ? `the branch of ${name.slice(0, -3)}` : name
-  return who === name ? text : `${text}, for statements, catalog and amendments,`
+  const called = name.endsWith('/**') ? text`the branch of ${name.slice(0, -3)}` : name
+  return who === name ? called : text`${called}, for statements, catalog and amendments,`
 }
 
 function keyOf(who: string): Uint8Array {

@@ -12,7 +12,8 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
 import { hex } from '../base/bytes.ts'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
@@ -298,7 +299,7 @@ export async function reviewConfirmations(context: Context): Promise<number> {
         action: 'withdraw', batchId: confirmation.batch.id, position, effectiveOn: civilDate(context.clock.nowMs()),
         basis: `recognition/${validity.replace('_', '-')}`, document: '',
       }],
-    }).catch((error: unknown) => context.alarms.raise('recognition', `a fallen confirmation could not be withdrawn: ${messageOf(error)}`))
+    }).catch((error: unknown) => context.alarms.raise('recognition', '', text`a fallen confirmation could not be withdrawn: ${textOf(error)}`))
     fallen++
   }
   return fallen

@@ -10,6 +10,7 @@
 import { equalBytes } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Text, text } from '../base/text.ts'
 import { recordLeafHash, SALT_BYTES, saltDistance } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { type BodyPieces, decodePieces, divideBody, encodePieces, leavesOf, openPiece, PIECE_LEAVES } from '../batch/pieces.ts'
@@ -96,7 +97,7 @@ export class RecordReader {
     const bytes = await this.#options.store.get(entryKey(index))
     // Durable already, and its round is not through: nobody is told of it yet.
     if (index >= log.size) return undefined
-    if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), `${keyText(entryKey(index))}: it is not what was logged`)
+    if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), text`${keyText(entryKey(index))}: it is not what was logged`)
     const entry = parseEntry(bytes)
     const opened: Opened = { entry, batch: openHeader(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
     this.#opened.set(index, opened)
@@ -132,7 +133,7 @@ export class RecordReader {
         return { bytes: checked.records(at), leafHash: checked.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) }
       }
     }
-    throw this.#damage(bodyName(index, piece), `${keyText(bodyKey(index))}: record ${position} is not what was logged`)
+    throw this.#damage(bodyName(index, piece), text`${keyText(bodyKey(index))}: record ${position} is not what was logged`)
   }
 
   async #check(index: bigint, opened: Opened, { piece, pieces: { roots, starts } }: { piece: number; pieces: BodyPieces }): Promise<(CheckedPiece & { records(at: number): Uint8Array | undefined }) | undefined> {
@@ -187,11 +188,11 @@ export class RecordReader {
     }
   }
 
-  #damage(name: string, text: string): HuxinError {
+  #damage(name: string, what: Text): HuxinError {
     this.#damaged.add(name)
     const more = this.#damaged.size - 1
-    this.#options.alarms.raise('damage', `${text}${more > 0 ? `, and ${more} more places` : ''}; run huxin fsck --repair`)
-    return new HuxinError('store_corrupt', `${text}: run huxin fsck --repair`)
+    this.#options.alarms.raise('damage', '', more > 0 ? text`${what}, and ${more} more places` : what)
+    return new HuxinError('store_corrupt', text`${what}: run huxin fsck --repair`)
   }
 
   #isWell(...names: readonly string[]): void {

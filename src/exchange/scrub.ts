@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
-import { messageOf } from '../base/errors.ts'
+import { type Text, text, textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
@@ -22,14 +22,14 @@ const REST_MS = 20
 const cursorKey = textKey(tables.meta, 'scrub/next')
 
 /** Standing findings, by log index. */
-const findings = new WeakMap<Context, Map<bigint, string>>()
+const findings = new WeakMap<Context, Map<bigint, Text>>()
 
 /**
  * Reads about `bytes` bytes, one entry at least, and begins anew at the end of the log; less when the signal comes.
  * @returns the bytes that were read
  */
 export async function scrub(context: Context, bytes: number, signal?: AbortSignal): Promise<number> {
-  const standing = findings.get(context) ?? new Map<bigint, string>()
+  const standing = findings.get(context) ?? new Map<bigint, Text>()
   findings.set(context, standing)
   for (const index of [...standing.keys()]) await look(context, standing, index)
   const { size } = context.log().signed
@@ -47,11 +47,11 @@ export async function scrub(context: Context, bytes: number, signal?: AbortSigna
   await context.store.write([{ key: cursorKey, value: checkedValue(cursorKey, be64(index)) }])
   const [first] = standing.values()
   if (first === undefined) context.alarms.clear('scrub')
-  else context.alarms.raise('scrub', `${first}${standing.size > 1 ? `, and ${standing.size - 1} more` : ''}; run huxin fsck --repair`)
+  else context.alarms.raise('scrub', '', standing.size > 1 ? text`${first}, and ${standing.size - 1} more` : first)
   return read
 }
 
-async function look(context: Context, standing: Map<bigint, string>, index: bigint): Promise<number> {
+async function look(context: Context, standing: Map<bigint, Text>, index: bigint): Promise<number> {
   const { store } = context
   const [entry, body, tile] = await store.getMany([entryKey(index), bodyKey(index), tileKey(0, index / 256n)])
   const wrong = faultOf(index, { entry, body, tile })
@@ -60,18 +60,18 @@ async function look(context: Context, standing: Map<bigint, string>, index: bigi
   return (entry?.length ?? 0) + (body?.length ?? 0)
 }
 
-function faultOf(index: bigint, { entry: bytes, body, tile }: { entry: Uint8Array | undefined; body: Uint8Array | undefined; tile: Uint8Array | undefined }): string | undefined {
+function faultOf(index: bigint, { entry: bytes, body, tile }: { entry: Uint8Array | undefined; body: Uint8Array | undefined; tile: Uint8Array | undefined }): Text | undefined {
   const at = Number(index % 256n) * 32
-  if (!bytes) return `${keyText(entryKey(index))}: is missing`
-  if (!tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + 32))) return `${keyText(entryKey(index))}: its leaf hash is not the one in ${keyText(tileKey(0, index / 256n))}`
-  if (!body) return `${keyText(bodyKey(index))}: is missing`
+  if (!bytes) return text`${keyText(entryKey(index))}: is missing`
+  if (!tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + 32))) return text`${keyText(entryKey(index))}: its leaf hash is not the one in ${keyText(tileKey(0, index / 256n))}`
+  if (!body) return text`${keyText(bodyKey(index))}: is missing`
   try {
     const entry = parseEntry(bytes)
     const same = entry.verdict.accepted
       ? bodyOf(body, openHeader(entry.header)) !== undefined
       : equalBytes(createHash('sha256').update(body).digest(), entry.verdict.reasons)
-    return same ? undefined : `${keyText(bodyKey(index))}: is not what was logged`
+    return same ? undefined : text`${keyText(bodyKey(index))}: is not what was logged`
   } catch (error) {
-    return `${keyText(entryKey(index))}: ${messageOf(error)}`
+    return text`${keyText(entryKey(index))}: ${textOf(error)}`
   }
 }

@@ -7,6 +7,7 @@
 import { be32, concat, equalBytes } from '../base/bytes.ts'
 import { yieldTurn } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -141,7 +142,7 @@ export class TransitSweep {
   /** A child has had its time. What goes up waits for ever: below, only this node can give it. */
   #isLate({ child, sinceMs }: Wanted): boolean {
     if (child === undefined || this.#context.clock.nowMs() - sinceMs < this.#keepMs) return false
-    this.#context.alarms.raise(`transit ${child}`, `bodies in transit to ${child} were dropped, because it did not fetch them within ${Math.round(this.#keepMs / DAY_MS)} days (transitDaysMax): when it comes back it says which are incomplete, and their origins publish them again`)
+    this.#context.alarms.raise('transit', child, text`bodies in transit to ${child} were dropped, because it did not fetch them within ${Math.round(this.#keepMs / DAY_MS)} days (transitDaysMax): when it comes back it says which are incomplete, and their origins publish them again`)
     return true
   }
 

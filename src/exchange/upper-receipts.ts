@@ -7,7 +7,8 @@
  */
 import { hex } from '../base/bytes.ts'
 import { formatTime, yieldTurn } from '../base/clock.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { parseNote } from '../note/note.ts'
@@ -22,9 +23,9 @@ import { receiptLog, type StoredReceipt, verifyReceipt } from './receipts.ts'
 export interface UpperReceipts {
   readonly proven: readonly ReceiptsOf[]
   /** Why each of the others is not one, with batch and log. */
-  readonly wrong: string[]
+  readonly wrong: Text[]
   /** What is not known here, or not yet: the batch, the member, its epoch, or that it is above this node. */
-  readonly unknown: readonly string[]
+  readonly unknown: readonly Text[]
 }
 
 /** Receipts checked in one turn: 5 ms when each has a checkpoint of its own. */
@@ -33,21 +34,21 @@ const TURN = 8
 /** @throws HuxinError store_corrupt | not_ready */
 export async function checkUpperReceipts(context: Context, unverified: readonly StoredReceipt[]): Promise<UpperReceipts> {
   const proven = new Map<string, StoredReceipt[]>()
-  const wrong: string[] = []
-  const unknown: string[] = []
+  const wrong: Text[] = []
+  const unknown: Text[] = []
   for (const [i, receipt] of unverified.entries()) {
     if (i > 0 && i % TURN === 0) await yieldTurn()
     const log = receiptLog(receipt)
-    const what = `of ${hex(receipt.batchId).slice(0, 16)}… in ${log?.origin ?? 'no log'}`
+    const what = text`of ${hex(receipt.batchId).slice(0, 16)}… in ${log?.origin ?? text`no log`}`
     if (receipt.batchId.length !== 32 || !log) {
-      wrong.push(`${what}: it names no batch or no log`)
+      wrong.push(text`${what}: it names no batch or no log`)
       continue
     }
     if (await context.store.get(receiptKey(receipt.batchId, log.node))) continue
     const batch = await batchOf(context, receipt.batchId)
     const above = isOrWasAbove(context.ledger().federation, context.self, log.node)
     if (!batch || !above) {
-      unknown.push(`${what}: ${batch ? `${log.node} is not above ${context.self}` : 'the batch is not in this log'}`)
+      unknown.push(batch ? text`${what}: ${log.node} is not above ${context.self}` : text`${what}: the batch is not in this log`)
       continue
     }
     try {
@@ -55,7 +56,7 @@ export async function checkUpperReceipts(context: Context, unverified: readonly 
       proven.set(log.node, [...(proven.get(log.node) ?? []), receipt])
     } catch (error) {
       if (!isHuxinError(error)) throw error
-      ;(isHuxinError(error, 'member_unknown') ? unknown : wrong).push(`${what}: ${messageOf(error)}`)
+      ;(isHuxinError(error, 'member_unknown') ? unknown : wrong).push(text`${what}: ${error}`)
     }
   }
   return { proven: [...proven].map(([node, receipts]) => ({ node, receipts })), wrong, unknown }

@@ -2,6 +2,7 @@
 import { equalBytes } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
+import { alarmText } from '../exchange/alarms.ts'
 import type { Context } from '../exchange/context.ts'
 import { hashRequestIds } from '../exchange/request-ids.ts'
 import { scrub } from '../exchange/scrub.ts'
@@ -62,7 +63,7 @@ async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
     if (signal.aborted) return
-    await context.door.eraseDue().then(sweep).then(() => context.alarms.clear('transit'), (error: unknown) => context.alarms.raise('transit', messageOf(error)))
+    await context.door.eraseDue().then(sweep).then(() => context.alarms.clear('sweep'), (error: unknown) => context.alarms.raise('sweep', '', alarmText(error)))
     // While the database is opened again there is nothing to read.
     await context.door.review().catch(() => undefined)
   }
@@ -73,7 +74,7 @@ async function headsLoop({ context, headsMs, exchangeHeads, signal }: Background
     await sleep(context.clock, headsMs, signal)
     if (signal.aborted) return
     await context.approvals.sweep().catch(() => undefined)
-    await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', messageOf(error)))
+    await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', '', alarmText(error)))
   }
 }
 
@@ -139,7 +140,7 @@ async function review(context: Context): Promise<boolean> {
     context.alarms.clear('recognition')
     return true
   } catch (error) {
-    context.alarms.raise('recognition', messageOf(error))
+    context.alarms.raise('recognition', '', alarmText(error))
     return false
   }
 }

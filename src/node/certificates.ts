@@ -3,8 +3,8 @@
  * alarm), and those of others, looked at again whenever a statement or a revocation comes.
  */
 import type { Clock } from '../base/clock.ts'
-import { isHuxinError, messageOf } from '../base/errors.ts'
-import type { Alarms } from '../exchange/alarms.ts'
+import { isHuxinError } from '../base/errors.ts'
+import { type Alarms, alarmText } from '../exchange/alarms.ts'
 import { checkCertificate, reviewAuthorities } from '../exchange/authority.ts'
 import type { Changes } from '../exchange/changes.ts'
 import type { Context } from '../exchange/context.ts'
@@ -34,9 +34,9 @@ export function watchCertificates({ config, clock, changes, alarms, log, onChang
       changes.announce(['certificate'])
       log.info({ serial: material.identity.serial }, 'certificate files were read again')
     },
-    onAlarm: (message) => {
-      if (message === undefined) alarms.clear('certificate')
-      else alarms.raise('certificate', message)
+    onAlarm: (what) => {
+      if (what === undefined) alarms.clear('certificate')
+      else alarms.raise('certificate', '', what)
     },
   })
 }
@@ -55,10 +55,9 @@ export function counts(context: Context, peer: PeerIdentity): boolean {
 export function checkParent(context: Context, parent: PeerIdentity): void {
   try {
     checkCertificate(context, parent)
-    context.alarms.clear('parent certificate')
+    context.alarms.clear('parent_certificate')
   } catch (error) {
-    context.alarms.raise('parent certificate', `${messageOf(error)}. Where its authority was changed while this node was away, take a new join file: ` +
-      'the parent approves the same application again (huxin member approve), then huxin node join')
+    context.alarms.raise('parent_certificate', '', alarmText(error))
     throw error
   }
 }

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeWhole } from '../base/files.ts'
+import { text } from '../base/text.ts'
 import type { Alarms } from '../exchange/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
@@ -37,13 +38,13 @@ export class EvidenceFolder {
   readonly keepFork = async (first: Uint8Array, second: Uint8Array, lane: string): Promise<void> => {
     const { name, content } = laneForkEvidence(first, second, lane)
     await this.keep(name, content)
-    this.#alarms.raise(`fork ${lane}`, `two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
+    this.#alarms.raise('lane_fork', lane, text`two different batches carry one number of lane ${lane}: its origin is under quarantine, evidence is kept`)
   }
 
   readonly keepConflict = async (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): Promise<void> => {
-    const { name, content, alarm, what } = statementConflictEvidence(earlier, later, signers)
+    const { name, content, member, serial } = statementConflictEvidence(earlier, later, signers)
     await this.keep(name, content)
-    this.#alarms.raise(alarm, what)
+    this.#alarms.raise('statement', `${member} ${serial}`, text`${signers} signed two different statements ${serial} of ${member}: the first stays in force, evidence is kept`)
   }
 }
 
@@ -56,13 +57,13 @@ function laneForkEvidence(first: Uint8Array, second: Uint8Array, lane: string): 
 }
 
 /** Two statements of a member with one serial, and who validly signed both. */
-function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; alarm: string; what: string } {
+function statementConflictEvidence(earlier: Uint8Array, later: Uint8Array, signers: readonly string[]): { name: string; content: Uint8Array; member: string; serial: number } {
   const { member, serial } = parseStatement(parseNote(earlier).text)
   return {
     name: `statement-conflict-${member.replaceAll(/[^a-z0-9]+/g, '-')}-${serial}.txt`,
     content: Buffer.from(`Two different statements ${serial} of ${member}, both signed by ${signers.join(', ')}. The first stays in force.\n\nFirst:\n\n` +
       `${Buffer.from(earlier).toString()}\nSecond:\n\n${Buffer.from(later).toString()}`),
-    alarm: `statement ${member} ${serial}`,
-    what: `${signers.join(', ')} signed two different statements ${serial} of ${member}: the first stays in force, evidence is kept`,
+    member,
+    serial,
   }
 }

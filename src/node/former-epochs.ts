@@ -9,7 +9,8 @@
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, sleep } from '../base/clock.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { isBornHere, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -37,7 +38,7 @@ export interface FormerEpochsOptions {
   readonly signal: AbortSignal
 }
 
-const ALARM = 'former epoch'
+const ALARM = 'former_epoch'
 const WAIT_MS = 500
 const RETRY_MS = 60_000
 const PIECE = 256
@@ -65,7 +66,7 @@ export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<
       log.info({ epoch: former, batches: published }, 'the database of an earlier epoch is removed; what stood there alone is published again')
     } catch (error) {
       if (signal.aborted) return
-      context.alarms.raise(ALARM, `the database of epoch ${former} still holds records in clear and could not be taken over: ${messageOf(error)}; it is tried again, and may be removed by hand when nothing is wanted from it (data/${former}/db)`)
+      context.alarms.raise(ALARM, '', text`the database of epoch ${former} (data/${former}/db) still holds records in clear and could not be taken over: ${textOf(error)}`)
       await sleep(clock, RETRY_MS, signal)
     }
   }

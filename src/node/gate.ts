@@ -15,6 +15,7 @@
 import { equalBytes, hex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { type Text, text } from '../base/text.ts'
 import { type Alarms, alarmText } from '../exchange/alarms.ts'
 import { ClockGuard } from '../exchange/clock-guard.ts'
 import type { Decision } from '../exchange/writer.ts'
@@ -127,8 +128,8 @@ export class Gate {
     throw new HuxinError('not_ready', `this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; ${this.#override})`)
   }
 
-  get #override(): string {
-    return this.#options.asks === 'parent' ? '--alone overrides' : '--alone <entries> overrides, with the number that a child cosigned: its operator reads it in huxin node status'
+  get #override(): Text {
+    return this.#options.asks === 'parent' ? text`--alone overrides` : text`--alone <entries> overrides, with the number that a child cosigned: its operator reads it in huxin node status`
   }
 
   /** Nothing is signed from here on. */
@@ -139,7 +140,7 @@ export class Gate {
   /** Nothing is signed from here on, and an alarm says why. */
   breakFor(error: HuxinError): void {
     this.break(error)
-    this.#options.alarms.raise('log', error.message)
+    this.#options.alarms.raise('log', '', error.text)
   }
 
   /** Compares clock and log with what the parent says of them. @throws HuxinError log_behind | log_forked */
@@ -205,7 +206,7 @@ export class Gate {
     const all = this.#asked.length
     const heard = this.#asked.filter((child) => this.#heard.has(child)).length
     if (heard * 2 < all) {
-      if (!this.#alone) alarms.raise('start', `nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`)
+      if (!this.#alone) alarms.raise('start', '', text`nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`)
       return
     }
     alarms.clear('start')
@@ -225,7 +226,7 @@ export class Gate {
       this.#clockGuard.check()
       alarms.clear('clock')
     } catch (error) {
-      alarms.raise('clock', alarmText(error))
+      alarms.raise('clock', '', alarmText(error))
       throw error
     }
   }

@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { dirname } from 'node:path'
+import { text } from '../base/text.ts'
 import { Alarms } from '../exchange/alarms.ts'
 import { Approvals } from '../exchange/approvals.ts'
 import { Changes } from '../exchange/changes.ts'
@@ -126,7 +127,7 @@ export class Node {
     this.#recovering = options.recovering ?? folder.recovering
     this.#changes = new Changes(options.clock)
     this.#recent = new Recent(folder.store)
-    this.#alarms = new Alarms(options.log)
+    this.#alarms = new Alarms(options)
     this.#gate = new Gate({
       clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
       frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due || this.#restoration.due,
@@ -244,7 +245,7 @@ export class Node {
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
-    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', `entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
+    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', '', text`entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
     await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
     const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms })
     this.#door = new Door({

@@ -20,7 +20,7 @@ const RETRY_MS_MAX = 5_000
 
 /** Opens and reads until it works, or the signal, or the store is no longer that of this log. */
 export async function reload(error: unknown, { store, alarms, clock, signal, load, onBroken }: ReloadOptions): Promise<void> {
-  alarms.raise('store', alarmText(error))
+  alarms.raise('store', '', alarmText(error))
   for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
     try {
       await store.reopen()
@@ -28,7 +28,7 @@ export async function reload(error: unknown, { store, alarms, clock, signal, loa
       alarms.clear('store')
       return
     } catch (again) {
-      alarms.raise('store', alarmText(again))
+      alarms.raise('store', '', alarmText(again))
       if (isHuxinError(again, 'log_forked') || isHuxinError(again, 'log_behind')) return onBroken(again)
       await sleep(clock, delayMs, signal)
     }

@@ -16,6 +16,7 @@
 import { readFile } from 'node:fs/promises'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import { FIRST_EDITION } from '../batch/entry.ts'
@@ -194,7 +195,7 @@ export class Restoration {
   /** Begins the new epoch when enough children gave back what they have; says whom it waits for until then. */
   tryBegin(): Promise<void> {
     this.#beginning ??= this.#tryBegin().catch((error: unknown) => {
-      this.#options.context.alarms.raise('recovery', alarmText(error))
+      this.#options.context.alarms.raise('recovery', '', alarmText(error))
       if (isHuxinError(error, 'log_behind')) this.#options.onBroken(error)
     }).finally(() => {
       this.#beginning = undefined
@@ -210,9 +211,9 @@ export class Restoration {
     const half = Math.max(1, Math.ceil(children.length / 2))
     const needed = children.length === 0 && recovery!.left.size > 0n ? 0 : alone ? 1 : half
     if (done.length < needed) {
-      const of = children.length === 0 ? 'a child' : `${needed} of the ${children.length} children`
-      context.alarms.raise('recovery', `${recovery!.log} was lost from entry ${recovery!.left.size} on: epoch ${context.epoch} begins when ${of} gave back what they have; ${done.length === 0 ? 'none' : done.join(', ')} did` +
-        `${alone ? '' : ' (--alone: the first one is enough)'}`)
+      const of = children.length === 0 ? text`a child` : text`${needed} of the ${children.length} children`
+      context.alarms.raise('recovery', '', text`${recovery!.log} was lost from entry ${recovery!.left.size} on: epoch ${context.epoch} begins when ${of} gave back what they have; ${
+        done.length === 0 ? text`none` : done} did${alone ? '' : text` (--alone: the first one is enough)`}`)
       return
     }
     const statements = await this.#statements()
@@ -227,8 +228,8 @@ export class Restoration {
     const { context, recovery } = this.#options
     const { lost } = parseStatement(parseNote(statement).text)
     if (!lost) return
-    context.alarms.raise('lost', `entries ${lost.from} to ${lost.seen.size - 1n} of ${recovery!.log} were lost; ${this.#came} batches came back from the children, and what their branches sent comes again. ` +
-      'What was addressed to this node by itself alone (acts of persons, access records, its register) and what nobody below has is gone: see to it')
+    context.alarms.raise('lost', '', text`entries ${lost.from} to ${lost.seen.size - 1n} of ${recovery!.log} were lost; ${this.#came
+    } batches came back from the children, and what their branches sent comes again. What was addressed to this node by itself alone (acts of persons, access records, its register) and what nobody below has is gone: see to it`)
   }
 
   /** The statement that begins this epoch; with it one that an earlier try made and nobody may have heard of. @throws HuxinError log_behind */

@@ -14,7 +14,8 @@ import { copyFile, mkdir, open, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
 import { type Clock, sleep } from '../base/clock.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { type Said, type Text, text, textOf } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
@@ -97,7 +98,7 @@ export class Rotation {
     const { context, clock, signal, onReady } = this.#options
     const size = frozenAt(context)
     if (size === undefined || this.#done) return
-    context.alarms.raise('frozen', `the log ${context.log().origin} is frozen at ${size} entries and takes no more; huxin log rotate begins its successor`)
+    context.alarms.raise('frozen', '', text`the log ${context.log().origin} is frozen at ${size} entries and takes no more`)
     const wanted = await this.#wanted()
     if (!wanted) return
     for (let delayMs = WAIT_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
@@ -112,15 +113,15 @@ export class Rotation {
         this.#say(size, waits)
         delayMs = WAIT_MS / 2
       } catch (error) {
-        this.#say(size, messageOf(error))
+        this.#say(size, textOf(error))
       }
       await sleep(clock, delayMs, signal)
     }
   }
 
-  #say(size: bigint, what: string): void {
+  #say(size: bigint, what: Said): void {
     const { context } = this.#options
-    context.alarms.raise('frozen', `the log ${context.log().origin} is frozen at ${size} entries; its successor waits: ${what}`)
+    context.alarms.raise('frozen', '', text`the log ${context.log().origin} is frozen at ${size} entries; its successor waits: ${what}`)
   }
 
   get #key(): Uint8Array {
@@ -133,13 +134,13 @@ export class Rotation {
   }
 
   /** Why the next epoch cannot begin yet; undefined when it can. */
-  async #waitsFor(size: bigint): Promise<string | undefined> {
+  async #waitsFor(size: bigint): Promise<Text | undefined> {
     const { context, parent, heard } = this.#options
     // A copy from while the log was frozen may have a successor already, which they know.
-    if (!heard()) return `${parent ? 'the parent has' : 'enough of the children have'} not said what they last saw of it`
-    if (parent && !parent.handedUp(size)) return 'not everything in it has gone up to the parent'
+    if (!heard()) return parent ? text`the parent has not said what it last saw of it` : text`enough of the children have not said what they last saw of it`
+    if (parent && !parent.handedUp(size)) return text`not everything in it has gone up to the parent`
     const final = await finalSize(context)
-    return final >= size ? undefined : `it is final up to ${final}: ${parent ? 'the parent' : 'more than half of the children'} must cosign it`
+    return final >= size ? undefined : parent ? text`it is final up to ${final}: the parent must cosign it` : text`it is final up to ${final}: more than half of the children must cosign it`
   }
 
   async #succeed(wanted: Wanted): Promise<void> {

@@ -3,6 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { joined, type Text, text, textOf } from '../base/text.ts'
 import { identityOfCertificate, type PeerIdentity, splitPem } from './identity.ts'
 
 export interface TlsFiles {
@@ -24,7 +25,7 @@ export interface TlsMaterial {
 /** What is doubtful but usable. */
 export interface LoadedMaterial {
   readonly material: TlsMaterial
-  readonly warnings: readonly string[]
+  readonly warnings: readonly Text[]
 }
 
 const WARN_DAYS = 30
@@ -57,13 +58,13 @@ export async function loadNodeMaterial(files: TlsFiles, nodeName: string, nowMs:
   return loaded
 }
 
-async function warningsOf(files: TlsFiles, notAfterMs: number, nowMs: number): Promise<string[]> {
-  const warnings: string[] = []
+async function warningsOf(files: TlsFiles, notAfterMs: number, nowMs: number): Promise<Text[]> {
+  const warnings: Text[] = []
   const mode = await stat(files.keyFile).then((found) => found.mode, () => 0)
-  if ((mode & 0o077) !== 0) warnings.push(`${files.keyFile} can be read by others: chmod 600 it`)
+  if ((mode & 0o077) !== 0) warnings.push(text`${files.keyFile} can be read by others: chmod 600 it`)
   const days = Math.floor((notAfterMs - nowMs) / 86_400_000)
-  if (nowMs > notAfterMs) warnings.push(`${files.certificateFile} has expired: have a new one issued`)
-  else if (days < WARN_DAYS) warnings.push(`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
+  if (nowMs > notAfterMs) warnings.push(text`${files.certificateFile} has expired: have a new one issued`)
+  else if (days < WARN_DAYS) warnings.push(text`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
   return warnings
 }
 
@@ -75,7 +76,7 @@ export interface WatcherOptions {
   /** Takes new material; throws when it cannot be used, and the last good stays. */
   readonly onChange: (material: TlsMaterial) => void
   /** What is wrong with the files now, said at every look; undefined when nothing is. */
-  readonly onAlarm: (message: string | undefined) => void
+  readonly onAlarm: (what: Text | undefined) => void
 }
 
 /** Reads the files again when they change. A bad or half-written file keeps the last good one, and is tried again. */
@@ -120,7 +121,7 @@ export class TlsMaterialWatcher {
       onAlarm(alarmOf(await warningsOf(files, this.#current.notAfterMs, clock.nowMs())))
     } catch (error) {
       this.#stamp = undefined
-      onAlarm(`changed certificate files cannot be used, the last good ones stay: ${messageOf(error)}`)
+      onAlarm(text`changed certificate files cannot be used, the last good ones stay: ${textOf(error)}`)
     }
   }
 
@@ -137,8 +138,8 @@ export class TlsMaterialWatcher {
   }
 }
 
-function alarmOf(warnings: readonly string[]): string | undefined {
-  return warnings.length === 0 ? undefined : warnings.join('; ')
+function alarmOf(warnings: readonly Text[]): Text | undefined {
+  return warnings.length === 0 ? undefined : joined(warnings, '; ')
 }
 
 /** Changes when one of the files does. */

@@ -40,6 +40,7 @@ import { personalAct, sourceOf } from './caller.ts'
 import { certificateHandlers } from './certificate-calls.ts'
 import { registerHandlers } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
+import { nodeStatus } from './node-status.ts'
 import { pageOf } from './pages.ts'
 import { publishedMessage } from './record-service.ts'
 
@@ -80,11 +81,9 @@ export interface UplinkView {
   traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]>
 }
 
-const PROGRAM_VERSION = '0.2.0'
-
 export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   const admin = defineService(AdminService, forCallers({
-    getStatus: () => status(node),
+    getStatus: () => nodeStatus(node),
     listMembers: async (request: ListMembersRequest) => listMembers(node.context, request),
     approveMember: (request: ApproveMemberRequest, call: CallContext) => approve(node, request, call),
     setMemberStatus: (request: SetMemberStatusRequest, call: CallContext) => changeStatus(node.context, request, call),
@@ -116,59 +115,6 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     proveConsistency: (request: ProveConsistencyRequest) => proveConsistency(node.context, request),
   })
   return [admin, log]
-}
-
-/** What is read while the database can be read: how a node stands, and its alarms, is said also when it cannot. */
-function readable<T>(reading: Promise<T>, otherwise: NoInfer<T>): Promise<T> {
-  return reading.catch((error: unknown) => {
-    if (isHuxinError(error, 'not_ready') || isHuxinError(error, 'store_corrupt')) return otherwise
-    throw error
-  })
-}
-
-async function status(node: AdminPort) {
-  const { context, uplink, config } = node
-  const children = context.ledger().federation.children(context.self)
-  const parentName = config.parent?.node
-  return {
-    node: context.self,
-    tier: config.tier,
-    epoch: context.epoch,
-    logSize: context.log().size,
-    checkpoint: await readable(cosignedCheckpoint(context), context.log().signed.note),
-    finalSize: await readable(finalSize(context), 0n),
-    state: node.state,
-    alarms: [...context.alarms.list()],
-    ...(uplink && parentName !== undefined ? {
-      parent: {
-        node: parentName,
-        state: uplink.state,
-        lastContactMs: BigInt(Math.round(uplink.lastContactMs)),
-        waiting: BigInt(await readable(uplink.waiting(), 0)),
-        cosignedSize: uplink.follower.verified.size,
-        clockOffsetMs: BigInt(uplink.clockOffsetMs),
-        receivedSize: await cosignedSize(context, parentName).catch(() => 0n),
-      },
-    } : {}),
-    children: await Promise.all(children.map(async (child) => {
-      const held = await readable(childReceipt(context, child.name), undefined)
-      const last = node.lastContactMs(child.name)
-      return {
-        node: child.name,
-        state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < 60_000 ? 'connected' : 'away',
-        lastContactMs: BigInt(last),
-        waiting: BigInt(Object.values(await readable<Record<string, number>>(waitingFor(context, child.name), {})).reduce((sum, count) => sum + count, 0)),
-        cosignedSize: (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ?? 0n,
-        clockOffsetMs: 0n,
-        receivedSize: held?.receipt.size ?? 0n,
-      }
-    })),
-    indexedSize: context.indexer.cursor,
-    memoryBytes: BigInt(process.memoryUsage.rss()),
-    recordCount: context.ledger().recordCount,
-    quarantined: [...context.ledger().quarantined],
-    version: PROGRAM_VERSION,
-  }
 }
 
 function listMembers(context: Context, request: ListMembersRequest) {

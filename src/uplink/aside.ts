@@ -7,6 +7,7 @@
 import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
 import { type HuxinError, isHuxinError } from '../base/errors.ts'
 import { formatTime } from '../base/clock.ts'
+import { type Said, type Text, text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -53,7 +54,7 @@ interface Waiting {
   /** Largest number that is known to be there. */
   upTo: bigint
   code: string
-  message: string
+  said: Said
   readonly sinceMs: number
   triedMs: number
   dueMs: number
@@ -104,7 +105,7 @@ export class Aside {
     const prefix = this.#key('')
     for (const [key, stored] of await context.store.range(prefixRange(prefix))) {
       const value = openChecked(key, stored)
-      if (value) this.#keep(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', 'it was left before the node was started'))
+      if (value) this.#keep(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', text`it was left before the node was started`))
     }
     const rest = openChecked(this.#restKey, await context.store.get(this.#restKey))
     if (rest) this.#rest = fromBe64(rest)
@@ -132,7 +133,7 @@ export class Aside {
         ops.push({ key: this.#restKey, value: checkedValue(this.#restKey, be64(source.index)) })
         continue
       }
-      this.#keep(lane, this.#waiting(source.index, number, error.code, error.message))
+      this.#keep(lane, this.#waiting(source.index, number, error.code, error.text))
       const key = this.#key(lane)
       ops.push({ key, value: checkedValue(key, concat(be64(source.index), be64(number))) })
     }
@@ -240,9 +241,9 @@ export class Aside {
         else await context.door.accept({ ...fetched(pack!), asItIs, source: { kind: 'fetched', node: parent } })
       } catch (error) {
         if (!concernsOneBatch(error)) throw error
-        return this.#later(waiting, error)
+        return this.#later(waiting, { code: error.code, said: error.text })
       }
-      context.alarms.clear(`gap ${lane}`)
+      context.alarms.clear('gap', lane)
       waiting.delayMs = AGAIN_MS_MIN
     }
   }
@@ -260,14 +261,14 @@ export class Aside {
 
   #missing(waiting: Waiting, { lane, number, traces }: { readonly lane: string; readonly number: bigint; readonly traces: readonly Trace[] }): void {
     const { context } = this.#options
-    const had = traces.filter(({ held }) => held).map((trace) => [trace.node, ...provenReceipts(context, trace, this.#batchClass).map(({ from }) => `${from} signed for it`)].join(', whose next hop '))
-    if (this.#lanes.size <= GAP_ALARMS_MAX) context.alarms.raise(`gap ${lane}`, `number ${number} is missing; it was last held by ${had.join(', ') || 'nobody who answers'}`)
-    this.#later(waiting, { code: 'lane_gap', message: `number ${number} is missing, and nobody on the way gives it` })
+    const had = traces.filter(({ held }) => held).map((trace) => provenReceipts(context, trace, this.#batchClass).reduce((said: Said, { from }) => text`${said}, whose next hop ${from} signed for it`, trace.node))
+    if (this.#lanes.size <= GAP_ALARMS_MAX) context.alarms.raise('gap', lane, text`number ${number} is missing; it was last held by ${had.length === 0 ? text`nobody who answers` : had}`)
+    this.#later(waiting, { code: 'lane_gap', said: text`number ${number} is missing, and nobody on the way gives it` })
   }
 
-  #later(waiting: Waiting, { code, message }: { readonly code: string; readonly message: string }): void {
+  #later(waiting: Waiting, { code, said }: { readonly code: string; readonly said: Said }): void {
     waiting.code = code
-    waiting.message = message
+    waiting.said = said
     waiting.dueMs = this.#options.clock.monotonicMs() + waiting.delayMs
     waiting.delayMs = Math.min(2 * waiting.delayMs, AGAIN_MS_MAX)
   }
@@ -276,7 +277,7 @@ export class Aside {
     const { context } = this.#options
     await context.store.write([{ key: this.#key(lane), value: undefined }])
     if (this.#lanes.delete(lane)) this.#count(lane, -1)
-    context.alarms.clear(`gap ${lane}`)
+    context.alarms.clear('gap', lane)
     context.changes.announce(['pulled', this.#topic])
   }
 
@@ -286,7 +287,7 @@ export class Aside {
     const origins = new Map<string, { lane: string; waiting: Waiting; count: number }>()
     for (const [lane, waiting] of this.#lanes) {
       const origin = parseLaneKey(lane)?.origin ?? lane
-      if (waiting.code === 'lane_gap' && context.alarms.has(`gap ${lane}`)) continue
+      if (waiting.code === 'lane_gap' && context.alarms.has('gap', lane)) continue
       const before = origins.get(origin)
       origins.set(origin, { ...(before && before.waiting.index <= waiting.index ? before : { lane, waiting }), count: (before?.count ?? 0) + 1 })
     }
@@ -294,22 +295,22 @@ export class Aside {
     for (const [origin, { lane, waiting, count }] of origins) {
       if (awaited.includes(waiting.code) && clock.monotonicMs() - waiting.sinceMs < this.#patienceMs) continue
       standing.add(origin)
-      context.alarms.raise(`waiting ${origin} ${this.#batchClass}`, this.#text(lane, waiting, count))
+      context.alarms.raise('waiting', `${origin} ${this.#batchClass}`, this.#text(lane, waiting, count))
     }
-    for (const origin of this.#said) if (!standing.has(origin)) context.alarms.clear(`waiting ${origin} ${this.#batchClass}`)
+    for (const origin of this.#said) if (!standing.has(origin)) context.alarms.clear('waiting', `${origin} ${this.#batchClass}`)
     this.#said = standing
   }
 
-  #text(lane: string, { index, code, message, sinceMs }: Waiting, count: number): string {
+  #text(lane: string, { index, code, said, sinceMs }: Waiting, count: number): Text {
     const { parent, clock } = this.#options
     const since = formatTime(clock.nowMs() - (clock.monotonicMs() - sinceMs))
-    return `lane ${lane}${count > 1 ? ` and ${count - 1} more of that origin` : ''} waits since ${since} for a batch that cannot be taken here, entry ${index} of ${parent} or one before it: ${code}: ${message}. ` +
-      `Everything else goes on, and it is asked for again by itself; ${remedies[code] ?? `${parent} gives what does not belong to its log: keep this message and ask its operator`}`
+    return text`lane ${lane}${count > 1 ? text` and ${count - 1} more of that origin` : ''} waits since ${since} for a batch that cannot be taken here, entry ${index} of ${parent} or one before it: ${code}: ${
+      said}. Everything else goes on, and it is asked for again by itself; ${remedies[code] ?? text`${parent} gives what does not belong to its log: keep this message and ask its operator`}`
   }
 
-  #waiting(index: bigint, upTo: bigint, code: string, message: string): Waiting {
+  #waiting(index: bigint, upTo: bigint, code: string, said: Said): Waiting {
     const now = this.#options.clock.monotonicMs()
-    return { index, upTo, code, message, sinceMs: now, triedMs: 0, dueMs: now + AGAIN_MS_MIN, delayMs: AGAIN_MS_MIN }
+    return { index, upTo, code, said, sinceMs: now, triedMs: 0, dueMs: now + AGAIN_MS_MIN, delayMs: AGAIN_MS_MIN }
   }
 
   get #patienceMs(): number {
@@ -337,10 +338,10 @@ function fetched({ header, body, refusal, judged, receipt }: Package) {
   return { header, body, judged, ...(refusal.length > 0 ? { refusal } : {}), ...(receipt ? { receipt } : {}) }
 }
 
-const remedies: Readonly<Record<string, string>> = {
-  member_unknown: 'if it stays, the nodes on the way are asked whether they have the statement of that member (huxin member list), which the node above it sent to everybody in its control lane (huxin trace)',
-  item_unknown: 'if it stays, who publishes that item or scale does it again, and the nodes on the way are asked whether they have it (huxin catalog list)',
-  receipt_wanted: 'if it stays, the origin publishes the records again',
-  body_incomplete: 'if it stays, the node that lost the records repairs itself (huxin fsck --repair), or the origin publishes them again and erases this batch',
-  lane_gap: 'if it stays, the node that had it last is asked (huxin trace), or the origin publishes the records again',
+const remedies: Readonly<Record<string, Text>> = {
+  member_unknown: text`if it stays, the nodes on the way are asked whether they have the statement of that member (huxin member list), which the node above it sent to everybody in its control lane (huxin trace)`,
+  item_unknown: text`if it stays, who publishes that item or scale does it again, and the nodes on the way are asked whether they have it (huxin catalog list)`,
+  receipt_wanted: text`if it stays, the origin publishes the records again`,
+  body_incomplete: text`if it stays, the node that lost the records repairs itself (huxin fsck --repair), or the origin publishes them again and erases this batch`,
+  lane_gap: text`if it stays, the node that had it last is asked (huxin trace), or the origin publishes the records again`,
 }

@@ -7,6 +7,7 @@ import { onAbort } from '../base/abort.ts'
 import { be64, concat, equalBytes, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { type Text, text } from '../base/text.ts'
 import { witnessedOps } from '../exchange/first-receipt.ts'
 import { keepFork, onlyLinesOf } from '../exchange/forks.ts'
 import { keepReceipts, witnessOp, witnessState } from '../exchange/links.ts'
@@ -207,7 +208,7 @@ export class Follower {
       this.#pending = []
       this.#before = undefined
       for (const [tile, value] of tiles) this.#keep(`${log} ${tile}`, value)
-      this.#options.context.alarms.clear('parent log')
+      this.#options.context.alarms.clear('parent_log')
     }
     return { ops, remember }
   }
@@ -221,7 +222,7 @@ export class Follower {
       if (equalBytes(root, frozen.root)) continue
       await this.#accuse(`successor-${log.replaceAll('/', '-')}-${frozen.size}.txt`,
         `The statement that begins ${log} says that ${before} was frozen at ${frozen.size} entries with the root ${hex(frozen.root)}; the leaves of ${log} give ${hex(root)} there.`, tree.note,
-        `${log} does not go on from the tree of ${frozen.size} entries at which ${before} was frozen by the word of its own statement`)
+        text`${log} does not go on from the tree of ${frozen.size} entries at which ${before} was frozen by the word of its own statement`)
     }
   }
 
@@ -229,14 +230,14 @@ export class Follower {
   #beyond(log: string, { frozen, size, note }: { frozen: bigint; size: bigint; note: Uint8Array }): Promise<never> {
     return this.#accuse(`frozen-${log.replaceAll('/', '-')}-${size}.txt`,
       `The log ${log} ended with its final entry, number ${frozen - 1n}, and signed a tree of ${size} entries.`, note,
-      `the parent shows ${size} entries of ${log}, which was frozen at ${frozen}`)
+      text`the parent shows ${size} entries of ${log}, which was frozen at ${frozen}`)
   }
 
-  async #accuse(file: string, text: string, note: Uint8Array, alarm: string): Promise<never> {
+  async #accuse(file: string, proof: string, note: Uint8Array, alarm: Text): Promise<never> {
     const { context } = this.#options
     this.#pending = []
-    await context.keepEvidence(file, utf8(`${text}\nLast verified before:\n\n${Buffer.from(this.#verified.note).toString()}\nNow:\n\n${Buffer.from(note).toString()}`))
-    context.alarms.raise('parent log', `${alarm}: evidence is kept, nothing more is taken from it`)
+    await context.keepEvidence(file, utf8(`${proof}\nLast verified before:\n\n${Buffer.from(this.#verified.note).toString()}\nNow:\n\n${Buffer.from(note).toString()}`))
+    context.alarms.raise('parent_log', '', text`${alarm}: evidence is kept, nothing more is taken from it`)
     throw new HuxinError('log_forked', alarm)
   }
 
@@ -256,7 +257,7 @@ export class Follower {
       if (proven) await this.#fork(log, tree, beginning)
     }
     if (this.#doubted?.size === from && this.#doubted.proven) throw new HuxinError('log_forked', `the parent's log of ${tree.size} entries does not extend the one verified at ${from}, as it did not before`)
-    context.alarms.raise('parent log', `the parent shows a log of ${tree.size} entries and does not show that it extends the one verified at ${from}: its leaf hashes do not have the root that it signed, which proves nothing; nothing more is taken from it`)
+    context.alarms.raise('parent_log', '', text`the parent shows a log of ${tree.size} entries and does not show that it extends the one verified at ${from}: its leaf hashes do not have the root that it signed, which proves nothing; nothing more is taken from it`)
     throw new HuxinError('proof_invalid', `the parent's log of ${tree.size} entries does not have the root that its leaf hashes give`)
   }
 
@@ -266,7 +267,7 @@ export class Follower {
     const { context, parent, keys } = this.#options
     const key = parseVkey(keys.noteVkey(log) ?? '')
     const file = await keepFork(context, parent, { log, first: onlyLinesOf(this.#verified.note, key), second: onlyLinesOf(note, key), beginning })
-    context.alarms.raise(`fork ${parent}`, `the parent signed a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: ${file} proves it (huxin verify); nothing of it is taken`)
+    context.alarms.raise('fork', parent, text`the parent signed a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: ${file} proves it (huxin verify); nothing of it is taken`)
     throw new HuxinError('log_forked', `the parent signed two different logs, of ${this.#verified.size} and of ${size} entries`)
   }
 
@@ -345,7 +346,7 @@ export class Follower {
     }
     // The first stands: a parent that lies could say another thing each time.
     if (wrong.length > 0 && !context.alarms.has('receipts')) {
-      context.alarms.raise('receipts', `the parent hands down receipts of nodes above it that prove nothing: they are not kept, the others are. The first is ${wrong[0]}`)
+      context.alarms.raise('receipts', '', text`the parent hands down receipts of nodes above it that prove nothing: they are not kept, the others are. The first is ${wrong[0]!}`)
     }
     context.changes.announce(['receipts'])
   }

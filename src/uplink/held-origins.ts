@@ -5,6 +5,7 @@
  */
 import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
 import { errorTable, isErrorCode } from '../base/errors.ts'
+import { type Said, text } from '../base/text.ts'
 import type { Outcome } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables } from '../store/keys.ts'
@@ -29,7 +30,7 @@ export function isOfOneOrigin({ errorCode }: Outcome): boolean {
 export interface Held {
   readonly index: bigint
   code: string
-  message: string
+  message: Said
   readonly sinceMs: number
   dueMs: number
   delayMs: number
@@ -60,7 +61,7 @@ export class HeldOrigins {
     for (const origin of this.#held.keys()) this.#clear(origin)
     this.#log = log
     this.#held = new Map()
-    for (const { origin, value } of rows ?? []) if (value) this.#held.set(origin, this.#from(fromBe64(value), { code: 'not_ready', message: 'it was not taken before this node was started' }))
+    for (const { origin, value } of rows ?? []) if (value) this.#held.set(origin, this.#from(fromBe64(value), { code: 'not_ready', message: text`it was not taken before this node was started` }))
   }
 
   /** Holds an origin back from an index of this log on. */
@@ -114,14 +115,14 @@ export class HeldOrigins {
     const { context, clock, patienceMs = PATIENCE_MS } = this.#options
     const { code, message, sinceMs } = this.#held.get(origin)!
     if (awaited.includes(code) && clock.monotonicMs() - sinceMs < patienceMs) return
-    context.alarms.raise(`push ${this.#batchClass} ${origin}`, `what ${origin} sends waits, because its next batch was not taken by the parent: ${code}: ${message}; it is offered again by itself, and what others send goes on`)
+    context.alarms.raise('held', `${this.#batchClass} ${origin}`, text`what ${origin} sends waits, because its next batch was not taken by the parent: ${code}: ${message}; it is offered again by itself, and what others send goes on`)
   }
 
   #clear(origin: string): void {
-    this.#options.context.alarms.clear(`push ${this.#batchClass} ${origin}`)
+    this.#options.context.alarms.clear('held', `${this.#batchClass} ${origin}`)
   }
 
-  #from(index: bigint, { code, message }: { readonly code: string; readonly message: string }): Held {
+  #from(index: bigint, { code, message }: { readonly code: string; readonly message: Said }): Held {
     const now = this.#options.clock.monotonicMs()
     return { index, code, message, sinceMs: now, dueMs: now + AGAIN_MS_MIN, delayMs: AGAIN_MS_MIN }
   }

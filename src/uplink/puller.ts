@@ -4,6 +4,7 @@ import { onAbort } from '../base/abort.ts'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type EntrySource, formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -167,7 +168,7 @@ export class Puller {
     } catch (unread) {
       if (!isHuxinError(unread) || unread.kind !== 'invalid') throw unread
       // Its leaf hash is in the parent's signed tree: it will never be another.
-      context.alarms.raise(`unreadable ${parent}`, `entry ${index} of the log ${source.log} is none that can be read (${unread.message}): no honest node logs it; it is passed over, keep this message and ask its operator`)
+      context.alarms.raise('unreadable', parent, text`entry ${index} of the log ${source.log} is none that can be read (${unread}); it is passed over`)
     }
   }
 

@@ -3,6 +3,7 @@ import { sleep } from '../base/clock.ts'
 import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { type Text, text } from '../base/text.ts'
 import { formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { keepReceipts } from '../exchange/links.ts'
@@ -204,7 +205,7 @@ export class Pusher {
       this.#cursor = next
     })
     if (failed) return this.#refuseOrRetry(failed.outgoing, failed.outcome)
-    this.#options.context.alarms.clear(`push ${this.batchClass}`)
+    this.#options.context.alarms.clear('push', this.batchClass)
     return false
   }
 
@@ -264,28 +265,30 @@ export class Pusher {
       await this.#advance(outgoing.index + 1n)
       return true
     }
-    const text = `batch ${idText} of ${header.origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`
+    const said = notTaken(outgoing, outcome)
     if (outcome.errorCode === 'lane_gap' && this.#early !== idText) {
       this.#early = idText
       const back = await this.#backFor(outcome)
       if (back < this.#cursor) await this.#advance(back)
-      throw new HuxinError('lane_gap', text)
+      throw new HuxinError('lane_gap', said)
     }
     if (isOfOneOrigin(outcome)) {
       await this.#notTaken({ outgoing, outcome })
       return true
     }
-    context.alarms.raise(`push ${this.batchClass}`, text)
-    throw new HuxinError('parent_unreachable', text)
+    context.alarms.raise('push', this.batchClass, said)
+    throw new HuxinError('parent_unreachable', said)
   }
 
   /** One origin's trouble does not stop the others: what will not be taken is left out, and said where somebody must know. */
-  #isPassedOver({ batch: { header, idText } }: Outgoing, { errorCode, errorMessage }: Outcome): boolean {
+  #isPassedOver(outgoing: Outgoing, outcome: Outcome): boolean {
     const { context } = this.#options
+    const { header } = outgoing.batch
+    const { errorCode } = outcome
     const own = header.origin === context.self
     const over = errorCode === 'not_addressed' || (errorCode === 'receipt_wanted' && (!own || header.epoch !== context.epoch)) ||
       (!own && ['quarantined', 'lane_fork', 'member_suspended'].includes(errorCode))
-    if (over && errorCode !== 'not_addressed') context.alarms.raise(`push ${this.batchClass}`, `batch ${idText} of ${header.origin} was not taken by the parent: ${errorCode}: ${errorMessage}`)
+    if (over && errorCode !== 'not_addressed') context.alarms.raise('push', this.batchClass, notTaken(outgoing, outcome))
     return over
   }
 
@@ -293,7 +296,7 @@ export class Pusher {
   async #notTaken({ outgoing, outcome }: Failed): Promise<void> {
     const { origin } = outgoing.batch.header
     if (this.#isPassedOver(outgoing, outcome)) return this.#held.advance(origin, outgoing.index + 1n)
-    if (!isOfOneOrigin(outcome)) throw new HuxinError('parent_unreachable', `batch ${outgoing.batch.idText} of ${origin} was not taken by the parent: ${outcome.errorCode}: ${outcome.errorMessage}`)
+    if (!isOfOneOrigin(outcome)) throw new HuxinError('parent_unreachable', notTaken(outgoing, outcome))
     const back = outcome.errorCode === 'lane_gap' ? await this.#backFor(outcome) : outgoing.index
     await this.#held.hold(origin, back < outgoing.index ? back : outgoing.index, outcome)
   }
@@ -373,4 +376,8 @@ export class Pusher {
   #key(log: string): Uint8Array {
     return textKey(tables.meta, `push/${log}/${this.batchClass}`)
   }
+}
+
+function notTaken({ batch: { idText, header } }: Outgoing, { errorCode, errorMessage }: Outcome): Text {
+  return text`batch ${idText} of ${header.origin} was not taken by the parent: ${errorCode}: ${errorMessage}`
 }

@@ -15,7 +15,8 @@
  */
 import { setMaxListeners } from 'node:events'
 import { formatTime, sleep } from '../base/clock.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { batchClasses } from '../topology/lane.ts'
 import { aheadOp } from '../exchange/ahead.ts'
 import { newestSeen } from '../exchange/links.ts'
@@ -134,7 +135,7 @@ export class Uplink {
     const progress = (): void => {
       if (delayMs === RETRY_MS_MIN) return
       delayMs = RETRY_MS_MIN
-      context.alarms.clear(`link ${name}`)
+      context.alarms.clear('link', name)
     }
     while (!signal.aborted) {
       // A loop may wait long for news: one that has gone well for a while is well too.
@@ -146,7 +147,7 @@ export class Uplink {
       } catch (error) {
         if (signal.aborted) return
         const stop = isHuxinError(error) && error.retry === 'stop'
-        if (!isUnreachable(error)) context.alarms.raise(`link ${name}`, messageOf(error))
+        if (!isUnreachable(error)) context.alarms.raise('link', name, textOf(error))
         if (isUnreachable(error)) this.#away(name, error)
         delayMs = stop ? retryMsMax : Math.min(delayMs * 2, retryMsMax)
         await sleep(clock, delayMs * (0.5 + random() / 2), signal)
@@ -210,7 +211,7 @@ export class Uplink {
     this.#state = 'away'
     this.#awaySince ??= { ms: clock.nowMs(), monotonicMs: clock.monotonicMs() }
     if (clock.monotonicMs() - this.#awaySince.monotonicMs >= AWAY_ALARM_MS) {
-      context.alarms.raise('away', `${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error.message}`)
+      context.alarms.raise('away', '', text`${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error}`)
     }
     if (name !== 'recall' || error.message === this.#awayReason) return
     this.#awayReason = error.message

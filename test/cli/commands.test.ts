@@ -198,7 +198,7 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
   for (const file of ['keys/1/note.key', 'keys/1/cosign.key', 'keys/subject.key']) t.equal((await stat(join(home, file))).mode & 0o777, 0o600, `${file} is owner-only`)
   t.match(await runHere(['node', 'check', ...node]), { code: 0, out: /^check +result +detail\n─[\s\S]*configuration +good +zj\.example\/330000, province\ncertificate +good +valid to 20\d\d-\d\d-\d\d\nkeys +good +epoch 1\nmembership +good.*\nfile handles +good.*\nport +good/ })
 
-  t.match(await runHere(['node', 'status', ...node]), { code: 3, err: new RegExp(`^error peer_unreachable .*Is the node running\\? Start it with: huxin node start --node ${home}\\n$`) })
+  t.match(await runHere(['node', 'status', ...node]), { code: 3, err: '', out: new RegExp(`^zj\\.example/330000: not running, or it cannot be reached\\. .*Is the node running\\? Start it with: huxin node start --node ${home}\\n$`) })
   const child = spawn(process.execPath, [main, 'node', 'start', ...node, '--lang', 'zh'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
   let log = ''
@@ -211,8 +211,17 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
   for (const command of ['rebuild', 'start']) {
     t.match(await runProgram(['node', command, ...node]), { code: 3, err: /^error store_locked .*another process uses .*: stop it first/ }, `${command} while it runs`)
   }
+  const watching = spawn(process.execPath, [main, 'node', 'status', ...node, '--watch', '--lang', 'zh'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const watched = new Promise<number | null>((resolve) => watching.once('close', resolve))
+  let seen = ''
+  const said = (what: RegExp): Promise<void> => new Promise((resolve) => watching.stdout.on('data', () => what.test(seen) && resolve()))
+  watching.stdout.setEncoding('utf8').on('data', (text: string) => { seen += text })
+  await said(/^zj\.example\/330000（省，纪元 1）：运行正常\n[\s\S]*无告警\n/)
   child.kill('SIGTERM')
   t.equal(await ended, 0, 'it stops in order')
+  await said(/\n20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d zj\.example\/330000：未运行，或无法连接。/)
+  watching.kill('SIGINT')
+  t.equal(await watched, 3, 'the exit code is that of the last look')
   t.ok(log.trim().split('\n').every((line) => typeof (JSON.parse(line) as { msg: string }).msg === 'string'), 'the log is one JSON object a line')
 
   await ok(['node', 'rebuild', ...node], /^1 entries were folded anew\n$/)

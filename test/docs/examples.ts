@@ -1,6 +1,7 @@
 /** The worked examples of proto/README.md, made by the code from fixed seeds. */
 import { createHash } from 'node:crypto'
 import { errorTable } from '../../src/base/errors.ts'
+import { alarmTable } from '../../src/exchange/alarm-table.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { bodyRoot, encodeBody, leafHashAt, recordAt } from '../../src/batch/body.ts'
 import { formatEntry } from '../../src/batch/entry.ts'
@@ -114,6 +115,16 @@ export function examples(): Readonly<Record<string, string>> {
 export function errorRows(): string {
   const rows = Object.entries(errorTable).map(([code, { kind, status, retry, meaning, meaningZh }]) => `| \`${code}\` | ${kind} | ${status} | ${retry} | ${meaning} | ${meaningZh} |`)
   return ['| code | kind | gRPC status | retry | meaning | 含义 |', '|---|---|---|---|---|---|', ...rows].join('\n')
+}
+
+/** The table of alarms as nodes/README.md has it, and as its Chinese edition does. */
+export function alarmRows(language: 'en' | 'zh' = 'en'): string {
+  const severities = { warning: '告警', fault: '故障' }
+  const rows = Object.entries(alarmTable).map(([code, { severity, subject, meaning, meaningZh, remedy, remedyZh }]) => {
+    const name = `\`${code}\`${subject === '' ? '' : ` ${subject}`}`
+    return language === 'zh' ? `| ${name} | ${severities[severity]} | ${meaningZh} | ${remedyZh} |` : `| ${name} | ${severity} | ${meaning} | ${remedy} |`
+  })
+  return [language === 'zh' ? '| 告警 | 级别 | 含义 | 处理 |' : '| alarm | severity | meaning | do |', '|---|---|---|---|', ...rows].join('\n')
 }
 
 function hexDump(bytes: Uint8Array): string {

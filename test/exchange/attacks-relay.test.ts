@@ -165,7 +165,7 @@ t.test('a relay', async (t) => {
     t.same(more, [])
     t.match(evidence, Buffer.from(standing.batch.note).toString())
     t.match(evidence, Buffer.from(again.batch.note).toString())
-    t.same(federation.alarms().map((line) => line.split(' ', 2).join(' ')), ['330000: statement', '330000: fork'])
+    t.same(federation.alarms().map((line) => line.split(' ', 2).join(' ')), ['330000: statement', '330000: lane_fork'])
 
     t.equal((await relay.send(carried(below.forge()))).code, 'quarantined')
     t.equal((await relay.send(carried(below.forge({ batchClass: 'bulk' })))).code, 'quarantined')

@@ -51,7 +51,7 @@ t.test('a parent that shows two trees', async (t) => {
   })
 
   await t.test('is told by the cosignature of a child, if it was not itself that signed', async (t) => {
-    await federation.until('the province notices', () => alarmOf(federation, '330000', /two trees/))
+    await federation.until('the province notices', () => alarmOf(federation, '330000', /two_trees/))
     const { note } = (await witnessState(victim, origin))!
     const line = cosign(parseNote(note).text, victim.cosigner, 1n)
     t.equal(await codeOf(keepCosignature(province, victim.self, addSignatureLines(note, [line]))), 'log_forked')
@@ -133,11 +133,11 @@ t.test('a checkpoint', async (t) => {
     })
     const before = await evidence(federation, VICTIM, 'fork-')
     const id = await spread(federation)
-    await federation.until('the victim doubts', () => alarmOf(federation, VICTIM, /^parent log: .*which proves nothing/))
+    await federation.until('the victim doubts', () => alarmOf(federation, VICTIM, /^parent_log: .*which proves nothing/))
     t.same(await evidence(federation, VICTIM, 'fork-'), before)
     lies.stop()
     await federation.until('the victim has it', () => holds(federation, VICTIM, id))
-    t.notOk(alarmOf(federation, VICTIM, /^parent log/), 'and it is over')
+    t.notOk(alarmOf(federation, VICTIM, /^parent_log/), 'and it is over')
   })
 
   await t.test('that does not extend the last one is not cosigned for a child', async (t) => {
@@ -165,7 +165,7 @@ t.test('a checkpoint', async (t) => {
     t.same([more.length, verifyFork(Buffer.from(file!), [province.noteSigner.vkey]).first.size], [0, 2n], 'the two trees of one size are kept')
     t.match(federation.node('330000').alarms.list().join('\n'), /unproven zj\.example\/330900/)
     t.equal((await ask(tree([a, b, c]), 2n, [c])).current, true, 'one that extends it is')
-    t.notOk(federation.node('330000').alarms.has('unproven zj.example/330900'), 'and takes the doubt away')
+    t.notOk(federation.node('330000').alarms.has('unproven', 'zj.example/330900'), 'and takes the doubt away')
     t.equal(province.log().size, size)
     t.equal(await codeOf(ask(tree([a, d, c, b]), 3n, [c, b, rootOfLeaves(Buffer.concat([a, d]))])), 'log_forked', 'a proof that leads to another tree of three')
     const id = await spread(federation)

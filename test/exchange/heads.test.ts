@@ -79,7 +79,7 @@ t.test('a lane whose tail a city keeps silent is noticed by the province, and by
   const [silence] = await findSilences(province.context, 0)
   t.equal(silence?.node, COUNTY)
   t.match(silence?.message, new RegExp(`^lane ${LANE} stands at 0 there; number 1 was logged here at `))
-  t.ok(province.alarms.has(`silence ${COUNTY}`))
+  t.ok(province.alarms.has('silence', COUNTY))
   t.same(federation.node('330782').alarms.list(), [], 'the county itself cannot know')
 
   // The city is honest again, and the next batch shows the county the gap, which it closes.
@@ -89,7 +89,7 @@ t.test('a lane whose tail a city keeps silent is noticed by the province, and by
   await federation.node('330782').exchangeHeads(0)
   await federation.until('its word is at the province', async () => await told(federation, LANE) === 2n)
   await province.exchangeHeads(0)
-  t.notOk(province.alarms.has(`silence ${COUNTY}`), 'the alarm is over')
+  t.notOk(province.alarms.has('silence', COUNTY), 'the alarm is over')
   await federation.until('no alarm is left', () => federation.alarms().filter((line) => !line.includes('silence')).length === 0)
   t.same(await findings(federation), [])
 

@@ -117,7 +117,7 @@ t.test('an origin whose quota is used up further up waits at its city, and the o
   await limit(federation, '330000', { entriesPerDay: 6 })
   const sent: Uint8Array[] = []
   for (let i = 0; i < 9; i++) sent.push((await publishRecords(federation.node('330106').context, [industryRecord(serial++)], ['330000'])).batch!.id)
-  await federation.until('the city says that its county waits', () => federation.alarms().some((line) => /^330100: push normal zj.example\/330106: what zj.example\/330106 sends waits, .*quota_exceeded/.test(line)))
+  await federation.until('the city says that its county waits', () => federation.alarms().some((line) => /^330100: held normal zj.example\/330106: what zj.example\/330106 sends waits, .*quota_exceeded/.test(line)))
   for (let i = 0; i < 3; i++) await passes(federation, '330110', '330000')
   const there = await Promise.all(sent.map(async (id) => await findBatch(federation.node('330000').context, id) !== undefined))
   t.same(there, [...there].sort((a, b) => Number(b) - Number(a)), 'in order')

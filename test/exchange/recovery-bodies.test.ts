@@ -56,7 +56,7 @@ t.test('a province that loses its disk after a city dropped what it had passed o
   t.same([lost.length, lost.filter((line) => /^(?:330000|330700): body \d+: record \d of [0-9a-f]{64} is lost: no amendment erased it$/.test(line)).length], [6, 6], 'fsck says what is lost, and finds nothing else')
 
   // What came back, or was erased, is missed no more; the alarm ends with the last of it.
-  const said = (id: string): boolean => federation.node(id).alarms.has('incomplete zj.example/330106')
+  const said = (id: string): boolean => federation.node(id).alarms.has('incomplete', 'zj.example/330106')
   const whole = (await findBatch(county.context, away.batch!.id))!.body!.bytes
   t.same(await repairRunning(federation.node('330700').context, [late.index], () => Promise.resolve({ body: whole, refusal: new Uint8Array() })), [late.index])
   await federation.until('what came back ends the alarm', () => !said('330700'))

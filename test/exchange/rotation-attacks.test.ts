@@ -73,7 +73,7 @@ t.test('a child that lies about its end', async (t) => {
     t.equal(await renew(draft(), [rogue.keys.note, generateSigner(rogue.name, 'ed25519')]), 'statement_invalid', 'with another key than it names')
     t.equal(await renew(draft({ frozen: { size: 2n, root: root(2) } })), 'argument_invalid', 'of another size than its final entry says')
     t.equal(await renew(draft({ frozen: { size: 3n, root: root(4) } })), 'log_forked', 'with another root')
-    t.ok(alarmOf(federation, '330000', /frozen zj\.example\/330900: .* another tree/))
+    t.ok(alarmOf(federation, '330000', /frozen_child zj\.example\/330900: .* another tree/))
     t.equal(province.ledger().federation.member('330900')!.epoch, 1)
   })
   await t.test('gets no cosignature beyond its final entry, over the link or over HTTP', async (t) => {
@@ -119,7 +119,7 @@ t.test('a parent that goes on after its end', async (t) => {
     lies.tell('readLog', (answer, request) => request.start !== tree.size ? answer : ({
       ...answer, leafHashes: more, checkpoint: signCheckpoint({ origin, size: tree.size + 1n, root: rootOfLeaves(Buffer.concat([leaves, more])) }, noteSigner),
     }))
-    await federation.until('the victim says so', () => told(node) && alarmOf(federation, VICTIM, /parent log: the parent shows \d+ entries of .*, which was frozen at/))
+    await federation.until('the victim says so', () => told(node) && alarmOf(federation, VICTIM, /parent_log: the parent shows \d+ entries of .*, which was frozen at/))
     const [text] = await evidence(federation, VICTIM, 'frozen-')
     t.match(text, /ended with its final entry, number \d+, and signed a tree of/)
     t.equal((await witnessState(federation.node(VICTIM).context, origin))!.size, tree.size, 'it is not cosigned')

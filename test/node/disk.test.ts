@@ -1,5 +1,6 @@
 /** Room on the disk: warned of before it ends, and kept for what may not wait. */
 import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import { Alarms } from '../../src/exchange/alarms.ts'
 import { amend } from '../../src/exchange/amend.ts'
 import { DiskSpace } from '../../src/node/disk.ts'
@@ -15,9 +16,10 @@ const ALL = 1e15
 t.setTimeout(0)
 
 t.test('little room is an alarm, less of it refuses records and nothing else', async (t) => {
-  const alarms = new Alarms({ warn: () => undefined, info: () => undefined })
+  const alarms = new Alarms({ log: { warn: () => undefined, info: () => undefined }, clock: systemClock })
   const look = async (warnBytes: number | undefined, reserveBytes: number | undefined, folder = '.'): Promise<string[]> => {
     alarms.clear('disk')
+    alarms.clear('disk_full')
     const disk = new DiskSpace({ folder, warnBytes, reserveBytes, alarms })
     t.equal(await codeOf((async () => disk.check('normal'))()), '', 'before it looked nothing is refused')
     await disk.look()
@@ -28,7 +30,7 @@ t.test('little room is an alarm, less of it refuses records and nothing else', a
   t.same(await look(ALL, 0), ['', '', '', ''])
   t.match(alarms.list().join(), /^disk: \d+ MB are free of \d+ MB at \., less than 1000000000 MB \(disk\.warnBytes\)/)
   t.same(await look(undefined, ALL), ['disk_full', 'disk_full', '', ''])
-  t.match(alarms.list().join(), /^disk: disk_full: \d+ MB are free .* no records are taken below 1000000000 MB/)
+  t.match(alarms.list().join(), /^disk_full: \d+ MB are free .* and 1000000000 MB \(disk\.reserveBytes\) are kept/)
   t.same(await look(ALL, ALL, '/there/is/no/such/folder'), ['', '', '', ''], 'where it cannot be said nothing is refused')
 })
 
@@ -38,7 +40,7 @@ t.test('a node whose disk is nearly full takes amendments and no records, from d
   await federation.until('it is there', async () => await standing(federation, '330100', 'before-0') === 1)
   await federation.writeConfig(CITY, `disk:\n  warnBytes: 0\n  reserveBytes: ${ALL}\n`)
   await federation.restart('330100')
-  await federation.until('it says so', () => federation.alarms().some((line) => line.startsWith('330100: disk: disk_full')))
+  await federation.until('it says so', () => federation.alarms().some((line) => line.startsWith('330100: disk_full: ')))
   t.equal(await codeOf(publishOne(federation, '330100', 'refused')), 'disk_full')
   const down = await publishOne(federation, '330000', 'down', '330100')
   await amend(federation.node('330000').context, {

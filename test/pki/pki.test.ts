@@ -325,7 +325,7 @@ t.test('the files of a running node are looked at every five seconds', async (t)
       taken.push(material)
     },
     onAlarm: (message) => {
-      alarm = message
+      alarm = message?.en
       looks++
     },
   })

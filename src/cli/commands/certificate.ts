@@ -6,7 +6,7 @@ import type { ListCertificatesResponse } from '../../gen/huxin/v1/admin_service_
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
-import { plain } from './node.ts'
+import { plain } from '../plain.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
 interface Selected {

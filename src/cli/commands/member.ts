@@ -6,7 +6,7 @@ import { authorityOf, certificatesOf } from '../../pki/identity.ts'
 import { allPages } from '../pages.ts'
 import { readInput, type Shell, writeOutput } from '../shell.ts'
 import { word } from '../words.ts'
-import { plain } from './node.ts'
+import { plain } from '../plain.ts'
 import { atNode, CALL, collect, withAct, withNode } from './shared.ts'
 
 export function memberCommands(program: Command, shell: Shell): void {

@@ -6,7 +6,6 @@ import { formatAddress } from '../../base/address.ts'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
-import type { GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
 import { fitHandles, handleLimit } from '../../node/handles.ts'
 import { tuneMemory } from '../../node/memory.ts'
@@ -15,11 +14,13 @@ import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, r
 import type { Recovery } from '../../node/recovery.ts'
 import { tiers } from '../../topology/tier.ts'
 import { standardOutput } from '../log-output.ts'
-import { ago, type Output, print, progress, say, table } from '../output.ts'
+import { ago, print, progress, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
+import { statusCommand } from './node-status.ts'
+import { plain } from '../plain.ts'
 import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
@@ -134,37 +135,6 @@ function aloneOf(word: true | string | undefined): boolean | bigint {
   return BigInt(word)
 }
 
-function statusCommand(node: Command, shell: Shell): void {
-  shell.common(atNode(node.command('status'), shell), 'huxin node status --node nodes/330825')
-    .description(say(shell, 'how the node stands', '节点状态'))
-    .action(async (_options, command: Command) => {
-      const status = await withNode(command, ({ admin }) => admin.getStatus({}, CALL))
-      const output = shell.output(command)
-      print(output, plain(status), () => formatStatus(output, status))
-      if (status.state === 'broken') shell.exitCode = 4
-    })
-}
-
-function formatStatus(output: Output, status: GetStatusResponse): string {
-  const now = systemClock.nowMs()
-  const peers = [...(status.parent ? [[say(output, 'parent', '上级'), status.parent] as const] : []), ...status.children.map((child) => [say(output, 'child', '下级'), child] as const)]
-  const row = ([role, peer]: readonly [string, PeerStatus]): string[] => [
-    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), `${peer.clockOffsetMs} ms`,
-  ]
-  return [
-    say(output, `${status.node} (${status.tier}, epoch ${status.epoch}): ${status.state}`, `${status.node}（${word(output, status.tier)}，纪元 ${status.epoch}）：${word(output, status.state)}`),
-    say(output,
-      `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
-      `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
-    ...(status.alarms.length > 0 ? [say(output, 'alarms:', '告警：'), ...status.alarms.map((line) => `  ${line}`)] : [say(output, 'no alarms', '无告警')]),
-    ...(status.quarantined.length > 0 ? [say(output, `quarantined: ${status.quarantined.join(', ')}`, `暂停接收：${status.quarantined.join('、')}`)] : []),
-    ...(peers.length > 0 ? ['', table([
-      say(output, 'link', '链路'), say(output, 'node', '节点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
-      say(output, 'waiting', '待送'), say(output, 'has of ours', '已收本方至'), say(output, 'we cosigned', '本方见证至'), say(output, 'clock', '时差'),
-    ], peers.map(row))] : []),
-  ].join('\n')
-}
-
 function recoverCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node recover --node nodes/330825')
     .description(say(shell, 'come back after a restored snapshot or a lost disk, as a new epoch, also at a root (the node must not run)', '快照回滚或磁盘丢失后恢复为新纪元，根节点亦可（节点须停止）'))
@@ -219,10 +189,4 @@ function serviceCommands(program: Command, shell: Shell): void {
         traces.map(({ node, held, index, receiptNotes }) => [node, held ? say(shell, 'yes', '是') : say(shell, 'no', '否'), held ? String(index) : '', receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '?').join(', ')]),
       ))
     })
-}
-
-/** A message without protobuf's own fields. */
-export function plain<T>(message: T): T {
-  return JSON.parse(JSON.stringify(message, (key, value: unknown) => (key === '$typeName' || key === '$unknown' ? undefined
-    : typeof value === 'bigint' ? value.toString() : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value))) as T
 }

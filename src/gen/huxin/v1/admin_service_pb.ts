@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0Is0CChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiXgobU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRITCgthdXRob3JpdGllcxgCIAMoCRIaCgNhY3QYAyABKAsyDS5odXhpbi52MS5BY3QiMQocU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwifQoYUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRILCgNvd24YBSABKAgSGgoDYWN0GAYgASgLMg0uaHV4aW4udjEuQWN0IkEKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USEAoIYmF0Y2hfaWQYASABKAwSEgoKZXZlcnl3aGVyZRgCIAEoCCJzChtSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRyb2xlGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGc2VyaWFsGAQgASgJEhoKA2FjdBgFIAEoCzINLmh1eGluLnYxLkFjdCIwChxSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIkAKF0xpc3RDZXJ0aWZpY2F0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIpABChhMaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USLQoLcmV2b2NhdGlvbnMYASADKAsyGC5odXhpbi52MS5SZXZvY2F0aW9uVmlldxIsCgljb25uZWN0ZWQYAiADKAsyGS5odXhpbi52MS5DZXJ0aWZpY2F0ZVZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIlcKDlJldm9jYXRpb25WaWV3EigKCnJldm9jYXRpb24YASABKAsyFC5odXhpbi52MS5SZXZvY2F0aW9uEgoKAmJ5GAIgASgJEg8KB3RpbWVfbXMYAyABKAMicwoPQ2VydGlmaWNhdGVWaWV3EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRIRCglhdXRob3JpdHkYBSABKAkSEwoLY29ubmVjdGlvbnMYBiABKAUiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLgEgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJlChRTZXRNZW1iZXJBdXRob3JpdGllcxIlLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVxdWVzdBomLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVzcG9uc2USXAoRUmV2b2tlQ2VydGlmaWNhdGUSIi5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaIy5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEmUKFFJlaW5zdGF0ZUNlcnRpZmljYXRlEiUuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXF1ZXN0GiYuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXNwb25zZRJZChBMaXN0Q2VydGlmaWNhdGVzEiEuaHV4aW4udjEuTGlzdENlcnRpZmljYXRlc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USWQoQU2V0TWVtYmVyQ2F0YWxvZxIhLmh1eGluLnYxLlNldE1lbWJlckNhdGFsb2dSZXF1ZXN0GiIuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register, file_huxin_v1_revocation]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0IqEDChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJEigKD3N0YW5kaW5nX2FsYXJtcxgQIAMoCzIPLmh1eGluLnYxLkFsYXJtEigKCm1lbWJlcnNoaXAYESABKAsyFC5odXhpbi52MS5NZW1iZXJzaGlwIpIBCgVBbGFybRIMCgRjb2RlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSEAoIc2V2ZXJpdHkYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRISCgptZXNzYWdlX3poGAUgASgJEg4KBnJlbWVkeRgGIAEoCRIRCglyZW1lZHlfemgYByABKAkSEAoIc2luY2VfbXMYCCABKAMiXwoKTWVtYmVyc2hpcBIOCgZzdGF0dXMYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCGRvY3VtZW50GAMgASgJEg0KBWFjdG9yGAQgASgJEhAKCHNpbmNlX21zGAUgASgDIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiXgobU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRITCgthdXRob3JpdGllcxgCIAMoCRIaCgNhY3QYAyABKAsyDS5odXhpbi52MS5BY3QiMQocU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwifQoYUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRILCgNvd24YBSABKAgSGgoDYWN0GAYgASgLMg0uaHV4aW4udjEuQWN0IkEKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USEAoIYmF0Y2hfaWQYASABKAwSEgoKZXZlcnl3aGVyZRgCIAEoCCJzChtSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRyb2xlGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGc2VyaWFsGAQgASgJEhoKA2FjdBgFIAEoCzINLmh1eGluLnYxLkFjdCIwChxSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIkAKF0xpc3RDZXJ0aWZpY2F0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIpABChhMaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USLQoLcmV2b2NhdGlvbnMYASADKAsyGC5odXhpbi52MS5SZXZvY2F0aW9uVmlldxIsCgljb25uZWN0ZWQYAiADKAsyGS5odXhpbi52MS5DZXJ0aWZpY2F0ZVZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIlcKDlJldm9jYXRpb25WaWV3EigKCnJldm9jYXRpb24YASABKAsyFC5odXhpbi52MS5SZXZvY2F0aW9uEgoKAmJ5GAIgASgJEg8KB3RpbWVfbXMYAyABKAMicwoPQ2VydGlmaWNhdGVWaWV3EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRIRCglhdXRob3JpdHkYBSABKAkSEwoLY29ubmVjdGlvbnMYBiABKAUiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLgEgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJlChRTZXRNZW1iZXJBdXRob3JpdGllcxIlLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVxdWVzdBomLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVzcG9uc2USXAoRUmV2b2tlQ2VydGlmaWNhdGUSIi5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaIy5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEmUKFFJlaW5zdGF0ZUNlcnRpZmljYXRlEiUuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXF1ZXN0GiYuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXNwb25zZRJZChBMaXN0Q2VydGlmaWNhdGVzEiEuaHV4aW4udjEuTGlzdENlcnRpZmljYXRlc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USWQoQU2V0TWVtYmVyQ2F0YWxvZxIhLmh1eGluLnYxLlNldE1lbWJlckNhdGFsb2dSZXF1ZXN0GiIuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register, file_huxin_v1_revocation]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -87,7 +87,7 @@ export type GetStatusResponse = Message<"huxin.v1.GetStatusResponse"> & {
   state: string;
 
   /**
-   * What is wrong, one line each; empty when all is well.
+   * What is wrong, one line each in English; empty when all is well. Programs read standing_alarms.
    *
    * @generated from field: repeated string alarms = 8;
    */
@@ -141,6 +141,20 @@ export type GetStatusResponse = Message<"huxin.v1.GetStatusResponse"> & {
    * @generated from field: string version = 15;
    */
   version: string;
+
+  /**
+   * What is wrong, oldest first, as codes with texts in both languages.
+   *
+   * @generated from field: repeated huxin.v1.Alarm standing_alarms = 16;
+   */
+  standingAlarms: Alarm[];
+
+  /**
+   * How the parent stands to this node; not set at a root.
+   *
+   * @generated from field: huxin.v1.Membership membership = 17;
+   */
+  membership?: Membership | undefined;
 };
 
 /**
@@ -149,6 +163,117 @@ export type GetStatusResponse = Message<"huxin.v1.GetStatusResponse"> & {
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_huxin_v1_admin_service, 1);
+
+/**
+ * Something that is wrong until its cause is gone.
+ *
+ * @generated from message huxin.v1.Alarm
+ */
+export type Alarm = Message<"huxin.v1.Alarm"> & {
+  /**
+   * Required. A code of nodes/README.md, "Alarms".
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * What the code is about, as that table says; empty where it stands once.
+   *
+   * @generated from field: string subject = 2;
+   */
+  subject: string;
+
+  /**
+   * Required. warning, or fault: this node does not do its work, or its data or key is in danger.
+   *
+   * @generated from field: string severity = 3;
+   */
+  severity: string;
+
+  /**
+   * Required. What is wrong, in English and in Chinese, one line.
+   *
+   * @generated from field: string message = 4;
+   */
+  message: string;
+
+  /**
+   * @generated from field: string message_zh = 5;
+   */
+  messageZh: string;
+
+  /**
+   * Required. What to do, in English and in Chinese.
+   *
+   * @generated from field: string remedy = 6;
+   */
+  remedy: string;
+
+  /**
+   * @generated from field: string remedy_zh = 7;
+   */
+  remedyZh: string;
+
+  /**
+   * Required. Since when, milliseconds since 1970 UTC; a changed message does not change it.
+   *
+   * @generated from field: int64 since_ms = 8;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.Alarm.
+ * Use `create(AlarmSchema)` to create a new message.
+ */
+export const AlarmSchema: GenMessage<Alarm> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 2);
+
+/**
+ * How a member stands, by its newest statement or by the word of its parent.
+ *
+ * @generated from message huxin.v1.Membership
+ */
+export type Membership = Message<"huxin.v1.Membership"> & {
+  /**
+   * Required. active, suspended or retired.
+   *
+   * @generated from field: string status = 1;
+   */
+  status: string;
+
+  /**
+   * Why, on which document, and who decided; empty while active, and where the parent is a program before 0.3.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string document = 3;
+   */
+  document: string;
+
+  /**
+   * @generated from field: string actor = 4;
+   */
+  actor: string;
+
+  /**
+   * When this node was told first, milliseconds since 1970 UTC; 0 while active.
+   *
+   * @generated from field: int64 since_ms = 5;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.Membership.
+ * Use `create(MembershipSchema)` to create a new message.
+ */
+export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 3);
 
 /**
  * A neighbour.
@@ -209,7 +334,7 @@ export type PeerStatus = Message<"huxin.v1.PeerStatus"> & {
  * Use `create(PeerStatusSchema)` to create a new message.
  */
 export const PeerStatusSchema: GenMessage<PeerStatus> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 2);
+  messageDesc(file_huxin_v1_admin_service, 4);
 
 /**
  * @generated from message huxin.v1.ListMembersRequest
@@ -235,7 +360,7 @@ export type ListMembersRequest = Message<"huxin.v1.ListMembersRequest"> & {
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 3);
+  messageDesc(file_huxin_v1_admin_service, 5);
 
 /**
  * All members, in order of admission.
@@ -261,7 +386,7 @@ export type ListMembersResponse = Message<"huxin.v1.ListMembersResponse"> & {
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 4);
+  messageDesc(file_huxin_v1_admin_service, 6);
 
 /**
  * A member as of its newest statement.
@@ -327,7 +452,7 @@ export type MemberView = Message<"huxin.v1.MemberView"> & {
  * Use `create(MemberViewSchema)` to create a new message.
  */
 export const MemberViewSchema: GenMessage<MemberView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 5);
+  messageDesc(file_huxin_v1_admin_service, 7);
 
 /**
  * A child's application, written by "node init".
@@ -362,7 +487,7 @@ export type ApproveMemberRequest = Message<"huxin.v1.ApproveMemberRequest"> & {
  * Use `create(ApproveMemberRequestSchema)` to create a new message.
  */
 export const ApproveMemberRequestSchema: GenMessage<ApproveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 6);
+  messageDesc(file_huxin_v1_admin_service, 8);
 
 /**
  * What the new member starts from.
@@ -388,7 +513,7 @@ export type ApproveMemberResponse = Message<"huxin.v1.ApproveMemberResponse"> & 
  * Use `create(ApproveMemberResponseSchema)` to create a new message.
  */
 export const ApproveMemberResponseSchema: GenMessage<ApproveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 7);
+  messageDesc(file_huxin_v1_admin_service, 9);
 
 /**
  * @generated from message huxin.v1.SetMemberStatusRequest
@@ -421,7 +546,7 @@ export type SetMemberStatusRequest = Message<"huxin.v1.SetMemberStatusRequest"> 
  * Use `create(SetMemberStatusRequestSchema)` to create a new message.
  */
 export const SetMemberStatusRequestSchema: GenMessage<SetMemberStatusRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 8);
+  messageDesc(file_huxin_v1_admin_service, 10);
 
 /**
  * @generated from message huxin.v1.SetMemberStatusResponse
@@ -438,7 +563,7 @@ export type SetMemberStatusResponse = Message<"huxin.v1.SetMemberStatusResponse"
  * Use `create(SetMemberStatusResponseSchema)` to create a new message.
  */
 export const SetMemberStatusResponseSchema: GenMessage<SetMemberStatusResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 9);
+  messageDesc(file_huxin_v1_admin_service, 11);
 
 /**
  * Whom, which authorities, and who decided.
@@ -474,7 +599,7 @@ export type SetMemberAuthoritiesRequest = Message<"huxin.v1.SetMemberAuthorities
  * Use `create(SetMemberAuthoritiesRequestSchema)` to create a new message.
  */
 export const SetMemberAuthoritiesRequestSchema: GenMessage<SetMemberAuthoritiesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 10);
+  messageDesc(file_huxin_v1_admin_service, 12);
 
 /**
  * The statement.
@@ -493,7 +618,7 @@ export type SetMemberAuthoritiesResponse = Message<"huxin.v1.SetMemberAuthoritie
  * Use `create(SetMemberAuthoritiesResponseSchema)` to create a new message.
  */
 export const SetMemberAuthoritiesResponseSchema: GenMessage<SetMemberAuthoritiesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 11);
+  messageDesc(file_huxin_v1_admin_service, 13);
 
 /**
  * Which certificates. Those that name this node and role, and have the serial number, or the name.
@@ -550,7 +675,7 @@ export type RevokeCertificateRequest = Message<"huxin.v1.RevokeCertificateReques
  * Use `create(RevokeCertificateRequestSchema)` to create a new message.
  */
 export const RevokeCertificateRequestSchema: GenMessage<RevokeCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 12);
+  messageDesc(file_huxin_v1_admin_service, 14);
 
 /**
  * What was logged.
@@ -578,7 +703,7 @@ export type RevokeCertificateResponse = Message<"huxin.v1.RevokeCertificateRespo
  * Use `create(RevokeCertificateResponseSchema)` to create a new message.
  */
 export const RevokeCertificateResponseSchema: GenMessage<RevokeCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 13);
+  messageDesc(file_huxin_v1_admin_service, 15);
 
 /**
  * The same words with which it was revoked.
@@ -627,7 +752,7 @@ export type ReinstateCertificateRequest = Message<"huxin.v1.ReinstateCertificate
  * Use `create(ReinstateCertificateRequestSchema)` to create a new message.
  */
 export const ReinstateCertificateRequestSchema: GenMessage<ReinstateCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 14);
+  messageDesc(file_huxin_v1_admin_service, 16);
 
 /**
  * What was logged.
@@ -648,7 +773,7 @@ export type ReinstateCertificateResponse = Message<"huxin.v1.ReinstateCertificat
  * Use `create(ReinstateCertificateResponseSchema)` to create a new message.
  */
 export const ReinstateCertificateResponseSchema: GenMessage<ReinstateCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 15);
+  messageDesc(file_huxin_v1_admin_service, 17);
 
 /**
  * Which of them. Pages follow each other; who is connected stands on the first.
@@ -676,7 +801,7 @@ export type ListCertificatesRequest = Message<"huxin.v1.ListCertificatesRequest"
  * Use `create(ListCertificatesRequestSchema)` to create a new message.
  */
 export const ListCertificatesRequestSchema: GenMessage<ListCertificatesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 16);
+  messageDesc(file_huxin_v1_admin_service, 18);
 
 /**
  * Revocations in the order of the log, and who is connected.
@@ -709,7 +834,7 @@ export type ListCertificatesResponse = Message<"huxin.v1.ListCertificatesRespons
  * Use `create(ListCertificatesResponseSchema)` to create a new message.
  */
 export const ListCertificatesResponseSchema: GenMessage<ListCertificatesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 17);
+  messageDesc(file_huxin_v1_admin_service, 19);
 
 /**
  * A revocation that stands.
@@ -742,7 +867,7 @@ export type RevocationView = Message<"huxin.v1.RevocationView"> & {
  * Use `create(RevocationViewSchema)` to create a new message.
  */
 export const RevocationViewSchema: GenMessage<RevocationView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 18);
+  messageDesc(file_huxin_v1_admin_service, 20);
 
 /**
  * A certificate that somebody is connected with now.
@@ -790,7 +915,7 @@ export type CertificateView = Message<"huxin.v1.CertificateView"> & {
  * Use `create(CertificateViewSchema)` to create a new message.
  */
 export const CertificateViewSchema: GenMessage<CertificateView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 19);
+  messageDesc(file_huxin_v1_admin_service, 21);
 
 /**
  * Which parent a root wants.
@@ -818,7 +943,7 @@ export type ProposeGraftRequest = Message<"huxin.v1.ProposeGraftRequest"> & {
  * Use `create(ProposeGraftRequestSchema)` to create a new message.
  */
 export const ProposeGraftRequestSchema: GenMessage<ProposeGraftRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 20);
+  messageDesc(file_huxin_v1_admin_service, 22);
 
 /**
  * A graft on its way between two operators.
@@ -839,7 +964,7 @@ export type GraftFile = Message<"huxin.v1.GraftFile"> & {
  * Use `create(GraftFileSchema)` to create a new message.
  */
 export const GraftFileSchema: GenMessage<GraftFile> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 21);
+  messageDesc(file_huxin_v1_admin_service, 23);
 
 /**
  * @generated from message huxin.v1.TakeGraftResponse
@@ -858,7 +983,7 @@ export type TakeGraftResponse = Message<"huxin.v1.TakeGraftResponse"> & {
  * Use `create(TakeGraftResponseSchema)` to create a new message.
  */
 export const TakeGraftResponseSchema: GenMessage<TakeGraftResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 22);
+  messageDesc(file_huxin_v1_admin_service, 24);
 
 /**
  * @generated from message huxin.v1.ListQuarantinesRequest
@@ -871,7 +996,7 @@ export type ListQuarantinesRequest = Message<"huxin.v1.ListQuarantinesRequest"> 
  * Use `create(ListQuarantinesRequestSchema)` to create a new message.
  */
 export const ListQuarantinesRequestSchema: GenMessage<ListQuarantinesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 23);
+  messageDesc(file_huxin_v1_admin_service, 25);
 
 /**
  * @generated from message huxin.v1.ListQuarantinesResponse
@@ -888,7 +1013,7 @@ export type ListQuarantinesResponse = Message<"huxin.v1.ListQuarantinesResponse"
  * Use `create(ListQuarantinesResponseSchema)` to create a new message.
  */
 export const ListQuarantinesResponseSchema: GenMessage<ListQuarantinesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 24);
+  messageDesc(file_huxin_v1_admin_service, 26);
 
 /**
  * An origin whose batches are not taken here.
@@ -916,7 +1041,7 @@ export type Quarantine = Message<"huxin.v1.Quarantine"> & {
  * Use `create(QuarantineSchema)` to create a new message.
  */
 export const QuarantineSchema: GenMessage<Quarantine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 25);
+  messageDesc(file_huxin_v1_admin_service, 27);
 
 /**
  * @generated from message huxin.v1.LiftQuarantineRequest
@@ -942,7 +1067,7 @@ export type LiftQuarantineRequest = Message<"huxin.v1.LiftQuarantineRequest"> & 
  * Use `create(LiftQuarantineRequestSchema)` to create a new message.
  */
 export const LiftQuarantineRequestSchema: GenMessage<LiftQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 26);
+  messageDesc(file_huxin_v1_admin_service, 28);
 
 /**
  * @generated from message huxin.v1.LiftQuarantineResponse
@@ -961,7 +1086,7 @@ export type LiftQuarantineResponse = Message<"huxin.v1.LiftQuarantineResponse"> 
  * Use `create(LiftQuarantineResponseSchema)` to create a new message.
  */
 export const LiftQuarantineResponseSchema: GenMessage<LiftQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 27);
+  messageDesc(file_huxin_v1_admin_service, 29);
 
 /**
  * @generated from message huxin.v1.FreezeLogRequest
@@ -994,7 +1119,7 @@ export type FreezeLogRequest = Message<"huxin.v1.FreezeLogRequest"> & {
  * Use `create(FreezeLogRequestSchema)` to create a new message.
  */
 export const FreezeLogRequestSchema: GenMessage<FreezeLogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 28);
+  messageDesc(file_huxin_v1_admin_service, 30);
 
 /**
  * The frozen log.
@@ -1036,7 +1161,7 @@ export type FreezeLogResponse = Message<"huxin.v1.FreezeLogResponse"> & {
  * Use `create(FreezeLogResponseSchema)` to create a new message.
  */
 export const FreezeLogResponseSchema: GenMessage<FreezeLogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 29);
+  messageDesc(file_huxin_v1_admin_service, 31);
 
 /**
  * @generated from message huxin.v1.PublishCatalogRequest
@@ -1069,7 +1194,7 @@ export type PublishCatalogRequest = Message<"huxin.v1.PublishCatalogRequest"> & 
  * Use `create(PublishCatalogRequestSchema)` to create a new message.
  */
 export const PublishCatalogRequestSchema: GenMessage<PublishCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 30);
+  messageDesc(file_huxin_v1_admin_service, 32);
 
 /**
  * Which prefixes a member owns.
@@ -1105,7 +1230,7 @@ export type SetMemberCatalogRequest = Message<"huxin.v1.SetMemberCatalogRequest"
  * Use `create(SetMemberCatalogRequestSchema)` to create a new message.
  */
 export const SetMemberCatalogRequestSchema: GenMessage<SetMemberCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 31);
+  messageDesc(file_huxin_v1_admin_service, 33);
 
 /**
  * @generated from message huxin.v1.SetMemberCatalogResponse
@@ -1122,7 +1247,7 @@ export type SetMemberCatalogResponse = Message<"huxin.v1.SetMemberCatalogRespons
  * Use `create(SetMemberCatalogResponseSchema)` to create a new message.
  */
 export const SetMemberCatalogResponseSchema: GenMessage<SetMemberCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 32);
+  messageDesc(file_huxin_v1_admin_service, 34);
 
 /**
  * Asks for recognition.
@@ -1220,7 +1345,7 @@ export type RequestRecognitionRequest = Message<"huxin.v1.RequestRecognitionRequ
  * Use `create(RequestRecognitionRequestSchema)` to create a new message.
  */
 export const RequestRecognitionRequestSchema: GenMessage<RequestRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 33);
+  messageDesc(file_huxin_v1_admin_service, 35);
 
 /**
  * Answers a request.
@@ -1262,7 +1387,7 @@ export type AnswerRecognitionRequest = Message<"huxin.v1.AnswerRecognitionReques
  * Use `create(AnswerRecognitionRequestSchema)` to create a new message.
  */
 export const AnswerRecognitionRequestSchema: GenMessage<AnswerRecognitionRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 34);
+  messageDesc(file_huxin_v1_admin_service, 36);
 
 /**
  * @generated from message huxin.v1.CheckStoreRequest
@@ -1281,7 +1406,7 @@ export type CheckStoreRequest = Message<"huxin.v1.CheckStoreRequest"> & {
  * Use `create(CheckStoreRequestSchema)` to create a new message.
  */
 export const CheckStoreRequestSchema: GenMessage<CheckStoreRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 35);
+  messageDesc(file_huxin_v1_admin_service, 37);
 
 /**
  * What a check found.
@@ -1336,7 +1461,7 @@ export type CheckStoreResponse = Message<"huxin.v1.CheckStoreResponse"> & {
  * Use `create(CheckStoreResponseSchema)` to create a new message.
  */
 export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 36);
+  messageDesc(file_huxin_v1_admin_service, 38);
 
 /**
  * Begins a backup, or with neither field asks how the last one stands.
@@ -1364,7 +1489,7 @@ export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
  * Use `create(BackupRequestSchema)` to create a new message.
  */
 export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 37);
+  messageDesc(file_huxin_v1_admin_service, 39);
 
 /**
  * How a backup stands.
@@ -1420,7 +1545,7 @@ export type BackupResponse = Message<"huxin.v1.BackupResponse"> & {
  * Use `create(BackupResponseSchema)` to create a new message.
  */
 export const BackupResponseSchema: GenMessage<BackupResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 38);
+  messageDesc(file_huxin_v1_admin_service, 40);
 
 /**
  * @generated from message huxin.v1.ReconcileRequest
@@ -1433,7 +1558,7 @@ export type ReconcileRequest = Message<"huxin.v1.ReconcileRequest"> & {
  * Use `create(ReconcileRequestSchema)` to create a new message.
  */
 export const ReconcileRequestSchema: GenMessage<ReconcileRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 39);
+  messageDesc(file_huxin_v1_admin_service, 41);
 
 /**
  * One line for each child of this node, and one for this node.
@@ -1452,7 +1577,7 @@ export type ReconcileResponse = Message<"huxin.v1.ReconcileResponse"> & {
  * Use `create(ReconcileResponseSchema)` to create a new message.
  */
 export const ReconcileResponseSchema: GenMessage<ReconcileResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 40);
+  messageDesc(file_huxin_v1_admin_service, 42);
 
 /**
  * What is owed to a node and what it confirmed.
@@ -1525,7 +1650,7 @@ export type ReconcileLine = Message<"huxin.v1.ReconcileLine"> & {
  * Use `create(ReconcileLineSchema)` to create a new message.
  */
 export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 41);
+  messageDesc(file_huxin_v1_admin_service, 43);
 
 /**
  * @generated from message huxin.v1.TraceLaneRequest
@@ -1551,7 +1676,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 42);
+  messageDesc(file_huxin_v1_admin_service, 44);
 
 /**
  * What evidence is wanted of, and for what.
@@ -1602,7 +1727,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 43);
+  messageDesc(file_huxin_v1_admin_service, 45);
 
 /**
  * The evidence.
@@ -1637,7 +1762,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 44);
+  messageDesc(file_huxin_v1_admin_service, 46);
 
 /**
  * Which bodies.
@@ -1665,7 +1790,7 @@ export type ListProvidersRequest = Message<"huxin.v1.ListProvidersRequest"> & {
  * Use `create(ListProvidersRequestSchema)` to create a new message.
  */
 export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 45);
+  messageDesc(file_huxin_v1_admin_service, 47);
 
 /**
  * Bodies, in the order in which they were entered.
@@ -1691,7 +1816,7 @@ export type ListProvidersResponse = Message<"huxin.v1.ListProvidersResponse"> & 
  * Use `create(ListProvidersResponseSchema)` to create a new message.
  */
 export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 46);
+  messageDesc(file_huxin_v1_admin_service, 48);
 
 /**
  * One body.
@@ -1719,7 +1844,7 @@ export type SetProviderRequest = Message<"huxin.v1.SetProviderRequest"> & {
  * Use `create(SetProviderRequestSchema)` to create a new message.
  */
 export const SetProviderRequestSchema: GenMessage<SetProviderRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 47);
+  messageDesc(file_huxin_v1_admin_service, 49);
 
 /**
  * @generated from message huxin.v1.SetProviderResponse
@@ -1738,7 +1863,7 @@ export type SetProviderResponse = Message<"huxin.v1.SetProviderResponse"> & {
  * Use `create(SetProviderResponseSchema)` to create a new message.
  */
 export const SetProviderResponseSchema: GenMessage<SetProviderResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 48);
+  messageDesc(file_huxin_v1_admin_service, 50);
 
 /**
  * Which clients.
@@ -1766,7 +1891,7 @@ export type ListClientsRequest = Message<"huxin.v1.ListClientsRequest"> & {
  * Use `create(ListClientsRequestSchema)` to create a new message.
  */
 export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 49);
+  messageDesc(file_huxin_v1_admin_service, 51);
 
 /**
  * Clients, in the order in which they were entered.
@@ -1792,7 +1917,7 @@ export type ListClientsResponse = Message<"huxin.v1.ListClientsResponse"> & {
  * Use `create(ListClientsResponseSchema)` to create a new message.
  */
 export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 50);
+  messageDesc(file_huxin_v1_admin_service, 52);
 
 /**
  * One client.
@@ -1821,7 +1946,7 @@ export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
  * Use `create(SetClientRequestSchema)` to create a new message.
  */
 export const SetClientRequestSchema: GenMessage<SetClientRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 51);
+  messageDesc(file_huxin_v1_admin_service, 53);
 
 /**
  * @generated from message huxin.v1.SetClientResponse
@@ -1840,7 +1965,7 @@ export type SetClientResponse = Message<"huxin.v1.SetClientResponse"> & {
  * Use `create(SetClientResponseSchema)` to create a new message.
  */
 export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 52);
+  messageDesc(file_huxin_v1_admin_service, 54);
 
 /**
  * Which approvals.
@@ -1861,7 +1986,7 @@ export type ListApprovalsRequest = Message<"huxin.v1.ListApprovalsRequest"> & {
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 53);
+  messageDesc(file_huxin_v1_admin_service, 55);
 
 /**
  * Newest first, at most 100, and those of the last days.
@@ -1880,7 +2005,7 @@ export type ListApprovalsResponse = Message<"huxin.v1.ListApprovalsResponse"> & 
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 54);
+  messageDesc(file_huxin_v1_admin_service, 56);
 
 /**
  * What is granted.
@@ -1908,7 +2033,7 @@ export type GrantApprovalRequest = Message<"huxin.v1.GrantApprovalRequest"> & {
  * Use `create(GrantApprovalRequestSchema)` to create a new message.
  */
 export const GrantApprovalRequestSchema: GenMessage<GrantApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 55);
+  messageDesc(file_huxin_v1_admin_service, 57);
 
 /**
  * The amendments as they were published.
@@ -1927,7 +2052,7 @@ export type GrantApprovalResponse = Message<"huxin.v1.GrantApprovalResponse"> & 
  * Use `create(GrantApprovalResponseSchema)` to create a new message.
  */
 export const GrantApprovalResponseSchema: GenMessage<GrantApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 56);
+  messageDesc(file_huxin_v1_admin_service, 58);
 
 /**
  * What is rejected.
@@ -1955,7 +2080,7 @@ export type RejectApprovalRequest = Message<"huxin.v1.RejectApprovalRequest"> & 
  * Use `create(RejectApprovalRequestSchema)` to create a new message.
  */
 export const RejectApprovalRequestSchema: GenMessage<RejectApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 57);
+  messageDesc(file_huxin_v1_admin_service, 59);
 
 /**
  * @generated from message huxin.v1.RejectApprovalResponse
@@ -1974,7 +2099,7 @@ export type RejectApprovalResponse = Message<"huxin.v1.RejectApprovalResponse"> 
  * Use `create(RejectApprovalResponseSchema)` to create a new message.
  */
 export const RejectApprovalResponseSchema: GenMessage<RejectApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 58);
+  messageDesc(file_huxin_v1_admin_service, 60);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -1993,7 +2118,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 59);
+  messageDesc(file_huxin_v1_admin_service, 61);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -2057,7 +2182,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 60);
+  messageDesc(file_huxin_v1_admin_service, 62);
 
 /**
  * A neighbour that cosigns this log.
@@ -2104,7 +2229,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 61);
+  messageDesc(file_huxin_v1_admin_service, 63);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -2130,7 +2255,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 62);
+  messageDesc(file_huxin_v1_admin_service, 64);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -2159,7 +2284,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 63);
+  messageDesc(file_huxin_v1_admin_service, 65);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -2190,7 +2315,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 64);
+  messageDesc(file_huxin_v1_admin_service, 66);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -2219,7 +2344,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 65);
+  messageDesc(file_huxin_v1_admin_service, 67);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -2243,7 +2368,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 66);
+  messageDesc(file_huxin_v1_admin_service, 68);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -2265,7 +2390,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 67);
+  messageDesc(file_huxin_v1_admin_service, 69);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
