@@ -21,6 +21,7 @@ import { Health } from './health.ts'
 import { Passage } from './passage.ts'
 import { reflectionOf } from './reflection.ts'
 import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
+import { Slices } from './slices.ts'
 import { statusOfError, type WireStatus } from './status.ts'
 import { secureContext, secureContextOptions } from './tls.ts'
 
@@ -89,6 +90,7 @@ export class WireServer {
   readonly #budgets: Budgets
   readonly #arrivals: Arrivals
   readonly #connections: Connections
+  readonly #slices = new Slices()
   /** Every TCP connection, by remote address and port. */
   readonly #sockets = new Map<string, Socket>()
   readonly #mayLog: () => boolean
@@ -286,14 +288,14 @@ export class WireServer {
       const passage = companionOf(call.metadata)
       if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
-      method.call(call.request, new Call(call, passage)).then((response) => {
+      this.#slices.add(() => method.call(call.request, new Call(call, passage)).then((response) => {
         try {
           passage.answer(response.length)
         } catch (error) {
           return fail(error)
         }
         answer(null, response)
-      }, fail)
+      }, fail))
     }
   }
 

@@ -7,6 +7,7 @@
  * - server.ts    listens; identity per connection, authorization per call, health, reflection
  * - arrivals.ts  connections before their handshake · connections.ts  after it
  * - budgets.ts   what one caller and all may take · passage.ts  one call and what is held for it
+ * - slices.ts    calls that came together begin a few at a time
  * - channel.ts   dials one node and keeps the connection
  * - status.ts    HuxinError ⇄ gRPC status
  * - health.ts    grpc.health.v1
