@@ -10,13 +10,7 @@
  *   waits for the last of them to be given a core: 40 to 80 ms on a busy machine of two.
  * - A full collection marks 25 MB of live objects. With one or two processors, threads that mark beside the
  *   program delay a record by 50 to 90 ms; done by the program itself, a little at a time, it is 30 to 65.
- * - Node's AsyncResource.bind, which its HTTP/2 client calls for each request, gives the bound function two
- *   accessors made by util.deprecate. Each of them changes the prototype of a function, for which V8 makes a
- *   hidden class, and hidden classes live until a full collection: so every request did, with its streams,
- *   messages and callbacks, about 13 kB a call with both ends, which collections of new objects copied twice. The
- *   accessors are deprecated (DEP0172) and nobody here reads them.
  */
-import { AsyncResource } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 
@@ -30,16 +24,4 @@ export function tuneMemory(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWTH_PERCENT}`)
   setFlagsFromString('--no-parallel-scavenge')
   if (availableParallelism() <= PROCESSORS_FEW) setFlagsFromString('--no-concurrent-marking')
-  AsyncResource.prototype.bind = bindWithoutAccessors
-}
-
-/** As Node's, but for `asyncResource`, which is gone, and `length`, which is 0. */
-function bindWithoutAccessors<Bound extends (...args: never[]) => unknown>(this: AsyncResource, bound: Bound, thisArg?: unknown): Bound {
-  return inScopeOf(this, bound, thisArg)
-}
-
-function inScopeOf<Bound extends (...args: never[]) => unknown>(resource: AsyncResource, bound: Bound, thisArg: unknown): Bound {
-  return function (this: unknown, ...args: never[]) {
-    return resource.runInAsyncScope(bound as never, thisArg === undefined ? this : thisArg, ...args)
-  } as Bound
 }

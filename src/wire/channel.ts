@@ -21,7 +21,7 @@ import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import { encodeMessage } from './encode.ts'
-import { keepCallsAfterGoaway } from './grpc-internals.ts'
+import { forgetEndedRequests, keepCallsAfterGoaway } from './grpc-internals.ts'
 import { asBytes, messageBytesMax, pathOf } from './service.ts'
 import { errorOfStatus } from './status.ts'
 import { secureContext } from './tls.ts'
@@ -95,6 +95,7 @@ export class WireChannel {
   /** Connects on the first call. Throws config_invalid when the material or the proxy cannot be used. */
   static dial(options: WireChannelOptions): WireChannel {
     keepCallsAfterGoaway()
+    forgetEndedRequests()
     return new WireChannel(options)
   }
 

@@ -4,9 +4,9 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { tuneMemory } from '../../src/node/memory.ts'
+import { forgetEndedRequests } from '../../src/wire/grpc-internals.ts'
 
-tuneMemory()
+forgetEndedRequests()
 
 /** It was 15,000 while each request left its hidden classes. */
 const KEPT_BYTES_MAX = 5_000
