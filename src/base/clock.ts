@@ -109,8 +109,15 @@ export function parseTime(text: string): number | undefined {
 
 /** Civil date in China of an instant, `YYYY-MM-DD`. */
 export function civilDate(ms: number): string {
-  return new Date(ms + 8 * 3_600_000).toISOString().slice(0, 10)
+  const day = Math.floor((ms + CHINA_OFFSET_MS) / DAY_MS)
+  if (day !== lastDay.day) lastDay = { day, text: new Date(day * DAY_MS).toISOString().slice(0, 10) }
+  return lastDay.text
 }
+
+const DAY_MS = 86_400_000
+const CHINA_OFFSET_MS = 8 * 3_600_000
+/** The day that was asked for last: most questions are of today. */
+let lastDay = { day: 0, text: '1970-01-01' }
 
 /** True for a real civil date in exactly the form `YYYY-MM-DD`. */
 export function isCivilDate(text: string): boolean {

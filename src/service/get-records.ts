@@ -23,13 +23,13 @@ const SUBJECT_TYPES = 5
 export async function getRecords(context: Context, request: GetRecordsRequest, call: Pick<CallContext, 'signal'>) {
   const wanted = wantedOf(request)
   // The key of this node makes a token that nobody else can.
-  const list = `records ${hex(context.subjectKey)} ${JSON.stringify(wanted)}`
-  const after = positionOf(list, request)
+  const listOf = (): string => `records ${hex(context.subjectKey)} ${JSON.stringify(wanted)}`
+  const after = request.pageToken === '' ? undefined : positionOf(listOf(), request)
   const { records, next } = await findPage(context, wanted, {
     size: sizeOf(request), bytesMax: limits.readBytesMax, after: after === undefined ? undefined : placeOf(after),
     turns: new Turns(context.clock, () => call.signal),
   })
-  return { records: records.map(storedRecord), nextPageToken: next ? pageToken(list, `${next.index}.${next.position}`) : '' }
+  return { records: records.map(storedRecord), nextPageToken: next ? pageToken(listOf(), `${next.index}.${next.position}`) : '' }
 }
 
 /** What is asked, when it can have an answer. @throws HuxinError argument_invalid */
