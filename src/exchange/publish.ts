@@ -14,7 +14,8 @@ import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
-import { fault } from '../record/fault.ts'
+import { isCitizenId } from '../record/citizen-id.ts'
+import { fault, type RecordFault } from '../record/fault.ts'
 import { peekRecord } from '../record/peek.ts'
 import { isUscc } from '../record/uscc.ts'
 import type { Op } from '../store/store.ts'
@@ -25,8 +26,9 @@ import { type Outcome, compare } from './comparison.ts'
 import { firstBatchOf, requestKey } from './request-ids.ts'
 import { judge, judgeContract } from './judge.ts'
 import { judgeOwnCatalog } from './judge-catalog.ts'
-import { atPlaces, refusedRecords } from './refusal.ts'
+import { atPlaces, type Refused, refusedRecords } from './refusal.ts'
 import type { SignedTree } from '../log/log.ts'
+import { nothingFound, ownFindings } from './own-records.ts'
 import { withOwnSeries } from './own-series.ts'
 import type { Decision, Moment, RoundView } from './writer.ts'
 
@@ -63,6 +65,9 @@ export interface Published {
   readonly refusal: Refusal | undefined
   /** Of those published, what they are beside what held before. */
   readonly beside?: Beside
+  /** What is doubtful about records that were published, the first of them, and how many there are in all. */
+  readonly warnings?: readonly RecordFault[]
+  readonly warningCount?: number
 }
 
 /** What published records are beside what held before. */
@@ -84,6 +89,8 @@ export async function publish(context: Context, publication: Publication): Promi
   if (!isUscc(publication.provider)) {
     throw invalidField('provider', `provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
   }
+  // It stands in the signed header, which everybody reads and nobody can erase.
+  if (isCitizenId(publication.provider)) throw invalidField('provider', 'the provider is the number of a person (GB 11643): give the unified social credit code of a body')
   const targets = checkTargets(context, publication.targets)
   // Places are those of the caller's list: what is published already is left out of it later.
   checkRecordSizes(publication.records)
@@ -144,7 +151,8 @@ async function publishMissing(context: Context, publication: Publication): Promi
   await sealableFrom(context, sealFromMs)
   const published = await seal(context, { ...publication, records: places.map((i) => records[i]!) }, existing)
   if (published.refusal) return { ...published, refusal: atPlaces(published.refusal, places, records.length) }
-  return { ...published, beside: besideOf(places.map((position) => ({ position, outcome: outcomes[position]! }))) }
+  const warnings = published.warnings?.map((warning) => ({ ...warning, index: places[warning.index]! })) ?? []
+  return { ...published, warnings, beside: besideOf(places.map((position) => ({ position, outcome: outcomes[position]! }))) }
 }
 
 /** Records of a call that repeat the id of one before: the same again, or something else. */
@@ -188,13 +196,15 @@ async function seal(context: Context, publication: Publication, existing: number
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
   const idPlaces = new Uint32Array(2 * body.count)
   const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, (compiled, records) => context.checkRecords(compiled, records, idPlaces))) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
-  if (refused) {
-    return { batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal: refused.refusal }
-  }
+  const unpublished = ({ refusal }: Refused): Published => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal })
+  if (refused) return unpublished(refused)
+  const own = gated && 'item' in gated ? await ownFindings(gated.item, body, idPlaces) : nothingFound
+  if (own.faults.length > 0) return unpublished(refusedRecords(own.faults, body.count))
   if (turns.over) await turns.next()
+  const { warnings, warningCount } = own
   return withOwnSeries(context, { header, body, idPlaces }, {
-    seal: () => commit(context, publication, { header, body, judged, existing }),
-    refuse: ({ refusal }) => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal }),
+    seal: async () => ({ ...await commit(context, publication, { header, body, judged, existing }), warnings, warningCount }),
+    refuse: unpublished,
   })
 }
 

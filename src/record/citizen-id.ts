@@ -34,6 +34,25 @@ export function citizenIdFault(id: string): CitizenIdFault | undefined {
   return bytes ? citizenIdFaultAt(bytes, 0, bytes.length) : 'citizen_id_form'
 }
 
+/** True when the bytes at [start, end) are written as a number is, with a birth date that exists; its check is not looked at. */
+export function hasCitizenIdShape(bytes: Uint8Array, start: number, end: number): boolean {
+  const fault = citizenIdFaultAt(bytes, start, end)
+  return fault === undefined || fault === 'citizen_id_check'
+}
+
+/** Provinces with which the address of a number begins, GB/T 2260. No enterprise has a code that begins so. */
+const PROVINCES = /^(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])/
+/** Before it nobody alive was born. Codes of bodies in divisions that end in 18 would often look older. */
+const BIRTH_YEAR_MIN = 1900
+
+/**
+ * True when a text is certainly the number of a person, wherever it stands: province, birth date and check are right. The
+ * code of a body is one by chance about once in three hundred, in the few divisions whose last two digits are 19 or 20.
+ */
+export function isCitizenId(text: string): boolean {
+  return PROVINCES.test(text) && Number(text.slice(6, 10)) >= BIRTH_YEAR_MIN && citizenIdFault(text) === undefined
+}
+
 /** Birth date YYYYMMDD of a number that has no fault, at `start`. */
 export function birthNumberAt(bytes: Uint8Array, start: number): number {
   return digits(bytes, start + 6, 8)

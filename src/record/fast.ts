@@ -12,7 +12,7 @@ import {
   SUBJECT_ID, VALID_FROM, VALID_TO,
 } from './scan.ts'
 import { hasLongRun } from './personal.ts'
-import { usccFaultAt } from './uscc.ts'
+import { isDoubt, usccFindingAt } from './uscc.ts'
 
 /** A scale as the fast reader needs it. */
 export interface ScalePlan {
@@ -72,8 +72,14 @@ function dateAt(bytes: Uint8Array, slot: number): number {
 }
 
 function usccPasses(bytes: Uint8Array, start: number, end: number): boolean {
-  const fault = usccFaultAt(bytes, start, end)
-  return fault === undefined || fault === 'uscc_inner_check'
+  const finding = usccFindingAt(bytes, start, end)
+  return finding === undefined || isDoubt(finding)
+}
+
+/** Whether a code of 18 characters has the year of a birth date where an identity number has it: such codes are left to the rules. */
+function mayBePerson(bytes: Uint8Array, start: number): boolean {
+  const century = bytes[start + 6]! * 256 + bytes[start + 7]!
+  return century === 0x3139 || century === 0x3230
 }
 
 /** Remembers the last code that passed, since the records of a batch mostly have one evaluator. */
@@ -81,7 +87,7 @@ export function evaluatorMemo(): ByteForm<boolean> {
   let last: Uint8Array = new Uint8Array()
   return (bytes, start, end) => {
     if (last.length > 0 && sameBytes(bytes, start, end, last)) return true
-    if (!usccPasses(bytes, start, end)) return false
+    if (!usccPasses(bytes, start, end) || mayBePerson(bytes, start)) return false
     last = Uint8Array.from(bytes.subarray(start, end))
     return true
   }
@@ -93,8 +99,9 @@ export function sameBytes(bytes: Uint8Array, start: number, end: number, other: 
   return true
 }
 
+/** A doubtful code of a subject is left to the rules, so that whoever publishes it can be warned. */
 function subjectIdGood(bytes: Uint8Array, evaluatedOn: number): boolean {
-  if (found.subjectType !== SubjectType.NATURAL_PERSON) return usccPasses(bytes, starts[SUBJECT_ID]!, ends[SUBJECT_ID]!)
+  if (found.subjectType !== SubjectType.NATURAL_PERSON) return usccFindingAt(bytes, starts[SUBJECT_ID]!, ends[SUBJECT_ID]!) === undefined && !mayBePerson(bytes, starts[SUBJECT_ID]!)
   const start = starts[SUBJECT_ID]!
   const end = ends[SUBJECT_ID]!
   if (citizenIdFaultAt(bytes, start, end) !== undefined || !isAdult(birthNumberAt(bytes, start), evaluatedOn)) return false

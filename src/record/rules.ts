@@ -19,7 +19,7 @@ import { familyOf, type RecordFamily } from './record.ts'
 import { inForce, reportGrade } from './scales.ts'
 import type { AttributesRule } from './schema.ts'
 import { subjectIdFault, subjectIdWarnings } from './subject.ts'
-import { usccFault } from './uscc.ts'
+import { usccDoubt, usccFault } from './uscc.ts'
 
 /** What the rules need of a catalog item. */
 export interface RulePlan {
@@ -70,9 +70,8 @@ export function reportWarnings(record: Record, report: Report): void {
   for (const code of subjectIdWarnings(subject.type, subject.id, subject.individualBusiness)) {
     report(code === 'individual_business_class' ? 'subject.individual_business' : 'subject.id', code)
   }
-  if (content.case === 'evaluationResult' && usccFault(content.value.evaluator) === 'uscc_inner_check') {
-    report('evaluation_result.evaluator', 'uscc_inner_check')
-  }
+  const doubt = content.case === 'evaluationResult' ? usccDoubt(content.value.evaluator) : undefined
+  if (doubt) report('evaluation_result.evaluator', doubt)
 }
 
 function reportSubject(plan: RulePlan, subject: Subject, report: Report): void {
@@ -116,7 +115,7 @@ function reportEvaluation(plan: RulePlan, result: EvaluationResult, type: Subjec
   if (dated && result.validTo < result.validFrom) report(`${at}.valid_to`, 'date_order', 'before valid_from')
   if (dated && result.validTo < result.evaluatedOn) report(`${at}.valid_to`, 'date_order', 'before evaluated_on')
   const code = result.evaluator === '' ? 'required' : usccFault(result.evaluator)
-  if (code !== undefined && code !== 'uscc_inner_check') report(`${at}.evaluator`, code)
+  if (code !== undefined) report(`${at}.evaluator`, code)
   reportScale(plan, result, type, report)
 }
 

@@ -8,6 +8,7 @@ import addFormats from 'ajv-formats'
 import { utf8 } from '../base/bytes.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
+import { isMultiple, survivesDouble } from './decimal.ts'
 import type { Report } from './fault.ts'
 import { patternEngine, patternFault } from './pattern.ts'
 
@@ -23,7 +24,7 @@ const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
  */
 export type AttributesRule = (source: string | undefined, report: Report) => void
 
-interface Schema {
+export interface Schema {
   readonly [keyword: string]: unknown
 }
 
@@ -131,7 +132,15 @@ function newAjv(allErrors: boolean): Ajv2020 {
   // ajv compares each element with each other one.
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', compile: (wanted: boolean) => (wanted ? areUnique : () => true), error: { message: 'must NOT have duplicate items' } })
+  // ajv divides binary fractions, and 8.69 is then no multiple of 0.01.
+  ajv.removeKeyword('multipleOf')
+  ajv.addKeyword({ keyword: 'multipleOf', type: 'number', schemaType: 'number', compile: isMultipleOf, error: { message: ({ schema }) => `must be multiple of ${schema}` } })
   return ajv
+}
+
+/** What ajv's division took stays good: it is wrong only far beyond 15 digits, and a verdict is never taken back. */
+function isMultipleOf(of: number): (value: number) => boolean {
+  return (value) => isMultiple(value, of) || Math.trunc(value / of) === value / of
 }
 
 /** The compilers: the first stops at the first error, before it tries a pattern on a text that is too long. */
@@ -169,6 +178,34 @@ export function attributesRule(text: string): AttributesRule {
     // Only now is the depth of the value known to be that of the schema.
     if (countNamed(source) !== countMembers(value)) report('attributes', 'attributes_duplicate')
   }
+}
+
+/** Type of each top-level property, as its schema has it, and its own schema; empty when the schema cannot be read. */
+export function attributeSchemas(text: string): ReadonlyMap<string, Schema> {
+  const properties = parseObject(text)?.['properties']
+  return new Map(isSchema(properties) ? Object.entries(properties).filter((entry): entry is [string, Schema] => isSchema(entry[1])) : [])
+}
+
+/** Whether attributes of this schema may hold whole numbers beyond those that every reader has exactly. */
+export function mayHoldLargeNumbers(text: string): boolean {
+  const schema = parseObject(text)
+  return schema !== undefined && holdsLarge(schema)
+}
+
+function holdsLarge(schema: Schema): boolean {
+  if (schema['type'] === 'integer' || schema['type'] === 'number') {
+    const safe = (bound: unknown): boolean => typeof bound === 'number' && Number.isSafeInteger(Math.trunc(bound))
+    return !(safe(schema['minimum'] ?? schema['exclusiveMinimum']) && safe(schema['maximum'] ?? schema['exclusiveMaximum']))
+  }
+  const inner = [...(isSchema(schema['properties']) ? Object.values(schema['properties']) : []), schema['items']]
+  return inner.some((one) => isSchema(one) && holdsLarge(one))
+}
+
+/** The first whole number of a JSON text that a reader with doubles changes; undefined when there is none. */
+export function inexactNumber(json: string): string | undefined {
+  if (!/\d{16}/.test(json)) return undefined
+  const numbers = json.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ?? []
+  return numbers.find((one) => /^-?\d+$/.test(one) && !(survivesDouble(one) && Number.isSafeInteger(Number(one))))
 }
 
 function reportErrors(validate: ValidateFunction, report: Report): void {

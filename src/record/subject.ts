@@ -1,33 +1,33 @@
 /** Identifiers of subjects by stated type. The type is never inferred from the identifier. */
 import { SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { citizenIdFault, type CitizenIdFault } from './citizen-id.ts'
-import { usccFault, type UsccFault } from './uscc.ts'
+import { type UsccDoubt, usccDoubt, usccFault, type UsccFault } from './uscc.ts'
 
 /** What is wrong with the identifier of a subject. Old forms are named as such. */
 export type SubjectIdFault =
   | CitizenIdFault
-  | Exclude<UsccFault, 'uscc_inner_check'>
+  | UsccFault
   | 'citizen_id_legacy'
   | 'organization_code_legacy'
   | 'registration_number_legacy'
 
 /** What makes an identifier doubtful without making it wrong. */
-export type SubjectIdWarning = 'uscc_inner_check' | 'subject_type_class' | 'individual_business_class'
+export type SubjectIdWarning = UsccDoubt | 'subject_type_class' | 'individual_business_class'
 
 /** What is wrong with an identifier as that of a subject of this type, or undefined. */
 export function subjectIdFault(type: SubjectType, id: string): SubjectIdFault | undefined {
   if (type === SubjectType.NATURAL_PERSON) return /^\d{15}$/.test(id) ? 'citizen_id_legacy' : citizenIdFault(id)
   if (/^\d{15}$/.test(id)) return 'registration_number_legacy'
   if (/^[0-9A-Z]{8}-?[0-9X]$/.test(id)) return 'organization_code_legacy'
-  const fault = usccFault(id)
-  return fault === 'uscc_inner_check' ? undefined : fault
+  return usccFault(id)
 }
 
 /** What is doubtful about an identifier that has no fault. */
 export function subjectIdWarnings(type: SubjectType, id: string, individualBusiness: boolean): readonly SubjectIdWarning[] {
   if (type === SubjectType.NATURAL_PERSON) return []
   const warnings: SubjectIdWarning[] = []
-  if (usccFault(id) === 'uscc_inner_check') warnings.push('uscc_inner_check')
+  const doubt = usccDoubt(id)
+  if (doubt) warnings.push(doubt)
   const usual = usualSubjectType(id)
   if (usual !== undefined && usual !== type) warnings.push('subject_type_class')
   if (individualBusiness !== id.startsWith('92')) warnings.push('individual_business_class')

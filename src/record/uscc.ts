@@ -3,6 +3,7 @@
  * I, O, S, V, Z: registering department 1, class 1, division of the registering authority 6 (GB/T 2260,
  * as of the day of issue: never route by it), subject id 9 (GB 11714), check 1.
  */
+import { hasCitizenIdShape } from './citizen-id.ts'
 import { latin1 } from './latin1.ts'
 
 const ALPHABET = '0123456789ABCDEFGHJKLMNPQRTUWXY'
@@ -22,11 +23,23 @@ for (const [department, classes] of Object.entries(CLASSES)) {
   for (const one of classes) PAIRS[department.charCodeAt(0) * 256 + one.charCodeAt(0)] = 1
 }
 
-/** What is wrong with a code: the first of these that holds. Only an inner check may be let pass. */
-export type UsccFault = 'uscc_form' | 'uscc_check' | 'uscc_class' | 'uscc_inner_check'
+/** What is wrong with a code. */
+export type UsccFault = 'uscc_form' | 'uscc_check' | 'uscc_class'
 
-/** What is wrong with the code at [start, end), or undefined. */
-export function usccFaultAt(bytes: Uint8Array, start: number, end: number): UsccFault | undefined {
+/**
+ * What is doubtful about a code that passes, because such codes were issued: one of its two checks is not what its formula
+ * gives, or its department and class are not in the table. A warning, never a refusal.
+ */
+export type UsccDoubt = 'uscc_outer_check' | 'uscc_inner_check' | 'uscc_class_unknown'
+
+/**
+ * What is wrong with the code at [start, end) or doubtful about it; undefined when neither.
+ *
+ * One irregularity is a doubt: registries have issued codes with each of them. Two are a fault, since a slip of the pen
+ * in the nine characters of the subject breaks both checks. A citizen identity number has the form of a code, and would
+ * pass as a doubtful one: what has its shape is given no doubt.
+ */
+export function usccFindingAt(bytes: Uint8Array, start: number, end: number): UsccFault | UsccDoubt | undefined {
   if (end - start !== 18) return 'uscc_form'
   let sum = 0
   for (let i = 0; i < 17; i++) {
@@ -37,21 +50,47 @@ export function usccFaultAt(bytes: Uint8Array, start: number, end: number): Uscc
   }
   const check = VALUES[bytes[start + 17]!]!
   if (check < 0) return 'uscc_form'
-  if ((sum + check) % 31 !== 0) return 'uscc_check'
-  if (PAIRS[bytes[start]! * 256 + bytes[start + 1]!] === 0) return 'uscc_class'
-  return bytes[start + 16] === innerCheck(bytes, start + 8) ? undefined : 'uscc_inner_check'
+  const innerRight = bytes[start + 16] === innerCheck(bytes, start + 8)
+  const classKnown = PAIRS[bytes[start]! * 256 + bytes[start + 1]!] !== 0
+  if ((sum + check) % 31 !== 0) return innerRight && classKnown && !hasCitizenIdShape(bytes, start, end) ? 'uscc_outer_check' : 'uscc_check'
+  if (!classKnown) return innerRight && !hasCitizenIdShape(bytes, start, end) ? 'uscc_class_unknown' : 'uscc_class'
+  return innerRight ? undefined : 'uscc_inner_check'
+}
+
+const doubts: ReadonlySet<string> = new Set<UsccDoubt>(['uscc_outer_check', 'uscc_inner_check', 'uscc_class_unknown'])
+
+export function isDoubt(finding: UsccFault | UsccDoubt): finding is UsccDoubt {
+  return doubts.has(finding)
+}
+
+function usccFinding(code: string): UsccFault | UsccDoubt | undefined {
+  const bytes = latin1(code)
+  return bytes ? usccFindingAt(bytes, 0, bytes.length) : 'uscc_form'
 }
 
 /** What is wrong with a code, or undefined. */
 export function usccFault(code: string): UsccFault | undefined {
-  const bytes = latin1(code)
-  return bytes ? usccFaultAt(bytes, 0, bytes.length) : 'uscc_form'
+  const finding = usccFinding(code)
+  return finding === undefined || isDoubt(finding) ? undefined : finding
 }
 
-/** Whether a code can be one of a body: an inner check that is wrong occurs in codes that were issued. */
+/** What is doubtful about a code that has no fault, or undefined. */
+export function usccDoubt(code: string): UsccDoubt | undefined {
+  const finding = usccFinding(code)
+  return finding !== undefined && isDoubt(finding) ? finding : undefined
+}
+
+/** Whether a code can be one of a body. */
 export function isUscc(code: string): boolean {
-  const fault = usccFault(code)
-  return fault === undefined || fault === 'uscc_inner_check'
+  return usccFault(code) === undefined
+}
+
+/** Position of the first character that a code cannot have there, from 0, or -1; the first 18 are looked at. */
+export function strangeCharacter(code: string): number {
+  return [...code].slice(0, 18).findIndex((one, i) => {
+    const value = one.length === 1 && one.charCodeAt(0) < 256 ? VALUES[one.charCodeAt(0)]! : -1
+    return value < 0 || (i >= 2 && i <= 7 && value > 9)
+  })
 }
 
 /** Check character (as a byte) of the eight characters of a subject id, GB 11714. */

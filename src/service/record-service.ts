@@ -85,6 +85,8 @@ export async function publishedMessage(context: Context, published: Published) {
     widened: published.beside?.widened ?? 0,
     replaced: published.beside?.replaced.map(({ position, record }) => ({ index: position, record })) ?? [],
     ...(published.refusal ? { refusal: published.refusal } : {}),
+    warnings: (published.warnings ?? []).map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })),
+    warningCount: published.warningCount ?? 0,
   }
 }
 

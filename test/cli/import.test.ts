@@ -304,7 +304,7 @@ t.test('bad rows go to an owner-only file with row, column and reason; good rows
   const other = syntheticCitizenId('33010218900101123')
   const bad: readonly (readonly [Readonly<Record<number, string>>, string, string])[] = [
     [{ 1: '3.30102E+17' }, '统一社会信用代码', 'spreadsheet_scientific'],
-    [{ 1: `${uscc(3).slice(0, 17)}${uscc(3).endsWith('A') ? 'B' : 'A'}` }, '统一社会信用代码', 'uscc_check'],
+    [{ 1: `${uscc(3).slice(0, 12)}${uscc(3)[12] === '3' ? '4' : '3'}${uscc(3).slice(13)}` }, '统一社会信用代码', 'uscc_check'],
     [{ 5: '2026-02-30' }, '评价日期', 'date_form'],
     [{ 5: '30.06.2026' }, '评价日期', 'date_form'],
     [{ 3: '' }, '行业领域', 'missing'],

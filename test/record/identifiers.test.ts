@@ -1,10 +1,10 @@
 import t from 'tap'
 import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
-import { citizenIdFault, isAdult, mask, syntheticCitizenId } from '../../src/record/citizen-id.ts'
+import { citizenIdFault, isAdult, isCitizenId, mask, syntheticCitizenId } from '../../src/record/citizen-id.ts'
 import { allDivisions, findDivision, successorsOf } from '../../src/record/divisions.ts'
 import { subjectIdFault, subjectIdWarnings } from '../../src/record/subject.ts'
 import { codeCell, damagedIdentifier, decimalCell, integerCell, nameCell, parseDateCell } from '../../src/record/text.ts'
-import { syntheticUscc, usccFault } from '../../src/record/uscc.ts'
+import { isUscc, syntheticUscc, usccDoubt, usccFault } from '../../src/record/uscc.ts'
 
 const publicCodes = [
   '91330100799655058B', '914403001922038216', '9144030071526726XG', '91110000802100433B', '91100000100003962T',
@@ -29,7 +29,6 @@ t.test('published and synthetic unified social credit codes pass', async (t) => 
 t.test('a unified social credit code says what is wrong with it', async (t) => {
   const cases: readonly (readonly [code: string, fault: string])[] = [
     ['91320100250571846X', 'uscc_check'],
-    ['91330102TT0000015L', 'uscc_check'],
     ['91330102TT0000051K', 'uscc_check'],
     ['91330102tt0000015K', 'uscc_form'],
     ['91330102TT0000015', 'uscc_form'],
@@ -38,10 +37,9 @@ t.test('a unified social credit code says what is wrong with it', async (t) => {
     ['9133A102TT0000015K', 'uscc_form'],
     ['９1330102TT0000015K', 'uscc_form'],
     ['', 'uscc_form'],
-    // Outer check right, and a department or class that does not exist.
-    [syntheticUscc('94330102', 'TT000001'), 'uscc_class'],
-    [syntheticUscc('B1330102', 'TT000001'), 'uscc_class'],
-    [syntheticUscc('Y9330102', 'TT000001'), 'uscc_class'],
+    // A department or class that is not in the table, and another irregularity.
+    ['94330102TT0000016D', 'uscc_class'],
+    ['94330102TT0000015B', 'uscc_check'],
   ]
   for (const [code, fault] of cases) t.equal(usccFault(code), fault, code)
 })
@@ -50,9 +48,40 @@ t.test('a wrong inner check passes as a warning', async (t) => {
   // 91330102TT0000015K with the inner check 5 made 6 and the outer check recomputed by hand:
   // the sum grows by weight 28, so the check falls from 19 (K) to 19 - 28 = 22 mod 31, which is N.
   const code = '91330102TT0000016N'
-  t.equal(usccFault(code), 'uscc_inner_check')
+  t.equal(usccFault(code), undefined)
+  t.equal(usccDoubt(code), 'uscc_inner_check')
   t.equal(subjectIdFault(SubjectType.ENTERPRISE, code), undefined)
   t.same(subjectIdWarnings(SubjectType.ENTERPRISE, code, false), ['uscc_inner_check'])
+})
+
+t.test('one irregularity that registries have issued is a doubt, two are a fault', async (t) => {
+  for (const code of ['91350203M0001QKT19', '91350211M0000XUF46', '91350203M0001FUE2P']) {
+    t.equal(usccDoubt(code), 'uscc_outer_check', code)
+    t.same(subjectIdWarnings(SubjectType.ENTERPRISE, code, false), ['uscc_outer_check'])
+    t.equal(isUscc(code), true)
+    // A slip in the characters of the subject breaks both checks.
+    for (const at of [9, 12]) t.equal(usccFault(`${code.slice(0, at)}${code[at] === '3' ? '4' : '3'}${code.slice(at + 1)}`), 'uscc_check', `${code} with another character ${at + 1}`)
+  }
+  for (const pair of ['94', 'B1', 'Y9', '54', '55', '79', 'A1', 'G1', 'J1']) {
+    const code = syntheticUscc(`${pair}330102`, 'TT000001')
+    t.equal(usccFault(code), undefined, pair)
+  }
+  t.equal(usccDoubt(syntheticUscc('54330102', 'TT000001')), 'uscc_class_unknown')
+})
+
+t.test('the number of a person never passes as a doubtful code', async (t) => {
+  for (const [at, province] of ['33', '11', '37', '51'].entries()) {
+    let passed = 0
+    for (let i = 0; i < 400; i++) {
+      const id = syntheticCitizenId(`${province}010219010101${String(i + 1).padStart(3, '0')}`)
+      t.equal(usccDoubt(id) === 'uscc_outer_check' || usccDoubt(id) === 'uscc_class_unknown', false, id)
+      if (isUscc(id)) passed++
+      t.equal(isCitizenId(id), true)
+    }
+    t.ok(passed < 40, `${passed} of 400 numbers of ${at} have the check of a code by chance`)
+  }
+  for (const code of [...publicCodes, ...syntheticCodes]) t.equal(isCitizenId(code), false, code)
+  t.equal(isCitizenId(syntheticCitizenId('91010219010101001')), false, 'no address begins with 91')
 })
 
 t.test('synthetic codes get both checks', async (t) => {

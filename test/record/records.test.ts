@@ -101,7 +101,7 @@ t.test('a good evaluation has no fault and is accepted without decoding', async 
 
 t.test('the evaluator is looked at again whenever it is another one', (t) => {
   const good = evaluatorMemo()
-  const codes = ['11330825TT00000903', '11330825TT00000904', '11330825TT00000903', '11330825TT0000090', '', '11330825TT00000903']
+  const codes = ['11330825TT00000903', '11330825TT00000913', '11330825TT00000903', '11330825TT0000090', '', '11330825TT00000903']
   t.same(codes.map((code) => good(utf8(`x${code}y`), 1, 1 + code.length)), [true, false, true, false, false, true])
   t.end()
 })
@@ -127,7 +127,8 @@ t.test('a record with a bad field names the field and the reason', async (t) => 
     [['subject.id uscc_check'], (r) => { r.subject!.id = '91320100250571846X' }],
     [['subject.id required'], (r) => { r.subject!.id = '' }],
     [['subject.id uscc_form'], (r) => { r.subject!.id = '９1330102TT0000015K' }],
-    [['subject.id uscc_class'], (r) => { r.subject!.id = syntheticUscc('94330102', 'TT000001') }],
+    [['subject.id uscc_class'], (r) => { r.subject!.id = '94330102TT0000016D' }],
+    [[], (r) => { r.subject!.id = syntheticUscc('94330102', 'TT000001') }],
     [['subject.id organization_code_legacy'], (r) => { r.subject!.id = 'TT0000015' }],
     [['subject.name required'], (r) => { r.subject!.name = '' }],
     [['subject.name too_long'], (r) => { r.subject!.name = long }],
@@ -148,7 +149,8 @@ t.test('a record with a bad field names the field and the reason', async (t) => 
     [['evaluation_result.scale scale_not_in_force'], (_, e) => { e.evaluatedOn = '2019-12-31' }],
     [['evaluation_result.valid_to date_order'], (_, e) => { e.validTo = '2026-03-31' }],
     [['evaluation_result.valid_to date_order'], (_, e) => { e.evaluatedOn = '2027-04-01' }],
-    [['evaluation_result.evaluator uscc_check'], (_, e) => { e.evaluator = '11330825TT00000904' }],
+    [['evaluation_result.evaluator uscc_check'], (_, e) => { e.evaluator = '11330825TT00000913' }],
+    [[], (_, e) => { e.evaluator = '11330825TT00000904' }],
     [['evaluation_result.evaluator required'], (_, e) => { e.evaluator = '' }],
     [['content family_mismatch'], (r) => { r.content = { case: 'catalogedRecord', value: { decidedOn: '2026-01-01' } as never } }],
     [['content family_mismatch'], (r) => { r.content = { case: undefined } }],
@@ -421,7 +423,7 @@ function randomRecord(random: SeededRandom): Record {
     () => { result.evaluatedOn = random.pick(['2019-12-31', '2020-01-01', '2027-04-01', '0000-01-01', '2026-3-31']) },
     () => { result.validFrom = random.pick(['2026-01-01', '2027-03-31', '2027-04-01', '']) },
     () => { result.validTo = random.pick(['9999-12-31', '2026-03-31', '2026-03-30', '2026-02-30']) },
-    () => { result.evaluator = random.pick(['', '11330825TT00000904', '91330102TT0000016N']) },
+    () => { result.evaluator = random.pick(['', '11330825TT00000904', '11330825TT00000913', '91330102TT0000016N']) },
     () => { record.recordId = random.pick(['', ' ', 'a b', about.id, `x${about.id}`, '号']) },
     () => { delete record.subject },
     () => { record.content = { case: undefined } },
