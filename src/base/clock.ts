@@ -5,6 +5,7 @@
  */
 import { onAbort } from './abort.ts'
 import { HuxinError } from './errors.ts'
+import { text } from './text.ts'
 
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -70,7 +71,7 @@ export class Turns {
   /** Resolves when others have run. @throws HuxinError cancelled when nobody wants the answer any more */
   async next(): Promise<void> {
     await yieldTurn()
-    if (this.#signal?.().aborted) throw new HuxinError('cancelled', 'the caller gave the call up, or its deadline passed')
+    if (this.#signal?.().aborted) throw new HuxinError('cancelled', text`the caller gave the call up, or its deadline passed`)
     this.#endMs = this.#clock.monotonicMs() + TURN_MS
   }
 }

@@ -163,6 +163,6 @@ export function messageOf(error: unknown): string {
 }
 
 /** Stops the program's present course: an invariant does not hold. */
-export function assert(condition: boolean, message: string): asserts condition {
+export function assert(condition: boolean, message: Said): asserts condition {
   if (!condition) throw new HuxinError('internal', text`invariant broken: ${message}`)
 }

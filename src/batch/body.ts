@@ -12,6 +12,7 @@
 import { hash } from 'node:crypto'
 import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { type FieldFault, HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { rootOfLeaves } from '../merkle/hash.ts'
@@ -83,7 +84,7 @@ export function checkRecordSizes(records: readonly Uint8Array[]): void {
   if (!first) return
   const empty = fields.every(({ path }) => records[Number(path.slice('records['.length, -1))]!.length === 0)
   const others = fields.length > 1 ? `; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? ' or more' : ''} others too` : ''
-  throw new HuxinError(empty ? 'argument_invalid' : 'message_too_large', `${first.path}: ${first.message}${others}`, { fields })
+  throw new HuxinError(empty ? 'argument_invalid' : 'message_too_large', text`${first.path}: ${first.message}${others}`, { fields })
 }
 
 /**
@@ -289,13 +290,13 @@ function readVarint(bytes: Buffer, start: number, leaf: number): [value: number,
 
 function checkSize(count: number, bytes: number): void {
   if (count < 1 || count > limits.batchRecordsMax) {
-    throw new HuxinError('body_malformed', `a body has ${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
+    throw new HuxinError('body_malformed', text`a body has ${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
   }
   if (bytes > limits.bodyBytesMax) {
-    throw new HuxinError('message_too_large', `a body has ${bytes} bytes, at most ${limits.bodyBytesMax}: use smaller batches`)
+    throw new HuxinError('message_too_large', text`a body has ${bytes} bytes, at most ${limits.bodyBytesMax}: use smaller batches`)
   }
 }
 
 function malformed(leaf: number, what: string): HuxinError {
-  return new HuxinError('body_malformed', `body: leaf ${leaf} ${what}`)
+  return new HuxinError('body_malformed', text`body: leaf ${leaf} ${what}`)
 }

@@ -8,6 +8,7 @@
 import { asBuffer, hex, utf8, utf8Text } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 
 /** Edition of the rules by which this program judges. */
@@ -98,7 +99,7 @@ export function formatEntryPrefix(entry: Omit<Entry, 'header'>): string {
 export function formatEntry(entry: Entry): Uint8Array {
   const bytes = Buffer.concat([utf8(formatEntryPrefix(entry)), entry.header])
   if (bytes.length > limits.entryBytesMax) {
-    throw new HuxinError('message_too_large', `a log entry has ${bytes.length} bytes, at most ${limits.entryBytesMax}`)
+    throw new HuxinError('message_too_large', text`a log entry has ${bytes.length} bytes, at most ${limits.entryBytesMax}`)
   }
   return bytes
 }
@@ -172,5 +173,5 @@ export function isRefusalCode(code: string): boolean {
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('entry_malformed', `log entry ${what}`)
+  return new HuxinError('entry_malformed', text`log entry ${what}`)
 }

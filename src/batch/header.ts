@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto'
 import { hex, utf8 } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 
@@ -198,5 +199,5 @@ function arity(words: readonly string[], count: number, at: number): void {
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('header_malformed', `batch header: ${what}`)
+  return new HuxinError('header_malformed', text`batch header: ${what}`)
 }

@@ -1,6 +1,7 @@
 /** Sealing and opening a batch's header: the signed note around the text of `header.ts`. */
 import { hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Signer, Verifier } from '../note/key.ts'
 import { type NoteSignature, parseNote, signNote, verifyNote } from '../note/note.ts'
@@ -30,11 +31,11 @@ export function sealHeader(header: BatchHeader, signer: Signer): SealedHeader {
  */
 export function openHeader(note: Uint8Array): SealedHeader {
   if (note.length > limits.headerBytesMax) {
-    throw new HuxinError('message_too_large', `a batch header has ${note.length} bytes, at most ${limits.headerBytesMax}`)
+    throw new HuxinError('message_too_large', text`a batch header has ${note.length} bytes, at most ${limits.headerBytesMax}`)
   }
-  const { text, signatures } = parseNote(note)
-  const id = batchId(text)
-  return { note, text, id, idText: hex(id), header: parseHeader(text), signatures }
+  const { text: content, signatures } = parseNote(note)
+  const id = batchId(content)
+  return { note, text: content, id, idText: hex(id), header: parseHeader(content), signatures }
 }
 
 /**
@@ -44,11 +45,11 @@ export function openHeader(note: Uint8Array): SealedHeader {
 export function verifyHeader(sealed: SealedHeader, verifier: Verifier): void {
   const { signatures } = sealed
   if (signatures.length !== 1) {
-    throw new HuxinError('signature_invalid', `batch header has ${signatures.length} signature lines, exactly one is allowed`)
+    throw new HuxinError('signature_invalid', text`batch header has ${signatures.length} signature lines, exactly one is allowed`)
   }
   const line = signatures[0]!
   if (line.name !== verifier.name || line.keyId !== verifier.keyId) {
-    throw new HuxinError('signature_invalid', `batch header is signed by ${line.name}, not by the key in force of ${verifier.name}`)
+    throw new HuxinError('signature_invalid', text`batch header is signed by ${line.name}, not by the key in force of ${verifier.name}`)
   }
   verifyNote({ text: sealed.text, signatures }, [verifier])
 }

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { AdminService, LogService } from '../gen/huxin/v1/admin_service_pb.ts'
 import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../node/config.ts'
@@ -33,7 +34,7 @@ export interface Connection {
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(options.node)
   const certificateFile = options.as ?? await operatorCertificate(config)
-  if (!certificateFile.endsWith('.crt')) throw new HuxinError('argument_invalid', `--as ${certificateFile}: name the certificate, <name>.crt; its key is <name>.key beside it`)
+  if (!certificateFile.endsWith('.crt')) throw new HuxinError('argument_invalid', text`--as ${certificateFile}: name the certificate, <name>.crt; its key is <name>.key beside it`)
   if (options.as !== undefined) await checkThere(options.as)
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
@@ -56,7 +57,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
 function checkAuthority({ issuer, nodeName }: PeerIdentity, allowed: readonly string[]): void {
   if (issuer !== '' && allowed.includes(issuer)) return
-  throw new HuxinError('unauthenticated', `the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
+  throw new HuxinError('unauthenticated', text`the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
 }
 
 /** `huxin pki issue` encodes names in file names: whoever writes a person's name as it is sees which files there are. */
@@ -64,14 +65,14 @@ async function checkThere(file: string): Promise<void> {
   const names = await readdir(dirname(file)).catch((): string[] => [])
   if (names.includes(basename(file))) return
   const others = names.filter((name) => /^operator-.*\.crt$/.test(name)).slice(0, 10)
-  throw new HuxinError('argument_invalid', `--as ${file} cannot be read: there is no such file${others.length === 0 ? '' : `, but ${others.join(', ')} (names of persons are encoded in file names)`}`)
+  throw new HuxinError('argument_invalid', text`--as ${file} cannot be read: there is no such file${others.length === 0 ? '' : text`, but ${others.join(', ')} (names of persons are encoded in file names)`}`)
 }
 
 async function operatorCertificate(config: NodeConfig): Promise<string> {
   const folder = dirname(config.tls.certificate)
   const names = await readdir(folder).catch(() => [])
   const name = names.sort((a, b) => (a < b ? -1 : 1)).find((file) => /^operator-.*\.crt$/.test(file))
-  if (!name) throw new HuxinError('config_invalid', `there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`)
+  if (!name) throw new HuxinError('config_invalid', text`there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`)
   return join(folder, name)
 }
 
@@ -85,7 +86,7 @@ function explain<T extends object>(client: T, { node }: ConnectOptions): T {
           return await call(...args)
         } catch (error) {
           if (error instanceof HuxinError && (error.code === 'peer_unreachable' || error.code === 'deadline_exceeded')) {
-            throw new HuxinError('peer_unreachable', `${error.message}. Is the node running? Start it with: huxin node start --node ${node}`, { cause: error })
+            throw new HuxinError('peer_unreachable', text`${error.message}. Is the node running? Start it with: huxin node start --node ${node}`, { cause: error })
           }
           throw error
         }

@@ -1,6 +1,7 @@
 /** The file that `huxin log prove` writes and `huxin log verify` checks without a node. */
 import { fromBase64 } from '../base/bytes.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { parseCheckpoint } from '../note/checkpoint.ts'
@@ -27,15 +28,15 @@ export function verifyProofFile(bytes: Uint8Array, vkey: string) {
   try {
     file = JSON.parse(Buffer.from(bytes).toString()) as typeof file
   } catch {
-    throw new HuxinError('argument_invalid', 'this is no file that huxin log prove wrote as JSON: evidence and .tlog-proof files are checked with huxin verify')
+    throw new HuxinError('argument_invalid', text`this is no file that huxin log prove wrote as JSON: evidence and .tlog-proof files are checked with huxin verify`)
   }
   const leaf = typeof file.entry === 'string' ? fromBase64(file.entry) : undefined
-  if (file.format !== 'huxin/proof/v1' || !leaf || typeof file.proof !== 'string') throw new HuxinError('argument_invalid', 'the file is not of format huxin/proof/v1')
+  if (file.format !== 'huxin/proof/v1' || !leaf || typeof file.proof !== 'string') throw new HuxinError('argument_invalid', text`the file is not of format huxin/proof/v1`)
   const proofBytes = Buffer.from(file.proof)
-  const { text, signatures } = parseNote(parseTlogProof(proofBytes).checkpointNote)
-  const { origin: log } = parseCheckpoint(text)
+  const { text: content, signatures } = parseNote(parseTlogProof(proofBytes).checkpointNote)
+  const { origin: log } = parseCheckpoint(content)
   const verifier = trustedKey(vkey)
-  if (!log.startsWith(`${verifier.name}/`)) throw new HuxinError('signature_invalid', `the proof is of the log ${log}, the key of ${verifier.name}`)
+  if (!log.startsWith(`${verifier.name}/`)) throw new HuxinError('signature_invalid', text`the proof is of the log ${log}, the key of ${verifier.name}`)
   const { index, checkpoint } = verifyTlogProof({ proofBytes, leaf, origin: log, logVerifier: verifier })
   const entry = parseEntry(leaf)
   const { header, idText } = openHeader(entry.header)
@@ -50,6 +51,6 @@ function trustedKey(vkey: string): Verifier {
   try {
     return parseVkey(vkey)
   } catch (error) {
-    throw new HuxinError('argument_invalid', `--vkey ${JSON.stringify(vkey.slice(0, 80))} is no log key: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`--vkey ${JSON.stringify(vkey.slice(0, 80))} is no log key: ${textOf(error)}`)
   }
 }

@@ -1,7 +1,8 @@
 /** What every command gets from the program, and the files it is told to read and write. */
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import type { Language, Output } from './output.ts'
 
 export interface Io {
@@ -25,13 +26,13 @@ export interface Shell {
 /** Reads a file named on the command line. @throws HuxinError argument_invalid */
 export async function readInput(file: string): Promise<Uint8Array> {
   return readFile(file).catch(() => {
-    throw new HuxinError('argument_invalid', `${file} cannot be read: is the name right?`)
+    throw new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
   })
 }
 
 /** Writes a file named on the command line, owner-only. @throws HuxinError argument_invalid */
 export async function writeOutput(file: string, content: Uint8Array | string): Promise<void> {
   await writeFile(file, content, { mode: 0o600 }).catch((error: unknown) => {
-    throw new HuxinError('argument_invalid', `${file} cannot be written: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`${file} cannot be written: ${textOf(error)}`)
   })
 }

@@ -13,6 +13,7 @@ import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
 import { type Clock, holdProcess, sleep, systemClock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import {
   type AmendRequestSchema, type GetBatchRequestSchema, type GetBatchResponse, type GetRecordsRequestSchema, type GetRecordsResponse,
@@ -81,7 +82,7 @@ export class HuxinClient {
     const stamp = await stampOf(options)
     const { material, warnings } = await loadTlsMaterial(options, (options.clock ?? systemClock).nowMs())
     const more = await Promise.all((options.authorityFiles ?? []).map((file) => readFile(file, 'utf8').catch(() => {
-      throw new HuxinError('config_invalid', `the authority file ${file} cannot be read`)
+      throw new HuxinError('config_invalid', text`the authority file ${file} cannot be read`)
     })))
     return new HuxinClient(options, { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) }, warnings.map(({ en }) => en))
   }
@@ -136,7 +137,7 @@ export class HuxinClient {
   #checkServer({ issuer, nodeName }: PeerIdentity, authorities: readonly string[]): void {
     const own = this.#material.identity.issuer
     if (issuer !== '' && (issuer === own || authorities.includes(issuer))) return
-    throw new HuxinError('unauthenticated', `the certificate of ${nodeName} was issued by the authority sha256:${issuer}, and that of this client by sha256:${own}: if both may speak for the node, name the other in authorityFiles`)
+    throw new HuxinError('unauthenticated', text`the certificate of ${nodeName} was issued by the authority sha256:${issuer}, and that of this client by sha256:${own}: if both may speak for the node, name the other in authorityFiles`)
   }
 
   /** Takes up files that changed, so that a client outlives its certificate. What cannot be used leaves the last good one. */

@@ -1,5 +1,6 @@
 /** Every way in which a file of evidence can be wrong: fault → meaning. Programs match on the fault. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 
 interface FaultRow {
   readonly meaning: string
@@ -55,7 +56,7 @@ export type EvidenceFault = keyof typeof evidenceFaults
 
 /** `detail` names the part, quotes values, and is the same in every language. */
 export function evidenceFault(fault: EvidenceFault, detail: string): HuxinError {
-  return new HuxinError('evidence_invalid', `${evidenceFaults[fault].meaning}: ${detail}`, { details: { fault, detail } })
+  return new HuxinError('evidence_invalid', text`${evidenceFaults[fault].meaning}: ${detail}`, { details: { fault, detail } })
 }
 
 /** The message of a fault in Chinese; undefined for another error. */

@@ -6,6 +6,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
 import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -75,7 +76,7 @@ export async function amend(context: Context, asked: Amending): Promise<Publishe
   const batches = await checkChanges(context, amending, turns)
   const own = distinct(changes)
   const room = { changes: BATCH_CHANGES_MAX - own.length, bytes: BATCH_BODY_BYTES_MAX - await erasedBytes(context, changes, batches) }
-  if (room.bytes < 0) throw new HuxinError('argument_invalid', `the batches of what is to be erased have more than ${BATCH_BODY_BYTES_MAX >> 20} MB: erase fewer records in one call`)
+  if (room.bytes < 0) throw new HuxinError('argument_invalid', text`the batches of what is to be erased have more than ${BATCH_BODY_BYTES_MAX >> 20} MB: erase fewer records in one call`)
   const pieces: RecordChange[][] = [[]]
   for await (const { batchId, bodyBytes, records } of earlierBatches(context, sought(changes, batches), turns)) {
     room.changes -= records.length
@@ -147,7 +148,7 @@ async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'c
     const amended = known ?? await openBatch(context, change.batchId)
     if (!known) batches.set(name, amended)
     const { records } = amended.batch.header
-    if (change.position >= records) throw new HuxinError('not_found', `batch ${name} has ${records} records, there is none at position ${change.position}`)
+    if (change.position >= records) throw new HuxinError('not_found', text`batch ${name} has ${records} records, there is none at position ${change.position}`)
     if (!known) checkAmendable(context, amended)
     if (by) checkMayAmend(context, by, amended, change)
   }
@@ -155,8 +156,8 @@ async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'c
 }
 
 function checkForm({ action, effectiveOn, basis, document }: RecordChange): void {
-  if (!Object.hasOwn(actions, action)) throw new HuxinError('argument_invalid', `action ${action} is not one of ${Object.keys(actions).join(', ')}`)
-  if (!isCivilDate(effectiveOn)) throw new HuxinError('argument_invalid', `${JSON.stringify(effectiveOn)} is not a date: YYYY-MM-DD is wanted`)
+  if (!Object.hasOwn(actions, action)) throw new HuxinError('argument_invalid', text`action ${action} is not one of ${Object.keys(actions).join(', ')}`)
+  if (!isCivilDate(effectiveOn)) throw new HuxinError('argument_invalid', text`${JSON.stringify(effectiveOn)} is not a date: YYYY-MM-DD is wanted`)
   const fault = basisFault(basis) ?? documentFault(document)
   if (fault) throw new HuxinError('argument_invalid', fault)
 }
@@ -165,7 +166,7 @@ async function openBatch(context: Context, id: Uint8Array): Promise<Amended> {
   const known = await context.ledger().known(id)
   const index = known?.indexes[0]
   const bytes = index === undefined ? undefined : await context.store.get(entryKey(index))
-  if (index === undefined || !bytes) throw new HuxinError('not_found', `batch ${hex(id)} is not in this log`)
+  if (index === undefined || !bytes) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
   const { header, source } = parseEntry(bytes)
   return { batch: openHeader(header), source, index }
 }

@@ -10,6 +10,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -102,7 +103,7 @@ export class Approvals {
     return this.#inTurn(async (moment) => {
       const row = await this.#row(decision.id)
       if (row.state === 'rejected') return undefined
-      if (row.state !== 'waiting') throw new HuxinError('argument_invalid', `approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${row.state}`)
+      if (row.state !== 'waiting') throw new HuxinError('argument_invalid', text`approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${row.state}`)
       return this.#log('amendment-reject', { ...decision, moment }, [rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) }))])
     })
   }
@@ -128,9 +129,9 @@ export class Approvals {
     const id = requestId === '' ? context.random.fill(new Uint8Array(32)) : idOf(context, by, requestId)
     const before = await this.#read(id)
     if (before && !this.#isOver(before)) {
-      if (before.state === 'rejected') throw new HuxinError('argument_invalid', `it was rejected by ${before.decision?.actor ?? ''}, as approval ${hex(id)}: ask for it under another request id`)
+      if (before.state === 'rejected') throw new HuxinError('argument_invalid', text`it was rejected by ${before.decision?.actor ?? ''}, as approval ${hex(id)}: ask for it under another request id`)
       if (equalBytes(before.contentHash, contentHash)) return before
-      throw new HuxinError('argument_invalid', `request id ${JSON.stringify(requestId)} was used for something else, approval ${hex(id)}: give each request an id of its own`)
+      throw new HuxinError('argument_invalid', text`request id ${JSON.stringify(requestId)} was used for something else, approval ${hex(id)}: give each request an id of its own`)
     }
     const nowMs = context.clock.nowMs()
     const row = create(ApprovalSchema, {
@@ -148,16 +149,16 @@ export class Approvals {
   #checkRoom(rows: readonly { readonly row: Approval; readonly bytes: number }[], bytes: number): void {
     const waiting = rows.filter(({ row }) => row.state === 'waiting').length
     if (waiting < WAITING_MAX && rows.length < ROWS_MAX && rows.reduce((sum, row) => sum + row.bytes, bytes) <= BYTES_MAX) return
-    throw new HuxinError('overloaded', `${waiting} approvals wait at this node for a second person: grant or reject some first (huxin approval list)`)
+    throw new HuxinError('overloaded', text`${waiting} approvals wait at this node for a second person: grant or reject some first (huxin approval list)`)
   }
 
   async #grant(decision: Decision, moment: Moment): Promise<Published> {
     const { id, by, act } = decision
     let row = await this.#row(id)
-    if (row.state === 'rejected') throw new HuxinError('argument_invalid', `approval ${hex(id)} was rejected by ${row.decision?.actor ?? ''}: ask for it anew`)
+    if (row.state === 'rejected') throw new HuxinError('argument_invalid', text`approval ${hex(id)} was rejected by ${row.decision?.actor ?? ''}: ask for it anew`)
     if (row.state === 'waiting') {
       if (by.name === row.proposer || by.serial === row.proposerSerial) {
-        throw new HuxinError('role_denied', `approval ${hex(id)} was asked for by ${row.proposer}: another operator grants it, with a certificate in another name (--as)`)
+        throw new HuxinError('role_denied', text`approval ${hex(id)} was asked for by ${row.proposer}: another operator grants it, with a certificate in another name (--as)`)
       }
       this.#checkProposer(row)
       await checkAmending(this.#context(), { changes: changesOf(row), by: proposerOf(row) })
@@ -172,7 +173,7 @@ export class Approvals {
     const { self, ledger } = this.#context()
     const revoked = ledger().revocations.of({ nodeName: self, role: 'operator', name: proposer, serial: proposerSerial, notBeforeMs: Number(proposedMs) })
     if (!revoked) return
-    throw new HuxinError('role_denied', `approval ${hex(id)} was asked for by ${proposer}, whose certificate was revoked since: reject it, and let somebody else ask anew`)
+    throw new HuxinError('role_denied', text`approval ${hex(id)} was asked for by ${proposer}, whose certificate was revoked since: reject it, and let somebody else ask anew`)
   }
 
   /** The row changes in the commit of the amendments, so that nothing is published twice. */
@@ -192,7 +193,7 @@ export class Approvals {
     const published = await publish(context, {
       kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source, moment, extraOps: () => rows,
     })
-    if (!published.batch) throw new HuxinError('internal', `the act was refused: ${published.refusal?.message ?? ''}`)
+    if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal?.message ?? ''}`)
     return published.batch.id
   }
 
@@ -200,7 +201,7 @@ export class Approvals {
   async #row(id: Uint8Array): Promise<Approval> {
     const row = await this.#read(id)
     if (row && !this.#isOver(row)) return row
-    throw new HuxinError('not_found', row ? `approval ${hex(id)} is over: ask for it anew` : `there is no approval ${hex(id).slice(0, 64)} here: see huxin approval list`)
+    throw new HuxinError('not_found', row ? text`approval ${hex(id)} is over: ask for it anew` : text`there is no approval ${hex(id).slice(0, 64)} here: see huxin approval list`)
   }
 
   async #read(id: Uint8Array): Promise<Approval | undefined> {

@@ -26,7 +26,7 @@ export function checkCertificate(context: CertificateContext, peer: PeerIdentity
   const revoked = context.ledger().revocations.of(peer)
   if (revoked) throw new HuxinError('unauthenticated', revokedText(revoked, peer))
   const member = newestOf(context, peer.nodeName)
-  if (!member) throw new HuxinError('role_denied', `${peer.nodeName} is no member of this federation: it must be admitted first (huxin member approve)`)
+  if (!member) throw new HuxinError('role_denied', text`${peer.nodeName} is no member of this federation: it must be admitted first (huxin member approve)`)
   const own = peer.nodeName === context.self ? context.certificate().issuer : undefined
   checkIssuer(member, peer, own)
 }
@@ -39,10 +39,7 @@ export function checkCertificate(context: CertificateContext, peer: PeerIdentity
 export function checkIssuer({ name, authorities }: Pick<Member, 'name' | 'authorities'>, peer: PeerIdentity, otherwise?: string): void {
   const allowed = authorities ?? (otherwise === undefined ? undefined : [otherwise])
   if (!allowed || (peer.issuer !== '' && allowed.includes(peer.issuer))) return
-  throw new HuxinError('unauthenticated', `the certificate ${peer.serial} of ${peer.role} ${peer.name === '' ? name : JSON.stringify(peer.name)} was issued by ${
-    peer.issuer === '' ? 'an authority that did not come with it' : `the authority sha256:${peer.issuer}`}, which may not issue in the name of ${name}: ${
-    authorities ? `its statement names sha256:${authorities.join(', sha256:')}` : `only the authority of its own certificate may, sha256:${otherwise}`
-  }; have it issued there, or let the parent name the other one (huxin member authorities)`)
+  throw new HuxinError('unauthenticated', text`the certificate ${peer.serial} of ${peer.role} ${peer.name === '' ? name : JSON.stringify(peer.name)} was issued by ${peer.issuer === '' ? text`an authority that did not come with it` : text`the authority sha256:${peer.issuer}`}, which may not issue in the name of ${name}: ${authorities ? text`its statement names sha256:${authorities.join(', sha256:')}` : text`only the authority of its own certificate may, sha256:${otherwise ?? ''}`}; have it issued there, or let the parent name the other one (huxin member authorities)`)
 }
 
 /** The newest that is known of a member: from the log, or while that is behind from the join file. */

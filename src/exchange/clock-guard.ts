@@ -13,6 +13,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 
 const DAY_MS = 86_400_000
@@ -57,15 +58,13 @@ export class ClockGuard {
     }
     this.#wrongSinceMs = Math.min(this.#wrongSinceMs, this.#clock.monotonicMs())
     if (this.#isShown()) return this.#trust(this.#clock.nowMs())
-    throw new HuxinError('clock_wrong', `the clock is ${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the time trusted so far: ` +
-      'nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted')
+    throw new HuxinError('clock_wrong', text`the clock is ${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? text`ahead of` : text`behind`} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted`)
   }
 
   #reach(): void {
     const behindMs = this.#notBeforeMs - this.#clock.nowMs()
     if (behindMs > limits.clockOffsetMsMax) {
-      throw new HuxinError('clock_wrong', `the clock is ${Math.round(behindMs / 1000)} s behind the last entry of this log: ` +
-        'nothing is written until it is set right, or the parent confirms it (--alone overrides)')
+      throw new HuxinError('clock_wrong', text`the clock is ${Math.round(behindMs / 1000)} s behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)`)
     }
     this.#notBeforeMs = 0
     this.#trust(this.#clock.nowMs())

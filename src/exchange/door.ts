@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import { editionOf, type Entry, type EntrySource, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -198,7 +199,7 @@ export class Door {
     if (!known) await this.#laneOrder.continueLanes(batch, inbound, view)
     const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
-    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', `batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${late.refusal.message}`)
+    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${late.refusal.message}`)
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }

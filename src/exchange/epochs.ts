@@ -1,5 +1,6 @@
 /** Where one epoch of a member ends and the next begins, as the door and fsck see it. */
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
@@ -37,6 +38,6 @@ export function checkAfterFinal(ledger: Ledger, { origin, epoch }: BatchHeader, 
   if (source.kind !== 'parent' || size === undefined || source.index < size) return
   const member = ledger.federation.member(origin)
   for (let at: string | undefined = source.log; member && at !== undefined; at = predecessorOf(member, at)?.log) {
-    if (at === log) throw new HuxinError('log_forked', `the parent delivers a batch of ${log} as entry ${source.index}, after the final entry, which is number ${size - 1n}`)
+    if (at === log) throw new HuxinError('log_forked', text`the parent delivers a batch of ${log} as entry ${source.index}, after the final entry, which is number ${size - 1n}`)
   }
 }

@@ -5,6 +5,7 @@
 import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate, type Clock, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -77,10 +78,10 @@ export class Erasing {
    */
   async openBody(batch: SealedHeader, inbound: ArrivingBody, vouched: Vouched | undefined): Promise<OpenedBody> {
     const { header } = batch
-    if (inbound.body.length === 0) throw new HuxinError('body_incomplete', `the body of batch ${batch.idText} is not there: send it with its header`)
+    if (inbound.body.length === 0) throw new HuxinError('body_incomplete', text`the body of batch ${batch.idText} is not there: send it with its header`)
     let body = parseBody(inbound.body)
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
-      throw new HuxinError('root_mismatch', `the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
+      throw new HuxinError('root_mismatch', text`the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
     const { lawful, due } = await this.#erasedPositions(batch)
     const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)) ||
@@ -113,9 +114,9 @@ export class Erasing {
     for (let i = 0; i < body.count; i++) {
       if (recordAt(body, i) !== undefined || erased.has(i)) continue
       if (source.kind === 'child' && source.node === batch.header.origin) {
-        throw new HuxinError('erased_first_submission', `record ${i} of batch ${batch.idText} is a hash alone and no amendment erased it`)
+        throw new HuxinError('erased_first_submission', text`record ${i} of batch ${batch.idText} is a hash alone and no amendment erased it`)
       }
-      throw new HuxinError('body_incomplete', `record ${i} of batch ${batch.idText} is a hash alone and no amendment known here erased it: fetch it elsewhere`)
+      throw new HuxinError('body_incomplete', text`record ${i} of batch ${batch.idText} is a hash alone and no amendment known here erased it: fetch it elsewhere`)
     }
   }
 

@@ -8,6 +8,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { concat } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { leafHashAt, recordAt } from '../batch/body.ts'
 import { understood } from '../batch/header.ts'
@@ -77,16 +78,16 @@ export async function issueEvidence(context: Context, request: EvidenceRequest):
 }
 
 function checkPurpose({ purpose, document }: EvidenceRequest): void {
-  if (!PURPOSE.test(purpose)) throw new HuxinError('argument_invalid', 'the purpose is a code of lower-case letters, digits and "-", for example judicial: give --purpose')
-  if (document.trim() === '' || !DOCUMENT.test(document)) throw new HuxinError('argument_invalid', 'the document that asks for evidence has a number, one line of 1 to 200 characters: give --document')
-  if (IDENTITY_NUMBER.test(document)) throw new HuxinError('argument_invalid', 'the document number holds what looks like an identity number, which may not be logged')
+  if (!PURPOSE.test(purpose)) throw new HuxinError('argument_invalid', text`the purpose is a code of lower-case letters, digits and "-", for example judicial: give --purpose`)
+  if (document.trim() === '' || !DOCUMENT.test(document)) throw new HuxinError('argument_invalid', text`the document that asks for evidence has a number, one line of 1 to 200 characters: give --document`)
+  if (IDENTITY_NUMBER.test(document)) throw new HuxinError('argument_invalid', text`the document number holds what looks like an identity number, which may not be logged`)
 }
 
 /** What records of an item may be asked for is said by the item. */
 function checkAllowed(context: Context, { header }: SealedHeader, purpose: string): void {
   const item = header.item !== undefined && understood(header) ? context.ledger().catalog.item(header.item) : undefined
   if (!item || item.purposes.includes(purpose)) return
-  throw new HuxinError('argument_invalid', `purpose ${JSON.stringify(purpose)} is not allowed for ${header.item}; allowed are ${item.purposes.join(', ')}`, {
+  throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(purpose)} is not allowed for ${header.item ?? ''}; allowed are ${item.purposes.join(', ')}`, {
     details: { item: header.item!, allowed: item.purposes.join(', ') },
   })
 }
@@ -94,15 +95,15 @@ function checkAllowed(context: Context, { header }: SealedHeader, purpose: strin
 async function locate(context: Context, { wanted }: EvidenceRequest): Promise<{ found: FoundBatch; position: number | undefined }> {
   if ('recordId' in wanted) {
     const places = await findByRecordId(context, wanted.recordId, 10)
-    if (places.length === 0) throw new HuxinError('not_found', `no record ${JSON.stringify(wanted.recordId.slice(0, 80))} is held here; evidence of an erased one is issued by batch id and position`)
+    if (places.length === 0) throw new HuxinError('not_found', text`no record ${JSON.stringify(wanted.recordId.slice(0, 80))} is held here; evidence of an erased one is issued by batch id and position`)
     if (places.length > 1) {
       const list = places.map(({ batch, position }) => `${batch.idText} --position ${position}`).join(', ')
-      throw new HuxinError('argument_invalid', `the record stands at ${places.length} places, newest first; name one: ${list}`)
+      throw new HuxinError('argument_invalid', text`the record stands at ${places.length} places, newest first; name one: ${list}`)
     }
     return { found: (await findBatch(context, places[0]!.batch.id))!, position: places[0]!.position }
   }
   const found = await findBatch(context, wanted.batchId)
-  if (!found) throw new HuxinError('not_found', 'this batch is not in the log here')
+  if (!found) throw new HuxinError('not_found', text`this batch is not in the log here`)
   return { found, position: wanted.position }
 }
 
@@ -115,8 +116,8 @@ interface ShownRecord {
 
 function showRecord(context: Context, { batch, entry, body }: FoundBatch, position: number): ShownRecord {
   const { records } = batch.header
-  if (position >= records) throw new HuxinError('argument_invalid', `the batch has ${records} records: positions 0 to ${records - 1}`)
-  if (!body) throw new HuxinError('argument_invalid', 'the batch was refused, and its records are not kept: leave out --position')
+  if (position >= records) throw new HuxinError('argument_invalid', text`the batch has ${records} records: positions 0 to ${records - 1}`)
+  if (!body) throw new HuxinError('argument_invalid', text`the batch was refused, and its records are not kept: leave out --position`)
   const leafHash = leafHashAt(body, position)
   const path = { index: position, size: body.count, proof: proveInclusionInMemory(position, body.leafHashes) }
   const bytes = context.ledger().routes(batch.header, entry.source).kept ? recordAt(body, position) : undefined
@@ -142,7 +143,7 @@ async function logAccess(
   const published = await publish(context, {
     kind: 'access', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source: { kind: 'self' },
   })
-  if (!published.batch) throw new HuxinError('internal', `the access record was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the access record was refused: ${published.refusal?.message ?? ''}`)
   return published.batch.id
 }
 
@@ -159,7 +160,7 @@ async function showLogs(context: Context, { batch, indexes }: FoundBatch): Promi
   }
   for (const index of indexes) {
     const entry = await context.log().entry(index)
-    if (!entry) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+    if (!entry) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
     const tree = await bestTree(context, index)
     show(context.log().origin, index, entry, await context.log().prove(index, tree, withLogName(tree.note, context.log().verifier)))
   }

@@ -13,6 +13,7 @@ import { civilDate, formatTime } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { be64, concat, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Entry, type EntrySource, isBornHere, type Judged, parseJudged } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
@@ -92,7 +93,7 @@ export class FirstReceipt {
     const { federation, self } = ledger
     const { member: { name: node }, log: origin, index, leaf, entry, timeMs, note } = verifyReceipt(ledger, batch, receipt)
     const onTheWay = node !== batch.header.origin && (federation.isWithin(batch.header.origin, node) || federation.isWithin(self, node))
-    if (!onTheWay) throw new HuxinError('proof_invalid', `the receipt of batch ${batch.idText} is of ${node}, which is not on its way`)
+    if (!onTheWay) throw new HuxinError('proof_invalid', text`the receipt of batch ${batch.idText} is of ${node}, which is not on its way`)
     await this.#checkTree(source, { origin, index, note, leaf })
     return { node, log: origin, index, timeMs, entry }
   }
@@ -104,15 +105,15 @@ export class FirstReceipt {
   async #checkTree(source: EntrySource, { origin, index, note, leaf }: { origin: string; index: bigint; note: Uint8Array; leaf: Uint8Array }): Promise<void> {
     const { federation, self } = this.#options.ledger()
     if (source.kind === 'parent' && origin === source.log && (index !== source.index || !equalBytes(leafHash(leaf), source.leaf))) {
-      throw new HuxinError('proof_invalid', `the receipt of the log ${origin} shows another entry than was delivered`)
+      throw new HuxinError('proof_invalid', text`the receipt of the log ${origin} shows another entry than was delivered`)
     }
     if (source.kind !== 'child') return
     const seen = await this.#options.store.get(textKey(tables.witness, origin))
     if (!seen || index >= fromBe64(seen)) return
-    const { text, signatures } = parseNote(note)
+    const { text: content, signatures } = parseNote(note)
     const own = (federation.member(self)?.epochs ?? []).filter(({ cosignVkey }) => cosignVkey !== '').map(({ cosignVkey }) => parseVkey(cosignVkey))
-    if (signatures.some((line) => own.some((verifier) => verifyCosignatureLine(text, line, verifier)))) return
-    throw new HuxinError('proof_invalid', `entry ${index} of the log ${origin} is shown in a tree that ${self} has not cosigned`)
+    if (signatures.some((line) => own.some((verifier) => verifyCosignatureLine(content, line, verifier)))) return
+    throw new HuxinError('proof_invalid', text`entry ${index} of the log ${origin} is shown in a tree that ${self} has not cosigned`)
   }
 
   /**
@@ -120,13 +121,13 @@ export class FirstReceipt {
    * of a node on the way, this one before it lost its log for example.
    * @throws HuxinError argument_invalid
    */
-  judgedAt({ header: { origin } }: SealedHeader, { judged: text, source }: Stated, vouched: Vouched | undefined): Judged {
+  judgedAt({ header: { origin } }: SealedHeader, { judged: content, source }: Stated, vouched: Vouched | undefined): Judged {
     const { ledger, clock } = this.#options
     const { self } = ledger()
     if (isFirst(origin, source) && vouched?.entry) return vouched.entry.judged
-    if (isFirst(origin, source) || text === undefined || text === '') return { timeMs: clock.nowMs(), node: self }
-    const judged = parseJudged(text)
-    if (!judged) throw new HuxinError('argument_invalid', 'the first receipt (judged) is malformed: "<time> <node>" is wanted')
+    if (isFirst(origin, source) || content === undefined || content === '') return { timeMs: clock.nowMs(), node: self }
+    const judged = parseJudged(content)
+    if (!judged) throw new HuxinError('argument_invalid', text`the first receipt (judged) is malformed: "<time> <node>" is wanted`)
     return judged
   }
 
@@ -149,8 +150,7 @@ export class FirstReceipt {
     if (then && !(first && then.code === 'member_not_in_force')) return then
     if (!then && (judged.timeMs >= now || !lapse(ledger, header, now))) return undefined
     if (!vouched) {
-      throw new HuxinError('receipt_wanted', `batch ${batch.idText} would not be taken today (${(then ?? lapse(ledger, header, now)!).refusal.message}): ` +
-        'send with it the receipt that shows since when it is logged')
+      throw new HuxinError('receipt_wanted', text`batch ${batch.idText} would not be taken today (${(then ?? lapse(ledger, header, now)!).refusal.message}): send with it the receipt that shows since when it is logged`)
     }
     const seenMs = await lastWithout(this.#options.store, vouched.log, vouched.index)
     const refused = lapse(ledger, header, Math.max(vouched.timeMs, seenMs ?? 0))

@@ -9,6 +9,7 @@ import { bodyRoot, encodeBody } from '../batch/body.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { sealHeader } from '../batch/seal.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
@@ -50,7 +51,7 @@ async function appendFinal(context: Context, { act, source, extra }: { act: Pers
   const own = context.ledger().federation.member(context.self)
   // Its successor is drafted on the statement, and nothing that comes later can be logged.
   if (!own?.epochs.some(({ epoch }) => epoch === context.epoch)) {
-    throw new HuxinError('not_ready', `the statement of ${context.self} in epoch ${context.epoch} has not come down to its own log: freeze it when it is here (huxin member list)`)
+    throw new HuxinError('not_ready', text`the statement of ${context.self} in epoch ${context.epoch} has not come down to its own log: freeze it when it is here (huxin member list)`)
   }
   const judged = { timeMs: context.clock.nowMs(), node: context.self }
   const publication: Publication = {
@@ -75,7 +76,7 @@ export function frozenKey(log: string): Uint8Array {
 export async function frozenCheckpoint(context: Context, log: string): Promise<Uint8Array> {
   if (log === context.log().origin) return cosignedCheckpoint(context)
   const note = await context.store.get(frozenKey(log))
-  if (!note) throw new HuxinError('not_found', `${log} is no log of ${context.self} that is kept here`)
+  if (!note) throw new HuxinError('not_found', text`${log} is no log of ${context.self} that is kept here`)
   return note
 }
 

@@ -6,6 +6,7 @@
  */
 import { base64, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { addSignatureLines } from '../note/cosignature.ts'
@@ -25,9 +26,9 @@ export function proposeGraft(context: Context, { parent, act }: { parent: string
   checkAct(act)
   const { federation } = context.ledger()
   const self = federation.member(context.self)
-  if (!self || self.serial < 0) throw new HuxinError('not_ready', `${context.self} has not said anything of itself yet: start it first`)
-  if (self.parent !== undefined) throw new HuxinError('argument_invalid', `${context.self} has the parent ${self.parent}: only a root is grafted`)
-  if (federation.member(parent)?.name !== parent) throw new HuxinError('argument_invalid', `no root ${parent} is pinned here: huxin node pin, at every node, and start again`)
+  if (!self || self.serial < 0) throw new HuxinError('not_ready', text`${context.self} has not said anything of itself yet: start it first`)
+  if (self.parent !== undefined) throw new HuxinError('argument_invalid', text`${context.self} has the parent ${self.parent}: only a root is grafted`)
+  if (federation.member(parent)?.name !== parent) throw new HuxinError('argument_invalid', text`no root ${parent} is pinned here: huxin node pin, at every node, and start again`)
   const note = signNote(formatStatement({ ...nextStatement(self), parent, ...act }), [context.noteSigner])
   return formatGraft([...federation.history(context.self), note])
 }
@@ -39,9 +40,9 @@ export function proposeGraft(context: Context, { parent, act }: { parent: string
  */
 export async function approveGraft(context: Context, file: Uint8Array, source: EntrySource): Promise<Uint8Array> {
   const { statements, graft, note } = parseGraft(file)
-  if (graft.parent !== context.self) throw new HuxinError('argument_invalid', `the graft of ${graft.member} names the parent ${graft.parent ?? '-'}, this is ${context.self}`)
+  if (graft.parent !== context.self) throw new HuxinError('argument_invalid', text`the graft of ${graft.member} names the parent ${graft.parent ?? '-'}, this is ${context.self}`)
   const { federation } = context.ledger()
-  if (!federation.member(graft.member)) throw new HuxinError('argument_invalid', `no root ${graft.member} is pinned here: huxin node pin, at every node, and start again`)
+  if (!federation.member(graft.member)) throw new HuxinError('argument_invalid', text`no root ${graft.member} is pinned here: huxin node pin, at every node, and start again`)
   const [line] = parseNote(signNote(parseNote(note).text, [context.noteSigner])).signatures
   const signed = addSignatureLines(note, [line!.line])
   await publishMissing(context, [...statements, signed], source)
@@ -55,7 +56,7 @@ export async function approveGraft(context: Context, file: Uint8Array, source: E
  */
 export async function takeGraft(context: Context, file: Uint8Array, source: EntrySource): Promise<string> {
   const { statements, graft, note } = parseGraft(file)
-  if (graft.member !== context.self || graft.parent === undefined) throw new HuxinError('argument_invalid', `the file grafts ${graft.member}, this is ${context.self}`)
+  if (graft.member !== context.self || graft.parent === undefined) throw new HuxinError('argument_invalid', text`the file grafts ${graft.member}, this is ${context.self}`)
   await publishMissing(context, [...statements, note], source)
   return graft.parent
 }
@@ -74,7 +75,7 @@ function formatGraft(statements: readonly Uint8Array[]): Uint8Array {
 
 /** The last statement is the graft. Nothing is verified. @throws HuxinError argument_invalid | statement_malformed | note_malformed */
 function parseGraft(file: Uint8Array): { statements: readonly Uint8Array[]; graft: MemberStatement; note: Uint8Array } {
-  const bad = (): HuxinError => new HuxinError('argument_invalid', 'the file is not of format huxin/graft/v1: it is what huxin member graft writes')
+  const bad = (): HuxinError => new HuxinError('argument_invalid', text`the file is not of format huxin/graft/v1: it is what huxin member graft writes`)
   if (file.length > limits.messageBytesMax) throw bad()
   let json: unknown
   try {

@@ -4,6 +4,7 @@
  */
 import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
@@ -86,7 +87,7 @@ function catalogFaults(content: CatalogRecord['content'], scaleOf: (id: string) 
     case 'mapping': {
       const [from, to] = [content.value.fromScale, content.value.toScale].map((id) => {
         const scale = scaleOf(id)
-        if (!scale) throw new HuxinError('item_unknown', `grade scale ${id} of mapping ${content.value.id} is not known yet: publish it before the mapping`, { details: { item: id } })
+        if (!scale) throw new HuxinError('item_unknown', text`grade scale ${id} of mapping ${content.value.id} is not known yet: publish it before the mapping`, { details: { item: id } })
         return scale
       })
       return mappingFaults(content.value, from!, to!)

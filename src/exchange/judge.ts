@@ -7,6 +7,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll, type Judged } from '../batch/entry.ts'
@@ -124,7 +125,7 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
   const compiled = ledger.catalog.compiled(header.item)
   const absent = compiled?.missingScales[0]
   if (absent !== undefined) {
-    throw new HuxinError('item_unknown', `grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
+    throw new HuxinError('item_unknown', text`grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
   if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
   return judgeItem(ledger, { ...header, item: header.item }, judged) ?? compiled
@@ -132,7 +133,7 @@ export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' |
 
 function itemOf(ledger: Ledger, id: string): CatalogItem {
   const item = ledger.catalog.item(id)
-  if (!item) throw new HuxinError('item_unknown', `catalog item ${id} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: id } })
+  if (!item) throw new HuxinError('item_unknown', text`catalog item ${id} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: id } })
   return item
 }
 
@@ -145,7 +146,7 @@ function judgeItem(ledger: Ledger, header: Pick<BatchHeader, 'origin' | 'lanes'>
   const outside = outOfForce(item, header.item, civilDate(judged.timeMs))
   if (outside) return outside
   if (!ledger.federation.member(header.origin)) {
-    throw new HuxinError('member_unknown', `${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
+    throw new HuxinError('member_unknown', text`${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
   }
   if (!matches(ledger, item.originators, header.origin)) {
     return refuse('origin_not_allowed', `${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
@@ -172,7 +173,7 @@ async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, ter
 /** One note, of the origin's log of this epoch, signed with its key. */
 function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body): Refused | undefined {
   const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
-  if (!key) throw new HuxinError('member_unknown', `epoch ${epoch} of ${origin} is not known at ${ledger.self} yet: send the batch again later`)
+  if (!key) throw new HuxinError('member_unknown', text`epoch ${epoch} of ${origin} is not known at ${ledger.self} yet: send the batch again later`)
   const record = body.count === 1 ? recordAt(body, 0) : undefined
   if (!record) return refuse('statement_invalid', 'a final entry has one record')
   try {
@@ -264,7 +265,7 @@ export function matches(ledger: Ledger, patterns: readonly string[], nodeName: s
 function targetAllowed(ledger: Ledger, item: CatalogItem, target: string): boolean {
   const named = parseTarget(target)
   if (!item.recipients.includes('**') && named && named.kind !== 'everyone' && !ledger.federation.member(named.id)) {
-    throw new HuxinError('member_unknown', `the target ${target} names no member that is known at ${ledger.self} yet: send the batch again later`, { details: { member: named.id } })
+    throw new HuxinError('member_unknown', text`the target ${target} names no member that is known at ${ledger.self} yet: send the batch again later`, { details: { member: named.id } })
   }
   return item.recipients.some((pattern) => {
     if (pattern === '**') return true

@@ -5,6 +5,7 @@
  */
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Ledger, PassingLane } from '../ledger/ledger.ts'
@@ -45,14 +46,14 @@ export class LaneOrder {
       if (number < next && lane.ownBranch && await this.#fillsHole(batch, { ...lane, givenBack }, view)) continue
       if (number > next) {
         onGap(key, next, source)
-        throw new HuxinError('lane_gap', `lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
+        throw new HuxinError('lane_gap', text`lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
           details: { lane: key, expected: String(next), received: String(number) },
         })
       }
       const forked = number < next || (head !== undefined && (previous === undefined || !equalBytes(previous, head.id)))
       if (forked) {
         await this.#fork(batch, key, number < next ? number : next - 1n)
-        throw new HuxinError('lane_fork', `lane ${key} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
+        throw new HuxinError('lane_fork', text`lane ${key} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
       }
     }
   }
@@ -74,7 +75,7 @@ export class LaneOrder {
     const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
     const holeBefore = number > 0n && !before
     if (holeBefore && !(takenBack && givenBack)) {
-      throw new HuxinError('lane_gap', `lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
+      throw new HuxinError('lane_gap', text`lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
         details: { lane: key, expected: String(number - 1n), received: String(number) },
       })
     }

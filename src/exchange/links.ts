@@ -39,7 +39,7 @@ export async function witnessState({ store }: { store: Reader }, logOrigin: stri
   if (!value) return undefined
   const state = { size: fromBe64(value), root: value.subarray(8, 40), note: value.subarray(40) }
   const { size, root } = parseCheckpoint(parseNote(state.note).text)
-  if (size !== state.size || !equalBytes(root, state.root)) throw new HuxinError('store_corrupt', `what is kept of the log ${logOrigin} is not the tree of its checkpoint; run huxin fsck`)
+  if (size !== state.size || !equalBytes(root, state.root)) throw new HuxinError('store_corrupt', text`what is kept of the log ${logOrigin} is not the tree of its checkpoint; run huxin fsck`)
   return state
 }
 
@@ -85,7 +85,7 @@ export function cosignChild(context: Context, child: string, asked: CosigningAsk
 
 async function cosignOnce(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
   const member = context.ledger().federation.member(child)
-  if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
+  if (!member) throw new HuxinError('member_unknown', text`${child} is not known here`)
   const { origin, verifier, frozen } = witnessedLog(member, asked.checkpoint)
   const tree = openCheckpoint(asked.checkpoint, [verifier], origin)
   checkNotBeyond(context, child, { tree, frozen: frozen?.size ?? context.ledger().frozen.get(origin), root: frozen?.root })
@@ -95,12 +95,12 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
   const knownSize = last?.size ?? 0n
   if (asked.broughtBy === 'child' && tree.size < knownSize) {
     context.alarms.raise('rollback', child, text`${child} shows a log of ${tree.size} entries after one of ${knownSize}: it was restored from a copy and must recover`)
-    throw new HuxinError('log_behind', `${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
+    throw new HuxinError('log_behind', text`${child} was seen with ${knownSize} entries and now shows ${tree.size}: run huxin node recover`, { details: { known: String(knownSize) } })
   }
   const note = onlyLinesOf(asked.checkpoint, verifier)
   const proven = seen ? await isFork(context, child, { asked, last: seen, tree, note }) : false
   if (asked.oldSize !== knownSize) return { knownSize }
-  if (proven) throw new HuxinError('log_forked', `${child} signed two different logs, of ${knownSize} and of ${tree.size} entries`)
+  if (proven) throw new HuxinError('log_forked', text`${child} signed two different logs, of ${knownSize} and of ${tree.size} entries`)
   checkExtends(context, child, { asked, tree, last })
   const witnessed = await witnessedOps(context.store, origin, tree.size, context.clock.nowMs())
   await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note }), ...witnessed])
@@ -133,16 +133,16 @@ export function witnessedLog(member: Member, unverifiedCheckpoint: Uint8Array): 
 function checkNotBeyond(context: Context, child: string, { tree, frozen, root }: { tree: Checkpoint; frozen: bigint | undefined; root: Uint8Array | undefined }): void {
   if (frozen === undefined || tree.size < frozen || (tree.size === frozen && (!root || equalBytes(root, tree.root)))) return
   context.alarms.raise('frozen_child', child, text`a checkpoint of ${tree.origin} over ${tree.size} entries is signed, and that log was frozen at ${frozen}: its old key was used again; it is not cosigned`)
-  throw new HuxinError('log_forked', `the log ${tree.origin} was frozen at ${frozen} entries: a checkpoint over ${tree.size} is not of it`)
+  throw new HuxinError('log_forked', text`the log ${tree.origin} was frozen at ${frozen} entries: a checkpoint over ${tree.size} is not of it`)
 }
 
 /** @throws HuxinError proof_invalid */
 function checkExtends(context: Context, child: string, { asked, tree, last }: { asked: CosigningAsked; tree: Checkpoint; last: FrozenTree | undefined }): void {
   const knownSize = last?.size ?? 0n
   try {
-    if (tree.size < knownSize) throw new HuxinError('proof_invalid', `no proof leads from ${knownSize} back to ${tree.size} entries`)
+    if (tree.size < knownSize) throw new HuxinError('proof_invalid', text`no proof leads from ${knownSize} back to ${tree.size} entries`)
     if (!last || last.size === 0n) {
-      if (asked.consistency.length > 0) throw new HuxinError('proof_invalid', `from 0 entries on no proof is wanted, it has ${asked.consistency.length} hashes`)
+      if (asked.consistency.length > 0) throw new HuxinError('proof_invalid', text`from 0 entries on no proof is wanted, it has ${asked.consistency.length} hashes`)
     } else {
       verifyConsistency({ oldSize: last.size, newSize: tree.size, oldRoot: last.root, newRoot: tree.root, proof: asked.consistency })
     }
@@ -159,22 +159,22 @@ function checkExtends(context: Context, child: string, { asked, tree, last }: { 
 /** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid | log_forked */
 export async function keepCosignature(context: Context, neighbour: string, cosigned: Uint8Array): Promise<void> {
   const member = context.ledger().federation.member(neighbour)
-  if (!member) throw new HuxinError('member_unknown', `${neighbour} is not known here`)
+  if (!member) throw new HuxinError('member_unknown', text`${neighbour} is not known here`)
   const log = context.log()
   const tree = openCheckpoint(cosigned, [log.verifier], log.origin)
   const verifier = parseVkey(member.cosignVkey)
   const note = parseNote(cosigned)
   const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
-  if (!valid) throw new HuxinError('signature_invalid', `the checkpoint carries no valid cosignature of ${neighbour}`)
+  if (!valid) throw new HuxinError('signature_invalid', text`the checkpoint carries no valid cosignature of ${neighbour}`)
   const { signed } = log
   if (tree.size > signed.size) {
     context.alarms.raise('two_trees', neighbour, text`${neighbour} cosigned ${tree.size} entries that are signed with this node's key, this log has ${signed.size}: it is an old copy, or another copy of this node is running`)
-    throw new HuxinError('log_behind', `${neighbour} cosigned a tree of ${tree.size} entries of this log, which has ${signed.size}`)
+    throw new HuxinError('log_behind', text`${neighbour} cosigned a tree of ${tree.size} entries of this log, which has ${signed.size}`)
   }
   if (!equalBytes(tree.size === signed.size ? signed.root : await log.root(tree.size), tree.root)) {
     const file = await keepOwnFork(context, tree, onlyLinesOf(cosigned, log.verifier))
     context.alarms.raise('two_trees', neighbour, text`${neighbour} was shown two trees: it cosigned one of ${tree.size} entries that is signed with this node's key and is not of this log (${file} proves it); a copy of this node is running, or its key was stolen`)
-    throw new HuxinError('log_forked', `the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
+    throw new HuxinError('log_forked', text`the tree of ${tree.size} entries that ${neighbour} cosigned is not one of the log ${log.origin}`)
   }
   const before = await cosignedSize(context, neighbour)
   if (tree.size < before) return
@@ -346,10 +346,10 @@ export async function receiptsFor(context: Context, child: string, after: bigint
 /** Keeps a child's signed delivery receipt, if it says more than the last. @throws HuxinError signature_invalid */
 export async function keepChildReceipt(context: Context, child: string, noteBytes: Uint8Array): Promise<ReceiptNote> {
   const member = context.ledger().federation.member(child)
-  if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
+  if (!member) throw new HuxinError('member_unknown', text`${child} is not known here`)
   const receipt = parseReceiptNote(noteBytes, [parseVkey(member.noteVkey)])
   if (receipt.from !== child || receipt.log !== context.log().origin) {
-    throw new HuxinError('signature_invalid', `the receipt is of ${receipt.from} for ${receipt.log}, not of ${child} for ${context.log().origin}`)
+    throw new HuxinError('signature_invalid', text`the receipt is of ${receipt.from} for ${receipt.log}, not of ${child} for ${context.log().origin}`)
   }
   // The child repeats its receipt with the next exchange.
   await context.store.write([{ key: textKey(tables.childReceipt, child), value: noteBytes }])

@@ -5,6 +5,7 @@
  * of the body that operates the node, which persons published there.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { isIndexed } from '../ledger/record-rows.ts'
@@ -27,10 +28,10 @@ export interface Intent {
 export function checkAmendable(context: Context, { batch }: Pick<AmendedBatch, 'batch'>): void {
   const { origin, kind } = batch.header
   if (!isIndexed(batch)) {
-    throw new HuxinError('amendment_invalid', `batch ${batch.idText} is of kind ${kind}, whose records are not amended: ${kind === 'catalog' ? 'an edition ends on its effective_to, and the next edition changes it' : 'what it says is changed by a new one'}`)
+    throw new HuxinError('amendment_invalid', text`batch ${batch.idText} is of kind ${kind}, whose records are not amended: ${kind === 'catalog' ? text`an edition ends on its effective_to, and the next edition changes it` : text`what it says is changed by a new one`}`)
   }
   if (!context.ledger().federation.isWithin(origin, context.self)) {
-    throw new HuxinError('amendment_invalid', `records of ${origin} are amended there or by a node above it, not by ${context.self}`)
+    throw new HuxinError('amendment_invalid', text`records of ${origin} are amended there or by a node above it, not by ${context.self}`)
   }
 }
 
@@ -39,10 +40,10 @@ export function checkMayAmend(context: Context, actor: Actor, { batch, source }:
   if (actor.kind === 'client') {
     const reason = action === 'erase' ? 'a person erases' : notOwn(context, actor, { batch, source })
     if (reason === undefined) return
-    throw new HuxinError('role_denied', `client ${JSON.stringify(actor.name)} may not ${action} records of batch ${batch.idText}: ${reason}, with an operator's certificate and the number of a document (huxin amend ${action} --document …)`)
+    throw new HuxinError('role_denied', text`client ${JSON.stringify(actor.name)} may not ${action} records of batch ${batch.idText}: ${reason}, with an operator's certificate and the number of a document (huxin amend ${action} --document …)`)
   }
   if (document.trim() === '' && (action === 'erase' || !isNodes(context, { batch, source }))) {
-    throw new HuxinError('argument_invalid', `to ${action} records of batch ${batch.idText}, of ${batch.header.provider} at ${batch.header.origin}, state the number of the document that orders it: give --document`)
+    throw new HuxinError('argument_invalid', text`to ${action} records of batch ${batch.idText}, of ${batch.header.provider} at ${batch.header.origin}, state the number of the document that orders it: give --document`)
   }
 }
 

@@ -54,11 +54,11 @@ export async function approveMember(
   const before = context.ledger().federation.member(application.member)
   const grandparent = rekey && before?.parent !== undefined && context.ledger().federation.member(before.parent)?.parent === context.self
   if (application.parent !== context.self && !grandparent) {
-    throw new HuxinError('argument_invalid', `the application of ${application.member} names the parent ${application.parent}, this is ${context.self}`)
+    throw new HuxinError('argument_invalid', text`the application of ${application.member} names the parent ${application.parent}, this is ${context.self}`)
   }
   const same = before !== undefined && before.noteVkey === application.noteVkey && before.cosignVkey === application.cosignVkey
   if (before && !same && !rekey) {
-    throw new HuxinError('argument_invalid', `${application.member} is a member already, with other keys: if it lost them, approve it with --rekey`)
+    throw new HuxinError('argument_invalid', text`${application.member} is a member already, with other keys: if it lost them, approve it with --rekey`)
   }
   // A member that comes back reads from its first admission on; where its lanes stood then it learns from their batches.
   const heads = before && rekey ? [] : await laneHeads(context, application)
@@ -83,9 +83,9 @@ export async function setMemberStatus(
 ): Promise<Uint8Array> {
   checkAct(act)
   const member = context.ledger().federation.member(name)
-  if (!member) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
-  if (member.parent !== context.self) throw new HuxinError('argument_invalid', `${member.name} is a child of ${member.parent ?? 'nobody'}: only its parent changes its status`)
-  if (!['active', 'suspended', 'retired'].includes(status)) throw new HuxinError('argument_invalid', `status ${status} is not one of active, suspended, retired`)
+  if (!member) throw new HuxinError('argument_invalid', text`${name} is no member of this federation: see huxin member list`)
+  if (member.parent !== context.self) throw new HuxinError('argument_invalid', text`${member.name} is a child of ${member.parent ?? text`nobody`}: only its parent changes its status`)
+  if (!['active', 'suspended', 'retired'].includes(status)) throw new HuxinError('argument_invalid', text`status ${status} is not one of active, suspended, retired`)
   return publishStatement(context, { ...nextStatement(member), status, ...act }, source)
 }
 
@@ -100,15 +100,15 @@ export async function setAuthorities(
 ): Promise<Uint8Array> {
   checkAct(act)
   const member = context.ledger().federation.member(name)
-  if (!member || member.serial < 0) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
-  if ((member.parent ?? member.name) !== context.self) throw new HuxinError('argument_invalid', `${member.name} is a child of ${member.parent ?? 'nobody'}: its parent names its authorities (a root: itself)`)
+  if (!member || member.serial < 0) throw new HuxinError('argument_invalid', text`${name} is no member of this federation: see huxin member list`)
+  if ((member.parent ?? member.name) !== context.self) throw new HuxinError('argument_invalid', text`${member.name} is a child of ${member.parent ?? text`nobody`}: its parent names its authorities (a root: itself)`)
   const sorted = [...new Set(authorities)].sort()
   if (sorted.length < 1 || sorted.length > AUTHORITIES_MAX || !sorted.every((one) => /^[0-9a-f]{64}$/.test(one))) {
-    throw new HuxinError('argument_invalid', `give 1 to ${AUTHORITIES_MAX} authorities, each as the SHA-256 of its public key, 64 hexadecimal digits`)
+    throw new HuxinError('argument_invalid', text`give 1 to ${AUTHORITIES_MAX} authorities, each as the SHA-256 of its public key, 64 hexadecimal digits`)
   }
   const locked = member.name === context.self && [context.certificate().issuer, issuer].find((one) => !sorted.includes(one))
   if (locked) {
-    throw new HuxinError('argument_invalid', `the authority sha256:${locked} issued the certificate of ${context.self} or yours, and is not among those: name it too until both are renewed, or nobody can reach this node`)
+    throw new HuxinError('argument_invalid', text`the authority sha256:${locked} issued the certificate of ${context.self} or yours, and is not among those: name it too until both are renewed, or nobody can reach this node`)
   }
   return publishStatement(context, { ...nextStatement(member), authorities: sorted, ...act }, source)
 }
@@ -123,13 +123,13 @@ export async function setMemberCatalog(
 ): Promise<Uint8Array> {
   checkAct(act)
   const member = context.ledger().federation.member(name)
-  if (!member) throw new HuxinError('argument_invalid', `${name} is no member of this federation: see huxin member list`)
+  if (!member) throw new HuxinError('argument_invalid', text`${name} is no member of this federation: see huxin member list`)
   const speaker = member.parent ?? member.name
-  if (speaker !== context.self) throw new HuxinError('argument_invalid', `the prefixes of ${member.name} are named by ${speaker}, not by ${context.self}`)
+  if (speaker !== context.self) throw new HuxinError('argument_invalid', text`the prefixes of ${member.name} are named by ${speaker}, not by ${context.self}`)
   const bad = prefixes.find((prefix) => !CATALOG_PREFIX.test(prefix))
-  if (bad !== undefined) throw new HuxinError('argument_invalid', `${JSON.stringify(bad.slice(0, 40))} is no catalog prefix: 1 to 32 lower-case letters, digits and "-" are wanted, without the "/"`)
+  if (bad !== undefined) throw new HuxinError('argument_invalid', text`${JSON.stringify(bad.slice(0, 40))} is no catalog prefix: 1 to 32 lower-case letters, digits and "-" are wanted, without the "/"`)
   const sorted = [...new Set(prefixes)].sort()
-  if (sorted.length > PREFIXES_MAX) throw new HuxinError('argument_invalid', `${sorted.length} prefixes, at most ${PREFIXES_MAX}`)
+  if (sorted.length > PREFIXES_MAX) throw new HuxinError('argument_invalid', text`${sorted.length} prefixes, at most ${PREFIXES_MAX}`)
   return publishStatement(context, { ...nextStatement(member), catalog: sorted.length > 0 ? sorted : undefined, ...act }, source)
 }
 
@@ -140,7 +140,7 @@ export async function setMemberCatalog(
  */
 export async function renewMember(context: Context, child: string, renewal: Uint8Array): Promise<{ statement: Uint8Array; lastCheckpoint: Uint8Array }> {
   const member = context.ledger().federation.member(child)
-  if (!member) throw new HuxinError('member_unknown', `${child} is not known here`)
+  if (!member) throw new HuxinError('member_unknown', text`${child} is not known here`)
   const note = parseNote(renewal)
   const draft = parseStatement(note.text)
   const old = member.epochs.find(({ epoch }) => epoch === draft.epoch - 1)
@@ -152,7 +152,7 @@ export async function renewMember(context: Context, child: string, renewal: Uint
     frozen: draft.frozen,
   }
   if (formatStatement(expected) !== note.text) {
-    throw new HuxinError('argument_invalid', `the statement that ${child} asks for is not the one after serial ${member.serial}: recover again with the newest state`)
+    throw new HuxinError('argument_invalid', text`the statement that ${child} asks for is not the one after serial ${member.serial}: recover again with the newest state`)
   }
   if (old) verifyNote(note, [parseVkey(old.noteVkey)])
   if (draft.frozen) checkFrozen(context, { child, epoch: member.epoch, frozen: draft.frozen, seen: last })
@@ -167,11 +167,11 @@ function checkFrozen(context: Context, { child, epoch, frozen, seen }: { child: 
   const log = `${child}/${epoch}`
   const final = context.ledger().frozen.get(log)
   if (final !== frozen.size) {
-    throw new HuxinError('argument_invalid', `${child} names a final tree of ${frozen.size} entries, and ${final === undefined ? 'no final entry' : `the final entry of ${final}`} of ${log} came here`)
+    throw new HuxinError('argument_invalid', text`${child} names a final tree of ${frozen.size} entries, and ${final === undefined ? text`no final entry` : text`the final entry of ${final}`} of ${log} came here`)
   }
   if (!seen || seen.size !== frozen.size || !equalBytes(seen.root, frozen.root)) {
     context.alarms.raise('frozen_child', child, text`${child} wants to go on from another tree of ${log} than the one of ${seen?.size ?? 0} entries that was cosigned here`)
-    throw new HuxinError('log_forked', `the tree of ${log} that ${child} names is not the one that was cosigned here, of ${seen?.size ?? 0} entries`)
+    throw new HuxinError('log_forked', text`the tree of ${log} that ${child} names is not the one that was cosigned here, of ${seen?.size ?? 0} entries`)
   }
 }
 
@@ -259,10 +259,10 @@ function reachesBelow(context: Context, target: string): boolean {
 /** @throws HuxinError argument_invalid */
 export function checkAct({ actor, reason, document }: PersonalAct): void {
   for (const [name, value] of Object.entries({ reason, document })) {
-    if (value.trim() === '') throw new HuxinError('argument_invalid', `an act of a person states its ${name}: give --${name}`)
+    if (value.trim() === '') throw new HuxinError('argument_invalid', text`an act of a person states its ${name}: give --${name}`)
   }
   for (const value of [actor, reason, document]) {
-    if (/[\x00-\x1f\x7f]/.test(value) || value.length > 500) throw new HuxinError('argument_invalid', 'actor, reason and document are single lines of at most 500 characters')
-    if (value !== actor && holdsPersonalNumber(value)) throw new HuxinError('argument_invalid', 'reason and document may not hold the number of a person: they are logged, and nobody can erase them')
+    if (/[\x00-\x1f\x7f]/.test(value) || value.length > 500) throw new HuxinError('argument_invalid', text`actor, reason and document are single lines of at most 500 characters`)
+    if (value !== actor && holdsPersonalNumber(value)) throw new HuxinError('argument_invalid', text`reason and document may not hold the number of a person: they are logged, and nobody can erase them`)
   }
 }

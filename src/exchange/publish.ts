@@ -6,6 +6,7 @@
 import { asBuffer, hex } from '../base/bytes.ts'
 import { sleep, Turns } from '../base/clock.ts'
 import { HuxinError, invalidField } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
@@ -87,7 +88,7 @@ export interface Beside {
 export async function publish(context: Context, publication: Publication): Promise<Published> {
   context.checkClock()
   if (!isUscc(publication.provider)) {
-    throw invalidField('provider', `provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
+    throw invalidField('provider', text`provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
   }
   // It stands in the signed header, which everybody reads and nobody can erase.
   if (isCitizenId(publication.provider)) throw invalidField('provider', 'the provider is the number of a person (GB 11643): give the unified social credit code of a body')
@@ -172,7 +173,7 @@ function repeatsOf(records: readonly Uint8Array[]): { same: ReadonlySet<number>;
 /** @throws HuxinError clock_wrong when what is to be replaced was sealed later than now */
 async function sealableFrom({ clock }: Context, fromMs: number): Promise<void> {
   const waitMs = fromMs - clock.nowMs()
-  if (waitMs > SEAL_WAIT_MS_MAX) throw new HuxinError('clock_wrong', `what is to be replaced was sealed ${Math.round(waitMs / 1_000)} s after the present time of this node: set its clock right, and send the records again`)
+  if (waitMs > SEAL_WAIT_MS_MAX) throw new HuxinError('clock_wrong', text`what is to be replaced was sealed ${Math.round(waitMs / 1_000)} s after the present time of this node: set its clock right, and send the records again`)
   if (waitMs > 0) await sleep(clock, waitMs)
 }
 
@@ -190,7 +191,7 @@ async function seal(context: Context, publication: Publication, existing: number
   const draft = draftHeader(context, publication)
   const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
   if (publication.item !== undefined && context.ledger().catalog.beyond(publication.item)) {
-    throw new HuxinError('argument_invalid', `${publication.item} says what this version does not know: upgrade before publishing under it`)
+    throw new HuxinError('argument_invalid', text`${publication.item} says what this version does not know: upgrade before publishing under it`)
   }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
@@ -249,7 +250,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
 
 /** A header without lane numbers and body. */
 export function draftHeader(context: Context, publication: Publication): BatchHeader {
-  if (publication.records.length < 1) throw new HuxinError('argument_invalid', 'nothing to publish: give at least one record')
+  if (publication.records.length < 1) throw new HuxinError('argument_invalid', text`nothing to publish: give at least one record`)
   return {
     origin: context.self,
     epoch: context.epoch,
@@ -279,14 +280,14 @@ export async function numberLanes(context: Context, header: BatchHeader, view: R
 function checkTargets(context: Context, targets: readonly string[]): string[] {
   const sorted = [...new Set(targets)].sort()
   if (sorted.length < 1 || sorted.length > limits.lanesMax) {
-    throw invalidField('targets', `${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
+    throw invalidField('targets', text`${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
   }
   for (const target of sorted) {
     const parsed = parseTarget(target)
     const path = `targets[${targets.indexOf(target)}]`
-    if (!parsed) throw invalidField(path, `target ${JSON.stringify(target.slice(0, 80))} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
+    if (!parsed) throw invalidField(path, text`target ${JSON.stringify(target.slice(0, 80))} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
     if (target !== '**' && !context.ledger().federation.member(target.replace('/**', ''))) {
-      throw invalidField(path, `target ${target} names no member of this federation: see huxin member list`)
+      throw invalidField(path, text`target ${target} names no member of this federation: see huxin member list`)
     }
   }
   return sorted
@@ -302,7 +303,7 @@ async function firstAnswer(context: Context, publication: Publication): Promise<
   const first = await publishedBefore(context, id)
   const body = await context.store.get(bodyKey(first.index))
   if (!answers(publication, first.batch.header, body && recordsOf(body))) {
-    throw new HuxinError('argument_invalid', `request id ${JSON.stringify(publication.requestId)} was used for something else, batch ${hex(id)}: give each request an id of its own`, { details: { batch: hex(id) } })
+    throw new HuxinError('argument_invalid', text`request id ${JSON.stringify(publication.requestId)} was used for something else, batch ${hex(id)}: give each request an id of its own`, { details: { batch: hex(id) } })
   }
   return publication.skipExisting && body ? { ...first, beside: await besideBefore(context, publication, { index: first.index, stored: recordsOf(body) }) } : first
 }
@@ -319,7 +320,7 @@ async function besideBefore(context: Context, publication: Publication, { index,
 export async function publishedBefore(context: Context, id: Uint8Array): Promise<Published & { readonly batch: SealedHeader }> {
   const index = (await context.ledger().known(id))?.indexes[0]
   const entry = index === undefined ? undefined : await context.store.get(entryKey(index))
-  if (index === undefined || !entry) throw new HuxinError('not_found', `batch ${hex(id)} is not in this log`)
+  if (index === undefined || !entry) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
   const batch = openHeader(parseEntry(entry).header)
   return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
 }

@@ -5,6 +5,7 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -35,13 +36,13 @@ export async function liftQuarantine(context: Context, { origin, act, source }: 
   checkAct(act)
   const name = context.ledger().federation.member(origin)?.name ?? origin
   const found = (await listQuarantines(context)).find((row) => row.origin === name)
-  if (!found) throw new HuxinError('not_found', `${name} is not under quarantine here: see huxin quarantine list`)
+  if (!found) throw new HuxinError('not_found', text`${name} is not under quarantine here: see huxin quarantine list`)
   const record = toBinary(OperatorActSchema, create(OperatorActSchema, { act: 'quarantine-lift', member: name, batchId: found.batchId, person: create(ActSchema, act) }))
   const published = await publish(context, {
     kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source,
     extraOps: () => [{ key: textKey(tables.quarantine, name), value: undefined }],
   })
-  if (!published.batch) throw new HuxinError('internal', `the act was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal?.message ?? ''}`)
   context.ledger().quarantined.delete(name)
   context.alarms.clearAll('lane_fork', `${name} `)
   return published.batch.id

@@ -7,6 +7,7 @@
 import { equalBytes } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
 import type { Entry } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
@@ -95,7 +96,7 @@ function checkedBody(index: bigint, { header }: SealedHeader, stored: Uint8Array
   } catch {
     // What does not parse was not accepted.
   }
-  throw new HuxinError('store_corrupt', `${keyText(bodyKey(index))}: it is not what was logged: run huxin fsck --repair`)
+  throw new HuxinError('store_corrupt', text`${keyText(bodyKey(index))}: it is not what was logged: run huxin fsck --repair`)
 }
 
 /** Records with a record id, newest first. @throws HuxinError store_corrupt */
@@ -112,7 +113,7 @@ async function findAll(context: Context, wanted: Wanted, size: number): Promise<
   const { records } = await findPage(context, wanted, { size })
   return records.map((found) => {
     if ('entry' in found) return found
-    throw new HuxinError('store_corrupt', `${keyText(bodyKey(found.index))}: record ${found.position} is not what was logged: run huxin fsck --repair`)
+    throw new HuxinError('store_corrupt', text`${keyText(bodyKey(found.index))}: record ${found.position} is not what was logged: run huxin fsck --repair`)
   })
 }
 

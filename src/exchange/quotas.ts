@@ -105,7 +105,7 @@ export class Quotas {
     if (opened === 0) return
     const there = await this.#lanesOf(origin)
     if ((source.kind === 'child' || isBornHere(source)) && there + opened > limit) {
-      throw new HuxinError('quota_exceeded', `${origin} has ${there} lanes here and may have ${limit} (quotas.lanes in node.yaml): it sends to fewer targets, or the operator of ${this.#options.ledger().self} raises its quota`, {
+      throw new HuxinError('quota_exceeded', text`${origin} has ${there} lanes here and may have ${limit} (quotas.lanes in node.yaml): it sends to fewer targets, or the operator of ${this.#options.ledger().self} raises its quota`, {
         details: { quota: 'lanes', limit: String(limit) },
       })
     }
@@ -196,7 +196,7 @@ export class Quotas {
   }
 
   #exceeded(who: string, rate: Rate, limit: number): HuxinError {
-    return new HuxinError('quota_exceeded', `${nameOf(who)} has used its quota of ${limit} here (quotas.${rate} in node.yaml): send the batch again at ${this.#until(rate)}, or ask the operator of ${this.#options.ledger().self} to raise it`, {
+    return new HuxinError('quota_exceeded', text`${nameOf(who)} has used its quota of ${limit} here (quotas.${rate} in node.yaml): send the batch again at ${this.#until(rate)}, or ask the operator of ${this.#options.ledger().self} to raise it`, {
       details: { quota: rate, limit: String(limit), until: this.#until(rate) },
     })
   }

@@ -4,6 +4,7 @@
  * because one of them was not told.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type EntrySource } from '../batch/entry.ts'
 import { type BatchHeader, isOptional, understood } from '../batch/header.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
@@ -72,10 +73,10 @@ export function checkAddressed(ledger: Ledger, header: BatchHeader, source: Entr
   for (const { target } of header.lanes) {
     const parsed = parseTarget(target)
     if (parsed && parsed.kind !== 'everyone' && !ledger.federation.member(parsed.id)) {
-      throw new HuxinError('member_unknown', `the target ${target} names no member that is known at ${ledger.self}: send the batch again when it is admitted`, { details: { member: parsed.id } })
+      throw new HuxinError('member_unknown', text`the target ${target} names no member that is known at ${ledger.self}: send the batch again when it is admitted`, { details: { member: parsed.id } })
     }
   }
   if (ledger.passingLanes(header, source).length === 0) {
-    throw new HuxinError('not_addressed', `no target of the batch lies outside of ${source.node} and what is below it: it is kept there`)
+    throw new HuxinError('not_addressed', text`no target of the batch lies outside of ${source.node} and what is below it: it is kept there`)
   }
 }

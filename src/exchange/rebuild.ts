@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { systemClock } from '../base/clock.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -22,7 +23,7 @@ const rebuildingKey = textKey(tables.meta, 'rebuilding')
 
 /** @throws HuxinError store_corrupt when a rebuild was cut off */
 export async function checkRebuilt(store: Reader): Promise<void> {
-  if (await store.get(rebuildingKey)) throw new HuxinError('store_corrupt', 'a rebuild of this database was cut off, and nothing is lost: run huxin node rebuild again')
+  if (await store.get(rebuildingKey)) throw new HuxinError('store_corrupt', text`a rebuild of this database was cut off, and nothing is lost: run huxin node rebuild again`)
 }
 
 /**

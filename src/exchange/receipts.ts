@@ -1,6 +1,7 @@
 /** Receipts of other logs as they travel and are stored: the entry without its header, and a tlog-proof. */
 import { concat, equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Entry, entryPrefixLength, parseEntry } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -71,23 +72,23 @@ export interface ProvenReceipt {
 export function verifyReceipt(ledger: Pick<Ledger, 'federation' | 'frozen'>, batch: SealedHeader, receipt: StoredReceipt): ProvenReceipt {
   const claimed = receiptLog(receipt)
   const member = claimed && ledger.federation.member(claimed.node)
-  if (!claimed || !member) throw new HuxinError('member_unknown', `the receipt of batch ${batch.idText} is of the log of no member that is known here`)
+  if (!claimed || !member) throw new HuxinError('member_unknown', text`the receipt of batch ${batch.idText} is of the log of no member that is known here`)
   const { node, epoch, origin } = claimed
   const keys = member.epochs.find((row) => row.epoch === epoch)
-  if (!keys) throw new HuxinError('member_unknown', `epoch ${epoch} of ${node} is not known here yet`)
-  if (!equalBytes(receipt.batchId, batch.id)) throw new HuxinError('proof_invalid', `the receipt is of another batch than ${batch.idText}`)
+  if (!keys) throw new HuxinError('member_unknown', text`epoch ${epoch} of ${node} is not known here yet`)
+  if (!equalBytes(receipt.batchId, batch.id)) throw new HuxinError('proof_invalid', text`the receipt is of another batch than ${batch.idText}`)
   const leaf = concat(receipt.entryPrefix, batch.note)
   const { index, note, checkpoint } = verifyTlogProof({ proofBytes: receipt.proof, leaf, origin, logVerifier: parseVkey(keys.noteVkey) })
   checkWithin(checkpoint, { size: keys.frozen?.size ?? ledger.frozen.get(origin), root: keys.frozen?.root })
   const entry = parseEntry(leaf)
-  if (!equalBytes(entry.header, batch.note)) throw new HuxinError('proof_invalid', `the entry of the receipt is not of batch ${batch.idText}`)
+  if (!equalBytes(entry.header, batch.note)) throw new HuxinError('proof_invalid', text`the entry of the receipt is not of batch ${batch.idText}`)
   return { member, epoch, log: origin, index, leaf, entry, timeMs: entry.timeMs, note }
 }
 
 /** A log that was frozen has no larger tree, and one of its last size. */
 function checkWithin({ origin, size, root }: Checkpoint, end: { readonly size: bigint | undefined; readonly root: Uint8Array | undefined }): void {
   if (end.size === undefined || size < end.size || (size === end.size && (!end.root || equalBytes(root, end.root)))) return
-  throw new HuxinError('proof_invalid', `the log ${origin} was frozen at ${end.size} entries: the receipt's tree of ${size} is not of it`)
+  throw new HuxinError('proof_invalid', text`the log ${origin} was frozen at ${end.size} entries: the receipt's tree of ${size} is not of it`)
 }
 
 /** The row of the receipt that was shown with a batch; it goes into the commit of the batch, which may go on at once. */
@@ -113,7 +114,7 @@ export async function receiptsOf(context: Context, id: Uint8Array): Promise<{ no
 /** The receipt of a logged batch. */
 export async function receiptFor(context: Context, batchId: Uint8Array, index: bigint, tree = context.log().signed): Promise<StoredReceipt> {
   const entry = context.recent.bytes(index) ?? await context.log().entry(index)
-  if (!entry) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+  if (!entry) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
   return { batchId, entryPrefix: entry.subarray(0, entryPrefixLength(entry)), proof: await context.log().prove(index, tree) }
 }
 

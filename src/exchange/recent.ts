@@ -7,6 +7,7 @@
  * again starts with it empty.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { type EntryRoute, formatRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
@@ -133,7 +134,7 @@ export class Recent {
   /** The body (or refusal) beside an entry. @throws HuxinError store_corrupt */
   async body(index: bigint): Promise<Uint8Array> {
     const body = this.#row(index)?.body ?? await this.#store.get(bodyKey(index))
-    if (!body) throw new HuxinError('store_corrupt', `the body of entry ${index} is missing from the store; run huxin fsck`)
+    if (!body) throw new HuxinError('store_corrupt', text`the body of entry ${index} is missing from the store; run huxin fsck`)
     return body
   }
 
@@ -157,7 +158,7 @@ export class Recent {
     const rows: { index: bigint; row: Row }[] = []
     for (let index = start; index < end; index++) {
       const row = this.#row(index)
-      if (!row) throw new HuxinError('internal', `entry ${index} should be held`)
+      if (!row) throw new HuxinError('internal', text`entry ${index} should be held`)
       if (row.batchClass !== batchClass) continue
       rows.push({ index, row })
       if (rows.length >= limit) return { rows, next: index + 1n }
@@ -181,5 +182,5 @@ function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
 }
 
 function missing(index: bigint): HuxinError {
-  return new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+  return new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
 }

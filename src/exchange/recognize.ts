@@ -67,21 +67,21 @@ export interface FoundRecognition {
 /** Asks the holder of a result for recognition. @throws HuxinError argument_invalid | member_unknown */
 export async function requestRecognition(context: Context, ask: RecognitionAsk): Promise<Published & { recordId: string }> {
   const holder = context.ledger().federation.member(ask.holder)
-  if (!holder) throw new HuxinError('argument_invalid', `${ask.holder} is no member of this federation: see huxin member list`)
+  if (!holder) throw new HuxinError('argument_invalid', text`${ask.holder} is no member of this federation: see huxin member list`)
   const item = context.ledger().catalog.item(ask.item)
-  if (!item) throw new HuxinError('item_unknown', `catalog item ${ask.item} is not known here: see huxin catalog list`)
+  if (!item) throw new HuxinError('item_unknown', text`catalog item ${ask.item} is not known here: see huxin catalog list`)
   if (!item.purposes.includes(ask.purpose)) {
-    throw new HuxinError('argument_invalid', `purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.join(', ')}`)
+    throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.join(', ')}`)
   }
   const { acceptedScales = [], deadline = '' } = ask
-  if (ask.mapping !== '' && !context.ledger().catalog.mapping(ask.mapping)) throw new HuxinError('item_unknown', `grade mapping ${ask.mapping} is not known here: see huxin catalog list`)
+  if (ask.mapping !== '' && !context.ledger().catalog.mapping(ask.mapping)) throw new HuxinError('item_unknown', text`grade mapping ${ask.mapping} is not known here: see huxin catalog list`)
   if (ask.mapping !== '' && !inForce(context.ledger().catalog.mapping(ask.mapping)!, civilDate(context.clock.nowMs()))) {
-    throw new HuxinError('argument_invalid', `grade mapping ${ask.mapping} is not in force today: see huxin catalog show ${ask.mapping}`)
+    throw new HuxinError('argument_invalid', text`grade mapping ${ask.mapping} is not in force today: see huxin catalog show ${ask.mapping}`)
   }
   const unknown = acceptedScales.find((scale) => !item.scales.includes(scale))
-  if (unknown !== undefined) throw new HuxinError('argument_invalid', `results of ${ask.item} are not on the scale ${unknown}; they are on ${item.scales.join(', ')}`)
+  if (unknown !== undefined) throw new HuxinError('argument_invalid', text`results of ${ask.item} are not on the scale ${unknown}; they are on ${item.scales.join(', ')}`)
   const nowMs = context.clock.nowMs()
-  if (deadline !== '' && (!isCivilDate(deadline) || deadline < civilDate(nowMs))) throw new HuxinError('argument_invalid', `the deadline ${deadline} is no day from today on: YYYY-MM-DD is wanted`)
+  if (deadline !== '' && (!isCivilDate(deadline) || deadline < civilDate(nowMs))) throw new HuxinError('argument_invalid', text`the deadline ${deadline} is no day from today on: YYYY-MM-DD is wanted`)
   const seed = `${context.self}\n${ask.holder}\n${ask.item}\n${ask.resultRecordId}\n${ask.subject.id}\n${nowMs}`
   const recordId = `rq-${createHash('sha256').update(seed).digest('hex').slice(0, 24)}`
   const record = create(RecordSchema, {
@@ -126,16 +126,16 @@ async function answerOne(context: Context, answer: RecognitionAnswer): Promise<P
   const asked = askedIn(request)!
   const decision = { recognized: RecognitionDecision.RECOGNIZED, conditional: RecognitionDecision.RECOGNIZED_WITH_CONDITIONS,
     not_recognized: RecognitionDecision.NOT_RECOGNIZED, no_result: RecognitionDecision.NO_RESULT }[answer.decision]
-  if (decision === undefined) throw new HuxinError('argument_invalid', `decision ${answer.decision} is not one of recognized, conditional, not_recognized, no_result`)
-  if (answer.decision === 'conditional' && answer.conditions === '') throw new HuxinError('argument_invalid', 'a conditional recognition states its conditions')
+  if (decision === undefined) throw new HuxinError('argument_invalid', text`decision ${answer.decision} is not one of recognized, conditional, not_recognized, no_result`)
+  if (answer.decision === 'conditional' && answer.conditions === '') throw new HuxinError('argument_invalid', text`a conditional recognition states its conditions`)
   const standing = (await confirmationsOf(context, request)).find(({ confirmation, validity }) => confirmation.batch.header.origin === context.self && validity === 'valid')
   if (standing) {
     const { batch, position } = standing.confirmation
-    throw new HuxinError('argument_invalid', `request ${answer.requestRecordId} was answered, and the answer stands: withdraw it first (huxin amend withdraw ${batch.idText} ${position})`)
+    throw new HuxinError('argument_invalid', text`request ${answer.requestRecordId} was answered, and the answer stands: withdraw it first (huxin amend withdraw ${batch.idText} ${position})`)
   }
   const source = answer.decision === 'no_result' ? undefined : await findSource(context, request)
   if (!source && answer.decision !== 'no_result') {
-    throw new HuxinError('not_found', `this node holds no current result of ${asked.item} as request ${answer.requestRecordId} wants it (subject, record id, scale, age): answer no_result`)
+    throw new HuxinError('not_found', text`this node holds no current result of ${asked.item} as request ${answer.requestRecordId} wants it (subject, record id, scale, age): answer no_result`)
   }
   const recordId = `rc-${createHash('sha256').update(`${context.self}\n${answer.requestRecordId}\n${context.clock.nowMs()}`).digest('hex').slice(0, 24)}`
   const record = create(RecordSchema, {
@@ -170,16 +170,16 @@ async function requestToAnswer(context: Context, recordId: string): Promise<Foun
   const found = (await findByRecordId(context, recordId, REQUESTS_MAX)).filter((record) => askedIn(record))
   const own = found.filter(isOwnWord)
   const request = own.findLast((record) => askedIn(record)!.holder === context.self) ?? own.at(-1)
-  if (!request && found[0]) throw new HuxinError('argument_invalid', `request ${recordId} says that ${askedIn(found[0])!.requester} asks, and comes from ${found[0].batch.header.origin}: it is forged and wants no answer`)
-  if (!request) throw new HuxinError('not_found', `no recognition request ${recordId} here: see huxin recognition list`)
+  if (!request && found[0]) throw new HuxinError('argument_invalid', text`request ${recordId} says that ${askedIn(found[0])!.requester} asks, and comes from ${found[0].batch.header.origin}: it is forged and wants no answer`)
+  if (!request) throw new HuxinError('not_found', text`no recognition request ${recordId} here: see huxin recognition list`)
   const { holder, item: id, purpose, deadline } = askedIn(request)!
-  if (holder !== context.self) throw new HuxinError('argument_invalid', `request ${recordId} is addressed to ${holder}, not to ${context.self}`)
-  if (isOver(request)) throw new HuxinError('argument_invalid', `request ${recordId} was withdrawn: it wants no answer`)
+  if (holder !== context.self) throw new HuxinError('argument_invalid', text`request ${recordId} is addressed to ${holder}, not to ${context.self}`)
+  if (isOver(request)) throw new HuxinError('argument_invalid', text`request ${recordId} was withdrawn: it wants no answer`)
   const item = context.ledger().catalog.item(id)
-  if (!item) throw new HuxinError('item_unknown', `catalog item ${id} of request ${recordId} is not known here yet: answer when the catalog has it`)
-  if (!item.purposes.includes(purpose)) throw new HuxinError('argument_invalid', `request ${recordId} is for the purpose ${JSON.stringify(purpose)}, which ${id} does not allow: it wants no answer`)
+  if (!item) throw new HuxinError('item_unknown', text`catalog item ${id} of request ${recordId} is not known here yet: answer when the catalog has it`)
+  if (!item.purposes.includes(purpose)) throw new HuxinError('argument_invalid', text`request ${recordId} is for the purpose ${JSON.stringify(purpose)}, which ${id} does not allow: it wants no answer`)
   const today = civilDate(context.clock.nowMs())
-  if (deadline !== '' && today > deadline) throw new HuxinError('argument_invalid', `the deadline of request ${recordId} was ${deadline}: whoever still wants an answer asks again`)
+  if (deadline !== '' && today > deadline) throw new HuxinError('argument_invalid', text`the deadline of request ${recordId} was ${deadline}: whoever still wants an answer asks again`)
   return request
 }
 
@@ -359,8 +359,8 @@ function mapped(context: Context, id: string, { record }: FoundRecord): string {
   const { scale = '', grade = '' } = record?.content.case === 'evaluationResult' ? record.content.value : {}
   const mapping = catalog.mapping(id)
   const [from, to] = [catalog.scale(scale), mapping && catalog.scale(mapping.toScale)]
-  if (!mapping || !from || !to) throw new HuxinError('item_unknown', `grade mapping ${id} or a scale of it is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
-  const say = (why: string): HuxinError => new HuxinError('argument_invalid', `mapping ${id} ${why}: answer no_result or not_recognized`)
+  if (!mapping || !from || !to) throw new HuxinError('item_unknown', text`grade mapping ${id} or a scale of it is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
+  const say = (why: string): HuxinError => new HuxinError('argument_invalid', text`mapping ${id} ${why}: answer no_result or not_recognized`)
   const today = civilDate(context.clock.nowMs())
   if (!inForce(mapping, today)) throw say(`is in force from ${mapping.effectiveFrom} to ${mapping.effectiveTo || 'further notice'}, and not today`)
   if (mapping.fromScale !== scale || !mappingApplies(from, to, record?.subject?.type ?? 0)) throw say(`is not for a result on the scale ${scale} of this subject`)
@@ -374,6 +374,6 @@ function recognitionItem(context: Context): string {
   const today = civilDate(context.clock.nowMs())
   const entry = context.ledger().catalog.entries().find(({ record }) => record.content.case === 'item' && record.content.value.kind === 'recognition' &&
     record.content.value.effectiveFrom <= today && (record.content.value.effectiveTo === '' || record.content.value.effectiveTo >= today))
-  if (!entry) throw new HuxinError('item_unknown', 'no catalog item of kind recognition is in force here: publish one, for example cn/recognition@2026.1')
+  if (!entry) throw new HuxinError('item_unknown', text`no catalog item of kind recognition is in force here: publish one, for example cn/recognition@2026.1`)
   return entry.id
 }

@@ -5,6 +5,7 @@ import { openHeader } from '../batch/seal.ts'
 import { entryKey, laneIndexKey } from '../store/keys.ts'
 import { fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -96,7 +97,7 @@ export interface LaneTrace {
 /** Looks a batch up by lane and number. @throws HuxinError argument_invalid */
 export async function traceLane(context: Context, lane: string, number: bigint): Promise<LaneTrace> {
   const parsed = parseLaneKey(lane)
-  if (!parsed) throw new HuxinError('argument_invalid', `${JSON.stringify(lane)} is not a lane: "<origin> <epoch> <target> <class>" is wanted`)
+  if (!parsed) throw new HuxinError('argument_invalid', text`${JSON.stringify(lane)} is not a lane: "<origin> <epoch> <target> <class>" is wanted`)
   const at = await context.store.get(laneIndexKey(lane, number))
   if (!at) return { node: context.self, held: false, index: -1n, receiptNotes: [], batchId: undefined }
   const index = fromBe64(at)

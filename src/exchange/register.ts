@@ -8,6 +8,7 @@
  */
 import { create, equals } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { type RegisteredClient, RegisteredClientSchema, type RegisteredProvider, RegisteredProviderSchema, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
 import { type ClientRole, clientRoles, encodeRegisterEntry, normalSerial, registerFault } from '../ledger/register.ts'
@@ -41,16 +42,16 @@ interface Entering {
 export function registeredClient(context: Context, { name, serial }: Credential, role: ClientRole | undefined): RegisteredClient {
   const client = context.ledger().register.client(name)
   if (!client || client.status === 'ended') {
-    throw new HuxinError('client_unknown', `client ${JSON.stringify(name)} is not in the register of ${context.self}: its operator enters it with huxin client add`)
+    throw new HuxinError('client_unknown', text`client ${JSON.stringify(name)} is not in the register of ${context.self}: its operator enters it with huxin client add`)
   }
   if (client.status !== 'active') {
-    throw new HuxinError('client_suspended', `client ${JSON.stringify(name)} is suspended at ${context.self}: its operator lifts that with huxin client activate`)
+    throw new HuxinError('client_suspended', text`client ${JSON.stringify(name)} is suspended at ${context.self}: its operator lifts that with huxin client activate`)
   }
   if (client.serials.length > 0 && !client.serials.includes(normalSerial(serial))) {
-    throw new HuxinError('client_unknown', `client ${JSON.stringify(name)} is registered at ${context.self} with other certificates than the one with serial number ${normalSerial(serial)}: its operator adds it with huxin client add`)
+    throw new HuxinError('client_unknown', text`client ${JSON.stringify(name)} is registered at ${context.self} with other certificates than the one with serial number ${normalSerial(serial)}: its operator adds it with huxin client add`)
   }
   if (role !== undefined && !client.roles.includes(role)) {
-    throw new HuxinError('role_denied', `client ${JSON.stringify(name)} is registered at ${context.self} to ${client.roles.join(', ')}, not to ${role}`)
+    throw new HuxinError('role_denied', text`client ${JSON.stringify(name)} is registered at ${context.self} to ${client.roles.join(', ')}, not to ${role}`)
   }
   return client
 }
@@ -61,11 +62,11 @@ export function registeredClient(context: Context, { name, serial }: Credential,
  */
 export function providerFor(context: Context, actor: Actor, asked: string): string {
   if (actor.kind === 'client' && asked !== '' && asked !== actor.body) {
-    throw new HuxinError('provider_denied', `client ${JSON.stringify(actor.name)} acts for ${actor.body} and not for ${JSON.stringify(asked.slice(0, 40))}`)
+    throw new HuxinError('provider_denied', text`client ${JSON.stringify(actor.name)} acts for ${actor.body} and not for ${JSON.stringify(asked.slice(0, 40))}`)
   }
   const provider = actor.kind === 'client' ? actor.body : asked === '' ? context.body : asked
   if (!isProvider(context, provider)) {
-    throw new HuxinError('provider_denied', `${JSON.stringify(provider.slice(0, 40))} is no body whose records are born at ${context.self}: its operator enters it with huxin provider add`)
+    throw new HuxinError('provider_denied', text`${JSON.stringify(provider.slice(0, 40))} is no body whose records are born at ${context.self}: its operator enters it with huxin provider add`)
   }
   return provider
 }
@@ -84,7 +85,7 @@ export function isProvider(context: Context, body: string): boolean {
 export async function setProvider(context: Context, asked: RegisteredProvider, entering: Entering): Promise<Uint8Array | undefined> {
   const before = context.ledger().register.provider(asked.body)
   const { body, name, status } = asked
-  if (name === '' && !before) throw new HuxinError('not_found', `${JSON.stringify(body.slice(0, 40))} is not in the register of this node: see huxin provider list`)
+  if (name === '' && !before) throw new HuxinError('not_found', text`${JSON.stringify(body.slice(0, 40))} is not in the register of this node: see huxin provider list`)
   const provider = create(RegisteredProviderSchema, { body, name: name === '' ? before!.name : name.trim(), status: status === '' ? 'active' : status })
   if (before && equals(RegisteredProviderSchema, before, provider)) return undefined
   return enter(context, { case: 'provider', value: provider }, { ...entering, isNew: !before })
@@ -99,7 +100,7 @@ export async function setProvider(context: Context, asked: RegisteredProvider, e
 export async function setClient(context: Context, asked: RegisteredClient, entering: Entering): Promise<Uint8Array | undefined> {
   const before = context.ledger().register.client(asked.name)
   const statusAlone = asked.body === '' && asked.serials.length === 0 && asked.roles.length === 0
-  if (statusAlone && !before) throw new HuxinError('not_found', `client ${JSON.stringify(asked.name.slice(0, 200))} is not in the register of this node: see huxin client list`)
+  if (statusAlone && !before) throw new HuxinError('not_found', text`client ${JSON.stringify(asked.name.slice(0, 200))} is not in the register of this node: see huxin client list`)
   const terms = statusAlone ? before! : asked
   const client = create(RegisteredClientSchema, {
     name: asked.name, body: terms.body, serials: [...new Set(terms.serials.map(normalSerial))].sort(),
@@ -107,7 +108,7 @@ export async function setClient(context: Context, asked: RegisteredClient, enter
   })
   if (before && equals(RegisteredClientSchema, before, client)) return undefined
   if (client.status === 'active' && !isProvider(context, client.body)) {
-    throw new HuxinError('provider_denied', `${JSON.stringify(client.body.slice(0, 40))} is no body whose records are born at ${context.self}: enter it first with huxin provider add`)
+    throw new HuxinError('provider_denied', text`${JSON.stringify(client.body.slice(0, 40))} is no body whose records are born at ${context.self}: enter it first with huxin provider add`)
   }
   return enter(context, { case: 'client', value: client }, { ...entering, isNew: !before })
 }
@@ -115,12 +116,12 @@ export async function setClient(context: Context, asked: RegisteredClient, enter
 async function enter(context: Context, subject: RegisterEntry['subject'], { act, source, isNew }: Entering & { isNew: boolean }): Promise<Uint8Array> {
   checkAct(act)
   const fault = registerFault(create(RegisterEntrySchema, { subject, act }))
-  if (fault !== undefined) throw new HuxinError('argument_invalid', `the register takes no such entry: ${fault}`)
-  if (isNew && context.ledger().register.isFull()) throw new HuxinError('argument_invalid', 'the register of this node is full')
+  if (fault !== undefined) throw new HuxinError('argument_invalid', text`the register takes no such entry: ${fault}`)
+  if (isNew && context.ledger().register.isFull()) throw new HuxinError('argument_invalid', text`the register of this node is full`)
   const published = await publish(context, {
     kind: 'register', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'control',
     records: [encodeRegisterEntry(subject, act)], source,
   })
-  if (!published.batch) throw new HuxinError('internal', `the entry was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the entry was refused: ${published.refusal?.message ?? ''}`)
   return published.batch.id
 }

@@ -10,6 +10,7 @@
  */
 import { create } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Revocation, RevocationSchema } from '../gen/huxin/v1/revocation_pb.ts'
@@ -46,7 +47,7 @@ export async function revokeCertificates(context: Context, selector: Certificate
   const revocation = create(RevocationSchema, { ...named, validFromMsMax, lifted: false, act: create(ActSchema, by.act) })
   const meets = caller.nodeName === named.node && caller.role === named.role &&
     (named.serial === '' ? caller.name === named.name : canonicalSerial(caller.serial) === named.serial)
-  if (meets && !own) throw new HuxinError('argument_invalid', 'the certificate that you use is among them, and nobody may be left who can reinstate it: let another operator revoke it, or say --own, and have a new one issued')
+  if (meets && !own) throw new HuxinError('argument_invalid', text`the certificate that you use is among them, and nobody may be left who can reinstate it: let another operator revoke it, or say --own, and have a new one issued`)
   return say(context, revocation, by)
 }
 
@@ -54,9 +55,9 @@ export async function revokeCertificates(context: Context, selector: Certificate
 export async function reinstateCertificates(context: Context, selector: CertificateSelector, by: RevocationAct): Promise<{ batchId: Uint8Array }> {
   const named = namedBy(context, selector)
   const standing = context.ledger().revocations.standing(named)
-  if (standing.length === 0) throw new HuxinError('not_found', `no such certificate of ${named.node} is revoked: see huxin certificate list`)
+  if (standing.length === 0) throw new HuxinError('not_found', text`no such certificate of ${named.node} is revoked: see huxin certificate list`)
   const above = standing.find((one) => !context.ledger().federation.isWithin(one.by, context.self))
-  if (above) throw new HuxinError('argument_invalid', `${above.by} revoked it, and reinstates it itself`)
+  if (above) throw new HuxinError('argument_invalid', text`${above.by} revoked it, and reinstates it itself`)
   const validFromMsMax = named.serial === '' ? standing[0]!.revocation.validFromMsMax : 0n
   return say(context, create(RevocationSchema, { ...named, validFromMsMax, lifted: true, act: create(ActSchema, by.act) }), by)
 }
@@ -70,7 +71,7 @@ export function revokedText({ revocation: { act, serial }, by, timeMs }: Standin
 async function say(context: Context, revocation: Revocation, { act, source }: RevocationAct): Promise<{ batchId: Uint8Array; everywhere: boolean }> {
   checkAct(act)
   const fault = revocationFault(revocation)
-  if (fault !== undefined) throw new HuxinError('argument_invalid', `the revocation ${fault}: give --role, and --serial or --name`)
+  if (fault !== undefined) throw new HuxinError('argument_invalid', text`the revocation ${fault}: give --role, and --serial or --name`)
   const everywhere = revocation.node !== context.self || revocation.role === 'node'
   const published = await publish(context, {
     kind: 'revocation', item: undefined, provider: context.body, targets: [everywhere ? '**' : context.ledger().selfId], batchClass: 'control', records: [encodeRevocation(revocation)], source,
@@ -82,7 +83,7 @@ async function say(context: Context, revocation: Revocation, { act, source }: Re
 function namedBy(context: Context, { node, role, name, serial }: CertificateSelector): CertificateSelector {
   const { federation } = context.ledger()
   const member = federation.member(node === '' ? context.self : node)
-  if (!member) throw new HuxinError('argument_invalid', `${node} is no member of this federation: see huxin member list`)
-  if (!federation.isWithin(member.name, context.self)) throw new HuxinError('argument_invalid', `${member.name} does not lie below ${context.self}: it revokes its certificates itself, or a node above it does`)
+  if (!member) throw new HuxinError('argument_invalid', text`${node} is no member of this federation: see huxin member list`)
+  if (!federation.isWithin(member.name, context.self)) throw new HuxinError('argument_invalid', text`${member.name} does not lie below ${context.self}: it revokes its certificates itself, or a node above it does`)
   return { node: member.name, role, name, serial: canonicalSerial(serial) }
 }

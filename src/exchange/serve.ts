@@ -9,6 +9,7 @@
  */
 import type { BatchClass } from '../topology/lane.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
 import { intersectsSubtree } from '../topology/target.ts'
@@ -59,7 +60,7 @@ export async function readSpine(
 ): Promise<{ leafHashes: Uint8Array; checkpoint: Uint8Array }> {
   const log = context.log()
   if (start < 0n || start > log.signed.size) {
-    throw new HuxinError('log_behind', `the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
+    throw new HuxinError('log_behind', text`the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
   }
   if (!await receiptsAfter() && start === context.log().signed.size) {
     const delivered = deliveredTopic(child)

@@ -1,5 +1,6 @@
 /** Member statements for readers outside, who know nothing but a root key. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -28,7 +29,7 @@ async function statementsInOrder(context: Context): Promise<{ statement: MemberS
   for (const [key] of await context.store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })) {
     const index = indexAtEnd(key)
     const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
     if (!entry.verdict.accepted || openHeader(entry.header).header.kind !== 'member') continue
     const body = parseBody(stored)

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Indexer } from '../ledger/indexer.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
@@ -28,7 +29,7 @@ export async function checkSubjectKey({ store, subjectKey, indexer }: { store: S
   const known = openChecked(key, await store.get(key))
   if (known && equalBytes(known, fingerprint(subjectKey))) return
   if (known || await indexer.madeWithItsKey() === false) {
-    throw new HuxinError('config_invalid', `keys/subject.key is not the key with which the record index here was made: no record would be found. ${REMEDY}`)
+    throw new HuxinError('config_invalid', text`keys/subject.key is not the key with which the record index here was made: no record would be found. ${REMEDY}`)
   }
   await store.commit([subjectKeyOp(subjectKey)])
 }

@@ -65,7 +65,7 @@ export async function checkUpperReceipts(context: Context, unverified: readonly 
 function check(context: Context, batch: SealedHeader, receipt: StoredReceipt): void {
   const { member, epoch, timeMs } = verifyReceipt(context.ledger(), batch, receipt)
   const ended = context.ledger().periods.epochEnded(member.name, epoch, timeMs)
-  if (ended !== undefined) throw new HuxinError('proof_invalid', `its entry is of ${formatTime(timeMs)}, and ${ended}`)
+  if (ended !== undefined) throw new HuxinError('proof_invalid', text`its entry is of ${formatTime(timeMs)}, and ${ended}`)
 }
 
 /** The batch as it stands in this log. */

@@ -11,6 +11,7 @@
  */
 import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { isHuxinError, HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Log, SignedTree } from '../log/log.ts'
 import type { Op, Store } from '../store/store.ts'
 
@@ -112,11 +113,11 @@ export class Writer {
    * @throws HuxinError what the proposal throws; overloaded; store_failed
    */
   propose(bytes: number, decide: Decide, moment: Moment = this.#loads): Promise<Committed> {
-    if (this.#closed) return Promise.reject(new HuxinError('not_ready', 'the node is stopping'))
+    if (this.#closed) return Promise.reject(new HuxinError('not_ready', text`the node is stopping`))
     if (this.#failed) return Promise.reject(this.#failed)
-    if (moment !== this.#loads) return Promise.reject(new HuxinError('store_failed', 'a write failed while this was prepared, and may have happened: send it again'))
+    if (moment !== this.#loads) return Promise.reject(new HuxinError('store_failed', text`a write failed while this was prepared, and may have happened: send it again`))
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
-      return Promise.reject(new HuxinError('overloaded', 'too many batches wait to be written: send again in a moment'))
+      return Promise.reject(new HuxinError('overloaded', text`too many batches wait to be written: send again in a moment`))
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ bytes, decide, resolve, reject })
@@ -139,7 +140,7 @@ export class Writer {
     if (index >= this.#options.log().signed.size) await this.save([])
     const { signed } = this.#options.log()
     if (index < signed.size) return signed
-    throw new HuxinError('not_ready', `entry ${index} is not under a signed checkpoint yet: send it again in a moment`)
+    throw new HuxinError('not_ready', text`entry ${index} is not under a signed checkpoint yet: send it again in a moment`)
   }
 
   /** Waits for the rounds under way and takes no more. */
@@ -210,7 +211,7 @@ export class Writer {
   async #fail(proposals: readonly Proposal[], error: unknown): Promise<void> {
     const code = isHuxinError(error) ? error.code : 'store_failed'
     const message = error instanceof Error ? error.message : String(error)
-    this.#failed = new HuxinError(code, `${message}; whether it was written is found out now: send it again`, { cause: error })
+    this.#failed = new HuxinError(code, text`${message}; whether it was written is found out now: send it again`, { cause: error })
     // Nobody waits for the disk: it may be full for hours.
     for (const proposal of [...proposals, ...this.#queue.splice(0)]) proposal.reject(this.#failed)
     this.#queuedBytes = 0

@@ -1,14 +1,15 @@
 /** Rows of a CSV file, streaming. Memory does not grow with the file. */
 import { Readable } from 'node:stream'
 import { parse as csvParser } from 'csv-parse'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { openText } from './encoding.ts'
 import { ROW_LENGTH_MAX, type RowFault, type SourceRow, type TableSource } from './table.ts'
 import { fromTextCell } from './text-cell.ts'
 
 /** Opens a CSV file: quoted newlines, CRLF, a byte order mark. @throws HuxinError argument_invalid */
 export async function openCsv(file: string, asked: string): Promise<TableSource> {
-  const { pieces, ...text } = await openText(file, asked)
+  const { pieces, ...content } = await openText(file, asked)
   const rowLimit = new RowLimit(file)
   // A stray quote inside a cell is part of it.
   const parser = csvParser({
@@ -19,14 +20,14 @@ export async function openCsv(file: string, asked: string): Promise<TableSource>
   input.pipe(parser)
   const next = csvRows(parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>, file)
   const first = await next()
-  if (first === undefined) throw new HuxinError('argument_invalid', `${file} is empty: a header line is wanted`)
+  if (first === undefined) throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
   const header = first.cells.map((cell) => cell.replace(/^\ufeff/, '').trim())
   async function* rows(): AsyncGenerator<SourceRow> {
     for (let row = await next(); row; row = await next()) {
       yield row.cells.slice(header.length).some((cell) => cell.trim() !== '') ? { ...row, fault: tooManyCells(row.cells.length, header.length) } : row
     }
   }
-  return { ...text, header, rows: rows() }
+  return { ...content, header, rows: rows() }
 }
 
 /**
@@ -50,7 +51,7 @@ class RowLimit {
   async *bounded(pieces: AsyncIterable<string>): AsyncGenerator<string> {
     for await (const piece of pieces) {
       if (this.#read - this.#endedAt > ROW_LENGTH_MAX) {
-        throw new HuxinError('argument_invalid', `${this.#file}: a row is longer than ${ROW_LENGTH_MAX} characters, most often because a quote is opened and never closed`)
+        throw new HuxinError('argument_invalid', text`${this.#file}: a row is longer than ${ROW_LENGTH_MAX} characters, most often because a quote is opened and never closed`)
       }
       this.#read += piece.length
       yield piece
@@ -78,7 +79,7 @@ function csvRows(rows: AsyncIterator<CsvRow>, file: string): () => Promise<Sourc
       }
     } catch (error) {
       if (error instanceof HuxinError) throw error
-      throw new HuxinError('argument_invalid', `${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${messageOf(error)}`)
+      throw new HuxinError('argument_invalid', text`${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${textOf(error)}`)
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Text of a file, piece by piece, in the encodings that departments produce. */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 
 const PROBE_BYTES = 64 << 10
 
@@ -16,7 +17,7 @@ export interface TextFile {
 
 /** Opens a file and finds out its encoding from its beginning. @throws HuxinError argument_invalid */
 export async function openText(file: string, asked: string): Promise<TextFile> {
-  if (asked !== 'auto' && asked !== 'utf-8' && asked !== 'gb18030') throw new HuxinError('argument_invalid', `encoding ${asked} is not one of auto, utf-8, gb18030`)
+  if (asked !== 'auto' && asked !== 'utf-8' && asked !== 'gb18030') throw new HuxinError('argument_invalid', text`encoding ${asked} is not one of auto, utf-8, gb18030`)
   try {
     const handle = await open(file, 'r')
     try {
@@ -33,15 +34,15 @@ export async function openText(file: string, asked: string): Promise<TextFile> {
   } catch (error) {
     if (error instanceof HuxinError) throw error
     const code = (error as NodeJS.ErrnoException).code
-    throw new HuxinError('argument_invalid', `${file} cannot be read: ${code === 'ENOENT' ? 'is the name right?' : code === 'EISDIR' ? 'it is a folder' : messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`${file} cannot be read: ${code === 'ENOENT' ? text`is the name right?` : code === 'EISDIR' ? text`it is a folder` : textOf(error)}`)
   }
 }
 
 /** `utf-8` or `gb18030`, from the first bytes. @throws HuxinError argument_invalid for what is no such text at all */
 function detectEncoding(probe: Uint8Array, file: string): 'utf-8' | 'gb18030' {
   const begins = (...bytes: readonly number[]): boolean => bytes.every((byte, i) => probe[i] === byte)
-  if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) throw new HuxinError('argument_invalid', `${file} is a spreadsheet workbook: save it as "CSV UTF-8" and import that`)
-  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) throw new HuxinError('argument_invalid', `${file} is UTF-16: save it as "CSV UTF-8" and import that`)
+  if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) throw new HuxinError('argument_invalid', text`${file} is a spreadsheet workbook: save it as "CSV UTF-8" and import that`)
+  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) throw new HuxinError('argument_invalid', text`${file} is UTF-16: save it as "CSV UTF-8" and import that`)
   if (begins(0xef, 0xbb, 0xbf)) return 'utf-8'
   try {
     // The probe may end inside a character.
@@ -67,7 +68,7 @@ async function* decoded(file: string, encoding: string, onBytes: (length: number
     try {
       return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
     } catch {
-      throw new HuxinError('argument_invalid', `${file}: line ${line + linesBeforeFault(encoding, chunk)} has bytes that are not ${encoding}: give the right --encoding (utf-8 or gb18030), or save the file again`)
+      throw new HuxinError('argument_invalid', text`${file}: line ${line + linesBeforeFault(encoding, chunk)} has bytes that are not ${encoding}: give the right --encoding (utf-8 or gb18030), or save the file again`)
     }
   }
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 })) {

@@ -1,22 +1,23 @@
 /** Rows of an NDJSON file, streaming. Memory does not grow with the file. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { openText } from './encoding.ts'
 import { ROW_LENGTH_MAX, type SourceRow, type TableSource } from './table.ts'
 
 /** Opens NDJSON: one flat object a line; its keys are the header names. @throws HuxinError argument_invalid */
 export async function openNdjson(file: string): Promise<TableSource> {
-  const { pieces, ...text } = await openText(file, 'utf-8')
+  const { pieces, ...content } = await openText(file, 'utf-8')
   const lines = linesOf(pieces, file)
   const first = await lines.next()
-  if (first.done) throw new HuxinError('argument_invalid', `${file} is empty`)
+  if (first.done) throw new HuxinError('argument_invalid', text`${file} is empty`)
   const begin = parseObject(first.value.text)
-  if (!begin) throw new HuxinError('argument_invalid', `${file}: line ${first.value.line} is no JSON object; one flat object a line is wanted`)
+  if (!begin) throw new HuxinError('argument_invalid', text`${file}: line ${first.value.line} is no JSON object; one flat object a line is wanted`)
   const header = Object.keys(begin)
   async function* rows(): AsyncGenerator<SourceRow> {
     yield objectRow(first.value!, header)
     for await (const line of lines) yield objectRow(line, header)
   }
-  return { ...text, header, rows: rows() }
+  return { ...content, header, rows: rows() }
 }
 
 interface Line {
@@ -30,7 +31,7 @@ async function* linesOf(pieces: AsyncIterable<string>, file: string): AsyncGener
   for await (const piece of pieces) {
     const parts = (rest + piece).split('\n')
     rest = parts.pop()!
-    if (rest.length > ROW_LENGTH_MAX) throw new HuxinError('argument_invalid', `${file}: line ${line + parts.length + 1} is longer than ${ROW_LENGTH_MAX} characters; one JSON object a line is wanted`)
+    if (rest.length > ROW_LENGTH_MAX) throw new HuxinError('argument_invalid', text`${file}: line ${line + parts.length + 1} is longer than ${ROW_LENGTH_MAX} characters; one JSON object a line is wanted`)
     for (const part of parts) {
       line++
       if (part.trim() !== '') yield { text: part, line }

@@ -1,7 +1,8 @@
 /** The catalog in force: items, scales and mappings by edition, folded from batches of kind "catalog". */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../base/bytes.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { type CatalogItem, type CatalogRecord, CatalogRecordSchema, type GradeMapping, type GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { type CompiledItem, compileItem, understoodItem } from '../record/item.ts'
 import { catalogPrefix, prefixOwner } from '../topology/catalog-names.ts'
@@ -24,9 +25,9 @@ export function decodeCatalogRecord(bytes: Uint8Array): CatalogRecord {
     // Of a later minor version: carried, and not in the catalog here.
     if (record.content.case !== undefined || (record.$unknown?.length ?? 0) > 0) return record
   } catch (error) {
-    throw new HuxinError('record_invalid', `a catalog record does not decode: ${messageOf(error)}`)
+    throw new HuxinError('record_invalid', text`a catalog record does not decode: ${textOf(error)}`)
   }
-  throw new HuxinError('record_invalid', 'a catalog record is neither an item, a scale nor a mapping')
+  throw new HuxinError('record_invalid', text`a catalog record is neither an item, a scale nor a mapping`)
 }
 
 export function encodeCatalogRecord(record: CatalogRecord): Uint8Array {

@@ -7,6 +7,7 @@
  */
 import { utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Entry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 
@@ -40,7 +41,7 @@ export function formatRoute({ accepted, records, origin, child, targets }: Entry
 export function parseRoute(bytes: Uint8Array): EntryRoute {
   const [verdict, records = '', origin = '', child = '', ...targets] = Buffer.from(bytes).toString().split(' ')
   if ((verdict !== 'accepted' && verdict !== 'refused') || !/^[1-9][0-9]{0,6}$/.test(records) || targets.length === 0) {
-    throw new HuxinError('store_corrupt', `a row of the class index reads ${JSON.stringify(Buffer.from(bytes).toString().slice(0, 80))}; run huxin node rebuild`)
+    throw new HuxinError('store_corrupt', text`a row of the class index reads ${JSON.stringify(Buffer.from(bytes).toString().slice(0, 80))}; run huxin node rebuild`)
   }
   return { accepted: verdict === 'accepted', records: Number(records), origin, child: child === '-' ? undefined : child, targets }
 }

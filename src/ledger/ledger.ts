@@ -12,6 +12,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
@@ -337,7 +338,7 @@ function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: strin
     try {
       messages.push(fromBinary(schema, bytes))
     } catch {
-      throw new HuxinError('record_invalid', `${what} ${i} does not decode`)
+      throw new HuxinError('record_invalid', text`${what} ${i} does not decode`)
     }
   }
   return messages
@@ -392,6 +393,6 @@ export function encodeKnown({ refused, indexes }: KnownBatch): Uint8Array {
 export function decodeKnown(value: Uint8Array): KnownBatch {
   const indexes: bigint[] = []
   for (let at = 1; at + 8 <= value.length; at += 8) indexes.push(fromBe64(value, at))
-  if (indexes.length === 0) throw new HuxinError('store_corrupt', `batch row ${hex(value)} names no entry; run huxin fsck`)
+  if (indexes.length === 0) throw new HuxinError('store_corrupt', text`batch row ${hex(value)} names no entry; run huxin fsck`)
   return { refused: value[0] === 1, indexes }
 }

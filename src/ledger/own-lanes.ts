@@ -5,6 +5,7 @@
  */
 import { concat, equalBytes, fromBe64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { entryKey, prefixRange, tables } from '../store/keys.ts'
@@ -37,5 +38,5 @@ export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number
 }
 
 function wrong(lane: string): HuxinError {
-  return new HuxinError('store_corrupt', `where the lane ${lane} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild`)
+  return new HuxinError('store_corrupt', text`where the lane ${lane} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild`)
 }

@@ -8,6 +8,7 @@
  */
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { formerOwn, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { KeyRange, Op, Snapshot, Store } from '../store/store.ts'
@@ -273,7 +274,7 @@ export class RecordIndex {
     const bucket = openChecked(key, stored)
     if (bucket && bucket.length % ROW_BYTES === 0) return bucket
     this.damaged = true
-    throw new HuxinError('store_corrupt', `${keyText(key)} of the record index is damaged: it is made anew, ask again later`)
+    throw new HuxinError('store_corrupt', text`${keyText(key)} of the record index is damaged: it is made anew, ask again later`)
   }
 
   async #fill(sieve: Sieve, snapshot: Snapshot): Promise<Sieve> {

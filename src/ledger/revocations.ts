@@ -5,6 +5,7 @@
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { recordAt, type RecordSpans } from '../batch/body.ts'
 import { type Revocation, RevocationSchema } from '../gen/huxin/v1/revocation_pb.ts'
 import { canonicalSerial, type PeerIdentity } from '../pki/identity.ts'
@@ -84,6 +85,6 @@ export function decodeRevocations(body: RecordSpans): Revocation[] {
     } catch {
       // falls through to the one error
     }
-    throw new HuxinError('record_invalid', `revocation ${i} does not decode`)
+    throw new HuxinError('record_invalid', text`revocation ${i} does not decode`)
   })
 }

@@ -16,6 +16,7 @@
  */
 import { be64, concat, equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { appendLeaves, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot, verifyInclusion } from '../merkle/proof.ts'
@@ -97,15 +98,14 @@ export class Log {
     const readTiles = (tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> => readStoredTiles(options.store, tiles)
     const last = await lastSignedTree(options)
     if (last && last.size > size) {
-      throw new HuxinError('log_behind', `the log has ${size} entries but a checkpoint over ${last.size} was signed: ` +
-        'the database is an old copy; nothing is signed; run huxin node recover')
+      throw new HuxinError('log_behind', text`the log has ${size} entries but a checkpoint over ${last.size} was signed: the database is an old copy; nothing is signed; run huxin node recover`)
     }
     if (last && last.size > 0n && !equalBytes(await treeRoot(last.size, readTiles), last.root)) {
-      throw new HuxinError('log_forked', `the first ${last.size} entries do not have the root that was signed; nothing is signed; run huxin fsck`)
+      throw new HuxinError('log_forked', text`the first ${last.size} entries do not have the root that was signed; nothing is signed; run huxin fsck`)
     }
     if (!last && options.continues) await checkContinues(options.continues, size, readTiles)
     else if (!last && size > 0n) {
-      throw new HuxinError('log_behind', `the log has ${size} entries and no signed checkpoint beside it; nothing is signed; run huxin node recover`)
+      throw new HuxinError('log_behind', text`the log has ${size} entries and no signed checkpoint beside it; nothing is signed; run huxin node recover`)
     }
     const edge = await loadEdge(options.store, size)
     const frontier = frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile))
@@ -158,7 +158,7 @@ export class Log {
     const stored = frontierRoot(frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile)))
     const root = frontierRoot(this.#frontier)
     if (!equalBytes(stored, root)) {
-      throw new HuxinError('store_corrupt', `the stored tree of ${size} entries has root ${hex(stored)}, not ${hex(root)}; nothing is signed; run huxin fsck`)
+      throw new HuxinError('store_corrupt', text`the stored tree of ${size} entries has root ${hex(stored)}, not ${hex(root)}; nothing is signed; run huxin fsck`)
     }
     const note = signCheckpoint({ origin: this.origin, size, root }, this.#signer)
     await this.#slot.write(note)
@@ -271,7 +271,7 @@ export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 
   const last = note && opened(note)
   const before = other && opened(other)
   if (last && before && last.size === before.size && !equalBytes(last.root, before.root)) {
-    throw new HuxinError('log_forked', `two different trees of ${last.size} entries were signed; nothing is signed; run huxin node recover`)
+    throw new HuxinError('log_forked', text`two different trees of ${last.size} entries were signed; nothing is signed; run huxin node recover`)
   }
   return last && { size: last.size, root: last.root, note: note! }
 }
@@ -279,10 +279,10 @@ export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 
 /** A log that was never signed begins with the frozen one before it, whole and nothing else. @throws HuxinError log_behind | log_forked */
 async function checkContinues(frozen: FrozenTree, size: bigint, readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>): Promise<void> {
   if (size !== frozen.size) {
-    throw new HuxinError('log_behind', `the log has ${size} entries and goes on from one that was frozen at ${frozen.size}; nothing is signed; run huxin node recover`)
+    throw new HuxinError('log_behind', text`the log has ${size} entries and goes on from one that was frozen at ${frozen.size}; nothing is signed; run huxin node recover`)
   }
   if (equalBytes(await treeRoot(size, readTiles), frozen.root)) return
-  throw new HuxinError('log_forked', `the ${size} entries do not have the root at which the log before was frozen; nothing is signed; run huxin fsck`)
+  throw new HuxinError('log_forked', text`the ${size} entries do not have the root at which the log before was frozen; nothing is signed; run huxin fsck`)
 }
 
 /** What is durable and not yet signed will be: its tiles must be those of its entries. @throws HuxinError store_corrupt */
@@ -294,7 +294,7 @@ async function checkUnsigned(store: Store, signed: bigint, frontier: Frontier, r
   const before = frontierFromTiles(signed, (tile) => tiles.get(tileName(tile)) ?? missing(tile))
   const computed = appendLeaves(before, concat(...rows.map(([, entry]) => leafHash(entry))))
   if (computed.size === frontier.size && equalBytes(frontierRoot(computed), frontierRoot(frontier))) return
-  throw new HuxinError('store_corrupt', `the entries from ${signed} to ${frontier.size}, which are not signed yet, are not those of the stored tiles; nothing is signed; run huxin fsck`)
+  throw new HuxinError('store_corrupt', text`the entries from ${signed} to ${frontier.size}, which are not signed yet, are not those of the stored tiles; nothing is signed; run huxin fsck`)
 }
 
 async function loadEdge(store: Store, size: bigint): Promise<Map<string, Uint8Array>> {
@@ -314,7 +314,7 @@ async function readStoredTiles(store: Store, tiles: readonly TileCoordinate[]): 
 }
 
 function missing(tile: TileCoordinate): never {
-  throw new HuxinError('store_corrupt', `tile ${tileName(tile)} is missing from the store; run huxin fsck`)
+  throw new HuxinError('store_corrupt', text`tile ${tileName(tile)} is missing from the store; run huxin fsck`)
 }
 
 function tileName(tile: TileCoordinate): string {

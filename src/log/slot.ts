@@ -7,7 +7,8 @@ import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncFolder } from '../base/files.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 
 const SLOT_BYTES = 4096
 /** Eight bytes of sequence number and two of length, big-endian, then the note. */
@@ -57,16 +58,16 @@ export async function openSlot(file: string): Promise<CheckpointSlot> {
     },
     async write(note) {
       const bytes = Buffer.alloc(SLOT_BYTES)
-      if (note.length > SLOT_BYTES - HEAD_BYTES) throw new HuxinError('internal', `a checkpoint of ${note.length} bytes does not fit its slot`)
+      if (note.length > SLOT_BYTES - HEAD_BYTES) throw new HuxinError('internal', text`a checkpoint of ${note.length} bytes does not fit its slot`)
       bytes.writeBigUInt64BE(sequence + 1n)
       bytes.writeUInt16BE(note.length, 8)
       bytes.set(note, HEAD_BYTES)
       try {
         const { bytesWritten } = await handle.write(bytes, 0, SLOT_BYTES, (1 - newest) * SLOT_BYTES)
-        if (bytesWritten < SLOT_BYTES) throw new HuxinError('store_failed', `${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`)
+        if (bytesWritten < SLOT_BYTES) throw new HuxinError('store_failed', text`${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`)
         if (durable === 0) await handle.datasync()
       } catch (error) {
-        throw new HuxinError('store_failed', `the checkpoint file did not write: ${messageOf(error)}`, { cause: error })
+        throw new HuxinError('store_failed', text`the checkpoint file did not write: ${textOf(error)}`, { cause: error })
       }
       // Only now: what failed was torn perhaps, and is written over.
       sequence++

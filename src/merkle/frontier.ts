@@ -1,6 +1,7 @@
 /** The frontier of a tree: the roots of its perfect subtrees, enough to append and to know the root. */
 import { be64, concat, fromBe64 } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { emptyRoot, HASH_BYTES, nodeHash } from './hash.ts'
 
 /** Immutable. `hashes` are the roots of the perfect subtrees, largest (leftmost) first. */
@@ -13,7 +14,7 @@ export const emptyFrontier: Frontier = { size: 0n, hashes: [] }
 
 /** The frontier after appending leaves given by their hashes, n × 32 bytes. */
 export function appendLeaves(frontier: Frontier, leafHashes: Uint8Array): Frontier {
-  assert(leafHashes.length % HASH_BYTES === 0, 'leaf hashes are n × 32 bytes')
+  assert(leafHashes.length % HASH_BYTES === 0, text`leaf hashes are n × 32 bytes`)
   const hashes = [...frontier.hashes]
   let { size } = frontier
   for (let at = 0; at < leafHashes.length; at += HASH_BYTES) {

@@ -13,6 +13,7 @@
  */
 import { createHash, hash } from 'node:crypto'
 import { assert } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { lanes } from './sha256-lanes.ts'
 
 export const HASH_BYTES = 32
@@ -54,7 +55,7 @@ export function leafHashInto(data: Uint8Array, arena: Buffer, offset: number): v
 
 /** Root of a tree given its leaf hashes, n × 32 bytes, n ≥ 0. Does not change them. */
 export function rootOfLeaves(leafHashes: Uint8Array): Uint8Array {
-  assert(leafHashes.length % HASH_BYTES === 0, 'leaf hashes are n × 32 bytes')
+  assert(leafHashes.length % HASH_BYTES === 0, text`leaf hashes are n × 32 bytes`)
   let count = leafHashes.length / HASH_BYTES
   if (count === 0) return emptyRoot()
   const vector = count < LANES_MIN ? undefined : lanes()

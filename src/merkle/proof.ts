@@ -4,6 +4,7 @@
  */
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { emptyRoot, HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
 import { locateNode, rootOfRange, type TileCoordinate } from './tile.ts'
 
@@ -35,7 +36,7 @@ export async function proveInclusion(index: bigint, size: bigint, readTiles: Rea
 
 /** PROOF(oldSize, D[newSize]); empty when the sizes are equal. @throws HuxinError argument_invalid */
 export async function proveConsistency(oldSize: bigint, newSize: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
-  if (oldSize < 1n || oldSize > newSize) throw new HuxinError('argument_invalid', `no consistency proof leads from ${oldSize} to ${newSize} entries`)
+  if (oldSize < 1n || oldSize > newSize) throw new HuxinError('argument_invalid', text`no consistency proof leads from ${oldSize} to ${newSize} entries`)
   return resolve(consistencyRanges(oldSize, 0n, newSize, true), readTiles, memo)
 }
 
@@ -171,7 +172,7 @@ async function resolve(ranges: readonly Range[], readTiles: ReadTiles, memo?: Su
     if (before) return before
     const place = locateNode(height, index)
     const tile = tiles.get(`${place.level}/${place.index}`)
-    if (!tile) throw new HuxinError('store_corrupt', `tile ${place.level}/${place.index} is missing; run huxin fsck`)
+    if (!tile) throw new HuxinError('store_corrupt', text`tile ${place.level}/${place.index} is missing; run huxin fsck`)
     const root = rootOfRange(tile, place.from, place.count)
     if (memo && place.count > 2) remember(memo, name, root)
     return root
@@ -197,7 +198,7 @@ function perfectSubtrees([from, to]: Range): Subtree[] {
 }
 
 function checkIndex(index: bigint, size: bigint): void {
-  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', `there is no entry ${index} in a tree of ${size}`)
+  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', text`there is no entry ${index} in a tree of ${size}`)
 }
 
 function checkHashes(hashes: readonly Uint8Array[]): void {

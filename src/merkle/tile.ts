@@ -3,6 +3,7 @@
  * Full tiles never change; the right edge has at most one partial tile a level.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Frontier } from './frontier.ts'
 import { HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
 
@@ -97,7 +98,7 @@ function edgeTile(rightEdge: ReadonlyMap<string, Uint8Array>, name: string, widt
   if (width === 0) return new Uint8Array()
   const tile = rightEdge.get(name)
   if (tile?.length !== width * HASH_BYTES) {
-    throw new HuxinError('store_corrupt', `tile ${name} has ${tile ? tile.length / HASH_BYTES : 'no'} hashes, the tree needs ${width}; run huxin fsck`)
+    throw new HuxinError('store_corrupt', text`tile ${name} has ${tile ? tile.length / HASH_BYTES : text`no`} hashes, the tree needs ${width}; run huxin fsck`)
   }
   return tile
 }
@@ -124,7 +125,7 @@ export function frontierFromTiles(size: bigint, getTile: (tile: TileCoordinate) 
 /** Root of `count` (a power of two) hashes of a tile. @throws HuxinError store_corrupt when it has not as many */
 export function rootOfRange(tile: Uint8Array, from: number, count: number): Uint8Array {
   if (tile.length < (from + count) * HASH_BYTES) {
-    throw new HuxinError('store_corrupt', `a tile has ${tile.length / HASH_BYTES} hashes, ${from + count} are needed; run huxin fsck`)
+    throw new HuxinError('store_corrupt', text`a tile has ${tile.length / HASH_BYTES} hashes, ${from + count} are needed; run huxin fsck`)
   }
   const range = tile.subarray(from * HASH_BYTES, (from + count) * HASH_BYTES)
   if (count === 1) return Uint8Array.from(range)

@@ -9,6 +9,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, scrypt } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { base64, be64, concat, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
@@ -58,20 +59,20 @@ export async function newArchiveKey(secret: Secret, random: Random): Promise<Arc
 async function deriveKey(secret: Secret, head: Uint8Array): Promise<Uint8Array> {
   const { kdf, n, r, p, salt } = parseHead(head)
   if ((kdf === 'scrypt') !== (secret.kind === 'passphrase')) {
-    throw new HuxinError('argument_invalid', `the backup was made with a ${kdf === 'scrypt' ? 'passphrase: give --passphrase-file' : 'key file: give --key-file'}`)
+    throw new HuxinError('argument_invalid', text`the backup was made with a ${kdf === 'scrypt' ? text`passphrase: give --passphrase-file` : text`key file: give --key-file`}`)
   }
   if (secret.kind === 'key') {
-    if (secret.bytes.length < 32) throw new HuxinError('argument_invalid', `the key file has ${secret.bytes.length} bytes, at least 32 are wanted: head -c 32 /dev/urandom`)
+    if (secret.bytes.length < 32) throw new HuxinError('argument_invalid', text`the key file has ${secret.bytes.length} bytes, at least 32 are wanted: head -c 32 /dev/urandom`)
     return Buffer.from(hkdfSync('sha256', secret.bytes, salt, FORMAT, 32))
   }
-  if (secret.text.length < 12) throw new HuxinError('argument_invalid', 'the passphrase has fewer than 12 characters')
+  if (secret.text.length < 12) throw new HuxinError('argument_invalid', text`the passphrase has fewer than 12 characters`)
   return new Promise((resolve, reject) => {
     scrypt(secret.text.normalize('NFC'), salt, 32, { N: n, r, p, maxmem: 256 * n * r }, (error, key) => (error ? reject(error) : resolve(key)))
   })
 }
 
 function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number; r: number; p: number; salt: Uint8Array } {
-  const bad = (what: string): HuxinError => new HuxinError('argument_invalid', `this is no backup of this version: ${what}`)
+  const bad = (what: string): HuxinError => new HuxinError('argument_invalid', text`this is no backup of this version: ${what}`)
   let fields: { format?: unknown; kdf?: unknown; n?: unknown; r?: unknown; p?: unknown; salt?: unknown }
   try {
     fields = JSON.parse(Buffer.from(head).toString()) as typeof fields
@@ -103,7 +104,7 @@ export class ArchiveWriter {
 
   /** @throws HuxinError argument_invalid when the first line is not one of a backup */
   static async create(file: string, key: ArchiveKey): Promise<ArchiveWriter> {
-    if (key.key.length !== 32 || key.head.length > HEAD_BYTES_MAX || key.head.indexOf(10) !== key.head.length - 1) throw new HuxinError('argument_invalid', 'the key of a backup has 32 bytes and one line')
+    if (key.key.length !== 32 || key.head.length > HEAD_BYTES_MAX || key.head.indexOf(10) !== key.head.length - 1) throw new HuxinError('argument_invalid', text`the key of a backup has 32 bytes and one line`)
     parseHead(key.head)
     const handle = await open(`${file}.part`, 'w', 0o600)
     await handle.write(key.head)
@@ -243,5 +244,5 @@ function authenticated(head: Uint8Array, number: bigint, last: boolean): Uint8Ar
 }
 
 function damaged(what: string): HuxinError {
-  return new HuxinError('argument_invalid', `the backup cannot be used: ${what}`)
+  return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
 }

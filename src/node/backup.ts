@@ -10,6 +10,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { concat, utf8 } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
@@ -73,7 +74,7 @@ export async function writeBackup({ config, epoch, log, store }: BackupSource, f
       for (const [name, value] of page) await archive.add({ kind: 'r', name, value })
       rows += page.length
       onProgress?.(archive.bytes)
-      if (signal?.aborted) throw new HuxinError('cancelled', 'the backup was given up: the node stops. Ask for another when it runs again')
+      if (signal?.aborted) throw new HuxinError('cancelled', text`the backup was given up: the node stops. Ask for another when it runs again`)
       from = concat(page.at(-1)![0], Uint8Array.of(0))
     }
     const contents: BackupContents = { node: config.node, epoch, size: signed.size, rows }
@@ -116,7 +117,7 @@ export interface Restored extends BackupContents {
 export async function restoreBackup(file: string, folder: string, secret: Secret): Promise<Restored> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const there = (await readdir(folder)).filter((name) => ['node.yaml', 'join.json', 'keys', 'data'].includes(name))
-  if (there.length > 0) throw new HuxinError('config_invalid', `${folder} has ${there.join(', ')} already: a backup is restored into an empty folder`)
+  if (there.length > 0) throw new HuxinError('config_invalid', text`${folder} has ${there.join(', ')} already: a backup is restored into an empty folder`)
   const aside = join(folder, 'restoring')
   await rm(aside, { recursive: true, force: true })
   try {
@@ -209,7 +210,7 @@ function parseContents(value: Uint8Array): BackupContents {
 }
 
 function unusable(what: string): HuxinError {
-  return new HuxinError('argument_invalid', `the backup cannot be used: ${what}`)
+  return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
 }
 
 /** How a backup of a running node stands. */
@@ -244,8 +245,8 @@ export class Backups {
 
   /** Begins one. @throws HuxinError overloaded while one is written; not_ready while the node stops */
   begin(key: ArchiveKey): BackupState {
-    if (this.#stop.signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
-    if (this.#state.state === 'writing') throw new HuxinError('overloaded', `a backup is being written: ${this.#state.file}`)
+    if (this.#stop.signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
+    if (this.#state.state === 'writing') throw new HuxinError('overloaded', text`a backup is being written: ${this.#state.file}`)
     const source = this.#source()
     const { config, epoch, log } = source
     const file = join(config.folder, 'backup', `${config.node.replaceAll('/', '-')}-${epoch}-${log.signed.size}.backup`)

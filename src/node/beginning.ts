@@ -1,5 +1,6 @@
 /** The first entry of a log: a root's own statement, or the one by which a log goes on from a frozen one. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Context } from '../exchange/context.ts'
 import { forgetCosigned, forgetReceipts } from '../exchange/freeze.ts'
 import { publish } from '../exchange/publish.ts'
@@ -42,7 +43,7 @@ export class Beginning {
     if (this.due) return this.#publish(this.#folder.transition!.statements)
     if (!this.#root || this.#folder.recovery || this.#context.log().size > 0n) return
     const [statement] = this.#folder.join.statements
-    if (!statement) throw new HuxinError('config_invalid', 'join.json of a root holds its own statement: run huxin node init again')
+    if (!statement) throw new HuxinError('config_invalid', text`join.json of a root holds its own statement: run huxin node init again`)
     return this.#publish([statement])
   }
 

@@ -17,6 +17,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { defaultQuotas, type QuotaLimits } from '../exchange/quotas.ts'
 import { isUscc } from '../record/uscc.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
@@ -178,7 +179,7 @@ export interface ConfigFault {
  */
 export async function loadConfig(folder: string): Promise<NodeConfig> {
   const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
-  if (!config) throw new HuxinError('config_invalid', `${join(resolve(folder), 'node.yaml')} has ${faults.length} bad field(s):\n${formatFaults(faults)}`)
+  if (!config) throw new HuxinError('config_invalid', text`${join(resolve(folder), 'node.yaml')} has ${faults.length} bad field(s):\n${formatFaults(faults)}`)
   return config
 }
 
@@ -186,7 +187,7 @@ export async function loadConfig(folder: string): Promise<NodeConfig> {
 export async function readConfigFile(folder: string): Promise<string> {
   const file = join(resolve(folder), 'node.yaml')
   return readFile(file, 'utf8').catch(() => {
-    throw new HuxinError('config_invalid', `${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
+    throw new HuxinError('config_invalid', text`${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
   })
 }
 
@@ -296,7 +297,7 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
 }
 
 function fill(fields: RawConfig, folder: string): NodeConfig {
-  if (!isTier(fields.tier)) throw new HuxinError('internal', 'the tier was checked')
+  if (!isTier(fields.tier)) throw new HuxinError('internal', text`the tier was checked`)
   return {
     folder,
     node: fields.node,

@@ -3,6 +3,7 @@ import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -70,15 +71,15 @@ export async function readRecovery(folder: string, epoch: number): Promise<RootR
 }
 
 /** @throws HuxinError config_invalid */
-function parseRecovery(text: string): RootRecovery {
+function parseRecovery(content: string): RootRecovery {
   try {
-    const { log, size, root, seen } = JSON.parse(text) as { log: string; size: string; root: string; seen?: string }
+    const { log, size, root, seen } = JSON.parse(content) as { log: string; size: string; root: string; seen?: string }
     const left = { size: BigInt(size), root: fromBase64(root)! }
     if (/^[^ /]+\/[^ /]+\/[1-9][0-9]*$/.test(log) && left.root.length === 32 && left.size >= 0n) return { log, left, seen: seen === undefined ? undefined : fromBase64(seen) }
   } catch {
     // falls through
   }
-  throw new HuxinError('config_invalid', `${RECOVERY} beside the keys of this epoch is damaged: take it from a backup`)
+  throw new HuxinError('config_invalid', text`${RECOVERY} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
 /** Text of the file that holds them: JSON. */
@@ -87,16 +88,16 @@ export function formatTransition(statements: readonly Uint8Array[]): string {
 }
 
 /** @throws HuxinError config_invalid */
-function parseTransition(text: string): Transition {
+function parseTransition(content: string): Transition {
   try {
-    const { statements: encoded } = JSON.parse(text) as { statements: string[] }
+    const { statements: encoded } = JSON.parse(content) as { statements: string[] }
     const statements = encoded.map((one) => fromBase64(one)!)
     const { frozen } = parseStatement(parseNote(statements.at(-1)!).text)
     if (frozen) return { statements, frozen }
   } catch {
     // falls through
   }
-  throw new HuxinError('config_invalid', `${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
+  throw new HuxinError('config_invalid', text`${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
 /** What stands between a node and its disk, for tests. */
@@ -111,7 +112,7 @@ export interface DiskWraps {
  */
 export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot }: DiskWraps = {}): Promise<OpenFolder> {
   const epoch = await currentEpoch(config.folder)
-  if (epoch === 0) throw new HuxinError('config_invalid', `${config.folder} has no keys: run huxin node init`)
+  if (epoch === 0) throw new HuxinError('config_invalid', text`${config.folder} has no keys: run huxin node init`)
   const join_ = await readJoin(config)
   const keys = await loadKeys(config.folder, epoch, config.node)
   const files = epochFiles(config.folder, epoch)
@@ -175,7 +176,7 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
 export async function readJoin(config: NodeConfig): Promise<JoinFile> {
   const file = join(config.folder, 'join.json')
   const bytes = await readFile(file).catch(() => {
-    throw new HuxinError('config_invalid', `${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
+    throw new HuxinError('config_invalid', text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
   })
   return parseJoinFile(bytes)
 }
@@ -195,8 +196,7 @@ export async function takeUpLog(log: Log, { config, folder, maySign }: { config:
   const marked = await isThere(begun)
   // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
   if (marked && isNew && !continuesFrom(folder)) {
-    throw new HuxinError('log_behind', `the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ` +
-      (config.parent ? 'run huxin node recover' : 'restore the newest backup (huxin node restore) or run huxin node recover'))
+    throw new HuxinError('log_behind', text`the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ${config.parent ? text`run huxin node recover` : text`restore the newest backup (huxin node restore) or run huxin node recover`}`)
   }
   if (isNew) await log.seal()
   if (!marked) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
@@ -208,7 +208,7 @@ export async function takeUpLog(log: Log, { config, folder, maySign }: { config:
 function isThere(file: string): Promise<boolean> {
   return access(file).then(() => true, (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return false
-    throw new HuxinError('store_failed', `${file} cannot be looked for: ${error.message}`, { cause: error })
+    throw new HuxinError('store_failed', text`${file} cannot be looked for: ${error.message}`, { cause: error })
   })
 }
 
@@ -235,7 +235,7 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
   for (const [key] of rows) {
     const index = indexAtEnd(key)
     const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', `entry ${index} is missing from the store; run huxin fsck`)
+    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
     const batch = openHeader(entry.header)
     if (entry.verdict.accepted) ledger.learn(index, entry, { ...batch, body: parseBody(stored) })
@@ -251,7 +251,7 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
 async function checkOwner(data: string): Promise<void> {
   const files = await readdir(data, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw new HuxinError('config_invalid', `${data} cannot be read by this user: ${error.message}`)
+    throw new HuxinError('config_invalid', text`${data} cannot be read by this user: ${error.message}`)
   })
   const closed: string[] = []
   for (const file of files) {
@@ -260,8 +260,7 @@ async function checkOwner(data: string): Promise<void> {
     if (!may) closed.push(name)
   }
   if (closed.length === 0) return
-  throw new HuxinError('config_invalid', `${closed.length} file(s) below ${data} belong to another user, ${closed[0]} for one, and this one may not open them. ` +
-    'Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)')
+  throw new HuxinError('config_invalid', text`${closed.length} file(s) below ${data} belong to another user, ${closed[0]!} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)`)
 }
 
 async function isFresh(database: string): Promise<boolean> {
@@ -270,7 +269,7 @@ async function isFresh(database: string): Promise<boolean> {
   // off has its first manifest and neither tables nor journals.
   const names = await readdir(database).catch(() => [])
   if (names.some((name) => /\.(ldb|log)$|^MANIFEST-(?!000001$)/.test(name))) {
-    throw new HuxinError('store_corrupt', `${database} is damaged: its file CURRENT is missing; run huxin node recover`)
+    throw new HuxinError('store_corrupt', text`${database} is damaged: its file CURRENT is missing; run huxin node recover`)
   }
   return true
 }

@@ -107,7 +107,7 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
   const { gte, lt } = prefixRange(tables.entry)
   let published = await acts.registerAgain()
   for (let from = gte; ;) {
-    if (signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
+    if (signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
     const rows = await store.range({ gte: from, lt, limit: PIECE })
     for (const [key, bytes] of rows) {
       const batch = bornHere(bytes, context.self)

@@ -89,7 +89,7 @@ export class Gate {
   answerFor(word: boolean | bigint, { cosigners, size }: { cosigners: number; size: bigint }): void {
     if (word === false) return
     if (typeof word === 'bigint' && size < word) {
-      this.breakFor(new HuxinError('log_behind', `the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
+      this.breakFor(new HuxinError('log_behind', text`the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
       return
     }
     this.#alone = this.#options.asks === 'parent' || cosigners === 0 || typeof word === 'bigint'
@@ -118,14 +118,14 @@ export class Gate {
     if (entries.length === 0) return
     const frozen = this.#options.frozenAt()
     if (frozen !== undefined) {
-      throw new HuxinError('log_frozen', `the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`)
+      throw new HuxinError('log_frozen', text`the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`)
     }
-    if (begins !== true && givenBack !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', `the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
+    if (begins !== true && givenBack !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', text`the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
     this.checkClock()
     const who = this.#options.asks === 'parent' ? 'its parent' : 'enough of its children'
-    if (ends === true && !this.#recalled) throw new HuxinError('not_ready', `this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
+    if (ends === true && !this.#recalled) throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
     if (this.maySign) return
-    throw new HuxinError('not_ready', `this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; ${this.#override})`)
+    throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; ${this.#override})`)
   }
 
   get #override(): Text {
@@ -151,7 +151,7 @@ export class Gate {
       // The next epoch of a frozen log may be signed already, with the answer lost: nothing is written here until it is taken.
       const next = this.#options.frozenAt() !== undefined && seen.epoch === this.#options.epoch + 1
       if (seen.epoch > this.#options.epoch && !next) {
-        throw new HuxinError('log_behind', `the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`)
+        throw new HuxinError('log_behind', text`the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`)
       }
       if (seen.lastCheckpoint.length > 0) await this.#compareLog('the parent', seen.lastCheckpoint)
     })
@@ -175,8 +175,7 @@ export class Gate {
     if (!shown || this.#broken) return
     const other = shown.epochs.some(({ epoch, noteVkey }) => epoch === this.#options.epoch && noteVkey !== this.#options.log().vkey)
     if (shown.epoch <= this.#options.epoch && !other) return
-    this.breakFor(new HuxinError('log_behind', `${who} shows that the federation has epoch ${shown.epoch} of this node${other ? ' with other keys' : ''}, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ` +
-      (this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore a backup that has the keys of that epoch (huxin node restore)')))
+    this.breakFor(new HuxinError('log_behind', text`${who} shows that the federation has epoch ${shown.epoch} of this node${other ? text` with other keys` : ''}, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ${this.#options.asks === 'parent' ? text`run huxin node recover` : text`stop it, and restore a backup that has the keys of that epoch (huxin node restore)`}`))
   }
 
   /** A child has shown what it last saw of this log, if anything, and what its own clock shows. */
@@ -250,11 +249,10 @@ export class Gate {
     const seen = openCheckpoint(checkpoint, [log.verifier], log.origin)
     const what = this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore its newest backup (huxin node restore), or run huxin node recover'
     if (seen.size > log.size) {
-      throw new HuxinError('log_behind', `${who} has seen ${seen.size} entries of this log, there are ${log.size}: ` +
-        `the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`)
+      throw new HuxinError('log_behind', text`${who} has seen ${seen.size} entries of this log, there are ${log.size}: the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`)
     }
     if (seen.size > 0n && !equalBytes(await log.root(seen.size), seen.root)) {
-      throw new HuxinError('log_forked', `the first ${seen.size} entries of this log are not those that ${who} saw; nothing is signed; ${what}`)
+      throw new HuxinError('log_forked', text`the first ${seen.size} entries of this log are not those that ${who} saw; nothing is signed; ${what}`)
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { handshakesOf } from './budgets.ts'
 import type { NodeConfig } from './config.ts'
 
@@ -35,6 +36,5 @@ export function fitHandles(config: NodeConfig, limit: number | undefined): NodeC
   while (rest > 0 && handlesOf({ ...config, connectionsMax: rest }) > limit) rest--
   if (!config.connectionsChosen && rest >= CONNECTIONS_MIN) return { ...config, connectionsMax: rest }
   const least = handlesOf({ ...config, connectionsMax: CONNECTIONS_MIN })
-  throw new HuxinError('config_invalid', `connectionsMax ${config.connectionsMax} takes ${wanted} file handles, this process may have ${limit}: ` +
-    `raise the limit (ulimit -n ${wanted}, or LimitNOFILE=${wanted} in the service)${rest >= 1 ? `, or set connectionsMax to ${rest} or less` : `, at least to ${least} with a smaller connectionsMax`}`)
+  throw new HuxinError('config_invalid', text`connectionsMax ${config.connectionsMax} takes ${wanted} file handles, this process may have ${limit}: raise the limit (ulimit -n ${wanted}, or LimitNOFILE=${wanted} in the service)${rest >= 1 ? text`, or set connectionsMax to ${rest} or less` : text`, at least to ${least} with a smaller connectionsMax`}`)
 }

@@ -1,7 +1,8 @@
 /** The node's secret keys on disk: owner-only files, one folder an epoch. */
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { makeFolder, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
@@ -46,18 +47,18 @@ export async function loadKeys(folder: string, epoch: number, node: string): Pro
   const cosign = parseKey(await readSecret(files.cosignKey), files.cosignKey, node)
   const subject = Buffer.from((await readSecret(files.subjectKey)).trim(), 'hex')
   if (note.type !== 'ed25519' || cosign.type !== 'cosignature' || subject.length !== 32) {
-    throw new HuxinError('config_invalid', `the keys under ${dirname(files.noteKey)} are mixed up: note.key is of type 1, cosign.key of type 4`)
+    throw new HuxinError('config_invalid', text`the keys under ${dirname(files.noteKey)} are mixed up: note.key is of type 1, cosign.key of type 4`)
   }
   return { note, cosign, subject }
 }
 
-function parseKey(text: string, file: string, node: string): Signer {
+function parseKey(content: string, file: string, node: string): Signer {
   try {
-    const signer = parseSignerKey(text.trim())
-    if (signer.name !== node) throw new HuxinError('config_invalid', `it is the key of ${signer.name}, not of ${node}`)
+    const signer = parseSignerKey(content.trim())
+    if (signer.name !== node) throw new HuxinError('config_invalid', text`it is the key of ${signer.name}, not of ${node}`)
     return signer
   } catch (error) {
-    throw new HuxinError('config_invalid', `${file} holds no key for this node: ${messageOf(error)}`)
+    throw new HuxinError('config_invalid', text`${file} holds no key for this node: ${textOf(error)}`)
   }
 }
 
@@ -65,14 +66,14 @@ async function readSecret(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch {
-    throw new HuxinError('config_invalid', `${file} cannot be read: run huxin node init, or huxin node recover when it was lost`)
+    throw new HuxinError('config_invalid', text`${file} cannot be read: run huxin node init, or huxin node recover when it was lost`)
   }
 }
 
-async function writeSecret(file: string, text: string): Promise<void> {
+async function writeSecret(file: string, content: string): Promise<void> {
   try {
-    await writeWhole(file, text)
+    await writeWhole(file, content)
   } catch (error) {
-    throw new HuxinError('config_invalid', `${file} cannot be written: ${messageOf(error)}`)
+    throw new HuxinError('config_invalid', text`${file} cannot be written: ${textOf(error)}`)
   }
 }

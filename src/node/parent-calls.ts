@@ -1,5 +1,6 @@
 /** The calls of the one dialled link, each with the deadline that its service states. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -45,6 +46,6 @@ export async function memberAtParent(read: ReadControl, config: NodeConfig): Pro
     start = page.next
   }
   const member = federation.member(config.node)
-  if (!member) throw new HuxinError('member_unknown', `the parent does not know ${config.node}`)
+  if (!member) throw new HuxinError('member_unknown', text`the parent does not know ${config.node}`)
   return { member, history: federation.history(config.node) }
 }

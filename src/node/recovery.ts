@@ -3,6 +3,7 @@ import { access, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { renameWhole, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { lastSignedTree, storedSize } from '../log/log.ts'
@@ -70,14 +71,14 @@ export async function recoverRoot(config: NodeConfig, { random }: { random: Rand
   const newest = Math.max(await currentEpoch(folder), await newestDatabase(folder))
   const unsaid = await unsaidRecovery(folder, newest)
   if (unsaid && await isWhole(config, newest, unsaid)) {
-    throw new HuxinError('config_invalid', `a recovery is under way, epoch ${newest} waits for the children: start the node, it goes on by itself (huxin node start)`)
+    throw new HuxinError('config_invalid', text`a recovery is under way, epoch ${newest} waits for the children: start the node, it goes on by itself (huxin node start)`)
   }
   // Of an epoch that nobody was told of nothing is kept when its database is lost too: it is prepared again, with other keys.
   const oldEpoch = unsaid ? epochOfLog(unsaid.log) : newest
   const old = await noteKeyOf(config, oldEpoch)
   if (!old) throw new HuxinError('config_invalid', lostKeyText(folder, oldEpoch))
   const pending = join(folder, 'keys', 'next')
-  if (await there(join(pending, TRANSITION))) throw new HuxinError('config_invalid', 'a change of epoch is under way and everything for it is here: start the node, it goes on by itself')
+  if (await there(join(pending, TRANSITION))) throw new HuxinError('config_invalid', text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`)
   const { left, seen } = await whatIsLeft(config, { epoch: oldEpoch, signer: old, lost: unsaid !== undefined })
   await makeKeys(pending, node, random)
   await createSubjectKey(folder, random)
@@ -130,13 +131,13 @@ async function whatIsLeft(
   try {
     const root = (size: bigint): Promise<Uint8Array> => treeRoot(size, async (tiles) => {
       const read = await store.getMany(tiles.map(({ level, index }) => tileKey(level, index)))
-      if (read.some((tile) => tile === undefined)) throw new HuxinError('store_corrupt', `tiles of the old log are missing: ${elsewhere(files.database)}`)
+      if (read.some((tile) => tile === undefined)) throw new HuxinError('store_corrupt', text`tiles of the old log are missing: ${elsewhere(files.database)}`)
       return read as Uint8Array[]
     })
     const size = await storedSize(store)
     if (size === 0n) return { left: nothing, seen: signed }
     if (signed && signed.size > 0n && signed.size <= size && !equalBytes(await root(signed.size), signed.root)) {
-      throw new HuxinError('log_forked', `the first ${signed.size} entries of the old log do not have the root that was signed: ${elsewhere(files.database)}`)
+      throw new HuxinError('log_forked', text`the first ${signed.size} entries of the old log do not have the root that was signed: ${elsewhere(files.database)}`)
     }
     return { left: { size, root: await root(size) }, seen: signed }
   } finally {

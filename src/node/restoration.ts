@@ -121,7 +121,7 @@ export class Restoration {
     if (!this.due) return undefined
     // What stood in the way then, a wrong clock, may be gone.
     void this.tryBegin()
-    throw new HuxinError('not_ready', `${this.#options.config.node} takes back what it lost and waits for other children: ask again later`)
+    throw new HuxinError('not_ready', text`${this.#options.config.node} takes back what it lost and waits for other children: ask again later`)
   }
 
   /**
@@ -130,7 +130,7 @@ export class Restoration {
    */
   async giveBack(child: string, request: GiveBackRequest): Promise<{ wanted: number[]; errorCodes: string[] }> {
     const { recovery, context } = this.#options
-    if (!recovery) throw new HuxinError('argument_invalid', `${context.self} lost nothing: there is nothing to give back`)
+    if (!recovery) throw new HuxinError('argument_invalid', text`${context.self} lost nothing: there is nothing to give back`)
     checkRequest(request)
     this.#mayGive(child, request)
     this.#checkBeginning(child, request.beginning)
@@ -159,17 +159,17 @@ export class Restoration {
     const { context } = this.#options
     const member = context.ledger().federation.member(child)
     if (!member && this.due && batchClass === 'control' && !end) return
-    if (member?.parent !== context.self) throw new HuxinError('role_denied', `${child} is not a child of ${context.self} by the statements that came back: it must be admitted first (huxin member approve)`)
-    if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)
+    if (member?.parent !== context.self) throw new HuxinError('role_denied', text`${child} is not a child of ${context.self} by the statements that came back: it must be admitted first (huxin member approve)`)
+    if (member.status !== 'active') throw new HuxinError('member_suspended', text`${child} is ${member.status}`)
   }
 
   /** @returns true when it was not here */
   async #take(child: string, batchClass: BatchClass, pack: Package): Promise<boolean> {
     const { context } = this.#options
     const { header, idText } = openHeader(pack.header)
-    if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', `a batch of class ${header.batchClass} is given back as ${batchClass}`)
+    if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', text`a batch of class ${header.batchClass} is given back as ${batchClass}`)
     if (!this.due && header.origin === context.self && !AFTERWARDS.includes(header.kind)) {
-      throw new HuxinError('signature_invalid', `the ${header.kind} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
+      throw new HuxinError('signature_invalid', text`the ${header.kind} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
     }
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
@@ -245,7 +245,7 @@ export class Restoration {
       return [note, await this.#sign(member, file)]
     }
     const known = federation.member(context.self)
-    if (!known || known.serial < 0) throw new HuxinError('not_ready', `no statement of ${context.self} came back yet`)
+    if (!known || known.serial < 0) throw new HuxinError('not_ready', text`no statement of ${context.self} came back yet`)
     return [await this.#sign(known, file)]
   }
 
@@ -254,22 +254,22 @@ export class Restoration {
     const { context, config, recovery } = this.#options
     const old = await noteKeyOf(config, current.epoch)
     if (current.epoch !== context.epoch - 1 || old?.vkey !== current.noteVkey) {
-      throw new HuxinError('log_behind', `the federation has epoch ${current.epoch} of this root, and no recovery from ${recovery!.log} can follow it: restore a backup that has keys/${current.epoch} (huxin node restore), then run huxin node recover`)
+      throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this root, and no recovery from ${recovery!.log} can follow it: restore a backup that has keys/${current.epoch} (huxin node restore), then run huxin node recover`)
     }
     const { left } = recovery!
     const seen = [...this.#shown.values()].map(({ tree }) => tree).reduce((most, tree) => (tree.size > most.size ? tree : most), { size: 0n, root: left.root })
-    const text = formatStatement({
+    const content = formatStatement({
       ...nextStatement(current), epoch: context.epoch, noteVkey: context.noteSigner.vkey, cosignVkey: context.cosigner.vkey, actor: config.node,
       reason: `recovery: ${left.size === 0n ? 'lost-disk' : 'snapshot'}`, ...(seen.size > left.size ? { lost: { from: left.size, seen } } : {}),
     })
-    const note = signNote(text, [old, context.noteSigner])
+    const note = signNote(content, [old, context.noteSigner])
     await writeWhole(file, note)
     return note
   }
 }
 
 function otherLog({ log }: RootRecovery, size: bigint, who: string): HuxinError {
-  return new HuxinError('log_forked', `what is left here of ${log} is of another log than the ${size} entries that ${who} saw, which this root signed too: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`)
+  return new HuxinError('log_forked', text`what is left here of ${log} is of another log than the ${size} entries that ${who} saw, which this root signed too: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`)
 }
 
 function gaveKey(log: string, child: string): Uint8Array {
@@ -291,8 +291,8 @@ function codeOf(error: unknown): string {
 
 /** @throws HuxinError argument_invalid */
 function checkRequest({ batchClass, offered, packages, beginning }: GiveBackRequest): void {
-  if (!(batchClasses as readonly string[]).includes(batchClass)) throw new HuxinError('argument_invalid', `class ${batchClass} is not one of ${batchClasses.join(', ')}`)
-  if (offered.length > OFFERED_MAX || offered.some((id) => id.length !== 32)) throw new HuxinError('argument_invalid', `an offer has at most ${OFFERED_MAX} batch ids of 32 bytes`)
-  if (beginning.length > HASHES_MAX) throw new HuxinError('argument_invalid', `${beginning.length} hashes lead from one tree to another, at most ${HASHES_MAX} do`)
-  if (packages.length > limits.submitBatchesMax) throw new HuxinError('argument_invalid', `${packages.length} batches in one call, allowed are at most ${limits.submitBatchesMax}`)
+  if (!(batchClasses as readonly string[]).includes(batchClass)) throw new HuxinError('argument_invalid', text`class ${batchClass} is not one of ${batchClasses.join(', ')}`)
+  if (offered.length > OFFERED_MAX || offered.some((id) => id.length !== 32)) throw new HuxinError('argument_invalid', text`an offer has at most ${OFFERED_MAX} batch ids of 32 bytes`)
+  if (beginning.length > HASHES_MAX) throw new HuxinError('argument_invalid', text`${beginning.length} hashes lead from one tree to another, at most ${HASHES_MAX} do`)
+  if (packages.length > limits.submitBatchesMax) throw new HuxinError('argument_invalid', text`${packages.length} batches in one call, allowed are at most ${limits.submitBatchesMax}`)
 }

@@ -77,7 +77,7 @@ export class Rotation {
     checkAct(act)
     const { context, parent } = this.#options
     // Frozen it would wait for the parent, and take nothing meanwhile.
-    if (parent && !parent.connected()) throw new HuxinError('parent_unreachable', 'the parent signs the next epoch: try again when the link stands and everything lost is back (huxin node status)')
+    if (parent && !parent.connected()) throw new HuxinError('parent_unreachable', text`the parent signs the next epoch: try again when the link stands and everything lost is back (huxin node status)`)
     const value = utf8(JSON.stringify({ ...act, keepKeys }))
     const tree = await freezeLog(context, { act, source, extra: await this.#wanted() ? [] : [{ key: this.#key, value: checkedValue(this.#key, value) }] })
     this.resume()
@@ -154,7 +154,7 @@ export class Rotation {
     const { signed } = context.log()
     const statement = current.epoch > context.epoch ? answered(current, next.note.vkey, context.epoch) : await this.#sign(current, { wanted, next })
     const { frozen } = parseStatement(parseNote(statement).text)
-    if (frozen?.size !== signed.size) throw new HuxinError('log_forked', `the statement of the next epoch names a tree of ${frozen?.size ?? 0} entries, the log has ${signed.size}`)
+    if (frozen?.size !== signed.size) throw new HuxinError('log_forked', text`the statement of the next epoch names a tree of ${frozen?.size ?? 0} entries, the log has ${signed.size}`)
     await context.writer.save([{ key: frozenKey(context.log().origin), value: await cosignedCheckpoint(context) }])
     // What was said of this member since the log was frozen could not be logged in it.
     const missed = history.filter((note) => parseStatement(parseNote(note).text).serial > known.serial && !equalBytes(note, statement))
@@ -177,7 +177,7 @@ export class Rotation {
 /** What the parent signed at an earlier try whose answer was lost. */
 function answered(current: Member, noteVkey: string, epoch: number): Uint8Array {
   if (current.epoch === epoch + 1 && current.noteVkey === noteVkey && parseStatement(parseNote(current.noteBytes).text).frozen) return current.noteBytes
-  throw new HuxinError('log_behind', `the federation has epoch ${current.epoch} of this node with other keys than those in keys/next: run huxin node recover`)
+  throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this node with other keys than those in keys/next: run huxin node recover`)
 }
 
 async function keepKeys(folder: string, epoch: number, pending: string): Promise<void> {

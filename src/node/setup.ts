@@ -6,6 +6,7 @@ import { formatAddress } from '../base/address.ts'
 import { civilDate, type Clock } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
@@ -55,17 +56,17 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
   const file = join(folder, 'node.yaml')
   const exists = await access(file).then(() => true, () => false)
   if (await currentEpoch(folder) > 0) {
-    throw new HuxinError('config_invalid', `${folder} has keys already: it was initialized before. To change anything edit node.yaml; what application.txt says already (names, tier, divisions, body) wants a new folder`)
+    throw new HuxinError('config_invalid', text`${folder} has keys already: it was initialized before. To change anything edit node.yaml; what application.txt says already (names, tier, divisions, body) wants a new folder`)
   }
-  if (exists && fields) throw new HuxinError('config_invalid', `${file} is there already: leave out --id and what belongs to it, or remove the file`)
+  if (exists && fields) throw new HuxinError('config_invalid', text`${file} is there already: leave out --id and what belongs to it, or remove the file`)
   if (!exists) {
-    if (!fields) throw new HuxinError('config_invalid', `${file} is missing: write it first (see nodes/README.md), or give --id, --tier, --body and --certs`)
-    const text = formatConfig(fields)
-    const { faults } = parseConfig(text, folder)
+    if (!fields) throw new HuxinError('config_invalid', text`${file} is missing: write it first (see nodes/README.md), or give --id, --tier, --body and --certs`)
+    const content = formatConfig(fields)
+    const { faults } = parseConfig(content, folder)
     // A bad file would stand in the way of the next try.
-    if (faults.length > 0) throw new HuxinError('config_invalid', `nothing was written, ${faults.length} field(s) are bad:\n${formatFaults(faults)}`)
+    if (faults.length > 0) throw new HuxinError('config_invalid', text`nothing was written, ${faults.length} field(s) are bad:\n${formatFaults(faults)}`)
     await makeFolder(folder)
-    await writeWhole(file, text, 0o644)
+    await writeWhole(file, content, 0o644)
   }
   const config = await loadConfig(folder)
   // Under their own name last: an init that was cut off goes on with the keys that it made.
@@ -106,7 +107,7 @@ export async function joinNode(folder: string, joinFile: Uint8Array): Promise<vo
     return text !== undefined && parseSignerKey(text.trim()).vkey === statement.noteVkey ? name : undefined
   })).then((found) => found.filter((name) => name !== undefined))
   if (place === undefined || statement.member !== config.node) {
-    throw new HuxinError('config_invalid', `the join file does not admit the keys in ${keys}: it answers another application`)
+    throw new HuxinError('config_invalid', text`the join file does not admit the keys in ${keys}: it answers another application`)
   }
   if (place !== String(statement.epoch)) {
     // In this order: an epoch whose keys are in force without the mark would take nothing back.
@@ -134,7 +135,7 @@ function rootName(vkey: string): string {
   try {
     return parseVkey(vkey).name
   } catch (error) {
-    throw new HuxinError('argument_invalid', `${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`${JSON.stringify(vkey.slice(0, 80))} is no root key: ${textOf(error)}`)
   }
 }
 
@@ -177,10 +178,10 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   })
   await add('keys', async () => {
     const epoch = await currentEpoch(known.folder)
-    if (epoch === 0) throw new HuxinError('config_invalid', 'there are no keys: run huxin node init')
+    if (epoch === 0) throw new HuxinError('config_invalid', text`there are no keys: run huxin node init`)
     await loadKeys(known.folder, epoch, known.node)
     const { mode } = await stat(epochFiles(known.folder, epoch).noteKey)
-    if ((mode & 0o077) !== 0) throw new HuxinError('config_invalid', 'note.key can be read by others: chmod 600 it')
+    if ((mode & 0o077) !== 0) throw new HuxinError('config_invalid', text`note.key can be read by others: chmod 600 it`)
     return [`epoch ${epoch}`, `纪元 ${epoch}`]
   })
   await add('membership', async () => {
@@ -219,7 +220,7 @@ async function handlesFit(config: NodeConfig): Promise<Finding> {
 async function portFree(field: string, listen: NodeConfig['listen']): Promise<Finding> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
-      `${field}: ${formatAddress(listen)} cannot be had: ${error.code === 'EADDRINUSE' ? 'another process listens there; is the node running?' : `${error.message}; name an address of this machine, or 0.0.0.0`}`)))
+      text`${field}: ${formatAddress(listen)} cannot be had: ${error.code === 'EADDRINUSE' ? text`another process listens there; is the node running?` : text`${error.message}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
   return [`${formatAddress(listen)} is free`, `${formatAddress(listen)} 空闲`]
@@ -232,7 +233,7 @@ async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {
     const before = clock.nowMs()
     const answer = await channel.client(ExchangeService).recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/1` }, { timeoutMs: 10_000 }).catch(explainChain)
     const offsetMs = Number(answer.timeMs) - Math.round((before + clock.nowMs()) / 2)
-    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', `the clock is ${Math.round(offsetMs / 1000)} s off the parent's: set it`)
+    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', text`the clock is ${Math.round(offsetMs / 1000)} s off the parent's: set it`)
     return [`${parent.node} answers; clocks differ by ${offsetMs} ms`, `${parent.node} 应答正常，时差 ${offsetMs} ms`]
   } finally {
     channel.close()
@@ -242,7 +243,7 @@ async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {
 /** TLS names no file: whoever set up the node has to know which. */
 function explainChain(error: unknown): never {
   if (!isHuxinError(error, 'peer_unreachable') || !/certificate|alert/i.test(error.message)) throw error
-  throw new HuxinError(error.code, `${error.message}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
+  throw new HuxinError(error.code, text`${error.message}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
 }
 
 function tlsFiles({ tls }: NodeConfig): TlsFiles {
@@ -293,7 +294,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
   const old = await noteKeyOf(config, oldEpoch)
   const pending = join(config.folder, 'keys', 'next')
   if (localSize > 0n && await access(join(pending, TRANSITION)).then(() => true, () => false)) {
-    throw new HuxinError('config_invalid', 'a change of epoch is under way and everything for it is here: start the node, it goes on by itself')
+    throw new HuxinError('config_invalid', text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`)
   }
   await rm(join(pending, TRANSITION), { force: true })
   const next = await makeKeys(pending, config.node, random)

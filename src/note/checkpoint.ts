@@ -4,6 +4,7 @@
  */
 import { asBuffer, base64, equalBytes, fromBase64, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { emptyRoot } from '../merkle/hash.ts'
 import type { Signer, Verifier } from './key.ts'
 import { parseNote, signNote, verifyNote } from './note.ts'
@@ -57,11 +58,11 @@ export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifi
   const key = `${verifiers.map(({ name, type, publicKey }) => `${name} ${type} ${hex(publicKey)}`).join(' ')}\n${origin}\n${asBuffer(noteBytes).toString('latin1')}`
   const before = verifiedLately.get(key)
   if (before) return before
-  const { text, verified } = verifyNote(parseNote(noteBytes), verifiers)
+  const { text: content, verified } = verifyNote(parseNote(noteBytes), verifiers)
   const byLog = verified.some((line) => verifiers.some(({ name, keyId, type }) => type === 'ed25519' && name === line.name && keyId === line.keyId))
-  if (!byLog) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is cosigned and not signed by its log`)
-  const checkpoint = parseCheckpoint(text)
-  if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', `the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
+  if (!byLog) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is cosigned and not signed by its log`)
+  const checkpoint = parseCheckpoint(content)
+  if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', text`the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
   if (verifiedLately.size >= VERIFIED_MAX) verifiedLately.clear()
   verifiedLately.set(key, checkpoint)
   return checkpoint
@@ -71,5 +72,5 @@ const VERIFIED_MAX = 64
 const verifiedLately = new Map<string, Checkpoint>()
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('note_malformed', `checkpoint ${what}`)
+  return new HuxinError('note_malformed', text`checkpoint ${what}`)
 }

@@ -6,13 +6,14 @@
  */
 import { be64, concat } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Signer, Verifier } from './key.ts'
 import { cosignatureMessage, cosignatureTime, formatNote, type NoteSignature, parseNote, parseSignatureLine, signatureLine } from './note.ts'
 
 /** The signature line of a cosigner on a checkpoint's text. */
 export function cosign(checkpointText: string, signer: Signer, timeSeconds: bigint): string {
-  if (signer.type !== 'cosignature') throw new HuxinError('internal', 'a cosignature wants a key of type 0x04')
+  if (signer.type !== 'cosignature') throw new HuxinError('internal', text`a cosignature wants a key of type 0x04`)
   return signatureLine(signer.name, signer.keyId, concat(be64(timeSeconds), signer.sign(cosignatureMessage(checkpointText, timeSeconds))))
 }
 
@@ -29,9 +30,9 @@ export function verifyCosignatureLine(checkpointText: string, line: NoteSignatur
  * @throws HuxinError note_malformed
  */
 export function addSignatureLines(noteBytes: Uint8Array, lines: readonly string[]): Uint8Array {
-  const { text, signatures } = parseNote(noteBytes)
+  const { text: content, signatures } = parseNote(noteBytes)
   const all = signatures.map(({ line }) => line)
   for (const { line } of lines.map(parseSignatureLine)) if (!all.includes(line)) all.push(line)
-  if (all.length > limits.noteSignaturesMax) throw new HuxinError('note_malformed', `signed note would have ${all.length} signature lines, at most ${limits.noteSignaturesMax}`)
-  return formatNote(text, all)
+  if (all.length > limits.noteSignaturesMax) throw new HuxinError('note_malformed', text`signed note would have ${all.length} signature lines, at most ${limits.noteSignaturesMax}`)
+  return formatNote(content, all)
 }

@@ -8,6 +8,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { systemRandom } from '../base/random.ts'
 
 export type KeyType = 'ed25519' | 'cosignature'
@@ -64,8 +65,8 @@ export function parseVkey(text: string): Verifier {
 
 /** A new key; `seed` (32 bytes) fixes it. @throws HuxinError argument_invalid */
 export function generateSigner(name: string, type: KeyType, seed: Uint8Array = systemRandom.fill(new Uint8Array(32))): Signer {
-  if (!isKeyName(name)) throw new HuxinError('argument_invalid', `${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
-  if (seed.length !== 32) throw new HuxinError('argument_invalid', `the seed of a key has ${seed.length} bytes, not 32`)
+  if (!isKeyName(name)) throw new HuxinError('argument_invalid', text`${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
+  if (seed.length !== 32) throw new HuxinError('argument_invalid', text`the seed of a key has ${seed.length} bytes, not 32`)
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   const publicKey = spki.subarray(spki.length - 32)
@@ -143,7 +144,7 @@ function hexId(id: number): string {
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('note_malformed', `a note key ${what}`)
+  return new HuxinError('note_malformed', text`a note key ${what}`)
 }
 
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')

@@ -11,6 +11,7 @@
  */
 import { asBuffer, base64, be32, concat, fromBase64, fromBe64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { isKeyName, type Signer, type Verifier } from './key.ts'
 
@@ -55,9 +56,9 @@ export function parseNote(bytes: Uint8Array): UnverifiedNote {
  * Puts a note together. `text` ends in a line feed; lines are without one.
  * @throws HuxinError argument_invalid for a text that no reader would accept
  */
-export function formatNote(text: string, signatureLines: readonly string[]): Uint8Array {
-  if (!text.endsWith('\n') || CONTROL.test(text)) throw new HuxinError('argument_invalid', 'the text of a note must end with a line feed and hold no other control character')
-  return utf8(`${text}\n${signatureLines.map((line) => `${line}\n`).join('')}`)
+export function formatNote(content: string, signatureLines: readonly string[]): Uint8Array {
+  if (!content.endsWith('\n') || CONTROL.test(content)) throw new HuxinError('argument_invalid', text`the text of a note must end with a line feed and hold no other control character`)
+  return utf8(`${content}\n${signatureLines.map((line) => `${line}\n`).join('')}`)
 }
 
 /** `— <name> <base64>` */
@@ -90,12 +91,12 @@ export function verifyNote(note: UnverifiedNote, verifiers: readonly Verifier[])
       ? verifier.verify(message, signature.signature)
       : cosignatureTime(note.text, signature.signature, verifier) !== undefined
     if (!valid) {
-      throw new HuxinError('signature_invalid', `the signature of ${signature.name} does not verify`)
+      throw new HuxinError('signature_invalid', text`the signature of ${signature.name} does not verify`)
     }
     if (!verified.some(({ name, keyId }) => name === signature.name && keyId === signature.keyId)) verified.push(signature)
   }
   if (verified.length === 0) {
-    throw new HuxinError('signature_invalid', `no signature by a known key; wanted ${verifiers.map(({ name }) => name).join(', ') || 'none'}, found ${note.signatures.map(({ name }) => name.slice(0, 64)).join(', ')}`)
+    throw new HuxinError('signature_invalid', text`no signature by a known key; wanted ${verifiers.map(({ name }) => name).join(', ') || text`none`}, found ${note.signatures.map(({ name }) => name.slice(0, 64)).join(', ')}`)
   }
   return { text: note.text, verified }
 }
@@ -120,5 +121,5 @@ export function signNote(text: string, signers: readonly Signer[]): Uint8Array {
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('note_malformed', `signed note ${what}`)
+  return new HuxinError('note_malformed', text`signed note ${what}`)
 }

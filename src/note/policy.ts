@@ -8,6 +8,7 @@
  */
 import { equalBytes, utf8Text } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { type KeyType, parseVkey, type Verifier } from './key.ts'
@@ -79,7 +80,7 @@ export interface WitnessedCheckpoint {
 export function openCosignedCheckpoint(noteBytes: Uint8Array, policy: Policy): WitnessedCheckpoint {
   const { checkpoint, witnesses } = openWitnessedCheckpoint(noteBytes, policy)
   if (!quorumReached(policy, witnesses)) {
-    throw new HuxinError('signature_invalid', `the checkpoint of ${checkpoint.origin} is cosigned by ${witnesses.join(', ') || 'none'}: not the quorum ${policy.quorum}`)
+    throw new HuxinError('signature_invalid', text`the checkpoint of ${checkpoint.origin} is cosigned by ${witnesses.join(', ') || text`none`}: not the quorum ${policy.quorum}`)
   }
   return { checkpoint, witnesses }
 }
@@ -92,7 +93,7 @@ export function openWitnessedCheckpoint(noteBytes: Uint8Array, policy: Policy): 
   const logs = policy.logs.filter(({ verifier }) => speaksFor(verifier.name, origin))
   const { verified } = verifyNote(note, [...logs, ...policy.witnesses].map(({ verifier }) => verifier))
   const signed = ({ verifier }: { readonly verifier: Verifier }): boolean => verified.some(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId)
-  if (!logs.some(signed)) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is not signed by a log of the policy`)
+  if (!logs.some(signed)) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is not signed by a log of the policy`)
   return { checkpoint, witnesses: policy.witnesses.filter(signed).map(({ name }) => name) }
 }
 
@@ -174,5 +175,5 @@ function quote(word: string): string {
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('config_invalid', `the witness policy ${what}`)
+  return new HuxinError('config_invalid', text`the witness policy ${what}`)
 }

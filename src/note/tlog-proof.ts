@@ -1,6 +1,7 @@
 /** C2SP tlog-proof: an inclusion proof with its checkpoint, in one text that any C2SP tool verifies. */
 import { base64, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/proof.ts'
@@ -76,13 +77,13 @@ export function logVkey(origin: string, { publicKey }: Pick<Verifier, 'publicKey
  * @throws HuxinError note_malformed | signature_invalid
  */
 export function withLogName(checkpointNote: Uint8Array, log: Verifier): Uint8Array {
-  const { text, signatures } = parseNote(checkpointNote)
-  const { origin } = parseCheckpoint(text)
+  const { text: content, signatures } = parseNote(checkpointNote)
+  const { origin } = parseCheckpoint(content)
   const own = signatures.find(({ name, keyId }) => name === log.name && keyId === log.keyId)
-  if (!own) throw new HuxinError('signature_invalid', `the checkpoint of ${origin} is not signed by its log`)
+  if (!own) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is not signed by its log`)
   return addSignatureLines(checkpointNote, [signatureLine(origin, parseVkey(logVkey(origin, log)).keyId, own.signature)])
 }
 
 function malformed(what: string): HuxinError {
-  return new HuxinError('proof_invalid', `tlog-proof ${what}`)
+  return new HuxinError('proof_invalid', text`tlog-proof ${what}`)
 }

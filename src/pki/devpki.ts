@@ -16,6 +16,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import { NODE_ID } from '../topology/tier.ts'
 import type { PeerRole } from './identity.ts'
@@ -48,10 +49,10 @@ export async function createDevelopmentPki(
   pki: DevelopmentPki, tiers: readonly string[], { force = false, hostDomains = [] }: { force?: boolean; hostDomains?: readonly string[] } = {},
 ): Promise<void> {
   checkDomain(pki.trustDomain)
-  for (const domain of hostDomains) if (!HOST.test(domain)) throw new HuxinError('argument_invalid', `${JSON.stringify(domain)} is no DNS name: for example credit.zj.gov.cn`)
+  for (const domain of hostDomains) if (!HOST.test(domain)) throw new HuxinError('argument_invalid', text`${JSON.stringify(domain)} is no DNS name: for example credit.zj.gov.cn`)
   await mkdir(pki.folder, { recursive: true, mode: 0o700 })
   const existing = await readFile(join(pki.folder, 'root.key')).catch(() => undefined)
-  if (existing && !force) throw new HuxinError('argument_invalid', `${pki.folder} holds a PKI already: choose another folder, or --force to replace it (every certificate from it becomes useless)`)
+  if (existing && !force) throw new HuxinError('argument_invalid', text`${pki.folder} holds a PKI already: choose another folder, or --force to replace it (every certificate from it becomes useless)`)
   const validity = validityDays(pki.clock.nowMs(), ROOT_DAYS)
   const root = issueRoot({ commonName: `huxin development root ${pki.trustDomain}`, validity, random: pki.random })
   await save(pki.folder, 'root', root)
@@ -105,27 +106,27 @@ function hostNames(hosts: readonly string[]): { dnsNames: string[]; ipAddresses:
 
 function checkDomain(trustDomain: string): void {
   if (!/^[a-z0-9][a-z0-9.-]{0,127}$/.test(trustDomain)) {
-    throw new HuxinError('argument_invalid', `${JSON.stringify(trustDomain)} is no trust domain: lower-case letters, digits, points and hyphens, for example zj.example`)
+    throw new HuxinError('argument_invalid', text`${JSON.stringify(trustDomain)} is no trust domain: lower-case letters, digits, points and hyphens, for example zj.example`)
   }
 }
 
 /** The CA for a leaf, when the leaf can be one of its own. */
 async function issuerOf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<Issuer> {
   checkDomain(pki.trustDomain)
-  if (!NODE_ID.test(leaf.nodeId)) throw new HuxinError('argument_invalid', `${JSON.stringify(leaf.nodeId)} is no node id: 1 to 32 lower-case letters, digits and hyphens, for example 330825`)
+  if (!NODE_ID.test(leaf.nodeId)) throw new HuxinError('argument_invalid', text`${JSON.stringify(leaf.nodeId)} is no node id: 1 to 32 lower-case letters, digits and hyphens, for example 330825`)
   for (const host of leaf.hosts ?? []) {
-    if (host.includes('%') || (isIP(host) === 0 && !HOST.test(host))) throw new HuxinError('argument_invalid', `${JSON.stringify(host)} is neither a DNS name nor an address`)
+    if (host.includes('%') || (isIP(host) === 0 && !HOST.test(host))) throw new HuxinError('argument_invalid', text`${JSON.stringify(host)} is neither a DNS name nor an address`)
   }
   const issuer = await loadCa(pki.folder, leaf.tier)
   const domains = hostDomainsOf(issuer.certificatePem)
   const outside = domains && leaf.hosts?.find((host) => isIP(host) === 0 && !domains.some((domain) => host.toLowerCase() === domain || host.toLowerCase().endsWith(`.${domain}`)))
   if (outside !== undefined) {
-    throw new HuxinError('argument_invalid', `the CA of tier ${leaf.tier} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
+    throw new HuxinError('argument_invalid', text`the CA of tier ${leaf.tier} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
   }
   const root = await readFile(join(pki.folder, 'root.crt'), 'utf8').catch(() => undefined)
   const made = root && /^CN=huxin development root (.*)$/m.exec(new X509Certificate(root).subject)?.[1]
   if (made && made !== pki.trustDomain) {
-    throw new HuxinError('argument_invalid', `the PKI in ${pki.folder} was made for the trust domain ${made}: it signs nothing for ${pki.trustDomain}`)
+    throw new HuxinError('argument_invalid', text`the PKI in ${pki.folder} was made for the trust domain ${made}: it signs nothing for ${pki.trustDomain}`)
   }
   return issuer
 }
@@ -135,7 +136,7 @@ async function loadCa(folder: string, tier: string): Promise<Issuer> {
     const [certificatePem, keyPem] = await Promise.all([readFile(join(folder, `ca-${tier}.crt`), 'utf8'), readFile(join(folder, `ca-${tier}.key`), 'utf8')])
     return { certificatePem, keyPem }
   } catch {
-    throw new HuxinError('argument_invalid', `${folder} has no issuing CA for the tier ${tier}: make it with huxin pki init`)
+    throw new HuxinError('argument_invalid', text`${folder} has no issuing CA for the tier ${tier}: make it with huxin pki init`)
   }
 }
 

@@ -17,6 +17,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import type { PeerCertificate } from 'node:tls'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 
 export type PeerRole = 'node' | 'client' | 'operator' | 'auditor'
 
@@ -55,7 +56,7 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array,
   const names = (x509.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:') || name.startsWith('"'))
   const [first = ''] = names
   const identity = names.length === 1 ? parseSpiffe(first.slice(4)) : undefined
-  if (!identity) throw new HuxinError('unauthenticated', `the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
+  if (!identity) throw new HuxinError('unauthenticated', text`the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
   return {
     ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}`,
     issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom),
@@ -125,6 +126,6 @@ function parse(der: Uint8Array | string): X509Certificate {
   try {
     return new X509Certificate(der)
   } catch (error) {
-    throw new HuxinError('unauthenticated', 'the certificate does not parse', { cause: error })
+    throw new HuxinError('unauthenticated', text`the certificate does not parse`, { cause: error })
   }
 }

@@ -23,7 +23,8 @@
  * Not here: who may send what to whom, and when (`exchange`); expiry, repair and queries.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Record, RecordSchema } from '../gen/huxin/v1/record_pb.ts'
 import { wellFormed } from './wire-form.ts'
@@ -44,13 +45,13 @@ const families: Readonly<{ [content: string]: RecordFamily }> = {
  */
 export function decodeRecord(bytes: Uint8Array): Record {
   if (bytes.length > limits.recordBytesMax) {
-    throw new HuxinError('record_invalid', `a record has ${bytes.length} bytes, at most ${limits.recordBytesMax} are allowed`)
+    throw new HuxinError('record_invalid', text`a record has ${bytes.length} bytes, at most ${limits.recordBytesMax} are allowed`)
   }
-  if (!wellFormed(bytes)) throw new HuxinError('record_invalid', 'a record is not a well-formed protobuf message of huxin.v1.Record')
+  if (!wellFormed(bytes)) throw new HuxinError('record_invalid', text`a record is not a well-formed protobuf message of huxin.v1.Record`)
   try {
     return fromBinary(RecordSchema, bytes)
   } catch (error) {
-    throw new HuxinError('record_invalid', `a record does not decode: ${messageOf(error)}`)
+    throw new HuxinError('record_invalid', text`a record does not decode: ${textOf(error)}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import { formatAddress } from '../base/address.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
@@ -150,8 +151,8 @@ async function freeze({ context, rotation }: AdminPort, { act, successor, keepKe
 
 async function publishCatalog(context: Context, request: PublishCatalogRequest, call: CallContext) {
   const act = personalAct(request.act, call)
-  if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', 'an act on the catalog states its reason and document: give --reason and --document')
-  if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', `${request.records.length} catalog records in one call, allowed are 1 to 1000`)
+  if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', text`an act on the catalog states its reason and document: give --reason and --document`)
+  if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', text`${request.records.length} catalog records in one call, allowed are 1 to 1000`)
   const { catalog } = context.ledger()
   const spoken = { origin: context.self, createdMs: context.clock.nowMs() }
   const given = request.ownedOnly ? request.records.filter((record) => judgeName(context.ledger(), spoken, catalogId(record)) === undefined) : request.records
@@ -171,7 +172,7 @@ async function publishCatalog(context: Context, request: PublishCatalogRequest, 
 
 async function askRecognition(context: Context, request: RequestRecognitionRequest, call: CallContext) {
   const type = SubjectType[request.subjectType.toUpperCase() as keyof typeof SubjectType]
-  if (type === undefined || typeof type !== 'number') throw new HuxinError('argument_invalid', `${JSON.stringify(request.subjectType)} is no subject type: enterprise, natural_person, social_organization, public_institution or government_body`)
+  if (type === undefined || typeof type !== 'number') throw new HuxinError('argument_invalid', text`${JSON.stringify(request.subjectType)} is no subject type: enterprise, natural_person, social_organization, public_institution or government_body`)
   const published = await requestRecognition(context, {
     holder: request.holder, item: request.item, resultRecordId: request.resultRecordId,
     subject: create(SubjectSchema, { type, id: request.subjectId, name: request.subjectName }),
@@ -223,8 +224,8 @@ async function trace(node: AdminPort, request: TraceLaneRequest) {
 }
 
 async function evidence(context: Context, { recordId, batchId, position, purpose, document }: IssueEvidenceRequest, call: CallContext) {
-  if ((recordId === '') === (batchId.length === 0)) throw new HuxinError('argument_invalid', 'give a record id or a batch id')
-  if (recordId !== '' && position !== undefined) throw new HuxinError('argument_invalid', 'a position goes with a batch id: a record id has its own')
+  if ((recordId === '') === (batchId.length === 0)) throw new HuxinError('argument_invalid', text`give a record id or a batch id`)
+  if (recordId !== '' && position !== undefined) throw new HuxinError('argument_invalid', text`a position goes with a batch id: a record id has its own`)
   const issued = await issueEvidence(context, {
     wanted: recordId !== '' ? { recordId } : { batchId, position }, purpose, document, caller: call.peer.name === '' ? call.peer.nodeId : call.peer.name,
   })
@@ -252,7 +253,7 @@ async function checkpoint(context: Context, { log: wanted }: GetCheckpointReques
 const ENTRIES_PIECE = 100
 
 async function listEntries(context: Context, request: ListEntriesRequest) {
-  if (request.start < 0n || request.limit < 0) throw new HuxinError('argument_invalid', `start ${request.start} and limit ${request.limit} are positions and numbers from 0 on`, { details: { field: request.start < 0n ? 'start' : 'limit' } })
+  if (request.start < 0n || request.limit < 0) throw new HuxinError('argument_invalid', text`start ${request.start} and limit ${request.limit} are positions and numbers from 0 on`, { details: { field: request.start < 0n ? 'start' : 'limit' } })
   const { size } = context.log().signed
   // What is durable and not yet under a signed tree is told to nobody.
   const count = Math.min(request.limit || 100, 1_000, Number(size - request.start))
@@ -274,14 +275,14 @@ async function proveEntry(context: Context, request: ProveEntryRequest) {
   const index = request.batchId.length > 0 ? (await context.ledger().known(request.batchId))?.indexes[0] : request.index
   const { vkey, ...tree } = await treeOf(context, request.log)
   const entry = index === undefined || index >= tree.size ? undefined : await context.log().entry(index)
-  if (index === undefined || !entry) throw new HuxinError('not_found', `this entry is not in the log, which has ${tree.size}`)
+  if (index === undefined || !entry) throw new HuxinError('not_found', text`this entry is not in the log, which has ${tree.size}`)
   return { entry, proof: await context.log().prove(index, tree, await frozenCheckpoint(context, request.log || context.log().origin)), vkey }
 }
 
 async function proveConsistency(context: Context, request: ProveConsistencyRequest) {
   const tree = context.log().signed
   const newSize = request.newSize === 0n ? tree.size : request.newSize
-  if (newSize > tree.size) throw new HuxinError('argument_invalid', `the log has ${tree.size} entries, ${newSize} were asked for`)
+  if (newSize > tree.size) throw new HuxinError('argument_invalid', text`the log has ${tree.size} entries, ${newSize} were asked for`)
   return { hashes: [...await context.log().proveConsistency(request.oldSize, newSize)], checkpoint: await cosignedCheckpoint(context) }
 }
 

@@ -1,5 +1,6 @@
 /** The calls with which operators grant and reject what takes a second person. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Decision } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
 import type { GrantApprovalRequest, ListApprovalsRequest, RejectApprovalRequest } from '../gen/huxin/v1/admin_service_pb.ts'
@@ -26,6 +27,6 @@ function decisionOf({ id, act }: GrantApprovalRequest | RejectApprovalRequest, c
 }
 
 function checkId(id: Uint8Array): Uint8Array {
-  if (id.length !== 32) throw new HuxinError('argument_invalid', `an approval has an id of 32 bytes, not of ${id.length}: see huxin approval list`)
+  if (id.length !== 32) throw new HuxinError('argument_invalid', text`an approval has an id of 32 bytes, not of ${id.length}: see huxin approval list`)
   return Uint8Array.from(id)
 }

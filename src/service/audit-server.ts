@@ -13,6 +13,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { formatAddress } from '../base/address.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Context } from '../exchange/context.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -78,7 +79,7 @@ export class AuditServer {
     const server = new AuditServer(options)
     const host = options.host.replaceAll(/[[\]]/g, '')
     await new Promise<void>((resolve, reject) => {
-      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', `cannot listen on ${formatAddress(options)} (audit.listen): ${error.message}`, { cause: error })))
+      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', text`cannot listen on ${formatAddress(options)} (audit.listen): ${error.message}`, { cause: error })))
       server.#https.listen(options.port, host, resolve)
     })
     return server
@@ -224,7 +225,7 @@ export class AuditServer {
     authorizeAudit(context, this.#holder(request), 'add-checkpoint')
     const body = await readBody(request, ADD_CHECKPOINT_BYTES_MAX)
     if (!body) return plain(413, `at most ${ADD_CHECKPOINT_BYTES_MAX} bytes are read`)
-    if (!this.#options.maySign()) throw new HuxinError('not_ready', 'this node signs nothing before it has heard from its parent')
+    if (!this.#options.maySign()) throw new HuxinError('not_ready', text`this node signs nothing before it has heard from its parent`)
     return addCheckpoint(context, body)
   }
 

@@ -1,5 +1,6 @@
 /** Clients of this node: which of them may call what, by the register, and the calls with which operators keep it. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Context } from '../exchange/context.ts'
 import { type Actor, registeredClient, setClient, setProvider } from '../exchange/register.ts'
 import type { ListClientsRequest, ListProvidersRequest, SetClientRequest, SetProviderRequest } from '../gen/huxin/v1/admin_service_pb.ts'
@@ -43,7 +44,7 @@ export function registerHandlers(current: () => Context) {
       return { providers: [...elements], nextPageToken }
     },
     setProvider: async ({ provider, act }: SetProviderRequest, call: CallContext) => {
-      if (!provider) throw new HuxinError('argument_invalid', 'name the body')
+      if (!provider) throw new HuxinError('argument_invalid', text`name the body`)
       return { batchId: await setProvider(current(), provider, entering(act, call)) ?? new Uint8Array() }
     },
     listClients: async (request: ListClientsRequest) => {
@@ -51,7 +52,7 @@ export function registerHandlers(current: () => Context) {
       return { clients: [...elements], nextPageToken }
     },
     setClient: async ({ client, act }: SetClientRequest, call: CallContext) => {
-      if (!client) throw new HuxinError('argument_invalid', 'name the client')
+      if (!client) throw new HuxinError('argument_invalid', text`name the client`)
       return { batchId: await setClient(current(), client, entering(act, call)) ?? new Uint8Array() }
     },
   }

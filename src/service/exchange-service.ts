@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { formatJudged, parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
@@ -85,10 +86,10 @@ class ExchangeHandlers {
     const child = call.peer.nodeName
     const member = context.ledger().federation.member(child)
     if (call.peer.role !== 'node' || !member || member.name !== child || member.parent !== context.self) {
-      throw new HuxinError('role_denied', `${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
+      throw new HuxinError('role_denied', text`${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
     }
     checkCertificate(context, call.peer)
-    if (member.status !== 'active') throw new HuxinError('member_suspended', `${child} is ${member.status}`)
+    if (member.status !== 'active') throw new HuxinError('member_suspended', text`${child} is ${member.status}`)
     this.#options.onContact(child)
     return { context, child }
   }
@@ -121,16 +122,16 @@ class ExchangeHandlers {
   #recallLost({ givesBack }: RecallRequest, call: CallContext) {
     const context = this.#options.context()
     const child = call.peer.nodeName
-    if (call.peer.role !== 'node') throw new HuxinError('role_denied', `the certificate of ${child} is not that of a node`)
+    if (call.peer.role !== 'node') throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
     if (context.ledger().federation.member(child)) this.#child(call)
     const lost = this.#options.restoration().lost(child)
-    if (!givesBack || !lost) throw new HuxinError('not_ready', `${context.self} takes back what it lost: ask again later`)
+    if (!givesBack || !lost) throw new HuxinError('not_ready', text`${context.self} takes back what it lost: ask again later`)
     return { protocol: PROTOCOL_VERSION, logOrigin: context.log().origin, timeMs: BigInt(context.trustedMs()), lost }
   }
 
   async giveBack(request: GiveBackRequest, call: CallContext) {
     const child = call.peer.nodeName
-    if (call.peer.role !== 'node') throw new HuxinError('role_denied', `the certificate of ${child} is not that of a node`)
+    if (call.peer.role !== 'node') throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
     const restoration = this.#options.restoration()
     // Only a root that takes back what it lost may not know its children; everybody else is asked for as at every call.
     if (!restoration.due || this.#options.context().ledger().federation.member(child)) this.#child(call)
@@ -140,10 +141,10 @@ class ExchangeHandlers {
   async submit(request: SubmitRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     if (request.packages.length < 1 || request.packages.length > limits.submitBatchesMax) {
-      throw new HuxinError('argument_invalid', `${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`)
+      throw new HuxinError('argument_invalid', text`${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`)
     }
     const { series, number } = request
-    if (series.length > SERIES_CHARS_MAX) throw new HuxinError('argument_invalid', `the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`)
+    if (series.length > SERIES_CHARS_MAX) throw new HuxinError('argument_invalid', text`the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`)
     if (series !== '') await this.#order.turn(child, series, number, call)
     // It may have waited: a member suspended meanwhile gives nothing.
     this.#child(call)
@@ -169,7 +170,7 @@ class ExchangeHandlers {
   async readBodies(request: ReadBodiesRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     if (!(batchClasses as readonly string[]).includes(request.batchClass)) {
-      throw new HuxinError('argument_invalid', `class ${request.batchClass} is not one of ${batchClasses.join(', ')}`)
+      throw new HuxinError('argument_invalid', text`class ${request.batchClass} is not one of ${batchClasses.join(', ')}`)
     }
     const { deliveries, next } = await readBodies(context, child, {
       batchClass: request.batchClass as BatchClass, start: request.start, bytesMax: request.bytesMax, waitMs: request.waitMs,

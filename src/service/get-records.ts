@@ -6,6 +6,7 @@
 import { hex } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Context } from '../exchange/context.ts'
 import { type DamagedRecord, findPage, type FoundRecord, type Wanted } from '../exchange/query.ts'
@@ -56,7 +57,7 @@ function sizeOf({ limit, pageSize }: GetRecordsRequest): number {
 }
 
 function wrong(field: string, what: string): HuxinError {
-  return new HuxinError('argument_invalid', `${field}: ${what}`, { details: { field } })
+  return new HuxinError('argument_invalid', text`${field}: ${what}`, { details: { field } })
 }
 
 /** @throws HuxinError argument_invalid */

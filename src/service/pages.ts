@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 
 /** What a caller asks of a list. Both fields may be left out. */
@@ -25,7 +26,7 @@ const POSITION = /^[0-9a-z.-]{1,64}$/
 
 /** Number of elements that a page may have. @throws HuxinError argument_invalid */
 export function pageSizeOf({ pageSize }: Pick<PageAsked, 'pageSize'>, sizeDefault = PAGE_SIZE_MAX): number {
-  if (pageSize < 0) throw new HuxinError('argument_invalid', `page_size ${pageSize} is negative: give 1 to ${PAGE_SIZE_MAX}, or leave it out`, { details: { field: 'page_size' } })
+  if (pageSize < 0) throw new HuxinError('argument_invalid', text`page_size ${pageSize} is negative: give 1 to ${PAGE_SIZE_MAX}, or leave it out`, { details: { field: 'page_size' } })
   return pageSize === 0 ? sizeDefault : Math.min(pageSize, PAGE_SIZE_MAX)
 }
 
@@ -39,7 +40,7 @@ export function positionOf(list: string, { pageToken: token }: Pick<PageAsked, '
   if (token === '') return undefined
   const [digest, position, ...rest] = Buffer.from(token.slice(0, 200), 'base64url').toString('latin1').split(' ')
   if (digest !== digestOf(list) || position === undefined || !POSITION.test(position) || rest.length > 0 || pageToken(list, position) !== token) {
-    throw new HuxinError('argument_invalid', 'page_token is not one of this list: give the next_page_token of the page before, with the same request', { details: { field: 'page_token' } })
+    throw new HuxinError('argument_invalid', text`page_token is not one of this list: give the next_page_token of the page before, with the same request`, { details: { field: 'page_token' } })
   }
   return position
 }
@@ -47,7 +48,7 @@ export function positionOf(list: string, { pageToken: token }: Pick<PageAsked, '
 /** One page of a list that is in memory and only grows at its end. @throws HuxinError argument_invalid */
 export function pageOf<T>(list: string, all: readonly T[], asked: PageAsked, bytesOf: (element: T) => number): Page<T> {
   const start = Number(positionOf(list, asked) ?? 0)
-  if (!Number.isSafeInteger(start) || start < 0) throw new HuxinError('argument_invalid', 'page_token is not one of this list', { details: { field: 'page_token' } })
+  if (!Number.isSafeInteger(start) || start < 0) throw new HuxinError('argument_invalid', text`page_token is not one of this list`, { details: { field: 'page_token' } })
   const size = pageSizeOf(asked)
   let bytes = 0
   let end = start

@@ -1,5 +1,6 @@
 /** RecordService, for the departments of this node: clients and operators with certificates of this node. */
 import { HuxinError, invalidField } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { civilDate, Turns } from '../base/clock.ts'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -39,13 +40,13 @@ export function recordService(current: () => Context): ServiceBinding {
 
 async function publishRecords(context: Context, request: PublishRequest, call: CallContext) {
   const item = context.ledger().catalog.item(request.item)
-  if (!item) throw new HuxinError('item_unknown', `catalog item ${JSON.stringify(request.item)} is not known here: see huxin catalog list`, { details: { item: request.item } })
-  if (item.kind === 'recognition') throw new HuxinError('argument_invalid', `${request.item} is for recognition, in which the node itself speaks: its operator asks with huxin recognition request and answers with huxin recognition answer`)
+  if (!item) throw new HuxinError('item_unknown', text`catalog item ${JSON.stringify(request.item)} is not known here: see huxin catalog list`, { details: { item: request.item } })
+  if (item.kind === 'recognition') throw new HuxinError('argument_invalid', text`${request.item} is for recognition, in which the node itself speaks: its operator asks with huxin recognition request and answers with huxin recognition answer`)
   if (request.records.length < 1 || request.records.length > RECORDS_MAX) {
-    throw new HuxinError('argument_invalid', `${request.records.length} records in one call, allowed are 1 to ${RECORDS_MAX}`)
+    throw new HuxinError('argument_invalid', text`${request.records.length} records in one call, allowed are 1 to ${RECORDS_MAX}`)
   }
   const batchClass = request.batchClass === '' ? 'normal' : request.batchClass
-  if (batchClass !== 'normal' && batchClass !== 'bulk') throw new HuxinError('argument_invalid', `class ${batchClass} is not one of normal, bulk`)
+  if (batchClass !== 'normal' && batchClass !== 'bulk') throw new HuxinError('argument_invalid', text`class ${batchClass} is not one of normal, bulk`)
   const published = await publish(context, {
     kind: item.kind,
     item: request.item,
@@ -61,7 +62,7 @@ async function publishRecords(context: Context, request: PublishRequest, call: C
 }
 
 async function amendRecords(context: Context, request: AmendRequest, call: CallContext) {
-  if (request.changes.length < 1 || request.changes.length > 1_000) throw new HuxinError('argument_invalid', `${request.changes.length} changes in one call, allowed are 1 to 1000`)
+  if (request.changes.length < 1 || request.changes.length > 1_000) throw new HuxinError('argument_invalid', text`${request.changes.length} changes in one call, allowed are 1 to 1000`)
   const changes = request.changes.map((change): RecordChange => ({
     action: change.action as RecordChange['action'], batchId: change.batchId, position: change.index,
     effectiveOn: change.effectiveOn === '' ? civilDate(context.clock.nowMs()) : change.effectiveOn, basis: change.basis, document: change.document,
@@ -92,7 +93,7 @@ export async function publishedMessage(context: Context, published: Published) {
 
 async function getBatch(context: Context, request: GetBatchRequest) {
   const found = await findBatch(context, request.batchId)
-  if (!found) throw new HuxinError('not_found', 'this batch is not in the log here')
+  if (!found) throw new HuxinError('not_found', text`this batch is not in the log here`)
   const entries = await Promise.all(found.indexes.map((index) => context.log().entry(index)))
   const receipts = await receiptsOf(context, request.batchId)
   const refusal = found.refused ? await refusalAt(context, found.indexes.at(-1)!) : undefined
@@ -134,7 +135,7 @@ function catalogStanding({ content }: CatalogRecord, today: string): string {
 async function recognitions(context: Context, request: ListRecognitionsRequest) {
   const list = `recognitions ${request.openOnly} ${request.requestRecordId}`
   const from = positionOf(list, request)
-  if (from !== undefined && !/^[0-9a-f]{24}$/.test(from)) throw invalidField('page_token', 'page_token is not one of this list')
+  if (from !== undefined && !/^[0-9a-f]{24}$/.test(from)) throw invalidField('page_token', text`page_token is not one of this list`)
   const { found, next } = await pageOfRecognitions(context, { ...request, from, size: pageSizeOf(request, RECOGNITIONS_DEFAULT) })
   const elements = found.map((one) => ({
     state: one.state,

@@ -8,6 +8,7 @@ import { gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { asBuffer, concat } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Context } from '../exchange/context.ts'
 import { frozenCheckpoint, treeOf } from '../exchange/freeze.ts'
 import { HASH_BYTES } from '../merkle/hash.ts'
@@ -83,14 +84,14 @@ export const compress: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gz
 async function readTile(context: Context, { level, index, width }: { level: number; index: bigint; width: number }): Promise<Uint8Array> {
   const [tile] = await context.log().readTiles([{ level, index }])
   const bytes = tile!.subarray(0, width * HASH_BYTES)
-  if (bytes.length !== width * HASH_BYTES) throw new HuxinError('store_corrupt', `tile ${level}/${index} is narrower than ${width}; run huxin fsck`)
+  if (bytes.length !== width * HASH_BYTES) throw new HuxinError('store_corrupt', text`tile ${level}/${index} is narrower than ${width}; run huxin fsck`)
   return bytes
 }
 
 async function readBundle(context: Context, { index, width }: { index: bigint; width: number }): Promise<Uint8Array> {
   const start = index * BigInt(TILE_WIDTH)
   const entries = await context.log().entries(start, width)
-  if (entries.length !== width) throw new HuxinError('store_corrupt', `of the ${width} entries from ${start} on ${entries.length} are in the store; run huxin fsck`)
+  if (entries.length !== width) throw new HuxinError('store_corrupt', text`of the ${width} entries from ${start} on ${entries.length} are in the store; run huxin fsck`)
   return concat(...entries.flatMap((entry) => [be16(entry.length), asBuffer(entry)]))
 }
 

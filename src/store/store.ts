@@ -16,6 +16,7 @@ import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { findDamage } from './journal.ts'
 import { prefixRange, tables } from './keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from './parts.ts'
@@ -106,7 +107,7 @@ const options = {
  */
 export async function openStore(folder: string, { create, isAcknowledged }: { create: boolean; isAcknowledged?: (key: Uint8Array) => boolean }): Promise<Store> {
   const held = resolve(folder)
-  if (holding.has(held)) throw new HuxinError('store_locked', `this process uses ${folder} already`)
+  if (holding.has(held)) throw new HuxinError('store_locked', text`this process uses ${folder} already`)
   holding.add(held)
   let db = await openLevel(folder, create, isAcknowledged).catch((error: unknown) => {
     holding.delete(held)
@@ -127,7 +128,7 @@ export async function openStore(folder: string, { create, isAcknowledged }: { cr
       }
       await batch.write({ sync } as object)
     } catch (error) {
-      throw new HuxinError('store_failed', `the database did not write: ${causeOf(error)}`, { cause: error })
+      throw new HuxinError('store_failed', text`the database did not write: ${causeOf(error)}`, { cause: error })
     }
   }
   return {
@@ -200,7 +201,7 @@ class OpenReads {
 }
 
 function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
-  if (db.status !== 'open') throw new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write')
+  if (db.status !== 'open') throw new HuxinError('not_ready', text`the database is closed, or being opened again after a failed write`)
   const snapshot = db.snapshot()
   return {
     ...pointReads((key) => db.getSync(key, { snapshot }), (keys) => db.getMany(keys, { snapshot })),
@@ -247,12 +248,12 @@ async function openLevel(folder: string, createIfMissing: boolean, isAcknowledge
   } catch (error) {
     const cause = causeOf(error)
     if (codeOf(error) === 'LEVEL_LOCKED') {
-      throw new HuxinError('store_locked', `another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
+      throw new HuxinError('store_locked', text`another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
     }
     if (/No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(cause)) {
-      throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${cause}`, { cause: error })
+      throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${cause}`, { cause: error })
     }
-    throw new HuxinError('store_corrupt', `the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
+    throw new HuxinError('store_corrupt', text`the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
   }
 }
 
@@ -274,7 +275,7 @@ async function checkRoom(folder: string): Promise<void> {
       await handle.close()
     }
   } catch (error) {
-    throw new HuxinError('store_failed', `the database in ${folder} is not opened again yet, and read as it is: ${messageOf(error)}`, { cause: error })
+    throw new HuxinError('store_failed', text`the database in ${folder} is not opened again yet, and read as it is: ${textOf(error)}`, { cause: error })
   } finally {
     await rm(file, { force: true }).catch(() => undefined)
   }
@@ -287,22 +288,21 @@ async function checkRoom(folder: string): Promise<void> {
  */
 async function readJournals(folder: string, isAcknowledged?: (key: Uint8Array) => boolean): Promise<void> {
   const cannot = (what: string) => (error: unknown): never => {
-    throw new HuxinError('store_failed', `the database in ${folder} does not open now: ${what} cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${what} cannot be read: ${textOf(error)}`, { cause: error })
   }
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot('the folder')(error)))
   // As large as the write buffer, a few of them at most; the next reading finds them in memory.
   for (const name of names.filter((one) => /^\d+\.log$/.test(one))) {
     const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)), isAcknowledged)
     if (damaged === undefined) continue
-    throw new HuxinError('store_corrupt', `the journal ${join(folder, name)} is damaged at byte ${damaged}, and whole commits follow: it is not opened, or they would be lost. ` +
-      'Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup')
+    throw new HuxinError('store_corrupt', text`the journal ${join(folder, name)} is damaged at byte ${damaged}, and whole commits follow: it is not opened, or they would be lost. Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup`)
   }
 }
 
 async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {
   const found = await reading(async () => db.getSync(asBuffer(key)))
   const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
-  if (!same) throw new HuxinError('log_conflict', 'the store changed under its writer: nothing was written; run huxin fsck')
+  if (!same) throw new HuxinError('log_conflict', text`the store changed under its writer: nothing was written; run huxin fsck`)
 }
 
 /**
@@ -340,7 +340,7 @@ async function flush(db: Level<Buffer, Buffer>, folder: string): Promise<void> {
     await (db as Level<Buffer, Buffer> & Compacting).compactRange(END, END)
     if (!(await journals()).some((name) => before.has(name))) return
   }
-  throw new HuxinError('store_failed', `the database in ${folder} does not flush: what is to be erased is still in a journal`)
+  throw new HuxinError('store_failed', text`the database in ${folder} does not flush: what is to be erased is still in a journal`)
 }
 
 /** A key just before `key` that no table has: two bytes longer than those of the same table. */
@@ -365,7 +365,7 @@ function isNotOpen(error: unknown): boolean {
 }
 
 function notOpen(cause: unknown): HuxinError {
-  return new HuxinError('not_ready', 'the database is closed, or being opened again after a failed write', { cause })
+  return new HuxinError('not_ready', text`the database is closed, or being opened again after a failed write`, { cause })
 }
 
 async function reading<T>(read: () => Promise<T>): Promise<T> {
@@ -374,7 +374,7 @@ async function reading<T>(read: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (isHuxinError(error)) throw error
     if (isNotOpen(error)) throw notOpen(error)
-    throw new HuxinError('store_corrupt', `the database did not read: ${causeOf(error)}`, { cause: error })
+    throw new HuxinError('store_corrupt', text`the database did not read: ${causeOf(error)}`, { cause: error })
   }
 }
 

@@ -18,6 +18,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote } from '../note/note.ts'
 import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
@@ -73,9 +74,9 @@ export class FederationState {
     const ids = new Map<string, string>()
     for (const { name, vkey } of anchors) {
       const key = parseVkey(vkey)
-      if (key.name !== name || key.type !== 'ed25519') throw new HuxinError('config_invalid', `the pinned key of ${name} is a ${key.type} key named ${key.name}`)
+      if (key.name !== name || key.type !== 'ed25519') throw new HuxinError('config_invalid', text`the pinned key of ${name} is a ${key.type} key named ${key.name}`)
       const holder = ids.get(nodeId(name))
-      if (holder !== undefined) throw new HuxinError('config_invalid', `the pinned roots ${holder} and ${name} have one id: pin each root once`)
+      if (holder !== undefined) throw new HuxinError('config_invalid', text`the pinned roots ${holder} and ${name} have one id: pin each root once`)
       ids.set(nodeId(name), name)
     }
     return new FederationState(anchors)
@@ -240,7 +241,7 @@ export class FederationState {
       if (root && !keys.some((noteVkey) => isSignedBy(note, { noteVkey }))) throw invalid(statement, 'does not follow from a pinned root')
       member = memberOf(statement, member, textHash(note), noteBytes)
     }
-    if (!member) throw new HuxinError('statement_invalid', 'the join file has no statement')
+    if (!member) throw new HuxinError('statement_invalid', text`the join file has no statement`)
     this.#checkVouched(member)
     this.#set(member)
     this.#noteHistory.set(member.name, notes)
@@ -305,7 +306,7 @@ export class FederationState {
     if (statement.serial === wanted) return { kind: 'new' }
     if (statement.serial > wanted) return { kind: 'gap', wanted }
     const earlier = this.#noteHistory.get(statement.member)!.at(statement.serial - wanted)
-    if (!earlier) throw new HuxinError('member_unknown', `statement ${statement.serial} of ${statement.member} is not kept here`)
+    if (!earlier) throw new HuxinError('member_unknown', text`statement ${statement.serial} of ${statement.member} is not kept here`)
     const earlierNote = parseNote(earlier)
     if (earlierNote.text === note.text) return { kind: 'duplicate' }
     const names = new Set(note.signatures.map(({ name }) => name))
@@ -331,7 +332,7 @@ export class FederationState {
       return
     }
     const parent = this.#members.get(statement.parent)
-    if (!parent) throw new HuxinError('member_unknown', `the parent ${statement.parent} of ${statement.member} is not known yet`)
+    if (!parent) throw new HuxinError('member_unknown', text`the parent ${statement.parent} of ${statement.member} is not known yet`)
     this.#checkBelow(statement, parent)
   }
 
@@ -364,7 +365,7 @@ export class FederationState {
     if (before?.status === 'retired' && statement.status !== 'retired') throw invalid(statement, 'brings back a retired member')
     const namedParent = before ? before.parent : statement.parent
     const speaker = namedParent === undefined ? this.member(statement.member) : this.#members.get(namedParent)
-    if (!speaker) throw new HuxinError('member_unknown', `${namedParent} is not known yet`)
+    if (!speaker) throw new HuxinError('member_unknown', text`${namedParent ?? ''} is not known yet`)
     const keysChange = before !== undefined && (before.noteVkey !== statement.noteVkey || before.cosignVkey !== statement.cosignVkey)
     const newEpoch = before !== undefined && before.epoch !== statement.epoch
     if (before && statement.frozen) return checkTransition(note, statement, { before, speaker })
@@ -385,7 +386,7 @@ function isRoot(notes: readonly Uint8Array[]): boolean {
 }
 
 function outOfTurn(statement: MemberStatement, comparison: Extract<SerialComparison, { kind: 'gap' | 'conflict' }>): HuxinError {
-  if (comparison.kind === 'gap') return new HuxinError('member_unknown', `statement ${statement.serial} of ${statement.member} came before statement ${comparison.wanted}`)
+  if (comparison.kind === 'gap') return new HuxinError('member_unknown', text`statement ${statement.serial} of ${statement.member} came before statement ${comparison.wanted}`)
   const { signers } = comparison
   return invalid(statement, `is not the one known with that serial, which stays in force${signers.length > 0 ? `: both are evidence against ${signers.join(', ')}` : ''}`)
 }

@@ -4,6 +4,7 @@
  * no larger tree of this log is true. The root follows from the log; the next epoch's statement names it.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Signer, Verifier } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { readLines } from './member.ts'
@@ -27,8 +28,8 @@ export function signFreeze(freeze: Freeze, signer: Signer): Uint8Array {
 /** Parses a note without a look at its signature. @throws HuxinError note_malformed | statement_malformed */
 export function parseFreeze(bytes: Uint8Array): Freeze {
   const { log = '', size = '', actor = '', document = '', reason = '' } = readLines(parseNote(bytes).text, 'huxin/freeze/v1', ['log', 'size', 'actor', 'document', 'reason'])
-  if (!/^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/.test(log)) throw new HuxinError('statement_malformed', 'huxin/freeze/v1: the line "log" is not valid')
-  if (!/^[1-9][0-9]{0,17}$/.test(size)) throw new HuxinError('statement_malformed', 'huxin/freeze/v1: the line "size" is not valid')
+  if (!/^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/.test(log)) throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "log" is not valid`)
+  if (!/^[1-9][0-9]{0,17}$/.test(size)) throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "size" is not valid`)
   return { log, size: BigInt(size), actor, document, reason }
 }
 

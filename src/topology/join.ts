@@ -6,6 +6,7 @@
  */
 import { base64, fromBase64, fromHex, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import type { TrustAnchor } from './federation.ts'
@@ -49,7 +50,7 @@ export function verifyApplication(bytes: Uint8Array): Application {
   const codes = divisions === '-' ? [] : divisions.split(' ')
   if (!NODE_NAME.test(member) || !isTier(tier) || !NODE_NAME.test(parent) || !USCC.test(body) || (host !== '-' && !USCC.test(host)) ||
     codes.some((code, i) => !/^[0-9]{6}$/.test(code) || (i > 0 && codes[i - 1]! >= code))) {
-    throw new HuxinError('statement_malformed', 'the application has a line that is not valid: write it with huxin node init')
+    throw new HuxinError('statement_malformed', text`the application has a line that is not valid: write it with huxin node init`)
   }
   const noteVkey = checkVkey(lines['note']!, member, 'ed25519')
   const cosignVkey = checkVkey(lines['cosign']!, member, 'cosignature')
@@ -156,5 +157,5 @@ function bytesOf(value: unknown, name: string): Uint8Array {
 }
 
 function bad(what: string): HuxinError {
-  return new HuxinError('config_invalid', `the join file ${what}: ask the parent's operator for it again (huxin member approve)`)
+  return new HuxinError('config_invalid', text`the join file ${what}: ask the parent's operator for it again (huxin member approve)`)
 }

@@ -3,6 +3,7 @@
  * note; this file formats and parses its text, `federation.ts` checks chain and signatures.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { parseVkey } from '../note/key.ts'
@@ -199,29 +200,29 @@ function parseFrozen(text: string, field: string): FrozenTree {
 }
 
 /** A vkey of the right type whose name is the member's. @throws HuxinError statement_malformed */
-export function checkVkey(text: string, member: string, type: 'ed25519' | 'cosignature'): string {
+export function checkVkey(content: string, member: string, type: 'ed25519' | 'cosignature'): string {
   try {
-    const key = parseVkey(text)
-    if (key.type === type && key.name === member) return text
+    const key = parseVkey(content)
+    if (key.type === type && key.name === member) return content
   } catch {
     // falls through
   }
-  throw new HuxinError('statement_malformed', `the ${type === 'ed25519' ? 'note' : 'cosign'} key is no ${type} key named ${member}`)
+  throw new HuxinError('statement_malformed', text`the ${type === 'ed25519' ? text`note` : text`cosign`} key is no ${type} key named ${member}`)
 }
 
 /**
  * Reads the lines `<name> <value>` of a text of ours, in order, after its first line.
  * @throws HuxinError statement_malformed
  */
-export function readLines(text: string, first: string, names: readonly string[]): Record<string, string> {
-  const lines = text.split('\n')
-  if (lines.pop() !== '' || lines[0] !== first) throw new HuxinError('statement_malformed', `this is no ${first}: its first line is ${JSON.stringify((lines[0] ?? '').slice(0, 40))}`)
-  if (lines.length !== names.length + 1) throw new HuxinError('statement_malformed', `${first} has ${lines.length} lines, ${names.length + 1} are wanted`)
+export function readLines(content: string, first: string, names: readonly string[]): Record<string, string> {
+  const lines = content.split('\n')
+  if (lines.pop() !== '' || lines[0] !== first) throw new HuxinError('statement_malformed', text`this is no ${first}: its first line is ${JSON.stringify((lines[0] ?? '').slice(0, 40))}`)
+  if (lines.length !== names.length + 1) throw new HuxinError('statement_malformed', text`${first} has ${lines.length} lines, ${names.length + 1} are wanted`)
   const values: Record<string, string> = {}
   for (const [i, name] of names.entries()) {
     const line = lines[i + 1]!
     const value = line.slice(name.length + 1)
-    if (!line.startsWith(`${name} `) || value === '' || value.length > 2_000) throw new HuxinError('statement_malformed', `${first}: line ${i + 2} is not "${name} <value>"`)
+    if (!line.startsWith(`${name} `) || value === '' || value.length > 2_000) throw new HuxinError('statement_malformed', text`${first}: line ${i + 2} is not "${name} <value>"`)
     values[name] = value
   }
   return values
@@ -231,7 +232,7 @@ export const COUNT = /^(?:0|[1-9][0-9]{0,8})$/
 export const USCC = /^[0-9A-HJ-NPQRTUWXY]{18}$/
 
 function check(condition: boolean, field: string): void {
-  if (!condition) throw new HuxinError('statement_malformed', `the line "${field}" is not valid`)
+  if (!condition) throw new HuxinError('statement_malformed', text`the line "${field}" is not valid`)
 }
 
 /** True when a list of division codes covers a code: by name, or by a province or prefecture code above it. */

@@ -2,6 +2,7 @@
 import { fromHex, hex } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Signer, Verifier } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { type BatchClass, batchClasses } from './lane.ts'
@@ -35,12 +36,12 @@ export function formatReceiptNote(receipt: ReceiptNote, signers: readonly Signer
 
 /** @throws HuxinError note_malformed | signature_invalid | statement_malformed */
 export function parseReceiptNote(bytes: Uint8Array, verifiers: readonly Verifier[]): ReceiptNote {
-  const { text } = verifyNote(parseNote(bytes), verifiers)
-  const lines = readLines(text, 'huxin/receipt/v1', ['from', 'log', 'size', ...batchClasses, 'own', 'time'])
+  const { text: content } = verifyNote(parseNote(bytes), verifiers)
+  const lines = readLines(content, 'huxin/receipt/v1', ['from', 'log', 'size', ...batchClasses, 'own', 'time'])
   const [ownLog = '', ownSize = '', ownRoot = '', ...rest] = lines['own']!.split(' ')
   const root = /^sha256:[0-9a-f]{64}$/.test(ownRoot) ? fromHex(ownRoot.slice(7)) : undefined
   const timeMs = parseTime(lines['time']!)
-  if (!NODE_NAME.test(lines['from']!) || !isLogOf(ownLog, lines['from']!) || !LOG_ORIGIN.test(lines['log']!) || !root || timeMs === undefined || rest.length > 0) throw new HuxinError('statement_malformed', 'the receipt has a line that is not valid')
+  if (!NODE_NAME.test(lines['from']!) || !isLogOf(ownLog, lines['from']!) || !LOG_ORIGIN.test(lines['log']!) || !root || timeMs === undefined || rest.length > 0) throw new HuxinError('statement_malformed', text`the receipt has a line that is not valid`)
   return {
     from: lines['from']!, log: lines['log']!, size: count(lines['size']!),
     classes: { control: count(lines['control']!), amendment: count(lines['amendment']!), normal: count(lines['normal']!), bulk: count(lines['bulk']!) },
@@ -55,7 +56,7 @@ function isLogOf(origin: string, node: string): boolean {
   return LOG_ORIGIN.test(origin) && origin.slice(0, origin.lastIndexOf('/')) === node
 }
 
-function count(text: string): bigint {
-  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(text)) throw new HuxinError('statement_malformed', 'the receipt has a number that is not canonical')
-  return BigInt(text)
+function count(content: string): bigint {
+  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(content)) throw new HuxinError('statement_malformed', text`the receipt has a number that is not canonical`)
+  return BigInt(content)
 }

@@ -1,5 +1,6 @@
 /** Who signs a planned change of epoch, in which a log goes on from a frozen one. */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseVkey } from '../note/key.ts'
 import { type UnverifiedNote, verifyNote } from '../note/note.ts'
 import type { Member, MemberStatement } from './member.ts'
@@ -24,5 +25,5 @@ export function isSignedBy(note: UnverifiedNote, { noteVkey }: { readonly noteVk
 }
 
 export function invalid({ member, serial }: MemberStatement, what: string): HuxinError {
-  return new HuxinError('statement_invalid', `statement ${serial} of ${member} ${what}`)
+  return new HuxinError('statement_invalid', text`statement ${serial} of ${member} ${what}`)
 }

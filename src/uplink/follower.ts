@@ -116,7 +116,7 @@ export class Follower {
    */
   async compare(log: string, index: bigint, leaf: Uint8Array, signal: AbortSignal): Promise<boolean> {
     while (log === this.#log && this.verified.size <= index) {
-      if (signal.aborted) throw new HuxinError('not_ready', 'the node is stopping')
+      if (signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           this.#waiting.delete(wake)
@@ -130,7 +130,7 @@ export class Follower {
     if (log !== this.#log) return false
     const there = await this.#leaf(log, index)
     if (!equalBytes(there, leaf)) {
-      throw new HuxinError('log_forked', `the parent delivered entry ${index} with leaf hash ${hex(leaf)}, its log has ${hex(there)} there`)
+      throw new HuxinError('log_forked', text`the parent delivered entry ${index} with leaf hash ${hex(leaf)}, its log has ${hex(there)} there`)
     }
     return true
   }
@@ -158,7 +158,7 @@ export class Follower {
       start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : limits.pollWaitMsMax,
       receiptsAfter: deferMs > 0 ? NO_RECEIPTS : this.#receipts,
     }, signal)
-    if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', 'the parent sent a torn piece of its spine')
+    if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', text`the parent sent a torn piece of its spine`)
     const { context } = this.#options
     const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#options.keys.noteVkey(log) ?? '')], log)
     if (deferMs === 0) await this.#keepReceipts(log, answer.upperReceipts, { next: answer.receiptsNext, size: checkpoint.size })
@@ -166,12 +166,12 @@ export class Follower {
     const frozen = context.ledger().frozen.get(log)
     if (frozen !== undefined && checkpoint.size > frozen) await this.#beyond(log, { frozen, size: checkpoint.size, note: answer.checkpoint })
     if (checkpoint.size < this.#verified.size) {
-      throw new HuxinError('log_behind', `the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
+      throw new HuxinError('log_behind', text`the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
     }
     if (checkpoint.size === this.#verified.size && this.#verified.note.length > 0 && !equalBytes(checkpoint.root, this.#verified.root)) {
       await this.#fork(log, { ...checkpoint, note: answer.checkpoint }, [])
     }
-    if (have > checkpoint.size) throw new HuxinError('proof_invalid', `the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
+    if (have > checkpoint.size) throw new HuxinError('proof_invalid', text`the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
     // Only now: what came with a bad answer is asked for again.
     if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
     // What goes on from a frozen log is verified once under its own name, also before it grows.
@@ -256,9 +256,9 @@ export class Follower {
       this.#doubted = { size: from, atMs: clock.monotonicMs(), proven }
       if (proven) await this.#fork(log, tree, beginning)
     }
-    if (this.#doubted?.size === from && this.#doubted.proven) throw new HuxinError('log_forked', `the parent's log of ${tree.size} entries does not extend the one verified at ${from}, as it did not before`)
+    if (this.#doubted?.size === from && this.#doubted.proven) throw new HuxinError('log_forked', text`the parent's log of ${tree.size} entries does not extend the one verified at ${from}, as it did not before`)
     context.alarms.raise('parent_log', '', text`the parent shows a log of ${tree.size} entries and does not show that it extends the one verified at ${from}: its leaf hashes do not have the root that it signed, which proves nothing; nothing more is taken from it`)
-    throw new HuxinError('proof_invalid', `the parent's log of ${tree.size} entries does not have the root that its leaf hashes give`)
+    throw new HuxinError('proof_invalid', text`the parent's log of ${tree.size} entries does not have the root that its leaf hashes give`)
   }
 
   /** The parent signed two logs: the proof is kept, and nothing of the other one is taken. The alarm stands, whatever it shows next. */
@@ -268,7 +268,7 @@ export class Follower {
     const key = parseVkey(keys.noteVkey(log) ?? '')
     const file = await keepFork(context, parent, { log, first: onlyLinesOf(this.#verified.note, key), second: onlyLinesOf(note, key), beginning })
     context.alarms.raise('fork', parent, text`the parent signed a log of ${size} entries that does not extend the one verified at ${this.#verified.size}: ${file} proves it (huxin verify); nothing of it is taken`)
-    throw new HuxinError('log_forked', `the parent signed two different logs, of ${this.#verified.size} and of ${size} entries`)
+    throw new HuxinError('log_forked', text`the parent signed two different logs, of ${this.#verified.size} and of ${size} entries`)
   }
 
   async #grow(log: string, leaves: Uint8Array): Promise<Map<bigint, Uint8Array>> {
@@ -297,7 +297,7 @@ export class Follower {
     const there = this.#tiles.get(name)
     if (there) return there
     const stored = await readSpineTile(this.#options.context.store, log === this.#loaded ? this.#before ?? log : log, tile)
-    if (!stored) throw new HuxinError('store_corrupt', `tile ${tile} of the parent's spine is missing from the store; run huxin fsck`)
+    if (!stored) throw new HuxinError('store_corrupt', text`tile ${tile} of the parent's spine is missing from the store; run huxin fsck`)
     this.#keep(name, stored)
     return stored
   }
@@ -320,7 +320,7 @@ export class Follower {
     const state = known && (name === log ? known.state : { ...known.state, note: new Uint8Array() })
     const stored = await context.store.get(textKey(tables.meta, `spine/${name}`))
     const frontier = stored ? decodeFrontier(stored) : emptyFrontier
-    if (!frontier || (state?.size ?? 0n) !== frontier.size || (state && !equalBytes(frontierRoot(frontier), state.root))) throw new HuxinError('store_corrupt', 'what is kept of the parent\'s log does not fit together; run huxin fsck')
+    if (!frontier || (state?.size ?? 0n) !== frontier.size || (state && !equalBytes(frontierRoot(frontier), state.root))) throw new HuxinError('store_corrupt', text`what is kept of the parent's log does not fit together; run huxin fsck`)
     const receipts = openChecked(receiptsKey(name), await context.store.get(receiptsKey(name)))
     this.#frontier = frontier
     this.#verified = state ?? NOTHING

@@ -6,6 +6,7 @@
  * Ids are offered first, so that a batch which another child gave back already costs 32 bytes.
  */
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
 import { formatJudged } from '../batch/entry.ts'
@@ -138,6 +139,6 @@ export class Giver {
       packages: parcels.map(({ logged: { entry, batch }, body, receipt }) => ({ header: batch.note, body, judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) })),
     }, signal)
     const later = errorCodes.find((code) => LATER.includes(code))
-    if (later !== undefined) throw new HuxinError('not_ready', `the parent takes back what it lost and answers ${later}: it is tried again`)
+    if (later !== undefined) throw new HuxinError('not_ready', text`the parent takes back what it lost and answers ${later}: it is tried again`)
   }
 }

@@ -6,6 +6,7 @@
  */
 import { hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { type FrozenTree, type Member, predecessorOf } from '../topology/member.ts'
@@ -39,7 +40,7 @@ export class ParentKeys {
     const shown = known.foresee(looked).member(this.#parent)
     const isOf = (member: Member | undefined): boolean => member?.epochs.some(({ epoch }) => `${this.#parent}/${epoch}` === log) ?? false
     if (!isOf(shown)) {
-      throw new HuxinError('member_unknown', `the parent shows the log ${log}, and no statement that makes it one of ${this.#parent}: it is asked again later`)
+      throw new HuxinError('member_unknown', text`the parent shows the log ${log}, and no statement that makes it one of ${this.#parent}: it is asked again later`)
     }
     this.#shown = shown
     if (isOf(federation.member(this.#parent))) return []

@@ -248,5 +248,5 @@ function inboundOf(delivery: Delivery, source: EntrySource): Inbound {
 /** The entry, which the spine holds, commits to the verdict and to its reasons; what comes beside it must be them. */
 function checkVerdict(verdict: Verdict, { index, refusal }: Delivery): void {
   const same = verdict.accepted ? refusal.length === 0 : equalBytes(createHash('sha256').update(refusal).digest(), verdict.reasons)
-  if (!same) throw new HuxinError('root_mismatch', `the parent delivered entry ${index} with another verdict or other reasons than its log has`)
+  if (!same) throw new HuxinError('root_mismatch', text`the parent delivered entry ${index} with another verdict or other reasons than its log has`)
 }

@@ -1,9 +1,9 @@
 /** Pushes one class of this node's log to the parent: batches with targets outside this subtree. */
 import { sleep } from '../base/clock.ts'
 import { be64, equalBytes, fromBe64, hex } from '../base/bytes.ts'
-import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { type Text, text } from '../base/text.ts'
+import { type Text, text, textOf } from '../base/text.ts'
 import { formatJudged } from '../batch/entry.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { keepReceipts } from '../exchange/links.ts'
@@ -211,7 +211,7 @@ export class Pusher {
 
   /** Keeps the receipts of a call, up to the first batch that was not taken. */
   async #receive(page: Page, answer: SubmitResponse, signal: AbortSignal, advance: (next: bigint) => void = () => undefined): Promise<Failed | undefined> {
-    if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', `the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
+    if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', text`the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
     const receipts: StoredReceipt[] = []
     let failed: Failed | undefined
     for (const [i, outgoing] of page.batches.entries()) {
@@ -316,7 +316,7 @@ export class Pusher {
   #verified(outgoing: Outgoing, outcome: Outcome): StoredReceipt {
     const receipt = outcome.receipt!
     const log = this.#log ?? ''
-    if (!equalBytes(receipt.batchId, outgoing.batch.id)) throw new HuxinError('proof_invalid', 'the parent gave the receipt of another batch')
+    if (!equalBytes(receipt.batchId, outgoing.batch.id)) throw new HuxinError('proof_invalid', text`the parent gave the receipt of another batch`)
     verifyTlogProof({
       proofBytes: receipt.proof,
       leaf: Buffer.concat([receipt.entryPrefix, outgoing.batch.note]),
@@ -339,7 +339,7 @@ export class Pusher {
         this.#unlogged ??= outgoing.index
         return
       }
-      throw new HuxinError('internal', `the refusal of batch ${outgoing.batch.idText} was not logged: ${messageOf(error)}`, { cause: error })
+      throw new HuxinError('internal', text`the refusal of batch ${outgoing.batch.idText} was not logged: ${textOf(error)}`, { cause: error })
     }
   }
 

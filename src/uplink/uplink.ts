@@ -165,7 +165,7 @@ export class Uplink {
     const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, clockMs: BigInt(Math.round(before)), givesBack: true }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
-      throw new HuxinError('argument_invalid', `the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
+      throw new HuxinError('argument_invalid', text`the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
     }
     if (answer.lost) await this.#giveBack(answer.lost, answer.logOrigin)
     this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
@@ -183,7 +183,7 @@ export class Uplink {
   /** The parent is a root that lost its log; while the next one has not begun it answers nothing else. @throws HuxinError not_ready */
   async #giveBack({ log, size, waiting }: LostLog, now: string): Promise<void> {
     await this.#giver.give({ log, size, now }, this.#stop.signal)
-    if (waiting) throw new HuxinError('not_ready', `${this.#options.parent} lost ${log} from entry ${size} on and has what this node gave back of it; it waits for others`)
+    if (waiting) throw new HuxinError('not_ready', text`${this.#options.parent} lost ${log} from entry ${size} on and has what this node gave back of it; it waits for others`)
   }
 
   /** Compares clocks and logs with the parent every minute while the link stands. */

@@ -5,6 +5,7 @@
  */
 import { sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { keepCosignature } from '../exchange/links.ts'
 import { addSignatureLines, cosign } from '../note/cosignature.ts'
 import { parseNote } from '../note/note.ts'
@@ -77,7 +78,7 @@ export class WitnessLoop {
       }
       if (answer.current) return
       if (answer.knownSize > tree.size) {
-        throw new HuxinError('log_behind', `the parent has seen ${answer.knownSize} entries of this log, which has ${tree.size}: run huxin node recover`)
+        throw new HuxinError('log_behind', text`the parent has seen ${answer.knownSize} entries of this log, which has ${tree.size}: run huxin node recover`)
       }
       this.#knownSize = answer.knownSize
     }

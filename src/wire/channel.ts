@@ -17,6 +17,7 @@ import { onAbort } from '../base/abort.ts'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -141,8 +142,8 @@ export class WireChannel {
 
   async #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, options: CallOptions): Promise<MessageShape<DescMethod['output']>> {
     const { timeoutMs, signal } = options
-    if (this.#closed) throw new HuxinError('peer_unreachable', `the channel to ${this.#options.address} is closed`)
-    if (signal?.aborted) throw new HuxinError('cancelled', 'the caller gave the call up')
+    if (this.#closed) throw new HuxinError('peer_unreachable', text`the channel to ${this.#options.address} is closed`)
+    if (signal?.aborted) throw new HuxinError('cancelled', text`the caller gave the call up`)
     const bytes = encode(method, request)
     const deadline = this.#options.clock.nowMs() + timeoutMs
     const response = await new Promise<Uint8Array>((resolve, reject) => {
@@ -150,7 +151,7 @@ export class WireChannel {
       const finish = (error: ServiceError | null, answer?: Uint8Array): void => {
         forget?.()
         link.calls.delete(call)
-        if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', `${pathOf(method)} gave no answer`))
+        if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', text`${pathOf(method)} gave no answer`))
         else resolve(answer)
       }
       const call = link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
@@ -166,7 +167,7 @@ export class WireChannel {
     if (received.code !== 'peer_unreachable' && received.code !== 'deadline_exceeded') return received
     const { address, expectedNodeName = 'node', proxy } = this.#options
     const through = proxy === undefined ? '' : ` through proxy ${parseProxy(proxy).host}`
-    return new HuxinError(received.code, `${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '').replace('Last error: undefined', 'the proxy refuses to connect')}`, { details: received.details })
+    return new HuxinError(received.code, text`${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '').replace('Last error: undefined', 'the proxy refuses to connect')}`, { details: received.details })
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
@@ -228,7 +229,7 @@ function encode(method: DescMethod, request: MessageInitShape<DescMethod['input'
   try {
     return encodeMessage(method.input, request)
   } catch (error) {
-    throw new HuxinError('argument_invalid', `the request is not a ${method.input.typeName}: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`the request is not a ${method.input.typeName}: ${textOf(error)}`)
   }
 }
 
@@ -236,7 +237,7 @@ function decode(method: DescMethod, response: Uint8Array): MessageShape<DescMeth
   try {
     return fromBinary(method.output, response)
   } catch (error) {
-    throw new HuxinError('internal', `the answer is not a ${method.output.typeName}: ${messageOf(error)}`)
+    throw new HuxinError('internal', text`the answer is not a ${method.output.typeName}: ${textOf(error)}`)
   }
 }
 
@@ -264,7 +265,7 @@ function refusalOf({ expectedNodeName, checkServer }: WireChannelOptions, server
 /** Where to connect, and what grpc-js must be told when that is a proxy. */
 function route(address: string, proxy: string | undefined): { target: string; options: ChannelOptions } {
   const match = /^(\[[0-9a-f:.]+\]|[^:/\s]+):(\d{1,5})$/i.exec(address)
-  if (!match) throw new HuxinError('config_invalid', `address ${JSON.stringify(address)} is not host:port`)
+  if (!match) throw new HuxinError('config_invalid', text`address ${JSON.stringify(address)} is not host:port`)
   // RFC 6066 forbids an IP address as server name, and Node warns of it; the name is not checked.
   const numeric = isIP(match[1]!.replace(/^\[|\]$/g, '')) !== 0
   const options = { 'grpc.default_authority': address, ...(numeric ? { 'grpc.ssl_target_name_override': 'node.huxin.invalid' } : {}) }
@@ -278,7 +279,7 @@ function route(address: string, proxy: string | undefined): { target: string; op
 
 function parseProxy(proxy: string): { host: string; credentials: string } {
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined
-  if (url?.protocol !== 'http:' || url.hostname === '') throw new HuxinError('config_invalid', 'proxy is not http://host:port')
+  if (url?.protocol !== 'http:' || url.hostname === '') throw new HuxinError('config_invalid', text`proxy is not http://host:port`)
   const login = url.username === '' ? '' : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   return { host: `${url.hostname}:${url.port === '' ? '80' : url.port}`, credentials: login }
 }

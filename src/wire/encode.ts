@@ -10,6 +10,7 @@
  */
 import { create, type DescField, type DescMessage, type MessageInitShape, ScalarType, toBinary } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 
 type Kind = 'bytes' | 'text' | 'int' | 'long' | 'flag' | 'message'
 
@@ -42,7 +43,7 @@ export function encodeMessage<D extends DescMessage>(desc: D, init: MessageInitS
   if (Number.isNaN(size)) return toBinary(desc, create(desc, init))
   const writer: Writer = { bytes: Buffer.allocUnsafeSlow(size), at: 0, sizes, next: 0 }
   write(plan, init as Init, writer)
-  if (writer.at !== size) throw new HuxinError('internal', `${desc.typeName} changed while it was encoded`)
+  if (writer.at !== size) throw new HuxinError('internal', text`${desc.typeName} changed while it was encoded`)
   return writer.bytes
 }
 

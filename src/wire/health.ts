@@ -5,6 +5,7 @@
 import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { statusOfError } from './status.ts'
 
 interface HealthRequest {
@@ -35,7 +36,7 @@ export class Health {
       ...handlers,
       check: (call: ServerUnaryCall<HealthRequest, unknown>, answer: sendUnaryData<unknown>): void => {
         if (this.#names.has(call.request.service)) handlers.check(call, answer)
-        else answer(statusOfError(new HuxinError('not_found', `health knows no service ${JSON.stringify(call.request.service.slice(0, 80))}`)))
+        else answer(statusOfError(new HuxinError('not_found', text`health knows no service ${JSON.stringify(call.request.service.slice(0, 80))}`)))
       },
       watch: (call: ServerWritableStream<HealthRequest, unknown>): void => {
         if (this.#names.has(call.request.service)) handlers.watch(call)

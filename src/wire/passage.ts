@@ -9,6 +9,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Account, Budgets } from './budgets.ts'
 import { beforeData, endStream } from './grpc-internals.ts'
@@ -61,7 +62,7 @@ export class Passage {
   static begin(options: PassageOptions): Passage {
     const { account, budgets } = options.caller
     if (!budgets.take(account, 'calls', 1)) {
-      throw new HuxinError('overloaded', `${account.key} has ${account.calls} calls under way, at most ${budgets.own(account.standing, 'calls')} are taken: wait for some of them`)
+      throw new HuxinError('overloaded', text`${account.key} has ${account.calls} calls under way, at most ${budgets.own(account.standing, 'calls')} are taken: wait for some of them`)
     }
     const passage = new Passage(options)
     if (!budgets.take(account, 'bytes', CALL_BYTES)) {
@@ -117,7 +118,7 @@ export class Passage {
   check(nowMs: number): void {
     const elapsedMs = nowMs - this.#sinceMs
     if (this.#phase === 'request' && !this.#stream.readableEnded && elapsedMs > this.#receiveMs + this.#received / TRANSFER_BYTES_PER_MS) {
-      this.refuse(new HuxinError('deadline_exceeded', `the request was not complete after ${Math.round(elapsedMs / 1_000)} s (${this.#received} bytes)`))
+      this.refuse(new HuxinError('deadline_exceeded', text`the request was not complete after ${Math.round(elapsedMs / 1_000)} s (${this.#received} bytes)`))
     } else if (this.#phase === 'answer' && elapsedMs > TRANSFER_MS + this.#held / TRANSFER_BYTES_PER_MS) {
       // Who does not read the answer does not read an error either.
       this.#stream.destroy()
@@ -131,7 +132,7 @@ export class Passage {
     const announced = first && piece.length >= PREFIX_BYTES ? PREFIX_BYTES + piece.readUInt32BE(1) : 0
     const bytes = Math.max(announced, this.#received)
     if (bytes > this.#bytesMax) {
-      this.refuse(new HuxinError('message_too_large', `the request has ${bytes} bytes, at most ${this.#bytesMax} are taken: send it in parts`))
+      this.refuse(new HuxinError('message_too_large', text`the request has ${bytes} bytes, at most ${this.#bytesMax} are taken: send it in parts`))
     } else if (this.#caller.budgets.take(this.#caller.account, 'bytes', piece.length + PIECE_BYTES)) {
       this.#held += piece.length + PIECE_BYTES
     } else {
@@ -156,6 +157,6 @@ export class Passage {
 
   #overloaded(): HuxinError {
     const { account, budgets } = this.#caller
-    return new HuxinError('overloaded', `${account.bytes} bytes are held here for calls of ${account.key} (at most ${budgets.own(account.standing, 'bytes')}), ${budgets.bytes} for all: read the answers, and send less at once`)
+    return new HuxinError('overloaded', text`${account.bytes} bytes are held here for calls of ${account.key} (at most ${budgets.own(account.standing, 'bytes')}), ${budgets.bytes} for all: read the answers, and send less at once`)
   }
 }

@@ -10,6 +10,7 @@ import { asBuffer } from '../base/bytes.ts'
 import { formatAddress } from '../base/address.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -26,7 +27,7 @@ import { statusOfError, type WireStatus } from './status.ts'
 import { secureContext, secureContextOptions } from './tls.ts'
 
 /** Reason of ended calls: making one for each, with its stack, costs more than the rest of ending it. */
-const ENDED = new HuxinError('cancelled', 'the call has ended')
+const ENDED = new HuxinError('cancelled', text`the call has ended`)
 const REFLECTION_PREFIX = '/grpc.reflection.'
 const MESSAGE_PREFIX_BYTES = 5
 const HEALTH_PREFIX = '/grpc.health.v1.Health/'
@@ -202,7 +203,7 @@ export class WireServer {
     const address = formatAddress({ host, port })
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
-        if (error) reject(new HuxinError('config_invalid', `cannot listen on ${address}: ${error.message}`, { cause: error }))
+        if (error) reject(new HuxinError('config_invalid', text`cannot listen on ${address}: ${error.message}`, { cause: error }))
         else resolve(bound)
       })
     })
@@ -229,7 +230,7 @@ export class WireServer {
     const socket = this.#sockets.get(remoteOf(tls))
     if (socket) this.#arrivals.settle(socket)
     try {
-      if (!socket) throw new HuxinError('peer_unreachable', 'the connection is gone')
+      if (!socket) throw new HuxinError('peer_unreachable', text`the connection is gone`)
       const peer = peerOf(tls, this.#pinned)
       const refusal = this.#connections.admit({ session, socket, ...peer })
       if (refusal !== undefined) this.#refused(refusal, tls.remoteAddress)
@@ -266,14 +267,14 @@ export class WireServer {
     const session = sessionOfCall(call)
     const stream = streamOfCall(call)
     const caller = session && this.#connections.of(session)
-    if (!caller || !stream) throw new HuxinError('unauthenticated', 'the connection has no identity')
+    if (!caller || !stream) throw new HuxinError('unauthenticated', text`the connection has no identity`)
     if (this.#options.clock.nowMs() > caller.notAfterMs) {
-      throw new HuxinError('unauthenticated', `the certificate of ${caller.identity.nodeName} expired while connected; renew it and connect again`)
+      throw new HuxinError('unauthenticated', text`the certificate of ${caller.identity.nodeName} expired while connected; renew it and connect again`)
     }
     caller.called = true
     if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(caller.identity, path)
     const encoding = encodingOfCall(call)
-    if (encoding !== 'identity') throw new HuxinError('compression_refused', `the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`)
+    if (encoding !== 'identity') throw new HuxinError('compression_refused', text`the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`)
     return Passage.begin({ caller, call, stream, clock: this.#options.clock, ...roomOf(path) })
   }
 
@@ -286,7 +287,7 @@ export class WireServer {
   #handlerOf(method: BoundMethod) {
     return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
       const passage = companionOf(call.metadata)
-      if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', 'the call has no identity')))
+      if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', text`the call has no identity`)))
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
       this.#slices.add(() => method.call(call.request, new Call(call, passage)).then((response) => {
         try {
@@ -302,7 +303,7 @@ export class WireServer {
   #statusOf(error: unknown, path: string): WireStatus {
     if (isHuxinError(error)) return statusOfError(error)
     this.#options.onInternalError?.(error, path)
-    return statusOfError(new HuxinError('internal', `${path} failed inside the server; see its log`))
+    return statusOfError(new HuxinError('internal', text`${path} failed inside the server; see its log`))
   }
 }
 
@@ -324,7 +325,7 @@ function remoteOf(socket: Socket): string {
 
 function peerOf(socket: TLSSocket, pinned: readonly string[]): Peer {
   const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
-  if (!certificate?.raw) throw new HuxinError('unauthenticated', 'the connection has no verified certificate')
+  if (!certificate?.raw) throw new HuxinError('unauthenticated', text`the connection has no verified certificate`)
   return { identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
 }
 

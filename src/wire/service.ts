@@ -28,7 +28,8 @@ import {
   type DescFile, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, ScalarType,
 } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { encodeMessage } from './encode.ts'
@@ -68,7 +69,7 @@ export interface ServiceBinding {
 export function defineService<M extends GenServiceMethods>(service: GenService<M>, handlers: Handlers<M>): ServiceBinding {
   const methods = service.methods.map((method) => {
     const handler = handlers[method.localName] as AnyHandler | undefined
-    if (!handler || method.methodKind !== 'unary') throw new HuxinError('internal', `${pathOf(method)} has no unary handler`)
+    if (!handler || method.methodKind !== 'unary') throw new HuxinError('internal', text`${pathOf(method)} has no unary handler`)
     return bindMethod(method, (request, context) => handler.call(handlers, request, context))
   })
   return { typeName: service.typeName, file: service.file, methods }
@@ -91,13 +92,13 @@ function decodeRequest(method: DescMethod, positions: readonly Position[], bytes
   try {
     request = fromBinary(method.input, bytes) as unknown as Record<string, unknown>
   } catch (error) {
-    throw new HuxinError('argument_invalid', `the request is not a ${method.input.typeName}: ${messageOf(error)}`)
+    throw new HuxinError('argument_invalid', text`the request is not a ${method.input.typeName}: ${textOf(error)}`)
   }
   for (const { property, path } of positions) {
     const value = request[property] as bigint | number
     if (value >= 0) continue
     const message = `${value} is negative: 0 or more is wanted`
-    throw new HuxinError('argument_invalid', `${path}: ${message}`, { fields: [{ path, message }] })
+    throw new HuxinError('argument_invalid', text`${path}: ${message}`, { fields: [{ path, message }] })
   }
   return request
 }

@@ -4,7 +4,8 @@
  */
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 
 export function secureContextOptions(material: TlsMaterial): SecureContextOptions {
@@ -23,6 +24,6 @@ export function secureContext(material: TlsMaterial): SecureContext {
   try {
     return createSecureContext(secureContextOptions(material))
   } catch (error) {
-    throw new HuxinError('config_invalid', `certificate or key of ${material.identity.nodeName} cannot be used: ${messageOf(error)}`, { cause: error })
+    throw new HuxinError('config_invalid', text`certificate or key of ${material.identity.nodeName} cannot be used: ${textOf(error)}`, { cause: error })
   }
 }

@@ -7,7 +7,7 @@ t.test('a template without Chinese says the English, with its values', async (t)
   const said = text`no row of the table is ${'this'} of ${3}`
   t.equal(said.en, 'no row of the table is this of 3')
   t.equal(said.zh, said.en)
-  t.equal(`${said}`, said.en)
+  t.equal(String(said), said.en)
 })
 
 t.test('values are texts, errors and lists, each in the language that is asked for', async (t) => {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { fromHex } from '../../base/bytes.ts'
 import { formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import type { Approval } from '../../gen/huxin/v1/register_pb.ts'
 import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
@@ -51,9 +52,9 @@ export function approvalCommands(program: Command, shell: Shell): void {
     })
 }
 
-function idOf(text: string): Uint8Array {
-  const id = fromHex(text)
-  if (id?.length !== 32) throw new HuxinError('argument_invalid', 'give the id of the approval (64 hexadecimal digits): see huxin approval list')
+function idOf(content: string): Uint8Array {
+  const id = fromHex(content)
+  if (id?.length !== 32) throw new HuxinError('argument_invalid', text`give the id of the approval (64 hexadecimal digits): see huxin approval list`)
   return id
 }
 

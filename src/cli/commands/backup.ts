@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { newArchiveKey, type Secret } from '../../node/archive.ts'
 import { backupFolder, type BackupContents, restoreBackup } from '../../node/backup.ts'
@@ -52,7 +53,7 @@ export function backupCommands(node: Command, shell: Shell): void {
 
 async function secretOf(command: Command): Promise<Secret> {
   const { passphraseFile, keyFile } = command.opts<{ passphraseFile?: string; keyFile?: string }>()
-  if ((passphraseFile === undefined) === (keyFile === undefined)) throw new HuxinError('argument_invalid', 'give --passphrase-file or --key-file')
+  if ((passphraseFile === undefined) === (keyFile === undefined)) throw new HuxinError('argument_invalid', text`give --passphrase-file or --key-file`)
   if (keyFile !== undefined) return { kind: 'key', bytes: await readInput(keyFile) }
   return { kind: 'passphrase', text: Buffer.from(await readInput(passphraseFile!)).toString().split(/\r?\n/)[0]! }
 }
@@ -70,7 +71,7 @@ async function backupRunning(command: Command, { key, out, onBytes }: { key: { h
           throw isHuxinError(error, 'peer_unreachable') ? new Stopped(error) : error
         })
       }
-      if (answer.state !== 'done') throw new HuxinError('store_failed', `the node did not write the backup: ${answer.error || answer.state}`)
+      if (answer.state !== 'done') throw new HuxinError('store_failed', text`the node did not write the backup: ${answer.error || answer.state}`)
       await move(answer.file, resolve(out))
       return { node: config.node, epoch: 0, size: answer.logSize, rows: Number(answer.rows) }
     })
@@ -90,7 +91,7 @@ class Stopped extends HuxinError {
 async function move(from: string, to: string): Promise<void> {
   await rename(from, to).catch(async () => {
     await copyFile(from, to).catch(() => {
-      throw new HuxinError('argument_invalid', `the backup is written, but cannot be put at ${to}: it is on the node's machine at ${from}`)
+      throw new HuxinError('argument_invalid', text`the backup is written, but cannot be put at ${to}: it is on the node's machine at ${from}`)
     })
     await rm(from)
   })

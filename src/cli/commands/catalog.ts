@@ -3,6 +3,7 @@ import { create, fromBinary, fromJson, type JsonValue, toJson } from '@bufbuild/
 import type { Command } from 'commander'
 import { parse as parseYaml } from 'yaml'
 import { HuxinError, messageOf } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
@@ -20,7 +21,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
     .option('--builtin', say(shell, 'the scales, mappings and items that huxin ships', '内置等级体系、对照与目录项'))
     .action(async (file: string | undefined, _options, command: Command) => {
       const { reason, document, builtin } = command.opts<{ reason: string; document: string; builtin?: boolean }>()
-      if ((file === undefined) === !builtin) throw new HuxinError('argument_invalid', 'give a file, or --builtin')
+      if ((file === undefined) === !builtin) throw new HuxinError('argument_invalid', text`give a file, or --builtin`)
       const records = file === undefined ? builtinRecords() : parseRecords(Buffer.from(await readInput(file)).toString())
       // What huxin ships has names of several owners: each publishes its own.
       const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document }, ownedOnly: builtin ?? false }, CALL))
@@ -45,7 +46,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
     .description(say(shell, 'one edition, whole', '查看目录项'))
     .action(async (id: string, _options, command: Command) => {
       const entries = await withNode(command, ({ records }) => allPages((pageToken) => records.listCatalog({ id, pageToken }, CALL), (answer) => answer.entries))
-      if (entries.length === 0) throw new HuxinError('not_found', `${id} is not in the catalog: see huxin catalog list`)
+      if (entries.length === 0) throw new HuxinError('not_found', text`${id} is not in the catalog: see huxin catalog list`)
       const found = entries.map(({ record, standing }) => ({ standing, record: fromBinary(CatalogRecordSchema, record) }))
       print(shell.output(command), found.map(({ standing, record }) => ({ standing, record: toJson(CatalogRecordSchema, record) })), () => (
         found.map(({ standing, record }) => formatEdition(shell, record, standing)).join('\n\n')
@@ -61,12 +62,12 @@ function builtinRecords(): CatalogRecord[] {
   ]
 }
 
-function parseRecords(text: string): CatalogRecord[] {
+function parseRecords(content: string): CatalogRecord[] {
   try {
-    const value = parseYaml(text) as JsonValue
+    const value = parseYaml(content) as JsonValue
     return (Array.isArray(value) ? value : [value]).map((record) => fromJson(CatalogRecordSchema, record))
   } catch (error) {
-    throw new HuxinError('argument_invalid', `the file is no catalog record: ${messageOf(error).split('\n')[0]!.slice(0, 200)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
+    throw new HuxinError('argument_invalid', text`the file is no catalog record: ${messageOf(error).split('\n')[0]!.slice(0, 200)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
   }
 }
 

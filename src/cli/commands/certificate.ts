@@ -1,6 +1,7 @@
 /** `huxin certificate`: certificates that count no more, and who is connected with which. */
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { formatTime } from '../../base/clock.ts'
 import type { ListCertificatesResponse } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { print, say, table } from '../output.ts'
@@ -68,7 +69,7 @@ export function certificateCommands(program: Command, shell: Shell): void {
 function selection(command: Command) {
   const { of, role, name, serial, reason, document } = command.opts<Selected>()
   if (serial !== '' ? name !== '' : (role === 'node') === (name !== '')) {
-    throw new HuxinError('argument_invalid', 'say which: --serial for one certificate, or --name for all of a name; a node has no name, so --role node alone is all of it')
+    throw new HuxinError('argument_invalid', text`say which: --serial for one certificate, or --name for all of a name; a node has no name, so --role node alone is all of it`)
   }
   return { node: of, role, name, serial, act: { reason, document } }
 }

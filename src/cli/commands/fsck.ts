@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { checkFolder, repairFolder } from '../../node/maintenance.ts'
 import { print, say } from '../output.ts'
 import type { Shell } from '../shell.ts'
@@ -27,7 +28,7 @@ export function fsckCommand(program: Command, shell: Shell): void {
     .option('--from <folder>', say(shell, 'with --repair: take them from the folder of a neighbour; neither node may run', '与 --repair 同用：取自相邻节点目录（两节点均须停止）'))
     .action(async (_options, command: Command) => {
       const { repair = false, from, node } = command.opts<{ repair?: boolean; from?: string; node: string }>()
-      if (from !== undefined && !repair) throw new HuxinError('argument_invalid', '--from goes with --repair')
+      if (from !== undefined && !repair) throw new HuxinError('argument_invalid', text`--from goes with --repair`)
       const report = repair && from !== undefined ? await repairedFrom(resolve(node), resolve(from)) : await checked(command, { repair, folder: resolve(node) })
       print(shell.output(command), report, () => [
         say(shell, `${report.entries} entries, ${report.records} records: ${report.erased} erased lawfully, ${report.dropped} dropped after transit`,
@@ -45,7 +46,7 @@ async function checked(command: Command, { repair, folder }: { repair: boolean; 
     return { clean, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
   } catch (error) {
     if (!isHuxinError(error, 'peer_unreachable') || command.opts<{ address?: string }>().address !== undefined) throw error
-    if (repair) throw new HuxinError('peer_unreachable', 'a node asks its parent while it runs: start it, or name the folder of a stopped neighbour with --from', { cause: error })
+    if (repair) throw new HuxinError('peer_unreachable', text`a node asks its parent while it runs: start it, or name the folder of a stopped neighbour with --from`, { cause: error })
     // A folder that is in use says so: then the node runs, and does not answer.
     return said(await checkFolder(folder), [])
   }

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { fromHex, hex } from '../../base/bytes.ts'
 import { formatSeconds, formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { parseCheckpoint } from '../../note/checkpoint.ts'
@@ -70,7 +71,7 @@ export function logCommands(program: Command, shell: Shell): void {
       const { out, log: origin } = command.opts<{ out: string; log: string }>()
       const batchId = fromHex(what)
       const byBatch = batchId?.length === 32
-      if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', 'give a log index or a batch id of 64 hexadecimal digits')
+      if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', text`give a log index or a batch id of 64 hexadecimal digits`)
       const answer = await withNode(command, (connection) => connection.log.proveEntry({ log: origin, ...(byBatch ? { batchId } : { index: BigInt(what) }) }, CALL))
       if (out.endsWith('.tlog-proof')) {
         const { proof, vkey } = namedProof(answer)

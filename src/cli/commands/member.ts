@@ -1,6 +1,7 @@
 /** `huxin member`. */
 import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { print, say, table } from '../output.ts'
 import { authorityOf, certificatesOf } from '../../pki/identity.ts'
 import { allPages } from '../pages.ts'
@@ -18,7 +19,7 @@ export function memberCommands(program: Command, shell: Shell): void {
     .action(async (file: string, _options, command: Command) => {
       const { reason, document, out, rekey } = command.opts<{ reason: string; document: string; out: string; rekey?: boolean }>()
       const application = await readInput(file)
-      if (!Buffer.from(application).toString().startsWith('huxin/application/v1\n')) throw new HuxinError('argument_invalid', `${file} is no application: give the application.txt that huxin node init wrote`)
+      if (!Buffer.from(application).toString().startsWith('huxin/application/v1\n')) throw new HuxinError('argument_invalid', text`${file} is no application: give the application.txt that huxin node init wrote`)
       const { joinFile } = await withNode(command, ({ admin }) => admin.approveMember({ application, act: { reason, document }, rekey: rekey ?? false }, CALL))
       await writeOutput(out, joinFile)
       print(shell.output(command), { joinFile: out }, () => say(shell, `admitted; give ${out} to the node (huxin node join)`, `已批准；请将 ${out} 交该节点导入（huxin node join）`))
@@ -67,7 +68,7 @@ export function memberCommands(program: Command, shell: Shell): void {
 async function authoritiesIn(file: string): Promise<string[]> {
   const certificates = certificatesOf(Buffer.from(await readInput(file)).toString())
   const found = certificates.filter(({ ca }) => ca).map(authorityOf)
-  if (found.length === 0) throw new HuxinError('argument_invalid', `${file} holds no certificate of a CA in PEM: give the one that issues the certificates, for example certs/ca-county.crt`)
+  if (found.length === 0) throw new HuxinError('argument_invalid', text`${file} holds no certificate of a CA in PEM: give the one that issues the certificates, for example certs/ca-county.crt`)
   return found
 }
 

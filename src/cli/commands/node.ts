@@ -6,6 +6,7 @@ import { formatAddress } from '../../base/address.ts'
 import { systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { loadConfig } from '../../node/config.ts'
 import { fitHandles, handleLimit } from '../../node/handles.ts'
 import { tuneMemory } from '../../node/memory.ts'
@@ -83,8 +84,8 @@ function initCommand(command: Command, shell: Shell): void {
 function fieldsOf(options: { id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }): NodeFields | undefined {
   const { id, tier, body, certs, parent, parentAddress } = options
   if (id === undefined) return undefined
-  if (tier === undefined || body === undefined || certs === undefined) throw new HuxinError('argument_invalid', 'with --id also give --tier, --body and --certs')
-  if (parent !== undefined && parentAddress === undefined) throw new HuxinError('argument_invalid', 'with --parent also give --parent-address')
+  if (tier === undefined || body === undefined || certs === undefined) throw new HuxinError('argument_invalid', text`with --id also give --tier, --body and --certs`)
+  if (parent !== undefined && parentAddress === undefined) throw new HuxinError('argument_invalid', text`with --parent also give --parent-address`)
   return {
     node: id, tier, body, certs, listen: options.listen, actor: '-', divisions: options.divisions === '' ? [] : options.divisions.split(','),
     parent: parent === undefined ? undefined : { node: parent, address: parentAddress! },
@@ -131,7 +132,7 @@ function startCommand(command: Command, shell: Shell): void {
 /** @throws HuxinError argument_invalid */
 function aloneOf(word: true | string | undefined): boolean | bigint {
   if (word === undefined || word === true) return word ?? false
-  if (!/^[0-9]{1,18}$/.test(word)) throw new HuxinError('argument_invalid', `--alone ${word}: the number of entries that a child has cosigned is wanted (huxin node status there, "we cosigned")`)
+  if (!/^[0-9]{1,18}$/.test(word)) throw new HuxinError('argument_invalid', text`--alone ${word}: the number of entries that a child has cosigned is wanted (huxin node status there, "we cosigned")`)
   return BigInt(word)
 }
 
@@ -182,7 +183,7 @@ function serviceCommands(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('trace <lane> <number>'), shell), 'huxin trace "zj.example/330106 1 330782 normal" 2 --node nodes/330782')
     .description(say(shell, 'who has a batch of a lane, asked up the tree', '逐级查询某序列号批次的下落'))
     .action(async (lane: string, number: string, _options, command: Command) => {
-      if (!/^[0-9]{1,18}$/.test(number)) throw new HuxinError('argument_invalid', `${JSON.stringify(number)} is no lane number`)
+      if (!/^[0-9]{1,18}$/.test(number)) throw new HuxinError('argument_invalid', text`${JSON.stringify(number)} is no lane number`)
       const { traces } = await withNode(command, ({ admin }) => admin.traceLane({ lane, number: BigInt(number) }, CALL))
       print(shell.output(command), plain(traces), () => table(
         [say(shell, 'node', '节点'), say(shell, 'has it', '持有'), say(shell, 'entry', '日志序号'), say(shell, 'next hops that signed for it', '已签收的下一站')],

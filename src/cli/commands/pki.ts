@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { makeFolder } from '../../base/files.ts'
 import { systemRandom } from '../../base/random.ts'
 import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf, leafName } from '../../pki/devpki.ts'
@@ -38,7 +39,7 @@ export function pkiCommands(program: Command, shell: Shell): void {
     .action(async (_options, command: Command) => {
       const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; host?: string[]; csr?: string; out?: string }>()
       if (options.role === 'node' ? options.name !== '' : options.host !== undefined) {
-        throw new HuxinError('argument_invalid', options.role === 'node' ? 'a node has its id and no name: leave out --name' : '--host is for certificates of nodes')
+        throw new HuxinError('argument_invalid', options.role === 'node' ? text`a node has its id and no name: leave out --name` : text`--host is for certificates of nodes`)
       }
       const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: options.days, ...(options.host ? { hosts: options.host } : {}) }
       const development = open(options.folder, options.domain)

@@ -2,6 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { formatTime } from '../../base/clock.ts'
 import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
 import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
@@ -52,7 +53,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     })
   const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {
     const recognitions = await allPages((pageToken) => records.listRecognitions({ requestRecordId: request, openOnly: open, pageToken }, CALL), (answer) => answer.recognitions)
-    if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', `no recognition request ${request} here`)
+    if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', text`no recognition request ${request} here`)
     print(shell.output(command), recognitions.map(view), () => [...(request === '' ? [] : [formatAsked(shell, recognitions[0]!), '']), formatRecognitions(shell, recognitions)].join('\n'))
   })
   shell.common(atNode(recognition.command('show <request>'), shell), 'huxin recognition show rq-… --node nodes/330782')

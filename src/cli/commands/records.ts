@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import { civilDate, systemClock } from '../../base/clock.ts'
 import { fromHex, hex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -87,7 +88,7 @@ export function recordCommands(program: Command, shell: Shell): void {
       .action(async (batch: string, position: string, _options, command: Command) => {
         const { basis, document, on } = command.opts<{ basis: string; document: string; on?: string }>()
         const batchId = fromHex(batch)
-        if (batchId?.length !== 32 || !/^[0-9]{1,6}$/.test(position)) throw new HuxinError('argument_invalid', 'give the batch id (64 hexadecimal digits) and the position of the record, from 0')
+        if (batchId?.length !== 32 || !/^[0-9]{1,6}$/.test(position)) throw new HuxinError('argument_invalid', text`give the batch id (64 hexadecimal digits) and the position of the record, from 0`)
         const answer = await withNode(command, ({ records }) => records.amend({
           changes: [{ action, batchId, index: Number(position), basis, document, effectiveOn: on ?? civilDate(systemClock.nowMs()) }],
         }, CALL))

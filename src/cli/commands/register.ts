@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import type { RegisteredClient, RegisteredProvider } from '../../gen/huxin/v1/register_pb.ts'
 import { clientRoles } from '../../ledger/register.ts'
 import { identityOfCertificate, type PeerIdentity } from '../../pki/identity.ts'
@@ -116,7 +117,7 @@ function identityOfFile(file: string, pem: Uint8Array) {
   try {
     return identityOfCertificate(new X509Certificate(pem))
   } catch (error) {
-    throw new HuxinError('argument_invalid', `${file} is no certificate of a client (PEM)`, { cause: error })
+    throw new HuxinError('argument_invalid', text`${file} is no certificate of a client (PEM)`, { cause: error })
   }
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -316,7 +317,7 @@ class Demo {
 
   async #must<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
     const found = await until(look, WAIT_MS, this.nodes.stopped)
-    if (found === undefined) throw new HuxinError('deadline_exceeded', `waited ${WAIT_MS / 1000} s in vain: ${what}; logs are in ${this.#folder}/nodes/*/node.log (keep them with --keep)`)
+    if (found === undefined) throw new HuxinError('deadline_exceeded', text`waited ${WAIT_MS / 1000} s in vain: ${what}; logs are in ${this.#folder}/nodes/*/node.log (keep them with --keep)`)
     return found
   }
 }

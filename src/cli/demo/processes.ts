@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { text } from '../../base/text.ts'
 import { initNode, joinNode } from '../../node/setup.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../pki/devpki.ts'
 import { type Tier, tiers } from '../../topology/tier.ts'
@@ -97,7 +98,7 @@ export class DemoProcesses {
   /** Starts the process of a node and waits until it serves. */
   async start(id: string, script: readonly string[] = [fileURLToPath(new URL('../main.js', import.meta.url)), 'node', 'start', '--node', this.nodeFolder(id)]): Promise<void> {
     // A scene may be between two processes when everything is stopped.
-    if (this.#stop.signal.aborted) throw new HuxinError('cancelled', `node ${id} is not started: the demo is stopping`)
+    if (this.#stop.signal.aborted) throw new HuxinError('cancelled', text`node ${id} is not started: the demo is stopping`)
     const child = spawn(process.execPath, [...script], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     const log = createWriteStream(join(this.nodeFolder(id), 'node.log'), { flags: 'a', mode: 0o600 })
     child.stdout!.pipe(log)
@@ -108,7 +109,7 @@ export class DemoProcesses {
       const status = await connection.admin.getStatus({}, { timeoutMs: 2_000 }).catch(() => undefined)
       if (status && status.state !== 'starting') return
       if (child.exitCode !== null || child.signalCode !== null || systemClock.monotonicMs() - begin > START_MS_MAX) {
-        throw new HuxinError('not_ready', `node ${id} did not start; see ${join(this.nodeFolder(id), 'node.log')}`)
+        throw new HuxinError('not_ready', text`node ${id} did not start; see ${join(this.nodeFolder(id), 'node.log')}`)
       }
       await pause(STEP_MS)
     }

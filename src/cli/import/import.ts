@@ -5,7 +5,8 @@ import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
 import { hex } from '../../base/bytes.ts'
-import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
+import { HuxinError, isHuxinError } from '../../base/errors.ts'
+import { text, textOf } from '../../base/text.ts'
 import type { Random } from '../../base/random.ts'
 import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
 import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
@@ -63,7 +64,7 @@ const RETRIES = 20
 
 /** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
-  if (resolve(options.rejectFile) === resolve(options.file)) throw new HuxinError('argument_invalid', `--reject ${options.rejectFile} is the file that is imported: name another`)
+  if (resolve(options.rejectFile) === resolve(options.file)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
   const compiled = await loadItem(publisher, options.item)
   const source = extname(options.file).toLowerCase() === '.ndjson' || options.file.endsWith('.jsonl') ? await openNdjson(options.file) : await openCsv(options.file, options.encoding)
   const mapping = mapHeader(compiled.item, source.header, options.ignoreExtra)
@@ -149,7 +150,7 @@ class ImportRun {
     for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
         const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId })
-        if (answer.refusal) throw new HuxinError('record_invalid', `the node refused rows that are good by its own catalog: ${answer.refusal.message}`)
+        if (answer.refusal) throw new HuxinError('record_invalid', text`the node refused rows that are good by its own catalog: ${answer.refusal.message}`)
         this.#published += answer.published
         // A repeated call is answered with what the first one published.
         this.#existing += records.length - answer.published
@@ -185,7 +186,7 @@ async function openOwnerOnly(file: string): Promise<FileHandle> {
     await handle.chmod(0o600)
     return handle
   } catch (error) {
-    throw new HuxinError('argument_invalid', `the reject file ${file} cannot be written: ${messageOf(error)}; name another with --reject`)
+    throw new HuxinError('argument_invalid', text`the reject file ${file} cannot be written: ${textOf(error)}; name another with --reject`)
   }
 }
 
@@ -200,7 +201,7 @@ async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem>
   }
   if (!item) {
     const known = entries.filter(({ record }) => fromBinary(CatalogRecordSchema, record).content.case === 'item').map((entry) => entry.id)
-    throw new HuxinError('argument_invalid', `catalog item ${JSON.stringify(id)} is not known at the node; known are ${known.join(', ') || 'none'}`)
+    throw new HuxinError('argument_invalid', text`catalog item ${JSON.stringify(id)} is not known at the node; known are ${known.join(', ') || text`none`}`)
   }
   return compileItem(item, (scale) => scales.get(scale))
 }
