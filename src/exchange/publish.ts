@@ -91,7 +91,7 @@ export async function publish(context: Context, publication: Publication): Promi
     throw invalidField('provider', text`provider ${JSON.stringify(publication.provider.slice(0, 40))} is no unified social credit code (GB 32100)`)
   }
   // It stands in the signed header, which everybody reads and nobody can erase.
-  if (isCitizenId(publication.provider)) throw invalidField('provider', 'the provider is the number of a person (GB 11643): give the unified social credit code of a body')
+  if (isCitizenId(publication.provider)) throw invalidField('provider', text`the provider is the number of a person (GB 11643): give the unified social credit code of a body`)
   const targets = checkTargets(context, publication.targets)
   // Places are those of the caller's list: what is published already is left out of it later.
   checkRecordSizes(publication.records)
