@@ -7,10 +7,10 @@ import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { newArchiveKey, type Secret } from '../../node/archive.ts'
-import { backupFolder, type BackupContents, restoreBackup } from '../../node/backup.ts'
+import { backupFolder, type BackupContents, type Restored, restoreBackup } from '../../node/backup.ts'
 import { print, progress, say } from '../output.ts'
-import { readInput, type Shell } from '../shell.ts'
-import { atNode, CALL, withNode } from './shared.ts'
+import { checkFree, type Overwriting, readInput, type Shell, textOfFile } from '../shell.ts'
+import { atNode, CALL, withForce, withNode } from './shared.ts'
 
 const POLL_MS = 200
 
@@ -18,12 +18,13 @@ export function backupCommands(node: Command, shell: Shell): void {
   const withSecret = (command: Command): Command => command
     .option('--passphrase-file <file>', say(shell, 'file whose first line is the passphrase, at least 12 characters', '口令文件（首行为口令，至少 12 个字符）'))
     .option('--key-file <file>', say(shell, 'key file, at least 32 random bytes', '密钥文件（至少 32 字节随机数）'))
-  shell.common(withSecret(atNode(node.command('backup'), shell)), 'huxin node backup --node nodes/330825 --out 330825.backup --passphrase-file secret.txt')
+  shell.common(withForce(withSecret(atNode(node.command('backup'), shell)), shell), 'huxin node backup --node nodes/330825 --out 330825.backup --passphrase-file secret.txt')
     .description(say(shell, 'write one encrypted file with database, keys, join file and checkpoint, while the node runs or not', '备份为一个加密文件：数据库、密钥、接入文件与签名点（节点运行与否均可）'))
     .requiredOption('--out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (_options, command: Command) => {
-      const { out, node: folder } = command.opts<{ out: string; node: string }>()
-      const key = await newArchiveKey(await secretOf(command), systemRandom)
+      const { out, node: folder, force } = command.opts<{ out: string; node: string } & Overwriting>()
+      await checkFree(out, { force })
+      const key = await newArchiveKey((await secretsOf(command))[0], systemRandom)
       const output = shell.output(command)
       const bar = progress(output, say(output, 'bytes', '字节'))
       const contents = await backupRunning(command, { key, out, onBytes: (bytes) => bar.show(bytes, 0) })
@@ -39,7 +40,7 @@ export function backupCommands(node: Command, shell: Shell): void {
     .description(say(shell, 'make the folder of a node from a backup, and check it', '由备份恢复节点目录并校验'))
     .option('--node <folder>', say(shell, 'empty folder of the node (default: HUXIN_NODE or .)', '节点空目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
     .action(async (file: string, _options, command: Command) => {
-      const restored = await restoreBackup(file, resolve(command.opts<{ node: string }>().node), await secretOf(command))
+      const restored = await restore(file, resolve(command.opts<{ node: string }>().node), await secretsOf(command))
       const { findings } = restored.check
       print(shell.output(command), { node: restored.node, epoch: restored.epoch, size: String(restored.size), rows: restored.rows, findings }, () => [
         say(shell, `${restored.node}, epoch ${restored.epoch}, is back at ${restored.size} entries`, `${restored.node} 纪元 ${restored.epoch} 已恢复至日志 ${restored.size} 条`),
@@ -51,11 +52,29 @@ export function backupCommands(node: Command, shell: Shell): void {
     })
 }
 
-async function secretOf(command: Command): Promise<Secret> {
+/** The secret; then, for backups of before, what earlier versions read from the same file. */
+async function secretsOf(command: Command): Promise<readonly [Secret, ...Secret[]]> {
   const { passphraseFile, keyFile } = command.opts<{ passphraseFile?: string; keyFile?: string }>()
   if ((passphraseFile === undefined) === (keyFile === undefined)) throw new HuxinError('argument_invalid', text`give --passphrase-file or --key-file`)
-  if (keyFile !== undefined) return { kind: 'key', bytes: await readInput(keyFile) }
-  return { kind: 'passphrase', text: Buffer.from(await readInput(passphraseFile!)).toString().split(/\r?\n/)[0]! }
+  if (keyFile !== undefined) return [{ kind: 'key', bytes: await readInput(keyFile) }]
+  const [first, ...before] = passphrasesOf(await readInput(passphraseFile!), passphraseFile!)
+  return [{ kind: 'passphrase', text: first! }, ...before.map((words) => ({ kind: 'passphrase' as const, text: words }))]
+}
+
+/** The first line, without what editors leave around it; then, where that is another text, all of it. @throws HuxinError argument_invalid */
+function passphrasesOf(bytes: Uint8Array, file: string): string[] {
+  const whole = textOfFile(bytes, file, { keepMark: true }).split(/\r?\n/)[0]!
+  return [...new Set([whole.replace(/^\ufeff/, '').trimEnd(), whole])]
+}
+
+async function restore(file: string, folder: string, [secret, ...before]: readonly [Secret, ...Secret[]]): Promise<Restored> {
+  try {
+    return await restoreBackup(file, folder, secret)
+  } catch (error) {
+    const [next, ...rest] = before
+    if (!next || !isHuxinError(error, 'argument_invalid')) throw error
+    return restore(file, folder, [next, ...rest]).catch(() => { throw error })
+  }
 }
 
 /** Lets the running node write the file beside itself, encrypted, and fetches it from there. */

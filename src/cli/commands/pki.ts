@@ -9,7 +9,7 @@ import { systemRandom } from '../../base/random.ts'
 import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueDevelopmentLeaf, leafName } from '../../pki/devpki.ts'
 import { tiers } from '../../topology/tier.ts'
 import { print, say } from '../output.ts'
-import { readInput, type Shell, writeOutput } from '../shell.ts'
+import { checkFree, type Overwriting, readInput, type Shell, writeOutput } from '../shell.ts'
 import { collect, wholeNumber } from './shared.ts'
 
 export function pkiCommands(program: Command, shell: Shell): void {
@@ -35,22 +35,25 @@ export function pkiCommands(program: Command, shell: Shell): void {
     .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1, 36_500), 825)
     .option('--host <name>', say(shell, 'DNS name or address where a node answers, beside <id>.<domain>, for clients that check it; may be given again', '节点域名或地址（除 <编号>.<信任域> 外，供校验主机名的客户端），可多次给出'), collect)
     .option('--csr <file>', say(shell, 'certificate signing request; the key stays where it is', '证书签名请求文件'))
+    .option('--force', say(shell, 'replace the certificate that is there, to renew it', '覆盖已有证书（换发）'))
     .option('--out <file>', say(shell, 'where the certificate goes, with --csr (default: beside the others of the node)', '证书输出文件，配合 --csr（默认与该节点其他证书同处）'))
     .action(async (_options, command: Command) => {
-      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; host?: string[]; csr?: string; out?: string }>()
+      const options = command.opts<{ folder: string; domain: string; tier: string; role: DevelopmentLeaf['role']; node: string; name: string; days: number; host?: string[]; csr?: string; out?: string } & Overwriting>()
       if (options.role === 'node' ? options.name !== '' : options.host !== undefined) {
         throw new HuxinError('argument_invalid', options.role === 'node' ? text`a node has its id and no name: leave out --name` : text`--host is for certificates of nodes`)
       }
       const leaf: DevelopmentLeaf = { tier: options.tier, role: options.role, nodeId: options.node, name: options.role === 'node' ? '' : options.name || options.role, days: options.days, ...(options.host ? { hosts: options.host } : {}) }
       const development = open(options.folder, options.domain)
       if (options.csr !== undefined) {
-        const chain = await issueDevelopmentCsr(development, leaf, Buffer.from(await readInput(options.csr)).toString())
         const file = options.out ?? join(options.folder, options.node, `${leafName(leaf)}.crt`)
+        await checkFree(file, options)
+        const chain = await issueDevelopmentCsr(development, leaf, Buffer.from(await readInput(options.csr)).toString())
         if (options.out === undefined) await makeFolder(join(options.folder, options.node))
-        await writeOutput(file, chain)
+        await writeOutput(file, chain, options)
         print(shell.output(command), { certificate: file }, () => say(shell, `certificate: ${file}`, `证书：${file}`))
         return
       }
+      for (const ending of ['crt', 'key']) await checkFree(join(options.folder, options.node, `${leafName(leaf)}.${ending}`), options)
       const files = await issueDevelopmentLeaf(development, leaf)
       print(shell.output(command), files, () => say(shell, `certificate: ${files.certificateFile}\nkey:         ${files.keyFile}`, `证书：${files.certificateFile}\n私钥：${files.keyFile}`))
     })

@@ -43,6 +43,11 @@ export function withAct(command: Command, shell: Shell): Command {
     .requiredOption('--document <number>', zh ? '依据文号（记入日志）' : 'number of the document that orders it, kept in the log')
 }
 
+/** Adds the option of a command that writes a file: without it nothing is overwritten. */
+export function withForce(command: Command, shell: Shell): Command {
+  return command.option('--force', shell.language === 'zh' ? '覆盖已有的输出文件' : 'replace the file that is there')
+}
+
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
