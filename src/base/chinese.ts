@@ -1,8 +1,9 @@
 /** The Chinese of all templates, gathered from the tables of the rooms. */
+import { accountChinese } from './chinese/account.ts'
 import { alarmsChinese } from './chinese/alarms.ts'
 import { systemChinese } from './chinese/system.ts'
 
-const tables: readonly Readonly<Record<string, string>>[] = [systemChinese, alarmsChinese]
+const tables: readonly Readonly<Record<string, string>>[] = [accountChinese, alarmsChinese, systemChinese]
 
 const rows: ReadonlyMap<string, string> = new Map(tables.flatMap((table) => Object.entries(table)))
 

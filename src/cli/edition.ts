@@ -1,5 +1,7 @@
 /** One edition of the catalog for people: what it is, then its columns, grades or pairs. */
-import type { CatalogItem, CatalogRecord, GradeMapping, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
+import { fromBinary } from '@bufbuild/protobuf'
+import { type CatalogItem, type CatalogRecord, CatalogRecordSchema, type GradeMapping, type GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
+import type { CatalogEntry } from '../gen/huxin/v1/record_service_pb.ts'
 import { type SubjectType, SubjectTypeSchema } from '../gen/huxin/v1/record_pb.ts'
 import { type Output, say, table } from './output.ts'
 import { word } from './words.ts'
@@ -11,6 +13,14 @@ type Row = readonly [string, string, string]
 interface Edition {
   readonly rows: readonly Row[]
   readonly details: string
+}
+
+/** Every item with its edition → its name. */
+export function itemNames(reader: Reader, entries: readonly CatalogEntry[]): Map<string, string> {
+  return new Map(entries.flatMap(({ id, record }) => {
+    const { content } = fromBinary(CatalogRecordSchema, record)
+    return content.case === 'item' ? [[id, say(reader, content.value.nameEn, content.value.nameZh)] as const] : []
+  }))
 }
 
 export function formatEdition(reader: Reader, { content, act }: CatalogRecord, standing: string): string {

@@ -18,6 +18,7 @@ import { nodeCommands } from './commands/node.ts'
 import { pkiCommands } from './commands/pki.ts'
 import { quarantineCommands } from './commands/quarantine.ts'
 import { recognitionCommands } from './commands/recognition.ts'
+import { whyCommand } from './commands/why.ts'
 import { clientCommands, providerCommands } from './commands/register.ts'
 import { exitCodes, type Language, languageOf, type Output, reportError, toJson } from './output.ts'
 import type { Io, Shell } from './shell.ts'
@@ -72,7 +73,7 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, evidenceCommands, verifyCommands]) add(program, shell)
+  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, whyCommand, evidenceCommands, verifyCommands]) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)

@@ -30,6 +30,8 @@ const chinese: Readonly<Record<string, string>> = {
   // where an entry came from
   // roles of certificates
   node: '节点', auditor: '审计方',
+  // ways of a batch past a node
+  own: '本级报送', from_child: '下级上报', to_parent: '报送上级', from_parent: '上级下达', to_child: '送达下级',
   self: '本级', client: '本级客户端', operator: '本级操作员', child: '下级', parent: '上级', fetched: '取回',
 }
 

@@ -20,10 +20,10 @@ import { repairRunning } from '../exchange/repair.ts'
 import { answerRecognition, requestRecognition } from '../exchange/recognize.ts'
 import { provenReceipts, reconcile, traceLane, waitingFor } from '../exchange/reconcile.ts'
 import {
-  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type FreezeLogRequest, type GetCheckpointRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
+  AdminService, type AnswerRecognitionRequest, type ApproveMemberRequest, type BackupRequest, type CheckStoreRequest, type ExplainBatchRequest, type FreezeLogRequest, type GetCheckpointRequest, type GraftFile, type IssueEvidenceRequest, type LiftQuarantineRequest,
   type ListEntriesRequest, type ListMembersRequest, LogService, type ProposeGraftRequest,
   type ProveConsistencyRequest,
-  type ProveEntryRequest, type PublishCatalogRequest, type RequestRecognitionRequest, type SetMemberCatalogRequest, type SetMemberStatusRequest, type TraceLaneRequest,
+  type ProveEntryRequest, type PublishCatalogRequest, type ReadAccountRequest, type RequestRecognitionRequest, type SearchEntriesRequest, type SetMemberCatalogRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
@@ -36,6 +36,7 @@ import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
+import { explainBatch, readAccount, searchEntries } from './account-calls.ts'
 import { approvalHandlers } from './approval-calls.ts'
 import { personalAct, sourceOf } from './caller.ts'
 import { certificateHandlers } from './certificate-calls.ts'
@@ -103,6 +104,8 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     checkStore: (request: CheckStoreRequest) => check(node, request),
     backup: (request: BackupRequest) => backup(node, request),
     reconcile: () => reconcileAll(node),
+    readAccount: (request: ReadAccountRequest, call: CallContext) => readAccount(node.context, request, call),
+    explainBatch: (request: ExplainBatchRequest) => explainBatch(node.context, request),
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
     ...registerHandlers(() => node.context),
@@ -112,6 +115,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   const log = defineService(LogService, {
     getCheckpoint: (request: GetCheckpointRequest) => checkpoint(node.context, request),
     listEntries: (request: ListEntriesRequest) => listEntries(node.context, request),
+    searchEntries: (request: SearchEntriesRequest, call: CallContext) => searchEntries(node.context, request, call),
     proveEntry: (request: ProveEntryRequest) => proveEntry(node.context, request),
     proveConsistency: (request: ProveConsistencyRequest) => proveConsistency(node.context, request),
   })

@@ -53,7 +53,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
     'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'member authorities', 'certificate list', 'certificate revoke', 'certificate reinstate', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
-    'recognition request', 'recognition answer', 'recognition show', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
+    'recognition request', 'recognition answer', 'recognition show', 'reconcile', 'why', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
   for (const [command, text] of english) {
@@ -472,7 +472,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(rows, [{ index: Number(index), kind: 'evaluation', records: 3, verdict: 'accepted' }])
     const file = join(folder, 'proof.json')
     const { vkey } = JSON.parse(await does('330000', ['log', 'prove', String(index), '-o', file, '--json'], /vkey/)) as { vkey: string }
-    await does('330000', ['log', 'prove', Buffer.from(published.batch!.id).toString('hex'), '-o', file], /check it anywhere with: huxin log verify /)
+    await does('330000', ['log', 'prove', Buffer.from(published.batch!.id).toString('hex'), '-o', file, '--force'], /check it anywhere with: huxin log verify /)
     const verify = ['log', 'verify', file, '--vkey', vkey]
     t.match(await runProgram(verify), { code: 0, err: '', out: /^proven: entry \d+ is in the log zj\.example\/330000\/1 of \d+ entries\n[\s\S]*3 record\(s\), accepted at / }, 'by another process')
     t.match(await runHere([...verify, '--lang', 'zh']), { code: 0, out: /^已证明：/ })
@@ -482,10 +482,10 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const logVerifier = parseVkey(named.vkey)
     t.equal(logVerifier.name, 'zj.example/330000/1', 'C2SP tools want the key named as its log')
     t.equal(verifyTlogProof({ proofBytes: await readFile(plain), leaf: await readFile(named.entry), origin: logVerifier.name, logVerifier }).index, index)
-    await does('330000', ['log', 'prove', String(index), '-o', plain], /log key for C2SP tools: zj\.example\/330000\/1\+/)
+    await does('330000', ['log', 'prove', String(index), '-o', plain, '--force'], /log key for C2SP tools: zj\.example\/330000\/1\+/)
 
     const evidence = join(folder, 'evidence.txt')
-    const asked = ['evidence', Buffer.from(published.batch!.id).toString('hex'), '--position', '0', '--purpose', 'judicial', '--document', '（2026）浙0106民初12号', '-o', evidence]
+    const asked = ['evidence', Buffer.from(published.batch!.id).toString('hex'), '--position', '0', '--purpose', 'judicial', '--document', '（2026）浙0106民初12号', '--force', '-o', evidence]
     const { roots } = JSON.parse(await does('330000', [...asked, '--json'], /accessBatchId/)) as { roots: string[] }
     await does('330000', asked, /check it anywhere, without a network: huxin verify /)
     await does('330000', [...asked, '--lang', 'zh'], /可在任何地方离线核验：huxin verify /)
@@ -500,7 +500,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await runHere(['log', 'verify', file, '--vkey', 'nonsense']), { code: 2, err: /--vkey/ })
     t.match(await runHere(['log', 'prove', file.replace('proof', 'x'), '-o', file, ...at('330000')]), { code: 2 })
     t.match(await runHere(['log', 'prove', '1', '-o', join(folder, 'absent', 'proof.json'), ...at('330000')]), { code: 2, err: /cannot be written/ })
-    t.match(await runHere(['log', 'prove', '99999', '-o', file, ...at('330000')]), { code: 1, err: /^error not_found .*not in the log, which has \d+\n$/ })
+    t.match(await runHere(['log', 'prove', '99999', '-o', join(folder, 'other.json'), ...at('330000')]), { code: 1, err: /^error not_found .*not in the log, which has \d+\n$/ })
   })
 
   await t.test('recognition', async (t) => {
@@ -524,8 +524,8 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   await t.test('amend, reconcile, trace, fsck', async (t) => {
     await does('330100', ['amend', 'repair', batch, '0', '--basis', 'repair/order36', '--document', '浙信修〔2026〕1号'], /^1 change\(s\) go to the whole federation\n$/)
     t.match(await runHere(['amend', 'repair', batch, '77', '--basis', 'repair/order36', '--document', 'x', ...at('330100')]), { err: /77|position/ })
-    await federation.until('all is confirmed', async () => (JSON.parse((await runHere(['reconcile', ...at('330000'), '--json'])).out) as { node: string; inTransit: string }[]).some(({ node, inTransit }) => node === 'zj.example/330100' && inTransit === '0'))
-    await prints('330000', ['reconcile'], /^child +due +received/, /^下级 +应送/)
+    await federation.until('all is confirmed', async () => (JSON.parse((await runHere(['reconcile', ...at('330000'), '--json'])).out) as { way: string; node: string; inTransit: number }[]).some(({ way, node, inTransit }) => way === 'to_child' && node === 'zj.example/330100' && inTransit === 0))
+    await prints('330000', ['reconcile'], /\nway +with +item +name +due +sent +accepted/, /\n方向 +对方节点 +目录项 +名称 +应送 +已送 +入账/)
     await prints('330100', ['trace', 'zj.example/330100 1 330000 bulk', '0'], /^node +has it[\s\S]*zj\.example\/330100 +yes/, /是/)
     await prints('330000', ['fsck'], /^\d+ entries, \d+ records: 0 erased lawfully, 0 dropped after transit\nclean\n$/, /校验通过/)
     await prints('330100', ['node', 'status'], /zj\.example\/330100 \(city, epoch 1\): serving[\s\S]*parent +zj\.example\/330000 +connected/, /链路[\s\S]*上级/)

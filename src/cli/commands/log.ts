@@ -1,11 +1,9 @@
 /** `huxin log`: checkpoint, entries, proofs; verification needs no node. */
 import type { Command } from 'commander'
 import { fromHex, hex } from '../../base/bytes.ts'
-import { formatSeconds, formatTime } from '../../base/clock.ts'
+import { formatSeconds } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
-import { parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
 import { parseCheckpoint } from '../../note/checkpoint.ts'
 import { parseNote } from '../../note/note.ts'
 import { parsePolicy, type Policy } from '../../note/policy.ts'
@@ -13,10 +11,10 @@ import type { Connection } from '../connect.ts'
 import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
 import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
-import { readInput, type Shell, writeOutput } from '../shell.ts'
-import { sourceText, word } from '../words.ts'
+import { checkFree, type Overwriting, readInput, type Shell, writeOutput } from '../shell.ts'
 import { endingCommands } from './log-end.ts'
-import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
+import { listCommand } from './log-list.ts'
+import { atNode, CALL, withForce, withNode } from './shared.ts'
 
 export function logCommands(program: Command, shell: Shell): void {
   const log = program.command('log').description(say(shell, 'the signed log', '签名日志'))
@@ -39,49 +37,27 @@ export function logCommands(program: Command, shell: Shell): void {
       if (status.policy && !status.policy.final) shell.exitCode = exitCodes.found
       print(shell.output(command), status, () => statusText(shell, status))
     })
-  shell.common(atNode(log.command('list'), shell), 'huxin log list --start 100 --limit 20 --node nodes/330000')
-    .description(say(shell, 'entries in order', '按序列出日志'))
-    .option('--start <index>', say(shell, 'first entry, from 0', '起始序号，从 0 开始'), wholeNumber(shell), 0)
-    .option('--limit <entries>', say(shell, 'how many at most, 1 to 1000', '最多条数，1 至 1000'), wholeNumber(shell, 1), 20)
-    .action(async (_options, command: Command) => {
-      const { start, limit } = command.opts<{ start: number; limit: number }>()
-      const entries = await withNode(command, async ({ log: service }) => {
-        const all: Uint8Array[] = []
-        while (all.length < limit) {
-          const { entries: some } = await service.listEntries({ start: BigInt(start + all.length), limit: limit - all.length }, CALL)
-          if (some.length === 0) break
-          all.push(...some)
-        }
-        return all
-      })
-      const rows = entries.map((bytes, i) => {
-        const entry = parseEntry(bytes)
-        const { header, idText } = openHeader(entry.header)
-        return { index: start + i, time: formatTime(entry.timeMs), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', records: header.records, from: entry.source.kind, by: sourceText(shell, entry.source), verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code }
-      })
-      print(shell.output(command), rows, () => table(
-        [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送节点'), say(shell, 'item', '目录项'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
-        rows.map((row) => [String(row.index), row.time, row.batchId.slice(0, 12), word(shell, row.kind), row.origin, row.item, String(row.records), row.by, word(shell, row.verdict)]),
-      ))
-    })
-  shell.common(ofLog(atNode(log.command('prove <entry>'), shell)), 'huxin log prove 57 -o proof.json --node nodes/330000')
+  listCommand(log, shell)
+  shell.common(withForce(ofLog(atNode(log.command('prove <entry>'), shell)), shell), 'huxin log prove 57 -o proof.json --node nodes/330000')
     .description(say(shell, 'a proof of one entry (index or batch id), for keeping; as FILE.tlog-proof and FILE.entry for any C2SP tool', '导出一条日志的证明；文件名以 .tlog-proof 结尾时，另存 .entry，可用任何 C2SP 工具核验'))
     .requiredOption('-o, --out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (what: string, _options, command: Command) => {
-      const { out, log: origin } = command.opts<{ out: string; log: string }>()
+      const { out, log: origin, force } = command.opts<{ out: string; log: string } & Overwriting>()
+      const entryFile = out.endsWith('.tlog-proof') ? [out.replace(/\.tlog-proof$/, '.entry')] : []
+      for (const file of [out, ...entryFile]) await checkFree(file, { force })
       const batchId = fromHex(what)
       const byBatch = batchId?.length === 32
       if (!byBatch && !/^[0-9]{1,18}$/.test(what)) throw new HuxinError('argument_invalid', text`give a log index or a batch id of 64 hexadecimal digits`)
       const answer = await withNode(command, (connection) => connection.log.proveEntry({ log: origin, ...(byBatch ? { batchId } : { index: BigInt(what) }) }, CALL))
-      if (out.endsWith('.tlog-proof')) {
+      if (entryFile.length > 0) {
         const { proof, vkey } = namedProof(answer)
-        const entry = out.replace(/\.tlog-proof$/, '.entry')
-        await writeOutput(out, proof)
-        await writeOutput(entry, answer.entry)
+        const entry = entryFile[0]!
+        await writeOutput(out, proof, { force })
+        await writeOutput(entry, answer.entry, { force })
         print(shell.output(command), { file: out, entry, vkey }, () => say(shell, `${out}, of the leaf ${entry}; log key for C2SP tools: ${vkey}`, `${out}，叶为 ${entry}；供 C2SP 工具使用的日志公钥：${vkey}`))
         return
       }
-      await writeOutput(out, formatProofFile(answer))
+      await writeOutput(out, formatProofFile(answer), { force })
       print(shell.output(command), { file: out, vkey: answer.vkey }, () => say(shell, `${out}; check it anywhere with: huxin log verify ${out} --vkey ${answer.vkey}`, `${out}；可在任何地方核验：huxin log verify ${out} --vkey ${answer.vkey}`))
     })
   shell.common(log.command('verify <file>'), 'huxin log verify proof.json --vkey zj.example/330000+…')

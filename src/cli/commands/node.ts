@@ -1,4 +1,4 @@
-/** `huxin node`, `huxin reconcile`, `huxin trace`. */
+/** `huxin node`. */
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { pino } from 'pino'
@@ -15,14 +15,13 @@ import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, r
 import type { Recovery } from '../../node/recovery.ts'
 import { tiers } from '../../topology/tier.ts'
 import { standardOutput } from '../log-output.ts'
-import { ago, print, progress, say, table } from '../output.ts'
-import { readInput, type Shell } from '../shell.ts'
+import { print, progress, say, table } from '../output.ts'
+import { readInput, type Shell, textOfFile } from '../shell.ts'
 import { word } from '../words.ts'
+import { accountCommands } from './account.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
 import { statusCommand } from './node-status.ts'
-import { plain } from '../plain.ts'
-import { atNode, CALL, withNode } from './shared.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
   const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护节点'))
@@ -32,7 +31,7 @@ export function nodeCommands(program: Command, shell: Shell): void {
   shell.common(folder(node.command('join <file>')), 'huxin node join join.json --node nodes/330825')
     .description(say(shell, 'take the join file that the parent answered', '导入上级发回的接入文件'))
     .action(async (file: string, _options, command: Command) => {
-      await joinNode(folderOf(command), await readInput(file))
+      await joinNode(folderOf(command), Buffer.from(textOfFile(await readInput(file), file)))
       print(shell.output(command), { joined: true }, () => say(shell, 'the node may be started now: huxin node start; where it runs, restart it', '接入完成，可以启动：huxin node start；正在运行的须重新启动'))
     })
   shell.common(folder(node.command('pin <vkey>')), 'huxin node pin cn.example/000000+421ab3f4+Ae1J… --node nodes/330825')
@@ -170,24 +169,5 @@ function formatRootRecovery(shell: Shell, { oldEpoch, newEpoch, localSize, paren
 
 function serviceCommands(program: Command, shell: Shell): void {
   fsckCommand(program, shell)
-  shell.common(atNode(program.command('reconcile'), shell), 'huxin reconcile --node nodes/330000')
-    .description(say(shell, 'what is due to each child, and what it confirmed', '与各下级对账'))
-    .action(async (_options, command: Command) => {
-      const { lines } = await withNode(command, ({ admin }) => admin.reconcile({}, CALL))
-      const output = shell.output(command)
-      print(output, plain(lines), () => table(
-        [say(output, 'child', '下级'), say(output, 'due', '应送'), say(output, 'received', '已收'), say(output, 'returned', '退回'), say(output, 'in transit', '在途'), say(output, 'records due', '应送记录'), say(output, 'records received', '已收记录'), say(output, 'last contact', '最近联系')],
-        lines.map((line) => [line.node, String(line.due), String(line.received), String(line.returned), String(line.inTransit), String(line.dueRecords), String(line.receivedRecords), ago(output, Number(line.lastContactMs), systemClock.nowMs())]),
-      ))
-    })
-  shell.common(atNode(program.command('trace <lane> <number>'), shell), 'huxin trace "zj.example/330106 1 330782 normal" 2 --node nodes/330782')
-    .description(say(shell, 'who has a batch of a lane, asked up the tree', '逐级查询某序列号批次的下落'))
-    .action(async (lane: string, number: string, _options, command: Command) => {
-      if (!/^[0-9]{1,18}$/.test(number)) throw new HuxinError('argument_invalid', text`${JSON.stringify(number)} is no lane number`)
-      const { traces } = await withNode(command, ({ admin }) => admin.traceLane({ lane, number: BigInt(number) }, CALL))
-      print(shell.output(command), plain(traces), () => table(
-        [say(shell, 'node', '节点'), say(shell, 'has it', '持有'), say(shell, 'entry', '日志序号'), say(shell, 'next hops that signed for it', '已签收的下一站')],
-        traces.map(({ node, held, index, receiptNotes }) => [node, held ? say(shell, 'yes', '是') : say(shell, 'no', '否'), held ? String(index) : '', receiptNotes.map((note) => /^from (.*)$/m.exec(Buffer.from(note).toString())?.[1] ?? '?').join(', ')]),
-      ))
-    })
+  accountCommands(program, shell)
 }

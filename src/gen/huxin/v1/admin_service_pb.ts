@@ -6,6 +6,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Refusal } from "./body_pb.ts";
+import { file_huxin_v1_body } from "./body_pb.ts";
 import type { Act, CatalogRecord } from "./catalog_pb.ts";
 import { file_huxin_v1_catalog } from "./catalog_pb.ts";
 import type { ReadLaneResponseSchema } from "./exchange_service_pb.ts";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/admin_service.proto.
  */
 export const file_huxin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0IqEDChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJEigKD3N0YW5kaW5nX2FsYXJtcxgQIAMoCzIPLmh1eGluLnYxLkFsYXJtEigKCm1lbWJlcnNoaXAYESABKAsyFC5odXhpbi52MS5NZW1iZXJzaGlwIpIBCgVBbGFybRIMCgRjb2RlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSEAoIc2V2ZXJpdHkYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRISCgptZXNzYWdlX3poGAUgASgJEg4KBnJlbWVkeRgGIAEoCRIRCglyZW1lZHlfemgYByABKAkSEAoIc2luY2VfbXMYCCABKAMiXwoKTWVtYmVyc2hpcBIOCgZzdGF0dXMYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCGRvY3VtZW50GAMgASgJEg0KBWFjdG9yGAQgASgJEhAKCHNpbmNlX21zGAUgASgDIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiXgobU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRITCgthdXRob3JpdGllcxgCIAMoCRIaCgNhY3QYAyABKAsyDS5odXhpbi52MS5BY3QiMQocU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwifQoYUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRILCgNvd24YBSABKAgSGgoDYWN0GAYgASgLMg0uaHV4aW4udjEuQWN0IkEKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USEAoIYmF0Y2hfaWQYASABKAwSEgoKZXZlcnl3aGVyZRgCIAEoCCJzChtSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRyb2xlGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGc2VyaWFsGAQgASgJEhoKA2FjdBgFIAEoCzINLmh1eGluLnYxLkFjdCIwChxSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIkAKF0xpc3RDZXJ0aWZpY2F0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIpABChhMaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USLQoLcmV2b2NhdGlvbnMYASADKAsyGC5odXhpbi52MS5SZXZvY2F0aW9uVmlldxIsCgljb25uZWN0ZWQYAiADKAsyGS5odXhpbi52MS5DZXJ0aWZpY2F0ZVZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIlcKDlJldm9jYXRpb25WaWV3EigKCnJldm9jYXRpb24YASABKAsyFC5odXhpbi52MS5SZXZvY2F0aW9uEgoKAmJ5GAIgASgJEg8KB3RpbWVfbXMYAyABKAMicwoPQ2VydGlmaWNhdGVWaWV3EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRIRCglhdXRob3JpdHkYBSABKAkSEwoLY29ubmVjdGlvbnMYBiABKAUiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDLgEgoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJlChRTZXRNZW1iZXJBdXRob3JpdGllcxIlLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVxdWVzdBomLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVzcG9uc2USXAoRUmV2b2tlQ2VydGlmaWNhdGUSIi5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaIy5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEmUKFFJlaW5zdGF0ZUNlcnRpZmljYXRlEiUuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXF1ZXN0GiYuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXNwb25zZRJZChBMaXN0Q2VydGlmaWNhdGVzEiEuaHV4aW4udjEuTGlzdENlcnRpZmljYXRlc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USWQoQU2V0TWVtYmVyQ2F0YWxvZxIhLmh1eGluLnYxLlNldE1lbWJlckNhdGFsb2dSZXF1ZXN0GiIuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USQwoJVHJhY2VMYW5lEhouaHV4aW4udjEuVHJhY2VMYW5lUmVxdWVzdBoaLmh1eGluLnYxLlJlYWRMYW5lUmVzcG9uc2USUAoNSXNzdWVFdmlkZW5jZRIeLmh1eGluLnYxLklzc3VlRXZpZGVuY2VSZXF1ZXN0Gh8uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlc3BvbnNlElAKDUxpc3RQcm92aWRlcnMSHi5odXhpbi52MS5MaXN0UHJvdmlkZXJzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJKCgtTZXRQcm92aWRlchIcLmh1eGluLnYxLlNldFByb3ZpZGVyUmVxdWVzdBodLmh1eGluLnYxLlNldFByb3ZpZGVyUmVzcG9uc2USSgoLTGlzdENsaWVudHMSHC5odXhpbi52MS5MaXN0Q2xpZW50c1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2xpZW50c1Jlc3BvbnNlEkQKCVNldENsaWVudBIaLmh1eGluLnYxLlNldENsaWVudFJlcXVlc3QaGy5odXhpbi52MS5TZXRDbGllbnRSZXNwb25zZRJQCg1MaXN0QXBwcm92YWxzEh4uaHV4aW4udjEuTGlzdEFwcHJvdmFsc1JlcXVlc3QaHy5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVzcG9uc2USUAoNR3JhbnRBcHByb3ZhbBIeLmh1eGluLnYxLkdyYW50QXBwcm92YWxSZXF1ZXN0Gh8uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlc3BvbnNlElMKDlJlamVjdEFwcHJvdmFsEh8uaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXF1ZXN0GiAuaHV4aW4udjEuUmVqZWN0QXBwcm92YWxSZXNwb25zZTLOAgoKTG9nU2VydmljZRJQCg1HZXRDaGVja3BvaW50Eh4uaHV4aW4udjEuR2V0Q2hlY2twb2ludFJlcXVlc3QaHy5odXhpbi52MS5HZXRDaGVja3BvaW50UmVzcG9uc2USSgoLTGlzdEVudHJpZXMSHC5odXhpbi52MS5MaXN0RW50cmllc1JlcXVlc3QaHS5odXhpbi52MS5MaXN0RW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register, file_huxin_v1_revocation]);
+  fileDesc("ChxodXhpbi92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEghodXhpbi52MSISChBHZXRTdGF0dXNSZXF1ZXN0IqEDChFHZXRTdGF0dXNSZXNwb25zZRIMCgRub2RlGAEgASgJEgwKBHRpZXIYAiABKAkSDQoFZXBvY2gYAyABKAUSEAoIbG9nX3NpemUYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDBISCgpmaW5hbF9zaXplGAYgASgDEg0KBXN0YXRlGAcgASgJEg4KBmFsYXJtcxgIIAMoCRIkCgZwYXJlbnQYCSABKAsyFC5odXhpbi52MS5QZWVyU3RhdHVzEiYKCGNoaWxkcmVuGAogAygLMhQuaHV4aW4udjEuUGVlclN0YXR1cxIUCgxpbmRleGVkX3NpemUYCyABKAMSFAoMbWVtb3J5X2J5dGVzGAwgASgDEhQKDHJlY29yZF9jb3VudBgNIAEoAxITCgtxdWFyYW50aW5lZBgOIAMoCRIPCgd2ZXJzaW9uGA8gASgJEigKD3N0YW5kaW5nX2FsYXJtcxgQIAMoCzIPLmh1eGluLnYxLkFsYXJtEigKCm1lbWJlcnNoaXAYESABKAsyFC5odXhpbi52MS5NZW1iZXJzaGlwIpIBCgVBbGFybRIMCgRjb2RlGAEgASgJEg8KB3N1YmplY3QYAiABKAkSEAoIc2V2ZXJpdHkYAyABKAkSDwoHbWVzc2FnZRgEIAEoCRISCgptZXNzYWdlX3poGAUgASgJEg4KBnJlbWVkeRgGIAEoCRIRCglyZW1lZHlfemgYByABKAkSEAoIc2luY2VfbXMYCCABKAMiXwoKTWVtYmVyc2hpcBIOCgZzdGF0dXMYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCGRvY3VtZW50GAMgASgJEg0KBWFjdG9yGAQgASgJEhAKCHNpbmNlX21zGAUgASgDIpoBCgpQZWVyU3RhdHVzEgwKBG5vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSFwoPbGFzdF9jb250YWN0X21zGAMgASgDEg8KB3dhaXRpbmcYBCABKAMSFQoNY29zaWduZWRfc2l6ZRgFIAEoAxIXCg9jbG9ja19vZmZzZXRfbXMYBiABKAMSFQoNcmVjZWl2ZWRfc2l6ZRgHIAEoAyI7ChJMaXN0TWVtYmVyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiVQoTTGlzdE1lbWJlcnNSZXNwb25zZRIlCgdtZW1iZXJzGAEgAygLMhQuaHV4aW4udjEuTWVtYmVyVmlldxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkirQEKCk1lbWJlclZpZXcSDAoEbm9kZRgBIAEoCRIOCgZzZXJpYWwYAiABKAMSDAoEdGllchgDIAEoCRIOCgZwYXJlbnQYBCABKAkSEQoJZGl2aXNpb25zGAUgAygJEgwKBGJvZHkYBiABKAkSDQoFZXBvY2gYByABKAUSDgoGc3RhdHVzGAggASgJEhEKCXN0YXRlbWVudBgJIAEoDBIQCghwcmVmaXhlcxgKIAMoCSJWChRBcHByb3ZlTWVtYmVyUmVxdWVzdBITCgthcHBsaWNhdGlvbhgBIAEoDBIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QSDQoFcmVrZXkYAyABKAgiPQoVQXBwcm92ZU1lbWJlclJlc3BvbnNlEhEKCWpvaW5fZmlsZRgBIAEoDBIRCglzdGF0ZW1lbnQYAiABKAwiVAoWU2V0TWVtYmVyU3RhdHVzUmVxdWVzdBIOCgZtZW1iZXIYASABKAkSDgoGc3RhdHVzGAIgASgJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCIsChdTZXRNZW1iZXJTdGF0dXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwiXgobU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXF1ZXN0Eg4KBm1lbWJlchgBIAEoCRITCgthdXRob3JpdGllcxgCIAMoCRIaCgNhY3QYAyABKAsyDS5odXhpbi52MS5BY3QiMQocU2V0TWVtYmVyQXV0aG9yaXRpZXNSZXNwb25zZRIRCglzdGF0ZW1lbnQYASABKAwifQoYUmV2b2tlQ2VydGlmaWNhdGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRILCgNvd24YBSABKAgSGgoDYWN0GAYgASgLMg0uaHV4aW4udjEuQWN0IkEKGVJldm9rZUNlcnRpZmljYXRlUmVzcG9uc2USEAoIYmF0Y2hfaWQYASABKAwSEgoKZXZlcnl3aGVyZRgCIAEoCCJzChtSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRyb2xlGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGc2VyaWFsGAQgASgJEhoKA2FjdBgFIAEoCzINLmh1eGluLnYxLkFjdCIwChxSZWluc3RhdGVDZXJ0aWZpY2F0ZVJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMIkAKF0xpc3RDZXJ0aWZpY2F0ZXNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIpABChhMaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USLQoLcmV2b2NhdGlvbnMYASADKAsyGC5odXhpbi52MS5SZXZvY2F0aW9uVmlldxIsCgljb25uZWN0ZWQYAiADKAsyGS5odXhpbi52MS5DZXJ0aWZpY2F0ZVZpZXcSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIlcKDlJldm9jYXRpb25WaWV3EigKCnJldm9jYXRpb24YASABKAsyFC5odXhpbi52MS5SZXZvY2F0aW9uEgoKAmJ5GAIgASgJEg8KB3RpbWVfbXMYAyABKAMicwoPQ2VydGlmaWNhdGVWaWV3EgwKBG5vZGUYASABKAkSDAoEcm9sZRgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNlcmlhbBgEIAEoCRIRCglhdXRob3JpdHkYBSABKAkSEwoLY29ubmVjdGlvbnMYBiABKAUiQQoTUHJvcG9zZUdyYWZ0UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IhkKCUdyYWZ0RmlsZRIMCgRmaWxlGAEgASgMIiMKEVRha2VHcmFmdFJlc3BvbnNlEg4KBnBhcmVudBgBIAEoCSIYChZMaXN0UXVhcmFudGluZXNSZXF1ZXN0IkQKF0xpc3RRdWFyYW50aW5lc1Jlc3BvbnNlEikKC3F1YXJhbnRpbmVzGAEgAygLMhQuaHV4aW4udjEuUXVhcmFudGluZSIuCgpRdWFyYW50aW5lEg4KBm9yaWdpbhgBIAEoCRIQCghiYXRjaF9pZBgCIAEoDCJDChVMaWZ0UXVhcmFudGluZVJlcXVlc3QSDgoGb3JpZ2luGAEgASgJEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZMaWZ0UXVhcmFudGluZVJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCJUChBGcmVlemVMb2dSZXF1ZXN0EhoKA2FjdBgBIAEoCzINLmh1eGluLnYxLkFjdBIRCglzdWNjZXNzb3IYAiABKAgSEQoJa2VlcF9rZXlzGAMgASgIIlAKEUZyZWV6ZUxvZ1Jlc3BvbnNlEgsKA2xvZxgBIAEoCRIMCgRzaXplGAIgASgDEgwKBHJvb3QYAyABKAwSEgoKY2hlY2twb2ludBgEIAEoDCJxChVQdWJsaXNoQ2F0YWxvZ1JlcXVlc3QSKAoHcmVjb3JkcxgBIAMoCzIXLmh1eGluLnYxLkNhdGFsb2dSZWNvcmQSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0EhIKCm93bmVkX29ubHkYAyABKAgiVwoXU2V0TWVtYmVyQ2F0YWxvZ1JlcXVlc3QSDgoGbWVtYmVyGAEgASgJEhAKCHByZWZpeGVzGAIgAygJEhoKA2FjdBgDIAEoCzINLmh1eGluLnYxLkFjdCItChhTZXRNZW1iZXJDYXRhbG9nUmVzcG9uc2USEQoJc3RhdGVtZW50GAEgASgMIosCChlSZXF1ZXN0UmVjb2duaXRpb25SZXF1ZXN0Eg4KBmhvbGRlchgBIAEoCRIMCgRpdGVtGAIgASgJEhgKEHJlc3VsdF9yZWNvcmRfaWQYAyABKAkSFAoMc3ViamVjdF90eXBlGAQgASgJEhIKCnN1YmplY3RfaWQYBSABKAkSFAoMc3ViamVjdF9uYW1lGAYgASgJEg8KB3B1cnBvc2UYByABKAkSEwoLbGVnYWxfYmFzaXMYCCABKAkSDwoHbWFwcGluZxgJIAEoCRIUCgxhZ2VfZGF5c19tYXgYCiABKAUSFwoPYWNjZXB0ZWRfc2NhbGVzGAsgAygJEhAKCGRlYWRsaW5lGAwgASgJInAKGEFuc3dlclJlY29nbml0aW9uUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRISCgpjb25kaXRpb25zGAMgASgJEhMKC3ZhbGlkX3VudGlsGAQgASgJIiMKEUNoZWNrU3RvcmVSZXF1ZXN0Eg4KBnJlcGFpchgBIAEoCCKKAQoSQ2hlY2tTdG9yZVJlc3BvbnNlEg0KBWNsZWFuGAEgASgIEhAKCGZpbmRpbmdzGAIgAygJEg8KB2VudHJpZXMYAyABKAMSDwoHcmVjb3JkcxgEIAEoAxIOCgZlcmFzZWQYBSABKAMSDwoHZHJvcHBlZBgGIAEoAxIQCghyZXBhaXJlZBgHIAMoAyIqCg1CYWNrdXBSZXF1ZXN0EgwKBGhlYWQYASABKAwSCwoDa2V5GAIgASgMImsKDkJhY2t1cFJlc3BvbnNlEg0KBXN0YXRlGAEgASgJEgwKBGZpbGUYAiABKAkSDQoFYnl0ZXMYAyABKAMSEAoIbG9nX3NpemUYBCABKAMSDAoEcm93cxgFIAEoAxINCgVlcnJvchgGIAEoCSISChBSZWNvbmNpbGVSZXF1ZXN0IjsKEVJlY29uY2lsZVJlc3BvbnNlEiYKBWxpbmVzGAEgAygLMhcuaHV4aW4udjEuUmVjb25jaWxlTGluZSK4AQoNUmVjb25jaWxlTGluZRIMCgRub2RlGAEgASgJEgsKA2R1ZRgCIAEoAxIQCghyZWNlaXZlZBgDIAEoAxIQCghyZXR1cm5lZBgEIAEoAxISCgppbl90cmFuc2l0GAUgASgDEhcKD2xhc3RfY29udGFjdF9tcxgGIAEoAxIMCgRnYXBzGAcgAygJEhMKC2R1ZV9yZWNvcmRzGAggASgDEhgKEHJlY2VpdmVkX3JlY29yZHMYCSABKAMinAEKElJlYWRBY2NvdW50UmVxdWVzdBIQCghzaW5jZV9tcxgBIAEoAxIQCgh1bnRpbF9tcxgCIAEoAxIKCgJieRgDIAMoCRIMCgRub2RlGAQgASgJEgwKBGl0ZW0YBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSFAoMbGF0ZV9hZnRlcl9zGAcgASgDEhIKCnBhZ2VfdG9rZW4YCCABKAkiewoTUmVhZEFjY291bnRSZXNwb25zZRIkCgVsaW5lcxgBIAMoCzIVLmh1eGluLnYxLkFjY291bnRMaW5lEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIPCgdlbnRyaWVzGAMgASgDEhQKDGVudHJpZXNfZG9uZRgEIAEoAyK8AQoLQWNjb3VudExpbmUSCwoDd2F5GAEgASgJEgwKBG5vZGUYAiABKAkSDgoGb3JpZ2luGAMgASgJEgwKBGl0ZW0YBCABKAkSEAoIcHJvdmlkZXIYBSABKAkSDgoGcGVyaW9kGAYgASgJEigKB2JhdGNoZXMYByABKAsyFy5odXhpbi52MS5BY2NvdW50Q291bnRzEigKB3JlY29yZHMYCCABKAsyFy5odXhpbi52MS5BY2NvdW50Q291bnRzIpYBCg1BY2NvdW50Q291bnRzEgsKA2R1ZRgBIAEoAxIMCgRzZW50GAIgASgDEhAKCGFjY2VwdGVkGAMgASgDEg8KB3JlZnVzZWQYBCABKAMSEAoIcmV0dXJuZWQYBSABKAMSEgoKaW5fdHJhbnNpdBgGIAEoAxIMCgRsYXRlGAcgASgDEhMKC3VuZGVsaXZlcmVkGAggASgDIicKE0V4cGxhaW5CYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwirgIKFEV4cGxhaW5CYXRjaFJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5odXhpbi52MS5Gb3VuZEVudHJ5EhIKCmJvZHlfc3RhdGUYAiABKAkSIgoHcmVmdXNhbBgDIAEoCzIRLmh1eGluLnYxLlJlZnVzYWwSEgoKcmVmdXNlZF9ieRgEIAEoCRIlCgVhYm92ZRgFIAMoCzIWLmh1eGluLnYxLlZlcmRpY3RBYm92ZRIkCgluZXh0X2hvcHMYBiADKAsyES5odXhpbi52MS5OZXh0SG9wEioKDHJlY29yZF9uYW1lcxgHIAMoCzIULmh1eGluLnYxLlJlY29yZE5hbWUSFQoNb3JpZ2luX3N0YXR1cxgIIAEoCRITCgtxdWFyYW50aW5lZBgJIAEoCCI+CgxWZXJkaWN0QWJvdmUSDAoEbm9kZRgBIAEoCRIPCgd2ZXJkaWN0GAIgASgJEg8KB3RpbWVfbXMYAyABKAMiMwoHTmV4dEhvcBIMCgRub2RlGAEgASgJEgsKA3dheRgCIAEoCRINCgVzdGF0ZRgDIAEoCSIxCgpSZWNvcmROYW1lEhAKCHBvc2l0aW9uGAEgASgNEhEKCXJlY29yZF9pZBgCIAEoCSKxAQoUU2VhcmNoRW50cmllc1JlcXVlc3QSDgoGb3JpZ2luGAEgASgJEg0KBWtpbmRzGAIgAygJEg8KB3ZlcmRpY3QYAyABKAkSDAoEaXRlbRgEIAEoCRIQCghwcm92aWRlchgFIAEoCRIQCghzaW5jZV9tcxgGIAEoAxIQCgh1bnRpbF9tcxgHIAEoAxIRCglwYWdlX3NpemUYCCABKAUSEgoKcGFnZV90b2tlbhgJIAEoCSJXChVTZWFyY2hFbnRyaWVzUmVzcG9uc2USJQoHZW50cmllcxgBIAMoCzIULmh1eGluLnYxLkZvdW5kRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIioKCkZvdW5kRW50cnkSDQoFaW5kZXgYASABKAMSDQoFZW50cnkYAiABKAwiMAoQVHJhY2VMYW5lUmVxdWVzdBIMCgRsYW5lGAEgASgJEg4KBm51bWJlchgCIAEoAyKCAQoUSXNzdWVFdmlkZW5jZVJlcXVlc3QSEQoJcmVjb3JkX2lkGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEhUKCHBvc2l0aW9uGAMgASgNSACIAQESDwoHcHVycG9zZRgEIAEoCRIQCghkb2N1bWVudBgFIAEoCUILCglfcG9zaXRpb24iTQoVSXNzdWVFdmlkZW5jZVJlc3BvbnNlEgwKBGZpbGUYASABKAwSFwoPYWNjZXNzX2JhdGNoX2lkGAIgASgMEg0KBXJvb3RzGAMgAygJIj0KFExpc3RQcm92aWRlcnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImEKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIvCglwcm92aWRlcnMYASADKAsyHC5odXhpbi52MS5SZWdpc3RlcmVkUHJvdmlkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImAKElNldFByb3ZpZGVyUmVxdWVzdBIuCghwcm92aWRlchgBIAEoCzIcLmh1eGluLnYxLlJlZ2lzdGVyZWRQcm92aWRlchIaCgNhY3QYAiABKAsyDS5odXhpbi52MS5BY3QiJwoTU2V0UHJvdmlkZXJSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCI7ChJMaXN0Q2xpZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWwoTTGlzdENsaWVudHNSZXNwb25zZRIrCgdjbGllbnRzGAEgAygLMhouaHV4aW4udjEuUmVnaXN0ZXJlZENsaWVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoQU2V0Q2xpZW50UmVxdWVzdBIqCgZjbGllbnQYASABKAsyGi5odXhpbi52MS5SZWdpc3RlcmVkQ2xpZW50EhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIlChFTZXRDbGllbnRSZXNwb25zZRIQCghiYXRjaF9pZBgBIAEoDCIiChRMaXN0QXBwcm92YWxzUmVxdWVzdBIKCgJpZBgBIAEoDCI+ChVMaXN0QXBwcm92YWxzUmVzcG9uc2USJQoJYXBwcm92YWxzGAEgAygLMhIuaHV4aW4udjEuQXBwcm92YWwiPgoUR3JhbnRBcHByb3ZhbFJlcXVlc3QSCgoCaWQYASABKAwSGgoDYWN0GAIgASgLMg0uaHV4aW4udjEuQWN0IkUKFUdyYW50QXBwcm92YWxSZXNwb25zZRIsCglwdWJsaXNoZWQYASABKAsyGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2UiPwoVUmVqZWN0QXBwcm92YWxSZXF1ZXN0EgoKAmlkGAEgASgMEhoKA2FjdBgCIAEoCzINLmh1eGluLnYxLkFjdCIuChZSZWplY3RBcHByb3ZhbFJlc3BvbnNlEhQKDGFjdF9iYXRjaF9pZBgBIAEoDCIjChRHZXRDaGVja3BvaW50UmVxdWVzdBILCgNsb2cYASABKAkiyAEKFUdldENoZWNrcG9pbnRSZXNwb25zZRISCgpjaGVja3BvaW50GAEgASgMEg0KBWZpbmFsGAIgASgIEgwKBHZrZXkYAyABKAkSJQoJY29zaWduZXJzGAQgAygLMhIuaHV4aW4udjEuQ29zaWduZXISDgoGZnJvemVuGAUgASgIEhMKC3ByZWRlY2Vzc29yGAYgASgJEhgKEHByZWRlY2Vzc29yX3NpemUYByABKAMSGAoQcHJlZGVjZXNzb3Jfcm9vdBgIIAEoDCJYCghDb3NpZ25lchIMCgRub2RlGAEgASgJEgwKBHZrZXkYAiABKAkSDAoEc2l6ZRgDIAEoAxIOCgZ0aW1lX3MYBCABKAMSEgoKY2hlY2twb2ludBgFIAEoDCIyChJMaXN0RW50cmllc1JlcXVlc3QSDQoFc3RhcnQYASABKAMSDQoFbGltaXQYAiABKAUiQwoTTGlzdEVudHJpZXNSZXNwb25zZRIPCgdlbnRyaWVzGAEgAygMEg0KBXN0YXJ0GAIgASgDEgwKBHNpemUYAyABKAMiQQoRUHJvdmVFbnRyeVJlcXVlc3QSDQoFaW5kZXgYASABKAMSEAoIYmF0Y2hfaWQYAiABKAwSCwoDbG9nGAMgASgJIkAKElByb3ZlRW50cnlSZXNwb25zZRINCgVlbnRyeRgBIAEoDBINCgVwcm9vZhgCIAEoDBIMCgR2a2V5GAMgASgJIj0KF1Byb3ZlQ29uc2lzdGVuY3lSZXF1ZXN0EhAKCG9sZF9zaXplGAEgASgDEhAKCG5ld19zaXplGAIgASgDIj4KGFByb3ZlQ29uc2lzdGVuY3lSZXNwb25zZRIOCgZoYXNoZXMYASADKAwSEgoKY2hlY2twb2ludBgCIAEoDDL7EwoMQWRtaW5TZXJ2aWNlEkQKCUdldFN0YXR1cxIaLmh1eGluLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5odXhpbi52MS5HZXRTdGF0dXNSZXNwb25zZRJKCgtMaXN0TWVtYmVycxIcLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RNZW1iZXJzUmVzcG9uc2USUAoNQXBwcm92ZU1lbWJlchIeLmh1eGluLnYxLkFwcHJvdmVNZW1iZXJSZXF1ZXN0Gh8uaHV4aW4udjEuQXBwcm92ZU1lbWJlclJlc3BvbnNlElYKD1NldE1lbWJlclN0YXR1cxIgLmh1eGluLnYxLlNldE1lbWJlclN0YXR1c1JlcXVlc3QaIS5odXhpbi52MS5TZXRNZW1iZXJTdGF0dXNSZXNwb25zZRJlChRTZXRNZW1iZXJBdXRob3JpdGllcxIlLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVxdWVzdBomLmh1eGluLnYxLlNldE1lbWJlckF1dGhvcml0aWVzUmVzcG9uc2USXAoRUmV2b2tlQ2VydGlmaWNhdGUSIi5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlcXVlc3QaIy5odXhpbi52MS5SZXZva2VDZXJ0aWZpY2F0ZVJlc3BvbnNlEmUKFFJlaW5zdGF0ZUNlcnRpZmljYXRlEiUuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXF1ZXN0GiYuaHV4aW4udjEuUmVpbnN0YXRlQ2VydGlmaWNhdGVSZXNwb25zZRJZChBMaXN0Q2VydGlmaWNhdGVzEiEuaHV4aW4udjEuTGlzdENlcnRpZmljYXRlc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0Q2VydGlmaWNhdGVzUmVzcG9uc2USQgoMUHJvcG9zZUdyYWZ0Eh0uaHV4aW4udjEuUHJvcG9zZUdyYWZ0UmVxdWVzdBoTLmh1eGluLnYxLkdyYWZ0RmlsZRI4CgxBcHByb3ZlR3JhZnQSEy5odXhpbi52MS5HcmFmdEZpbGUaEy5odXhpbi52MS5HcmFmdEZpbGUSPQoJVGFrZUdyYWZ0EhMuaHV4aW4udjEuR3JhZnRGaWxlGhsuaHV4aW4udjEuVGFrZUdyYWZ0UmVzcG9uc2USVgoPTGlzdFF1YXJhbnRpbmVzEiAuaHV4aW4udjEuTGlzdFF1YXJhbnRpbmVzUmVxdWVzdBohLmh1eGluLnYxLkxpc3RRdWFyYW50aW5lc1Jlc3BvbnNlElMKDkxpZnRRdWFyYW50aW5lEh8uaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXF1ZXN0GiAuaHV4aW4udjEuTGlmdFF1YXJhbnRpbmVSZXNwb25zZRJECglGcmVlemVMb2cSGi5odXhpbi52MS5GcmVlemVMb2dSZXF1ZXN0GhsuaHV4aW4udjEuRnJlZXplTG9nUmVzcG9uc2USWQoQU2V0TWVtYmVyQ2F0YWxvZxIhLmh1eGluLnYxLlNldE1lbWJlckNhdGFsb2dSZXF1ZXN0GiIuaHV4aW4udjEuU2V0TWVtYmVyQ2F0YWxvZ1Jlc3BvbnNlEkwKDlB1Ymxpc2hDYXRhbG9nEh8uaHV4aW4udjEuUHVibGlzaENhdGFsb2dSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlElQKElJlcXVlc3RSZWNvZ25pdGlvbhIjLmh1eGluLnYxLlJlcXVlc3RSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USUgoRQW5zd2VyUmVjb2duaXRpb24SIi5odXhpbi52MS5BbnN3ZXJSZWNvZ25pdGlvblJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKQ2hlY2tTdG9yZRIbLmh1eGluLnYxLkNoZWNrU3RvcmVSZXF1ZXN0GhwuaHV4aW4udjEuQ2hlY2tTdG9yZVJlc3BvbnNlEjsKBkJhY2t1cBIXLmh1eGluLnYxLkJhY2t1cFJlcXVlc3QaGC5odXhpbi52MS5CYWNrdXBSZXNwb25zZRJECglSZWNvbmNpbGUSGi5odXhpbi52MS5SZWNvbmNpbGVSZXF1ZXN0GhsuaHV4aW4udjEuUmVjb25jaWxlUmVzcG9uc2USSgoLUmVhZEFjY291bnQSHC5odXhpbi52MS5SZWFkQWNjb3VudFJlcXVlc3QaHS5odXhpbi52MS5SZWFkQWNjb3VudFJlc3BvbnNlEk0KDEV4cGxhaW5CYXRjaBIdLmh1eGluLnYxLkV4cGxhaW5CYXRjaFJlcXVlc3QaHi5odXhpbi52MS5FeHBsYWluQmF0Y2hSZXNwb25zZRJDCglUcmFjZUxhbmUSGi5odXhpbi52MS5UcmFjZUxhbmVSZXF1ZXN0GhouaHV4aW4udjEuUmVhZExhbmVSZXNwb25zZRJQCg1Jc3N1ZUV2aWRlbmNlEh4uaHV4aW4udjEuSXNzdWVFdmlkZW5jZVJlcXVlc3QaHy5odXhpbi52MS5Jc3N1ZUV2aWRlbmNlUmVzcG9uc2USUAoNTGlzdFByb3ZpZGVycxIeLmh1eGluLnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0Gh8uaHV4aW4udjEuTGlzdFByb3ZpZGVyc1Jlc3BvbnNlEkoKC1NldFByb3ZpZGVyEhwuaHV4aW4udjEuU2V0UHJvdmlkZXJSZXF1ZXN0Gh0uaHV4aW4udjEuU2V0UHJvdmlkZXJSZXNwb25zZRJKCgtMaXN0Q2xpZW50cxIcLmh1eGluLnYxLkxpc3RDbGllbnRzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDbGllbnRzUmVzcG9uc2USRAoJU2V0Q2xpZW50EhouaHV4aW4udjEuU2V0Q2xpZW50UmVxdWVzdBobLmh1eGluLnYxLlNldENsaWVudFJlc3BvbnNlElAKDUxpc3RBcHByb3ZhbHMSHi5odXhpbi52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBofLmh1eGluLnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZRJQCg1HcmFudEFwcHJvdmFsEh4uaHV4aW4udjEuR3JhbnRBcHByb3ZhbFJlcXVlc3QaHy5odXhpbi52MS5HcmFudEFwcHJvdmFsUmVzcG9uc2USUwoOUmVqZWN0QXBwcm92YWwSHy5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlcXVlc3QaIC5odXhpbi52MS5SZWplY3RBcHByb3ZhbFJlc3BvbnNlMqADCgpMb2dTZXJ2aWNlElAKDUdldENoZWNrcG9pbnQSHi5odXhpbi52MS5HZXRDaGVja3BvaW50UmVxdWVzdBofLmh1eGluLnYxLkdldENoZWNrcG9pbnRSZXNwb25zZRJKCgtMaXN0RW50cmllcxIcLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBodLmh1eGluLnYxLkxpc3RFbnRyaWVzUmVzcG9uc2USUAoNU2VhcmNoRW50cmllcxIeLmh1eGluLnYxLlNlYXJjaEVudHJpZXNSZXF1ZXN0Gh8uaHV4aW4udjEuU2VhcmNoRW50cmllc1Jlc3BvbnNlEkcKClByb3ZlRW50cnkSGy5odXhpbi52MS5Qcm92ZUVudHJ5UmVxdWVzdBocLmh1eGluLnYxLlByb3ZlRW50cnlSZXNwb25zZRJZChBQcm92ZUNvbnNpc3RlbmN5EiEuaHV4aW4udjEuUHJvdmVDb25zaXN0ZW5jeVJlcXVlc3QaIi5odXhpbi52MS5Qcm92ZUNvbnNpc3RlbmN5UmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_body, file_huxin_v1_catalog, file_huxin_v1_exchange_service, file_huxin_v1_record_service, file_huxin_v1_register, file_huxin_v1_revocation]);
 
 /**
  * @generated from message huxin.v1.GetStatusRequest
@@ -1653,6 +1655,568 @@ export const ReconcileLineSchema: GenMessage<ReconcileLine> = /*@__PURE__*/
   messageDesc(file_huxin_v1_admin_service, 43);
 
 /**
+ * Which period, and how its lines are divided.
+ *
+ * @generated from message huxin.v1.ReadAccountRequest
+ */
+export type ReadAccountRequest = Message<"huxin.v1.ReadAccountRequest"> & {
+  /**
+   * Required. Milliseconds since 1970 UTC, inclusive: entries that this node logged from then on.
+   *
+   * @generated from field: int64 since_ms = 1;
+   */
+  sinceMs: bigint;
+
+  /**
+   * Required. Milliseconds since 1970 UTC, exclusive.
+   *
+   * @generated from field: int64 until_ms = 2;
+   */
+  untilMs: bigint;
+
+  /**
+   * Optional. What lines are divided by, beside the way: node, origin, item, provider, day or month. Days and months
+   * are China's.
+   *
+   * @generated from field: repeated string by = 3;
+   */
+  by: string[];
+
+  /**
+   * Optional. Node id or full name of a neighbour: lines of that one alone.
+   *
+   * @generated from field: string node = 4;
+   */
+  node: string;
+
+  /**
+   * Optional. "<item>" or "<item>@<edition>".
+   *
+   * @generated from field: string item = 5;
+   */
+  item: string;
+
+  /**
+   * Optional. Unified social credit code of the provider.
+   *
+   * @generated from field: string provider = 6;
+   */
+  provider: string;
+
+  /**
+   * Optional. Seconds after which what is on its way is late; 3,600 when left out.
+   *
+   * @generated from field: int64 late_after_s = 7;
+   */
+  lateAfterS: bigint;
+
+  /**
+   * Optional. next_page_token of the page before, with the same request.
+   *
+   * @generated from field: string page_token = 8;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.ReadAccountRequest.
+ * Use `create(ReadAccountRequestSchema)` to create a new message.
+ */
+export const ReadAccountRequestSchema: GenMessage<ReadAccountRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 44);
+
+/**
+ * A part of the account.
+ *
+ * @generated from message huxin.v1.ReadAccountResponse
+ */
+export type ReadAccountResponse = Message<"huxin.v1.ReadAccountResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.AccountLine lines = 1;
+   */
+  lines: AccountLine[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+
+  /**
+   * Entries of the log that all pages look at.
+   *
+   * @generated from field: int64 entries = 3;
+   */
+  entries: bigint;
+
+  /**
+   * Of those, how many this page and the pages before looked at.
+   *
+   * @generated from field: int64 entries_done = 4;
+   */
+  entriesDone: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.ReadAccountResponse.
+ * Use `create(ReadAccountResponseSchema)` to create a new message.
+ */
+export const ReadAccountResponseSchema: GenMessage<ReadAccountResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 45);
+
+/**
+ * One line of the account. What it is not divided by is empty.
+ *
+ * @generated from message huxin.v1.AccountLine
+ */
+export type AccountLine = Message<"huxin.v1.AccountLine"> & {
+  /**
+   * Required. own (born here), from_child, to_parent, from_parent or to_child.
+   *
+   * @generated from field: string way = 1;
+   */
+  way: string;
+
+  /**
+   * Full name of the neighbour; empty for what was born here.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * Full name of the node where the batches were born.
+   *
+   * @generated from field: string origin = 3;
+   */
+  origin: string;
+
+  /**
+   * "<item>@<edition>"; the kind of a batch that has no item.
+   *
+   * @generated from field: string item = 4;
+   */
+  item: string;
+
+  /**
+   * Unified social credit code.
+   *
+   * @generated from field: string provider = 5;
+   */
+  provider: string;
+
+  /**
+   * YYYY-MM-DD or YYYY-MM.
+   *
+   * @generated from field: string period = 6;
+   */
+  period: string;
+
+  /**
+   * Required.
+   *
+   * @generated from field: huxin.v1.AccountCounts batches = 7;
+   */
+  batches?: AccountCounts | undefined;
+
+  /**
+   * Required. Records of those batches, as their headers state them.
+   *
+   * @generated from field: huxin.v1.AccountCounts records = 8;
+   */
+  records?: AccountCounts | undefined;
+};
+
+/**
+ * Describes the message huxin.v1.AccountLine.
+ * Use `create(AccountLineSchema)` to create a new message.
+ */
+export const AccountLineSchema: GenMessage<AccountLine> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 46);
+
+/**
+ * due = sent + in_transit + undelivered; sent = accepted + refused.
+ *
+ * @generated from message huxin.v1.AccountCounts
+ */
+export type AccountCounts = Message<"huxin.v1.AccountCounts"> & {
+  /**
+   * @generated from field: int64 due = 1;
+   */
+  due: bigint;
+
+  /**
+   * What reached the other side, by its signature.
+   *
+   * @generated from field: int64 sent = 2;
+   */
+  sent: bigint;
+
+  /**
+   * @generated from field: int64 accepted = 3;
+   */
+  accepted: bigint;
+
+  /**
+   * @generated from field: int64 refused = 4;
+   */
+  refused: bigint;
+
+  /**
+   * Of refused: what is back where it was born.
+   *
+   * @generated from field: int64 returned = 5;
+   */
+  returned: bigint;
+
+  /**
+   * @generated from field: int64 in_transit = 6;
+   */
+  inTransit: bigint;
+
+  /**
+   * Of in_transit: what has waited too long.
+   *
+   * @generated from field: int64 late = 7;
+   */
+  late: bigint;
+
+  /**
+   * Due to a member that is retired.
+   *
+   * @generated from field: int64 undelivered = 8;
+   */
+  undelivered: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.AccountCounts.
+ * Use `create(AccountCountsSchema)` to create a new message.
+ */
+export const AccountCountsSchema: GenMessage<AccountCounts> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 47);
+
+/**
+ * Which batch.
+ *
+ * @generated from message huxin.v1.ExplainBatchRequest
+ */
+export type ExplainBatchRequest = Message<"huxin.v1.ExplainBatchRequest"> & {
+  /**
+   * Required. Its id, 32 bytes, or the beginning of it, 4 bytes or more; where several begin so it is argument_invalid.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.ExplainBatchRequest.
+ * Use `create(ExplainBatchRequestSchema)` to create a new message.
+ */
+export const ExplainBatchRequestSchema: GenMessage<ExplainBatchRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 48);
+
+/**
+ * What became of a batch.
+ *
+ * @generated from message huxin.v1.ExplainBatchResponse
+ */
+export type ExplainBatchResponse = Message<"huxin.v1.ExplainBatchResponse"> & {
+  /**
+   * Required. Its entries here: the first, and the refusal from above where there is one.
+   *
+   * @generated from field: repeated huxin.v1.FoundEntry entries = 1;
+   */
+  entries: FoundEntry[];
+
+  /**
+   * held, transit, dropped, incomplete or refused.
+   *
+   * @generated from field: string body_state = 2;
+   */
+  bodyState: string;
+
+  /**
+   * Why it was refused, when it was.
+   *
+   * @generated from field: huxin.v1.Refusal refusal = 3;
+   */
+  refusal?: Refusal | undefined;
+
+  /**
+   * Full name of the node that refused it first, as far as receipts show it.
+   *
+   * @generated from field: string refused_by = 4;
+   */
+  refusedBy: string;
+
+  /**
+   * Verdicts of nodes above that are kept here.
+   *
+   * @generated from field: repeated huxin.v1.VerdictAbove above = 5;
+   */
+  above: VerdictAbove[];
+
+  /**
+   * The neighbours that it is due to, and how far it is.
+   *
+   * @generated from field: repeated huxin.v1.NextHop next_hops = 6;
+   */
+  nextHops: NextHop[];
+
+  /**
+   * Record ids at the positions that the refusal names, where the records are held here.
+   *
+   * @generated from field: repeated huxin.v1.RecordName record_names = 7;
+   */
+  recordNames: RecordName[];
+
+  /**
+   * Status of its origin: active, suspended or retired.
+   *
+   * @generated from field: string origin_status = 8;
+   */
+  originStatus: string;
+
+  /**
+   * True when batches of its origin are not taken here (ListQuarantines).
+   *
+   * @generated from field: bool quarantined = 9;
+   */
+  quarantined: boolean;
+};
+
+/**
+ * Describes the message huxin.v1.ExplainBatchResponse.
+ * Use `create(ExplainBatchResponseSchema)` to create a new message.
+ */
+export const ExplainBatchResponseSchema: GenMessage<ExplainBatchResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 49);
+
+/**
+ * What a node above decided.
+ *
+ * @generated from message huxin.v1.VerdictAbove
+ */
+export type VerdictAbove = Message<"huxin.v1.VerdictAbove"> & {
+  /**
+   * Full name.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * accepted, or the code of the refusal.
+   *
+   * @generated from field: string verdict = 2;
+   */
+  verdict: string;
+
+  /**
+   * When that node logged it, milliseconds since 1970 UTC.
+   *
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+};
+
+/**
+ * Describes the message huxin.v1.VerdictAbove.
+ * Use `create(VerdictAboveSchema)` to create a new message.
+ */
+export const VerdictAboveSchema: GenMessage<VerdictAbove> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 50);
+
+/**
+ * A neighbour that a batch is due to.
+ *
+ * @generated from message huxin.v1.NextHop
+ */
+export type NextHop = Message<"huxin.v1.NextHop"> & {
+  /**
+   * Full name.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * to_parent or to_child.
+   *
+   * @generated from field: string way = 2;
+   */
+  way: string;
+
+  /**
+   * accepted, refused, returned, in_transit or undelivered.
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message huxin.v1.NextHop.
+ * Use `create(NextHopSchema)` to create a new message.
+ */
+export const NextHopSchema: GenMessage<NextHop> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 51);
+
+/**
+ * A record by its place.
+ *
+ * @generated from message huxin.v1.RecordName
+ */
+export type RecordName = Message<"huxin.v1.RecordName"> & {
+  /**
+   * @generated from field: uint32 position = 1;
+   */
+  position: number;
+
+  /**
+   * @generated from field: string record_id = 2;
+   */
+  recordId: string;
+};
+
+/**
+ * Describes the message huxin.v1.RecordName.
+ * Use `create(RecordNameSchema)` to create a new message.
+ */
+export const RecordNameSchema: GenMessage<RecordName> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 52);
+
+/**
+ * Which entries.
+ *
+ * @generated from message huxin.v1.SearchEntriesRequest
+ */
+export type SearchEntriesRequest = Message<"huxin.v1.SearchEntriesRequest"> & {
+  /**
+   * Optional. Node id or full name: batches that were born there or below it.
+   *
+   * @generated from field: string origin = 1;
+   */
+  origin: string;
+
+  /**
+   * Optional. Kinds of batches; any when there are none.
+   *
+   * @generated from field: repeated string kinds = 2;
+   */
+  kinds: string[];
+
+  /**
+   * Optional. accepted, refused, or the code of a refusal.
+   *
+   * @generated from field: string verdict = 3;
+   */
+  verdict: string;
+
+  /**
+   * Optional. "<item>" or "<item>@<edition>".
+   *
+   * @generated from field: string item = 4;
+   */
+  item: string;
+
+  /**
+   * Optional. Unified social credit code of the provider.
+   *
+   * @generated from field: string provider = 5;
+   */
+  provider: string;
+
+  /**
+   * Optional. Milliseconds since 1970 UTC, inclusive: logged here from then on.
+   *
+   * @generated from field: int64 since_ms = 6;
+   */
+  sinceMs: bigint;
+
+  /**
+   * Optional. Milliseconds since 1970 UTC, exclusive.
+   *
+   * @generated from field: int64 until_ms = 7;
+   */
+  untilMs: bigint;
+
+  /**
+   * Optional. Entries of a page at most, 1 to 1,000, default 100.
+   *
+   * @generated from field: int32 page_size = 8;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. next_page_token of the page before, with the same request.
+   *
+   * @generated from field: string page_token = 9;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.SearchEntriesRequest.
+ * Use `create(SearchEntriesRequestSchema)` to create a new message.
+ */
+export const SearchEntriesRequestSchema: GenMessage<SearchEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 53);
+
+/**
+ * Entries, newest first.
+ *
+ * @generated from message huxin.v1.SearchEntriesResponse
+ */
+export type SearchEntriesResponse = Message<"huxin.v1.SearchEntriesResponse"> & {
+  /**
+   * @generated from field: repeated huxin.v1.FoundEntry entries = 1;
+   */
+  entries: FoundEntry[];
+
+  /**
+   * Empty when the log was looked through; a page may be empty and have a next one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message huxin.v1.SearchEntriesResponse.
+ * Use `create(SearchEntriesResponseSchema)` to create a new message.
+ */
+export const SearchEntriesResponseSchema: GenMessage<SearchEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 54);
+
+/**
+ * An entry and where it stands.
+ *
+ * @generated from message huxin.v1.FoundEntry
+ */
+export type FoundEntry = Message<"huxin.v1.FoundEntry"> & {
+  /**
+   * @generated from field: int64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: bytes entry = 2;
+   */
+  entry: Uint8Array;
+};
+
+/**
+ * Describes the message huxin.v1.FoundEntry.
+ * Use `create(FoundEntrySchema)` to create a new message.
+ */
+export const FoundEntrySchema: GenMessage<FoundEntry> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_admin_service, 55);
+
+/**
  * @generated from message huxin.v1.TraceLaneRequest
  */
 export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
@@ -1676,7 +2240,7 @@ export type TraceLaneRequest = Message<"huxin.v1.TraceLaneRequest"> & {
  * Use `create(TraceLaneRequestSchema)` to create a new message.
  */
 export const TraceLaneRequestSchema: GenMessage<TraceLaneRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 44);
+  messageDesc(file_huxin_v1_admin_service, 56);
 
 /**
  * What evidence is wanted of, and for what.
@@ -1727,7 +2291,7 @@ export type IssueEvidenceRequest = Message<"huxin.v1.IssueEvidenceRequest"> & {
  * Use `create(IssueEvidenceRequestSchema)` to create a new message.
  */
 export const IssueEvidenceRequestSchema: GenMessage<IssueEvidenceRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 45);
+  messageDesc(file_huxin_v1_admin_service, 57);
 
 /**
  * The evidence.
@@ -1762,7 +2326,7 @@ export type IssueEvidenceResponse = Message<"huxin.v1.IssueEvidenceResponse"> & 
  * Use `create(IssueEvidenceResponseSchema)` to create a new message.
  */
 export const IssueEvidenceResponseSchema: GenMessage<IssueEvidenceResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 46);
+  messageDesc(file_huxin_v1_admin_service, 58);
 
 /**
  * Which bodies.
@@ -1790,7 +2354,7 @@ export type ListProvidersRequest = Message<"huxin.v1.ListProvidersRequest"> & {
  * Use `create(ListProvidersRequestSchema)` to create a new message.
  */
 export const ListProvidersRequestSchema: GenMessage<ListProvidersRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 47);
+  messageDesc(file_huxin_v1_admin_service, 59);
 
 /**
  * Bodies, in the order in which they were entered.
@@ -1816,7 +2380,7 @@ export type ListProvidersResponse = Message<"huxin.v1.ListProvidersResponse"> & 
  * Use `create(ListProvidersResponseSchema)` to create a new message.
  */
 export const ListProvidersResponseSchema: GenMessage<ListProvidersResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 48);
+  messageDesc(file_huxin_v1_admin_service, 60);
 
 /**
  * One body.
@@ -1844,7 +2408,7 @@ export type SetProviderRequest = Message<"huxin.v1.SetProviderRequest"> & {
  * Use `create(SetProviderRequestSchema)` to create a new message.
  */
 export const SetProviderRequestSchema: GenMessage<SetProviderRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 49);
+  messageDesc(file_huxin_v1_admin_service, 61);
 
 /**
  * @generated from message huxin.v1.SetProviderResponse
@@ -1863,7 +2427,7 @@ export type SetProviderResponse = Message<"huxin.v1.SetProviderResponse"> & {
  * Use `create(SetProviderResponseSchema)` to create a new message.
  */
 export const SetProviderResponseSchema: GenMessage<SetProviderResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 50);
+  messageDesc(file_huxin_v1_admin_service, 62);
 
 /**
  * Which clients.
@@ -1891,7 +2455,7 @@ export type ListClientsRequest = Message<"huxin.v1.ListClientsRequest"> & {
  * Use `create(ListClientsRequestSchema)` to create a new message.
  */
 export const ListClientsRequestSchema: GenMessage<ListClientsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 51);
+  messageDesc(file_huxin_v1_admin_service, 63);
 
 /**
  * Clients, in the order in which they were entered.
@@ -1917,7 +2481,7 @@ export type ListClientsResponse = Message<"huxin.v1.ListClientsResponse"> & {
  * Use `create(ListClientsResponseSchema)` to create a new message.
  */
 export const ListClientsResponseSchema: GenMessage<ListClientsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 52);
+  messageDesc(file_huxin_v1_admin_service, 64);
 
 /**
  * One client.
@@ -1946,7 +2510,7 @@ export type SetClientRequest = Message<"huxin.v1.SetClientRequest"> & {
  * Use `create(SetClientRequestSchema)` to create a new message.
  */
 export const SetClientRequestSchema: GenMessage<SetClientRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 53);
+  messageDesc(file_huxin_v1_admin_service, 65);
 
 /**
  * @generated from message huxin.v1.SetClientResponse
@@ -1965,7 +2529,7 @@ export type SetClientResponse = Message<"huxin.v1.SetClientResponse"> & {
  * Use `create(SetClientResponseSchema)` to create a new message.
  */
 export const SetClientResponseSchema: GenMessage<SetClientResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 54);
+  messageDesc(file_huxin_v1_admin_service, 66);
 
 /**
  * Which approvals.
@@ -1986,7 +2550,7 @@ export type ListApprovalsRequest = Message<"huxin.v1.ListApprovalsRequest"> & {
  * Use `create(ListApprovalsRequestSchema)` to create a new message.
  */
 export const ListApprovalsRequestSchema: GenMessage<ListApprovalsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 55);
+  messageDesc(file_huxin_v1_admin_service, 67);
 
 /**
  * Newest first, at most 100, and those of the last days.
@@ -2005,7 +2569,7 @@ export type ListApprovalsResponse = Message<"huxin.v1.ListApprovalsResponse"> & 
  * Use `create(ListApprovalsResponseSchema)` to create a new message.
  */
 export const ListApprovalsResponseSchema: GenMessage<ListApprovalsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 56);
+  messageDesc(file_huxin_v1_admin_service, 68);
 
 /**
  * What is granted.
@@ -2033,7 +2597,7 @@ export type GrantApprovalRequest = Message<"huxin.v1.GrantApprovalRequest"> & {
  * Use `create(GrantApprovalRequestSchema)` to create a new message.
  */
 export const GrantApprovalRequestSchema: GenMessage<GrantApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 57);
+  messageDesc(file_huxin_v1_admin_service, 69);
 
 /**
  * The amendments as they were published.
@@ -2052,7 +2616,7 @@ export type GrantApprovalResponse = Message<"huxin.v1.GrantApprovalResponse"> & 
  * Use `create(GrantApprovalResponseSchema)` to create a new message.
  */
 export const GrantApprovalResponseSchema: GenMessage<GrantApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 58);
+  messageDesc(file_huxin_v1_admin_service, 70);
 
 /**
  * What is rejected.
@@ -2080,7 +2644,7 @@ export type RejectApprovalRequest = Message<"huxin.v1.RejectApprovalRequest"> & 
  * Use `create(RejectApprovalRequestSchema)` to create a new message.
  */
 export const RejectApprovalRequestSchema: GenMessage<RejectApprovalRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 59);
+  messageDesc(file_huxin_v1_admin_service, 71);
 
 /**
  * @generated from message huxin.v1.RejectApprovalResponse
@@ -2099,7 +2663,7 @@ export type RejectApprovalResponse = Message<"huxin.v1.RejectApprovalResponse"> 
  * Use `create(RejectApprovalResponseSchema)` to create a new message.
  */
 export const RejectApprovalResponseSchema: GenMessage<RejectApprovalResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 60);
+  messageDesc(file_huxin_v1_admin_service, 72);
 
 /**
  * @generated from message huxin.v1.GetCheckpointRequest
@@ -2118,7 +2682,7 @@ export type GetCheckpointRequest = Message<"huxin.v1.GetCheckpointRequest"> & {
  * Use `create(GetCheckpointRequestSchema)` to create a new message.
  */
 export const GetCheckpointRequestSchema: GenMessage<GetCheckpointRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 61);
+  messageDesc(file_huxin_v1_admin_service, 73);
 
 /**
  * @generated from message huxin.v1.GetCheckpointResponse
@@ -2182,7 +2746,7 @@ export type GetCheckpointResponse = Message<"huxin.v1.GetCheckpointResponse"> & 
  * Use `create(GetCheckpointResponseSchema)` to create a new message.
  */
 export const GetCheckpointResponseSchema: GenMessage<GetCheckpointResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 62);
+  messageDesc(file_huxin_v1_admin_service, 74);
 
 /**
  * A neighbour that cosigns this log.
@@ -2229,7 +2793,7 @@ export type Cosigner = Message<"huxin.v1.Cosigner"> & {
  * Use `create(CosignerSchema)` to create a new message.
  */
 export const CosignerSchema: GenMessage<Cosigner> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 63);
+  messageDesc(file_huxin_v1_admin_service, 75);
 
 /**
  * @generated from message huxin.v1.ListEntriesRequest
@@ -2255,7 +2819,7 @@ export type ListEntriesRequest = Message<"huxin.v1.ListEntriesRequest"> & {
  * Use `create(ListEntriesRequestSchema)` to create a new message.
  */
 export const ListEntriesRequestSchema: GenMessage<ListEntriesRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 64);
+  messageDesc(file_huxin_v1_admin_service, 76);
 
 /**
  * @generated from message huxin.v1.ListEntriesResponse
@@ -2284,7 +2848,7 @@ export type ListEntriesResponse = Message<"huxin.v1.ListEntriesResponse"> & {
  * Use `create(ListEntriesResponseSchema)` to create a new message.
  */
 export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 65);
+  messageDesc(file_huxin_v1_admin_service, 77);
 
 /**
  * @generated from message huxin.v1.ProveEntryRequest
@@ -2315,7 +2879,7 @@ export type ProveEntryRequest = Message<"huxin.v1.ProveEntryRequest"> & {
  * Use `create(ProveEntryRequestSchema)` to create a new message.
  */
 export const ProveEntryRequestSchema: GenMessage<ProveEntryRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 66);
+  messageDesc(file_huxin_v1_admin_service, 78);
 
 /**
  * @generated from message huxin.v1.ProveEntryResponse
@@ -2344,7 +2908,7 @@ export type ProveEntryResponse = Message<"huxin.v1.ProveEntryResponse"> & {
  * Use `create(ProveEntryResponseSchema)` to create a new message.
  */
 export const ProveEntryResponseSchema: GenMessage<ProveEntryResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 67);
+  messageDesc(file_huxin_v1_admin_service, 79);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyRequest
@@ -2368,7 +2932,7 @@ export type ProveConsistencyRequest = Message<"huxin.v1.ProveConsistencyRequest"
  * Use `create(ProveConsistencyRequestSchema)` to create a new message.
  */
 export const ProveConsistencyRequestSchema: GenMessage<ProveConsistencyRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 68);
+  messageDesc(file_huxin_v1_admin_service, 80);
 
 /**
  * @generated from message huxin.v1.ProveConsistencyResponse
@@ -2390,7 +2954,7 @@ export type ProveConsistencyResponse = Message<"huxin.v1.ProveConsistencyRespons
  * Use `create(ProveConsistencyResponseSchema)` to create a new message.
  */
 export const ProveConsistencyResponseSchema: GenMessage<ProveConsistencyResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_admin_service, 69);
+  messageDesc(file_huxin_v1_admin_service, 81);
 
 /**
  * For the operators of this node. The caller is identified by its certificate, role "operator", which
@@ -2620,7 +3184,8 @@ export const AdminService: GenService<{
     output: typeof BackupResponseSchema;
   },
   /**
-   * What was due, received and returned, lane by lane. Read-only. Deadline 30 s.
+   * What is due to each child over the whole log, and what it confirmed. Read-only. Deadline 30 s. It looks at every
+   * entry for every child: ReadAccount counts a period, in pages, in both directions.
    *
    * @generated from rpc huxin.v1.AdminService.Reconcile
    */
@@ -2628,6 +3193,29 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ReconcileRequestSchema;
     output: typeof ReconcileResponseSchema;
+  },
+  /**
+   * The account of a period: what was born here, came up and went up, came down and goes down, in batches and records.
+   * Counted from the log when it is asked, in pages of some 8,000 entries; lines of one key may come on several
+   * pages, and their counts add up. Read-only. Deadline 30 s. Errors: argument_invalid, store_corrupt, cancelled.
+   *
+   * @generated from rpc huxin.v1.AdminService.ReadAccount
+   */
+  readAccount: {
+    methodKind: "unary";
+    input: typeof ReadAccountRequestSchema;
+    output: typeof ReadAccountResponseSchema;
+  },
+  /**
+   * What became of one batch: what this node and those above it decided, by which rule, and who has it. Read-only.
+   * Deadline 10 s. Errors: not_found, argument_invalid.
+   *
+   * @generated from rpc huxin.v1.AdminService.ExplainBatch
+   */
+  explainBatch: {
+    methodKind: "unary";
+    input: typeof ExplainBatchRequestSchema;
+    output: typeof ExplainBatchResponseSchema;
   },
   /**
    * Where a batch of a lane is, asked up the tree. Read-only. Deadline 30 s.
@@ -2755,6 +3343,17 @@ export const LogService: GenService<{
     methodKind: "unary";
     input: typeof ListEntriesRequestSchema;
     output: typeof ListEntriesResponseSchema;
+  },
+  /**
+   * Entries that fit, newest first, in pages. A page ends after some 16,000 entries that were looked at, and may then
+   * have found none. Read-only. Deadline 30 s. Errors: argument_invalid, store_corrupt, cancelled.
+   *
+   * @generated from rpc huxin.v1.LogService.SearchEntries
+   */
+  searchEntries: {
+    methodKind: "unary";
+    input: typeof SearchEntriesRequestSchema;
+    output: typeof SearchEntriesResponseSchema;
   },
   /**
    * A tlog-proof of one entry, under the newest checkpoint. Read-only. Deadline 10 s.
