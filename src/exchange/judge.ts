@@ -15,11 +15,10 @@ import { type BatchHeader, understood } from '../batch/header.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
-import type { IdPlaces } from '../ledger/record-rows.ts'
+import { type IdPlaces, notePlaces } from '../ledger/record-rows.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, type RecordFault } from '../record/item.ts'
 import { basisFault, documentFault } from '../record/personal.ts'
-import { ends, RECORD_ID, starts } from '../record/scan.ts'
 import { parseVkey } from '../note/key.ts'
 import { openFreeze } from '../topology/freeze.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -93,11 +92,8 @@ function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, t
     }
     if (start === 0) continue
     if (compiled.passes(body.bytes, start, body.spans[2 * i + 1]!)) {
-      // What passes was scanned, and its id is ASCII.
-      if (ids) {
-        ids[2 * i] = starts[RECORD_ID]!
-        ids[2 * i + 1] = ends[RECORD_ID]!
-      }
+      // What passes was scanned, and its ids are ASCII.
+      if (ids) notePlaces(ids, i)
       continue
     }
     const found = checkRecordBytes(compiled, recordAt(body, i)!, i)

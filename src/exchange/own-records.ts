@@ -12,7 +12,7 @@ import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Record, RecordSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
-import type { IdPlaces } from '../ledger/record-rows.ts'
+import { type IdPlaces, isPlaced } from '../ledger/record-rows.ts'
 import { isCitizenId } from '../record/citizen-id.ts'
 import { certainDamage, damageSigns } from '../record/damage.ts'
 import { fault, type FaultCode, type RecordFault } from '../record/fault.ts'
@@ -44,7 +44,7 @@ export async function ownFindings(item: Pick<CatalogItem, 'attributesSchema'>, b
   let warningCount = 0
   const turns = new Turns()
   for (let i = 0; i < body.count; i++) {
-    const unusual = idPlaces[2 * i + 1] === 0
+    const unusual = !isPlaced(idPlaces, i)
     // The evaluator of a batch is mostly one: the first record tells of it.
     if (!unusual && i > 0 && !large && !suspects.has(i)) continue
     const bytes = recordAt(body, i)

@@ -9,17 +9,14 @@ import { Turns } from '../base/clock.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import { type IdPlaces, identityAt, recordIdHashes } from '../ledger/record-rows.ts'
+import { BodyIdentities, type IdPlaces } from '../ledger/record-rows.ts'
 import { fault, type RecordFault } from '../record/fault.ts'
-import { HASH_BYTES } from '../merkle/hash.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { targetWithin } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { type Refused, refusedRecords } from './refusal.ts'
 import { seriesPrefix } from './series.ts'
 import { Standings } from './standing.ts'
-
-const HASH_WORDS = HASH_BYTES / 4
 
 /** A batch that is about to be published. */
 export interface Draft {
@@ -30,10 +27,10 @@ export interface Draft {
 }
 
 /**
- * Runs `seal` unless a record of the batch does not fit what was published before. Two batches with one id that
+ * Runs `seal`, with the identities of the records for the index, unless a record of the batch does not fit what was published before. Two batches with one id that
  * are under way together are checked one after the other.
  */
-export async function withOwnSeries<T>(context: Context, draft: Draft, run: { seal: () => Promise<T>; refuse: (refused: Refused) => T }): Promise<T> {
+export async function withOwnSeries<T>(context: Context, draft: Draft, run: { seal: (identities?: BodyIdentities) => Promise<T>; refuse: (refused: Refused) => T }): Promise<T> {
   const { indexer } = context
   if (draft.header.kind !== 'evaluation' && draft.header.kind !== 'record') return run.seal()
   indexer.recentIds.forget(indexer.isCaughtUp)
@@ -41,43 +38,43 @@ export async function withOwnSeries<T>(context: Context, draft: Draft, run: { se
   // From here to the end of the loop nothing else runs: whoever comes later finds these ids.
   const { before, end } = indexer.recentIds.begin()
   try {
-    const hashes = recordIdHashes(draft.body, context.subjectKey, draft.idPlaces)
-    const words = new Uint32Array(hashes.buffer)
+    // Bits that are not in the identity.
+    const more = new Uint32Array(2 * draft.body.count)
+    const identities = BodyIdentities.of(draft.body, context.subjectKey, { places: draft.idPlaces, more })
     const again = new Set<number>()
     for (let i = 0; i < draft.body.count; i++) {
-      // Words that are not in the identity.
-      if (indexer.recentIds.add(words[HASH_WORDS * i + 2]!, words[HASH_WORDS * i + 3]!)) again.add(i)
+      if (indexer.recentIds.add(more[2 * i]!, more[2 * i + 1]!)) again.add(i)
     }
     if (again.size > 0) {
       await Promise.all(before())
       await indexer.caughtUp()
     }
-    const suspects = suspectsOf(context, hashes, again)
-    const faults = suspects.length > 0 ? await findFaults(context, draft, { hashes, again, suspects }) : []
-    return faults.length > 0 ? run.refuse(refusedRecords(faults, draft.body.count)) : await run.seal()
+    const suspects = suspectsOf(context, identities, again)
+    const faults = suspects.length > 0 ? await findFaults(context, draft, { identities, again, suspects }) : []
+    return faults.length > 0 ? run.refuse(refusedRecords(faults, draft.body.count)) : await run.seal(identities)
   } finally {
     end()
   }
 }
 
 /** Records whose ids may be in the index; without a sieve all of them. */
-function suspectsOf({ indexer }: Context, hashes: Buffer, again: ReadonlySet<number>): number[] {
+function suspectsOf({ indexer }: Context, identities: BodyIdentities, again: ReadonlySet<number>): number[] {
   const sieve = indexer.sieveNow()
-  const count = hashes.length / HASH_BYTES
   const suspects: number[] = []
-  for (let i = 0; i < count; i++) {
-    if (again.has(i) || !sieve || sieve.mayHave(identityAt(hashes, i))) suspects.push(i)
+  for (let i = 0; i < identities.count; i++) {
+    const identity = identities.recordId(i)
+    if (identity && (again.has(i) || !sieve || sieve.mayHave(identity))) suspects.push(i)
   }
   return suspects
 }
 
-async function findFaults(context: Context, { header, body }: Draft, { hashes, again, suspects }: { hashes: Buffer; again: ReadonlySet<number>; suspects: readonly number[] }): Promise<RecordFault[]> {
+async function findFaults(context: Context, { header, body }: Draft, { identities, again, suspects }: { identities: BodyIdentities; again: ReadonlySet<number>; suspects: readonly number[] }): Promise<RecordFault[]> {
   const turns = new Turns()
   const search = new Search(context, header, turns)
   const faults: RecordFault[] = []
   const inCall = again.size > 0 ? subjectsById(body) : undefined
   for (const i of suspects) {
-    const identity = identityAt(hashes, i)
+    const identity = identities.recordId(i)!
     if (turns.over) await turns.next()
     const peek = peekRecord(recordAt(body, i)!)
     if (!peek) continue

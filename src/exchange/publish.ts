@@ -14,6 +14,7 @@ import type { BatchHeader, LanePlace } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
+import { type BodyIdentities, noPlaces } from '../ledger/record-rows.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import { isCitizenId } from '../record/citizen-id.ts'
 import { fault, type RecordFault } from '../record/fault.ts'
@@ -195,7 +196,7 @@ async function seal(context: Context, publication: Publication, existing: number
   }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
-  const idPlaces = new Uint32Array(2 * body.count)
+  const idPlaces = noPlaces(body.count)
   const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, (compiled, records) => context.checkRecords(compiled, records, idPlaces))) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
   const unpublished = ({ refusal }: Refused): Published => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal })
   if (refused) return unpublished(refused)
@@ -204,12 +205,21 @@ async function seal(context: Context, publication: Publication, existing: number
   if (turns.over) await turns.next()
   const { warnings, warningCount } = own
   return withOwnSeries(context, { header, body, idPlaces }, {
-    seal: async () => ({ ...await commit(context, publication, { header, body, judged, existing }), warnings, warningCount }),
+    seal: async (identities) => ({ ...await commit(context, publication, { header, body, judged, existing, identities }), warnings, warningCount }),
     refuse: unpublished,
   })
 }
 
-async function commit(context: Context, publication: Publication, { header, body, judged, existing }: { header: BatchHeader; body: Body; judged: Judged; existing: number }): Promise<Published> {
+interface Sealing {
+  readonly header: BatchHeader
+  readonly body: Body
+  readonly judged: Judged
+  readonly existing: number
+  /** Of the records, for the index. */
+  readonly identities: BodyIdentities | undefined
+}
+
+async function commit(context: Context, publication: Publication, { header, body, judged, existing, identities }: Sealing): Promise<Published> {
   let batch: SealedHeader | undefined
   const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
     const numbered = await numberLanes(context, header, view)
@@ -217,15 +227,22 @@ async function commit(context: Context, publication: Publication, { header, body
     await context.door.quotas.checkLanes(header.origin, publication.source, context.ledger().opens(header, publication.source))
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
-    return decide(context, publication, { sealed, body, judged, index, view })
+    return decide(context, publication, { sealed, body, judged, index, view, identities })
   }, publication.moment)
   announce(context, header)
   return { batch, index: committed.index, tree: committed.tree, published: body.count, existing, refusal: undefined }
 }
 
+interface Sealed extends Pick<Sealing, 'body' | 'judged'> {
+  readonly sealed: SealedHeader
+  readonly index: bigint
+  readonly view: RoundView
+  readonly identities?: BodyIdentities | undefined
+}
+
 /** What a sealed batch puts into the round. */
-export function decide(context: Context, publication: Publication, sealed: { sealed: SealedHeader; body: Body; judged: Judged; index: bigint; view: RoundView }): Decision | Promise<Decision> {
-  const { sealed: batch, body, judged, index, view } = sealed
+export function decide(context: Context, publication: Publication, sealed: Sealed): Decision | Promise<Decision> {
+  const { sealed: batch, body, judged, index, view, identities } = sealed
   if (publication.kind === 'member') {
     context.ledger().federation.checkStatements(publication.records)
   }
@@ -242,6 +259,7 @@ export function decide(context: Context, publication: Publication, sealed: { sea
     folded.remember()
     context.door.quotas.count(batch.header, publication.source, { bytes: batch.note.length + body.bytes.length, refused: false, opened })
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
+    if (identities) context.indexer.keep(index, identities)
   }
   const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }
   if (publication.kind !== 'amendment') return decision

@@ -15,8 +15,8 @@ import { type ErasedRows, erasedNotes, openErasedNote } from './erased.ts'
 import type { Ledger } from './ledger.ts'
 import { RecentIds } from './recent-ids.ts'
 import { RecordIndex } from './record-index.ts'
-import { type IndexTable, indexTables, readRows } from './record-rows.ts'
-import { type Identity, type Place, type Shape, standardShape } from './segments.ts'
+import { type BodyIdentities, type IndexTable, indexTables, readRows } from './record-rows.ts'
+import { type Identity, type Place, type Shape, standardShape, weightOf } from './segments.ts'
 import type { Sieve } from './sieve.ts'
 import { Tail } from './tail.ts'
 
@@ -27,6 +27,9 @@ const STEP_RECORDS = 3_000
 const QUIET_MS = 250
 /** Entries behind at which indexing goes on whatever else happens. */
 const BEHIND_MAX = 2_000n
+/** Batches, and records of them, whose identities are kept until they are indexed: five megabytes. */
+const KEPT_BATCHES_MAX = 4_096
+const KEPT_RECORDS_MAX = 400_000
 /** Notes of erased records looked at in one go. */
 const NOTES = 1_000
 
@@ -51,6 +54,9 @@ export class Indexer {
   readonly #shape: Shape
   readonly #index: RecordIndex
   #cursor = 0n
+  /** Of batches of this node's own that were hashed when they were published, by log index. */
+  readonly #kept = new Map<bigint, BodyIdentities>()
+  #keptRecords = 0
   /** Weight of the entries in memory. */
   #weight = 0
   /** Size of the log when the memory was empty last: nobody is answered before it is full again. */
@@ -89,6 +95,16 @@ export class Indexer {
       this.#loading = false
       if (this.#waiting.length > 0) this.#start()
     }
+  }
+
+  /**
+   * The identities of an entry's records, before it is durable: its body is not read and hashed again. Only of records that this node keeps and that
+   * have no other rows. What there is no room for is read later.
+   */
+  keep(index: bigint, identities: BodyIdentities): void {
+    if (this.#kept.size >= KEPT_BATCHES_MAX || this.#keptRecords + identities.count > KEPT_RECORDS_MAX) return
+    this.#kept.set(index, identities)
+    this.#keptRecords += identities.count
   }
 
   /** Goes on in the background once appends pause; call after each append. */
@@ -249,6 +265,9 @@ export class Indexer {
   async #begin(): Promise<void> {
     this.#cursor = 0n
     this.#known = this.#options.size()
+    // What was to be written may not have been.
+    this.#kept.clear()
+    this.#keptRecords = 0
     await this.#index.load()
     this.#cursor = this.#index.boundary
     this.#weight = 0
@@ -272,7 +291,7 @@ export class Indexer {
     let records = 0
     for (const [, bytes] of entries) {
       const before = tails.recordId.count
-      const rows = await readRows({ store, ledger: ledger(), subjectKey, onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined }, this.#cursor, bytes, tails)
+      const rows = this.#takeKept(this.#cursor) ?? await readRows({ store, ledger: ledger(), subjectKey, onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined }, this.#cursor, bytes, tails)
       this.#index.added(before)
       if (rows.ops.length > 0) await store.write(rows.ops)
       this.#weight += rows.weight
@@ -285,6 +304,16 @@ export class Indexer {
       if (records >= STEP_RECORDS) break
     }
     this.#erased = true
+  }
+
+  /** Adds the rows of an entry whose identities are kept. */
+  #takeKept(index: bigint): { weight: number; records: number; ops: readonly Op[] } | undefined {
+    const identities = this.#kept.get(index)
+    if (!identities) return undefined
+    this.#kept.delete(index)
+    this.#keptRecords -= identities.count
+    identities.addTo(this.#index.tails, index)
+    return { weight: weightOf(identities.count), records: identities.count, ops: [] }
   }
 
   /** Removes what is left of erased records. */

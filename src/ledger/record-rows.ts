@@ -61,65 +61,38 @@ const HASH_BYTES = 32
 
 /** First 38 bits of SHA-256 over 0xff, the 32-byte key and the record id. */
 export function recordIdentity(key: Uint8Array, recordId: string): Identity {
-  return identityOf(RECORD_ID_TAG, key, recordId)
+  return identityAt(recordIdDigest(key, recordId))
 }
-
-/** Where the record id of each record of a body stands: start and end, both 0 where that is not known. */
-export type IdPlaces = Uint32Array
 
 /**
- * Keyed hashes of the record ids of a body, 32 bytes each; of one that does not decode all 0. The first 38 bits are the identity.
- * `places`: record ids of ASCII that were found before.
+ * Where record id and subject of each record of a body stand, five words each: start and end of both, and the type of the
+ * subject; the ends are 0 where that is not known.
  */
-export function recordIdHashes(body: RecordSpans, key: Uint8Array, places: IdPlaces = new Uint32Array(2 * body.count)): Buffer {
-  // A buffer of its own, so that its words are aligned.
-  const into = Buffer.from(new ArrayBuffer(HASH_BYTES * body.count))
-  const vector = lanes()
-  for (let from = 0; from < body.count; from += PIECE) {
-    const to = Math.min(from + PIECE, body.count)
-    const slowly = vector ? hashIds(vector, body, { from, to, key, places, into }) : Array.from({ length: to - from }, (_, i) => from + i)
-    for (const i of slowly) {
-      const peek = peekRecord(recordAt(body, i)!)
-      into.fill(0, HASH_BYTES * i, HASH_BYTES * (i + 1))
-      if (peek) into.write(hash('sha256', concat(Uint8Array.of(RECORD_ID_TAG), key, utf8(peek.recordId)), 'binary'), HASH_BYTES * i, 'latin1')
-    }
-  }
-  return into
+export type IdPlaces = Uint32Array
+const PLACE_WORDS = 5
+
+export function noPlaces(count: number): IdPlaces {
+  return new Uint32Array(PLACE_WORDS * count)
 }
 
-/** @returns records whose ids are unusual and were not hashed */
-function hashIds(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key, places, into }: { from: number; to: number; key: Uint8Array; places: IdPlaces; into: Buffer }): number[] {
-  const slowly: number[] = []
-  const begin = spans[2 * from]!
-  const end = spans[2 * to - 1]!
-  vector.load(bytes.subarray(begin, end), to - from, key)
-  for (let i = from; i < to; i++) {
-    let idStart = places[2 * i]!
-    let idEnd = places[2 * i + 1]!
-    if (idEnd === 0) {
-      if (!scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) || !ascii(bytes, RECORD_ID)) {
-        slowly.push(i)
-        continue
-      }
-      idStart = starts[RECORD_ID]!
-      idEnd = ends[RECORD_ID]!
-    }
-    // An absent one is at 0.
-    vector.add(RECORD_ID_TAG, end - begin, key.length, idEnd === 0 ? 0 : idStart - begin, idEnd - idStart, i - from)
-  }
-  vector.finish()
-  vector.results(to - from).copy(into, HASH_BYTES * from)
-  return slowly
+/** Whether the ids of a record were found. */
+export function isPlaced(places: IdPlaces, i: number): boolean {
+  return places[PLACE_WORDS * i + 1]! > 0
 }
 
-/** The identity that a hash begins with. */
-export function identityAt(hashes: Uint8Array, i: number): Identity {
-  return { high: highAt(hashes, HASH_BYTES * i), word: wordAt(hashes, HASH_BYTES * i) }
+/** Notes where the record that was scanned last has its ids, which are ASCII and both there. */
+export function notePlaces(places: IdPlaces, i: number): void {
+  const at = PLACE_WORDS * i
+  places[at] = starts[RECORD_ID]!
+  places[at + 1] = ends[RECORD_ID]!
+  places[at + 2] = starts[SUBJECT_ID]!
+  places[at + 3] = ends[SUBJECT_ID]!
+  places[at + 4] = found.subjectType
 }
 
 /** First 38 bits of SHA-256 over the type in one byte, the 32-byte key and the id; types that have no byte stand before the id. */
 export function subjectIdentity(key: Uint8Array, type: number, id: string): Identity {
-  return type >= 0 && type < 0x80 ? identityOf(type, key, id) : identityOf(LARGE_TYPE_TAG, key, `${type}\n${id}`)
+  return identityAt(subjectDigest(key, type, id))
 }
 
 /**
@@ -166,7 +139,7 @@ export async function readRows(source: RowSource, index: bigint, bytes: Uint8Arr
   if (source.onDamage && !await isWhole(source, index, { bytes, batch })) source.onDamage(index)
   const body = batch?.verdict.accepted && isIndexed(batch) && source.ledger.routes(batch.header, batch.source).kept ? await bodyAt(source.store, index) : undefined
   if (!batch || !body) return { weight, records: 0, ops: [] }
-  addIdentities(body, index, source.subjectKey, tails)
+  BodyIdentities.of(body, source.subjectKey).addTo(tails, index)
   const ops: Op[] = []
   for (let position = 0; batch.header.kind === 'recognition' && position < body.count; position++) {
     const record = recordAt(body, position)
@@ -209,22 +182,92 @@ async function bodyAt(store: Reader, index: bigint): Promise<RecordSpans | undef
   }
 }
 
-function addIdentities(body: RecordSpans, index: bigint, subjectKey: Uint8Array, tails: Readonly<Record<IndexTable, Tail>>): void {
-  const vector = lanes()
-  const [first, zero] = packPlace({ index, position: 0 })
-  for (let from = 0; from < body.count; from += PIECE) {
-    const to = Math.min(from + PIECE, body.count)
-    const kinds = new Uint8Array(to - from)
-    const digests = vector ? hashPiece(vector, body, { from, to, subjectKey, kinds }) : undefined
-    for (let i = from; i < to; i++) {
-      const at = 2 * HASH_BYTES * (i - from)
-      const kind = digests ? kinds[i - from]! : SLOWLY
-      if (kind === SLOWLY) addSlowly(recordAt(body, i), [first, zero + i], subjectKey, tails)
-      if (kind === SLOWLY || kind === ABSENT) continue
-      tails.recordId.add(highAt(digests!, at), wordAt(digests!, at), first, zero + i)
-      if (kind === WITH_SUBJECT) tails.subject.add(highAt(digests!, at + HASH_BYTES), wordAt(digests!, at + HASH_BYTES), first, zero + i)
+/** The identities of the records of a body, 11 bytes for each of them. */
+export class BodyIdentities {
+  readonly count: number
+  readonly #kinds: Uint8Array
+  /** Of each record its record id, then its subject. */
+  readonly #highs: Uint8Array
+  readonly #words: Uint32Array
+
+  /**
+   * Hashes the ids of a body. `places`: those that were found before. `more`: takes 64 more bits of the hash of each record id, two
+   * words each; of one that does not decode 0.
+   */
+  static of(body: RecordSpans, key: Uint8Array, { places, more }: { places?: IdPlaces; more?: Uint32Array } = {}): BodyIdentities {
+    const identities = new BodyIdentities(body.count)
+    const vector = lanes()
+    for (let from = 0; from < body.count; from += PIECE) identities.#addPiece(body, { from, to: Math.min(from + PIECE, body.count), key, places, more, vector })
+    return identities
+  }
+
+  private constructor(count: number) {
+    this.count = count
+    this.#kinds = new Uint8Array(count)
+    this.#highs = new Uint8Array(2 * count)
+    this.#words = new Uint32Array(2 * count)
+  }
+
+  /** Undefined for a record that was erased or does not decode. */
+  recordId(i: number): Identity | undefined {
+    return this.#kinds[i] === ABSENT ? undefined : { high: this.#highs[2 * i]!, word: this.#words[2 * i]! }
+  }
+
+  /** Adds the rows of a body whose entry stands at `index`. */
+  addTo(tails: Readonly<Record<IndexTable, Tail>>, index: bigint): void {
+    const [first, zero] = packPlace({ index, position: 0 })
+    for (let i = 0; i < this.count; i++) {
+      const kind = this.#kinds[i]!
+      if (kind === ABSENT) continue
+      tails.recordId.add(this.#highs[2 * i]!, this.#words[2 * i]!, first, zero + i)
+      if (kind === WITH_SUBJECT) tails.subject.add(this.#highs[2 * i + 1]!, this.#words[2 * i + 1]!, first, zero + i)
     }
   }
+
+  #addPiece(body: RecordSpans, { from, to, key, places, more, vector }: Piece & { more: Uint32Array | undefined; vector: Lanes | undefined }): void {
+    const kinds = this.#kinds.subarray(from, to)
+    const digests = vector ? hashPiece(vector, body, { from, to, key, places }, kinds) : kinds.fill(SLOWLY)
+    for (let i = from; i < to; i++) {
+      if (this.#kinds[i] === SLOWLY) this.#addSlowly(recordAt(body, i), { i, key, more })
+      else if (this.#kinds[i] !== ABSENT) this.#set(i, digests, 2 * HASH_BYTES * (i - from), more)
+    }
+  }
+
+  #set(i: number, digests: Uint8Array, at: number, more: Uint32Array | undefined): void {
+    this.#setOne(2 * i, digests, at)
+    if (this.#kinds[i] === WITH_SUBJECT) this.#setOne(2 * i + 1, digests, at + HASH_BYTES)
+    if (!more) return
+    more[2 * i] = fourBytes(digests, at + MORE_AT)
+    more[2 * i + 1] = fourBytes(digests, at + MORE_AT + 4)
+  }
+
+  #setOne(at: number, digests: Uint8Array, from: number): void {
+    this.#highs[at] = highAt(digests, from)
+    this.#words[at] = wordAt(digests, from)
+  }
+
+  #addSlowly(record: Uint8Array | undefined, { i, key, more }: { i: number; key: Uint8Array; more: Uint32Array | undefined }): void {
+    const peek = record && peekRecord(record)
+    this.#kinds[i] = !peek ? ABSENT : peek.subjectId === '' ? WITHOUT_SUBJECT : WITH_SUBJECT
+    if (!peek) return
+    const digests = [recordIdDigest(key, peek.recordId), ...peek.subjectId === '' ? [] : [subjectDigest(key, peek.subjectType, peek.subjectId)]]
+    this.#set(i, Buffer.concat(digests), 0, more)
+  }
+}
+
+/** Bytes of a digest that are not in the identity. */
+const MORE_AT = 8
+
+function fourBytes(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+}
+
+/** Records of a body that are hashed in one go. */
+interface Piece {
+  readonly from: number
+  readonly to: number
+  readonly key: Uint8Array
+  readonly places: IdPlaces | undefined
 }
 
 const ABSENT = 0
@@ -233,44 +276,36 @@ const WITH_SUBJECT = 2
 const SLOWLY = 3
 
 /** Digests of record id and subject of each record of a piece, two each; what is unusual is left to be read slowly. */
-function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, subjectKey, kinds }: { from: number; to: number; subjectKey: Uint8Array; kinds: Uint8Array }): Buffer {
+function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key, places }: Piece, kinds: Uint8Array): Buffer {
   let begin = 0
   let end = 0
   for (let i = from; i < to; i++) {
     if (begin === 0) begin = spans[2 * i]!
     end = Math.max(end, spans[2 * i + 1]!)
   }
-  vector.load(bytes.subarray(begin, end), 2 * (to - from), subjectKey)
+  vector.load(bytes.subarray(begin, end), 2 * (to - from), key)
   const keyAt = end - begin
-  const subjects = new Int32Array(3 * (to - from))
+  const subjects = noPlaces(to - from)
   for (let i = from; i < to; i++) {
     const k = i - from
     if (spans[2 * i] === 0) continue
     kinds[k] = SLOWLY
-    if (!scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) || !ascii(bytes, RECORD_ID) || !ascii(bytes, SUBJECT_ID)) continue
-    vector.add(RECORD_ID_TAG, keyAt, subjectKey.length, starts[RECORD_ID]! - begin, ends[RECORD_ID]! - starts[RECORD_ID]!, 2 * k)
-    const size = ends[SUBJECT_ID]! - starts[SUBJECT_ID]!
-    kinds[k] = size > 0 ? WITH_SUBJECT : WITHOUT_SUBJECT
-    subjects[3 * k] = found.subjectType
-    subjects[3 * k + 1] = starts[SUBJECT_ID]! - begin
-    subjects[3 * k + 2] = size
+    const at = PLACE_WORDS * k
+    if (places && isPlaced(places, i)) subjects.set(places.subarray(PLACE_WORDS * i, PLACE_WORDS * (i + 1)), at)
+    else if (scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) && ascii(bytes, RECORD_ID) && ascii(bytes, SUBJECT_ID)) notePlaces(subjects, k)
+    else continue
+    // An absent one is at 0.
+    const idEnd = subjects[at + 1]!
+    vector.add(RECORD_ID_TAG, keyAt, key.length, idEnd === 0 ? 0 : subjects[at]! - begin, idEnd - subjects[at]!, 2 * k)
+    kinds[k] = subjects[at + 3]! > subjects[at + 2]! ? WITH_SUBJECT : WITHOUT_SUBJECT
   }
   // After all record ids: messages of as many blocks go together.
   for (let k = 0; k < to - from; k++) {
-    if (kinds[k] === WITH_SUBJECT) vector.add(subjects[3 * k]!, keyAt, subjectKey.length, subjects[3 * k + 1]!, subjects[3 * k + 2]!, 2 * k + 1)
+    const at = PLACE_WORDS * k
+    if (kinds[k] === WITH_SUBJECT) vector.add(subjects[at + 4]!, keyAt, key.length, subjects[at + 2]! - begin, subjects[at + 3]! - subjects[at + 2]!, 2 * k + 1)
   }
   vector.finish()
   return vector.results(2 * (to - from))
-}
-
-function addSlowly(record: Uint8Array | undefined, [first, second]: readonly [number, number], subjectKey: Uint8Array, tails: Readonly<Record<IndexTable, Tail>>): void {
-  const peek = record && peekRecord(record)
-  if (!peek) return
-  const id = recordIdentity(subjectKey, peek.recordId)
-  tails.recordId.add(id.high, id.word, first, second)
-  if (peek.subjectId === '') return
-  const subject = subjectIdentity(subjectKey, peek.subjectType, peek.subjectId)
-  tails.subject.add(subject.high, subject.word, first, second)
 }
 
 function ascii(bytes: Uint8Array, slot: number): boolean {
@@ -279,8 +314,20 @@ function ascii(bytes: Uint8Array, slot: number): boolean {
   return true
 }
 
-function identityOf(tag: number, key: Uint8Array, text: string): Identity {
-  const digest = Buffer.from(hash('sha256', concat(Uint8Array.of(tag), key, utf8(text)), 'binary'), 'latin1')
+function recordIdDigest(key: Uint8Array, recordId: string): Uint8Array {
+  return digestOf(RECORD_ID_TAG, key, recordId)
+}
+
+function subjectDigest(key: Uint8Array, type: number, id: string): Uint8Array {
+  return type >= 0 && type < 0x80 ? digestOf(type, key, id) : digestOf(LARGE_TYPE_TAG, key, `${type}\n${id}`)
+}
+
+function digestOf(tag: number, key: Uint8Array, text: string): Uint8Array {
+  return Buffer.from(hash('sha256', concat(Uint8Array.of(tag), key, utf8(text)), 'binary'), 'latin1')
+}
+
+/** The identity that a digest begins with. */
+function identityAt(digest: Uint8Array): Identity {
   return { high: highAt(digest, 0), word: wordAt(digest, 0) }
 }
 

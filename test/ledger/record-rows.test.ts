@@ -9,10 +9,11 @@ import type { BatchHeader } from '../../src/batch/header.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
 import { RecordSchema, SubjectSchema, type SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import { readRows, recordIdentity, subjectIdentity } from '../../src/ledger/record-rows.ts'
+import { BodyIdentities, noPlaces, notePlaces, readRows, recordIdentity, subjectIdentity } from '../../src/ledger/record-rows.ts'
 import { weightOf } from '../../src/ledger/segments.ts'
 import { Tail } from '../../src/ledger/tail.ts'
 import { generateSigner } from '../../src/note/key.ts'
+import { scan } from '../../src/record/scan.ts'
 import { bodyKey } from '../../src/store/keys.ts'
 import type { Reader } from '../../src/store/store.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
@@ -59,6 +60,26 @@ t.test('every record of a body is found by its id and its subject, whatever they
   const missing = Array.from({ length: 3_000 }, (_, i) => i).filter((i) => !tails.recordId.find(recordIdentity(key, `e-${i}`)).some(({ position }) => position === UNUSUAL.length + i))
   t.same(missing, [])
   t.same(tails.recordId.find(recordIdentity(Uint8Array.from(key).reverse(), 'a')), [], 'by another key nothing is found')
+})
+
+t.test('identities of a body are the same where its ids were found before, and the further bits of each id are of its digest', (t) => {
+  const records = [...UNUSUAL.map(([id, subject]) => record(id, subject)), Buffer.from([0xff, 0xff]), ...many(50, industryRecord)]
+  const body = encodeBody(records, systemRandom)
+  const places = noPlaces(body.count)
+  for (let i = UNUSUAL.length + 1; i < body.count; i++) if (scan(body.bytes, body.spans[2 * i]!, body.spans[2 * i + 1]!)) notePlaces(places, i)
+  const more = new Uint32Array(2 * body.count)
+  const rows = [BodyIdentities.of(body, key), BodyIdentities.of(body, key, { places, more })].map((identities) => {
+    const tails = { recordId: new Tail(), subject: new Tail() }
+    identities.addTo(tails, 9n)
+    return [tails.recordId.buckets(), tails.subject.buckets(), Array.from({ length: body.count }, (_, i) => identities.recordId(i))]
+  })
+  t.same(rows[1], rows[0])
+  const ids = [...UNUSUAL.map(([id]) => id), undefined, ...Array.from({ length: 50 }, (_, i) => `e-${i}`)]
+  for (const [i, id] of ids.entries()) {
+    const digest = createHash('sha256').update(Uint8Array.of(0xff)).update(key).update(id ?? '').digest()
+    t.same([...more.subarray(2 * i, 2 * i + 2)], id === undefined ? [0, 0] : [digest.readUInt32BE(8), digest.readUInt32BE(12)], id ?? 'one that does not decode')
+  }
+  t.end()
 })
 
 t.test('an identity is the first 38 bits of a digest', (t) => {
