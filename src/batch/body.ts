@@ -12,7 +12,7 @@
 import { hash } from 'node:crypto'
 import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { type FieldFault, HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { rootOfLeaves } from '../merkle/hash.ts'
@@ -155,15 +155,15 @@ function findRecords(bytes: Buffer, bounds: readonly number[]): RecordSpans {
     const end = bounds[2 * i + 1]!
     const tag = bytes[at]
     if (tag === 0x1a) {
-      if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES) throw malformed(i, 'has a hash that is not 32 bytes alone')
+      if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES) throw malformed(i, text`has a hash that is not 32 bytes alone`)
       erased++
       continue
     }
-    if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES) throw malformed(i, 'does not begin with a salt of 16 bytes')
+    if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES) throw malformed(i, text`does not begin with a salt of 16 bytes`)
     let cursor = at + 2 + SALT_BYTES
-    if (cursor >= end || bytes[cursor++] !== 0x12) throw malformed(i, 'has no record after its salt')
+    if (cursor >= end || bytes[cursor++] !== 0x12) throw malformed(i, text`has no record after its salt`)
     const [length, recordStart] = readVarint(bytes, cursor, i)
-    if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end) throw malformed(i, 'has a record of the wrong length')
+    if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end) throw malformed(i, text`has a record of the wrong length`)
     spans[2 * i] = recordStart
     spans[2 * i + 1] = end
   }
@@ -211,9 +211,9 @@ export function leafStarts(stored: Uint8Array, leaves: number): Uint32Array {
 
 /** Start and end of the content of the leaf at an offset. */
 function leafAt(bytes: Buffer, at: number, leaf: number): [start: number, end: number] {
-  if (bytes[at] !== 0x0a) throw malformed(leaf, 'does not begin with tag 1')
+  if (bytes[at] !== 0x0a) throw malformed(leaf, text`does not begin with tag 1`)
   const [length, start] = readVarint(bytes, at + 1, leaf)
-  if (start + length > bytes.length) throw malformed(leaf, 'is cut off')
+  if (start + length > bytes.length) throw malformed(leaf, text`is cut off`)
   return [start, start + length]
 }
 
@@ -278,14 +278,14 @@ function readVarint(bytes: Buffer, start: number, leaf: number): [value: number,
   let at = start
   for (let shift = 0; shift <= 21; shift += 7) {
     const byte = bytes[at++]
-    if (byte === undefined) throw malformed(leaf, 'is cut off')
+    if (byte === undefined) throw malformed(leaf, text`is cut off`)
     value |= (byte & 0x7f) << shift
     if (byte < 0x80) {
-      if (byte === 0 && shift > 0) throw malformed(leaf, 'has a length that is not minimal')
+      if (byte === 0 && shift > 0) throw malformed(leaf, text`has a length that is not minimal`)
       return [value, at]
     }
   }
-  throw malformed(leaf, 'has a length over its limit')
+  throw malformed(leaf, text`has a length over its limit`)
 }
 
 function checkSize(count: number, bytes: number): void {
@@ -297,6 +297,6 @@ function checkSize(count: number, bytes: number): void {
   }
 }
 
-function malformed(leaf: number, what: string): HuxinError {
+function malformed(leaf: number, what: Said): HuxinError {
   return new HuxinError('body_malformed', text`body: leaf ${leaf} ${what}`)
 }

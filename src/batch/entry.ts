@@ -8,7 +8,7 @@
 import { asBuffer, hex, utf8, utf8Text } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 
 /** Edition of the rules by which this program judges. */
@@ -112,28 +112,28 @@ export function entryPrefixLength(bytes: Uint8Array): number {
 
 /** @throws HuxinError entry_malformed */
 export function parseEntry(bytes: Uint8Array): Entry {
-  if (bytes.length > limits.entryBytesMax) throw malformed('is too long')
+  if (bytes.length > limits.entryBytesMax) throw malformed(text`is too long`)
   const end = entryPrefixLength(bytes)
-  const text = end < 0 ? undefined : utf8Text(bytes.subarray(0, end))
-  if (text === undefined) throw malformed('has no prefix')
-  const lines = text.split('\n')
-  if (lines.length !== 8) throw malformed(`has ${lines.length - 2} lines before its header, not 6`)
+  const content = end < 0 ? undefined : utf8Text(bytes.subarray(0, end))
+  if (content === undefined) throw malformed(text`has no prefix`)
+  const lines = content.split('\n')
+  if (lines.length !== 8) throw malformed(text`has ${lines.length - 2} lines before its header, not 6`)
   const value = (at: number, name: string): string => {
     const line = lines[at]!
-    if (!line.startsWith(`${name} `)) throw malformed(`line ${at + 1} is not "${name} …"`)
+    if (!line.startsWith(`${name} `)) throw malformed(text`line ${at + 1} is not "${name} …"`)
     return line.slice(name.length + 1)
   }
-  if (lines[0] !== 'huxin/entry/v1') throw malformed('first line is not huxin/entry/v1')
+  if (lines[0] !== 'huxin/entry/v1') throw malformed(text`first line is not huxin/entry/v1`)
   const timeMs = parseTime(value(1, 'time'))
   const source = parseSource(value(2, 'from'))
   const judged = parseJudged(value(3, 'judged'))
   const rules = value(4, 'rules')
   const verdict = parseVerdict(value(5, 'verdict'))
-  if (timeMs === undefined) throw malformed('has no valid time')
-  if (!source) throw malformed('has no valid source')
-  if (!judged) throw malformed('has no valid judged line')
-  if (!/^[A-Za-z0-9.-]{1,32}$/.test(rules)) throw malformed('has no valid rules edition')
-  if (!verdict) throw malformed('has no valid verdict')
+  if (timeMs === undefined) throw malformed(text`has no valid time`)
+  if (!source) throw malformed(text`has no valid source`)
+  if (!judged) throw malformed(text`has no valid judged line`)
+  if (!/^[A-Za-z0-9.-]{1,32}$/.test(rules)) throw malformed(text`has no valid rules edition`)
+  if (!verdict) throw malformed(text`has no valid verdict`)
   return { timeMs, source, judged, rules, verdict, header: bytes.subarray(end) }
 }
 
@@ -172,6 +172,6 @@ export function isRefusalCode(code: string): boolean {
   return /^[a-z_]{1,64}$/.test(code)
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('entry_malformed', text`log entry ${what}`)
 }

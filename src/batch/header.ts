@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto'
 import { hex, utf8 } from '../base/bytes.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 
@@ -93,20 +93,20 @@ export function formatHeader(header: BatchHeader): string {
  * Parses the text of a header. The signature is checked elsewhere; until then the result is a claim.
  * @throws HuxinError header_malformed
  */
-export function parseHeader(text: string): BatchHeader {
-  const lines = text.split('\n')
-  if (lines.pop() !== '') throw malformed('does not end with a line feed')
+export function parseHeader(content: string): BatchHeader {
+  const lines = content.split('\n')
+  if (lines.pop() !== '') throw malformed(text`does not end with a line feed`)
   let at = 0
   const field = (name: string): string[] => {
     const words = (lines[at++] ?? '').split(' ')
-    if (words[0] !== name) throw malformed(`line ${at} is not "${name} …"`)
+    if (words[0] !== name) throw malformed(text`line ${at} is not "${name} …"`)
     return words.slice(1)
   }
   const match = (word: string | undefined, form: RegExp, what: string): string => {
-    if (word === undefined || !form.test(word)) throw malformed(`line ${at} has no valid ${what}`)
+    if (word === undefined || !form.test(word)) throw malformed(text`line ${at} has no valid ${what}`)
     return word
   }
-  if (lines[at++] !== 'huxin/batch/v1') throw malformed('first line is not huxin/batch/v1')
+  if (lines[at++] !== 'huxin/batch/v1') throw malformed(text`first line is not huxin/batch/v1`)
   const origin = field('origin')
   const epoch = match(origin[1], EPOCH, 'epoch')
   arity(origin, 2, at)
@@ -120,14 +120,14 @@ export function parseHeader(text: string): BatchHeader {
     const lane = field('lane')
     arity(lane, 4, at)
     const place = parseLane(lane, at)
-    if (batchClass !== undefined && lane[1] !== batchClass) throw malformed(`line ${at} changes the class`)
+    if (batchClass !== undefined && lane[1] !== batchClass) throw malformed(text`line ${at} changes the class`)
     batchClass = lane[1] as BatchClass
     const before = lanes.at(-1)
-    if (before && before.target >= place.target) throw malformed(`line ${at} is not in order of targets`)
+    if (before && before.target >= place.target) throw malformed(text`line ${at} is not in order of targets`)
     lanes.push(place)
   }
-  if (batchClass === undefined) throw malformed('no lane line')
-  if (lanes.length > limits.lanesMax) throw malformed(`${lanes.length} lanes, at most ${limits.lanesMax}`)
+  if (batchClass === undefined) throw malformed(text`no lane line`)
+  if (lanes.length > limits.lanesMax) throw malformed(text`${lanes.length} lanes, at most ${limits.lanesMax}`)
   const kind = field('kind')
   match(kind[0], /^[a-z][a-z-]{0,31}$/, 'kind')
   arity(kind, 1, at)
@@ -137,14 +137,14 @@ export function parseHeader(text: string): BatchHeader {
   const created = field('created')
   arity(created, 1, at)
   const createdMs = parseTime(created[0] ?? '')
-  if (createdMs === undefined) throw malformed(`line ${at} has no valid time`)
+  if (createdMs === undefined) throw malformed(text`line ${at} has no valid time`)
   const records = field('records')
   arity(records, 2, at)
   const count = Number(match(records[0], NUMBER, 'number of records'))
-  if (count < 1 || count > limits.batchRecordsMax) throw malformed(`${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
+  if (count < 1 || count > limits.batchRecordsMax) throw malformed(text`${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
   const root = parseHash(records[1], at)
   const extra = lines.slice(at)
-  if (extra.length > 16 || extra.some((line) => !EXTRA.test(line))) throw malformed(`line ${at + 1} is not a header line`)
+  if (extra.length > 16 || extra.some((line) => !EXTRA.test(line))) throw malformed(text`line ${at + 1} is not a header line`)
   return {
     origin: originName,
     epoch: Number(epoch),
@@ -181,23 +181,23 @@ export function isOptional({ kind, batchClass, extra }: BatchHeader): boolean {
 
 function parseLane(lane: readonly string[], at: number): LanePlace {
   const [target = '', batchClass = '', number = '', previous = ''] = lane
-  if (!TARGET.test(target)) throw malformed(`line ${at} has no valid target`)
-  if (!(batchClasses as readonly string[]).includes(batchClass)) throw malformed(`line ${at} has no valid class`)
-  if (!NUMBER.test(number)) throw malformed(`line ${at} has no valid lane number`)
-  if ((number === '0') !== (previous === '-')) throw malformed(`line ${at}: number 0 and only number 0 has no previous batch`)
+  if (!TARGET.test(target)) throw malformed(text`line ${at} has no valid target`)
+  if (!(batchClasses as readonly string[]).includes(batchClass)) throw malformed(text`line ${at} has no valid class`)
+  if (!NUMBER.test(number)) throw malformed(text`line ${at} has no valid lane number`)
+  if ((number === '0') !== (previous === '-')) throw malformed(text`line ${at}: number 0 and only number 0 has no previous batch`)
   return { target, number: BigInt(number), previous: previous === '-' ? undefined : parseHash(previous, at) }
 }
 
 function parseHash(word: string | undefined, at: number): Uint8Array {
   const match = HASH.exec(word ?? '')
-  if (!match) throw malformed(`line ${at} has no valid hash`)
+  if (!match) throw malformed(text`line ${at} has no valid hash`)
   return Buffer.from(match[1]!, 'hex')
 }
 
 function arity(words: readonly string[], count: number, at: number): void {
-  if (words.length !== count) throw malformed(`line ${at} has ${words.length} values, not ${count}`)
+  if (words.length !== count) throw malformed(text`line ${at} has ${words.length} values, not ${count}`)
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('header_malformed', text`batch header: ${what}`)
 }

@@ -1,6 +1,6 @@
 /** Every way in which a file of evidence can be wrong: fault → meaning. Programs match on the fault. */
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { bilingual, type Said, text } from '../base/text.ts'
 
 interface FaultRow {
   readonly meaning: string
@@ -54,9 +54,10 @@ export const evidenceFaults = {
 
 export type EvidenceFault = keyof typeof evidenceFaults
 
-/** `detail` names the part, quotes values, and is the same in every language. */
-export function evidenceFault(fault: EvidenceFault, detail: string): HuxinError {
-  return new HuxinError('evidence_invalid', text`${evidenceFaults[fault].meaning}: ${detail}`, { details: { fault, detail } })
+/** `detail` names the part and quotes values. */
+export function evidenceFault(fault: EvidenceFault, detail: Said): HuxinError {
+  const { meaning, meaningZh } = evidenceFaults[fault]
+  return new HuxinError('evidence_invalid', text`${bilingual(meaning, meaningZh)}: ${detail}`, { details: { fault, detail: String(detail) } })
 }
 
 /** The message of a fault in Chinese; undefined for another error. */

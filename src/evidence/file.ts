@@ -18,6 +18,7 @@
  */
 import { createHash } from 'node:crypto'
 import { asBuffer, base64, fromBase64, fromHex, hex, utf8, utf8Text } from '../base/bytes.ts'
+import { text } from '../base/text.ts'
 import { formatTime, parseTime } from '../base/clock.ts'
 import { SALT_BYTES } from '../batch/body.ts'
 import type { Signer } from '../note/key.ts'
@@ -77,12 +78,12 @@ export function formatEvidence(issuance: Omit<Issuance, 'parts'>, parts: readonl
 
 /** @throws HuxinError evidence_invalid */
 export function parseEvidence(bytes: Uint8Array): UnverifiedEvidence {
-  if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', `it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
+  if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', text`it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
   const buffer = asBuffer(bytes)
-  if (!buffer.subarray(0, 18).equals(utf8('huxin/evidence/v1\n'))) throw evidenceFault('not_evidence', 'its first line is not huxin/evidence/v1')
+  if (!buffer.subarray(0, 18).equals(utf8('huxin/evidence/v1\n'))) throw evidenceFault('not_evidence', text`its first line is not huxin/evidence/v1`)
   const pieces = splitParts(buffer)
   const last = pieces.pop()
-  if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', 'its last line is not "=== end"')
+  if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', text`its last line is not "=== end"`)
   const [head, ...parts] = pieces
   const issuanceNote = head!.bytes
   const issuance = parseIssuance(issuanceNote)
@@ -101,13 +102,13 @@ export function formatRecordPart(record: { readonly salt: Uint8Array; readonly b
 
 /** The leaf hash of a part `record`, and the record unless only its hash is there. @throws HuxinError evidence_invalid */
 export function parseRecordPart(part: Uint8Array): { readonly leafHash: Uint8Array; readonly bytes: Uint8Array | undefined } {
-  const text = utf8Text(part) ?? ''
-  const only = /^hash ([0-9a-f]{64})\n$/.exec(text)
+  const content = utf8Text(part) ?? ''
+  const only = /^hash ([0-9a-f]{64})\n$/.exec(content)
   if (only) return { leafHash: fromHex(only[1]!)!, bytes: undefined }
-  const both = /^salt ([A-Za-z0-9+/=]+)\nrecord ([A-Za-z0-9+/=]+)\n$/.exec(text)
+  const both = /^salt ([A-Za-z0-9+/=]+)\nrecord ([A-Za-z0-9+/=]+)\n$/.exec(content)
   const salt = both && fromBase64(both[1]!)
   const bytes = both && fromBase64(both[2]!)
-  if (salt?.length !== SALT_BYTES || !bytes) throw evidenceFault('part_malformed', 'record: neither "salt <base64>" and "record <base64>" nor "hash <hex>"')
+  if (salt?.length !== SALT_BYTES || !bytes) throw evidenceFault('part_malformed', text`record: neither "salt <base64>" and "record <base64>" nor "hash <hex>"`)
   return { leafHash: createHash('sha256').update(Uint8Array.of(0)).update(salt).update(bytes).digest(), bytes }
 }
 
@@ -131,7 +132,7 @@ export function parsePathPart(part: Uint8Array): RecordPath {
   const size = /^size ([1-9][0-9]{0,5})$/.exec(lines[1] ?? '')
   const proof = lines.slice(2, -1).map((line) => fromBase64(line))
   if (!index || !size || lines.at(-1) !== '' || lines.length > 30 || proof.some((hash) => hash?.length !== 32)) {
-    throw evidenceFault('part_malformed', 'path: not "index <n>", "size <n>" and hashes')
+    throw evidenceFault('part_malformed', text`path: not "index <n>", "size <n>" and hashes`)
   }
   return { index: Number(index[1]), size: Number(size[1]), proof: proof as Uint8Array[] }
 }
@@ -152,7 +153,7 @@ function parseIssuance(noteBytes: Uint8Array): Issuance {
   const lines = issuanceText(noteBytes).split('\n')
   const value = (at: number, form: RegExp): RegExpExecArray => {
     const match = form.exec(lines[at] ?? '')
-    if (!match) throw evidenceFault('issuance_malformed', `line ${at + 1} is not valid`)
+    if (!match) throw evidenceFault('issuance_malformed', text`line ${at + 1} is not valid`)
     return match
   }
   const issuer = value(1, /^issuer (\S+) ([1-9][0-9]{0,8})$/)
@@ -167,7 +168,7 @@ function parseIssuance(noteBytes: Uint8Array): Issuance {
     parts,
   }
   if (issuedMs === undefined || !NODE_NAME.test(issuance.issuer) || !PURPOSE.test(issuance.purpose) || !DOCUMENT.test(issuance.document)) {
-    throw evidenceFault('issuance_malformed', 'issuer, time, purpose or document is not valid')
+    throw evidenceFault('issuance_malformed', text`issuer, time, purpose or document is not valid`)
   }
   return issuance
 }
@@ -176,7 +177,7 @@ function issuanceText(noteBytes: Uint8Array): string {
   try {
     return parseNote(noteBytes).text
   } catch {
-    throw evidenceFault('issuance_malformed', 'it is no signed note')
+    throw evidenceFault('issuance_malformed', text`it is no signed note`)
   }
 }
 
@@ -190,7 +191,7 @@ export function splitParts(bytes: Buffer): EvidencePart[] {
   for (let at = bytes.indexOf(DELIMITER); at >= 0; at = bytes.indexOf(DELIMITER, end)) {
     pieces.push({ name, bytes: bytes.subarray(from, at + 1) })
     end = bytes.indexOf('\n', at + 1)
-    if (end < 0) throw evidenceFault('cut_off', 'it ends inside a line "=== …"')
+    if (end < 0) throw evidenceFault('cut_off', text`it ends inside a line "=== …"`)
     name = bytes.subarray(at + DELIMITER.length, end).toString()
     from = end + 1
   }
@@ -201,7 +202,7 @@ export function splitParts(bytes: Buffer): EvidencePart[] {
 /** The parts are those that the issuance names, in its order. */
 function compareNames(wanted: readonly string[], found: readonly string[]): void {
   const twice = wanted.find((name, i) => wanted.indexOf(name) !== i || !PART_NAME.test(name))
-  if (twice !== undefined) throw evidenceFault('issuance_malformed', `it names a part ${quote(twice)} that is not valid or named before`)
+  if (twice !== undefined) throw evidenceFault('issuance_malformed', text`it names a part ${quote(twice)} that is not valid or named before`)
   const absent = wanted.find((name) => !found.includes(name))
   if (absent !== undefined) throw evidenceFault('part_removed', absent)
   const extra = found.find((name, i) => !wanted.includes(name) || found.indexOf(name) !== i)

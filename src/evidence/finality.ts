@@ -3,6 +3,7 @@
  * signed it, and the quorum of witnesses cosigned it. Each way in which it is not has a fault of its own. What the
  * federation itself calls final plays no part.
  */
+import { text } from '../base/text.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/proof.ts'
 import { type Checkpoint, parseCheckpoint } from '../note/checkpoint.ts'
@@ -28,10 +29,10 @@ export function judgeCheckpoint(noteBytes: Uint8Array, policy: Policy): FinalByP
   const checkpoint = attempt('part_malformed', 'checkpoint', () => parseCheckpoint(note.text))
   const { origin } = checkpoint
   const logs = policy.logs.map(({ verifier }) => verifier).filter(({ name }) => speaksFor(name, origin))
-  if (logs.length === 0) throw evidenceFault('policy_log', `${origin}; it knows ${policy.logs.map(({ verifier }) => verifier.name).join(', ') || 'none'}`)
-  if (!logs.some((key) => attempt('policy_signature', origin, () => signedBy(note, key)))) throw evidenceFault('policy_signature', `${origin}: no line by ${logs.map(({ name }) => name).join(', ')}`)
+  if (logs.length === 0) throw evidenceFault('policy_log', text`${origin}; it knows ${policy.logs.map(({ verifier }) => verifier.name).join(', ') || text`none`}`)
+  if (!logs.some((key) => attempt('policy_signature', origin, () => signedBy(note, key)))) throw evidenceFault('policy_signature', text`${origin}: no line by ${logs.map(({ name }) => name).join(', ')}`)
   const witnesses = policy.witnesses.filter(({ name, verifier }) => attempt('policy_cosignature', `${name} on the checkpoint of ${origin}`, () => signedBy(note, verifier))).map(({ name }) => name)
-  if (!quorumReached(policy, witnesses)) throw evidenceFault('policy_quorum', `${origin}, ${checkpoint.size} entries: cosigned by ${witnesses.join(', ') || 'none'}, wanted is ${describeQuorum(policy)}`)
+  if (!quorumReached(policy, witnesses)) throw evidenceFault('policy_quorum', text`${origin}, ${checkpoint.size} entries: cosigned by ${witnesses.join(', ') || text`none`}, wanted is ${describeQuorum(policy)}`)
   return { checkpoint, witnesses, quorum: policy.quorum }
 }
 
@@ -73,7 +74,7 @@ export function judgeEvidence(bytes: Uint8Array, policy: Policy): readonly Judge
   if (judged.some(({ final }) => final)) return judged
   // Of a log that the policy knows there is more to say.
   const known = judged.find(({ log }) => policy.logs.some(({ verifier }) => speaksFor(verifier.name, log)))
-  throw (known ?? judged[0])?.error ?? evidenceFault('no_log', 'there is no part "proof"')
+  throw (known ?? judged[0])?.error ?? evidenceFault('no_log', text`there is no part "proof"`)
 }
 
 /** What a `.tlog-proof` proves under a policy. */

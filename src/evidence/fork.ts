@@ -6,6 +6,7 @@
  * one: an older checkpoint is none, and neither is a proof that leads nowhere.
  */
 import { asBuffer, base64, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
+import { text } from '../base/text.ts'
 import { compareTrees } from '../merkle/beginning.ts'
 import { HASH_BYTES } from '../merkle/hash.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
@@ -78,13 +79,13 @@ export function verifyFork(bytes: Uint8Array, rootVkeys: readonly string[]): Pro
 }
 
 function parseFork(bytes: Uint8Array): { log: string; parts: readonly EvidencePart[] } {
-  if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', `it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
-  if (!isForkFile(bytes)) throw evidenceFault('not_evidence', 'its first line is not huxin/fork/v1')
+  if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', text`it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
+  if (!isForkFile(bytes)) throw evidenceFault('not_evidence', text`its first line is not huxin/fork/v1`)
   const [head, ...parts] = splitParts(asBuffer(bytes))
   const last = parts.pop()
-  if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', 'its last line is not "=== end"')
+  if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', text`its last line is not "=== end"`)
   const log = /^huxin\/fork\/v1\nlog ([^\n]*)\n$/.exec(utf8Text(head!.bytes) ?? '')?.[1]
-  if (log === undefined || !LOG.test(log)) throw evidenceFault('part_malformed', 'the second line is not "log <origin>", or it is not the last before the parts')
+  if (log === undefined || !LOG.test(log)) throw evidenceFault('part_malformed', text`the second line is not "log <origin>", or it is not the last before the parts`)
   checkOrder(parts.map(({ name }) => name))
   return { log, parts }
 }
@@ -109,7 +110,7 @@ function openPart(name: string, parts: readonly EvidencePart[], { log, keys }: {
   const { bytes } = parts.find((part) => part.name === name)!
   const note = attempt('part_malformed', name, () => parseNote(bytes))
   const claimed = attempt('part_malformed', name, () => parseCheckpoint(note.text))
-  if (claimed.origin !== log) throw evidenceFault('log_other', `${name} is of ${claimed.origin}, not of ${log}`)
+  if (claimed.origin !== log) throw evidenceFault('log_other', text`${name} is of ${claimed.origin}, not of ${log}`)
   // The same key may sign under the name of the log.
   const known = keys.flatMap((key) => [{ key, as: key }, { key, as: parseVkey(logVkey(log, key)) }])
   return attempt('checkpoint_signature', `${name} of ${log}`, () => {
@@ -127,18 +128,16 @@ function parseBeginning(parts: readonly EvidencePart[]): readonly Uint8Array[] {
   const lines = (utf8Text(part.bytes) ?? '').split('\n')
   const hashes = lines.slice(0, -1).map(fromBase64)
   if (lines.at(-1) !== '' || hashes.length === 0 || hashes.length > HASHES_MAX || hashes.some((hash) => hash?.length !== HASH_BYTES)) {
-    throw evidenceFault('part_malformed', `beginning: not 1 to ${HASHES_MAX} hashes, base64, one a line`)
+    throw evidenceFault('part_malformed', text`beginning: not 1 to ${HASHES_MAX} hashes, base64, one a line`)
   }
   return hashes as Uint8Array[]
 }
 
 function showFork(first: Checkpoint, second: Checkpoint, beginning: readonly Uint8Array[]): void {
-  if (first.size > second.size) throw evidenceFault('part_moved', `checkpoint 1 is of ${first.size} entries, checkpoint 2 of ${second.size}: the smaller one comes first`)
+  if (first.size > second.size) throw evidenceFault('part_moved', text`checkpoint 1 is of ${first.size} entries, checkpoint 2 of ${second.size}: the smaller one comes first`)
   const sizes = first.size === second.size ? `both of ${first.size} entries` : `of ${first.size} and of ${second.size} entries`
   const verdict = compareTrees(first, second, beginning)
-  if (verdict === 'one') throw evidenceFault('not_a_fork', `${sizes}, ${first.size === second.size ? 'with one root' : 'the smaller one the beginning of the larger'}`)
+  if (verdict === 'one') throw evidenceFault('not_a_fork', text`${sizes}, ${first.size === second.size ? text`with one root` : text`the smaller one the beginning of the larger`}`)
   if (verdict === 'two') return
-  throw evidenceFault('fork_unproven', beginning.length === 0
-    ? `${sizes}, and no part "beginning" shows with which tree of ${first.size} entries the larger one begins`
-    : `${sizes}, and the hashes in "beginning" do not lead to the root of the larger one`)
+  throw evidenceFault('fork_unproven', beginning.length === 0 ? text`${sizes}, and no part "beginning" shows with which tree of ${first.size} entries the larger one begins` : text`${sizes}, and the hashes in "beginning" do not lead to the root of the larger one`)
 }

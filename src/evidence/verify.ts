@@ -1,6 +1,7 @@
 /** Verification of a file of evidence: from the root key down to the record, each step with its own fault. */
 import { equalBytes, hex } from '../base/bytes.ts'
 import { messageOf } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
@@ -53,7 +54,7 @@ export function verifyEvidence(bytes: Uint8Array, rootVkeys: readonly string[]):
   verifyIssuance(issuanceNote, issuance, statements)
   checkUnchanged(issuance, parts)
   const entries = partsOf(parts, 'entry')
-  if (entries.length === 0) throw evidenceFault('no_log', 'there is no part "entry"')
+  if (entries.length === 0) throw evidenceFault('no_log', text`there is no part "entry"`)
   const shown = entries.map((part) => showLog(part, parts, statements, issuance))
   const batch = shown[0]!.batch
   return {
@@ -74,7 +75,7 @@ export function replayStatements(parts: readonly EvidencePart[], rootVkeys: read
     try {
       const note = parseNote(bytes)
       const statement = parseStatement(note.text)
-      if (name !== `statement ${statement.member} ${statement.serial}`) throw evidenceFault('statement_invalid', `${name} is of ${statement.member} ${statement.serial}`)
+      if (name !== `statement ${statement.member} ${statement.serial}`) throw evidenceFault('statement_invalid', text`${name} is of ${statement.member} ${statement.serial}`)
       if (statement.parent === undefined && statement.serial === 0) checkRoot(statement.member, note, anchors)
       federation.applyStatement(bytes)
       return statement
@@ -86,11 +87,11 @@ export function replayStatements(parts: readonly EvidencePart[], rootVkeys: read
 
 function checkRoot(member: string, note: ReturnType<typeof parseNote>, anchors: readonly { readonly name: string; readonly vkey: string }[]): void {
   const anchor = anchors.find(({ name }) => name === member)
-  if (!anchor) throw evidenceFault('root_unknown', `it begins at ${member}, the key is of ${anchors.map(({ name }) => name).join(', ') || 'nobody'}`)
+  if (!anchor) throw evidenceFault('root_unknown', text`it begins at ${member}, the key is of ${anchors.map(({ name }) => name).join(', ') || text`nobody`}`)
   try {
     verifyNote(note, [parseVkey(anchor.vkey)])
   } catch {
-    throw evidenceFault('root_unknown', `the first statement of ${member} is not signed with the key ${anchor.vkey}`)
+    throw evidenceFault('root_unknown', text`the first statement of ${member} is not signed with the key ${anchor.vkey}`)
   }
 }
 
@@ -116,7 +117,7 @@ function checkUnchanged(issuance: Issuance, parts: readonly EvidencePart[]): voi
     const { hash } = issuance.parts[i]!
     const found = partHash(bytes)
     if (equalBytes(found, hash)) continue
-    throw evidenceFault(changed[name.split(' ')[0] as keyof typeof changed], `${name} has SHA-256 ${hex(found).slice(0, 16)}…, issued was ${hex(hash).slice(0, 16)}…`)
+    throw evidenceFault(changed[name.split(' ')[0] as keyof typeof changed], text`${name} has SHA-256 ${hex(found).slice(0, 16)}…, issued was ${hex(hash).slice(0, 16)}…`)
   }
 }
 
@@ -125,16 +126,16 @@ function showLog(part: EvidencePart, parts: readonly EvidencePart[], statements:
   const [, origin = '', index = ''] = part.name.split(' ')
   const where = `${origin} ${index}`
   const proofPart = parts.find(({ name }) => name === `proof ${where}`)
-  if (!proofPart) throw evidenceFault('part_removed', `proof ${where}`)
+  if (!proofPart) throw evidenceFault('part_removed', text`proof ${where}`)
   const { entry, batch } = attempt('part_malformed', part.name, () => {
     const parsed = parseEntry(part.bytes)
     return { entry: parsed, batch: openHeader(parsed.header) }
   })
   const tlog = attempt('part_malformed', proofPart.name, () => parseTlogProof(proofPart.bytes))
-  if (tlog.index !== BigInt(index)) throw evidenceFault('log_other', `proof ${where} is of entry ${tlog.index}`)
+  if (tlog.index !== BigInt(index)) throw evidenceFault('log_other', text`proof ${where} is of entry ${tlog.index}`)
   const tree = showCheckpoint(origin, tlog.checkpointNote, statements)
   attempt('not_logged', where, () => verifyInclusion({ index: tlog.index, size: tree.checkpoint.size, leafHash: leafHash(part.bytes), proof: tlog.proof, root: tree.checkpoint.root }))
-  if (!equalBytes(batch.id, issuance.batchId)) throw evidenceFault('batch_other', `${where} holds batch ${batch.idText}, issued was ${hex(issuance.batchId)}`)
+  if (!equalBytes(batch.id, issuance.batchId)) throw evidenceFault('batch_other', text`${where} holds batch ${batch.idText}, issued was ${hex(issuance.batchId)}`)
   showOrigin(batch, statements)
   return { log: { log: origin, index: tlog.index, size: tree.checkpoint.size, entry, cosigners: tree.cosigners, unchecked: tree.unchecked }, batch }
 }
@@ -145,9 +146,9 @@ function showCheckpoint(origin: string, note: Uint8Array, statements: readonly M
   if (keys.length === 0) throw evidenceFault('log_unknown', origin)
   // The same key under the name that tools of other makes want: that of the log.
   const logKeys = [...keys, ...keys.map((key) => parseVkey(logVkey(origin, key)))]
-  const { text, signatures } = attempt('part_malformed', `proof ${origin}`, () => parseNote(note))
-  const claimed = attempt('part_malformed', `proof ${origin}`, () => parseCheckpoint(text))
-  if (claimed.origin !== origin) throw evidenceFault('log_other', `the checkpoint is of ${claimed.origin}, not of ${origin}`)
+  const { text: content, signatures } = attempt('part_malformed', `proof ${origin}`, () => parseNote(note))
+  const claimed = attempt('part_malformed', `proof ${origin}`, () => parseCheckpoint(content))
+  if (claimed.origin !== origin) throw evidenceFault('log_other', text`the checkpoint is of ${claimed.origin}, not of ${origin}`)
   const checkpoint = attempt('checkpoint_signature', origin, () => openCheckpoint(note, logKeys, origin))
   checkFrozen(checkpoint, statements)
   const cosigners: { name: string; timeSeconds: bigint }[] = []
@@ -159,8 +160,8 @@ function showCheckpoint(origin: string, note: Uint8Array, statements: readonly M
       unchecked.push(line.name)
       continue
     }
-    const cosigned = verifyCosignatureLine(text, line, key)
-    if (!cosigned) throw evidenceFault('cosignature_invalid', `${line.name} on the checkpoint of ${origin}`)
+    const cosigned = verifyCosignatureLine(content, line, key)
+    if (!cosigned) throw evidenceFault('cosignature_invalid', text`${line.name} on the checkpoint of ${origin}`)
     cosigners.push({ name: line.name, timeSeconds: cosigned.timeSeconds })
   }
   return { checkpoint, cosigners, unchecked }
@@ -170,7 +171,7 @@ function showCheckpoint(origin: string, note: Uint8Array, statements: readonly M
 function checkFrozen({ origin, size, root }: Checkpoint, statements: readonly MemberStatement[]): void {
   const next = statements.find(({ member, epoch, frozen }) => frozen && `${member}/${epoch - 1}` === origin)?.frozen
   if (!next || size < next.size || (size === next.size && equalBytes(root, next.root))) return
-  throw evidenceFault('log_frozen', `${origin} was frozen at ${next.size} entries, this checkpoint is over ${size}`)
+  throw evidenceFault('log_frozen', text`${origin} was frozen at ${next.size} entries, this checkpoint is over ${size}`)
 }
 
 function showOrigin(batch: SealedHeader, statements: readonly MemberStatement[]): void {
@@ -184,7 +185,7 @@ function showOrigin(batch: SealedHeader, statements: readonly MemberStatement[])
       return false
     }
   })
-  if (!signed) throw evidenceFault('header_signature', keys.length === 0 ? `no statement names a key of ${origin} in epoch ${epoch}` : `${origin}, epoch ${epoch}`)
+  if (!signed) throw evidenceFault('header_signature', keys.length === 0 ? text`no statement names a key of ${origin} in epoch ${epoch}` : text`${origin}, epoch ${epoch}`)
 }
 
 function showRecord(issuance: Issuance, parts: readonly EvidencePart[], header: BatchHeader): ProvenEvidence['record'] {
@@ -196,9 +197,9 @@ function showRecord(issuance: Issuance, parts: readonly EvidencePart[], header: 
     return part.bytes
   }) as [Uint8Array, Uint8Array]
   const { leafHash: found, bytes } = parseRecordPart(record)
-  if (!equalBytes(found, issued)) throw evidenceFault('record_other', `it has ${hex(found)}, the issuance states ${hex(issued)}`)
+  if (!equalBytes(found, issued)) throw evidenceFault('record_other', text`it has ${hex(found)}, the issuance states ${hex(issued)}`)
   const { index, size, proof } = parsePathPart(path)
-  if (index !== position || size !== header.records) throw evidenceFault('record_not_in_batch', `the path is of record ${index} of ${size}, wanted is ${position} of ${header.records}`)
+  if (index !== position || size !== header.records) throw evidenceFault('record_not_in_batch', text`the path is of record ${index} of ${size}, wanted is ${position} of ${header.records}`)
   attempt('record_not_in_batch', `record ${position}`, () => verifyInclusion({ index: BigInt(index), size: BigInt(size), leafHash: found, proof, root: header.root }))
   return { position, leafHash: found, bytes }
 }
@@ -213,7 +214,7 @@ export function attempt<T>(fault: Parameters<typeof evidenceFault>[0], what: str
 
 /** Any error of a lower room becomes the fault of this step; a fault stays what it is. */
 function asFault(error: unknown, fault: Parameters<typeof evidenceFault>[0], what: string): unknown {
-  return isFault(error) ? error : evidenceFault(fault, `${what}: ${messageOf(error)}`)
+  return isFault(error) ? error : evidenceFault(fault, text`${what}: ${textOf(error)}`)
 }
 
 function isFault(error: unknown): boolean {

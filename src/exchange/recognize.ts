@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto'
 import { hex } from '../base/bytes.ts'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
+import { type Said, text, textOf } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
@@ -360,12 +360,12 @@ function mapped(context: Context, id: string, { record }: FoundRecord): string {
   const mapping = catalog.mapping(id)
   const [from, to] = [catalog.scale(scale), mapping && catalog.scale(mapping.toScale)]
   if (!mapping || !from || !to) throw new HuxinError('item_unknown', text`grade mapping ${id} or a scale of it is not known here yet: answer when the catalog has it, or not_recognized or no_result`)
-  const say = (why: string): HuxinError => new HuxinError('argument_invalid', text`mapping ${id} ${why}: answer no_result or not_recognized`)
+  const say = (why: Said): HuxinError => new HuxinError('argument_invalid', text`mapping ${id} ${why}: answer no_result or not_recognized`)
   const today = civilDate(context.clock.nowMs())
-  if (!inForce(mapping, today)) throw say(`is in force from ${mapping.effectiveFrom} to ${mapping.effectiveTo || 'further notice'}, and not today`)
-  if (mapping.fromScale !== scale || !mappingApplies(from, to, record?.subject?.type ?? 0)) throw say(`is not for a result on the scale ${scale} of this subject`)
+  if (!inForce(mapping, today)) throw say(text`is in force from ${mapping.effectiveFrom} to ${mapping.effectiveTo || text`further notice`}, and not today`)
+  if (mapping.fromScale !== scale || !mappingApplies(from, to, record?.subject?.type ?? 0)) throw say(text`is not for a result on the scale ${scale} of this subject`)
   const target = mapGrade(mapping, grade)
-  if (target === undefined) throw say(`has no grade for ${grade} of ${scale}`)
+  if (target === undefined) throw say(text`has no grade for ${grade} of ${scale}`)
   return target
 }
 

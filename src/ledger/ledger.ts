@@ -12,7 +12,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
@@ -316,21 +316,21 @@ export function amendmentPrefix(id: Uint8Array): Uint8Array {
 
 /** Decodes the amendments of a body. @throws HuxinError record_invalid */
 export function decodeAmendments(body: Body): Amendment[] {
-  return decodeRecords(body, AmendmentSchema, 'amendment')
+  return decodeRecords(body, AmendmentSchema, text`amendment`)
 }
 
 /** Decodes the lane heads that a node states. @throws HuxinError record_invalid */
 export function decodeHeads(body: Body): HeadMessage[] {
-  return decodeRecords(body, LaneHeadSchema, 'lane head')
+  return decodeRecords(body, LaneHeadSchema, text`lane head`)
 }
 
 /** Decodes access records. @throws HuxinError record_invalid */
 export function decodeAccesses(body: Body): AccessRecord[] {
-  return decodeRecords(body, AccessRecordSchema, 'access record')
+  return decodeRecords(body, AccessRecordSchema, text`access record`)
 }
 
 /** The records of a body as messages, erased ones left out. */
-function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: string): MessageShape<D>[] {
+function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: Said): MessageShape<D>[] {
   const messages: MessageShape<D>[] = []
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)

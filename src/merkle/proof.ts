@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { emptyRoot, HASH_BYTES, nodeHash, rootOfLeaves } from './hash.ts'
 import { locateNode, rootOfRange, type TileCoordinate } from './tile.ts'
 
@@ -55,9 +55,9 @@ export function verifyInclusion(claim: {
   readonly root: Uint8Array
 }): void {
   const { index, size, proof } = claim
-  if (index < 0n || index >= size) throw invalid(`entry ${index} is not in a tree of ${size}`)
+  if (index < 0n || index >= size) throw invalid(text`entry ${index} is not in a tree of ${size}`)
   const wanted = inclusionRanges(index, 0n, size).length
-  if (proof.length !== wanted) throw invalid(`inclusion proof has ${proof.length} hashes, entry ${index} of tree size ${size} needs ${wanted}`)
+  if (proof.length !== wanted) throw invalid(text`inclusion proof has ${proof.length} hashes, entry ${index} of tree size ${size} needs ${wanted}`)
   checkHashes([...proof, claim.leafHash, claim.root])
   let [first, last] = [index, size - 1n]
   let root = claim.leafHash
@@ -70,7 +70,7 @@ export function verifyInclusion(claim: {
     }
     ;[first, last] = [first >> 1n, last >> 1n]
   }
-  if (last !== 0n || !equalBytes(root, claim.root)) throw invalid(`inclusion proof of entry ${index} does not lead to the root of tree size ${size}`)
+  if (last !== 0n || !equalBytes(root, claim.root)) throw invalid(text`inclusion proof of entry ${index} does not lead to the root of tree size ${size}`)
 }
 
 /** Size 0 is never proved: whoever knows nothing asks for nothing. @throws HuxinError proof_invalid */
@@ -82,17 +82,17 @@ export function verifyConsistency(claim: {
   readonly proof: readonly Uint8Array[]
 }): void {
   const { oldSize, newSize, oldRoot, newRoot } = claim
-  if (oldSize < 1n || oldSize > newSize) throw invalid(`no consistency proof leads from ${oldSize} to ${newSize} entries`)
+  if (oldSize < 1n || oldSize > newSize) throw invalid(text`no consistency proof leads from ${oldSize} to ${newSize} entries`)
   const wanted = consistencyRanges(oldSize, 0n, newSize, true).length
-  if (claim.proof.length !== wanted) throw invalid(`consistency proof has ${claim.proof.length} hashes, ${oldSize} to ${newSize} needs ${wanted}`)
+  if (claim.proof.length !== wanted) throw invalid(text`consistency proof has ${claim.proof.length} hashes, ${oldSize} to ${newSize} needs ${wanted}`)
   checkHashes([...claim.proof, oldRoot, newRoot])
   if (oldSize === newSize) {
-    if (!equalBytes(oldRoot, newRoot)) throw invalid(`two trees of size ${oldSize} have different roots`)
+    if (!equalBytes(oldRoot, newRoot)) throw invalid(text`two trees of size ${oldSize} have different roots`)
     return
   }
   const found = foldConsistency(oldSize, newSize, isPowerOfTwo(oldSize) ? [oldRoot, ...claim.proof] : claim.proof)
   if (!found || !equalBytes(found.oldRoot, oldRoot) || !equalBytes(found.newRoot, newRoot)) {
-    throw invalid(`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
+    throw invalid(text`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
   }
 }
 
@@ -202,9 +202,9 @@ function checkIndex(index: bigint, size: bigint): void {
 }
 
 function checkHashes(hashes: readonly Uint8Array[]): void {
-  if (hashes.some((hash) => hash.length !== HASH_BYTES)) throw invalid('a hash of the proof is not 32 bytes')
+  if (hashes.some((hash) => hash.length !== HASH_BYTES)) throw invalid(text`a hash of the proof is not 32 bytes`)
 }
 
-function invalid(what: string): HuxinError {
+function invalid(what: Said): HuxinError {
   return new HuxinError('proof_invalid', what)
 }

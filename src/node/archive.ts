@@ -9,7 +9,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, scrypt } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { base64, be64, concat, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
@@ -72,21 +72,21 @@ async function deriveKey(secret: Secret, head: Uint8Array): Promise<Uint8Array> 
 }
 
 function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number; r: number; p: number; salt: Uint8Array } {
-  const bad = (what: string): HuxinError => new HuxinError('argument_invalid', text`this is no backup of this version: ${what}`)
+  const bad = (what: Said): HuxinError => new HuxinError('argument_invalid', text`this is no backup of this version: ${what}`)
   let fields: { format?: unknown; kdf?: unknown; n?: unknown; r?: unknown; p?: unknown; salt?: unknown }
   try {
     fields = JSON.parse(Buffer.from(head).toString()) as typeof fields
   } catch {
-    throw bad('its first line is not JSON')
+    throw bad(text`its first line is not JSON`)
   }
-  if (fields.format !== FORMAT) throw bad(`its first line does not name ${FORMAT}`)
+  if (fields.format !== FORMAT) throw bad(text`its first line does not name ${FORMAT}`)
   const salt = typeof fields.salt === 'string' ? fromBase64(fields.salt) : undefined
-  if (salt?.length !== 32) throw bad('it has no salt of 32 bytes')
+  if (salt?.length !== 32) throw bad(text`it has no salt of 32 bytes`)
   if (fields.kdf === 'hkdf-sha256') return { kdf: fields.kdf, n: 0, r: 0, p: 0, salt }
   const { n, r, p } = fields
   const costly = (value: unknown, max: number): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
-  if (fields.kdf !== 'scrypt' || !costly(n, 1 << 20) || (n & (n - 1)) !== 0 || !costly(r, 16) || !costly(p, 4)) throw bad('it names no way to make the key that is known')
-  if (n * r * p > SCRYPT_COST_MAX) throw bad(`its key costs ${Math.round(n * r * p / (SCRYPT.n * SCRYPT.r * SCRYPT.p))} times what a backup's does`)
+  if (fields.kdf !== 'scrypt' || !costly(n, 1 << 20) || (n & (n - 1)) !== 0 || !costly(r, 16) || !costly(p, 4)) throw bad(text`it names no way to make the key that is known`)
+  if (n * r * p > SCRYPT_COST_MAX) throw bad(text`its key costs ${Math.round(n * r * p / (SCRYPT.n * SCRYPT.r * SCRYPT.p))} times what a backup's does`)
   return { kdf: 'scrypt', n, r, p, salt }
 }
 
@@ -184,7 +184,7 @@ export async function* readArchive(file: string, secret: Secret): AsyncGenerator
         rest = rest.subarray(FRAME_HEAD + frame.name.length + frame.value.length)
       }
     }
-    if (rest.length > 0) throw damaged('it ends inside a frame')
+    if (rest.length > 0) throw damaged(text`it ends inside a frame`)
   } finally {
     await handle.close()
   }
@@ -196,7 +196,7 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     const prefix = await readAt(handle, at, 5)
     const length = prefix.readUInt32BE(1)
     const last = prefix[0] === 1
-    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw damaged(`chunk ${number} has no valid head`)
+    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw damaged(text`chunk ${number} has no valid head`)
     const sealed = await readAt(handle, at + 5, length)
     at += 5 + length
     const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(number))
@@ -206,11 +206,11 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     try {
       plain = Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
     } catch {
-      throw damaged(number === 0n ? 'the passphrase or key is another one, or its beginning was changed' : `chunk ${number} was changed`)
+      throw damaged(number === 0n ? text`the passphrase or key is another one, or its beginning was changed` : text`chunk ${number} was changed`)
     }
     yield plain
     if (!last) continue
-    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw damaged('something follows its end')
+    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw damaged(text`something follows its end`)
     return
   }
 }
@@ -220,7 +220,7 @@ function takeFrame(bytes: Uint8Array): Frame | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEAD)
   const name = FRAME_HEAD + head.readUInt32BE(1)
   const end = name + head.readUInt32BE(5)
-  if (end > VALUE_BYTES_MAX) throw damaged('a frame is too long')
+  if (end > VALUE_BYTES_MAX) throw damaged(text`a frame is too long`)
   return end > bytes.length ? undefined : { kind: head.toString('latin1', 0, 1), name: bytes.subarray(FRAME_HEAD, name), value: bytes.subarray(name, end) }
 }
 
@@ -231,7 +231,7 @@ async function readHead(handle: FileHandle): Promise<Uint8Array> {
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position)
-  if (bytesRead < length) throw damaged('it is cut off')
+  if (bytesRead < length) throw damaged(text`it is cut off`)
   return buffer
 }
 
@@ -243,6 +243,6 @@ function authenticated(head: Uint8Array, number: bigint, last: boolean): Uint8Ar
   return concat(head, be64(number), Uint8Array.of(last ? 1 : 0))
 }
 
-function damaged(what: string): HuxinError {
+function damaged(what: Said): HuxinError {
   return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
 }

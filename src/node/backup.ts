@@ -10,7 +10,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { concat, utf8 } from '../base/bytes.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
@@ -157,7 +157,7 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   const store = await openStore(join(aside, 'db'), { create: true })
   try {
     for await (const { kind, name, value } of readArchive(file, secret)) {
-      if (contents) throw unusable('something follows its end')
+      if (contents) throw unusable(text`something follows its end`)
       if (kind === 'f') files.push(await writeFileOf(aside, Buffer.from(name).toString(), value))
       else if (kind === 'c') checkpoint = Uint8Array.from(value)
       else if (kind === 'e') contents = parseContents(value)
@@ -175,9 +175,9 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   } finally {
     await store.close()
   }
-  if (!contents || contents.rows !== rows) throw unusable(`it has ${rows} rows, ${contents?.rows ?? 'nobody knows how many'} were written`)
-  for (const name of ['node.yaml', 'join.json']) if (!files.includes(name)) throw unusable(`it has no ${name}`)
-  if (!files.includes(`keys/${contents.epoch}/note.key`)) throw unusable(`it is of epoch ${contents.epoch}, whose keys it has not`)
+  if (!contents || contents.rows !== rows) throw unusable(text`it has ${rows} rows, ${contents?.rows ?? text`nobody knows how many`} were written`)
+  for (const name of ['node.yaml', 'join.json']) if (!files.includes(name)) throw unusable(text`it has no ${name}`)
+  if (!files.includes(`keys/${contents.epoch}/note.key`)) throw unusable(text`it is of epoch ${contents.epoch}, whose keys it has not`)
   return { contents, files, checkpoint }
 }
 
@@ -185,7 +185,7 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
 async function writeFileOf(aside: string, name: string, value: Uint8Array): Promise<string> {
   const [first = ''] = name.split('/')
   const known = FILES.includes(name) || (FOLDERS.includes(first) && name !== first)
-  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw unusable(`it has a file ${JSON.stringify(name)}`)
+  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw unusable(text`it has a file ${JSON.stringify(name)}`)
   const file = join(aside, name)
   await makeFolder(dirname(file))
   await writeWhole(file, value)
@@ -198,18 +198,18 @@ function parseContents(value: Uint8Array): BackupContents {
   try {
     fields = JSON.parse(Buffer.from(value).toString()) as typeof fields
   } catch {
-    throw unusable('its end is not JSON')
+    throw unusable(text`its end is not JSON`)
   }
-  if (typeof fields !== 'object' || fields === null) throw unusable('its end is no object')
+  if (typeof fields !== 'object' || fields === null) throw unusable(text`its end is no object`)
   const { node, epoch, size, rows } = fields
   const isCount = (one: unknown): one is number => typeof one === 'number' && Number.isSafeInteger(one) && one >= 0
-  if (typeof node !== 'string' || !NODE_NAME.test(node)) throw unusable('its end names no node')
-  if (!isCount(epoch) || epoch === 0) throw unusable(`${JSON.stringify(epoch)?.slice(0, 40)} is no epoch`)
-  if (typeof size !== 'string' || !/^-?[0-9]{1,18}$/.test(size) || !isCount(rows)) throw unusable('its end states no size')
+  if (typeof node !== 'string' || !NODE_NAME.test(node)) throw unusable(text`its end names no node`)
+  if (!isCount(epoch) || epoch === 0) throw unusable(text`${JSON.stringify(epoch)?.slice(0, 40)} is no epoch`)
+  if (typeof size !== 'string' || !/^-?[0-9]{1,18}$/.test(size) || !isCount(rows)) throw unusable(text`its end states no size`)
   return { node, epoch, size: BigInt(size), rows }
 }
 
-function unusable(what: string): HuxinError {
+function unusable(what: Said): HuxinError {
   return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
 }
 

@@ -15,7 +15,7 @@
 import { equalBytes, hex } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { type Text, text } from '../base/text.ts'
+import { type Said, type Text, text } from '../base/text.ts'
 import { type Alarms, alarmText } from '../exchange/alarms.ts'
 import { ClockGuard } from '../exchange/clock-guard.ts'
 import type { Decision } from '../exchange/writer.ts'
@@ -153,7 +153,7 @@ export class Gate {
       if (seen.epoch > this.#options.epoch && !next) {
         throw new HuxinError('log_behind', text`the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`)
       }
-      if (seen.lastCheckpoint.length > 0) await this.#compareLog('the parent', seen.lastCheckpoint)
+      if (seen.lastCheckpoint.length > 0) await this.#compareLog(text`the parent`, seen.lastCheckpoint)
     })
     if (this.#options.asks === 'parent') this.#open()
   }
@@ -244,7 +244,7 @@ export class Gate {
     return this.#clockGuard.trustedMs()
   }
 
-  async #compareLog(who: string, checkpoint: Uint8Array): Promise<void> {
+  async #compareLog(who: Said, checkpoint: Uint8Array): Promise<void> {
     const log = this.#options.log()
     const seen = openCheckpoint(checkpoint, [log.verifier], log.origin)
     const what = this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore its newest backup (huxin node restore), or run huxin node recover'

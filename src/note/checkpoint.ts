@@ -4,7 +4,7 @@
  */
 import { asBuffer, base64, equalBytes, fromBase64, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { emptyRoot } from '../merkle/hash.ts'
 import type { Signer, Verifier } from './key.ts'
 import { parseNote, signNote, verifyNote } from './note.ts'
@@ -24,15 +24,15 @@ export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
 }
 
 /** @throws HuxinError note_malformed */
-export function parseCheckpoint(text: string): Checkpoint {
-  const lines = text.split('\n')
-  if (lines.length !== 4 || lines[3] !== '') throw malformed(`has ${lines.length - 1} lines, 3 are wanted (no extension lines)`)
+export function parseCheckpoint(content: string): Checkpoint {
+  const lines = content.split('\n')
+  if (lines.length !== 4 || lines[3] !== '') throw malformed(text`has ${lines.length - 1} lines, 3 are wanted (no extension lines)`)
   const [origin = '', size = '', encoded = ''] = lines
-  if (origin === '' || Buffer.byteLength(origin) > 255) throw malformed('has no origin of 1 to 255 bytes')
-  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX) throw malformed('has no canonical size')
+  if (origin === '' || Buffer.byteLength(origin) > 255) throw malformed(text`has no origin of 1 to 255 bytes`)
+  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX) throw malformed(text`has no canonical size`)
   const root = fromBase64(encoded)
-  if (root?.length !== 32) throw malformed('has no root of 32 bytes')
-  if (emptyTreeWithOtherRoot(text)) throw malformed('of an empty tree has a root that is not that of an empty tree')
+  if (root?.length !== 32) throw malformed(text`has no root of 32 bytes`)
+  if (emptyTreeWithOtherRoot(content)) throw malformed(text`of an empty tree has a root that is not that of an empty tree`)
   return { origin, size: BigInt(size), root }
 }
 
@@ -71,6 +71,6 @@ export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifi
 const VERIFIED_MAX = 64
 const verifiedLately = new Map<string, Checkpoint>()
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('note_malformed', text`checkpoint ${what}`)
 }

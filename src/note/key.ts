@@ -8,7 +8,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { systemRandom } from '../base/random.ts'
 
 export type KeyType = 'ed25519' | 'cosignature'
@@ -45,11 +45,11 @@ export function formatVkey(name: string, type: KeyType, publicKey: Uint8Array): 
 const parsed = new Map<string, Verifier>()
 
 /** Parses a vkey; the result is kept. @throws HuxinError note_malformed */
-export function parseVkey(text: string): Verifier {
-  const before = parsed.get(text)
+export function parseVkey(content: string): Verifier {
+  const before = parsed.get(content)
   if (before) return before
-  const { name, type, key } = parseKeyText(text)
-  if (isDegenerate(key)) throw malformed('is a degenerate point')
+  const { name, type, key } = parseKeyText(content)
+  if (isDegenerate(key)) throw malformed(text`is a degenerate point`)
   const publicKey = publicKeyOf(key)
   const verifier: Verifier = {
     name,
@@ -59,7 +59,7 @@ export function parseVkey(text: string): Verifier {
     verify: (message, signature) => signature.length === 64 && !isDegenerate(signature.subarray(0, 32)) && verify(null, message, publicKey, signature),
   }
   if (parsed.size >= 10_000) parsed.clear()
-  parsed.set(text, verifier)
+  parsed.set(content, verifier)
   return verifier
 }
 
@@ -86,11 +86,11 @@ export function formatSignerKey(name: string, type: KeyType, seed: Uint8Array): 
 }
 
 /** Parses formatSignerKey. @throws HuxinError note_malformed; never quotes the key */
-export function parseSignerKey(text: string): Signer {
-  if (!text.startsWith('PRIVATE+KEY+')) throw malformed('does not begin with PRIVATE+KEY+')
-  const { name, type, key, id } = splitKeyText(text.slice('PRIVATE+KEY+'.length))
+export function parseSignerKey(content: string): Signer {
+  if (!content.startsWith('PRIVATE+KEY+')) throw malformed(text`does not begin with PRIVATE+KEY+`)
+  const { name, type, key, id } = splitKeyText(content.slice('PRIVATE+KEY+'.length))
   const signer = generateSigner(name, type, key)
-  if (hexId(signer.keyId) !== id) throw malformed('has a key id that is not its own')
+  if (hexId(signer.keyId) !== id) throw malformed(text`has a key id that is not its own`)
   return signer
 }
 
@@ -99,18 +99,18 @@ export function isKeyName(name: string): boolean {
   return name !== '' && !/[+\p{White_Space}\x00-\x1f]/u.test(name)
 }
 
-function parseKeyText(text: string): { name: string; type: KeyType; key: Uint8Array } {
-  const { name, type, key, id } = splitKeyText(text)
-  if (hexId(keyId(name, type, key)) !== id) throw malformed('has a key id that is not its own')
+function parseKeyText(content: string): { name: string; type: KeyType; key: Uint8Array } {
+  const { name, type, key, id } = splitKeyText(content)
+  if (hexId(keyId(name, type, key)) !== id) throw malformed(text`has a key id that is not its own`)
   return { name, type, key }
 }
 
-function splitKeyText(text: string): { name: string; type: KeyType; key: Uint8Array; id: string } {
-  const match = /^([^+]{1,256})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{1,128})$/.exec(text)
+function splitKeyText(content: string): { name: string; type: KeyType; key: Uint8Array; id: string } {
+  const match = /^([^+]{1,256})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{1,128})$/.exec(content)
   const bytes = match && fromBase64(match[3]!)
-  if (!match || !bytes || !isKeyName(match[1]!)) throw malformed('is not "<name>+<key id>+<base64>"')
+  if (!match || !bytes || !isKeyName(match[1]!)) throw malformed(text`is not "<name>+<key id>+<base64>"`)
   const type = (['ed25519', 'cosignature'] as const).find((candidate) => typeBytes[candidate] === bytes[0])
-  if (!type || bytes.length !== 33) throw malformed('is of a type that is not known here (0x01 and 0x04 are)')
+  if (!type || bytes.length !== 33) throw malformed(text`is of a type that is not known here (0x01 and 0x04 are)`)
   return { name: match[1]!, type, key: bytes.subarray(1), id: match[2]! }
 }
 
@@ -143,7 +143,7 @@ function hexId(id: number): string {
   return id.toString(16).padStart(8, '0')
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('note_malformed', text`a note key ${what}`)
 }
 

@@ -11,7 +11,7 @@
  */
 import { asBuffer, base64, be32, concat, fromBase64, fromBe64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { isKeyName, type Signer, type Verifier } from './key.ts'
 
@@ -38,18 +38,18 @@ export interface UnverifiedNote {
 
 /** @throws HuxinError note_malformed */
 export function parseNote(bytes: Uint8Array): UnverifiedNote {
-  if (bytes.length > limits.noteBytesMax) throw malformed(`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  if (bytes.length > limits.noteBytesMax) throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
   const whole = utf8Text(bytes)
-  if (whole === undefined) throw malformed('is not UTF-8')
-  if (CONTROL.test(whole)) throw malformed('holds a control character')
+  if (whole === undefined) throw malformed(text`is not UTF-8`)
+  if (CONTROL.test(whole)) throw malformed(text`holds a control character`)
   const split = whole.lastIndexOf('\n\n')
-  if (split < 0) throw malformed('has no empty line before its signatures')
-  const text = whole.slice(0, split + 1)
+  if (split < 0) throw malformed(text`has no empty line before its signatures`)
+  const content = whole.slice(0, split + 1)
   const block = whole.slice(split + 2)
-  if (!block.endsWith('\n')) throw malformed('does not end with a line feed')
+  if (!block.endsWith('\n')) throw malformed(text`does not end with a line feed`)
   const lines = block.slice(0, -1).split('\n')
-  if (lines.length > limits.noteSignaturesMax) throw malformed(`has ${lines.length} signature lines, at most ${limits.noteSignaturesMax}`)
-  return { text, signatures: lines.map(parseSignatureLine) }
+  if (lines.length > limits.noteSignaturesMax) throw malformed(text`has ${lines.length} signature lines, at most ${limits.noteSignaturesMax}`)
+  return { text: content, signatures: lines.map(parseSignatureLine) }
 }
 
 /**
@@ -70,9 +70,9 @@ export function signatureLine(name: string, keyId: number, signature: Uint8Array
 export function parseSignatureLine(line: string): NoteSignature {
   const words = line.split(' ')
   const [dash, name = '', encoded = ''] = words
-  if (dash !== '—' || words.length !== 3 || !isKeyName(name)) throw malformed(`has a signature line that is not "— <name> <base64>"`)
+  if (dash !== '—' || words.length !== 3 || !isKeyName(name)) throw malformed(text`has a signature line that is not "— <name> <base64>"`)
   const blob = fromBase64(encoded)
-  if (!blob || blob.length < 5) throw malformed('has a signature that is not canonical base64')
+  if (!blob || blob.length < 5) throw malformed(text`has a signature that is not canonical base64`)
   return { name, keyId: asBuffer(blob).readUInt32BE(), signature: blob.subarray(4), line }
 }
 
@@ -120,6 +120,6 @@ export function signNote(text: string, signers: readonly Signer[]): Uint8Array {
   return formatNote(text, signers.map((signer) => signatureLine(signer.name, signer.keyId, signer.sign(message))))
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('note_malformed', text`signed note ${what}`)
 }

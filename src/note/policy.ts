@@ -7,8 +7,8 @@
  * Stricter than the specification in one thing: the file must be UTF-8.
  */
 import { equalBytes, utf8Text } from '../base/bytes.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { HuxinError } from '../base/errors.ts'
+import { type Said, text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { type KeyType, parseVkey, type Verifier } from './key.ts'
@@ -40,19 +40,19 @@ export interface Policy {
 
 /** @throws HuxinError config_invalid, with the number of the line */
 export function parsePolicy(bytes: Uint8Array): Policy {
-  if (bytes.length > limits.noteBytesMax) throw malformed(`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
-  const text = utf8Text(bytes)
-  if (text === undefined) throw malformed('is not UTF-8')
+  if (bytes.length > limits.noteBytesMax) throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  const content = utf8Text(bytes)
+  if (content === undefined) throw malformed(text`is not UTF-8`)
   const draft: Draft = { logs: [], witnesses: [], groups: [], defined: new Set(), members: new Set(), quorum: undefined }
-  for (const [i, line] of text.split('\n').entries()) {
+  for (const [i, line] of content.split('\n').entries()) {
     try {
       readLine(draft, line)
     } catch (error) {
-      throw malformed(`line ${i + 1} ${messageOf(error)}`)
+      throw malformed(text`line ${i + 1} ${textOf(error)}`)
     }
   }
   const { logs, witnesses, groups, quorum } = draft
-  if (quorum === undefined) throw malformed('has no quorum line')
+  if (quorum === undefined) throw malformed(text`has no quorum line`)
   return { logs, witnesses, groups, quorum }
 }
 
@@ -174,6 +174,6 @@ function quote(word: string): string {
   return JSON.stringify(word.slice(0, 64))
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('config_invalid', text`the witness policy ${what}`)
 }

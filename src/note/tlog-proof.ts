@@ -1,7 +1,7 @@
 /** C2SP tlog-proof: an inclusion proof with its checkpoint, in one text that any C2SP tool verifies. */
 import { base64, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/proof.ts'
@@ -30,20 +30,20 @@ export function formatTlogProof({ index, proof, checkpointNote, extra }: TlogPro
 
 /** @throws HuxinError proof_invalid */
 export function parseTlogProof(bytes: Uint8Array): TlogProof {
-  if (bytes.length > limits.noteBytesMax) throw malformed(`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  if (bytes.length > limits.noteBytesMax) throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
   const split = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\n\n')
-  const text = split < 0 ? undefined : utf8Text(bytes.subarray(0, split))
-  if (text === undefined) throw malformed('has no empty line before its checkpoint')
-  const lines = text.split('\n')
-  if (lines.shift() !== 'c2sp.org/tlog-proof@v1') throw malformed('does not begin with c2sp.org/tlog-proof@v1')
+  const content = split < 0 ? undefined : utf8Text(bytes.subarray(0, split))
+  if (content === undefined) throw malformed(text`has no empty line before its checkpoint`)
+  const lines = content.split('\n')
+  if (lines.shift() !== 'c2sp.org/tlog-proof@v1') throw malformed(text`does not begin with c2sp.org/tlog-proof@v1`)
   const extra = lines[0]?.startsWith('extra ') ? fromBase64(lines.shift()!.slice(6)) : null
-  if (extra === undefined) throw malformed('has an extra line that is not base64')
+  if (extra === undefined) throw malformed(text`has an extra line that is not base64`)
   const match = /^index (0|[1-9][0-9]{0,18})$/.exec(lines.shift() ?? '')
-  if (!match) throw malformed('has no index line')
-  if (lines.length > 63) throw malformed(`has ${lines.length} hashes, at most 63`)
+  if (!match) throw malformed(text`has no index line`)
+  if (lines.length > 63) throw malformed(text`has ${lines.length} hashes, at most 63`)
   const proof = lines.map((line) => {
     const hash = fromBase64(line)
-    if (hash?.length !== 32) throw malformed('has a hash that is not base64 of 32 bytes')
+    if (hash?.length !== 32) throw malformed(text`has a hash that is not base64 of 32 bytes`)
     return hash
   })
   return { index: BigInt(match[1]!), proof, checkpointNote: bytes.subarray(split + 2), ...(extra === null ? {} : { extra }) }
@@ -84,6 +84,6 @@ export function withLogName(checkpointNote: Uint8Array, log: Verifier): Uint8Arr
   return addSignatureLines(checkpointNote, [signatureLine(origin, parseVkey(logVkey(origin, log)).keyId, own.signature)])
 }
 
-function malformed(what: string): HuxinError {
+function malformed(what: Said): HuxinError {
   return new HuxinError('proof_invalid', text`tlog-proof ${what}`)
 }

@@ -2,8 +2,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
-import { joined, type Text, text, textOf } from '../base/text.ts'
+import { HuxinError } from '../base/errors.ts'
+import { joined, type Said, type Text, text, textOf } from '../base/text.ts'
 import { identityOfCertificate, type PeerIdentity, splitPem } from './identity.ts'
 
 export interface TlsFiles {
@@ -41,7 +41,7 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
   const rootsPem = await Promise.all(files.rootFiles.map((file) => read(file, 'root')))
   const chain = splitPem(certificateChainPem).map((pem) => certificate(pem, files.certificateFile))
   const [leaf] = chain
-  if (!leaf) throw bad(`${files.certificateFile} holds no certificate`)
+  if (!leaf) throw bad(text`${files.certificateFile} holds no certificate`)
   checkKey(chain, keyPem, files)
   const roots = rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', ')))
   const root = checkChain(chain, roots, files)
@@ -54,7 +54,7 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
 export async function loadNodeMaterial(files: TlsFiles, nodeName: string, nowMs: number): Promise<LoadedMaterial> {
   const loaded = await loadTlsMaterial(files, nowMs)
   const { role, nodeName: named } = loaded.material.identity
-  if (role !== 'node' || named !== nodeName) throw bad(`${files.certificateFile} is of ${role} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
+  if (role !== 'node' || named !== nodeName) throw bad(text`${files.certificateFile} is of ${role} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
   return loaded
 }
 
@@ -153,7 +153,7 @@ export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles)
 
 async function read(file: string, what: string): Promise<string> {
   return readFile(file, 'utf8').catch(() => {
-    throw bad(`the ${what} file ${file} cannot be read`)
+    throw bad(text`the ${what} file ${file} cannot be read`)
   })
 }
 
@@ -161,7 +161,7 @@ function certificate(pem: string, file: string): X509Certificate {
   try {
     return new X509Certificate(pem)
   } catch {
-    throw bad(`${file} holds a certificate that does not parse`)
+    throw bad(text`${file} holds a certificate that does not parse`)
   }
 }
 
@@ -171,23 +171,23 @@ function checkKey(chain: readonly X509Certificate[], keyPem: string, files: TlsF
     const key = createPrivateKey(keyPem)
     owner = chain.findIndex((one) => one.checkPrivateKey(key))
   } catch {
-    throw bad(`${files.keyFile} holds no private key in PEM`)
+    throw bad(text`${files.keyFile} holds no private key in PEM`)
   }
-  if (owner > 0) throw bad(`${files.certificateFile} begins with the certificate of its CA: the one of ${files.keyFile} comes first, then the CA that issued it`)
-  if (owner < 0) throw bad(`${files.keyFile} is not the key of ${files.certificateFile}`)
+  if (owner > 0) throw bad(text`${files.certificateFile} begins with the certificate of its CA: the one of ${files.keyFile} comes first, then the CA that issued it`)
+  if (owner < 0) throw bad(text`${files.keyFile} is not the key of ${files.certificateFile}`)
 }
 
 /** @returns the root that the chain leads to */
 function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[], files: TlsFiles): X509Certificate {
   let at = chain[0]!
   for (const next of chain.slice(1)) {
-    if (!at.checkIssued(next) || !at.verify(next.publicKey)) throw bad(`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`)
+    if (!at.checkIssued(next) || !at.verify(next.publicKey)) throw bad(text`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`)
     at = next
   }
-  if (roots.length === 0) throw bad(`${files.rootFiles.join(', ')} hold no root certificate`)
+  if (roots.length === 0) throw bad(text`${files.rootFiles.join(', ')} hold no root certificate`)
   const found = roots.find((root) => root.fingerprint256 === at.fingerprint256 || (at.checkIssued(root) && at.verify(root.publicKey)))
   if (!found) {
-    throw bad(`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`)
+    throw bad(text`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`)
   }
   return found
 }
@@ -195,8 +195,8 @@ function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certi
 function checkValidity(leaf: X509Certificate, nowMs: number, file: string): number {
   const fromMs = Date.parse(leaf.validFrom)
   const toMs = Date.parse(leaf.validTo)
-  if (nowMs < fromMs) throw bad(`${file} is not valid before ${leaf.validFrom}: is this machine's clock right?`)
-  if (nowMs > toMs) throw bad(`${file} expired on ${leaf.validTo}: have a new one issued (huxin pki issue)`)
+  if (nowMs < fromMs) throw bad(text`${file} is not valid before ${leaf.validFrom}: is this machine's clock right?`)
+  if (nowMs > toMs) throw bad(text`${file} expired on ${leaf.validTo}: have a new one issued (huxin pki issue)`)
   return toMs
 }
 
@@ -204,10 +204,10 @@ function identity(leaf: X509Certificate, authorities: readonly X509Certificate[]
   try {
     return identityOfCertificate(leaf, authorities)
   } catch (error) {
-    throw bad(`${file}: ${messageOf(error)}`)
+    throw bad(text`${file}: ${textOf(error)}`)
   }
 }
 
-function bad(what: string): HuxinError {
+function bad(what: Said): HuxinError {
   return new HuxinError('config_invalid', what)
 }

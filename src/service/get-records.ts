@@ -6,7 +6,7 @@
 import { hex } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Context } from '../exchange/context.ts'
 import { type DamagedRecord, findPage, type FoundRecord, type Wanted } from '../exchange/query.ts'
@@ -35,15 +35,15 @@ export async function getRecords(context: Context, request: GetRecordsRequest, c
 
 /** What is asked, when it can have an answer. @throws HuxinError argument_invalid */
 function wantedOf({ recordId, subject }: GetRecordsRequest): Wanted {
-  if (recordId !== '' && subject) throw wrong('subject', 'give record_id or subject, not both')
+  if (recordId !== '' && subject) throw wrong('subject', text`give record_id or subject, not both`)
   if (recordId !== '') {
     if (!ofText(isRecordId, recordId)) throw wrong('record_id', fault(0, 'record_id', 'record_id_form').message)
     return { recordId }
   }
-  if (!subject) throw wrong('record_id', 'give a record_id or a subject')
+  if (!subject) throw wrong('record_id', text`give a record_id or a subject`)
   const { type, id } = subject
-  if (type < 1 || type > SUBJECT_TYPES) throw wrong('subject.type', `give the type of the subject, 1 to ${SUBJECT_TYPES}: it does not follow from the id`)
-  if (id === '') throw wrong('subject.id', 'give the id of the subject: its name is not looked for')
+  if (type < 1 || type > SUBJECT_TYPES) throw wrong('subject.type', text`give the type of the subject, 1 to ${SUBJECT_TYPES}: it does not follow from the id`)
+  if (id === '') throw wrong('subject.id', text`give the id of the subject: its name is not looked for`)
   const code = subjectIdFault(type, id)
   if (code) throw wrong('subject.id', fault(0, 'subject.id', code).message)
   return { subject: { type, id } }
@@ -51,19 +51,19 @@ function wantedOf({ recordId, subject }: GetRecordsRequest): Wanted {
 
 /** The older field goes on meaning what it meant. @throws HuxinError argument_invalid */
 function sizeOf({ limit, pageSize }: GetRecordsRequest): number {
-  if (limit < 0) throw wrong('limit', `${limit} is negative: give 1 to 1000, or leave it out`)
-  if (limit > 0 && pageSize > 0) throw wrong('page_size', 'give page_size or limit, not both')
+  if (limit < 0) throw wrong('limit', text`${limit} is negative: give 1 to 1000, or leave it out`)
+  if (limit > 0 && pageSize > 0) throw wrong('page_size', text`give page_size or limit, not both`)
   return pageSizeOf({ pageSize: limit > 0 ? limit : pageSize }, SIZE_DEFAULT)
 }
 
-function wrong(field: string, what: string): HuxinError {
+function wrong(field: string, what: Said): HuxinError {
   return new HuxinError('argument_invalid', text`${field}: ${what}`, { details: { field } })
 }
 
 /** @throws HuxinError argument_invalid */
 function placeOf(position: string): Place {
   const match = /^(0|[1-9]\d{0,17})\.(0|[1-9]\d{0,5})$/.exec(position)
-  if (!match) throw wrong('page_token', 'it is not one of this list')
+  if (!match) throw wrong('page_token', text`it is not one of this list`)
   return { index: BigInt(match[1]!), position: Number(match[2]) }
 }
 

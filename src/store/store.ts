@@ -16,7 +16,7 @@ import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
+import { type Said, text, textOf } from '../base/text.ts'
 import { findDamage } from './journal.ts'
 import { prefixRange, tables } from './keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from './parts.ts'
@@ -287,10 +287,10 @@ async function checkRoom(folder: string): Promise<void> {
  * @throws HuxinError store_failed | store_corrupt
  */
 async function readJournals(folder: string, isAcknowledged?: (key: Uint8Array) => boolean): Promise<void> {
-  const cannot = (what: string) => (error: unknown): never => {
+  const cannot = (what: Said) => (error: unknown): never => {
     throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${what} cannot be read: ${textOf(error)}`, { cause: error })
   }
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot('the folder')(error)))
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot(text`the folder`)(error)))
   // As large as the write buffer, a few of them at most; the next reading finds them in memory.
   for (const name of names.filter((one) => /^\d+\.log$/.test(one))) {
     const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)), isAcknowledged)

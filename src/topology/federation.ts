@@ -236,9 +236,9 @@ export class FederationState {
       const note = parseNote(noteBytes)
       const statement = parseStatement(note.text)
       if (member) this.#checkFollows(member, statement)
-      else if (this.#members.has(statement.member)) throw invalid(statement, 'stands in the join file apart from those before it')
+      else if (this.#members.has(statement.member)) throw invalid(statement, text`stands in the join file apart from those before it`)
       const keys = member ? [member.noteVkey] : this.#anchors.filter(({ name }) => name === statement.member).map(({ vkey }) => vkey)
-      if (root && !keys.some((noteVkey) => isSignedBy(note, { noteVkey }))) throw invalid(statement, 'does not follow from a pinned root')
+      if (root && !keys.some((noteVkey) => isSignedBy(note, { noteVkey }))) throw invalid(statement, text`does not follow from a pinned root`)
       member = memberOf(statement, member, textHash(note), noteBytes)
     }
     if (!member) throw new HuxinError('statement_invalid', text`the join file has no statement`)
@@ -254,17 +254,17 @@ export class FederationState {
     this.#checkId(statement)
     if (member.parent === undefined) return
     const parent = this.#members.get(member.parent)
-    if (!parent) throw invalid(statement, `has the parent ${member.parent}, to which the join file does not lead from a pinned root`)
+    if (!parent) throw invalid(statement, text`has the parent ${member.parent}, to which the join file does not lead from a pinned root`)
     this.#checkBelow(statement, parent)
     const above = member.epoch > 1 && parent.parent !== undefined ? this.#members.get(parent.parent) : undefined
     const note = parseNote(member.noteBytes)
     const signed = [parent, above].some((one) => one && this.#everyKey(one).some((noteVkey) => isSignedBy(note, { noteVkey })))
-    if (!signed) throw invalid(statement, `is not signed by ${parent.name}${above ? ` or ${above.name}` : ''}`)
+    if (!signed) throw invalid(statement, text`is not signed by ${parent.name}${above ? text` or ${above.name}` : ''}`)
   }
 
   #checkFollows(before: Member, statement: MemberStatement): void {
     if (before.name !== statement.member || statement.serial !== before.serial + 1 || !statement.previous || !equalBytes(statement.previous, before.statementHash)) {
-      throw invalid(statement, 'does not name the statement before it')
+      throw invalid(statement, text`does not name the statement before it`)
     }
   }
 
@@ -320,15 +320,15 @@ export class FederationState {
 
   #checkPlace(before: Member | undefined, statement: MemberStatement): void {
     this.#checkId(statement)
-    if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1) throw invalid(statement, `goes from epoch ${before.epoch} to ${statement.epoch}`)
-    if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1) throw invalid(statement, 'names a frozen log and begins no epoch')
+    if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1) throw invalid(statement, text`goes from epoch ${before.epoch} to ${statement.epoch}`)
+    if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1) throw invalid(statement, text`names a frozen log and begins no epoch`)
     if (statement.lost && (statement.frozen || statement.parent !== undefined || statement.epoch !== (before?.epoch ?? statement.epoch) + 1)) {
-      throw invalid(statement, 'says what was lost and is not that of a root that begins an epoch after it')
+      throw invalid(statement, text`says what was lost and is not that of a root that begins an epoch after it`)
     }
-    if (!before && statement.epoch !== 1) throw invalid(statement, `begins with epoch ${statement.epoch}, not 1`)
+    if (!before && statement.epoch !== 1) throw invalid(statement, text`begins with epoch ${statement.epoch}, not 1`)
     for (const child of before ? this.children(before.name) : []) this.#checkStaysAbove(statement, child)
     if (statement.parent === undefined) {
-      if (before ? before.parent !== undefined : !this.#anchors.some(({ name }) => name === statement.member)) throw invalid(statement, 'has no parent and is not a pinned root')
+      if (before ? before.parent !== undefined : !this.#anchors.some(({ name }) => name === statement.member)) throw invalid(statement, text`has no parent and is not a pinned root`)
       return
     }
     const parent = this.#members.get(statement.parent)
@@ -340,7 +340,7 @@ export class FederationState {
   #checkId(statement: MemberStatement): void {
     const id = nodeId(statement.member)
     const holder = this.member(id)
-    if (holder && holder.name !== statement.member && !(this.#squats(holder.name, holder.parent) && !this.#squats(statement.member, statement.parent))) throw invalid(statement, `takes the id ${id} of ${holder.name}`)
+    if (holder && holder.name !== statement.member && !(this.#squats(holder.name, holder.parent) && !this.#squats(statement.member, statement.parent))) throw invalid(statement, text`takes the id ${id} of ${holder.name}`)
   }
 
   #squats(name: string, parent: string | undefined): boolean {
@@ -348,21 +348,21 @@ export class FederationState {
   }
 
   #checkBelow(statement: MemberStatement, parent: Member): void {
-    if (!isAbove(parent.tier, statement.tier)) throw invalid(statement, `is of tier ${statement.tier}, which is not below ${parent.tier} of its parent ${parent.name}`)
-    if (this.#members.has(statement.member) && this.isWithin(parent.name, statement.member)) throw invalid(statement, `moves below itself (${parent.name})`)
+    if (!isAbove(parent.tier, statement.tier)) throw invalid(statement, text`is of tier ${statement.tier}, which is not below ${parent.tier} of its parent ${parent.name}`)
+    if (this.#members.has(statement.member) && this.isWithin(parent.name, statement.member)) throw invalid(statement, text`moves below itself (${parent.name})`)
     const outside = statement.divisions.find((code) => !covers(parent.divisions, code))
-    if (outside !== undefined) throw invalid(statement, `serves ${outside}, which its parent ${parent.name} does not serve`)
+    if (outside !== undefined) throw invalid(statement, text`serves ${outside}, which its parent ${parent.name} does not serve`)
   }
 
   #checkStaysAbove(statement: MemberStatement, child: Member): void {
     if (child.status === 'retired') return
-    if (!isAbove(statement.tier, child.tier)) throw invalid(statement, `is of tier ${statement.tier}, which is not above ${child.tier} of its child ${child.name}`)
+    if (!isAbove(statement.tier, child.tier)) throw invalid(statement, text`is of tier ${statement.tier}, which is not above ${child.tier} of its child ${child.name}`)
     const outside = child.divisions.find((code) => !covers(statement.divisions, code))
-    if (outside !== undefined) throw invalid(statement, `gives up ${outside}, which its child ${child.name} serves`)
+    if (outside !== undefined) throw invalid(statement, text`gives up ${outside}, which its child ${child.name} serves`)
   }
 
   #checkSigners(before: Member | undefined, statement: MemberStatement, note: UnverifiedNote): void {
-    if (before?.status === 'retired' && statement.status !== 'retired') throw invalid(statement, 'brings back a retired member')
+    if (before?.status === 'retired' && statement.status !== 'retired') throw invalid(statement, text`brings back a retired member`)
     const namedParent = before ? before.parent : statement.parent
     const speaker = namedParent === undefined ? this.member(statement.member) : this.#members.get(namedParent)
     if (!speaker) throw new HuxinError('member_unknown', text`${namedParent ?? ''} is not known yet`)
@@ -375,7 +375,7 @@ export class FederationState {
     if (before && before.parent !== statement.parent && statement.parent !== undefined) wanted.push(this.#members.get(statement.parent)!)
     if (before && (keysChange || newEpoch) && (!newEpoch || above)) wanted.push(before)
     const absent = wanted.find((signer) => !isSignedBy(note, signer))
-    if (absent) throw invalid(statement, `is not signed by ${absent.name}${newEpoch && above ? ` (a new epoch is signed by ${speaker.name} and the old key, or by ${above.name})` : ''}`)
+    if (absent) throw invalid(statement, text`is not signed by ${absent.name}${newEpoch && above ? text` (a new epoch is signed by ${speaker.name} and the old key, or by ${above.name})` : ''}`)
   }
 }
 
@@ -388,7 +388,7 @@ function isRoot(notes: readonly Uint8Array[]): boolean {
 function outOfTurn(statement: MemberStatement, comparison: Extract<SerialComparison, { kind: 'gap' | 'conflict' }>): HuxinError {
   if (comparison.kind === 'gap') return new HuxinError('member_unknown', text`statement ${statement.serial} of ${statement.member} came before statement ${comparison.wanted}`)
   const { signers } = comparison
-  return invalid(statement, `is not the one known with that serial, which stays in force${signers.length > 0 ? `: both are evidence against ${signers.join(', ')}` : ''}`)
+  return invalid(statement, text`is not the one known with that serial, which stays in force${signers.length > 0 ? text`: both are evidence against ${signers.join(', ')}` : ''}`)
 }
 
 function textHash(note: UnverifiedNote): Uint8Array {

@@ -6,7 +6,7 @@
  */
 import { base64, fromBase64, fromHex, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import type { TrustAnchor } from './federation.ts'
@@ -104,22 +104,22 @@ export function parseJoinFile(bytes: Uint8Array): JoinFile {
   try {
     json = JSON.parse(utf8Text(bytes) ?? '')
   } catch {
-    throw bad('is not JSON')
+    throw bad(text`is not JSON`)
   }
-  if (!isObject(json) || json['format'] !== 'huxin/join/v1') throw bad('is not of format huxin/join/v1')
+  if (!isObject(json) || json['format'] !== 'huxin/join/v1') throw bad(text`is not of format huxin/join/v1`)
   const anchors = list(json['anchors']).map((row): TrustAnchor => {
-    if (!isObject(row) || typeof row['name'] !== 'string' || typeof row['vkey'] !== 'string' || !NODE_NAME.test(row['name'])) throw bad('has an anchor that is not valid')
+    if (!isObject(row) || typeof row['name'] !== 'string' || typeof row['vkey'] !== 'string' || !NODE_NAME.test(row['name'])) throw bad(text`has an anchor that is not valid`)
     return { name: row['name'], vkey: row['vkey'] }
   })
   const heads = list(json['heads']).map((row): JoinHead => {
     const { lane, number, batchId } = isObject(row) ? row : {}
     if (typeof lane !== 'string' || !parseLaneKey(lane) || typeof number !== 'string' || !/^(?:0|[1-9][0-9]{0,17})$/.test(number) ||
-      typeof batchId !== 'string' || fromHex(batchId)?.length !== 32) throw bad('has a lane head that is not valid')
+      typeof batchId !== 'string' || fromHex(batchId)?.length !== 32) throw bad(text`has a lane head that is not valid`)
     return { lane, number: BigInt(number), batchId }
   })
   const { parentAddress, protocol } = json
-  if (anchors.length === 0) throw bad('pins no root')
-  if (typeof parentAddress !== 'string' || typeof protocol !== 'number' || !Number.isSafeInteger(protocol) || protocol < 0) throw bad('has no parentAddress or protocol')
+  if (anchors.length === 0) throw bad(text`pins no root`)
+  if (typeof parentAddress !== 'string' || typeof protocol !== 'number' || !Number.isSafeInteger(protocol) || protocol < 0) throw bad(text`has no parentAddress or protocol`)
   const join: JoinFile = {
     anchors, heads, parentAddress, protocol,
     statements: list(json['statements']).map((text) => bytesOf(text, 'statement')),
@@ -146,16 +146,16 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > 100_000) throw bad('has a list that is missing')
+  if (!Array.isArray(value) || value.length > 100_000) throw bad(text`has a list that is missing`)
   return value
 }
 
 function bytesOf(value: unknown, name: string): Uint8Array {
   const bytes = typeof value === 'string' ? fromBase64(value) : undefined
-  if (!bytes) throw bad(`has a ${name} that is not base64`)
+  if (!bytes) throw bad(text`has a ${name} that is not base64`)
   return bytes
 }
 
-function bad(what: string): HuxinError {
+function bad(what: Said): HuxinError {
   return new HuxinError('config_invalid', text`the join file ${what}: ask the parent's operator for it again (huxin member approve)`)
 }

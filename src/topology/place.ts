@@ -3,6 +3,7 @@
  * These rules came after the first logs were written: they are asked when a statement is judged, and not
  * when a recorded verdict is replayed.
  */
+import { text } from '../base/text.ts'
 import { isReserved, prefixesOf, prefixOwner } from './catalog-names.ts'
 import { covers, type Member, type MemberStatement } from './member.ts'
 import { nodeId } from './tier.ts'
@@ -47,11 +48,11 @@ export function checkNew(statement: MemberStatement, members: ReadonlyMap<string
 
 function checkPrefix(statement: MemberStatement, prefix: string, members: readonly Member[]): void {
   if (statement.tier !== 'nation' && statement.tier !== 'province' && statement.parent !== undefined) {
-    throw invalid(statement, `names the catalog prefix ${prefix}, and is of tier ${statement.tier}: the catalog is made by nation and province`)
+    throw invalid(statement, text`names the catalog prefix ${prefix}, and is of tier ${statement.tier}: the catalog is made by nation and province`)
   }
   if (isReserved(prefix) && !prefixesOf({ ...statement, catalog: [] }).includes(prefix)) {
-    throw invalid(statement, `names the catalog prefix ${prefix}, which is of whoever serves that place`)
+    throw invalid(statement, text`names the catalog prefix ${prefix}, which is of whoever serves that place`)
   }
   const owner = prefixOwner(members, prefix)
-  if (owner && owner.name !== statement.member) throw invalid(statement, `takes the catalog prefix ${prefix} of ${owner.name}`)
+  if (owner && owner.name !== statement.member) throw invalid(statement, text`takes the catalog prefix ${prefix} of ${owner.name}`)
 }

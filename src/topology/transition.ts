@@ -1,6 +1,6 @@
 /** Who signs a planned change of epoch, in which a log goes on from a frozen one. */
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, text } from '../base/text.ts'
 import { parseVkey } from '../note/key.ts'
 import { type UnverifiedNote, verifyNote } from '../note/note.ts'
 import type { Member, MemberStatement } from './member.ts'
@@ -10,10 +10,10 @@ import type { Member, MemberStatement } from './member.ts'
  * @throws HuxinError statement_invalid
  */
 export function checkTransition(note: UnverifiedNote, statement: MemberStatement, { before, speaker }: { before: Member; speaker: Member }): void {
-  if (before.parent !== statement.parent) throw invalid(statement, 'moves and goes on from a frozen log at once')
-  if (!isSignedBy(note, speaker)) throw invalid(statement, `is not signed by ${speaker.name}`)
-  if (!isSignedBy(note, before)) throw invalid(statement, `goes on from a frozen log and is not signed with the old key of ${before.name}`)
-  if (!isSignedBy(note, statement)) throw invalid(statement, `goes on from a frozen log and is not signed with the new key of ${before.name}`)
+  if (before.parent !== statement.parent) throw invalid(statement, text`moves and goes on from a frozen log at once`)
+  if (!isSignedBy(note, speaker)) throw invalid(statement, text`is not signed by ${speaker.name}`)
+  if (!isSignedBy(note, before)) throw invalid(statement, text`goes on from a frozen log and is not signed with the old key of ${before.name}`)
+  if (!isSignedBy(note, statement)) throw invalid(statement, text`goes on from a frozen log and is not signed with the new key of ${before.name}`)
 }
 
 export function isSignedBy(note: UnverifiedNote, { noteVkey }: { readonly noteVkey: string }): boolean {
@@ -24,6 +24,6 @@ export function isSignedBy(note: UnverifiedNote, { noteVkey }: { readonly noteVk
   }
 }
 
-export function invalid({ member, serial }: MemberStatement, what: string): HuxinError {
+export function invalid({ member, serial }: MemberStatement, what: Said): HuxinError {
   return new HuxinError('statement_invalid', text`statement ${serial} of ${member} ${what}`)
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
-import { text } from '../../base/text.ts'
+import { type Said, text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -106,7 +106,7 @@ class Demo {
     ]
     // Each publishes its own names: the nation those of cn, the province those of zj.
     for (const id of ['000000', '330000']) {
-      await this.#must(`catalog of ${id}`, async () => {
+      await this.#must(text`catalog of ${id}`, async () => {
         const { admin } = await this.nodes.connection(id)
         const answer = await admin.publishCatalog({ records, act: { reason: '演示目录', document: '演〔2026〕2号' }, ownedOnly: true }, CALL).catch((error: unknown) => {
           // Mappings of the province name scales of the nation, which are on their way.
@@ -117,7 +117,7 @@ class Demo {
       })
     }
     for (const { id } of places) {
-      await this.#must(`catalog at ${id}`, async () => {
+      await this.#must(text`catalog at ${id}`, async () => {
         const { entries } = await (await this.nodes.connection(id)).records.listCatalog({ id: INDUSTRY_ITEM }, CALL)
         return entries.length > 0 ? true : undefined
       })
@@ -141,7 +141,7 @@ class Demo {
     this.say('from the reject file, the first row of each reason (identifiers masked):', '退回行文件中每种原因的第一行（代码已脱敏）：')
     for (const { code } of summary.reasons) this.#output.write(`  ${rejected.find((line) => line.includes(`,${code},`))}\n`)
     this.#batch = Buffer.from(summary.batches.at(-1)!.batchId, 'hex')
-    const receipt = await this.#must('the hub\'s receipt', async () => {
+    const receipt = await this.#must(text`the hub's receipt`, async () => {
       const { receipts } = await records.getBatch({ batchId: this.#batch }, CALL)
       return receipts.find(({ node }) => node === this.nodes.name('330000'))?.receipt
     })
@@ -163,7 +163,7 @@ class Demo {
     const rows: string[][] = []
     for (const county of COUNTIES) {
       const expected = sent.get(county) ?? 0
-      await this.#must(`return flow to ${county}`, async () => await this.#nationalAt(county) >= expected ? true : undefined)
+      await this.#must(text`return flow to ${county}`, async () => await this.#nationalAt(county) >= expected ? true : undefined)
       rows.push([this.#place(county), String(expected), seconds(begin)])
     }
     this.#output.write(`${table([say(this.#output, 'county', '区县'), say(this.#output, 'results received', '收到结果'), say(this.#output, 'complete after', '完成用时')], rows)}\n`)
@@ -179,11 +179,11 @@ class Demo {
       const batch = Array.from({ length: 1_000 }, (_, i) => this.#data.national('330110', 300_000 + k * 1_000 + i))
       await nation.records.publish({ item: NATIONAL_ITEM, provider: BODY, targets: ['330110', '330106'], records: batch, batchClass: 'bulk' }, CALL)
     }
-    await this.#must('the others go on', async () => await this.#nationalAt('330106') >= xihu + 10_000 ? true : undefined)
+    await this.#must(text`the others go on`, async () => await this.#nationalAt('330106') >= xihu + 10_000 ? true : undefined)
     this.say('10,000 more results arrived at Xihu while Yuhang was dark', '余杭离线期间，西湖照常收到 10000 条')
     const begin = systemClock.monotonicMs()
     await this.nodes.start('330110')
-    await this.#must('Yuhang catches up', async () => await this.#nationalAt('330110') >= yuhang + 10_000 ? true : undefined)
+    await this.#must(text`Yuhang catches up`, async () => await this.#nationalAt('330110') >= yuhang + 10_000 ? true : undefined)
     this.say(`Yuhang is back and has everything ${seconds(begin)} after its start; nothing was queued for it meanwhile`, `余杭启动后 ${seconds(begin)} 补齐全部结果；期间无需为其排队`)
   }
 
@@ -198,12 +198,12 @@ class Demo {
       await records.publish({ item: INDUSTRY_ITEM, provider: BODY, targets: ['330782'], records: [this.#data.industry(enterprise, `SIDE-${number}`)], batchClass: 'normal' }, CALL)
     }
     const yiwu = await this.nodes.connection('330782')
-    const alarm = await this.#must('the county names the gap', async () => {
+    const alarm = await this.#must(text`the county names the gap`, async () => {
       const { alarms } = await yiwu.admin.getStatus({}, CALL)
       return alarms.find((line) => line.startsWith('gap '))
     })
     this.say(`alarm at Yiwu: ${alarm}`, `义乌告警：${alarm}`)
-    const traces = await this.#must('the trace', async () => {
+    const traces = await this.#must(text`the trace`, async () => {
       const answer = await yiwu.admin.traceLane({ lane, number: 1n }, CALL)
       return answer.traces.some(({ receiptNotes }) => receiptNotes.length > 0) ? answer.traces : undefined
     })
@@ -215,7 +215,7 @@ class Demo {
     const begin = systemClock.monotonicMs()
     await this.nodes.stop('330700')
     await this.nodes.start('330700')
-    await this.#must('the gap closes', async () => (await yiwu.records.getRecords({ recordId: 'SIDE-2' }, CALL)).records.length > 0 ? true : undefined)
+    await this.#must(text`the gap closes`, async () => (await yiwu.records.getRecords({ recordId: 'SIDE-2' }, CALL)).records.length > 0 ? true : undefined)
     this.say(`Jinhua runs honestly again; the gap closed ${seconds(begin)} later, in order`, `金华恢复正常后 ${seconds(begin)}，缺号按序补齐`)
   }
 
@@ -229,13 +229,13 @@ class Demo {
       holder: this.nodes.name('330100'), item: INDUSTRY_ITEM, resultRecordId: 'HZ-1', subjectType: 'enterprise', subjectId: enterprise.uscc, subjectName: enterprise.name,
       purpose: 'mutual-recognition', legalBasis: '演〔2026〕3号', mapping: 'zj-5-to-cn@1',
     }, CALL)
-    const request = await this.#must('the request arrives', async () => (await hangzhou.records.listRecognitions({ openOnly: true }, CALL)).recognitions[0]?.request)
+    const request = await this.#must(text`the request arrives`, async () => (await hangzhou.records.listRecognitions({ openOnly: true }, CALL)).recognitions[0]?.request)
     await hangzhou.admin.answerRecognition({ requestRecordId: decodeRecord(request.record).recordId, decision: 'recognized', validUntil: '' }, CALL)
-    const answered = await this.#must('the answer arrives', async () => (await jinhua.records.listRecognitions({}, CALL)).recognitions[0]?.confirmations[0])
+    const answered = await this.#must(text`the answer arrives`, async () => (await jinhua.records.listRecognitions({}, CALL)).recognitions[0]?.confirmations[0])
     this.say(`Jinhua holds Hangzhou's signed confirmation: ${answered.validity}`, `金华已持有杭州签名的互认确认：${validityZh[answered.validity] ?? answered.validity}`)
     const begin = systemClock.monotonicMs()
     const withdrawn = await hangzhou.records.amend({ changes: [{ action: 'withdraw', batchId: source.batchId, index: 0, effectiveOn: civilDate(systemClock.nowMs()), basis: 'correction/source' }] }, CALL)
-    const fallen = await this.#must('the recognition falls', async () => {
+    const fallen = await this.#must(text`the recognition falls`, async () => {
       const found = (await jinhua.records.listRecognitions({}, CALL)).recognitions[0]?.confirmations[0]
       return found && found.validity !== 'valid' ? found : undefined
     })
@@ -243,7 +243,7 @@ class Demo {
     const rows: string[][] = []
     for (const { id } of places) {
       const { records } = await this.nodes.connection(id)
-      const batch = await this.#must(`withdrawal at ${id}`, async () => await records.getBatch({ batchId: withdrawn.batchId }, CALL).catch(() => undefined))
+      const batch = await this.#must(text`withdrawal at ${id}`, async () => await records.getBatch({ batchId: withdrawn.batchId }, CALL).catch(() => undefined))
       const entry = parseEntry(batch.entries[0]!)
       rows.push([this.#place(id), String(batch.logIndexes[0]), formatTime(entry.timeMs), say(this.#output, entry.source.kind, sourcesZh[entry.source.kind])])
     }
@@ -252,7 +252,7 @@ class Demo {
 
   async #close(): Promise<void> {
     this.#title('Reconciliation', '对账')
-    const rows = await this.#must('everything is confirmed', async () => {
+    const rows = await this.#must(text`everything is confirmed`, async () => {
       const lines = (await Promise.all((['330100', '330700'] as const).map(async (city) => (await (await this.nodes.connection(city)).admin.reconcile({}, CALL)).lines))).flat()
       return lines.every(({ inTransit }) => inTransit === 0n) ? lines : undefined
     })
@@ -315,7 +315,7 @@ class Demo {
     return place ? `${id} ${say(this.#output, place.en, place.zh)}` : id
   }
 
-  async #must<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  async #must<T>(what: Said, look: () => Promise<T | undefined>): Promise<T> {
     const found = await until(look, WAIT_MS, this.nodes.stopped)
     if (found === undefined) throw new HuxinError('deadline_exceeded', text`waited ${WAIT_MS / 1000} s in vain: ${what}; logs are in ${this.#folder}/nodes/*/node.log (keep them with --keep)`)
     return found
