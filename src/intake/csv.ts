@@ -1,102 +1,155 @@
-/** Rows of a CSV file, streaming. Memory does not grow with the file. */
+/** Rows of a CSV file, streaming: quoted newlines, every end of line, the separator found out. Memory does not grow with the file. */
 import { Readable } from 'node:stream'
 import { parse as csvParser } from 'csv-parse'
-import { HuxinError } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
-import { openText } from './encoding.ts'
-import { ROW_LENGTH_MAX, type RowFault, type SourceRow, type TableSource } from './table.ts'
+import { parse as parseCsv } from 'csv-parse/sync'
+import { HuxinError, messageOf } from '../base/errors.ts'
+import { type Text, text } from '../base/text.ts'
+import { columnLetters } from '../workbook/place.ts'
+import { EncodingFault, type TextFile } from './encoding.ts'
+import { type Grid, type GridRow, type Notice, ROW_LENGTH_MAX, rowFault } from './table.ts'
 import { fromTextCell } from './text-cell.ts'
 
-/** Opens a CSV file: quoted newlines, CRLF, a byte order mark. @throws HuxinError argument_invalid */
-export async function openCsv(file: string, asked: string): Promise<TableSource> {
-  const { pieces, ...content } = await openText(file, asked)
-  const rowLimit = new RowLimit(file)
+const SAMPLE_ROWS = 30
+
+/** What may stand between cells. */
+const separators: readonly { readonly separator: string; readonly name: Text }[] = [
+  { separator: ',', name: text`comma` },
+  { separator: '\t', name: text`tab` },
+  { separator: ';', name: text`semicolon` },
+  { separator: '，', name: text`full-width comma` },
+  { separator: '|', name: text`vertical bar` },
+]
+
+/** How many columns of the catalog item the first rows of a file name; the separator with which they name the most is the file's. */
+export type HeaderScore = (rows: readonly (readonly string[])[]) => number
+
+/** @throws HuxinError argument_invalid */
+export function openCsv(file: string, source: TextFile, score: HeaderScore): Grid {
+  const stated = /^\ufeff?"?sep=(.)"?\r?\n/i.exec(source.sample)?.[1]
+  const separator = stated ?? likelySeparator(source.sample, score)
+  const notices: Notice[] = []
+  const name = separators.find((known) => known.separator === separator)?.name ?? separator
+  if (separator !== ',') notices.push({ code: 'separator', text: text`cells are separated by ${name}` })
+  return {
+    encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, notices: () => notices,
+    // Quotes could hide an end of line.
+    openEnd: source.openEnd === undefined || source.openEnd.includes('"') ? undefined : source.openEnd.split(separator),
+    rows: csvRows(file, source, { separator, skip: stated === undefined ? 0 : 1 }),
+  }
+}
+
+function likelySeparator(sample: string, score: HeaderScore): string {
+  const cut = sample.slice(0, Math.max(sample.lastIndexOf('\n'), sample.lastIndexOf('\r')) + 1 || sample.length)
+  let best = { separator: ',', found: 0 }
+  for (const { separator } of separators) {
+    if (!cut.includes(separator)) continue
+    const found = score(sampleRows(cut, separator))
+    if (found > best.found) best = { separator, found }
+  }
+  return best.separator
+}
+
+function sampleRows(sample: string, separator: string): string[][] {
+  try {
+    return parseCsv(sample, { ...dialect(separator), to: SAMPLE_ROWS })
+  } catch {
+    // A quote is not closed within the sample: the rows before it are enough to find a header.
+    return sample.split(/\r\n|\n|\r/, SAMPLE_ROWS).map((line) => line.split(separator).map((cell) => cell.replace(/^"|"$/g, '')))
+  }
+}
+
+function dialect(separator: string) {
   // A stray quote inside a cell is part of it.
-  const parser = csvParser({
-    info: true, relax_column_count: true, relax_quotes: true, bom: true, max_record_size: ROW_LENGTH_MAX, on_record: rowLimit.ended,
-  })
-  const input = Readable.from(rowLimit.bounded(pieces))
+  return { delimiter: separator, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, relax_quotes: true, bom: true, max_record_size: ROW_LENGTH_MAX }
+}
+
+interface Reading {
+  readonly separator: string
+  /** Lines before the first row. */
+  readonly skip: number
+}
+
+async function* csvRows(file: string, source: TextFile, { separator, skip }: Reading): AsyncGenerator<GridRow, undefined> {
+  const feed = new Feed(source.pieces)
+  const parser = csvParser({ ...dialect(separator), on_record: feed.ended })
+  const input = Readable.from(feed.pieces())
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
-  const next = csvRows(parser[Symbol.asyncIterator]() as AsyncIterator<CsvRow>, file)
-  const first = await next()
-  if (first === undefined) throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
-  const header = first.cells.map((cell) => cell.replace(/^\ufeff/, '').trim())
-  async function* rows(): AsyncGenerator<SourceRow> {
-    for (let row = await next(); row; row = await next()) {
-      yield row.cells.slice(header.length).some((cell) => cell.trim() !== '') ? { ...row, fault: tooManyCells(row.cells.length, header.length) } : row
+  let line = -skip
+  try {
+    for await (const record of parser as AsyncIterable<string[]>) {
+      line++
+      if (line > 0 && !record.every((cell) => cell.trim() === '')) yield rowOf(record, { line, separator, file })
     }
+  } catch (error) {
+    if (error instanceof HuxinError) throw error
+    if (feed.failure === undefined) throw new HuxinError('argument_invalid', unreadable(file, feed.records - skip + 1, error))
+  } finally {
+    input.destroy()
+    parser.destroy()
   }
-  return { ...content, header, rows: rows() }
+  if (feed.failure instanceof EncodingFault) throw new HuxinError('argument_invalid', feed.failure.said(text`row ${feed.records - skip + 1}`))
+  if (feed.failure !== undefined) throw feed.failure
+  return undefined
+}
+
+function unreadable(file: string, line: number, error: unknown): Text {
+  const { code = '', index } = error as { code?: string; index?: number }
+  if (code === 'CSV_QUOTE_NOT_CLOSED') return text`${file}: in row ${line}, column ${columnLetters(index ?? 0)} a quote is opened and never closed; close it, or remove it`
+  if (code === 'CSV_MAX_RECORD_SIZE') return text`${file}: row ${line} is longer than ${ROW_LENGTH_MAX} characters, most often because a quote is opened in it and never closed`
+  return text`${file} is no readable CSV at row ${line}: ${messageOf(error)}`
+}
+
+function rowOf(record: readonly string[], { line, separator, file }: { line: number; separator: string; file: string }): GridRow {
+  if (record.every((cell) => /^[\0\s]*$/.test(cell))) {
+    throw new HuxinError('argument_invalid', text`${file}: from row ${line} on the file has zero bytes alone: it was not copied whole. Copy it again, and import it then`)
+  }
+  const cells = record.map(fromTextCell)
+  const swallowed = record.length > 2 ? cells.findIndex((cell) => holdsRows(cell, separator, record.length)) : -1
+  if (swallowed < 0) return { line, cells }
+  const lines = cells[swallowed]!.split(/\r\n|\n|\r/).length
+  return { line, cells, fault: rowFault('quote_open', text`a quote is opened in column ${columnLetters(swallowed)} and closed ${lines - 1} lines later: the rows between became one cell; close the quote, or remove it`) }
+}
+
+/** Whether a cell holds what was meant as rows: as many separators on one of its lines as a row has. */
+function holdsRows(cell: string, separator: string, columns: number): boolean {
+  if (!cell.includes('\n') && !cell.includes('\r')) return false
+  return cell.split(/\r\n|\n|\r/).some((part) => part.split(separator).length > Math.max(2, columns / 2))
 }
 
 /**
- * The parser keeps a row until it ends and counts neither its empty cells nor its separators: a row of a hundred million
- * commas would fill the memory.
+ * Text on its way to the parser. The parser keeps a row until it ends and counts neither its empty cells nor its
+ * separators: a row of a hundred million commas would fill the memory. A fault of the encoding is kept until the rows
+ * before it are read, so that its row can be named.
  */
-class RowLimit {
-  readonly #file: string
+class Feed {
+  readonly #pieces: AsyncIterable<string>
   #read = 0
   #endedAt = 0
+  /** How many rows ended. */
+  records = 0
+  failure: unknown
 
-  constructor(file: string) {
-    this.#file = file
+  constructor(pieces: AsyncIterable<string>) {
+    this.#pieces = pieces
   }
 
   readonly ended = <T>(record: T): T => {
     this.#endedAt = this.#read
+    this.records++
     return record
   }
 
-  async *bounded(pieces: AsyncIterable<string>): AsyncGenerator<string> {
-    for await (const piece of pieces) {
-      if (this.#read - this.#endedAt > ROW_LENGTH_MAX) {
-        throw new HuxinError('argument_invalid', text`${this.#file}: a row is longer than ${ROW_LENGTH_MAX} characters, most often because a quote is opened and never closed`)
-      }
-      this.#read += piece.length
-      yield piece
-    }
-  }
-}
-
-interface CsvRow {
-  readonly record: string[]
-  readonly info: { readonly lines: number }
-}
-
-function csvRows(rows: AsyncIterator<CsvRow>, file: string): () => Promise<SourceRow | undefined> {
-  // csv-parse counts a CRLF inside quotes as two lines.
-  let countedTwice = 0
-  return async () => {
+  async *pieces(): AsyncGenerator<string> {
     try {
-      for (;;) {
-        const { done, value } = await rows.next()
-        if (done) return undefined
-        // Rows of empty cells are what a spreadsheet adds at the end.
-        if (value.record.every((cell) => cell.trim() === '')) continue
-        for (const cell of value.record) for (let at = cell.indexOf('\r\n'); at >= 0; at = cell.indexOf('\r\n', at + 2)) countedTwice++
-        return { line: value.info.lines - countedTwice, cells: value.record.map(fromTextCell) }
+      for await (const piece of this.#pieces) {
+        if (this.#read - this.#endedAt > ROW_LENGTH_MAX) throw Object.assign(new Error('row too long'), { code: 'CSV_MAX_RECORD_SIZE' })
+        this.#read += piece.length
+        yield piece
       }
     } catch (error) {
-      if (error instanceof HuxinError) throw error
-      throw new HuxinError('argument_invalid', text`${file} is no readable CSV: ${csvErrors[codeOf(error)] ?? ''}${textOf(error)}`)
+      if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'CSV_MAX_RECORD_SIZE') throw error
+      this.failure = error
     }
-  }
-}
-
-const csvErrors: Readonly<Record<string, string>> = {
-  CSV_QUOTE_NOT_CLOSED: 'a quote is opened and never closed; ',
-  CSV_MAX_RECORD_SIZE: `a row is longer than ${ROW_LENGTH_MAX} bytes, most often because a quote is opened and never closed; `,
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
-}
-
-/** Cells that moved to the right would be read as something else. */
-function tooManyCells(cells: number, columns: number): RowFault {
-  return {
-    column: '', code: 'row_form', reason: `the row has ${cells} cells, the header ${columns}: a comma inside a cell wants quotes around the cell`,
-    reasonZh: `该行有 ${cells} 个单元格，表头为 ${columns} 列：单元格内含逗号时须加双引号`,
   }
 }

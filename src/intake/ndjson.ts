@@ -1,23 +1,32 @@
-/** Rows of an NDJSON file, streaming. Memory does not grow with the file. */
+/**
+ * Rows of an NDJSON file, streaming: one flat object a line, its keys are the names of the columns. A key that is
+ * absent is an empty cell, so that each line may have other ones. Memory does not grow with the file.
+ */
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
-import { openText } from './encoding.ts'
-import { ROW_LENGTH_MAX, type SourceRow, type TableSource } from './table.ts'
+import { type Text, text } from '../base/text.ts'
+import { EncodingFault, type TextFile } from './encoding.ts'
+import { type HeaderNames, mapHeader, shown } from './header.ts'
+import { type Notice, ROW_LENGTH_MAX, rowFault, type SourceRow, type TableSource } from './table.ts'
 
-/** Opens NDJSON: one flat object a line; its keys are the header names. @throws HuxinError argument_invalid */
-export async function openNdjson(file: string): Promise<TableSource> {
-  const { pieces, ...content } = await openText(file, 'utf-8')
-  const lines = linesOf(pieces, file)
+const EXTRA_KEYS_MAX = 20
+
+/** @throws HuxinError argument_invalid */
+export async function openNdjson(file: string, source: TextFile, names: HeaderNames): Promise<TableSource> {
+  const lines = linesOf(source.pieces, file)
   const first = await lines.next()
   if (first.done) throw new HuxinError('argument_invalid', text`${file} is empty`)
   const begin = parseObject(first.value.text)
   if (!begin) throw new HuxinError('argument_invalid', text`${file}: line ${first.value.line} is no JSON object; one flat object a line is wanted`)
-  const header = Object.keys(begin)
+  // Each line has its own keys: the columns are those of the item, under the names of the first line where it has them.
+  const keys = Object.keys(begin)
+  const header = [...keys, ...names.item.columns.filter((column) => !keys.some((key) => names.find(key)?.column === column)).map(({ headerZh }) => headerZh)]
+  const reader = new ObjectReader(header, names)
+  const mapping = mapHeader(names, header, true)
   async function* rows(): AsyncGenerator<SourceRow> {
-    yield objectRow(first.value!, header)
-    for await (const line of lines) yield objectRow(line, header)
+    yield reader.row(first.value!)
+    for await (const line of lines) yield reader.row(line)
   }
-  return { ...content, header, rows: rows() }
+  return { header, mapping, encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, rows: rows(), notices: () => reader.notices() }
 }
 
 interface Line {
@@ -28,36 +37,68 @@ interface Line {
 async function* linesOf(pieces: AsyncIterable<string>, file: string): AsyncGenerator<Line> {
   let rest = ''
   let line = 0
-  for await (const piece of pieces) {
-    const parts = (rest + piece).split('\n')
-    rest = parts.pop()!
-    if (rest.length > ROW_LENGTH_MAX) throw new HuxinError('argument_invalid', text`${file}: line ${line + parts.length + 1} is longer than ${ROW_LENGTH_MAX} characters; one JSON object a line is wanted`)
-    for (const part of parts) {
-      line++
-      if (part.trim() !== '') yield { text: part, line }
+  try {
+    for await (const piece of pieces) {
+      const parts = (rest + piece).split('\n')
+      rest = parts.pop()!
+      if (rest.length > ROW_LENGTH_MAX) throw new HuxinError('argument_invalid', text`${file}: line ${line + parts.length + 1} is longer than ${ROW_LENGTH_MAX} characters; one JSON object a line is wanted`)
+      for (const part of parts) {
+        line++
+        if (part.trim() !== '') yield { text: part, line }
+      }
     }
+  } catch (error) {
+    throw error instanceof EncodingFault ? new HuxinError('argument_invalid', error.said(text`line ${line + 1}`)) : error
   }
   if (rest.trim() !== '') yield { text: rest, line: line + 1 }
 }
 
-function objectRow({ text, line }: Line, header: readonly string[]): SourceRow {
-  const bad = (column: string, code: string, reason: string, reasonZh: string, cells: readonly string[] = []): SourceRow => (
-    { line, cells, fault: { column, code, reason, reasonZh } }
-  )
-  const value = parseObject(text)
-  if (!value) return bad('', 'row_form', 'the line is no JSON object', '该行不是 JSON 对象')
-  const cells = header.map((key) => cellOf(value[key]) ?? '')
-  const strange = Object.keys(value).find((key) => !header.includes(key))
-  if (strange !== undefined) return bad(strange, 'row_form', 'the first line has no such key', '首行没有该键', cells)
-  for (const key of header) {
-    const one = value[key]
-    if (cellOf(one) === undefined) return bad(key, 'value_form', 'a text, a number or null is wanted', '应为文本、数值或 null', cells)
-    // JSON numbers of more than 15 digits have lost their last ones when they are read: never guessed.
-    if (typeof one === 'number' && !Number.isSafeInteger(one) && Number.isInteger(one)) {
-      return bad(key, 'number_rounded', 'a number this long loses its last digits: write it as text, in quotes', '数值过长，末位会丢失：请写成带引号的文本', cells)
-    }
+class ObjectReader {
+  readonly #header: readonly string[]
+  readonly #names: HeaderNames
+  /** Position of each key that was met; undefined for one that has no place. */
+  readonly #positions = new Map<string, number | undefined>()
+  readonly #extra = new Set<string>()
+
+  constructor(header: readonly string[], names: HeaderNames) {
+    this.#header = header
+    this.#names = names
   }
-  return { line, cells }
+
+  row({ text: words, line }: Line): SourceRow {
+    const value = parseObject(words)
+    const cells = this.#header.map(() => '')
+    const bad = (code: string, reason: Text, column = ''): SourceRow => ({ line, cells, fault: rowFault(code, reason, column) })
+    if (!value) return bad('row_form', text`the line is no JSON object`)
+    let fault: SourceRow | undefined
+    for (const [key, one] of Object.entries(value)) {
+      const at = this.#positionOf(key)
+      if (at === undefined) continue
+      const cell = cellOf(one)
+      if (cell === undefined) fault ??= bad('value_form', text`a text, a number or null is wanted`, key)
+      // JSON numbers of more than 15 digits have lost their last ones when they are read: never guessed.
+      else if (typeof one === 'number' && !Number.isSafeInteger(one) && Number.isInteger(one)) fault ??= bad('number_rounded', text`a number this long loses its last digits: write it as text, in quotes`, key)
+      else if (cell !== '' && cells[at] !== '') fault ??= bad('row_form', text`two keys mean the same column: keep one of them`, key)
+      else if (cell !== '') cells[at] = cell
+    }
+    return fault ?? { line, cells }
+  }
+
+  #positionOf(key: string): number | undefined {
+    if (this.#positions.has(key)) return this.#positions.get(key)
+    const column = this.#names.find(key)?.column
+    const exact = this.#header.indexOf(key)
+    const at = exact >= 0 ? exact : this.#header.findIndex((name) => column !== undefined && this.#names.find(name)?.column === column)
+    const position = at < 0 ? undefined : at
+    if (column === undefined && this.#extra.size < EXTRA_KEYS_MAX) this.#extra.add(shown(key))
+    // Keys without end would fill the memory.
+    if (this.#positions.size < 10_000) this.#positions.set(key, position)
+    return position
+  }
+
+  notices(): readonly Notice[] {
+    return this.#extra.size === 0 ? [] : [{ code: 'extra_columns', text: text`keys that the catalog item does not have are left out: ${[...this.#extra]}` }]
+  }
 }
 
 /** A JSON value as the cell of a table; undefined when it is none. */

@@ -1,11 +1,11 @@
 /** Reads a table and prints the most live memory that it took. A script of its own, for --expose-gc. */
-import { openCsv } from '../../src/intake/csv.ts'
-import { openNdjson } from '../../src/intake/ndjson.ts'
+import { openTable } from '../../src/intake/open.ts'
+import { starterItems } from '../../src/record/data/items.ts'
 
 const file = process.argv[2]!
 let peakBytes = 0
 let rows = 0
-for await (const row of (await (file.endsWith('.ndjson') ? openNdjson(file) : openCsv(file, 'auto'))).rows) {
+for await (const row of (await openTable(file, { item: starterItems[0]!, encoding: 'auto', ignoreExtra: false })).rows) {
   if (row.fault) throw new Error(`line ${row.line} cannot be read`)
   if (++rows % 5_000 > 0) continue
   globalThis.gc!()

@@ -12,6 +12,7 @@ import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
 import type { Connection } from '../connect.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
+import { encodings } from '../../intake/encoding.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
@@ -25,7 +26,7 @@ export function importCommand(program: Command, shell: Shell): void {
     .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
     .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本节点运行单位）'), '')
     .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
-    .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', 'utf-8', 'gb18030']).default('auto'))
+    .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', ...encodings]).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
     .option('--ignore-extra', say(shell, 'leave out columns that the item does not know', '忽略目录项以外的列'))
     .option('--dry-run', say(shell, 'check only', '只检查不入库'))
@@ -49,13 +50,14 @@ export function importCommand(program: Command, shell: Shell): void {
 
 /** The summary of an import, for people. */
 export function formatSummary(output: Pick<Output, 'language'>, summary: ImportSummary): string {
-  const { rows, published, existing, rejected, encoding, reasons, batches, rejectFile } = summary
+  const { rows, published, existing, rejected, encoding, notices, reasons, batches, rejectFile } = summary
   const lines = [summary.dryRun
     ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
     : say(output,
       `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
       `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
   if (published === 0 && existing > 0) lines.push(say(output, 'nothing new: every good row is already in the log', '没有新增：所有合格行均已入账'))
+  for (const { message, messageZh } of notices) lines.push(`  ${say(output, message, messageZh)}`)
   for (const { code, reason, reasonZh, rows: count } of reasons) lines.push(`  ${count} × ${code}: ${say(output, reason, reasonZh)}`)
   if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
   return lines.join('\n')

@@ -1,7 +1,7 @@
 /** `huxin import`: streams a file into batches, with a reject file for bad rows. */
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
-import { extname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
 import { hex } from '../../base/bytes.ts'
@@ -13,10 +13,9 @@ import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
-import { type Mapping, mapHeader } from '../../intake/header.ts'
+import type { Mapping } from '../../intake/header.ts'
+import { openTable } from '../../intake/open.ts'
 import { maskedCells, rowToRecord } from '../../intake/rows.ts'
-import { openCsv } from '../../intake/csv.ts'
-import { openNdjson } from '../../intake/ndjson.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { toTextCell } from '../../intake/text-cell.ts'
 
@@ -49,6 +48,8 @@ export interface ImportSummary {
   readonly existing: number
   readonly rejected: number
   readonly encoding: string
+  /** What the reader did on its own account: what it left out, which form it found. */
+  readonly notices: readonly { readonly code: string; readonly message: string; readonly messageZh: string }[]
   /** How many rows have which fault first, most frequent first. */
   readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly rows: number }[]
   readonly batches: readonly { readonly batchId: string; readonly records: number }[]
@@ -66,9 +67,8 @@ const RETRIES = 20
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
   if (resolve(options.rejectFile) === resolve(options.file)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
   const compiled = await loadItem(publisher, options.item)
-  const source = extname(options.file).toLowerCase() === '.ndjson' || options.file.endsWith('.jsonl') ? await openNdjson(options.file) : await openCsv(options.file, options.encoding)
-  const mapping = mapHeader(compiled.item, source.header, options.ignoreExtra)
-  const run = new ImportRun(publisher, options, { compiled, source, mapping })
+  const source = await openTable(options.file, { item: compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra })
+  const run = new ImportRun(publisher, options, { compiled, source, mapping: source.mapping })
   return run.run()
 }
 
@@ -133,6 +133,7 @@ class ImportRun {
     }
     return {
       rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,
+      notices: this.#source.notices().map(({ code, text }) => ({ code, message: text.en, messageZh: text.zh })),
       reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches,
       rejectFile: this.#reject ? this.#options.rejectFile : undefined, dryRun: this.#options.dryRun,
     }
