@@ -19,6 +19,8 @@ export const limits = {
   noteBytesMax: 65_536,
   /** Signature lines of a note. */
   noteSignaturesMax: 64,
+  /** Withdrawals that one restoration undoes. */
+  withdrawalsMax: 16,
   /** Faults reported for one batch. */
   faultsMax: 1_000,
   /** Bytes of bodies gathered into one Submit or asked for in one ReadBodies; one batch may be larger. */

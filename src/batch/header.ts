@@ -61,7 +61,7 @@ export interface BatchHeader {
   readonly records: number
   /** RFC 6962 root of the leaf hashes, 32 bytes. */
   readonly root: Uint8Array
-  /** Lines of a later minor version, verbatim; a header that has some is not understood. */
+  /** Lines of a later minor version, verbatim. */
   readonly extra: readonly string[]
 }
 
@@ -165,9 +165,17 @@ export function batchId(headerText: string): Uint8Array {
   return createHash('sha256').update(utf8(headerText)).digest()
 }
 
+/** The further header line of amendments that are restorations: a version before them carries the batch, and goes on taking the records for withdrawn. */
+export const RESTORES = 'x-action restore'
+
+/** True for a batch of amendments that restores records and does nothing else. */
+export function isRestoring({ kind, extra }: BatchHeader): boolean {
+  return kind === 'amendment' && extra.length === 1 && extra[0] === RESTORES
+}
+
 /** True when this version knows what the batch means; otherwise it is carried and not served. */
 export function understood(header: BatchHeader): boolean {
-  return header.extra.length === 0 && Object.hasOwn(batchKinds, header.kind) && batchKinds[header.kind]!.includes(header.batchClass)
+  return (header.extra.length === 0 || isRestoring(header)) && Object.hasOwn(batchKinds, header.kind) && batchKinds[header.kind]!.includes(header.batchClass)
 }
 
 /** Begins the names of kinds and header lines that a version which does not know them carries unread. */

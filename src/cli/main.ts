@@ -15,7 +15,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 // Nobody is left to be told.
 process.stderr.on('error', () => undefined)
 
-process.exitCode = await runCli(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, env: process.env })
+process.exitCode = await runCli(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, stdin: process.stdin, env: process.env })
 
 // A connection attempt that somebody answers with silence has no end of its own, and would keep the process.
 systemClock.after(LINGER_MS, () => process.exit())

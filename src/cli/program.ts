@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { VERSION } from '../node/node.ts'
+import { amendCommands } from './commands/amend.ts'
 import { approvalCommands } from './commands/approval.ts'
 import { catalogCommands } from './commands/catalog.ts'
 import { certificateCommands } from './commands/certificate.ts'
@@ -73,7 +74,7 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, recognitionCommands, logCommands, whyCommand, evidenceCommands, verifyCommands]) add(program, shell)
+  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, amendCommands, recognitionCommands, logCommands, whyCommand, evidenceCommands, verifyCommands]) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)

@@ -8,6 +8,8 @@ import type { Language, Output } from './output.ts'
 export interface Io {
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined }
+  /** Where a person answers questions; undefined where nobody does. */
+  readonly stdin?: (NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined }) | undefined
   readonly env: Readonly<Record<string, string | undefined>>
 }
 

@@ -24,7 +24,7 @@ const chinese: Readonly<Record<string, string>> = {
   // what a client may do
   publish: '报送', amend: '变更', query: '查询',
   // what is done to a record, and what takes a second person
-  withdraw: '撤回', repair: '修复', object: '异议标注', erase: '删除', waiting: '待批准', granted: '已批准待发布', published: '已发布', rejected: '已驳回',
+  withdraw: '撤回', restore: '恢复', repair: '修复', object: '异议标注', erase: '删除', waiting: '待批准', granted: '已批准待发布', published: '已发布', rejected: '已驳回',
   // what is checked before a start
   configuration: '配置', certificate: '证书', keys: '密钥', membership: '接入声明', port: '端口', 'audit port': '审计端口', 'file handles': '文件句柄',
   // where an entry came from

@@ -1,5 +1,5 @@
 /**
- * Withdraw, repair, object, erase. An amendment names positions, never people, and always goes to the
+ * Withdraw, repair, object, erase, restore. An amendment names positions, never people, and always goes to the
  * whole federation. Erasing a version erases every earlier version of the same record known here.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
@@ -8,6 +8,7 @@ import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import { RESTORES } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { basisFault, documentFault } from '../record/personal.ts'
@@ -15,13 +16,15 @@ import { bodyKey, entryKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from './context.ts'
 import { type AmendedBatch, checkAmendable, checkMayAmend } from './may-amend.ts'
+import { checkNotAmended, withdrawalsOf } from './restore.ts'
+import { firstBatchOf } from './request-ids.ts'
 import { type Published, publish } from './publish.ts'
 import type { Actor } from './register.ts'
 import { earlierBatches } from './versions.ts'
 import type { Moment } from './writer.ts'
 
 export interface RecordChange {
-  readonly action: 'withdraw' | 'repair' | 'object' | 'erase'
+  readonly action: 'withdraw' | 'repair' | 'object' | 'erase' | 'restore'
   readonly batchId: Uint8Array
   readonly position: number
   /** Civil date. */
@@ -53,6 +56,7 @@ const actions = {
   repair: AmendmentAction.REPAIR,
   object: AmendmentAction.OBJECT,
   erase: AmendmentAction.ERASE,
+  restore: AmendmentAction.RESTORE,
 } as const
 
 /** Changes of one batch of amendments, and bytes of the bodies that it rewrites: every node does so in one commit. */
@@ -64,6 +68,14 @@ interface Amended extends AmendedBatch {
   readonly index: bigint
 }
 
+/** What changes rest on. */
+interface Checked {
+  /** The batches that they name, by id in hexadecimal. */
+  readonly batches: ReadonlyMap<string, Amended>
+  /** By change: the withdrawals that it undoes. */
+  readonly withdrawals: ReadonlyMap<RecordChange, readonly Uint8Array[]>
+}
+
 /**
  * Publishes changes as one batch of class amendment. Earlier versions of what is erased are named too; where they are
  * too many for one batch, others go before it.
@@ -73,7 +85,8 @@ export async function amend(context: Context, asked: Amending): Promise<Publishe
   const amending = { ...asked, moment: asked.moment ?? context.writer.moment() }
   const { changes, requestId } = amending
   const turns = new Turns(undefined, amending.signal)
-  const batches = await checkChanges(context, amending, turns)
+  const isRepeated = await firstBatchOf(context, amending) !== undefined
+  const { batches, withdrawals } = await checkChanges(context, { ...amending, isRepeated }, turns)
   const own = distinct(changes)
   const room = { changes: BATCH_CHANGES_MAX - own.length, bytes: BATCH_BODY_BYTES_MAX - await erasedBytes(context, changes, batches) }
   if (room.bytes < 0) throw new HuxinError('argument_invalid', text`the batches of what is to be erased have more than ${BATCH_BODY_BYTES_MAX >> 20} MB: erase fewer records in one call`)
@@ -90,7 +103,7 @@ export async function amend(context: Context, asked: Amending): Promise<Publishe
   if (turns.over) await turns.next()
   // The first piece has room for what was asked for, and goes last: a call that is made again finds what is left.
   for (const piece of pieces.slice(1)) await publishChanges(context, { ...amending, requestId: undefined, extraOps: undefined }, distinct(piece))
-  return publishChanges(context, amending, distinct([...own, ...pieces[0]!]), requestId)
+  return publishChanges(context, { ...amending, withdrawals }, distinct([...own, ...pieces[0]!]), requestId)
 }
 
 /**
@@ -101,8 +114,8 @@ export async function checkAmending(context: Context, amending: Pick<Amending, '
   await checkChanges(context, amending, new Turns(undefined, amending.signal))
 }
 
-function publishChanges(context: Context, amending: Amending & { readonly moment: Moment }, changes: readonly RecordChange[], requestId?: string): Promise<Published> {
-  const { provider, source, moment, approval, extraOps } = amending
+function publishChanges(context: Context, amending: Amending & { readonly moment: Moment; readonly withdrawals?: Checked['withdrawals'] }, changes: readonly RecordChange[], requestId?: string): Promise<Published> {
+  const { provider, source, moment, approval, extraOps, withdrawals } = amending
   const records = changes.map((change) => toBinary(AmendmentSchema, create(AmendmentSchema, {
     action: actions[change.action],
     batchId: change.batchId,
@@ -110,10 +123,13 @@ function publishChanges(context: Context, amending: Amending & { readonly moment
     effectiveOn: change.effectiveOn,
     basis: change.basis,
     document: change.document,
+    withdrawals: [...withdrawals?.get(change) ?? []],
     ...(approval ? { approval } : {}),
   })))
+  const restores = changes.some(({ action }) => action === 'restore')
   return publish(context, {
     kind: 'amendment', item: undefined, provider, targets: ['**'], batchClass: 'amendment', records, source, moment,
+    ...(restores ? { extra: [RESTORES] } : {}),
     ...(requestId ? { requestId, repeats: (stored) => madeBy(amending.changes, stored) } : {}), ...(extraOps ? { extraOps } : {}),
   })
 }
@@ -137,9 +153,11 @@ function madeBy(changes: readonly RecordChange[], stored: readonly (Uint8Array |
   return changes.every(({ action, batchId, position, basis, document }) => made.has(textOf(actions[action], batchId, position, basis, document)))
 }
 
-/** The batches that the changes name, by id in hexadecimal; each is read once and no body is. */
-async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'changes' | 'by'>, turns: Turns): Promise<Map<string, Amended>> {
+/** Each batch is read once and no body is. A repeated call is answered with what the first one did, whatever that changed. */
+async function checkChanges(context: Context, { changes, by, isRepeated }: Pick<Amending, 'changes' | 'by'> & { readonly isRepeated?: boolean }, turns: Turns): Promise<Checked> {
   const batches = new Map<string, Amended>()
+  const withdrawals = new Map<RecordChange, readonly Uint8Array[]>()
+  checkTogether(changes)
   for (const change of changes) {
     if (turns.over) await turns.next()
     checkForm(change)
@@ -151,8 +169,24 @@ async function checkChanges(context: Context, { changes, by }: Pick<Amending, 'c
     if (change.position >= records) throw new HuxinError('not_found', text`batch ${name} has ${records} records, there is none at position ${change.position}`)
     if (!known) checkAmendable(context, amended)
     if (by) checkMayAmend(context, by, amended, change)
+    if (isRepeated) continue
+    if (change.action === 'restore') withdrawals.set(change, await withdrawalsOf(context, by, amended, change.position))
+    else await checkNotAmended(context, amended, { ...change, code: actions[change.action] })
   }
-  return batches
+  return { batches, withdrawals }
+}
+
+/** One batch says one thing of a record, and what restores does nothing else. @throws HuxinError argument_invalid */
+function checkTogether(changes: readonly RecordChange[]): void {
+  const byRecord = new Map<string, RecordChange>()
+  for (const change of changes) {
+    const name = `${hex(change.batchId)} ${change.position}`
+    const before = byRecord.get(name)
+    if (before && before.action !== change.action) throw new HuxinError('argument_invalid', text`one call says ${before.action} and ${change.action} of record ${name}: make two calls of it`)
+    byRecord.set(name, change)
+  }
+  const restoring = changes.filter(({ action }) => action === 'restore').length
+  if (restoring > 0 && restoring < changes.length) throw new HuxinError('argument_invalid', text`one call restores records and does something else to others: make two calls of it`)
 }
 
 function checkForm({ action, effectiveOn, basis, document }: RecordChange): void {

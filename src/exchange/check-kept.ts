@@ -127,6 +127,7 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'ahead':
     case 'approval':
     case 'gaveback':
+    case 'restorations':
     case 'subject-key':
       if (!openChecked(key, value)) throw new Error('it does not have its check value')
       return

@@ -11,10 +11,11 @@ import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll, type Judged } from '../batch/entry.ts'
-import { type BatchHeader, understood } from '../batch/header.ts'
+import { type BatchHeader, isRestoring, understood } from '../batch/header.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
-import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
-import { decodeAccesses, decodeAmendments, decodeHeads, type Ledger } from '../ledger/ledger.ts'
+import { type Amendment, AmendmentAction, type CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
+import { decodeAmendments } from '../ledger/amendments.ts'
+import { decodeAccesses, decodeHeads, type Ledger } from '../ledger/ledger.ts'
 import { type IdPlaces, notePlaces } from '../ledger/record-rows.ts'
 import { decodeRegisterEntry, registerFault } from '../ledger/register.ts'
 import { checkRecordBytes, type CompiledItem, type RecordFault } from '../record/item.ts'
@@ -52,7 +53,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Te
     case 'member': return undefined
     case 'catalog': return judgeCatalog(ledger, header, body, terms)
     case 'freeze': return judgeFreeze(ledger, header, body)
-    case 'amendment': return judgeAmendment(body, bindsAll(terms.rules))
+    case 'amendment': return judgeAmendment(body, { coded: bindsAll(terms.rules), restores: isRestoring(header) })
     case 'heads': return judgeHeads(body)
     case 'access': return judgeAccess(body)
     case 'act': return judgeAct(body)
@@ -181,11 +182,14 @@ function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body)
   }
 }
 
-function judgeAmendment(body: Body, coded: boolean): Refused | undefined {
+/** `restores`: the header says that all of them are restorations, which are nowhere else. */
+function judgeAmendment(body: Body, { coded, restores }: { coded: boolean; restores: boolean }): Refused | undefined {
   try {
     for (const [i, amendment] of decodeAmendments(body).entries()) {
       if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
-      if (amendment.action < 1 || amendment.action > 4) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
+      const isKnown = restores ? amendment.action === AmendmentAction.RESTORE : amendment.action >= AmendmentAction.WITHDRAW && amendment.action <= AmendmentAction.ERASE
+      if (restores && !restoresWell(amendment)) return refuse('amendment_invalid', `amendment ${i} restores and names no withdrawal: 1 to ${limits.withdrawalsMax} batch ids are wanted`)
+      if (!isKnown) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
       if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
       // An erasure of before may have another basis, and erases at a node that begins later too.
       if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} has no basis`)
@@ -197,6 +201,10 @@ function judgeAmendment(body: Body, coded: boolean): Refused | undefined {
     return refuse(error.code, error.message)
   }
   return undefined
+}
+
+function restoresWell({ withdrawals }: Amendment): boolean {
+  return withdrawals.length >= 1 && withdrawals.length <= limits.withdrawalsMax && withdrawals.every(({ length }) => length === 32)
 }
 
 function judgeHeads(body: Body): Refused | undefined {

@@ -51,6 +51,8 @@ export interface Publication {
   readonly repeats?: (stored: readonly (Uint8Array | undefined)[]) => boolean
   /** When the caller began to read what these records rest on; without it, when the call's turn came. */
   readonly moment?: Moment
+  /** Further header lines. */
+  readonly extra?: readonly string[]
   /** It is the first entry of a log that goes on from a frozen one. */
   readonly begins?: boolean
   /** More rows for the same commit, for use cases that keep their own. */
@@ -280,7 +282,7 @@ export function draftHeader(context: Context, publication: Publication): BatchHe
     createdMs: context.clock.nowMs(),
     records: publication.records.length,
     root: new Uint8Array(32),
-    extra: [],
+    extra: publication.extra ?? [],
   }
 }
 

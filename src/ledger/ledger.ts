@@ -9,25 +9,25 @@
  *
  * State holds dates, never their outcome: what is in force today is decided at the moment of reading.
  */
-import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { type Said, text } from '../base/text.ts'
+import { text } from '../base/text.ts'
 import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
-import { type Amendment, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { type AccessRecord, AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
 import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
-import { amendmentKey, batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
+import { batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
+import { amendmentPrefix, amendmentRow, decodeAmendments, decodeStoredAmendment, type StoredAmendment, withoutUndone } from './amendments.ts'
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
+import { decodeRecords } from './decoded.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
 import { encodeLaneHead, type LaneHead, Lanes, type Standing } from './lanes.ts'
 import { MemberPeriods } from './periods.ts'
@@ -251,8 +251,18 @@ export class Ledger {
     return this.amendmentsBy(id, (by) => this.federation.isWithin(origin, by), staged)
   }
 
-  /** Amendments of a batch by the nodes (full names) that a test lets pass. */
+  /** Amendments in effect on a batch, by the nodes (full names) that a test lets pass. */
   async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
+    const rows = await this.amendmentHistory(id, mayAmend, staged)
+    if (rows.length === 0) return rows
+    return withoutUndone(rows, {
+      indexOf: async (batchId) => (await this.known(Buffer.from(batchId, 'hex')))?.indexes[0],
+      isWithin: (node, top) => this.federation.isWithin(node, top),
+    })
+  }
+
+  /** Everything that was ever said of a batch by the nodes that a test lets pass: also withdrawals that were undone. */
+  async amendmentHistory(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
     if (!this.#amended.mayHave(id)) return []
     const prefix = amendmentPrefix(id)
     const rows = await this.#store.range(prefixRange(prefix))
@@ -298,27 +308,6 @@ export class Ledger {
 /** Rows under a prefix that are not stored yet. */
 export type Staged = (prefix: Uint8Array) => readonly Op[]
 
-/** An amendment as the table holds it. */
-export interface StoredAmendment {
-  readonly position: number
-  readonly index: bigint
-  /** AmendmentAction */
-  readonly action: number
-  readonly effectiveOn: string
-  /** Full name of the node that amended. */
-  readonly by: string
-}
-
-/** Prefix of the rows of a batch's amendments. */
-export function amendmentPrefix(id: Uint8Array): Uint8Array {
-  return concat(tables.amendment, id)
-}
-
-/** Decodes the amendments of a body. @throws HuxinError record_invalid */
-export function decodeAmendments(body: Body): Amendment[] {
-  return decodeRecords(body, AmendmentSchema, text`amendment`)
-}
-
 /** Decodes the lane heads that a node states. @throws HuxinError record_invalid */
 export function decodeHeads(body: Body): HeadMessage[] {
   return decodeRecords(body, LaneHeadSchema, text`lane head`)
@@ -327,21 +316,6 @@ export function decodeHeads(body: Body): HeadMessage[] {
 /** Decodes access records. @throws HuxinError record_invalid */
 export function decodeAccesses(body: Body): AccessRecord[] {
   return decodeRecords(body, AccessRecordSchema, text`access record`)
-}
-
-/** The records of a body as messages, erased ones left out. */
-function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: Said): MessageShape<D>[] {
-  const messages: MessageShape<D>[] = []
-  for (let i = 0; i < body.count; i++) {
-    const bytes = recordAt(body, i)
-    if (!bytes) continue
-    try {
-      messages.push(fromBinary(schema, bytes))
-    } catch {
-      throw new HuxinError('record_invalid', text`${what} ${i} does not decode`)
-    }
-  }
-  return messages
 }
 
 function reportedRow(node: string, { lane, number, batchId }: HeadMessage): Op {
@@ -364,25 +338,6 @@ export function entrySourceName(source: EntrySource): string {
     case 'fetched': return source.node
     case 'parent': return source.log.slice(0, source.log.lastIndexOf('/'))
     default: return '-'
-  }
-}
-
-function amendmentRow(index: bigint, by: string, amendment: Amendment): Op {
-  return {
-    key: amendmentKey(amendment.batchId, amendment.index, index),
-    value: concat(Uint8Array.of(amendment.action), utf8(`${amendment.effectiveOn}\n${by}`)),
-  }
-}
-
-function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {
-  const buffer = Buffer.from(key)
-  const [effectiveOn = '', by = ''] = Buffer.from(value.subarray(1)).toString().split('\n')
-  return {
-    position: buffer.readUInt32BE(33),
-    index: buffer.readBigUInt64BE(37),
-    action: value[0]!,
-    effectiveOn,
-    by,
   }
 }
 

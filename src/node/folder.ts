@@ -10,6 +10,7 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { checkRebuilt } from '../exchange/rebuild.ts'
+import { readRestorations } from '../exchange/unread.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { lastSignedTree, type Log } from '../log/log.ts'
@@ -224,6 +225,7 @@ async function lastEntryMs(log: Log): Promise<number> {
 /** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */
 export async function loadLedger(ledger: Ledger, { store, epoch }: Pick<OpenFolder, 'store' | 'epoch'>): Promise<void> {
   await checkRebuilt(store)
+  await readRestorations(store)
   await foldControl(ledger, store)
   await ledger.load()
   await checkOwnLanes(ledger, store, epoch)

@@ -140,13 +140,13 @@ async function publishOne(
   context: Context, { batch, bytes, acts, stored, requestId }: { batch: SealedHeader; bytes: Uint8Array; acts: FormerActs; stored: Uint8Array | undefined; requestId: string },
 ): Promise<string | undefined> {
   if (!stored) return 'its body is missing'
-  const { kind, item, provider, lanes, batchClass } = batch.header
+  const { kind, item, provider, lanes, batchClass, extra } = batch.header
   const ended = await endedPositions(context, batch, acts)
   try {
     const body = parseBody(stored)
     const records = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
     if (records.length === 0) return 'all of its records are ended or erased'
-    const { refusal } = await publish(context, { kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, source: parseEntry(bytes).source, requestId })
+    const { refusal } = await publish(context, { kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, extra, source: parseEntry(bytes).source, requestId })
     return refusal?.message
   } catch (error) {
     if (isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'denied' || error.kind === 'refused')) return error.message

@@ -9,9 +9,10 @@ import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Context } from '../exchange/context.ts'
-import { type DamagedRecord, findPage, type FoundRecord, type Wanted } from '../exchange/query.ts'
-import type { GetRecordsRequest } from '../gen/huxin/v1/record_service_pb.ts'
+import { type DamagedRecord, findPage, type FoundRecord, readPlace, type Wanted } from '../exchange/query.ts'
+import type { GetRecordsRequest, RecordPlace } from '../gen/huxin/v1/record_service_pb.ts'
 import type { Place } from '../ledger/segments.ts'
+import { HASH_BYTES } from '../merkle/hash.ts'
 import { fault } from '../record/fault.ts'
 import { isRecordId, ofText } from '../record/forms.ts'
 import { subjectIdFault } from '../record/subject.ts'
@@ -22,6 +23,7 @@ const SIZE_DEFAULT = 100
 const SUBJECT_TYPES = 5
 
 export async function getRecords(context: Context, request: GetRecordsRequest, call: Pick<CallContext, 'signal'>) {
+  if (request.place) return recordAt(context, request, request.place)
   const wanted = wantedOf(request)
   // The key of this node makes a token that nobody else can.
   const listOf = (): string => `records ${hex(context.subjectKey)} ${JSON.stringify(wanted)}`
@@ -31,6 +33,14 @@ export async function getRecords(context: Context, request: GetRecordsRequest, c
     turns: new Turns(context.clock, () => call.signal),
   })
   return { records: records.map(storedRecord), nextPageToken: next ? pageToken(listOf(), `${next.index}.${next.position}`) : '' }
+}
+
+async function recordAt(context: Context, { recordId, subject }: GetRecordsRequest, { batchId, index: position }: RecordPlace) {
+  if (recordId !== '' || subject) throw wrong('place', 'give record_id, subject or place, and one of them alone')
+  if (batchId.length !== HASH_BYTES) throw wrong('place.batch_id', `a batch id has ${HASH_BYTES} bytes`)
+  const index = (await context.ledger().known(batchId))?.indexes[0]
+  const found = index === undefined ? undefined : await readPlace(context, index, position)
+  return { records: found ? [storedRecord(found)] : [], nextPageToken: '' }
 }
 
 /** What is asked, when it can have an answer. @throws HuxinError argument_invalid */

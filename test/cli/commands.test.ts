@@ -522,7 +522,12 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   })
 
   await t.test('amend, reconcile, trace, fsck', async (t) => {
-    await does('330100', ['amend', 'repair', batch, '0', '--basis', 'repair/order36', '--document', '浙信修〔2026〕1号'], /^1 change\(s\) go to the whole federation\n$/)
+    await does('330100', ['amend', 'repair', batch, '0', '--basis', 'repair/order36', '--document', '浙信修〔2026〕1号'], /^c-0 · .*\n1 change\(s\) go to the whole federation, effective on \d{4}-\d\d-\d\d\n$/)
+    const withdrawn = JSON.parse(await does('330100', ['amend', 'withdraw', 'c-1', '--basis', 'wrong', '--document', 'x', '--json'], /changes/)) as { changes: number }
+    t.equal(withdrawn.changes, 1, 'named by its record id')
+    t.match(await runHere(['amend', 'withdraw', batch, '1', '--basis', 'wrong', '--document', 'x', ...at('330100')]), { code: 1, err: /withdrawn already/ })
+    await does('330100', ['amend', 'restore', 'c-1', '--basis', 'wrong', '--document', 'x'], /^c-1 · .* · withdrawn · .*\n1 change/)
+    await does('330100', ['show', 'c-1'], /: current\n/)
     t.match(await runHere(['amend', 'repair', batch, '77', '--basis', 'repair/order36', '--document', 'x', ...at('330100')]), { err: /77|position/ })
     await federation.until('all is confirmed', async () => (JSON.parse((await runHere(['reconcile', ...at('330000'), '--json'])).out) as { way: string; node: string; inTransit: number }[]).some(({ way, node, inTransit }) => way === 'to_child' && node === 'zj.example/330100' && inTransit === 0))
     await prints('330000', ['reconcile'], /\nway +with +item +name +due +sent +accepted/, /\n方向 +对方节点 +目录项 +名称 +应送 +已送 +入账/)

@@ -74,7 +74,7 @@ t.test('an erasure waits for another operator, and machines and persons are told
   await does(t, ['approval', 'list'], /^nothing waits for a second person\n$/)
   await does(t, ['approval', 'list'], /^没有待双人办理的事项\n$/, 'zh')
   await fails(t, ['amend', 'erase', batch, '0', '--basis', 'erase/court'], 2, /^error argument_invalid .*give --document\n$/)
-  const said = await does(t, ['amend', 'erase', batch, '0', '--basis', 'erase/court', '--document', '浙法〔2026〕1号'], /^nothing is published yet: another operator grants it with huxin approval grant [0-9a-f]{64}\n$/)
+  const said = await does(t, ['amend', 'erase', batch, '0', '--basis', 'erase/court', '--document', '浙法〔2026〕1号'], /^e-1 · .*\nnothing is published yet: another operator grants it with huxin approval grant [0-9a-f]{64}\n$/)
   const id = said.trim().slice(-64)
   await does(t, ['approval', 'list'], new RegExp(`${id} +erase: 1 +张三 +\\S+ +waiting`))
   await does(t, ['approval', 'list'], new RegExp(`${id} +删除：1 条 +张三 +\\S+ +待批准`), 'zh')

@@ -1,12 +1,18 @@
 import t, { type Test } from 'tap'
-import { create } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { be64 } from '../../src/base/bytes.ts'
 import { leafHashAt, recordAt } from '../../src/batch/body.ts'
 import { amend, type RecordChange } from '../../src/exchange/amend.ts'
 import { findBatch, findByRecordId, findBySubject } from '../../src/exchange/query.ts'
 import { answerRecognition, listRecognitions, requestRecognition } from '../../src/exchange/recognize.ts'
-import { AmendmentAction } from '../../src/gen/huxin/v1/catalog_pb.ts'
+import type { Context } from '../../src/exchange/context.ts'
+import { parseEntry } from '../../src/batch/entry.ts'
+import { RESTORES } from '../../src/batch/header.ts'
+import { openHeader } from '../../src/batch/seal.ts'
+import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { type Subject, SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
-import { amendmentByHand, codeOf, compactAll, erasedCount, findings, forge, holders, publishRecords } from '../support/checks.ts'
+import { amendmentKey, tables, textKey } from '../../src/store/keys.ts'
+import { amendmentByHand, codeOf, compactAll, erasedCount, findings, type Forged, forge, holders, publishRecords } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
 
@@ -88,8 +94,92 @@ t.test('amendments reach every node', async (t) => {
     t.same(await standings(federation, '330782', 'v-90'), ['current'])
     t.same(await standings(federation, '330106', 'v-90'), ['current'])
   })
+
+  await t.test('a withdrawal is undone by who made it, or from above, and at every node alike', async (t) => {
+    const { batch } = await publishRecords(context, many(5, (i) => industryRecord(i, { prefix: 'u' })), ['330782', '330000'])
+    const above = federation.node('330000').context
+    const record = (position: number, action: RecordChange['action']): Parameters<typeof amend>[1] => ({ provider: BODY, source, changes: [change(batch!.id, position, action)] })
+    const everyone = async (position: number, expected: string): Promise<void> => {
+      for (const node of ['330106', '330782', '330000']) t.same(await standings(federation, node, `u-${position}`), [expected], `u-${position} at ${node}`)
+    }
+    t.equal(await codeOf(amend(context, record(0, 'restore'))), 'amendment_invalid', 'it is not withdrawn')
+    const mine = await amend(context, { ...record(0, 'withdraw'), requestId: 'wrong' })
+    await everywhere(federation, mine.batch!.id)
+    await everyone(0, 'withdrawn')
+    t.equal(await codeOf(amend(context, record(0, 'withdraw'))), 'amendment_invalid', 'a second time says nothing')
+    t.equal((await amend(context, { ...record(0, 'withdraw'), requestId: 'wrong' })).batch!.idText, mine.batch!.idText, 'a repeated call is answered')
+    const undone = await amend(context, { ...record(0, 'restore'), requestId: 'right' })
+    t.same(undone.batch!.header.extra, ['x-action restore'])
+    await everywhere(federation, undone.batch!.id)
+    await everyone(0, 'current')
+    t.equal((await amend(context, { ...record(0, 'restore'), requestId: 'right' })).batch!.idText, undone.batch!.idText)
+    const again = await amend(context, record(0, 'withdraw'))
+    await everywhere(federation, again.batch!.id)
+    await everyone(0, 'withdrawn')
+    await everywhere(federation, (await amend(above, record(0, 'restore'))).batch!.id)
+    await everyone(0, 'current')
+
+    await everywhere(federation, (await amend(above, record(1, 'withdraw'))).batch!.id)
+    t.equal(await codeOf(amend(context, record(1, 'restore'))), 'amendment_invalid', 'what a node above withdrew stays so')
+    const liar = forgeRestoration(context, batch!.id, 1, [(await history(context, batch!.id, 1))[0]!])
+    await context.door.accept({ header: liar.batch.note, body: liar.body.bytes, source: { kind: 'self' } })
+    await everywhere(federation, liar.batch.id)
+    await everyone(1, 'withdrawn')
+
+    await everywhere(federation, (await amend(context, record(2, 'repair'))).batch!.id)
+    t.equal(await codeOf(amend(context, record(2, 'restore'))), 'amendment_invalid', 'what was repaired stays so')
+    t.equal(await codeOf(amend(context, { ...record(2, 'object'), changes: [change(batch!.id, 3, 'object'), change(batch!.id, 0, 'restore')] })), 'argument_invalid')
+    t.equal(await codeOf(amend(context, { ...record(2, 'object'), changes: [change(batch!.id, 3, 'object'), change(batch!.id, 3, 'withdraw')] })), 'argument_invalid')
+    const clerk = { kind: 'client', name: 'clerk', body: BODY } as const
+    const byClerk = { kind: 'client', name: 'clerk' } as const
+    const { batch: clerks } = await publishRecords(context, [industryRecord(7, { prefix: 'u' })], ['330782'], { source: byClerk })
+    const theirs = { provider: BODY, source: byClerk, by: clerk, changes: [change(clerks!.id, 0, 'withdraw')] }
+    await amend(context, theirs)
+    t.equal((await amend(context, { ...theirs, changes: [change(clerks!.id, 0, 'restore')] })).published, 1, 'a client undoes its own withdrawal')
+    await amend(context, { ...theirs, source, by: undefined })
+    t.equal(await codeOf(amend(context, { ...theirs, changes: [change(clerks!.id, 0, 'restore')] })), 'role_denied', 'and nobody else\'s')
+
+    // A restoration that comes before the withdrawal that it undoes.
+    const late = amendmentByHand(context, batch!.id, 4, AmendmentAction.WITHDRAW)
+    const early = forgeRestoration(above, batch!.id, 4, [late.batch.id])
+    await above.door.accept({ header: early.batch.note, body: early.body.bytes, source: { kind: 'self' } })
+    await everywhere(federation, early.batch.id)
+    await context.door.accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })
+    await everywhere(federation, late.batch.id)
+    await everyone(4, 'current')
+  })
+
+  await t.test('a restoration that a program before carried unread is read after the upgrade', async (t) => {
+    const { batch } = await publishRecords(context, [industryRecord(1, { prefix: 'w' })], ['330782', '330000'])
+    const changes = (action: RecordChange['action']): Parameters<typeof amend>[1] => ({ provider: BODY, source, changes: [change(batch!.id, 0, action)] })
+    await amend(context, changes('withdraw'))
+    const undone = await amend(context, changes('restore'))
+    await everywhere(federation, undone.batch!.id)
+    const { store, ledger } = federation.node('330782').context
+    const index = (await ledger().known(undone.batch!.id))!.indexes[0]!
+    await store.commit([
+      { key: amendmentKey(batch!.id, 0, index), value: undefined }, { key: textKey(tables.meta, 'restorations'), value: undefined },
+      { key: textKey(tables.state, 'records'), value: be64(ledger().recordCount - 1n) },
+    ])
+    t.same(await standings(federation, '330782', 'w-1'), ['withdrawn'], 'as a program before has it')
+    const again = await federation.restart('330782')
+    await federation.until('it serves again', () => again.state === 'serving')
+    t.same(await standings(federation, '330782', 'w-1'), ['current'])
+  })
   t.same(await findings(federation), [])
 })
+
+/** Batch ids of the amendments that were made of a record. */
+async function history({ ledger, log }: Context, batchId: Uint8Array, position: number): Promise<Uint8Array[]> {
+  const rows = (await ledger().amendmentHistory(batchId, () => true)).filter((row) => row.position === position)
+  return Promise.all(rows.map(async ({ index }) => openHeader(parseEntry((await log().entry(index))!).header).id))
+}
+
+/** A restoration that no use case looked at. */
+function forgeRestoration(context: Context, batchId: Uint8Array, index: number, withdrawals: Uint8Array[]): Forged {
+  const record = toBinary(AmendmentSchema, create(AmendmentSchema, { action: AmendmentAction.RESTORE, batchId, index, effectiveOn: '2026-01-05', basis: 'test', document: '-', withdrawals }))
+  return forge(context, [record], ['**'], { kind: 'amendment', item: undefined, batchClass: 'amendment', extra: [RESTORES] })
+}
 
 t.test('erasing', async (t) => {
   const federation = await start(t)

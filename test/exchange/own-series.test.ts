@@ -1,6 +1,7 @@
 /** A record id names one subject, and a new version goes wherever the one before it went: what is published is held against what was published. */
 import t from 'tap'
 import { amend } from '../../src/exchange/amend.ts'
+import type { Published } from '../../src/exchange/publish.ts'
 import type { Context } from '../../src/exchange/context.ts'
 import { decodeRecord } from '../../src/record/record.ts'
 import { syntheticUscc } from '../../src/record/uscc.ts'
@@ -20,6 +21,12 @@ const EVERYBODY = ['330000/**']
 async function say(context: Context, records: readonly Uint8Array[], targets = EVERYBODY, more: Parameters<typeof publishRecords>[3] = {}): Promise<string> {
   const { refusal, published } = await publishRecords(context, records, targets, more)
   return refusal ? refusal.faults.map(({ index, path, code }) => `${index} ${path} ${code}`).join(', ') : `published ${published}`
+}
+
+/** The place that the reason of a refusal names. */
+function placeIn({ refusal }: Published): [Uint8Array, number] {
+  const [, batchId = '', position = ''] = /([0-9a-f]{64}) (\d+)$/.exec(refusal!.faults[0]!.messageZh) ?? []
+  return [Buffer.from(batchId, 'hex'), Number(position)]
 }
 
 function gradeIn(record: Uint8Array): string {
@@ -123,6 +130,12 @@ t.test('a record id', async (t) => {
     }
     await end(one('gone', 30), 'withdraw')
     t.equal(await take(one('gone', 30)), '0 record_id record_withdrawn')
+    const [batchId, position] = placeIn(await publishRecords(context, [one('gone', 30)], EVERYBODY, { skipExisting: true }))
+    const change = { batchId, position, effectiveOn: '2026-01-01', basis: 'test/wrong', document: '' }
+    await amend(context, { provider: BODY, source, changes: [{ action: 'restore', ...change }] })
+    t.same(await standings(context, { recordId: 'gone' }), ['330100 A current'], 'the refusal says what restores it')
+    t.equal(await take(one('gone', 30)), 'published 0', 'and it is there')
+    await amend(context, { provider: BODY, source, changes: [{ action: 'withdraw', ...change }] })
     t.equal(await take(one('gone', 30, 'E', '2025-01-01')), '0 record_id version_older', 'the withdrawn one would go before it')
     t.equal(await take(one('gone', 30, 'B')), 'published 1', 'a corrected one is taken')
     await end(one('healed', 31, 'E'), 'repair')

@@ -80,30 +80,6 @@ export function recordCommands(program: Command, shell: Shell): void {
       if (found.length === 0) throw new HuxinError('not_found', say(shell, `nothing is served here under ${JSON.stringify(what)}${type ? '' : ' (for a subject also give --type)'}`, `此处没有“${what}”的可供查询内容${type ? '' : '（查主体须另加 --type）'}`))
       print(output, found.map(recordView), () => found.map((record) => formatRecord(output, record)).join('\n\n'))
     })
-  const amend = program.command('amend').description(say(shell, 'withdraw, repair, dispute or erase a record', '撤回、修复、异议标注或删除记录'))
-  for (const [action, en, zh] of [['withdraw', 'a record is no longer in force', '撤回记录'], ['repair', 'a record is no longer published, shared or used', '信用修复'], ['object', 'mark a record as disputed', '异议标注'], ['erase', 'destroy a record everywhere', '删除记录']] as const) {
-    shell.common(atNode(amend.command(`${action} <batch> <position>`), shell), `huxin amend ${action} 9f2c…e1 0 --basis ${action}/order36 --document 龙信〔2026〕9号 --node nodes/330825`)
-      .description(say(shell, en, zh))
-      .requiredOption('--basis <code>', say(shell, 'basis code', '依据代码'))
-      .option('--document <number>', say(shell, 'deciding document; required to erase, and for records of others', '决定文号（删除及变更他方记录时必填）'), '')
-      .option('--on <date>', say(shell, 'effective on, YYYY-MM-DD (default: today)', '生效日期（默认今天）'), civilDay(shell))
-      .action(async (batch: string, position: string, _options, command: Command) => {
-        const { basis, document, on } = command.opts<{ basis: string; document: string; on?: string }>()
-        const batchId = fromHex(batch)
-        if (batchId?.length !== 32 || !/^[0-9]{1,6}$/.test(position)) throw new HuxinError('argument_invalid', text`give the batch id (64 hexadecimal digits) and the position of the record, from 0`)
-        const answer = await withNode(command, ({ records }) => records.amend({
-          changes: [{ action, batchId, index: Number(position), basis, document, effectiveOn: on ?? civilDate(systemClock.nowMs()) }],
-        }, CALL))
-        if (answer.refusal) throw new HuxinError('amendment_invalid', answer.refusal.message)
-        if (answer.approvalId.length > 0) {
-          const id = hex(answer.approvalId)
-          print(shell.output(command), { approval: id }, () => say(shell,
-            `nothing is published yet: another operator grants it with huxin approval grant ${id}`, `尚未发布：须由另一名操作员批准（huxin approval grant ${id}）`))
-          return
-        }
-        print(shell.output(command), { batchId: answer.batchId, changes: answer.published }, () => say(shell, `${answer.published} change(s) go to the whole federation`, `${answer.published} 项变更已送往全体节点`))
-      })
-  }
 }
 
 async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<StoredRecord[]> {

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/record_service.proto.
  */
 export const file_huxin_v1_record_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSLGAgoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwSDwoHdXBkYXRlZBgIIAEoBRIPCgd3aWRlbmVkGAkgASgFEioKCHJlcGxhY2VkGAogAygLMhguaHV4aW4udjEuUmVwbGFjZWRSZWNvcmQSJwoId2FybmluZ3MYCyADKAsyFS5odXhpbi52MS5SZWNvcmRGYXVsdBIVCg13YXJuaW5nX2NvdW50GAwgASgFIi8KDlJlcGxhY2VkUmVjb3JkEg0KBWluZGV4GAEgASgNEg4KBnJlY29yZBgCIAEoDCJwCgZDaGFuZ2USDgoGYWN0aW9uGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEg0KBWluZGV4GAMgASgNEhQKDGVmZmVjdGl2ZV9vbhgEIAEoCRINCgViYXNpcxgFIAEoCRIQCghkb2N1bWVudBgGIAEoCSJXCgxBbWVuZFJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSIQoHY2hhbmdlcxgCIAMoCzIQLmh1eGluLnYxLkNoYW5nZRISCgpyZXF1ZXN0X2lkGAMgASgJIoABChFHZXRSZWNvcmRzUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSIgoHc3ViamVjdBgCIAEoCzIRLmh1eGluLnYxLlN1YmplY3QSDQoFbGltaXQYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkiuQEKDFN0b3JlZFJlY29yZBIQCghiYXRjaF9pZBgBIAEoDBINCgVpbmRleBgCIAEoDRIRCglsb2dfaW5kZXgYAyABKAMSDAoEaXRlbRgEIAEoCRIOCgZvcmlnaW4YBSABKAkSEAoIcHJvdmlkZXIYBiABKAkSDgoGcmVjb3JkGAcgASgMEhAKCHN0YW5kaW5nGAggASgJEhAKCGRpc3B1dGVkGAkgASgIEhEKCWxlYWZfaGFzaBgKIAEoDCJWChJHZXRSZWNvcmRzUmVzcG9uc2USJwoHcmVjb3JkcxgBIAMoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIwoPR2V0QmF0Y2hSZXF1ZXN0EhAKCGJhdGNoX2lkGAEgASgMIpkBChBHZXRCYXRjaFJlc3BvbnNlEhMKC2xvZ19pbmRleGVzGAEgAygDEg8KB2VudHJpZXMYAiADKAwSEgoKYm9keV9zdGF0ZRgDIAEoCRIiCgdyZWZ1c2FsGAQgASgLMhEuaHV4aW4udjEuUmVmdXNhbBInCghyZWNlaXB0cxgFIAMoCzIVLmh1eGluLnYxLk5vZGVSZWNlaXB0Ij8KC05vZGVSZWNlaXB0EgwKBG5vZGUYASABKAkSIgoHcmVjZWlwdBgCIAEoCzIRLmh1eGluLnYxLlJlY2VpcHQiRwoSTGlzdENhdGFsb2dSZXF1ZXN0EgoKAmlkGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlcKE0xpc3RDYXRhbG9nUmVzcG9uc2USJwoHZW50cmllcxgBIAMoCzIWLmh1eGluLnYxLkNhdGFsb2dFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTwoMQ2F0YWxvZ0VudHJ5EgoKAmlkGAEgASgJEg4KBnJlY29yZBgCIAEoDBIRCglsb2dfaW5kZXgYAyABKAMSEAoIc3RhbmRpbmcYBCABKAkibgoXTGlzdFJlY29nbml0aW9uc1JlcXVlc3QSGQoRcmVxdWVzdF9yZWNvcmRfaWQYASABKAkSEQoJb3Blbl9vbmx5GAIgASgIEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJImAKGExpc3RSZWNvZ25pdGlvbnNSZXNwb25zZRIrCgxyZWNvZ25pdGlvbnMYASADKAsyFS5odXhpbi52MS5SZWNvZ25pdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkieAoLUmVjb2duaXRpb24SJwoHcmVxdWVzdBgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIxCg1jb25maXJtYXRpb25zGAIgAygLMhouaHV4aW4udjEuQ29uZmlybWF0aW9uVmlldxINCgVzdGF0ZRgDIAEoCSJmChBDb25maXJtYXRpb25WaWV3EiwKDGNvbmZpcm1hdGlvbhgBIAEoCzIWLmh1eGluLnYxLlN0b3JlZFJlY29yZBIQCgh2YWxpZGl0eRgCIAEoCRISCgpmZWxsX2F0X21zGAMgASgDMr4DCg1SZWNvcmRTZXJ2aWNlEj4KB1B1Ymxpc2gSGC5odXhpbi52MS5QdWJsaXNoUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRI6CgVBbWVuZBIWLmh1eGluLnYxLkFtZW5kUmVxdWVzdBoZLmh1eGluLnYxLlB1Ymxpc2hSZXNwb25zZRJHCgpHZXRSZWNvcmRzEhsuaHV4aW4udjEuR2V0UmVjb3Jkc1JlcXVlc3QaHC5odXhpbi52MS5HZXRSZWNvcmRzUmVzcG9uc2USQQoIR2V0QmF0Y2gSGS5odXhpbi52MS5HZXRCYXRjaFJlcXVlc3QaGi5odXhpbi52MS5HZXRCYXRjaFJlc3BvbnNlEkoKC0xpc3RDYXRhbG9nEhwuaHV4aW4udjEuTGlzdENhdGFsb2dSZXF1ZXN0Gh0uaHV4aW4udjEuTGlzdENhdGFsb2dSZXNwb25zZRJZChBMaXN0UmVjb2duaXRpb25zEiEuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1JlcXVlc3QaIi5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVzcG9uc2ViBnByb3RvMw", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
+  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSLGAgoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwSDwoHdXBkYXRlZBgIIAEoBRIPCgd3aWRlbmVkGAkgASgFEioKCHJlcGxhY2VkGAogAygLMhguaHV4aW4udjEuUmVwbGFjZWRSZWNvcmQSJwoId2FybmluZ3MYCyADKAsyFS5odXhpbi52MS5SZWNvcmRGYXVsdBIVCg13YXJuaW5nX2NvdW50GAwgASgFIi8KDlJlcGxhY2VkUmVjb3JkEg0KBWluZGV4GAEgASgNEg4KBnJlY29yZBgCIAEoDCJwCgZDaGFuZ2USDgoGYWN0aW9uGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEg0KBWluZGV4GAMgASgNEhQKDGVmZmVjdGl2ZV9vbhgEIAEoCRINCgViYXNpcxgFIAEoCRIQCghkb2N1bWVudBgGIAEoCSJXCgxBbWVuZFJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSIQoHY2hhbmdlcxgCIAMoCzIQLmh1eGluLnYxLkNoYW5nZRISCgpyZXF1ZXN0X2lkGAMgASgJIqYBChFHZXRSZWNvcmRzUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSIgoHc3ViamVjdBgCIAEoCzIRLmh1eGluLnYxLlN1YmplY3QSDQoFbGltaXQYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkSJAoFcGxhY2UYBiABKAsyFS5odXhpbi52MS5SZWNvcmRQbGFjZSIuCgtSZWNvcmRQbGFjZRIQCghiYXRjaF9pZBgBIAEoDBINCgVpbmRleBgCIAEoDSK5AQoMU3RvcmVkUmVjb3JkEhAKCGJhdGNoX2lkGAEgASgMEg0KBWluZGV4GAIgASgNEhEKCWxvZ19pbmRleBgDIAEoAxIMCgRpdGVtGAQgASgJEg4KBm9yaWdpbhgFIAEoCRIQCghwcm92aWRlchgGIAEoCRIOCgZyZWNvcmQYByABKAwSEAoIc3RhbmRpbmcYCCABKAkSEAoIZGlzcHV0ZWQYCSABKAgSEQoJbGVhZl9oYXNoGAogASgMIlYKEkdldFJlY29yZHNSZXNwb25zZRInCgdyZWNvcmRzGAEgAygLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIjCg9HZXRCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwimQEKEEdldEJhdGNoUmVzcG9uc2USEwoLbG9nX2luZGV4ZXMYASADKAMSDwoHZW50cmllcxgCIAMoDBISCgpib2R5X3N0YXRlGAMgASgJEiIKB3JlZnVzYWwYBCABKAsyES5odXhpbi52MS5SZWZ1c2FsEicKCHJlY2VpcHRzGAUgAygLMhUuaHV4aW4udjEuTm9kZVJlY2VpcHQiPwoLTm9kZVJlY2VpcHQSDAoEbm9kZRgBIAEoCRIiCgdyZWNlaXB0GAIgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJHChJMaXN0Q2F0YWxvZ1JlcXVlc3QSCgoCaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiVwoTTGlzdENhdGFsb2dSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuaHV4aW4udjEuQ2F0YWxvZ0VudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPCgxDYXRhbG9nRW50cnkSCgoCaWQYASABKAkSDgoGcmVjb3JkGAIgASgMEhEKCWxvZ19pbmRleBgDIAEoAxIQCghzdGFuZGluZxgEIAEoCSJuChdMaXN0UmVjb2duaXRpb25zUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIRCglvcGVuX29ubHkYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiYAoYTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlEisKDHJlY29nbml0aW9ucxgBIAMoCzIVLmh1eGluLnYxLlJlY29nbml0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ4CgtSZWNvZ25pdGlvbhInCgdyZXF1ZXN0GAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEjEKDWNvbmZpcm1hdGlvbnMYAiADKAsyGi5odXhpbi52MS5Db25maXJtYXRpb25WaWV3Eg0KBXN0YXRlGAMgASgJImYKEENvbmZpcm1hdGlvblZpZXcSLAoMY29uZmlybWF0aW9uGAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhAKCHZhbGlkaXR5GAIgASgJEhIKCmZlbGxfYXRfbXMYAyABKAMyvgMKDVJlY29yZFNlcnZpY2USPgoHUHVibGlzaBIYLmh1eGluLnYxLlB1Ymxpc2hSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEjoKBUFtZW5kEhYuaHV4aW4udjEuQW1lbmRSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkdldFJlY29yZHMSGy5odXhpbi52MS5HZXRSZWNvcmRzUmVxdWVzdBocLmh1eGluLnYxLkdldFJlY29yZHNSZXNwb25zZRJBCghHZXRCYXRjaBIZLmh1eGluLnYxLkdldEJhdGNoUmVxdWVzdBoaLmh1eGluLnYxLkdldEJhdGNoUmVzcG9uc2USSgoLTGlzdENhdGFsb2cSHC5odXhpbi52MS5MaXN0Q2F0YWxvZ1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2F0YWxvZ1Jlc3BvbnNlElkKEExpc3RSZWNvZ25pdGlvbnMSIS5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVxdWVzdBoiLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
 
 /**
  * Records to publish.
@@ -218,7 +218,7 @@ export const ReplacedRecordSchema: GenMessage<ReplacedRecord> = /*@__PURE__*/
  */
 export type Change = Message<"huxin.v1.Change"> & {
   /**
-   * Required. withdraw, repair, object or erase.
+   * Required. withdraw, repair, object, erase, or restore, which undoes withdrawals.
    *
    * @generated from field: string action = 1;
    */
@@ -303,7 +303,7 @@ export const AmendRequestSchema: GenMessage<AmendRequest> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 4);
 
 /**
- * What is looked for: exactly one of record_id and subject.
+ * What is looked for: exactly one of record_id, subject and place.
  *
  * @generated from message huxin.v1.GetRecordsRequest
  */
@@ -344,6 +344,13 @@ export type GetRecordsRequest = Message<"huxin.v1.GetRecordsRequest"> & {
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * One record by its place: the answer has it alone, or nothing.
+   *
+   * @generated from field: huxin.v1.RecordPlace place = 6;
+   */
+  place?: RecordPlace | undefined;
 };
 
 /**
@@ -352,6 +359,34 @@ export type GetRecordsRequest = Message<"huxin.v1.GetRecordsRequest"> & {
  */
 export const GetRecordsRequestSchema: GenMessage<GetRecordsRequest> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 5);
+
+/**
+ * Where a record is.
+ *
+ * @generated from message huxin.v1.RecordPlace
+ */
+export type RecordPlace = Message<"huxin.v1.RecordPlace"> & {
+  /**
+   * Required. Batch id, 32 bytes.
+   *
+   * @generated from field: bytes batch_id = 1;
+   */
+  batchId: Uint8Array;
+
+  /**
+   * Required. Position in the batch.
+   *
+   * @generated from field: uint32 index = 2;
+   */
+  index: number;
+};
+
+/**
+ * Describes the message huxin.v1.RecordPlace.
+ * Use `create(RecordPlaceSchema)` to create a new message.
+ */
+export const RecordPlaceSchema: GenMessage<RecordPlace> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_record_service, 6);
 
 /**
  * A record and how it stands.
@@ -437,7 +472,7 @@ export type StoredRecord = Message<"huxin.v1.StoredRecord"> & {
  * Use `create(StoredRecordSchema)` to create a new message.
  */
 export const StoredRecordSchema: GenMessage<StoredRecord> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 6);
+  messageDesc(file_huxin_v1_record_service, 7);
 
 /**
  * Records, newest in this node's log first.
@@ -463,7 +498,7 @@ export type GetRecordsResponse = Message<"huxin.v1.GetRecordsResponse"> & {
  * Use `create(GetRecordsResponseSchema)` to create a new message.
  */
 export const GetRecordsResponseSchema: GenMessage<GetRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 7);
+  messageDesc(file_huxin_v1_record_service, 8);
 
 /**
  * Which batch.
@@ -484,7 +519,7 @@ export type GetBatchRequest = Message<"huxin.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 8);
+  messageDesc(file_huxin_v1_record_service, 9);
 
 /**
  * What is known of a batch.
@@ -533,7 +568,7 @@ export type GetBatchResponse = Message<"huxin.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 9);
+  messageDesc(file_huxin_v1_record_service, 10);
 
 /**
  * A receipt and who gave it.
@@ -557,7 +592,7 @@ export type NodeReceipt = Message<"huxin.v1.NodeReceipt"> & {
  * Use `create(NodeReceiptSchema)` to create a new message.
  */
 export const NodeReceiptSchema: GenMessage<NodeReceipt> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 10);
+  messageDesc(file_huxin_v1_record_service, 11);
 
 /**
  * Which part of the catalog.
@@ -592,7 +627,7 @@ export type ListCatalogRequest = Message<"huxin.v1.ListCatalogRequest"> & {
  * Use `create(ListCatalogRequestSchema)` to create a new message.
  */
 export const ListCatalogRequestSchema: GenMessage<ListCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 11);
+  messageDesc(file_huxin_v1_record_service, 12);
 
 /**
  * Encoded CatalogRecord messages with their places.
@@ -618,7 +653,7 @@ export type ListCatalogResponse = Message<"huxin.v1.ListCatalogResponse"> & {
  * Use `create(ListCatalogResponseSchema)` to create a new message.
  */
 export const ListCatalogResponseSchema: GenMessage<ListCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 12);
+  messageDesc(file_huxin_v1_record_service, 13);
 
 /**
  * One catalog record.
@@ -661,7 +696,7 @@ export type CatalogEntry = Message<"huxin.v1.CatalogEntry"> & {
  * Use `create(CatalogEntrySchema)` to create a new message.
  */
 export const CatalogEntrySchema: GenMessage<CatalogEntry> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 13);
+  messageDesc(file_huxin_v1_record_service, 14);
 
 /**
  * Which recognitions.
@@ -704,7 +739,7 @@ export type ListRecognitionsRequest = Message<"huxin.v1.ListRecognitionsRequest"
  * Use `create(ListRecognitionsRequestSchema)` to create a new message.
  */
 export const ListRecognitionsRequestSchema: GenMessage<ListRecognitionsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 14);
+  messageDesc(file_huxin_v1_record_service, 15);
 
 /**
  * Requests with answers.
@@ -732,7 +767,7 @@ export type ListRecognitionsResponse = Message<"huxin.v1.ListRecognitionsRespons
  * Use `create(ListRecognitionsResponseSchema)` to create a new message.
  */
 export const ListRecognitionsResponseSchema: GenMessage<ListRecognitionsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 15);
+  messageDesc(file_huxin_v1_record_service, 16);
 
 /**
  * One request and its answers.
@@ -764,7 +799,7 @@ export type Recognition = Message<"huxin.v1.Recognition"> & {
  * Use `create(RecognitionSchema)` to create a new message.
  */
 export const RecognitionSchema: GenMessage<Recognition> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 16);
+  messageDesc(file_huxin_v1_record_service, 17);
 
 /**
  * An answer and whether it still holds.
@@ -799,7 +834,7 @@ export type ConfirmationView = Message<"huxin.v1.ConfirmationView"> & {
  * Use `create(ConfirmationViewSchema)` to create a new message.
  */
 export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 17);
+  messageDesc(file_huxin_v1_record_service, 18);
 
 /**
  * For the departments of this node. The caller is identified by its certificate, role "client" (or "operator"). A client
@@ -826,8 +861,9 @@ export const RecordService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Withdraws, repairs, marks or erases records. The amendment goes to the whole federation. A client withdraws, repairs
-   * and marks what it published itself; everything else takes an operator and the number of a document (role_denied).
+   * Withdraws, repairs, marks or erases records, or restores what was withdrawn here or below. The amendment goes to the whole
+   * federation. One call changes a record once. A client withdraws, repairs and marks what it published itself, and restores what
+   * it withdrew; everything else takes an operator and the number of a document (role_denied).
    * What takes a second person too (erasing, unless the node is configured otherwise) is kept and answered with
    * approval_id. Idempotent by request_id. Deadline 30 s.
    *
@@ -839,7 +875,7 @@ export const RecordService: GenService<{
     output: typeof PublishResponseSchema;
   },
   /**
-   * Reads the versions of a record, or the records of a subject, with their standing today, newest in this
+   * Reads the versions of a record, the records of a subject, or the record at a place, with their standing today, newest in this
    * node's log first, in pages. Read-only. A question that can have no answer (no type, an id that none can
    * have) is argument_invalid with the field's path. Deadline 10 s; when the caller is gone the work ends.
    *

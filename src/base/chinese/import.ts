@@ -1,0 +1,23 @@
+/** Chinese of what is said of imports and amendments. */
+export const importChinese: Readonly<Record<string, string>> = {
+  'record {0} of batch {1}': '批次 {1} 的第 {0} 条记录（自 0 起）',
+  '{0} is of a recognition, which is not restored: ask or answer anew': '{0} 属互认，不予恢复：请重新申请或答复',
+  '{0} is {1} since {2}, by {3}: that is not undone': '{0} 已于 {2} {1}（{3}）：不可恢复',
+  '{0} is not withdrawn: there is nothing to restore': '{0} 未被撤回，无须恢复',
+  '{0} was withdrawn by {1}, which alone restores it, or a node above it': '{0} 由 {1} 撤回，只能由该节点或其上级恢复',
+  'record {0} of batch {1} is {2} already, since {3}, by {4}': '批次 {1} 的第 {0} 条记录（自 0 起）已于 {3} {2}（{4}）',
+  '{0}; huxin amend restore undoes it': '{0}；误撤回的用 huxin amend restore 恢复',
+  withdrawn: '撤回',
+  repaired: '修复',
+  'marked as disputed': '标注异议',
+  erased: '删除',
+  'entry {0}, which withdrew {1}, is missing; run huxin fsck': '缺少撤回{1}的第 {0} 条日志：请执行 huxin fsck',
+  'client {0} may not restore {1}: somebody else withdrew it, and a person restores it, with an operator\'s certificate': '客户端 {0} 无权恢复{1}：并非由其撤回，须由操作员持证书恢复',
+  'one call says {0} and {1} of record {2}: make two calls of it': '一次调用对同一记录 {2} 既作 {0} 又作 {1}：请分两次办理',
+  'one call restores records and does something else to others: make two calls of it': '一次调用既恢复记录又作其他变更：请分两次办理',
+  'nothing was changed': '未作任何变更',
+  'give the batch id (64 hexadecimal digits) and the position of the record, from 0; or its record id alone': '请给出批次编号（64 位十六进制）和记录位置（自 0 起），或只给记录编号',
+  'there is no record {0} here: see huxin show': '此处没有记录 {0}：见 huxin show',
+  '{0} records {1} could be meant; give batch and position of one: {2}': '有 {0} 条 {1} 记录可能是所指记录，请给出批次和位置：{2}',
+  'what is to be replaced was sealed {0} s after the present time of this node: set its clock right, and send the records again': '将被替代的记录签署时间比本节点当前时间晚 {0} 秒：请校准时钟后重新报送',
+}
