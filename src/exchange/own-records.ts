@@ -10,14 +10,15 @@ import { utf8Text } from '../base/bytes.ts'
 import { Turns } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
-import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Record, RecordSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { type IdPlaces, isPlaced } from '../ledger/record-rows.ts'
 import { isCitizenId } from '../record/citizen-id.ts'
 import { certainDamage, damageSigns } from '../record/damage.ts'
 import { fault, type FaultCode, type RecordFault } from '../record/fault.ts'
-import { recordWarnings } from '../record/item.ts'
-import { inexactNumber, mayHoldLargeNumbers } from '../record/schema.ts'
+import { type CompiledItem, recordWarnings } from '../record/item.ts'
+import { ends, EVALUATOR, scan, starts } from '../record/scan.ts'
+import { inexactNumber } from '../record/schema.ts'
+import { usccFindingAt } from '../record/uscc.ts'
 
 /** Warnings that an answer names; of the rest only the number is told. */
 const WARNINGS_MAX = 16
@@ -36,29 +37,33 @@ export const nothingFound: OwnFindings = { faults: [], warnings: [], warningCoun
  * Looks through the records of a batch.
  * @param idPlaces filled for records that passed the fast check; they have nothing irregular but damaged texts
  */
-export async function ownFindings(item: Pick<CatalogItem, 'attributesSchema'>, body: Body, idPlaces: IdPlaces): Promise<OwnFindings> {
+export async function ownFindings({ largeNumbers: large }: Pick<CompiledItem, 'largeNumbers'>, body: Body, idPlaces: IdPlaces): Promise<OwnFindings> {
   const suspects = recordsWithSigns(body)
-  const large = mayHoldLargeNumbers(item.attributesSchema)
   const faults: RecordFault[] = []
   const warnings: RecordFault[] = []
   let warningCount = 0
   const turns = new Turns()
   for (let i = 0; i < body.count; i++) {
-    const unusual = !isPlaced(idPlaces, i)
     // The evaluator of a batch is mostly one: the first record tells of it.
-    if (!unusual && i > 0 && !large && !suspects.has(i)) continue
+    const doubtful = !isPlaced(idPlaces, i) || (i === 0 && hasDoubtfulEvaluator(body))
+    if (!doubtful && !large && !suspects.has(i)) continue
     const bytes = recordAt(body, i)
     if (!bytes) continue
     if (turns.over) await turns.next()
     const record = fromBinary(RecordSchema, bytes)
     const found = findings(i, record, { texts: suspects.has(i), large })
     if (faults.length < limits.faultsMax) faults.push(...found)
-    if (!unusual && i > 0) continue
+    if (!doubtful) continue
     const doubts = recordWarnings(bytes, i).filter(({ code }) => CODES.has(code))
     warningCount += doubts.length
     warnings.push(...doubts.slice(0, WARNINGS_MAX - warnings.length))
   }
   return { faults, warnings, warningCount }
+}
+
+/** Of a first record that passed the fast check. */
+function hasDoubtfulEvaluator({ bytes, spans }: Body): boolean {
+  return !scan(bytes, spans[0]!, spans[1]!) || usccFindingAt(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) !== undefined
 }
 
 /** Warnings about what a registry issued; what is unusual about the type is for imports, which have the words of the file. */

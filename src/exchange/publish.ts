@@ -202,7 +202,7 @@ async function seal(context: Context, publication: Publication, existing: number
   const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, (compiled, records) => context.checkRecords(compiled, records, idPlaces))) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
   const unpublished = ({ refusal }: Refused): Published => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal })
   if (refused) return unpublished(refused)
-  const own = gated && 'item' in gated ? await ownFindings(gated.item, body, idPlaces) : nothingFound
+  const own = gated && 'item' in gated ? await ownFindings(gated, body, idPlaces) : nothingFound
   if (own.faults.length > 0) return unpublished(refusedRecords(own.faults, body.count))
   if (turns.over) await turns.next()
   const { warnings, warningCount } = own

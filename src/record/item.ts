@@ -25,7 +25,7 @@ import { dateNumber, decimalMicros, isVersionedId, ofText, textAt } from './form
 import { decodeRecord } from './record.ts'
 import { purposeForm, reportRecord, reportText, reportWarnings, type RulePlan } from './rules.ts'
 import { reportPeriod, reportSubjectTypes, scaleFaults, scaleId } from './scales.ts'
-import { attributesRule, checkSchema } from './schema.ts'
+import { attributesRule, checkSchema, mayHoldLargeNumbers } from './schema.ts'
 
 export type { RecordFault } from './fault.ts'
 
@@ -36,6 +36,8 @@ export interface CompiledItem {
   readonly id: string
   /** Scales of the item that the catalog does not have yet; records on them have the fault scale_unknown. */
   readonly missingScales: readonly string[]
+  /** Whether attributes may hold whole numbers that some readers change. */
+  readonly largeNumbers: boolean
   /** Faults of a record that is not encoded yet. */
   check(record: Record, index?: number): readonly RecordFault[]
   /** As checkRecordBytes. */
@@ -166,6 +168,7 @@ export function compileItem(item: CatalogItem, scales: (id: string) => GradeScal
     item,
     id,
     missingScales: item.scales.filter((scale) => scales(scale) === undefined),
+    largeNumbers: mayHoldLargeNumbers(item.attributesSchema),
     check: (record, index = 0) => checkBytes(toBinary(RecordSchema, record), index),
     checkBytes,
     passes: (bytes, start, end) => fast !== undefined && certainlyGood(fast, bytes, start, end),

@@ -5,6 +5,7 @@ import { utf8 } from '../../src/base/bytes.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { encodeBody } from '../../src/batch/body.ts'
 import { ownFindings } from '../../src/exchange/own-records.ts'
+import { noPlaces } from '../../src/ledger/record-rows.ts'
 import { checkAllRecords } from '../../src/exchange/judge.ts'
 import { type CatalogItem, CatalogItemSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { EvaluationKind, RecordSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
@@ -50,10 +51,10 @@ function record({ id = GOOD, name = '甲公司', domain = '道路运输', evalua
 /** Findings of records that every node accepts: none of these rests on a verdict. */
 async function found(records: readonly Fields[]) {
   const body = encodeBody(records.map(record), new SeededRandom('own'))
-  const places = new Uint32Array(2 * body.count)
+  const places = noPlaces(body.count)
   const faults = await checkAllRecords(compiled, body, places)
   t.same(faults, [], 'the rules take them')
-  const own = await ownFindings(item, body, places)
+  const own = await ownFindings(compiled, body, places)
   const said = (list: typeof own.faults): string[] => list.map(({ index, path, code }) => `${index} ${path} ${code}`)
   return { faults: said(own.faults), warnings: said(own.warnings), warningCount: own.warningCount, messages: own.faults.map(({ message }) => message) }
 }
