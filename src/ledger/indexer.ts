@@ -15,6 +15,7 @@ import { type ErasedRows, erasedNotes, openErasedNote } from './erased.ts'
 import type { Ledger } from './ledger.ts'
 import { RecentIds } from './recent-ids.ts'
 import { RecordIndex } from './record-index.ts'
+import { KeptIdentities } from './kept-identities.ts'
 import { type BodyIdentities, type IndexTable, indexTables, readRows } from './record-rows.ts'
 import { type Identity, type Place, type Shape, standardShape, weightOf } from './segments.ts'
 import type { Sieve } from './sieve.ts'
@@ -27,9 +28,6 @@ const STEP_RECORDS = 3_000
 const QUIET_MS = 250
 /** Entries behind at which indexing goes on whatever else happens. */
 const BEHIND_MAX = 2_000n
-/** Batches, and records of them, whose identities are kept until they are indexed: five megabytes. */
-const KEPT_BATCHES_MAX = 4_096
-const KEPT_RECORDS_MAX = 400_000
 /** Notes of erased records looked at in one go. */
 const NOTES = 1_000
 
@@ -54,9 +52,8 @@ export class Indexer {
   readonly #shape: Shape
   readonly #index: RecordIndex
   #cursor = 0n
-  /** Of batches of this node's own that were hashed when they were published, by log index. */
-  readonly #kept = new Map<bigint, BodyIdentities>()
-  #keptRecords = 0
+  /** Of batches of this node's own, which were hashed when they were published. */
+  readonly #kept = new KeptIdentities()
   /** Weight of the entries in memory. */
   #weight = 0
   /** Size of the log when the memory was empty last: nobody is answered before it is full again. */
@@ -102,9 +99,7 @@ export class Indexer {
    * have no other rows. What there is no room for is read later.
    */
   keep(index: bigint, identities: BodyIdentities): void {
-    if (this.#kept.size >= KEPT_BATCHES_MAX || this.#keptRecords + identities.count > KEPT_RECORDS_MAX) return
-    this.#kept.set(index, identities)
-    this.#keptRecords += identities.count
+    this.#kept.keep(index, identities)
   }
 
   /** Goes on in the background once appends pause; call after each append. */
@@ -267,7 +262,6 @@ export class Indexer {
     this.#known = this.#options.size()
     // What was to be written may not have been.
     this.#kept.clear()
-    this.#keptRecords = 0
     await this.#index.load()
     this.#cursor = this.#index.boundary
     this.#weight = 0
@@ -308,12 +302,8 @@ export class Indexer {
 
   /** Adds the rows of an entry whose identities are kept. */
   #takeKept(index: bigint): { weight: number; records: number; ops: readonly Op[] } | undefined {
-    const identities = this.#kept.get(index)
-    if (!identities) return undefined
-    this.#kept.delete(index)
-    this.#keptRecords -= identities.count
-    identities.addTo(this.#index.tails, index)
-    return { weight: weightOf(identities.count), records: identities.count, ops: [] }
+    const records = this.#kept.take(index, this.#index.tails)
+    return records === undefined ? undefined : { weight: weightOf(records), records, ops: [] }
   }
 
   /** Removes what is left of erased records. */

@@ -6,7 +6,7 @@
 
 /** Ids of a generation, after which the index has to catch up with the one before: 8 megabytes each. */
 const IDS_MAX = 1 << 19
-const SLOTS_MIN = 1 << 15
+const SLOTS_MIN = 1 << 12
 /** Hashes are as good as random: 0 for both halves is none. */
 const EMPTY = 0
 
@@ -85,7 +85,8 @@ class Ids {
 
   clear(): void {
     if (this.#count === 0) return
-    this.#slots = new Uint32Array(2 * SLOTS_MIN)
+    if (this.#slots.length > 2 * SLOTS_MIN) this.#slots = new Uint32Array(2 * SLOTS_MIN)
+    else this.#slots.fill(EMPTY)
     this.#count = 0
   }
 

@@ -182,13 +182,33 @@ async function bodyAt(store: Reader, index: bigint): Promise<RecordSpans | undef
   }
 }
 
-/** The identities of the records of a body, 11 bytes for each of them. */
+/** Identities of records side by side, 11 bytes for each: what it has, and of its record id, then its subject, the first bits and the rest. */
+export interface IdentityColumns {
+  readonly kinds: Uint8Array
+  readonly highs: Uint8Array
+  readonly words: Uint32Array
+}
+
+export function identityColumns(records: number): IdentityColumns {
+  return { kinds: new Uint8Array(records), highs: new Uint8Array(2 * records), words: new Uint32Array(2 * records) }
+}
+
+/** Adds the rows of the batch at a log index, whose first record is at `from`. */
+export function addRows({ kinds, highs, words }: IdentityColumns, { from, count, index }: { from: number; count: number; index: bigint }, tails: Readonly<Record<IndexTable, Tail>>): void {
+  const [first, zero] = packPlace({ index, position: 0 })
+  for (let position = 0; position < count; position++) {
+    const i = from + position
+    const kind = kinds[i]!
+    if (kind === ABSENT) continue
+    tails.recordId.add(highs[2 * i]!, words[2 * i]!, first, zero + position)
+    if (kind === WITH_SUBJECT) tails.subject.add(highs[2 * i + 1]!, words[2 * i + 1]!, first, zero + position)
+  }
+}
+
+/** The identities of the records of a body. */
 export class BodyIdentities {
   readonly count: number
-  readonly #kinds: Uint8Array
-  /** Of each record its record id, then its subject. */
-  readonly #highs: Uint8Array
-  readonly #words: Uint32Array
+  readonly #columns: IdentityColumns
 
   /**
    * Hashes the ids of a body. `places`: those that were found before. `more`: takes 64 more bits of the hash of each record id, two
@@ -203,52 +223,51 @@ export class BodyIdentities {
 
   private constructor(count: number) {
     this.count = count
-    this.#kinds = new Uint8Array(count)
-    this.#highs = new Uint8Array(2 * count)
-    this.#words = new Uint32Array(2 * count)
+    this.#columns = identityColumns(count)
   }
 
   /** Undefined for a record that was erased or does not decode. */
   recordId(i: number): Identity | undefined {
-    return this.#kinds[i] === ABSENT ? undefined : { high: this.#highs[2 * i]!, word: this.#words[2 * i]! }
+    const { kinds, highs, words } = this.#columns
+    return kinds[i] === ABSENT ? undefined : { high: highs[2 * i]!, word: words[2 * i]! }
   }
 
   /** Adds the rows of a body whose entry stands at `index`. */
   addTo(tails: Readonly<Record<IndexTable, Tail>>, index: bigint): void {
-    const [first, zero] = packPlace({ index, position: 0 })
-    for (let i = 0; i < this.count; i++) {
-      const kind = this.#kinds[i]!
-      if (kind === ABSENT) continue
-      tails.recordId.add(this.#highs[2 * i]!, this.#words[2 * i]!, first, zero + i)
-      if (kind === WITH_SUBJECT) tails.subject.add(this.#highs[2 * i + 1]!, this.#words[2 * i + 1]!, first, zero + i)
-    }
+    addRows(this.#columns, { from: 0, count: this.count, index }, tails)
+  }
+
+  copyTo({ kinds, highs, words }: IdentityColumns, at: number): void {
+    kinds.set(this.#columns.kinds, at)
+    highs.set(this.#columns.highs, 2 * at)
+    words.set(this.#columns.words, 2 * at)
   }
 
   #addPiece(body: RecordSpans, { from, to, key, places, more, vector }: Piece & { more: Uint32Array | undefined; vector: Lanes | undefined }): void {
-    const kinds = this.#kinds.subarray(from, to)
-    const digests = vector ? hashPiece(vector, body, { from, to, key, places }, kinds) : kinds.fill(SLOWLY)
+    const { kinds } = this.#columns
+    const digests = vector ? hashPiece(vector, body, { from, to, key, places }, kinds.subarray(from, to)) : kinds.fill(SLOWLY, from, to)
     for (let i = from; i < to; i++) {
-      if (this.#kinds[i] === SLOWLY) this.#addSlowly(recordAt(body, i), { i, key, more })
-      else if (this.#kinds[i] !== ABSENT) this.#set(i, digests, 2 * HASH_BYTES * (i - from), more)
+      if (kinds[i] === SLOWLY) this.#addSlowly(recordAt(body, i), { i, key, more })
+      else if (kinds[i] !== ABSENT) this.#set(i, digests, 2 * HASH_BYTES * (i - from), more)
     }
   }
 
   #set(i: number, digests: Uint8Array, at: number, more: Uint32Array | undefined): void {
     this.#setOne(2 * i, digests, at)
-    if (this.#kinds[i] === WITH_SUBJECT) this.#setOne(2 * i + 1, digests, at + HASH_BYTES)
+    if (this.#columns.kinds[i] === WITH_SUBJECT) this.#setOne(2 * i + 1, digests, at + HASH_BYTES)
     if (!more) return
     more[2 * i] = fourBytes(digests, at + MORE_AT)
     more[2 * i + 1] = fourBytes(digests, at + MORE_AT + 4)
   }
 
   #setOne(at: number, digests: Uint8Array, from: number): void {
-    this.#highs[at] = highAt(digests, from)
-    this.#words[at] = wordAt(digests, from)
+    this.#columns.highs[at] = highAt(digests, from)
+    this.#columns.words[at] = wordAt(digests, from)
   }
 
   #addSlowly(record: Uint8Array | undefined, { i, key, more }: { i: number; key: Uint8Array; more: Uint32Array | undefined }): void {
     const peek = record && peekRecord(record)
-    this.#kinds[i] = !peek ? ABSENT : peek.subjectId === '' ? WITHOUT_SUBJECT : WITH_SUBJECT
+    this.#columns.kinds[i] = !peek ? ABSENT : peek.subjectId === '' ? WITHOUT_SUBJECT : WITH_SUBJECT
     if (!peek) return
     const digests = [recordIdDigest(key, peek.recordId), ...peek.subjectId === '' ? [] : [subjectDigest(key, peek.subjectType, peek.subjectId)]]
     this.#set(i, Buffer.concat(digests), 0, more)
