@@ -70,6 +70,7 @@ export const errorTable = {
   peer_unreachable: unavailable('the other side cannot be reached', '无法连接对方'),
   disk_full: { ...unavailable('the disk has no room for more records', '磁盘空间不足，暂不接收新记录'), status: 8, retry: 'stop' as const },
   not_ready: unavailable('the node is starting or not ready', '节点尚未就绪'),
+  unconfirmed: { ...unavailable('the node has not heard from its parent (a root: its children) what was done meanwhile, and may lack it', '本节点尚未与上级（根节点：下级）核对，可能缺少期间的变更'), retry: 'stop' as const },
   overloaded: { ...unavailable('the node has too much waiting', '节点过载'), status: 8 },
   quota_exceeded: { ...unavailable('the member has used up its quota here', '该成员在此处的配额已用尽'), status: 8 },
   body_incomplete: unavailable('the body is not complete here', '此处批次体不完整'),

@@ -114,6 +114,8 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'scrub':
     case 'erase-on':
     case 'witnessed':
+    case 'contact':
+    case 'confirmed':
       if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
       return
     case 'aside':

@@ -220,6 +220,7 @@ export class Door {
     const remember = (): void => {
       folded.remember()
       if (!known && inbound.givenBack !== true) this.#options.quotas.count(batch.header, inbound.source, { bytes: sizeOf(inbound), refused: late !== undefined, opened })
+      if (late && inbound.source.kind === 'parent' && batch.header.origin === ledger.self) this.#options.quotas.countReturned(ledger.self)
       this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
       if (body && prepared.lacking) this.#incomplete.add(index, batch)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)

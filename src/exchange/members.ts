@@ -266,3 +266,9 @@ export function checkAct({ actor, reason, document }: PersonalAct): void {
     if (value !== actor && holdsPersonalNumber(value)) throw new HuxinError('argument_invalid', text`reason and document may not hold the number of a person: they are logged, and nobody can erase them`)
   }
 }
+
+/** What a member is told that is not active, with why, on which document, and who decided: nobody else gives it the statement. */
+export function notActive({ name, status, reason, document, actor }: Member): HuxinError {
+  const said = status === 'retired' ? text`${name} is retired` : text`${name} is suspended`
+  return new HuxinError('member_suspended', said, { details: { status, reason, document, actor } })
+}

@@ -36,6 +36,8 @@ export interface QuotasOptions {
   readonly store: Store
   readonly clock: Clock
   readonly alarms: Alarms
+  /** Refused batches of one origin in an hour that are an alarm. */
+  readonly refusalsWarn?: number
 }
 
 /** A batch that was logged. */
@@ -54,6 +56,7 @@ const windowMs = (rate: Rate): number => (rate === 'refusedPerHour' ? HOUR_MS : 
 /** Origins of one branch that may all use their quota. */
 const BRANCH = 16
 const WARN = 0.8
+const REFUSALS_WARN = 10
 const SAVE_MS = 5_000
 
 /** How much of each rate was used, and in which window. */
@@ -65,6 +68,8 @@ export class Quotas {
   readonly #lanes = new Map<string, number>()
   readonly #unsaved = new Set<string>()
   readonly #warned = new Set<string>()
+  /** For whom the alarm of many refusals stands. */
+  readonly #refusing = new Set<string>()
   #savedMs = 0
 
   private constructor(options: QuotasOptions) {
@@ -80,6 +85,7 @@ export class Quotas {
       if (value?.length !== RATES.length * 16) continue
       quotas.#used.set(Buffer.from(key.subarray(prefix.length)).toString(), Object.fromEntries(RATES.map((rate, i) => [rate, { window: Number(fromBe64(value, 16 * i)), amount: Number(fromBe64(value, 16 * i + 8)) }])) as Used)
     }
+    for (const who of quotas.#used.keys()) if (!who.endsWith('/**')) quotas.#sayRefusals(who)
     return quotas
   }
 
@@ -123,8 +129,24 @@ export class Quotas {
         used[rate] = { window: this.#window(rate), amount }
         if (amount > this.#options.limits[rate] * times * WARN) this.#warn(who, rate, { amount, limit: this.#options.limits[rate] * times })
       }
+      if (times === 1 && counted.refused) this.#sayRefusals(who)
       this.#unsaved.add(who)
     }
+  }
+
+  /** A batch of this node was refused above. */
+  countReturned(origin: string): void {
+    const used = this.#usedOf(origin)
+    used.refusedPerHour = { window: this.#window('refusedPerHour'), amount: this.#amount(origin, 'refusedPerHour') + 1 }
+    this.#sayRefusals(origin)
+    this.#unsaved.add(origin)
+  }
+
+  #sayRefusals(who: string): void {
+    const amount = this.#amount(who, 'refusedPerHour')
+    if (amount < (this.#options.refusalsWarn ?? REFUSALS_WARN)) return
+    this.#refusing.add(who)
+    this.#options.alarms.raise('refusals', who, text`${amount} batches of ${nameOf(who)} were refused in this hour`)
   }
 
   /** Ends the alarms whose hour or day is over, and keeps the counts. Losing the last seconds costs nothing. */
@@ -134,6 +156,11 @@ export class Quotas {
       if (this.#usedOf(who)[rate as Rate].window === this.#window(rate as Rate)) continue
       this.#warned.delete(name)
       this.#options.alarms.clear('quota', name)
+    }
+    for (const who of this.#refusing) {
+      if (this.#usedOf(who).refusedPerHour.window === this.#window('refusedPerHour')) continue
+      this.#refusing.delete(who)
+      this.#options.alarms.clear('refusals', who)
     }
     const now = this.#options.clock.monotonicMs()
     if (now - this.#savedMs < SAVE_MS) return

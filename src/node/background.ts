@@ -19,6 +19,10 @@ export interface BackgroundOptions {
   readonly clockIsRight: () => boolean
   /** Looks how much room the disk has. */
   readonly lookAtDisk: () => Promise<void>
+  /** Says why nothing is signed, while nothing is. */
+  readonly reviewGate: () => void
+  /** Looks at those around this node. */
+  readonly reviewNeighbours: () => Promise<void>
   readonly sweep: () => Promise<unknown>
   /** Milliseconds between two exchanges of lane heads. */
   readonly headsMs: number
@@ -39,12 +43,13 @@ const SWEEP_MS = 2_000
 const HEALTH_MS = 2_000
 const UNHEALTHY_MS = 200
 const SCRUB_MS = 10_000
+const NEIGHBOURS_MS = 5_000
 const DAY_MS = 86_400_000
 const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), formerEpochs(options), hashOldRequestIds(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), neighboursLoop(options), formerEpochs(options), hashOldRequestIds(options)]
 }
 
 function formerEpochs(options: BackgroundOptions): Promise<void> {
@@ -78,6 +83,15 @@ async function headsLoop({ context, headsMs, exchangeHeads, signal }: Background
   }
 }
 
+async function neighboursLoop({ context, reviewNeighbours, clockIsRight, signal }: BackgroundOptions): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(context.clock, NEIGHBOURS_MS, signal)
+    if (signal.aborted || !clockIsRight()) continue
+    // While the database is opened again there is nothing to read.
+    await reviewNeighbours().catch(() => undefined)
+  }
+}
+
 /** A little often, so that nothing acknowledged waits for it. */
 async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOptions): Promise<void> {
   // What was read beyond its share is waited for.
@@ -93,9 +107,10 @@ async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOption
 }
 
 /** Ready means: a real key was written and read, and a real note can be signed, within the last seconds. */
-async function healthLoop({ context, maySign, clockIsRight, lookAtDisk, onHealth, signal }: BackgroundOptions): Promise<void> {
+async function healthLoop({ context, maySign, clockIsRight, lookAtDisk, reviewGate, onHealth, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await lookAtDisk()
+    reviewGate()
     const ready = maySign() && clockIsRight() && await probe(context)
     onHealth(ready)
     await sleep(context.clock, ready ? HEALTH_MS : UNHEALTHY_MS, signal)

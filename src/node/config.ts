@@ -52,6 +52,10 @@ export interface NodeConfig {
   readonly scrub: { readonly bytesPerDay: number }
   /** Free bytes on its disk below which it warns, and below which it takes no records; undefined: see disk.ts. */
   readonly disk: { readonly warnBytes: number | undefined; readonly reserveBytes: number | undefined }
+  /** From when on something is an alarm. */
+  readonly alarms: AlarmLimits
+  /** Hours without word from above after which records are answered as unconfirmed, without their content. */
+  readonly unconfirmedAfterHours: number
   /** What of an operator takes another operator, and after how many days nobody grants it any more. */
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
   /** Connections at once, after their handshake. */
@@ -65,6 +69,16 @@ export interface NodeConfig {
   /** Whether grpc reflection answers. */
   readonly reflection: boolean
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+}
+
+export interface AlarmLimits {
+  readonly parentAwayMinutes: number
+  readonly childAwayMinutes: number
+  /** The same for single children, by node id. */
+  readonly childAwayMinutesOf: Readonly<Record<string, number>>
+  readonly notFinalMinutes: number
+  /** Refused batches of one origin in an hour. */
+  readonly refusalsPerHour: number
 }
 
 export interface AuditConfig {
@@ -140,6 +154,17 @@ const schema = {
         reserveBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'free bytes below which no records are taken' },
       },
     },
+    alarms: {
+      type: 'object', additionalProperties: false, hint: 'parentAwayMinutes, childAwayMinutes, childAwayMinutesOf, notFinalMinutes, refusalsPerHour',
+      properties: {
+        parentAwayMinutes: { type: 'number', minimum: 0.1, maximum: 10080, hint: 'minutes, 0.1 to 10080' },
+        childAwayMinutes: { type: 'number', minimum: 1, maximum: 525600, hint: 'minutes, 1 to 525600' },
+        childAwayMinutesOf: { type: 'object', maxProperties: 1000, additionalProperties: { type: 'number', minimum: 1, maximum: 525600, hint: 'minutes, 1 to 525600' }, hint: 'minutes by node id, for example { \'330825\': 1440 }' },
+        notFinalMinutes: { type: 'number', minimum: 1, maximum: 10080, hint: 'minutes, 1 to 10080' },
+        refusalsPerHour: { type: 'integer', minimum: 1, maximum: 1000000, hint: 'batches, 1 to 1000000' },
+      },
+    },
+    unconfirmedAfterHours: { type: 'number', minimum: 0.1, maximum: 8760, hint: 'hours, 0.1 to 8760' },
     approvals: {
       type: 'object', additionalProperties: false, hint: 'erase, amend, days',
       properties: {
@@ -261,6 +286,8 @@ interface RawConfig {
   quotas?: Partial<QuotaLimits>
   scrub?: { bytesPerDay: number }
   disk?: { warnBytes?: number; reserveBytes?: number }
+  alarms?: Partial<AlarmLimits>
+  unconfirmedAfterHours?: number
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
   connectionsMax?: number
   perCaller?: Partial<NodeConfig['perCaller']>
@@ -319,6 +346,8 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     quotas: { ...defaultQuotas, ...fields.quotas },
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
+    alarms: { parentAwayMinutes: 1, childAwayMinutes: 60, childAwayMinutesOf: {}, notFinalMinutes: 15, refusalsPerHour: 10, ...fields.alarms },
+    unconfirmedAfterHours: fields.unconfirmedAfterHours ?? 24,
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
     connectionsMax: fields.connectionsMax ?? 1_000,
     connectionsChosen: fields.connectionsMax !== undefined,

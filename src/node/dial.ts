@@ -15,7 +15,7 @@ import { parentCalls } from './parent-calls.ts'
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
 export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number; readonly asideRoom?: AsideRoom }
 
-export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp'> {
+export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'> {
   readonly context: Context
   readonly parent: NonNullable<NodeConfig['parent']>
   readonly material: TlsMaterial

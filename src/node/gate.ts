@@ -13,7 +13,7 @@
  * tree for good, the final entry and the statement of the next epoch, waits for those who are asked all the same.
  */
 import { equalBytes, hex } from '../base/bytes.ts'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, formatTime } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Said, type Text, text } from '../base/text.ts'
 import { type Alarms, alarmText } from '../exchange/alarms.ts'
@@ -24,6 +24,8 @@ import { openCheckpoint } from '../note/checkpoint.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { Recalled } from '../uplink/link.ts'
 
+/** Milliseconds after the start in which whoever is asked may answer before anybody is told: a start of both takes less. */
+const PATIENCE_MS = 10_000
 /** Statements looked at in one call. */
 const STATEMENTS_MAX = 64
 
@@ -56,9 +58,11 @@ export class Gate {
   /** The operator answers for what was not asked. */
   #alone = false
   #broken: HuxinError | undefined
+  readonly #started: { readonly ms: number; readonly monotonicMs: number }
 
   constructor(options: GateOptions) {
     this.#options = options
+    this.#started = { ms: options.clock.nowMs(), monotonicMs: options.clock.monotonicMs() }
     this.#clockGuard = new ClockGuard(options.clock, () => options.asks === 'children'
       ? options.federation().children(options.self).filter(({ status }) => status === 'active').map(({ name }) => name) : [])
   }
@@ -125,7 +129,25 @@ export class Gate {
     const who = this.#options.asks === 'parent' ? 'its parent' : 'enough of its children'
     if (ends === true && !this.#recalled) throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
     if (this.maySign) return
-    throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started and signs nothing before: is the link up? (huxin node status; ${this.#override})`)
+    // Whoever sends again until the node is ready would wait for as long as the parent is away.
+    if (this.#isLate) throw new HuxinError('unconfirmed', this.#unheard)
+    throw new HuxinError('not_ready', text`this node has just started and has not heard from ${this.#options.asks === 'parent' ? text`its parent` : text`enough of its children`} yet: send again in a moment`)
+  }
+
+  get #isLate(): boolean {
+    return this.#options.clock.monotonicMs() - this.#started.monotonicMs >= PATIENCE_MS
+  }
+
+  get #unheard(): Text {
+    const since = formatTime(this.#started.ms)
+    return this.#options.asks === 'parent'
+      ? text`since it was started, ${since}, this node has not heard from its parent what that last saw of its log, and takes and signs nothing before: is the parent up (huxin node status)? Where it is gone for long, stop this node and start it with huxin node start --alone`
+      : text`since it was started, ${since}, this node has not heard from enough of its children what they last saw of its log, and takes and signs nothing before: are they up (huxin node status)? Where they are gone for long, stop this node and start it with huxin node start --alone <entries>`
+  }
+
+  /** Says after a while that nothing is signed, and why. Call it now and then while nothing is. */
+  review(): void {
+    if (this.#options.asks === 'parent' && !this.maySign && !this.#broken && this.#isLate) this.#options.alarms.raise('start', '', this.#unheard)
   }
 
   get #override(): Text {
@@ -135,6 +157,7 @@ export class Gate {
   /** Nothing is signed from here on. */
   break(error: HuxinError): void {
     this.#broken = error
+    this.#options.alarms.clear('start')
   }
 
   /** Nothing is signed from here on, and an alarm says why. */
@@ -208,13 +231,13 @@ export class Gate {
       if (!this.#alone) alarms.raise('start', '', text`nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`)
       return
     }
-    alarms.clear('start')
     this.#open()
   }
 
   #open(): void {
     if (this.#recalled) return
     this.#recalled = true
+    this.#options.alarms.clear('start')
     this.#options.onMaySign()
   }
 

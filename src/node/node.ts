@@ -51,6 +51,7 @@ import { EvidenceFolder } from './evidence.ts'
 import { continuesFrom, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
 import { Gate } from './gate.ts'
 import type { NodeOptions } from './options.ts'
+import { Neighbours } from './neighbours.ts'
 import { parentCalls } from './parent-calls.ts'
 import { reload } from './reload.ts'
 import { Restoration } from './restoration.ts'
@@ -76,7 +77,6 @@ export class Node {
   readonly #evidence: EvidenceFolder
   readonly #disk: DiskSpace
   readonly #joined: FederationState
-  readonly #contacts = new Map<string, number>()
   readonly #stop = new AbortController()
   /** Written while the node runs, on request. */
   readonly backups = new Backups(() => ({ config: this.config, epoch: this.#folder.epoch, log: this.#log, store: this.#folder.store }))
@@ -96,6 +96,7 @@ export class Node {
   #succeed!: () => void
   #beginning!: Beginning
   #restoration!: Restoration
+  #neighbours!: Neighbours
   #background: Promise<unknown>[] = []
   /** Takes back what the parent holds, until all of it is here. */
   #recovering: boolean
@@ -172,7 +173,7 @@ export class Node {
 
   /** Milliseconds since 1970 of a child's last call; 0 when never. */
   lastContactMs(child: string): number {
-    return this.#contacts.get(child) ?? 0
+    return this.#neighbours.lastContactMs(child)
   }
 
   /** Ends this log, and begins the next epoch. */
@@ -247,7 +248,7 @@ export class Node {
     })
     this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', '', text`entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
     await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
-    const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms })
+    const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms, refusalsWarn: config.alarms.refusalsPerHour })
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
@@ -256,6 +257,7 @@ export class Node {
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
     this.#context = this.#newContext()
+    this.#neighbours = await Neighbours.open({ context: this.#context, clock, limits: config.alarms })
     this.#transit = new TransitSweep(this.#context, config.transitDaysMax * 86_400_000)
     this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
     this.#restoration = await Restoration.open({
@@ -277,7 +279,7 @@ export class Node {
     if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
     if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(),
+      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: () => this.#neighbours.review(),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
       onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
@@ -330,7 +332,7 @@ export class Node {
       exchangeService({
         context: () => this.#context,
         clock,
-        onContact: (child) => this.#contacts.set(child, clock.nowMs()),
+        onContact: (child, peer) => this.#neighbours.called(child, peer),
         onShown: async (who, { checkpoint, statements }) => {
           this.#gate.showStatements(who, statements)
           await this.#gate.show(who, checkpoint)
@@ -358,7 +360,7 @@ export class Node {
   #dial(parent: NonNullable<NodeConfig['parent']>): void {
     const { clock, random, log, link } = this.#options
     const { channel, uplink } = dialParent({
-      context: this.#context, parent, material: this.#tls!.current, clock, random, log, times: link,
+      context: this.#context, parent, material: this.#tls!.current, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin()

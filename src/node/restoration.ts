@@ -23,7 +23,7 @@ import { FIRST_EDITION } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { alarmText } from '../exchange/alarms.ts'
 import type { Context } from '../exchange/context.ts'
-import { nextStatement } from '../exchange/members.ts'
+import { nextStatement, notActive } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import type { GiveBackRequest, Package } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { compareTrees } from '../merkle/beginning.ts'
@@ -160,7 +160,7 @@ export class Restoration {
     const member = context.ledger().federation.member(child)
     if (!member && this.due && batchClass === 'control' && !end) return
     if (member?.parent !== context.self) throw new HuxinError('role_denied', text`${child} is not a child of ${context.self} by the statements that came back: it must be admitted first (huxin member approve)`)
-    if (member.status !== 'active') throw new HuxinError('member_suspended', text`${child} is ${member.status}`)
+    if (member.status !== 'active') throw notActive(member)
   }
 
   /** @returns true when it was not here */

@@ -36,6 +36,8 @@ export interface PeerIdentity {
   readonly issuer: string
   /** Milliseconds since 1970 from which the certificate is valid. */
   readonly notBeforeMs: number
+  /** Milliseconds since 1970 until which it is. */
+  readonly notAfterMs: number
   /** `<trust domain>/<node id>` */
   readonly nodeName: string
 }
@@ -59,7 +61,7 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array,
   if (!identity) throw new HuxinError('unauthenticated', text`the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
   return {
     ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}`,
-    issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom),
+    issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo),
   }
 }
 

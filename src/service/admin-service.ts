@@ -75,6 +75,7 @@ export interface BackupPort {
 
 export interface UplinkView {
   readonly state: string
+  readonly suspension: { readonly status: string; readonly reason: string; readonly document: string; readonly actor: string; readonly sinceMs: number } | undefined
   readonly lastContactMs: number
   readonly clockOffsetMs: number
   readonly follower: { readonly verified: { readonly size: bigint } }
@@ -86,7 +87,7 @@ export interface UplinkView {
 export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   const admin = defineService(AdminService, forCallers({
     getStatus: () => nodeStatus(node),
-    listMembers: async (request: ListMembersRequest) => listMembers(node.context, request),
+    listMembers: async (request: ListMembersRequest) => listMembers(node, request),
     approveMember: (request: ApproveMemberRequest, call: CallContext) => approve(node, request, call),
     setMemberStatus: (request: SetMemberStatusRequest, call: CallContext) => changeStatus(node.context, request, call),
     proposeGraft: async (request: ProposeGraftRequest, call: CallContext) => ({ file: proposeGraft(node.context, { parent: request.parent, act: personalAct(request.act, call) }) }),
@@ -122,11 +123,13 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   return [admin, log]
 }
 
-function listMembers(context: Context, request: ListMembersRequest) {
+function listMembers({ context, uplink }: AdminPort, request: ListMembersRequest) {
+  // A node that is suspended is not given the statement: its parent's word counts.
+  const own = uplink?.suspension?.status
   const { elements, nextPageToken } = pageOf('members', context.ledger().federation.all(), request, ({ noteBytes }) => noteBytes.length)
   const members = elements.map((member) => ({
     node: member.name, serial: BigInt(member.serial), tier: member.tier, parent: member.parent ?? '', divisions: [...member.divisions],
-    body: member.body, epoch: member.epoch, status: member.status, statement: member.noteBytes, prefixes: [...prefixesOf(member)],
+    body: member.body, epoch: member.epoch, status: member.name === context.self ? own ?? member.status : member.status, statement: member.noteBytes, prefixes: [...prefixesOf(member)],
   }))
   return { members, nextPageToken }
 }

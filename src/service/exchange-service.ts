@@ -17,7 +17,7 @@ import type { Context } from '../exchange/context.ts'
 import type { Accepted } from '../exchange/door.ts'
 import { lapse } from '../exchange/first-receipt.ts'
 import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../exchange/links.ts'
-import { PROTOCOL_VERSION, renewMember } from '../exchange/members.ts'
+import { notActive, PROTOCOL_VERSION, renewMember } from '../exchange/members.ts'
 import { traceLane } from '../exchange/reconcile.ts'
 import { earliestReceipt, receiptFor, type StoredReceipt } from '../exchange/receipts.ts'
 import { isDropped, readBodies, readSpine } from '../exchange/serve.ts'
@@ -25,6 +25,7 @@ import {
   ExchangeService, type GiveBackRequest, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
   type RenewRequest, type SubmitRequest, type WitnessRequest,
 } from '../gen/huxin/v1/exchange_service_pb.ts'
+import type { PeerIdentity } from '../pki/identity.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
@@ -42,7 +43,7 @@ export interface ExchangeServiceOptions {
   readonly context: () => Context
   readonly clock: Clock
   /** Called for each call of a child: it is there. */
-  readonly onContact: (child: string) => void
+  readonly onContact: (child: string, peer: PeerIdentity) => void
   /** Called with what a caller has seen of this node's log, before anybody asks whether it is a child. */
   readonly onShown: (who: string, shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] }) => Promise<void>
   /** Called when a child has shown it, or had nothing to show; with what its own clock shows, milliseconds since 1970. */
@@ -89,8 +90,8 @@ class ExchangeHandlers {
       throw new HuxinError('role_denied', text`${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
     }
     checkCertificate(context, call.peer)
-    if (member.status !== 'active') throw new HuxinError('member_suspended', text`${child} is ${member.status}`)
-    this.#options.onContact(child)
+    if (member.status !== 'active') throw notActive(member)
+    this.#options.onContact(child, call.peer)
     return { context, child }
   }
 

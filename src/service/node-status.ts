@@ -34,6 +34,7 @@ export async function nodeStatus(node: AdminPort) {
     alarms: [...context.alarms.list()],
     standingAlarms: standing.map(alarmMessage),
     ...await parentStatus(node),
+    ...membershipOf(node),
     children: await Promise.all(children.map((child) => childStatus(node, child))),
     indexedSize: context.indexer.cursor,
     memoryBytes: BigInt(process.memoryUsage.rss()),
@@ -62,6 +63,15 @@ async function parentStatus({ context, uplink, config }: AdminPort) {
       receivedSize: await readable(cosignedSize(context, name), 0n),
     },
   }
+}
+
+/** By its parent's word, or else by the newest statement here; a root has nobody who could suspend it. */
+function membershipOf({ context, uplink }: AdminPort) {
+  const member = context.ledger().federation.member(context.self)
+  if (!uplink || !member) return {}
+  const { status, reason, document, actor } = uplink.suspension ?? member
+  if (status === 'active') return { membership: { status } }
+  return { membership: { status, reason, document, actor, sinceMs: BigInt(Math.round(uplink.suspension?.sinceMs ?? 0)) } }
 }
 
 async function childStatus(node: AdminPort, child: Member) {

@@ -36,7 +36,7 @@ interface Parcel {
 /** Entries looked at in one go; no more ids are offered at once. */
 const SCAN_ROWS = 256
 /** Codes after which the whole is tried again: nothing was said of the batch. */
-const LATER: readonly string[] = ['not_ready', 'overloaded', 'store_failed', 'clock_wrong']
+const LATER: readonly string[] = ['not_ready', 'unconfirmed', 'overloaded', 'store_failed', 'clock_wrong']
 
 export class Giver {
   readonly #options: LinkOptions

@@ -19,7 +19,7 @@ const AGAIN_MS_MAX = 60_000
 /** What may come by itself at the parent. */
 const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'body_incomplete', 'lane_gap']
 /** Codes that say something of the parent as a whole, although they come with one batch. */
-const ofTheParent: readonly string[] = ['log_frozen', 'clock_wrong', 'not_ready', 'overloaded', 'parent_unreachable', 'peer_unreachable', 'deadline_exceeded', 'cancelled']
+const ofTheParent: readonly string[] = ['log_frozen', 'clock_wrong', 'not_ready', 'unconfirmed', 'overloaded', 'parent_unreachable', 'peer_unreachable', 'deadline_exceeded', 'cancelled']
 
 /** True when the parent did not take one batch, and takes others. */
 export function isOfOneOrigin({ errorCode }: Outcome): boolean {

@@ -20,6 +20,8 @@ export interface UplinkOptions {
   /** Milliseconds between two comparisons of clocks and logs with the parent; a minute where it is not given. */
   readonly recallMs?: number | undefined
   readonly random: () => number
+  /** Milliseconds after which a parent that is away is an alarm; a minute where it is not given. */
+  readonly awayMs?: number | undefined
   /** Milliseconds that what a batch waits for may take before somebody is told. */
   readonly patienceMs?: number
   /** Lanes that may wait for what is missing. */

@@ -58,11 +58,11 @@ export class Pusher {
     this.#outbox = new Outbox(options, batchClass, this.#held)
   }
 
-  /** How many entries of this class lie after the cursor, counted up to 10,000. */
+  /** How many entries of this class lie after the cursor, counted up to 10,000. Before the parent has answered: after the last one that is stored. */
   async waiting(): Promise<number> {
-    if (this.#log === undefined) return 0
     const { context } = this.#options
-    const rows = await context.store.range({ gte: classKey(this.batchClass, this.#cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
+    const cursor = this.#log === undefined ? await this.#handedBefore() : this.#cursor
+    const rows = await context.store.range({ gte: classKey(this.batchClass, cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
     return rows.length
   }
 

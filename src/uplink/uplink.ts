@@ -29,7 +29,18 @@ import { Puller } from './puller.ts'
 import { Pusher } from './pusher.ts'
 import { WitnessLoop } from './witness-loop.ts'
 
-export type LinkState = 'connecting' | 'connected' | 'away' | 'stopped'
+export type LinkState = 'connecting' | 'connected' | 'away' | 'suspended' | 'stopped'
+
+/** That this node is not active, by the word of its parent. */
+export interface Suspension {
+  readonly status: string
+  /** Why, on which document, who decided; '' where the parent does not say. */
+  readonly reason: string
+  readonly document: string
+  readonly actor: string
+  /** When it was said first, milliseconds since 1970. */
+  readonly sinceMs: number
+}
 
 export class Uplink {
   readonly #options: LinkOptions
@@ -44,6 +55,7 @@ export class Uplink {
   /** Why the parent cannot be reached, as it was said last; '' while it can. */
   #awayReason = ''
   #awaySince: { readonly ms: number; readonly monotonicMs: number } | undefined
+  #suspension: Suspension | undefined
   #lastContactMs = 0
   #clockOffsetMs = 0
 
@@ -61,6 +73,11 @@ export class Uplink {
 
   get state(): LinkState {
     return this.#state
+  }
+
+  /** Set while the parent says that this node is not active. */
+  get suspension(): Suspension | undefined {
+    return this.#suspension
   }
 
   get lastContactMs(): number {
@@ -147,7 +164,7 @@ export class Uplink {
       } catch (error) {
         if (signal.aborted) return
         const stop = isHuxinError(error) && error.retry === 'stop'
-        if (!isUnreachable(error)) context.alarms.raise('link', name, textOf(error))
+        this.#trouble(name, error)
         if (isUnreachable(error)) this.#away(name, error)
         delayMs = stop ? retryMsMax : Math.min(delayMs * 2, retryMsMax)
         await sleep(clock, delayMs * (0.5 + random() / 2), signal)
@@ -155,6 +172,23 @@ export class Uplink {
         if (name !== 'recall') await this.#loop('recall', () => this.#recall(), signal)
       }
     }
+  }
+
+  #trouble(name: string, error: unknown): void {
+    const { alarms } = this.#options.context
+    if (isHuxinError(error, 'member_suspended')) this.#suspended(error)
+    // One alarm says it for all loops.
+    if (isUnreachable(error) || isHuxinError(error, 'member_suspended')) return alarms.clear('link', name)
+    alarms.raise('link', name, textOf(error))
+  }
+
+  #suspended({ details }: HuxinError): void {
+    const { context, clock, parent } = this.#options
+    const { status = 'suspended', reason = '', document = '', actor = '' } = details
+    this.#state = 'suspended'
+    this.#suspension = { status, reason, document, actor, sinceMs: this.#suspension?.sinceMs ?? clock.nowMs() }
+    const why = reason === '' ? '' : text`: ${reason} (${document})`
+    context.alarms.raise('suspended', '', status === 'retired' ? text`${parent} has retired this node${why}` : text`${parent} has suspended this node${why}`)
   }
 
   async #recall(): Promise<void> {
@@ -207,10 +241,10 @@ export class Uplink {
   }
 
   #away(name: string, error: HuxinError): void {
-    const { clock, context, parent } = this.#options
+    const { clock, context, parent, awayMs = AWAY_ALARM_MS } = this.#options
     this.#state = 'away'
     this.#awaySince ??= { ms: clock.nowMs(), monotonicMs: clock.monotonicMs() }
-    if (clock.monotonicMs() - this.#awaySince.monotonicMs >= AWAY_ALARM_MS) {
+    if (clock.monotonicMs() - this.#awaySince.monotonicMs >= awayMs) {
       context.alarms.raise('away', '', text`${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error}`)
     }
     if (name !== 'recall' || error.message === this.#awayReason) return
@@ -233,7 +267,9 @@ export class Uplink {
     this.#state = 'connected'
     this.#awayReason = ''
     this.#awaySince = undefined
+    this.#suspension = undefined
     this.#options.context.alarms.clear('away')
+    this.#options.context.alarms.clear('suspended')
     this.#lastContactMs = this.#options.clock.nowMs()
   }
 }

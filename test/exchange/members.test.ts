@@ -49,7 +49,7 @@ t.test('what is said of members flows to the whole federation', async (t) => {
     await federation.until('every other node knows it', () => [...federation.nodes].every(([id, { context }]) => id === '330783' || context.ledger().federation.member(name)?.status === 'suspended'))
     const size = city().log().size
     await send('suspended')
-    await federation.until('it is told so', () => federation.node('330783').alarms.list().some((line) => line.includes('is suspended')))
+    await federation.until('it is told so', () => federation.node('330783').alarms.list().includes('suspended: zj.example/330700 has suspended this node: test (测〔2026〕8号)'))
     const { batch, body } = forge(federation.node('330783').context, [industryRecord(2)], ['330000'])
     t.equal(await codeOf(city().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: name } })), 'member_suspended')
     t.equal(city().log().size, size, 'nothing of it was logged at the city')
@@ -78,7 +78,7 @@ t.test('what is said of members flows to the whole federation', async (t) => {
   await t.test('a retired county stays retired', async (t) => {
     await setMemberStatus(city(), { member: name, status: 'retired', act, source })
     await federation.until('every other node knows it', () => [...federation.nodes].every(([id, { context }]) => id === '330783' || context.ledger().federation.member(name)?.status === 'retired'))
-    await federation.until('it is told so', () => federation.node('330783').alarms.list().some((line) => line.includes('is retired')))
+    await federation.until('it is told so', () => federation.node('330783').alarms.list().some((line) => line.startsWith('suspended: zj.example/330700 has retired this node')))
     t.equal(await codeOf(setMemberStatus(city(), { member: name, status: 'active', act, source })), 'statement_invalid')
     await send('retired')
     await publishRecords(federation.node('330782').context, [industryRecord(4, { prefix: 'last' })], ['330000', '330106'])

@@ -68,6 +68,7 @@ t.test('a member that uses up a quota is told so, and nobody else notices', asyn
     await federation.until('the county has both', async () => (await federation.node('330106').context.ledger().lanes.read(lane))?.number === 1n)
     for (let i = 2; i < 10; i++) t.equal((await rogue.send(packed(bad()))).code, 'record_invalid')
     t.ok(federation.alarms().some((line) => /^330100: quota zj.example\/330182 refusedPerHour: .* has used 9 of 10/.test(line)))
+    t.ok(federation.alarms().includes('330100: refusals zj.example/330182: 10 batches of zj.example/330182 were refused in this hour'))
     const size = city().context.log().size
     for (const forged of [bad(), rogue.forge([industryRecord(serial++)], ['330000'])]) {
       const answer = await rogue.send(packed(forged))

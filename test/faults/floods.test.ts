@@ -98,7 +98,7 @@ async function certificate(processes: NodeProcesses, tier: string, role: PeerRol
   const { certificatePem, keyPem } = issueLeaf({ issuer, role, trustDomain: DOMAIN, nodeId, name, validity, random: systemRandom })
   return {
     certificateChainPem: certificatePem + issuer.certificatePem, keyPem, rootsPem: [await readFile(`${folder}/root.crt`, 'utf8')], notAfterMs: validity.toMs,
-    identity: { trustDomain: DOMAIN, role, nodeId, name, serial: '', issuer: '', notBeforeMs: validity.fromMs, nodeName: `${DOMAIN}/${nodeId}` },
+    identity: { trustDomain: DOMAIN, role, nodeId, name, serial: '', issuer: '', notBeforeMs: validity.fromMs, notAfterMs: validity.toMs, nodeName: `${DOMAIN}/${nodeId}` },
   }
 }
 

@@ -52,7 +52,7 @@ export class Forger {
     const { certificatePem, keyPem } = issueLeaf({ issuer, role, trustDomain, nodeId, name, validity, random: systemRandom })
     return {
       certificateChainPem: certificatePem + issuer.certificatePem, keyPem, rootsPem: this.#rootsPem, notAfterMs: validity.toMs,
-      identity: identityOf(certificatePem, { trustDomain, role, nodeId, name, serial: '', nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs }),
+      identity: identityOf(certificatePem, { trustDomain, role, nodeId, name, serial: '', nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs, notAfterMs: validity.toMs }),
     }
   }
 

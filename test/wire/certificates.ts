@@ -27,7 +27,7 @@ export function issuer(trustDomain: string): TestIssuer {
       certificateChainPem: certificatePem + ca.certificatePem,
       keyPem,
       rootsPem: [root.certificatePem],
-      identity: identityOr(x509, new X509Certificate(ca.certificatePem), { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs }),
+      identity: identityOr(x509, new X509Certificate(ca.certificatePem), { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs, notAfterMs: validity.toMs }),
       notAfterMs: Date.parse(x509.validTo),
     }
   }

@@ -27,6 +27,13 @@ export const alarmsChinese: Readonly<Record<string, string>> = {
   'the statements of {0} name no authority, so that every CA under the pinned roots can issue certificates in their names': '{0} 的成员声明未登记签发机构，任何受信 CA 均可以其名义签发证书',
   'the database of epoch {0} (data/{1}/db) still holds records in clear and could not be taken over: {2}': '纪元 {0} 的数据库（data/{1}/db）仍存有明文记录，尚未接管：{2}',
   'a fallen confirmation could not be withdrawn: {0}': '已失效的互认答复未能撤回：{0}',
+  'this node has just started and has not heard from {0} yet: send again in a moment': '本节点刚刚启动，尚未与{0}核对日志：请稍后再试',
+  'its parent': '上级',
+  'enough of its children': '足够多的下级',
+  'since it was started, {0}, this node has not heard from its parent what that last saw of its log, and takes and signs nothing before: is the parent up (huxin node status)? Where it is gone for long, stop this node and start it with huxin node start --alone':
+    '本节点自 {0} 启动以来尚未与上级核对日志，核对前不接收、不签发：上级是否运行（huxin node status）？上级长期不可用时，停止本节点，再执行 huxin node start --alone',
+  'since it was started, {0}, this node has not heard from enough of its children what they last saw of its log, and takes and signs nothing before: are they up (huxin node status)? Where they are gone for long, stop this node and start it with huxin node start --alone <entries>':
+    '本节点自 {0} 启动以来尚未与足够多的下级核对日志，核对前不接收、不签发：下级是否运行（huxin node status）？下级长期不可用时，停止本节点，再执行 huxin node start --alone <条数>',
   // the end of a log, and a root's loss
   'the log {0} is frozen at {1} entries and takes no more': '日志 {0} 已终结于 {1} 条，不再入账',
   'the log {0} is frozen at {1} entries; its successor waits: {2}': '日志 {0} 已终结于 {1} 条；后续日志等待中：{2}',
@@ -44,6 +51,17 @@ export const alarmsChinese: Readonly<Record<string, string>> = {
   'entries {0} to {1} of {2} were lost; {3} batches came back from the children, and what their branches sent comes again. What was addressed to this node by itself alone (acts of persons, access records, its register) and what nobody below has is gone: see to it':
     '{2} 的条目 {0} 至 {1} 已丢失；下级交还 {3} 批，其所辖报送内容将再次送达。仅由本节点写给自身的内容（操作留痕、查询留痕、名册）及下级均未持有的内容已无法找回，请处理',
   // neighbours
+  '{0} has not called since {1}': '{0} 自 {1} 起未联系',
+  '{0} of {1} children have not called for longer than they may; for longest: {2}': '{1} 个下级中有 {0} 个超过时限未联系；最久者：{2}',
+  '{0} since {1}': '{0}（自 {1} 起）',
+  'the certificate of {0} ends at {1}': '{0} 的证书将于 {1} 到期',
+  'entry {0} of this log and those after it wait to be cosigned since {1}': '本日志自条目 {0} 起，自 {1} 以来未获见证',
+  '{0} batches of {1} were refused in this hour': '{1} 本小时内有 {0} 批被退回',
+  '{0} is suspended': '{0} 已被暂停',
+  '{0} is retired': '{0} 已注销',
+  '{0} has suspended this node{1}': '{0} 已暂停本节点{1}',
+  '{0} has retired this node{1}': '{0} 已注销本节点{1}',
+  ': {0} ({1})': '：{0}（{1}）',
   '{0} has not been reached since {1}: {2}': '自 {1} 起无法连接 {0}：{2}',
   'lane {0} has another batch at number {1} there than here': '序列 {0} 的 {1} 号批次在该处与此处不同',
   'lane {0} stands at {1} there; number {2} was logged here at {3}': '序列 {0} 在该处至 {1} 号；{2} 号已于 {3} 在此入账',

@@ -77,12 +77,22 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
       `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
       `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
     ...formatAlarms(output, status),
+    ...formatMembership(output, status),
     ...(status.quarantined.length > 0 ? [say(output, `quarantined: ${status.quarantined.join(', ')}`, `暂停接收：${status.quarantined.join('、')}`)] : []),
     ...(peers.length > 0 ? ['', table([
       say(output, 'link', '链路'), say(output, 'node', '节点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),
       say(output, 'waiting', '待送'), say(output, 'has of ours', '已收本方至'), say(output, 'we cosigned', '本方见证至'), say(output, 'clock', '时差'),
     ], peers.map(row))] : []),
   ].join('\n')
+}
+
+/** Who suspended this node is said beside why: it is whom to ask. */
+function formatMembership(output: Output, { membership }: GetStatusResponse): string[] {
+  if (!membership || membership.status === 'active') return []
+  const { status, reason, document, actor } = membership
+  return [say(output,
+    `this node is ${status}${reason === '' ? '' : `: ${reason}, document ${document}, decided by ${actor}`}`,
+    `本节点${word(output, status)}${reason === '' ? '' : `：事由 ${reason}，依据 ${document}，决定人 ${actor}`}`)]
 }
 
 function formatAlarms(output: Output, { alarms, standingAlarms }: GetStatusResponse): string[] {
