@@ -1,16 +1,72 @@
 /** The Chinese of all templates, gathered from the tables of the rooms. */
 import { accountChinese } from './chinese/account.ts'
 import { alarmsChinese } from './chinese/alarms.ts'
+import { baseChinese } from './chinese/base.ts'
+import { batchChinese } from './chinese/batch.ts'
+import { cliChinese } from './chinese/cli.ts'
+import { clientChinese } from './chinese/client.ts'
+import { evidenceChinese } from './chinese/evidence.ts'
+import { exchangeChinese } from './chinese/exchange.ts'
+import { foreignChinese } from './chinese/foreign.ts'
 import { importChinese } from './chinese/import.ts'
 import { intakeChinese } from './chinese/intake.ts'
+import { ledgerChinese } from './chinese/ledger.ts'
+import { logChinese } from './chinese/log.ts'
+import { merkleChinese } from './chinese/merkle.ts'
+import { nodeChinese } from './chinese/node.ts'
+import { noteChinese } from './chinese/note.ts'
+import { pkiChinese } from './chinese/pki.ts'
+import { recordChinese } from './chinese/record.ts'
+import { serviceChinese } from './chinese/service.ts'
+import { storeChinese } from './chinese/store.ts'
 import { systemChinese } from './chinese/system.ts'
+import { topologyChinese } from './chinese/topology.ts'
+import { uplinkChinese } from './chinese/uplink.ts'
+import { wireChinese } from './chinese/wire.ts'
 import { workbookChinese } from './chinese/workbook.ts'
 
-const tables: readonly Readonly<Record<string, string>>[] = [accountChinese, alarmsChinese, importChinese, intakeChinese, systemChinese, workbookChinese]
+const tables: readonly Readonly<Record<string, string>>[] = [
+  accountChinese,
+  alarmsChinese,
+  baseChinese,
+  batchChinese,
+  cliChinese,
+  clientChinese,
+  evidenceChinese,
+  exchangeChinese,
+  importChinese,
+  intakeChinese,
+  ledgerChinese,
+  logChinese,
+  merkleChinese,
+  nodeChinese,
+  noteChinese,
+  pkiChinese,
+  recordChinese,
+  serviceChinese,
+  storeChinese,
+  systemChinese,
+  topologyChinese,
+  uplinkChinese,
+  wireChinese,
+  workbookChinese,
+]
 
 const rows: ReadonlyMap<string, string> = new Map(tables.flatMap((table) => Object.entries(table)))
 
 /** The Chinese template for an English one; undefined where there is none. */
 export function chineseOf(template: string): string | undefined {
   return rows.get(template)
+}
+
+/** What a library said, in Chinese; undefined where nobody knows it. The codes of the system are looked for too. */
+export function chineseOfForeign(said: string): string | undefined {
+  const code = /\bE[A-Z_]{3,}\b/.exec(said)?.[0]
+  const meaning = code === undefined ? undefined : rows.get(code)
+  return meaning === undefined ? foreignChinese.find(([pattern]) => pattern.test(said))?.[1] : `${meaning}（${code}）`
+}
+
+/** Every row, also one whose English stands twice; for the test that compares them with the program. */
+export function chineseRows(): readonly (readonly [english: string, chinese: string])[] {
+  return tables.flatMap((table) => Object.entries(table))
 }

@@ -8,7 +8,7 @@
  * every template of the program and fails where one has no Chinese, or other places. Never put a translated word into a
  * value as a string: nest a text, so that it follows the language.
  */
-import { chineseOf } from './chinese.ts'
+import { chineseOf, chineseOfForeign } from './chinese.ts'
 
 export type Language = 'zh' | 'en'
 
@@ -92,11 +92,13 @@ export function rendered(value: TextValue, language: Language): string {
   return String(value)
 }
 
-/** What anything thrown says. Errors of the system have Chinese by their code; others, of libraries, say the same in both. */
+/** What anything thrown says. Errors of the system and of libraries have Chinese by their codes and words, where those are known. */
 export function textOf(error: unknown): Text {
-  if (!(error instanceof Error)) return bilingual(String(error), String(error))
-  if ('text' in error && error.text instanceof Text) return error.text
-  const { code } = error as NodeJS.ErrnoException
-  const meaning = typeof code === 'string' ? chineseOf(code) : undefined
-  return bilingual(error.message, meaning === undefined ? error.message : `${meaning}（${code}）`)
+  if (error instanceof Error && 'text' in error && error.text instanceof Text) return error.text
+  return foreign(error instanceof Error ? error.message : String(error))
+}
+
+/** What other software said in English. */
+export function foreign(said: string): Text {
+  return new Text((language) => (language === 'zh' ? chineseOfForeign(said) : undefined) ?? said)
 }

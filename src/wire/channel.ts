@@ -17,7 +17,7 @@ import { onAbort } from '../base/abort.ts'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
+import { mapped, text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -166,8 +166,8 @@ export class WireChannel {
     const received = errorOfStatus(error)
     if (received.code !== 'peer_unreachable' && received.code !== 'deadline_exceeded') return received
     const { address, expectedNodeName = 'node', proxy } = this.#options
-    const through = proxy === undefined ? '' : ` through proxy ${parseProxy(proxy).host}`
-    return new HuxinError(received.code, text`${expectedNodeName} at ${address}${through}: ${received.message.replace(ATTEMPT, '').replace('Last error: undefined', 'the proxy refuses to connect')}`, { details: received.details })
+    const through = proxy === undefined ? '' : text` through proxy ${parseProxy(proxy).host}`
+    return new HuxinError(received.code, text`${expectedNodeName} at ${address}${through}: ${mapped(received.text, withoutAttempt)}`, { details: received.details })
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
@@ -275,6 +275,11 @@ function route(address: string, proxy: string | undefined): { target: string; op
     target: `dns:${host}`,
     options: { ...options, 'grpc.http_connect_target': `dns:${address}`, ...(login === '' ? {} : { 'grpc.http_connect_creds': login }) },
   }
+}
+
+/** What grpc-js says of a connection, without the times of its attempt. */
+function withoutAttempt(words: string): string {
+  return words.replace(ATTEMPT, '').replace('Last error: undefined', 'the proxy refuses to connect')
 }
 
 function parseProxy(proxy: string): { host: string; credentials: string } {

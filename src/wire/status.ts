@@ -2,8 +2,8 @@
  * Errors on the wire, both ways. A HuxinError travels as the gRPC status of its row in the error
  * table plus `grpc-status-details-bin`: google.rpc.Status with one google.rpc.ErrorInfo (AIP-193),
  * reason = the code in upper case, domain = "huxin", metadata = the details; a google.rpc.RetryInfo
- * where the table says "later"; a google.rpc.BadRequest where the error names fields. The messages
- * are small and fixed, so they are written by hand.
+ * where the table says "later"; a google.rpc.LocalizedMessage in Chinese (zh-CN); a google.rpc.BadRequest where
+ * the error names fields, each with its Chinese where all have room. The messages are small and fixed, so they are written by hand.
  *
  * Texts may hold anything that a caller sent. grpc-js percent-encodes the message and throws on half a
  * surrogate pair, which would end the process. grpc-java ends the *connection* when trailers pass 8 KiB.
@@ -16,13 +16,16 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { Metadata, status } from '@grpc/grpc-js'
 import { type ErrorCode, errorTable, type FieldFault, HuxinError, isErrorCode } from '../base/errors.ts'
 import { oneLine } from '../base/printable.ts'
+import { bilingual, foreign, mapped, rendered, type Said, type Text } from '../base/text.ts'
 
 const DETAILS_KEY = 'grpc-status-details-bin'
 const TYPE_PREFIX = 'type.googleapis.com/google.rpc.'
 const ERROR_INFO_TYPE = `${TYPE_PREFIX}ErrorInfo`
 const RETRY_INFO_TYPE = `${TYPE_PREFIX}RetryInfo`
 const BAD_REQUEST_TYPE = `${TYPE_PREFIX}BadRequest`
+const LOCALIZED_TYPE = `${TYPE_PREFIX}LocalizedMessage`
 const DOMAIN = 'huxin'
+const LOCALE = 'zh-CN'
 /** Bytes of `grpc-message` as it is sent, percent-encoded: a Chinese character is nine. */
 const MESSAGE_SENT_BYTES_MAX = 2_900
 /** Bytes of the details before base64, which makes 4/3 of them. With names, statuses and 32 bytes a header the trailers stay below 8 KiB. */
@@ -30,7 +33,8 @@ const DETAILS_BYTES_MAX = 3_200
 /** Bytes of a text in the details: the message once more, one detail, one field's fault. */
 const MESSAGE_BYTES_MAX = 1_500
 const TEXT_BYTES_MAX = 600
-/** Bytes of the details that the first of them leave to those behind. */
+/** Bytes of the details that the first of them leave to those behind: to the Chinese message, two hundred characters, and to the fields. */
+const LOCALIZED_BYTES = 650
 const FIELDS_BYTES = 500
 const DETAILS_MAX = 16
 const FIELDS_MAX = 32
@@ -57,8 +61,8 @@ export function statusOfError(error: HuxinError): WireStatus {
 export function errorOfStatus(received: { code: number; details: string; metadata?: Metadata }): HuxinError {
   const packed = received.metadata?.get(DETAILS_KEY)[0]
   const known = packed instanceof Buffer ? decodeStatus(packed) : undefined
-  if (known) return new HuxinError(known.code, oneLine(known.message), known)
-  return new HuxinError(codeOfStatus(received.code, received.details), oneLine(received.details))
+  if (known) return new HuxinError(known.code, mapped(known.said, oneLine), known)
+  return new HuxinError(codeOfStatus(received.code, received.details), foreign(oneLine(received.details)))
 }
 
 function codeOfStatus(code: number, details: string): ErrorCode {
@@ -83,8 +87,11 @@ function encodeStatus(code: number, message: string, error: HuxinError): Uint8Ar
   const details = [packed(ERROR_INFO_TYPE, encodeErrorInfo(error))]
   if (errorTable[error.code].retry === 'later') details.push(packed(RETRY_INFO_TYPE, encodeRetryInfo()))
   const head = new BinaryWriter().tag(1, WireType.Varint).int32(code).tag(2, WireType.LengthDelimited).string(cut(message, MESSAGE_BYTES_MAX, utf8Bytes)).finish()
-  const left = DETAILS_BYTES_MAX - head.length - details.reduce((sum, { length }) => sum + length, 0)
-  if (error.fields.length > 0) details.push(packed(BAD_REQUEST_TYPE, encodeBadRequest(error.fields, left - BAD_REQUEST_TYPE.length - 16)))
+  const left = (): number => DETAILS_BYTES_MAX - head.length - details.reduce((sum, { length }) => sum + length, 0)
+  const chinese = error.messageZh.toWellFormed()
+  const room = left() - (error.fields.length > 0 ? FIELDS_BYTES : 0) - LOCALIZED_TYPE.length - 24
+  if (chinese !== message && room > 0) details.push(packed(LOCALIZED_TYPE, encodeLocalized(chinese, room)))
+  if (error.fields.length > 0) details.push(packed(BAD_REQUEST_TYPE, encodeBadRequest(error.fields, left() - BAD_REQUEST_TYPE.length - 16)))
   return Buffer.concat([head, ...details])
 }
 
@@ -102,7 +109,7 @@ function encodeErrorInfo(error: HuxinError): Uint8Array {
   writer.tag(1, WireType.LengthDelimited).string(error.code.toUpperCase())
   writer.tag(2, WireType.LengthDelimited).string(DOMAIN)
   const entries = Object.entries(error.details).slice(0, DETAILS_MAX).map(([key, value]) => pair(3, key, value))
-  const bytesMax = DETAILS_BYTES_MAX - MESSAGE_BYTES_MAX - 2 * ERROR_INFO_TYPE.length - (error.fields.length > 0 ? FIELDS_BYTES : 0)
+  const bytesMax = DETAILS_BYTES_MAX - MESSAGE_BYTES_MAX - 2 * ERROR_INFO_TYPE.length - LOCALIZED_BYTES - (error.fields.length > 0 ? FIELDS_BYTES : 0)
   return Buffer.concat([writer.finish(), ...fitting(entries, bytesMax)])
 }
 
@@ -110,16 +117,29 @@ function encodeRetryInfo(): Uint8Array {
   return new BinaryWriter().tag(1, WireType.LengthDelimited).fork().tag(1, WireType.Varint).int64(RETRY_SECONDS).join().finish()
 }
 
-function encodeBadRequest(fields: readonly FieldFault[], bytesMax: number): Uint8Array {
-  return Buffer.concat(fitting(fields.slice(0, FIELDS_MAX).map(({ path, message }) => pair(1, path, String(message))), bytesMax))
+/** google.rpc.LocalizedMessage of at most so many bytes and its frame. */
+function encodeLocalized(chinese: string, bytesMax: number): Uint8Array {
+  return new BinaryWriter()
+    .tag(1, WireType.LengthDelimited).string(LOCALE)
+    .tag(2, WireType.LengthDelimited).string(cut(chinese, Math.min(bytesMax, MESSAGE_BYTES_MAX), utf8Bytes)).finish()
 }
 
-/** A message of two texts, as field `field` of another: an entry of a map, a field violation. */
-function pair(field: number, first: string, second: string): Uint8Array {
+/** The fields that have room, all of them with their Chinese or none. */
+function encodeBadRequest(fields: readonly FieldFault[], bytesMax: number): Uint8Array {
+  const shown = fields.slice(0, FIELDS_MAX)
+  const chinese = shown.map(({ path, message }) => pair(1, path, String(message), rendered(message, 'zh').toWellFormed()))
+  if (chinese.reduce((sum, { length }) => sum + length, 0) <= bytesMax) return Buffer.concat(chinese)
+  return Buffer.concat(fitting(shown.map(({ path, message }) => pair(1, path, String(message))), bytesMax))
+}
+
+/** A message of two texts, as field `field` of another: an entry of a map, a field violation, which may have Chinese beside it. */
+function pair(field: number, first: string, second: string, chinese = second): Uint8Array {
   const writer = new BinaryWriter()
   writer.tag(field, WireType.LengthDelimited).fork()
   writer.tag(1, WireType.LengthDelimited).string(cut(first.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
   writer.tag(2, WireType.LengthDelimited).string(cut(second.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
+  // google.rpc.BadRequest.FieldViolation.localized_message.
+  if (chinese !== second) writer.tag(4, WireType.LengthDelimited).bytes(encodeLocalized(chinese, TEXT_BYTES_MAX))
   return writer.join().finish()
 }
 
@@ -135,7 +155,7 @@ function fitting(pieces: readonly Uint8Array[], bytesMax: number): Uint8Array[] 
 
 interface ReceivedError {
   readonly code: ErrorCode
-  readonly message: string
+  readonly said: Text
   readonly details: Record<string, string>
   readonly fields: readonly FieldFault[]
 }
@@ -144,6 +164,7 @@ interface ReceivedError {
 function decodeStatus(bytes: Uint8Array): ReceivedError | undefined {
   try {
     let message = ''
+    let chinese: string | undefined
     let info: { code: ErrorCode; details: Record<string, string> } | undefined
     const fields: FieldFault[] = []
     eachField(bytes, (field, value) => {
@@ -151,9 +172,10 @@ function decodeStatus(bytes: Uint8Array): ReceivedError | undefined {
       if (field !== 3) return
       const { type, content } = decodeAny(value)
       if (type === ERROR_INFO_TYPE) info ??= decodeErrorInfo(content)
+      if (type === LOCALIZED_TYPE) chinese ??= decodeLocalized(content)
       if (type === BAD_REQUEST_TYPE) fields.push(...decodeBadRequest(content))
     })
-    return info && { ...info, message, fields }
+    return info && { ...info, said: bilingual(message, chinese ?? message), fields }
   } catch {
     return undefined
   }
@@ -186,9 +208,20 @@ function decodeBadRequest(bytes: Uint8Array): FieldFault[] {
   eachField(bytes, (field, value) => {
     if (field !== 1 || fields.length === FIELDS_MAX) return
     const [path, message] = decodePair(value)
-    fields.push({ path, message })
+    let chinese: string | undefined
+    eachField(value, (field, localized) => {
+      if (field === 4) chinese = decodeLocalized(localized)
+    })
+    const said: Said = chinese === undefined ? message : bilingual(message, chinese)
+    fields.push({ path, message: said })
   })
   return fields
+}
+
+/** The text of a google.rpc.LocalizedMessage in Chinese; undefined for one in another language. */
+function decodeLocalized(bytes: Uint8Array): string | undefined {
+  const [locale, said] = decodePair(bytes)
+  return /^zh\b/i.test(locale) ? said : undefined
 }
 
 function decodePair(bytes: Uint8Array): [string, string] {

@@ -1,0 +1,22 @@
+/** The Chinese of room `ledger`. */
+export const ledgerChinese: Readonly<Record<string, string>> = {
+  // catalog.ts
+  'a catalog record does not decode: {0}': '目录记录无法解码：{0}',
+  'a catalog record is neither an item, a scale nor a mapping': '目录记录既不是目录项，也不是等级体系或等级对照',
+  // entry-route.ts
+  'a row of the class index reads {0}; run huxin node rebuild': '类别索引中有一行内容为 {0}；请执行 huxin node rebuild',
+  // lanes.ts
+  'too many lanes at once: send the next batch of lane {0} in a moment': '同时开启的报送序列过多：请稍后发送序列 {0} 的下一批次',
+  // ledger.ts
+  amendment: '变更',
+  'lane head': '序列端点',
+  'access record': '查询留痕',
+  '{0} {1} does not decode': '{0} {1} 无法解码',
+  'batch row {0} names no entry; run huxin fsck': '批次索引行 {0} 不指向任何条目；请执行 huxin fsck',
+  // own-lanes.ts
+  'where the lane {0} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild': '本节点报送序列 {0} 的位置在两处存储不一致；停止签发；请执行 huxin fsck，再执行 huxin node rebuild',
+  // record-index.ts
+  '{0} of the record index is damaged: it is made anew, ask again later': '记录索引 {0} 已损坏：正在重建，请稍后再查',
+  // revocations.ts
+  'revocation {0} does not decode': '吊销 {0} 无法解码',
+}
