@@ -57,7 +57,6 @@ export const nodeChinese: Readonly<Record<string, string>> = {
   'the log {0} is frozen at {1} entries: its successor takes what comes now (huxin log status)': '日志 {0} 已终结于 {1} 条：由后续日志接收（huxin log status）',
   'the log {0} has not begun yet: send again in a moment': '日志 {0} 尚未开始：请稍后重新发送',
   'this node has not heard from {0} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)': '本节点启动后尚未收到{0}的消息：在此之前日志不得终结，--alone 亦然；链路是否正常？（huxin node status）',
-  'this node has not heard from {0} since it started and signs nothing before: is the link up? (huxin node status; {1})': '本节点启动后尚未收到{0}的消息，在此之前不签发：链路是否正常？（huxin node status；{1}）',
   'the federation has epoch {0} of this node, the keys here are of epoch {1}: run huxin node recover': '联邦中本节点已为纪元 {0}，此处密钥属于纪元 {1}：请执行 huxin node recover',
   'the parent': '上级',
   '{0} shows that the federation has epoch {1} of this node{2}, the keys here are of epoch {3}: this is an old copy; nothing is signed; {4}': '{0}出示：联邦中本节点已为纪元 {1}{2}，此处密钥属于纪元 {3}：此处是旧备份；停止签发；{4}',
