@@ -8,6 +8,7 @@ import { bilingual, type Text, text } from '../base/text.ts'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import { columnLetters } from '../workbook/place.ts'
 import { accountWords, citizenIdAliases, harmlessRemarks, headerAliases, personNameAliases } from './data/header-words.ts'
+import { isRejectColumn } from './reject.ts'
 
 /** Which column of the file feeds which field. */
 export interface Mapping {
@@ -110,7 +111,7 @@ function divide(names: HeaderNames, header: readonly string[]) {
       extra.push({ at: twin.at, name: twin.header })
     }
     if (found && !(twin && twin.own)) columns.push({ at, header: name, ...found })
-    else if (plainName(name) !== '') extra.push({ at, name })
+    else if (plainName(name) !== '' && !isRejectColumn(name)) extra.push({ at, name })
   }
   return { columns, extra: extra.sort((a, b) => a.at - b.at) }
 }

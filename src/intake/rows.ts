@@ -6,76 +6,98 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { createHash } from 'node:crypto'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
-import { mask } from '../record/citizen-id.ts'
 import { checkRecordBytes, type CompiledItem } from '../record/item.ts'
-import { codeCell, damagedIdentifier, damageTable, decimalCell, halfWidth, integerCell, nameCell, parseDateCell } from '../record/text.ts'
+import { attributeSchemas } from '../record/schema.ts'
+import { type CellPlace, type CellSettings, readCell } from './cells.ts'
+import type { Said } from './codes.ts'
 import type { Mapping } from './header.ts'
+import type { CellNotice } from './notices.ts'
 import type { RowFault, SourceRow } from './table.ts'
+import { readGrade, readSubjectType } from './words.ts'
 
-export type RowResult = { readonly record: Uint8Array } | { readonly faults: readonly RowFault[] }
+export type RowResult = { readonly record: Uint8Array; readonly notices: readonly CellNotice[]; readonly name: string } | { readonly faults: readonly RowFault[] }
 
-/** Builds the record of a row and checks it. */
-export function rowToRecord(compiled: CompiledItem, mapping: Mapping, row: SourceRow, provider: string): RowResult {
-  if (row.fault) return { faults: [row.fault] }
-  const faults: RowFault[] = []
-  const fields = new Map<string, string | number>()
-  for (const { at, column, header } of mapping.columns) {
-    const cell = readCell(column, row.cells[at] ?? '', header)
-    if (cell.fault) faults.push(cell.fault)
-    else if (cell.value !== '') fields.set(column.field, cell.value!)
-  }
-  for (const column of mapping.defaults) fields.set(column.field, column.values[column.defaultValue] ?? column.defaultValue)
-  for (const { column } of mapping.columns) {
-    if (!fields.has(column.field) && column.defaultValue !== '') fields.set(column.field, column.values[column.defaultValue] ?? column.defaultValue)
-  }
-  if (faults.length > 0) return { faults }
-  const record = build(compiled.item, fields, provider)
-  const found = checkRecordBytes(compiled, record)
-  if (found.length === 0) return { record }
-  const headerOf = (path: string): string => mapping.columns.find(({ column }) => column.field === path)?.header ?? path
-  return { faults: found.map(({ path, code, message, messageZh }) => ({ column: headerOf(path), code, reason: message, reasonZh: messageZh })) }
+export interface RowReaderOptions {
+  readonly compiled: CompiledItem
+  readonly mapping: Mapping
+  /** Unified social credit code of the body that answers for the records. */
+  readonly provider: string
+  readonly settings?: CellSettings
+  /** field → cell, for columns that the file does not have, or has empty. */
+  readonly defaults?: ReadonlyMap<string, string>
 }
 
-/** Cells of a row as they may be written into a reject file: identifiers masked. */
-export function maskedCells(mapping: Mapping, row: SourceRow): string[] {
-  return row.cells.map((cell, at) => {
-    const column = mapping.columns.find((mapped) => mapped.at === at)?.column
-    const identifies = column?.type === 'citizen_id' || column?.field === 'subject.id' || /\d{15,}/.test(halfWidth(cell).replace(/[\s-]/g, ''))
-    return identifies && cell !== '' ? mask(cell) : cell
-  })
+type Fields = Map<string, string | number>
+
+/** Reads the rows of one file. */
+export class RowReader {
+  readonly #options: RowReaderOptions
+  readonly #places: readonly (CellPlace & { readonly at: number })[]
+  readonly #absent: readonly CellPlace[]
+
+  constructor(options: RowReaderOptions) {
+    const { compiled: { item }, mapping, settings = {}, defaults } = options
+    const schemas = attributeSchemas(item.attributesSchema)
+    const place = (column: Column, header: string): CellPlace => ({ column, header, settings, schema: schemas.get(column.field.slice('attributes.'.length)) })
+    this.#options = options
+    this.#places = mapping.columns.map(({ at, column, header }) => ({ at, ...place(column, header) }))
+    const given = item.columns.filter(({ field }) => defaults?.has(field) && !mapping.columns.some(({ column }) => column.field === field))
+    this.#absent = [...new Set([...mapping.defaults, ...given])].map((column) => place(column, column.headerZh))
+  }
+
+  /** Builds the record of a row and checks it. */
+  read(row: SourceRow): RowResult {
+    if (row.fault) return { faults: [row.fault] }
+    const faults: RowFault[] = []
+    const notices: CellNotice[] = []
+    const fields: Fields = new Map()
+    for (const place of this.#places) this.#readInto(fields, place, { raw: row.cells[place.at] ?? '', faults, notices })
+    for (const place of this.#absent) this.#readInto(fields, place, { raw: '', faults, notices })
+    this.#readWords(fields, faults, notices)
+    if (faults.length > 0) return { faults }
+    const { compiled, provider } = this.#options
+    const record = build(compiled.item, fields, provider)
+    const found = checkRecordBytes(compiled, record)
+    if (found.length === 0) return { record, notices, name: String(fields.get('subject.name') ?? '') }
+    return { faults: found.map(({ path, code, message, messageZh }) => ({ column: this.#headerOf(path), code, reason: message, reasonZh: messageZh })) }
+  }
+
+  #readInto(fields: Fields, place: CellPlace, { raw, faults, notices }: { raw: string; faults: RowFault[]; notices: CellNotice[] }): void {
+    const { column, header } = place
+    const standard = this.#options.defaults?.get(column.field)
+    const blank = raw.trim() === ''
+    if (blank && standard === undefined && column.defaultValue !== '') {
+      fields.set(column.field, column.values[column.defaultValue] ?? column.defaultValue)
+      return
+    }
+    const { value, fault, notices: found = [] } = readCell(place, blank && standard !== undefined ? standard : raw)
+    if (fault) faults.push(faultOf(header, fault))
+    else if (value !== undefined && value !== '') fields.set(column.field, value)
+    else if (column.defaultValue !== '') fields.set(column.field, column.values[column.defaultValue] ?? column.defaultValue)
+    notices.push(...found.map(({ code, text }) => ({ column: header, code, text })))
+  }
+
+  /** Words whose meaning rests on another cell of the row: of a type of subject on its code, of a grade on its scale. */
+  #readWords(fields: Fields, faults: RowFault[], notices: CellNotice[]): void {
+    const { compiled } = this.#options
+    for (const [field, reading] of [
+      ['subject.type', readSubjectType(compiled.item, String(fields.get('subject.type') ?? ''), String(fields.get('subject.id') ?? ''))],
+      ['evaluation_result.grade', readGrade(compiled.scaleOf(String(fields.get('evaluation_result.scale') ?? '')), String(fields.get('evaluation_result.grade') ?? ''))],
+    ] as const) {
+      const header = this.#headerOf(field)
+      if (reading.fault) faults.push(faultOf(header, reading.fault))
+      if (reading.notice) notices.push({ column: header, ...reading.notice })
+      for (const [name, value] of Object.entries(reading.fields ?? {})) fields.set(name, value)
+    }
+  }
+
+  #headerOf(path: string): string {
+    return this.#places.find(({ column }) => column.field === path)?.header ?? this.#options.compiled.item.columns.find(({ field }) => field === path)?.headerZh ?? path
+  }
 }
 
-function readCell(column: Column, raw: string, header: string): { value?: string | number; fault?: RowFault } {
-  const fault = (code: string, reason: string, reasonZh: string): { fault: RowFault } => ({ fault: { column: header, code, reason, reasonZh } })
-  if (raw.trim() === '') {
-    return column.required && column.defaultValue === '' ? fault('missing', 'the cell is empty', '必填项为空') : { value: '' }
-  }
-  switch (column.type) {
-    case 'uscc':
-    case 'citizen_id': {
-      const damage = damagedIdentifier(raw)
-      if (damage) return fault(damage, damageTable[damage][0], damageTable[damage][1])
-      return { value: codeCell(raw) }
-    }
-    case 'date': {
-      const value = parseDateCell(raw)
-      return value === undefined ? fault('date_form', 'no date: YYYY-MM-DD, YYYY/MM/DD or YYYYMMDD is wanted', '日期无法识别，应为 YYYY-MM-DD、YYYY/MM/DD 或 YYYYMMDD') : { value }
-    }
-    case 'integer': {
-      const value = integerCell(raw)
-      return value === undefined ? fault('integer_form', 'no whole number', '不是整数') : { value }
-    }
-    case 'decimal': {
-      const value = decimalCell(raw)
-      return value === undefined ? fault('decimal_form', 'no decimal number', '不是数值') : { value }
-    }
-    case 'enum': {
-      const value = column.values[nameCell(raw)] ?? column.values[nameCell(raw).toLowerCase()]
-      return value === undefined ? fault('enum_value', `not one of ${Object.keys(column.values).join(', ')}`, `不在取值范围内：${Object.keys(column.values).join('、')}`) : { value }
-    }
-    // A department's own number is kept as it is but for the width of its characters.
-    default: return { value: column.field === 'record_id' ? nameCell(halfWidth(raw)) : column.field.endsWith('.grade') ? codeCell(raw) : nameCell(raw) }
-  }
+function faultOf(column: string, { code, text }: Said): RowFault {
+  return { column, code, reason: text.en, reasonZh: text.zh }
 }
 
 function build(item: CatalogItem, fields: ReadonlyMap<string, string | number>, provider: string): Uint8Array {
@@ -104,7 +126,7 @@ function build(item: CatalogItem, fields: ReadonlyMap<string, string | number>, 
       }
   return toBinary(RecordSchema, create(RecordSchema, {
     recordId: text('record_id') || naturalId(item, fields, provider),
-    subject: create(SubjectSchema, { type: subjectType ?? SubjectType.UNSPECIFIED, id: text('subject.id'), name: text('subject.name') }),
+    subject: create(SubjectSchema, { type: subjectType ?? SubjectType.UNSPECIFIED, id: text('subject.id'), name: text('subject.name'), individualBusiness: text('subject.individual_business') === 'true' }),
     content,
     attributes: attributes.length === 0 ? new Uint8Array() : Buffer.from(JSON.stringify(Object.fromEntries(attributes.map(([field, value]) => [field.slice('attributes.'.length), value])))),
   }))
@@ -113,6 +135,6 @@ function build(item: CatalogItem, fields: ReadonlyMap<string, string | number>, 
 /** A record id for files without one: from provider, item, subject, field of industry and date. */
 function naturalId(item: CatalogItem, fields: ReadonlyMap<string, string | number>, provider: string): string {
   const parts = ['subject.type', 'subject.id', 'evaluation_result.domain', 'evaluation_result.evaluated_on', 'cataloged_record.document', 'cataloged_record.decided_on']
-  const key = [provider, item.id, ...parts.map((field) => String(fields.get(field) ?? ''))].join('\n')
+  const key = [provider, item.id, ...parts.map((field) => String(fields.get(field) ?? '').normalize('NFC'))].join('\n')
   return `r-${createHash('sha256').update(key).digest('hex').slice(0, 30)}`
 }

@@ -38,6 +38,8 @@ export interface CompiledItem {
   readonly missingScales: readonly string[]
   /** Whether attributes may hold whole numbers that some readers change. */
   readonly largeNumbers: boolean
+  /** A scale of the catalog by its id with version. */
+  scaleOf(id: string): GradeScale | undefined
   /** Faults of a record that is not encoded yet. */
   check(record: Record, index?: number): readonly RecordFault[]
   /** As checkRecordBytes. */
@@ -71,8 +73,8 @@ export function itemFaults(item: CatalogItem): readonly RecordFault[] {
   })
 }
 
-/** Faults that a later version may explain: by path, and code; what stands in columns is for importing alone. */
-const laterPaths = /^(?:kind value_unknown|subject_types value_unknown|columns\[\d+\]\.(?:type column_type|field column_field))$/
+/** Faults that a later version may explain: by path, and code; what stands in columns and labels is for importing alone. */
+const laterPaths = /^(?:labels \S+|kind value_unknown|subject_types value_unknown|columns\[\d+\]\.(?:type column_type|field column_field))$/
 
 /** Of the faults of an item or a scale, those that no later version explains. */
 export function lastingFaults(faults: readonly RecordFault[]): readonly RecordFault[] {
@@ -169,6 +171,7 @@ export function compileItem(item: CatalogItem, scales: (id: string) => GradeScal
     id,
     missingScales: item.scales.filter((scale) => scales(scale) === undefined),
     largeNumbers: mayHoldLargeNumbers(item.attributesSchema),
+    scaleOf: scales,
     check: (record, index = 0) => checkBytes(toBinary(RecordSchema, record), index),
     checkBytes,
     passes: (bytes, start, end) => fast !== undefined && certainlyGood(fast, bytes, start, end),

@@ -33,6 +33,7 @@ export function scaleFaults(scale: GradeScale): readonly RecordFault[] {
     if (scale.nameEn === '') report('name_en', 'required')
     reportSubjectTypes(scale.subjectTypes, report)
     reportGrades(scale, report)
+    reportLabels(scale, report)
     reportScores(scale, report)
   })
 }
@@ -45,6 +46,15 @@ function reportGrades(scale: GradeScale, report: Report): void {
   for (const [i, grade] of scale.grades.entries()) {
     const length = ofText(textLength, grade)
     if (length < 1 || length > 16) report(`grades[${i}]`, 'text_form', 'a grade has 1 to 16 characters')
+  }
+}
+
+function reportLabels({ grades, labels }: GradeScale, report: Report): void {
+  for (const [label, grade] of Object.entries(labels)) {
+    const length = ofText(textLength, label)
+    if (length < 1 || length > 32) report('labels', 'text_form', 'a label has 1 to 32 characters')
+    if (grades.includes(label)) report('labels', 'duplicate', quoteCode(label))
+    if (!grades.includes(grade)) report('labels', 'grade_unknown', quoteCode(grade))
   }
 }
 

@@ -11,6 +11,7 @@ import { openHeader } from '../../batch/seal.ts'
 import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
 import type { Connection } from '../connect.ts'
+import { rejectFileOf } from '../../intake/reject.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { encodings } from '../../intake/encoding.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
@@ -28,10 +29,12 @@ export function importCommand(program: Command, shell: Shell): void {
     .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
     .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', ...encodings]).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
+    .option('--accept-odd-names', say(shell, 'take names and texts that look damaged as they are', '疑似有误的名称与文本按原样导入'))
+    .option('--verbatim', say(shell, 'no spreadsheet had the file: codes that end in 000 are right', '文件未经电子表格处理，以 000 结尾的代码属实'))
     .option('--ignore-extra', say(shell, 'leave out columns that the item does not know', '忽略目录项以外的列'))
     .option('--dry-run', say(shell, 'check only', '只检查不入库'))
     .action(async (file: string, _options, command: Command) => {
-      const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; dryRun?: boolean }>()
+      const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; dryRun?: boolean; acceptOddNames?: boolean; verbatim?: boolean }>()
       const output = shell.output(command)
       const bar = progress(output, say(output, 'rows', '行'))
       let provider = options.provider
@@ -40,7 +43,8 @@ export function importCommand(program: Command, shell: Shell): void {
         publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
       }, {
         file, item: options.item, provider: provider ||= config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
-        rejectFile: options.reject ?? `${file}.rejected.csv`, ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
+        rejectFile: options.reject ?? rejectFileOf(file), ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
+        cells: { acceptOdd: options.acceptOddNames ?? false, verbatim: options.verbatim ?? false },
         onProgress: (rows, share) => bar.show(rows, share), clock: systemClock, random: systemRandom,
       })).finally(() => bar.end())
       print(output, { ...summary, provider }, () => `${formatSummary(output, summary)}\n${say(output, `provider: ${provider}`, `数据提供单位：${provider}`)}`)
@@ -50,15 +54,18 @@ export function importCommand(program: Command, shell: Shell): void {
 
 /** The summary of an import, for people. */
 export function formatSummary(output: Pick<Output, 'language'>, summary: ImportSummary): string {
-  const { rows, published, existing, rejected, encoding, notices, reasons, batches, rejectFile } = summary
+  const { rows, published, existing, rejected, encoding, reasons, batches, rejectFile } = summary
   const lines = [summary.dryRun
     ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
     : say(output,
       `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
       `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
   if (published === 0 && existing > 0) lines.push(say(output, 'nothing new: every good row is already in the log', '没有新增：所有合格行均已入账'))
-  for (const { message, messageZh } of notices) lines.push(`  ${say(output, message, messageZh)}`)
-  for (const { code, reason, reasonZh, rows: count } of reasons) lines.push(`  ${count} × ${code}: ${say(output, reason, reasonZh)}`)
+  for (const { message, messageZh } of summary.notices) lines.push(say(output, `notice: ${message}`, `提示：${messageZh}`))
+  for (const { code, reason, reasonZh, rows: count, column, line } of reasons) {
+    const at = column === '' ? '' : say(output, `${column}: `, `“${column}”：`)
+    lines.push(`  ${count} × ${code}: ${at}${say(output, `${reason} (first in row ${line})`, `${reasonZh}（首见第 ${line} 行）`)}`)
+  }
   if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
   return lines.join('\n')
 }

@@ -1,23 +1,24 @@
 /** `huxin import`: streams a file into batches, with a reject file for bad rows. */
 import { createHash } from 'node:crypto'
-import { open, type FileHandle } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
 import { hex } from '../../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
-import { text, textOf } from '../../base/text.ts'
+import { text } from '../../base/text.ts'
 import type { Random } from '../../base/random.ts'
 import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
 import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
+import type { CellSettings } from '../../intake/cells.ts'
 import type { Mapping } from '../../intake/header.ts'
+import { CellNotices, SameText } from '../../intake/notices.ts'
 import { openTable } from '../../intake/open.ts'
-import { maskedCells, rowToRecord } from '../../intake/rows.ts'
+import { isRejectHeader, RejectFile } from '../../intake/reject.ts'
+import { RowReader } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
-import { toTextCell } from '../../intake/text-cell.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
@@ -34,6 +35,10 @@ export interface ImportOptions {
   readonly encoding: string
   readonly rejectFile: string
   readonly ignoreExtra: boolean
+  /** How cells are read where their form leaves it open. */
+  readonly cells?: CellSettings
+  /** field → cell, for columns that the file does not have, or has empty. */
+  readonly defaults?: ReadonlyMap<string, string>
   readonly dryRun: boolean
   /** Rows read, and the share of the file they are, 0 to 1. */
   readonly onProgress: (rows: number, share: number) => void
@@ -48,10 +53,10 @@ export interface ImportSummary {
   readonly existing: number
   readonly rejected: number
   readonly encoding: string
-  /** What the reader did on its own account: what it left out, which form it found. */
+  /** What the reader did on its own account: what it left out, which form it found, what it took from cells written otherwise, what is doubtful. */
   readonly notices: readonly { readonly code: string; readonly message: string; readonly messageZh: string }[]
-  /** How many rows have which fault first, most frequent first. */
-  readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly rows: number }[]
+  /** How many rows have which fault first, most frequent first; column and row of the first one. */
+  readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly column: string; readonly line: number; readonly rows: number }[]
   readonly batches: readonly { readonly batchId: string; readonly records: number }[]
   readonly rejectFile: string | undefined
   readonly dryRun: boolean
@@ -65,22 +70,27 @@ const RETRIES = 20
 
 /** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
-  if (resolve(options.rejectFile) === resolve(options.file)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
   const compiled = await loadItem(publisher, options.item)
   const source = await openTable(options.file, { item: compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra })
-  const run = new ImportRun(publisher, options, { compiled, source, mapping: source.mapping })
+  // What is left of a reject file stays in it.
+  if (resolve(options.rejectFile) === resolve(options.file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
+  // No spreadsheet writes lines of JSON.
+  const verbatim = ['.ndjson', '.jsonl'].includes(extname(options.file).toLowerCase())
+  const run = new ImportRun(publisher, { ...options, cells: { ...options.cells, ...(verbatim ? { verbatim } : {}) } }, { compiled, source, mapping: source.mapping })
   return run.run()
 }
 
 class ImportRun {
   readonly #publisher: Publisher
   readonly #options: ImportOptions
-  readonly #compiled: CompiledItem
   readonly #source: TableSource
-  readonly #mapping: Mapping
-  readonly #reasons = new Map<string, { code: string; reason: string; reasonZh: string; rows: number }>()
+  readonly #reasons = new Map<string, ImportSummary['reasons'][number]>()
   readonly #batches: { batchId: string; records: number }[] = []
-  #reject: FileHandle | undefined
+  readonly #reject: RejectFile
+  readonly #reader: RowReader
+  readonly #notices = new CellNotices()
+  readonly #names = new SameText()
+  readonly #nameColumn: string
   /** Names this run's requests: a repeated call is answered with the first batch, another run asks anew. */
   readonly #runId: string
   #rows = 0
@@ -91,9 +101,10 @@ class ImportRun {
   constructor(publisher: Publisher, options: ImportOptions, parts: { compiled: CompiledItem; source: TableSource; mapping: Mapping }) {
     this.#publisher = publisher
     this.#options = options
-    this.#compiled = parts.compiled
     this.#source = parts.source
-    this.#mapping = parts.mapping
+    this.#reject = new RejectFile(options.rejectFile, parts.source.header)
+    this.#reader = new RowReader({ compiled: parts.compiled, mapping: parts.mapping, provider: options.provider, ...(options.cells ? { settings: options.cells } : {}), ...(options.defaults ? { defaults: options.defaults } : {}) })
+    this.#nameColumn = parts.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
@@ -112,30 +123,35 @@ class ImportRun {
       bytes = 0
       if (flying.length >= IN_FLIGHT) await flying.shift()
     }
+    let rejectFile: string | undefined
+    let complete = false
     try {
       for await (const row of this.#source.rows) {
         if (++this.#rows % 1_000 === 0) this.#options.onProgress(this.#rows, this.#source.bytesRead() / Math.max(1, this.#source.bytes))
-        const result = rowToRecord(this.#compiled, this.#mapping, row, this.#options.provider)
+        const result = this.#reader.read(row)
         if ('faults' in result) {
           await this.#refuse(row, result.faults)
           continue
         }
+        this.#notices.add(row.line, result.notices)
+        this.#names.add(result.name)
         if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES) await send()
         chunk.push(result.record)
         bytes += result.record.length
       }
       await send()
       await Promise.all(flying)
+      complete = !this.#options.dryRun
     } finally {
       await Promise.allSettled(flying)
-      await this.#reject?.close()
+      rejectFile = await this.#reject.end({ complete, imported: resolve(this.#options.rejectFile) === resolve(this.#options.file) })
       release()
     }
     return {
       rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,
-      notices: this.#source.notices().map(({ code, text }) => ({ code, message: text.en, messageZh: text.zh })),
+      notices: [...this.#source.notices(), ...this.#notices.list(), ...this.#names.list(this.#nameColumn)].map(({ code, text }) => ({ code, message: text.en, messageZh: text.zh })),
       reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches,
-      rejectFile: this.#reject ? this.#options.rejectFile : undefined, dryRun: this.#options.dryRun,
+      rejectFile, dryRun: this.#options.dryRun,
     }
   }
 
@@ -167,27 +183,9 @@ class ImportRun {
   async #refuse(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
     this.#rejected++
     const first = faults[0]!
-    const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, rows: 0 }
+    const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, column: first.column, line: row.line, rows: 0 }
     this.#reasons.set(first.code, { ...reason, rows: reason.rows + 1 })
-    if (!this.#reject) {
-      this.#reject = await openOwnerOnly(this.#options.rejectFile)
-      await this.#reject.write(`\ufeff${csvLine(['行号 line', '列 column', '代码 code', '原因', 'reason', ...this.#source.header])}`)
-    }
-    const cells = maskedCells(this.#mapping, row)
-    for (const { column, code, reason: en, reasonZh } of faults) {
-      await this.#reject.write(csvLine([String(row.line), column, code, reasonZh, en, ...cells]))
-    }
-  }
-}
-
-async function openOwnerOnly(file: string): Promise<FileHandle> {
-  try {
-    const handle = await open(file, 'w', 0o600)
-    // One that is there already keeps its mode.
-    await handle.chmod(0o600)
-    return handle
-  } catch (error) {
-    throw new HuxinError('argument_invalid', text`the reject file ${file} cannot be written: ${textOf(error)}; name another with --reject`)
+    await this.#reject.add(row, faults)
   }
 }
 
@@ -205,8 +203,4 @@ async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem>
     throw new HuxinError('argument_invalid', text`catalog item ${JSON.stringify(id)} is not known at the node; known are ${known.join(', ') || text`none`}`)
   }
   return compileItem(item, (scale) => scales.get(scale))
-}
-
-function csvLine(cells: readonly string[]): string {
-  return `${cells.map(toTextCell).map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
 }
