@@ -7,6 +7,7 @@ import { openCsv } from './csv.ts'
 import { openText, readBeginning } from './encoding.ts'
 import { kindOf } from './file-kind.ts'
 import { HeaderNames } from './header.ts'
+import { markupOf, openMarkup } from './markup.ts'
 import { openNdjson } from './ndjson.ts'
 import { findHeader, tableOf } from './shape.ts'
 import { openSpreadsheet } from './spreadsheet.ts'
@@ -32,6 +33,8 @@ export async function openTable(file: string, { item, encoding, ignoreExtra, she
   const kind = kindOf(file, beginning)
   if (kind === 'workbook') return tableOf(await openSpreadsheet(file, names, sheet), { file, names, ignoreExtra })
   const source = await openText(file, encoding)
+  const markup = markupOf(file, source.sample)
+  if (markup) return tableOf(await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }), { file, names, ignoreExtra })
   if (['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())) return openNdjson(file, source, names)
   return tableOf(openCsv(file, source, (rows) => findHeader(rows, names)?.found ?? 0), { file, names, ignoreExtra })
 }

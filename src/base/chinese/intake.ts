@@ -88,4 +88,11 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   '{0} cell(s) are formulas: the values that were stored with them are taken': '{0} 个单元格是公式：已取其存下的计算结果',
   '{0} row(s) are hidden or filtered out, and are taken like the others': '{0} 行被隐藏或筛选掉，仍与其他行一并读取',
   '{0} cell(s) have the value of the merged cells they belong to': '{0} 个单元格取自所属合并单元格的内容',
+  '{0} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that': '{0} 是其他格式的 XML：请将表格另存为 .xlsx 或“CSV UTF-8”后再导入',
+  'the file is a web page: its table is read': '该文件实为网页：已读取其中的表格',
+  'the file is an XML spreadsheet: its table is read': '该文件是 XML 电子表格：已读取其中的表格',
+  '{0} has no table in it: save the table as .xlsx, and import that': '{0} 中没有表格：请将表格另存为 .xlsx 后再导入',
+  '{0} has more than one table with such a header: the tables {1}. Save the right one as .xlsx, and import that': '{0} 中有多个表格的表头相符：第 {1} 个。请将要导入的表格另存为 .xlsx 后再导入',
+  'a line': '某一行',
+  '{0} is no table that can be read ({1}): save it as .xlsx, and import that': '{0} 中的表格无法读取（{1}）：请另存为 .xlsx 后再导入',
 }
