@@ -80,7 +80,7 @@ export function numberText(stored: string, format: NumberFormat, since1904: bool
 
 /** Fifteen digits at most, as a spreadsheet has them: 0.1 + 0.2 is 0.3. */
 function plain(value: number): string {
-  if (Math.abs(value) >= 1e15) return value.toExponential().replace('e+', 'E+')
+  if (Math.abs(value) >= 1e15) return Number(value.toPrecision(15)).toExponential().replace('e+', 'E+')
   const short = String(Number(value.toPrecision(15)))
   return short.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : short
 }

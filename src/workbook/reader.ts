@@ -235,7 +235,8 @@ class SheetHandler {
   #closeCell(): void {
     const at = this.#at
     if (this.#formula) this.#parts.counts.formulas++
-    if (this.#formula && this.#value === undefined) this.#uncalculated ??= at
+    // A formula may well give the empty text; a number is never empty.
+    if (this.#formula && (this.#value ?? '') === '' && !(this.#type === 'str' && this.#value !== undefined)) this.#uncalculated ??= at
     const cell = this.#value === undefined ? { text: '' } : this.#cellText(this.#value)
     if (at >= COLUMNS_MAX) {
       if (cell.text.trim() !== '') this.#wide = true

@@ -45,8 +45,9 @@ export class XmlReader {
 
   end(): void {
     this.#parser.write(this.#decoder.decode())
-    this.#parser.end()
+    // The parser closes by itself what is open at the end.
     if (this.#depth > 0) throw new Error('an element is not closed')
+    this.#parser.end()
   }
 }
 

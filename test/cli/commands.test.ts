@@ -6,7 +6,7 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
-import { chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -52,7 +52,7 @@ t.test('every command that is promised is there, and its help has an example tha
   const english = await helps('en')
   const promised = [
     'demo', 'pki init', 'pki issue', 'node init', 'node join', 'node check', 'node start', 'node status', 'node rebuild', 'node recover',
-    'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'member authorities', 'certificate list', 'certificate revoke', 'certificate reinstate', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'import', 'show',
+    'member approve', 'member suspend', 'member catalog', 'member list', 'member graft propose', 'member graft approve', 'member graft take', 'member authorities', 'certificate list', 'certificate revoke', 'certificate reinstate', 'quarantine list', 'quarantine lift', 'node pin', 'catalog publish', 'catalog list', 'catalog show', 'catalog template', 'import', 'show',
     'recognition request', 'recognition answer', 'recognition show', 'reconcile', 'why', 'log checkpoint', 'log freeze', 'log rotate', 'log status', 'log list', 'log prove', 'log verify', 'fsck', 'evidence', 'verify',
   ]
   for (const command of promised) t.ok(english.has(command), command)
@@ -374,6 +374,15 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(shown, [{ record: { item: { id: 'zj/industry-evaluation' }, act: { actor: '张三', reason: '新版目录', document: '浙信〔2026〕5号' } } }], 'with the acting person of the certificate')
     await prints('330000', ['catalog', 'show', 'zj/five-grade@2020'], /grades +A > B > C > D > E/, /等级 +A > B > C > D > E/)
     t.match(await runHere(['catalog', 'show', 'zj/none@1', ...at('330000')]), { code: 1, err: /^error not_found .*zj\/none@1 is not in the catalog: see huxin catalog list\n$/ })
+    const template = join(folder, '模板.xlsx')
+    await does('330100', ['catalog', 'template', 'zj/industry-evaluation', '--out', template], /模板\.xlsx is written\. Fill it in, and import it: huxin import .* --item zj\/industry-evaluation@2026\.1 /)
+    await does('330100', ['catalog', 'template', INDUSTRY_ITEM, '--out', join(folder, 't.csv'), '--lang', 'zh'], /已生成 .*t\.csv。填写后导入/)
+    t.match(await readFile(join(folder, 't.csv'), 'utf8'), /^\ufeff记录编号,主体类型,统一社会信用代码\*,主体名称\*,行业领域\*,评价等级\*,评价分数,/)
+    await appendFile(join(folder, 't.csv'), ',,91330825TT00000152,甲公司,旅游,A,,2026/6/30,2026/7/1,2027/6/30,11330825TT00000903,,\r\n')
+    await does('330100', ['import', join(folder, 't.csv'), '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /1 rows \(utf-8\): 1 good, 0 bad/)
+    await does('330100', ['import', template, '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /0 rows \(xlsx\)[\s\S]*a header and no rows below it/)
+    t.match(await runHere(['catalog', 'template', INDUSTRY_ITEM, '--out', join(folder, 'item.yaml'), ...at('330100')]), { code: 2, err: /ends in neither \.xlsx nor \.csv/ })
+    t.match(await runHere(['catalog', 'template', 'cn/recognition', ...at('330100')]), { code: 2, err: /has no columns for files/ })
     const file = join(folder, 'item.yaml')
     await writeFile(file, 'scale: {id: zj/two, version: "1", name_zh: 两级, name_en: two grades, subject_types: [SUBJECT_TYPE_ENTERPRISE], grades: [A, B], legal_document: x, effective_from: "2026-01-01"}\n')
     await does('330000', ['catalog', 'publish', file, ...act], /^1 catalog record\(s\) published\n$/)

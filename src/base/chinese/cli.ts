@@ -71,4 +71,8 @@ export const cliChinese: Readonly<Record<string, string>> = {
   '--vkey {0} is no log key: {1}': '--vkey {0} 不是日志公钥：{1}',
   // shell.ts
   '{0} cannot be written: {1}': '{0} 无法写入：{1}',
+  // commands/template.ts
+  '{0} ends in neither .xlsx nor .csv: a template is one of them': '{0} 的扩展名不是 .xlsx 或 .csv：模板须为其中之一',
+  '{0} has no columns for files: its records come by a program': '{0} 没有用于文件的列：其记录由程序报送',
+  '{0} is no item of the catalog: see huxin catalog list': '目录中没有目录项 {0}：见 huxin catalog list',
 }

@@ -13,6 +13,7 @@ import { allPages } from '../pages.ts'
 import { readInput, type Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
+import { templateCommand } from './template.ts'
 
 export function catalogCommands(program: Command, shell: Shell): void {
   const catalog = program.command('catalog').description(say(shell, 'catalog items, grade scales, grade mappings', '目录项、等级体系与等级对照'))
@@ -52,6 +53,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
         found.map(({ standing, record }) => formatEdition(shell, record, standing)).join('\n\n')
       ))
     })
+  templateCommand(catalog, shell)
 }
 
 function builtinRecords(): CatalogRecord[] {

@@ -22,7 +22,7 @@ import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './share
 
 export function importCommand(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target "330000/**" --node nodes/330825')
-    .description(say(shell, 'publish the rows of a CSV or NDJSON file; the same file again adds nothing', '导入 CSV 或 NDJSON；重复导入不会重复入库'))
+    .description(say(shell, 'publish the rows of a .xlsx, CSV or NDJSON file; the same file again adds nothing', '导入 .xlsx、CSV 或 NDJSON；重复导入不会重复入库'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item', '目录项'))
     .requiredOption('--target <target>', say(shell, 'node, <node>/** or **; may be given again', '送达范围，可多次给出'), collect)
     .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本节点运行单位）'), '')
@@ -31,10 +31,11 @@ export function importCommand(program: Command, shell: Shell): void {
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
     .option('--accept-odd-names', say(shell, 'take names and texts that look damaged as they are', '疑似有误的名称与文本按原样导入'))
     .option('--verbatim', say(shell, 'no spreadsheet had the file: codes that end in 000 are right', '文件未经电子表格处理，以 000 结尾的代码属实'))
-    .option('--ignore-extra', say(shell, 'leave out columns that the item does not know', '忽略目录项以外的列'))
+    .option('--ignore-extra', say(shell, 'leave out columns whose name is like that of a missing one', '略过名称与所缺列相近的列'))
+    .option('--sheet <name>', say(shell, 'sheet of a workbook (default: the one whose header fits)', '工作表名称（默认：表头相符的那一个）'))
     .option('--dry-run', say(shell, 'check only', '只检查不入库'))
     .action(async (file: string, _options, command: Command) => {
-      const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; dryRun?: boolean; acceptOddNames?: boolean; verbatim?: boolean }>()
+      const options = command.opts<{ item: string; target: string[]; provider: string; class: 'normal' | 'bulk'; encoding: string; reject?: string; ignoreExtra?: boolean; sheet?: string; dryRun?: boolean; acceptOddNames?: boolean; verbatim?: boolean }>()
       const output = shell.output(command)
       const bar = progress(output, say(output, 'rows', '行'))
       let provider = options.provider
@@ -43,7 +44,7 @@ export function importCommand(program: Command, shell: Shell): void {
         publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
       }, {
         file, item: options.item, provider: provider ||= config.body, targets: options.target, batchClass: options.class, encoding: options.encoding,
-        rejectFile: options.reject ?? rejectFileOf(file), ignoreExtra: options.ignoreExtra ?? false, dryRun: options.dryRun ?? false,
+        rejectFile: options.reject ?? rejectFileOf(file), ignoreExtra: options.ignoreExtra ?? false, sheet: options.sheet, dryRun: options.dryRun ?? false,
         cells: { acceptOdd: options.acceptOddNames ?? false, verbatim: options.verbatim ?? false },
         onProgress: (rows, share) => bar.show(rows, share), clock: systemClock, random: systemRandom,
       })).finally(() => bar.end())

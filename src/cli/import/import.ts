@@ -35,6 +35,8 @@ export interface ImportOptions {
   readonly encoding: string
   readonly rejectFile: string
   readonly ignoreExtra: boolean
+  /** Sheet of a workbook; undefined for the one whose header fits. */
+  readonly sheet?: string | undefined
   /** How cells are read where their form leaves it open. */
   readonly cells?: CellSettings
   /** field → cell, for columns that the file does not have, or has empty. */
@@ -71,7 +73,7 @@ const RETRIES = 20
 /** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
   const compiled = await loadItem(publisher, options.item)
-  const source = await openTable(options.file, { item: compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra })
+  const source = await openTable(options.file, { item: compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra, sheet: options.sheet })
   // What is left of a reject file stays in it.
   if (resolve(options.rejectFile) === resolve(options.file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
   // No spreadsheet writes lines of JSON.
