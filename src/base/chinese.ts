@@ -7,6 +7,7 @@ import { cliChinese } from './chinese/cli.ts'
 import { clientChinese } from './chinese/client.ts'
 import { evidenceChinese } from './chinese/evidence.ts'
 import { exchangeChinese } from './chinese/exchange.ts'
+import { filesChinese } from './chinese/files.ts'
 import { foreignChinese } from './chinese/foreign.ts'
 import { importChinese } from './chinese/import.ts'
 import { intakeChinese } from './chinese/intake.ts'
@@ -15,6 +16,7 @@ import { logChinese } from './chinese/log.ts'
 import { merkleChinese } from './chinese/merkle.ts'
 import { nodeChinese } from './chinese/node.ts'
 import { noteChinese } from './chinese/note.ts'
+import { operatorsChinese } from './chinese/operators.ts'
 import { pkiChinese } from './chinese/pki.ts'
 import { recordChinese } from './chinese/record.ts'
 import { serviceChinese } from './chinese/service.ts'
@@ -34,6 +36,7 @@ const tables: readonly Readonly<Record<string, string>>[] = [
   clientChinese,
   evidenceChinese,
   exchangeChinese,
+  filesChinese,
   importChinese,
   intakeChinese,
   ledgerChinese,
@@ -41,6 +44,7 @@ const tables: readonly Readonly<Record<string, string>>[] = [
   merkleChinese,
   nodeChinese,
   noteChinese,
+  operatorsChinese,
   pkiChinese,
   recordChinese,
   serviceChinese,

@@ -1,7 +1,9 @@
 /** What every command gets from the program, and the files it is told to read and write. */
 import { lstat, readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
+import { deniedAt, textFromEditor } from '../base/files.ts'
 import { bilingual, text, textOf } from '../base/text.ts'
 import type { Language, Output } from './output.ts'
 
@@ -27,25 +29,21 @@ export interface Shell {
 
 /** Reads a file named on the command line. @throws HuxinError argument_invalid */
 export async function readInput(file: string): Promise<Uint8Array> {
-  return readFile(file).catch(() => {
-    throw new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
+  return readFile(file).catch(async (error: unknown) => {
+    throw new HuxinError('argument_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: is the name right?`)
   })
 }
 
-const UTF_8_MARK = '\ufeff'
+const UTF_8_MARK = Buffer.of(0xef, 0xbb, 0xbf)
 
 /**
  * The text of a file as editors of any system leave it: UTF-8, or UTF-16 that says so by its mark, which is dropped unless `keepMark`.
  * @throws HuxinError argument_invalid
  */
 export function textOfFile(bytes: Uint8Array, file: string, { keepMark = false }: { readonly keepMark?: boolean } = {}): string {
-  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8'
-  try {
-    const words = new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes)
-    return words.startsWith(UTF_8_MARK) && (encoding !== 'utf-8' || !keepMark) ? words.slice(1) : words
-  } catch {
-    throw new HuxinError('argument_invalid', bilingual(`${file} is no text in ${encoding.toUpperCase()}: save it as UTF-8`, `${file} 不是 ${encoding.toUpperCase()} 文本：请另存为 UTF-8`))
-  }
+  const words = textFromEditor(bytes)
+  if (words === undefined) throw new HuxinError('argument_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
+  return keepMark && asBuffer(bytes).subarray(0, 3).equals(UTF_8_MARK) ? `\ufeff${words}` : words
 }
 
 /**
@@ -56,6 +54,14 @@ export function textOfFile(bytes: Uint8Array, file: string, { keepMark = false }
 export async function readSignedText(file: string): Promise<string> {
   const lines = textOfFile(await readInput(file), file).split(/\r\n|\r|\n/)
   return `${lines.map((line) => line.trimEnd()).join('\n').trimEnd()}\n`
+}
+
+/** Reads a text of lines whose bytes are checked: where an editor gave it other line ends or a mark, they are taken back. @throws HuxinError argument_invalid */
+export async function readLines(file: string): Promise<Uint8Array> {
+  const bytes = await readInput(file)
+  const words = textFromEditor(bytes)
+  const plain = words?.replaceAll('\r\n', '\n')
+  return plain === undefined || words === undefined || (plain.length === words.length && asBuffer(bytes).length === Buffer.byteLength(words)) ? bytes : Buffer.from(plain)
 }
 
 /** What `--force` allows. */

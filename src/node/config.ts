@@ -17,6 +17,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
+import { deniedAt, textFromEditor } from '../base/files.ts'
 import { text } from '../base/text.ts'
 import { defaultQuotas, type QuotaLimits } from '../exchange/quotas.ts'
 import { isUscc } from '../record/uscc.ts'
@@ -211,9 +212,12 @@ export async function loadConfig(folder: string): Promise<NodeConfig> {
 /** @throws HuxinError config_invalid */
 export async function readConfigFile(folder: string): Promise<string> {
   const file = join(resolve(folder), 'node.yaml')
-  return readFile(file, 'utf8').catch(() => {
-    throw new HuxinError('config_invalid', text`${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
+  const bytes = await readFile(file).catch(async (error: unknown) => {
+    throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
   })
+  const words = textFromEditor(bytes)
+  if (words === undefined) throw new HuxinError('config_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
+  return words
 }
 
 /** One line for each fault: path, what is wrong, what is allowed. */

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
+import { deniedAt, makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -176,8 +176,8 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
 /** Reads what the parent answered. @throws HuxinError config_invalid */
 export async function readJoin(config: NodeConfig): Promise<JoinFile> {
   const file = join(config.folder, 'join.json')
-  const bytes = await readFile(file).catch(() => {
-    throw new HuxinError('config_invalid', text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
+  const bytes = await readFile(file).catch(async (error: unknown) => {
+    throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
   })
   return parseJoinFile(bytes)
 }

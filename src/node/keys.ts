@@ -1,9 +1,9 @@
 /** The node's secret keys on disk: owner-only files, one folder an epoch. */
-import { readFile } from 'node:fs/promises'
+import { lstat, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
-import { makeFolder, writeWhole } from '../base/files.ts'
+import { deniedAt, makeFolder, textFromEditor, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../note/key.ts'
 import { epochFiles } from './config.ts'
@@ -23,8 +23,8 @@ export async function makeKeys(folder: string, node: string, random: Random): Pr
   await makeFolder(folder)
   const make = async (name: string, type: 'ed25519' | 'cosignature'): Promise<Signer> => {
     const file = join(folder, name)
-    const there = await readFile(file, 'utf8').catch(() => undefined)
-    if (there) return parseSignerKey(there.trim())
+    const there = await isThere(file)
+    if (there) return parseSignerKey((await readSecret(file)).trim())
     const text = formatSignerKey(node, type, random.fill(new Uint8Array(32)))
     await writeSecret(file, `${text}\n`)
     return parseSignerKey(text)
@@ -35,7 +35,7 @@ export async function makeKeys(folder: string, node: string, random: Random): Pr
 /** Makes the key of the subject index, unless there is one. */
 export async function createSubjectKey(folder: string, random: Random): Promise<void> {
   const { subjectKey } = epochFiles(folder, 0)
-  if (await readFile(subjectKey).then(() => true, () => false)) return
+  if (await isThere(subjectKey)) return
   await makeFolder(dirname(subjectKey))
   await writeSecret(subjectKey, `${Buffer.from(random.fill(new Uint8Array(32))).toString('hex')}\n`)
 }
@@ -62,12 +62,18 @@ function parseKey(content: string, file: string, node: string): Signer {
   }
 }
 
+/** A key that may not be read is there all the same: nothing is written over it. */
+async function isThere(file: string): Promise<boolean> {
+  return lstat(file).then(({ size }) => size > 0, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT')
+}
+
 async function readSecret(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch {
-    throw new HuxinError('config_invalid', text`${file} cannot be read: run huxin node init, or huxin node recover when it was lost`)
-  }
+  const bytes = await readFile(file).catch(async (error: unknown) => {
+    throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: run huxin node init, or huxin node recover when it was lost`)
+  })
+  const words = textFromEditor(bytes)
+  if (words === undefined) throw new HuxinError('config_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
+  return words
 }
 
 async function writeSecret(file: string, content: string): Promise<void> {

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
+import { deniedAt, textFromEditor } from '../base/files.ts'
 import { HuxinError } from '../base/errors.ts'
 import { joined, type Said, type Text, text, textOf } from '../base/text.ts'
 import { identityOfCertificate, type PeerIdentity, splitPem } from './identity.ts'
@@ -152,9 +153,12 @@ export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles)
 }
 
 async function read(file: string, what: string): Promise<string> {
-  return readFile(file, 'utf8').catch(() => {
-    throw bad(text`the ${what} file ${file} cannot be read`)
+  const bytes = await readFile(file).catch(async (error: unknown) => {
+    throw bad(await deniedAt(file, error) ?? text`the ${what} file ${file} cannot be read`)
   })
+  const words = textFromEditor(bytes)
+  if (words === undefined) throw bad(text`${file} is no text in UTF-8: save it as UTF-8`)
+  return words
 }
 
 function certificate(pem: string, file: string): X509Certificate {

@@ -36,8 +36,6 @@ export const cliChinese: Readonly<Record<string, string>> = {
   // connect.ts
   '--as {0}: name the certificate, <name>.crt; its key is <name>.key beside it': '--as {0}：请给出证书 <名称>.crt，其密钥 <名称>.key 须在同一处',
   'the server shows a certificate of {0} that was issued by another authority (sha256:{1}) than the node\'s own file and your certificate': '服务端出示的 {0} 证书由另一机构（sha256:{1}）签发，与节点自身文件及您的证书不同',
-  '--as {0} cannot be read: there is no such file{1}': '--as {0} 无法读取：没有该文件{1}',
-  ', but {0} (names of persons are encoded in file names)': '，现有 {0}（文件名中的人名经过编码）',
   'there is no operator certificate in {0}: name one with --as, or issue one with huxin pki issue --role operator': '{0} 中没有操作员证书：请用 --as 指定，或用 huxin pki issue --role operator 签发',
   '{0}. Is the node running? Start it with: huxin node start --node {1}': '{0}。节点是否在运行？启动命令：huxin node start --node {1}',
   // demo/demo.ts

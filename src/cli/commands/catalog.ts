@@ -10,7 +10,7 @@ import { starterMappings, starterScales } from '../../record/data/scales.ts'
 import { formatEdition } from '../edition.ts'
 import { print, say, table } from '../output.ts'
 import { allPages } from '../pages.ts'
-import { readInput, type Shell } from '../shell.ts'
+import { readInput, type Shell, textOfFile } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 import { templateCommand } from './template.ts'
@@ -23,7 +23,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
     .action(async (file: string | undefined, _options, command: Command) => {
       const { reason, document, builtin } = command.opts<{ reason: string; document: string; builtin?: boolean }>()
       if ((file === undefined) === !builtin) throw new HuxinError('argument_invalid', text`give a file, or --builtin`)
-      const records = file === undefined ? builtinRecords() : parseRecords(Buffer.from(await readInput(file)).toString())
+      const records = file === undefined ? builtinRecords() : parseRecords(textOfFile(await readInput(file), file))
       // What huxin ships has names of several owners: each publishes its own.
       const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document }, ownedOnly: builtin ?? false }, CALL))
       if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)

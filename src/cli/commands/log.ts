@@ -11,7 +11,7 @@ import type { Connection } from '../connect.ts'
 import { judgeByPolicy, type PolicyVerdict } from '../log-status.ts'
 import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
-import { checkFree, type Overwriting, readInput, type Shell, writeOutput } from '../shell.ts'
+import { checkFree, type Overwriting, readInput, readLines, type Shell, writeOutput } from '../shell.ts'
 import { endingCommands } from './log-end.ts'
 import { listCommand } from './log-list.ts'
 import { atNode, CALL, withForce, withNode } from './shared.ts'
@@ -32,7 +32,7 @@ export function logCommands(program: Command, shell: Shell): void {
     .option('--policy <file>', say(shell, 'witness policy of your own (C2SP tlog-policy); exit code 1 when the newest checkpoint is not final by it', '自备见证策略文件（C2SP tlog-policy）；最新签名点未终局时退出码为 1'))
     .action(async (_options, command: Command) => {
       const file = command.opts<{ policy?: string }>().policy
-      const policy = file === undefined ? undefined : parsePolicy(await readInput(file))
+      const policy = file === undefined ? undefined : parsePolicy(await readLines(file))
       const status = await withNode(command, (connection) => logStatus(connection, policy))
       if (status.policy && !status.policy.final) shell.exitCode = exitCodes.found
       print(shell.output(command), status, () => statusText(shell, status))

@@ -9,7 +9,7 @@ import { parseVkey } from '../../note/key.ts'
 import { parsePolicy, type Policy } from '../../note/policy.ts'
 import { type Output, print, say } from '../output.ts'
 import { faultText, formatJudged, formatProven, formatProvenEntry, formatProvenFork, judgedView, provenEntryView, provenForkView, provenView } from '../proven.ts'
-import { readInput, type Shell } from '../shell.ts'
+import { readInput, readLines, type Shell } from '../shell.ts'
 import { collect } from './shared.ts'
 
 interface Asked {
@@ -27,8 +27,8 @@ export function verifyCommands(program: Command, shell: Shell): void {
     .action(async (file: string, _options, command: Command) => {
       const output = shell.output(command)
       const asked = command.opts<Asked>()
-      const bytes = await readInput(file)
-      const policy = asked.policy === undefined ? undefined : parsePolicy(await readInput(asked.policy))
+      const bytes = await readLines(file)
+      const policy = asked.policy === undefined ? undefined : parsePolicy(await readLines(asked.policy))
       if (asBuffer(bytes).subarray(0, TLOG_PROOF.length).equals(TLOG_PROOF)) return verifyProof(output, bytes, { file, asked, policy })
       if (asBuffer(bytes).subarray(0, 1).toString() === '{') {
         throw new HuxinError('argument_invalid', say(output, `${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`, `${file} 为 JSON，不是存证材料：huxin log prove 导出的证明请用 huxin log verify 核验`))
