@@ -1,7 +1,6 @@
 /** Connects a command to the running node of a folder, with an operator's certificate. */
 import { formatAddress } from '../base/address.ts'
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { systemClock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
@@ -10,12 +9,13 @@ import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../node/config.ts'
 import { certificatesOf, identityOfCertificate, type PeerIdentity } from '../pki/identity.ts'
 import { loadTlsMaterial } from '../pki/material.ts'
+import { certificateOf } from './operators.ts'
 import { type TypedClient, WireChannel } from '../wire/channel.ts'
 
 export interface ConnectOptions {
   /** The node's folder. */
   readonly node: string
-  /** Certificate file of the operator; the first operator-*.crt beside the node's certificate by default. */
+  /** Name of the operator, or certificate file; the only operator beside the node's certificate by default. */
   readonly as?: string | undefined
   /** `host:port` where the node answers, when it is not the one it listens on. */
   readonly address?: string | undefined
@@ -33,9 +33,7 @@ export interface Connection {
 /** @throws HuxinError config_invalid */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(options.node)
-  const certificateFile = options.as ?? await operatorCertificate(config)
-  if (!certificateFile.endsWith('.crt')) throw new HuxinError('argument_invalid', text`--as ${certificateFile}: name the certificate, <name>.crt; its key is <name>.key beside it`)
-  if (options.as !== undefined) await checkThere(options.as)
+  const certificateFile = await certificateOf(options.as, config.tls.certificate)
   const { material } = await loadTlsMaterial({
     certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
   }, systemClock.nowMs())
@@ -58,22 +56,6 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 function checkAuthority({ issuer, nodeName }: PeerIdentity, allowed: readonly string[]): void {
   if (issuer !== '' && allowed.includes(issuer)) return
   throw new HuxinError('unauthenticated', text`the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
-}
-
-/** `huxin pki issue` encodes names in file names: whoever writes a person's name as it is sees which files there are. */
-async function checkThere(file: string): Promise<void> {
-  const names = await readdir(dirname(file)).catch((): string[] => [])
-  if (names.includes(basename(file))) return
-  const others = names.filter((name) => /^operator-.*\.crt$/.test(name)).slice(0, 10)
-  throw new HuxinError('argument_invalid', text`--as ${file} cannot be read: there is no such file${others.length === 0 ? '' : text`, but ${others.join(', ')} (names of persons are encoded in file names)`}`)
-}
-
-async function operatorCertificate(config: NodeConfig): Promise<string> {
-  const folder = dirname(config.tls.certificate)
-  const names = await readdir(folder).catch(() => [])
-  const name = names.sort((a, b) => (a < b ? -1 : 1)).find((file) => /^operator-.*\.crt$/.test(file))
-  if (!name) throw new HuxinError('config_invalid', text`there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`)
-  return join(folder, name)
 }
 
 /** An unreachable node is most often one that is not started. */

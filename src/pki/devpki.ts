@@ -12,14 +12,14 @@
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import { NODE_ID } from '../topology/tier.ts'
-import type { PeerRole } from './identity.ts'
+import { certificatesOf, identityOfCertificate, type PeerRole } from './identity.ts'
 import { hostDomainsOf, type Issued, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issuer, validityDays } from './issue.ts'
 
 export interface DevelopmentPki {
@@ -62,15 +62,20 @@ export async function createDevelopmentPki(
   }
 }
 
-/** Issues one certificate with a new key. @returns paths of certificate chain and key @throws HuxinError argument_invalid */
-export async function issueDevelopmentLeaf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<{ certificateFile: string; keyFile: string }> {
+/**
+ * Issues one certificate with a new key. With `keep` the pair that its holder had so far is put aside, and that of another is left alone.
+ * @returns paths of certificate chain and key, and of what was put aside
+ * @throws HuxinError argument_invalid
+ */
+export async function issueDevelopmentLeaf(pki: DevelopmentPki, leaf: DevelopmentLeaf, { keep = false }: { keep?: boolean } = {}): Promise<{ certificateFile: string; keyFile: string; former: readonly string[] }> {
   const issuer = await issuerOf(pki, leaf)
   const issued = issueLeaf(requestOf(pki, leaf, issuer))
   const folder = join(pki.folder, leaf.nodeId)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = leafName(leaf)
+  const former = keep ? await keepFormer(pki, leaf, ['crt', 'key']) : []
   await save(folder, file, { certificatePem: issued.certificatePem + issuer.certificatePem, keyPem: issued.keyPem })
-  return { certificateFile: join(folder, `${file}.crt`), keyFile: join(folder, `${file}.key`) }
+  return { certificateFile: join(folder, `${file}.crt`), keyFile: join(folder, `${file}.key`), former }
 }
 
 /** Issues one certificate for a key that stays where it is. @returns the chain, PEM */
@@ -123,12 +128,56 @@ async function issuerOf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<Iss
   if (outside !== undefined) {
     throw new HuxinError('argument_invalid', text`the CA of tier ${leaf.tier} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
   }
-  const root = await readFile(join(pki.folder, 'root.crt'), 'utf8').catch(() => undefined)
-  const made = root && /^CN=huxin development root (.*)$/m.exec(new X509Certificate(root).subject)?.[1]
+  const made = await trustDomainOf(pki.folder)
   if (made && made !== pki.trustDomain) {
     throw new HuxinError('argument_invalid', text`the PKI in ${pki.folder} was made for the trust domain ${made}: it signs nothing for ${pki.trustDomain}`)
   }
   return issuer
+}
+
+/** The trust domain that a PKI was made for; undefined where there is none, or one of another make. */
+export async function trustDomainOf(folder: string): Promise<string | undefined> {
+  const root = await readFile(join(folder, 'root.crt'), 'utf8').catch(() => undefined)
+  return root === undefined ? undefined : /^CN=huxin development root (.*)$/m.exec(new X509Certificate(root).subject)?.[1]
+}
+
+/** The tier whose CA issued the certificate of a node; undefined where the node has none here. */
+export async function tierOf(folder: string, nodeId: string): Promise<string | undefined> {
+  const leaf = await readFile(join(folder, nodeId, 'node.crt'), 'utf8').catch(() => undefined)
+  return leaf === undefined ? undefined : /^CN=huxin development CA (.*)$/m.exec(new X509Certificate(leaf).issuer)?.[1]
+}
+
+/**
+ * Puts the files that a leaf had so far aside, as `<file>.former`, when they are of the same holder: renewing loses nothing.
+ * @returns their new names
+ * @throws HuxinError argument_invalid when the files are of another holder
+ */
+export async function keepFormer(pki: Pick<DevelopmentPki, 'folder' | 'trustDomain'>, leaf: DevelopmentLeaf, endings: readonly ('crt' | 'key')[]): Promise<string[]> {
+  const base = join(pki.folder, leaf.nodeId, leafName(leaf))
+  const pem = await readFile(`${base}.crt`, 'utf8').catch(() => undefined)
+  if (pem !== undefined) checkSameHolder(pki, leaf, { pem, file: `${base}.crt` })
+  const kept: string[] = []
+  const number = await freeNumber(base)
+  for (const file of endings.map((ending) => `${base}.${ending}`)) {
+    const to = `${file}.former${number === 1 ? '' : `-${number}`}`
+    if (await rename(file, to).then(() => true, () => false)) kept.push(to)
+  }
+  return kept
+}
+
+function checkSameHolder({ trustDomain }: Pick<DevelopmentPki, 'trustDomain'>, { role, nodeId, name }: DevelopmentLeaf, { pem, file }: { pem: string; file: string }): void {
+  const [there] = certificatesOf(pem)
+  const holder = there && identityOfCertificate(there)
+  if (!holder || (holder.nodeName === `${trustDomain}/${nodeId}` && holder.role === role && holder.name === name)) return
+  throw new HuxinError('argument_invalid', text`${file} is the certificate of ${holder.role} ${holder.name || holder.nodeName}: choose another name`)
+}
+
+async function freeNumber(base: string): Promise<number> {
+  for (let number = 1; ; number++) {
+    const ending = number === 1 ? '' : `-${number}`
+    const taken = await Promise.all([`${base}.crt`, `${base}.key`].map((file) => access(`${file}.former${ending}`).then(() => true, () => false)))
+    if (!taken.includes(true)) return number
+  }
 }
 
 async function loadCa(folder: string, tier: string): Promise<Issuer> {

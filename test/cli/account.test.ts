@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { civilDate, systemClock, Turns } from '../../src/base/clock.ts'
 import { accountPage, type AccountAsked } from '../../src/exchange/account.ts'
 import { indexesOf, searchLog } from '../../src/exchange/journal.ts'
+import { receiptsOf } from '../../src/exchange/receipts.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
@@ -48,6 +49,7 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
   await publishRecords(federation.node('330000').context, [industryRecord(20, { prefix: 'down' })], ['330106'])
   await federation.until('all is where it belongs', async () => await held(federation, '330000', 'good-10') && await held(federation, '330106', 'down-20') && await held(federation, '330000', 'e-2'))
   await federation.until('the county has the refusal', async () => (await federation.node('330110').context.ledger().known(bad.batch!.id))?.refused === true)
+  await federation.until('and the receipt of the city', async () => (await receiptsOf(federation.node('330110').context, bad.batch!.id)).some(({ node }) => node === 'zj.example/330100'))
   await federation.until('everything is signed for', async () => (await Promise.all(['330000', '330100', '330106', '330110'].map((id) => account(id)))).flat().every(({ inTransit }) => inTransit === 0))
 
   await t.test('lines add up: due is sent and in transit, sent is accepted and refused', async (t) => {

@@ -1,6 +1,6 @@
 /** `huxin provider`, `huxin client`, `huxin approval` and who is named where: against a running node, in both languages and as JSON. */
 import t from 'tap'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { syntheticUscc } from '../../src/record/uscc.ts'
 import { caller } from '../support/callers.ts'
@@ -83,11 +83,13 @@ t.test('an erasure waits for another operator, and machines and persons are told
   await fails(t, ['approval', 'grant', id, ...act], 1, /^error role_denied .*another operator grants it, with a certificate in another name \(--as\)\n$/)
   await fails(t, ['approval', 'show', 'ff'], 2, /64 hexadecimal digits/)
   const li = await issueDevelopmentLeaf(federation.pki, { tier: 'province', role: 'operator', nodeId: '330000', name: '李四' })
-  await does(t, ['approval', 'grant', id, '--as', li.certificateFile, ...act], /^granted; 1 change\(s\) go to the whole federation\n$/)
-  t.match(await json(['approval', 'list']), [{ id, state: 'published', decision: { actor: '李四' } }])
+  await does(t, ['approval', 'grant', id, '--as', '李四', ...act], /^granted; 1 change\(s\) go to the whole federation\n$/)
+  await fails(t, ['approval', 'list'], 2, /several operators have certificates here \(张三 \(operator-\S+\.crt\), 李四 \(operator-\S+\.crt\)\): say who you are, with --as <name> or HUXIN_AS\n$/)
+  await fails(t, ['approval', 'list', '--as', '王五'], 2, /nobody named 王五 has a certificate beside that of the node; these persons have one: 张三 \(\S+\), 李四 \(\S+\)\n$/)
+  for (const as of [li.certificateFile, basename(li.certificateFile)]) t.match(await json(['approval', 'list', '--as', as]), [{ id, state: 'published', decision: { actor: '李四' } }], as)
 
   const { batchId: second } = await client.records.publish({ item: INDUSTRY_ITEM, targets: ['330000'], records: [industryRecord(2)] }, { timeoutMs: 30_000 })
-  const waits = (await json(['amend', 'erase', Buffer.from(second).toString('hex'), '0', '--basis', 'x', '--document', 'd'])) as { approval: string }
-  await does(t, ['approval', 'reject', waits.approval, ...act], /^已驳回，未发布任何变更\n$/, 'zh')
+  const waits = (await json(['amend', 'erase', Buffer.from(second).toString('hex'), '0', '--basis', 'x', '--document', 'd', '--as', '张三'])) as { approval: string }
+  await does(t, ['approval', 'reject', waits.approval, '--as', '张三', ...act], /^已驳回，未发布任何变更\n$/, 'zh')
   t.same(await findings(federation), [])
 })

@@ -15,7 +15,7 @@ export function atNode(command: Command, shell: Shell): Command {
   const zh = shell.language === 'zh'
   return command
     .option('--node <folder>', zh ? '节点目录（默认当前目录或 HUXIN_NODE）' : 'folder of the node (default: HUXIN_NODE or .)', shell.io.env['HUXIN_NODE'] ?? '.')
-    .option('--as <certificate>', zh ? '操作员证书文件' : 'certificate file of the operator')
+    .option('--as <person>', zh ? '操作员姓名或证书文件（默认 HUXIN_AS，或唯一的操作员）' : 'name or certificate file of the operator (default: HUXIN_AS, or the only one)', shell.io.env['HUXIN_AS'])
     .option('--address <host:port>', zh ? '节点地址' : 'where the node answers')
 }
 

@@ -1,0 +1,111 @@
+/** Files that people bring and that commands write: nothing is lost, whatever an editor did to them, and rights are named as that. */
+import t from 'tap'
+import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { deniedAt, textFromEditor } from '../../src/base/files.ts'
+import { readLines, readSignedText, writeOutput } from '../../src/cli/shell.ts'
+import { loadConfig } from '../../src/node/config.ts'
+import { certificatesOf, identityOfCertificate } from '../../src/pki/identity.ts'
+import { codeOf } from '../support/checks.ts'
+import { BODY } from '../support/federation.ts'
+import { runHere } from './program.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'huxin-files-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+
+const utf16 = (text: string): Buffer => Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(text, 'utf16le')])
+
+t.test('a signed text is read as it was signed, whatever editor or mail it went through', async (t) => {
+  const text = 'huxin/application/v1\nmember zj.example/330825\n\n— zj.example/330825 AAAA\n'
+  const file = join(folder, 'application.txt')
+  for (const [what, bytes] of Object.entries({
+    'as it was': Buffer.from(text), CRLF: Buffer.from(text.replaceAll('\n', '\r\n')), 'a mark': Buffer.from(`\ufeff${text}`), 'no last line feed': Buffer.from(text.trimEnd()),
+    'UTF-16': utf16(text.replaceAll('\n', '\r\n')), 'spaces and an empty line': Buffer.from(`${text.replaceAll('\n', '  \n')}\n\n`),
+  })) {
+    await writeFile(file, bytes)
+    t.equal(await readSignedText(file), text, what)
+  }
+  await writeFile(file, Buffer.of(0xff, 0x00, 0xd8))
+  t.equal(await codeOf(readSignedText(file)), 'argument_invalid')
+  const lines = 'a \nb\n'
+  for (const bytes of [Buffer.from('a \r\nb\r\n'), Buffer.from(`\ufeff${lines}`), utf16(lines)]) {
+    await writeFile(file, bytes)
+    t.equal(Buffer.from(await readLines(file)).toString(), lines)
+  }
+  const raw = Buffer.of(0x61, 0xff, 0x0d, 0x0a)
+  await writeFile(file, raw)
+  t.same(await readLines(file), raw, 'what is no text stays as it is')
+  t.equal(textFromEditor(raw), undefined)
+})
+
+t.test('a file that is there is not overwritten unless it has the same content or that is asked for', async (t) => {
+  const file = join(folder, 'out.txt')
+  await writeOutput(file, 'one', {})
+  await writeOutput(file, 'one', {})
+  await t.rejects(writeOutput(file, 'two', {}), { code: 'argument_invalid', message: /out\.txt is there already: name another file, or give --force/ })
+  t.equal(await readFile(file, 'utf8'), 'one')
+  await writeOutput(file, 'two', { force: true })
+  t.equal(await readFile(file, 'utf8'), 'two')
+  t.equal(await codeOf(writeOutput(join(folder, 'none', 'x'), '', {})), 'argument_invalid')
+})
+
+t.test('a certificate that is issued again loses nothing, and one of another holder is left alone', async (t) => {
+  const certs = join(folder, 'certs')
+  const pki = (...words: string[]) => runHere(['pki', ...words, '--folder', certs])
+  t.match(await pki('issue', '--role', 'node', '--node', '330825'), { code: 2, err: /holds no PKI that says its trust domain/ })
+  t.match(await pki('init', '--domain', 'zj.example'), { code: 0 })
+  t.match(await pki('issue', '--role', 'node', '--node', '330825'), { code: 2, err: /330825 has no certificate yet that says its tier: give --tier/ })
+  t.match(await pki('issue', '--role', 'node', '--node', '330825', '--tier', 'county'), { code: 0, out: /^certificate: \S+node\.crt\nkey: +\S+node\.key\n$/ }, 'the domain is that of the PKI')
+  const operator = await pki('issue', '--role', 'operator', '--node', '330825', '--name', '张三')
+  t.match(operator, { code: 0 }, 'the tier is that of the node')
+  const before = await Promise.all(['crt', 'key'].map((ending) => readFile(join(certs, '330825', `node.${ending}`), 'utf8')))
+  t.match(await pki('issue', '--role', 'node', '--node', '330825', '--lang', 'zh'), { code: 0, out: /原证书与私钥已保留：\S+node\.crt\.former、\S+node\.key\.former\n$/ })
+  t.same(await Promise.all(['crt', 'key'].map((ending) => readFile(join(certs, '330825', `node.${ending}.former`), 'utf8'))), before)
+  t.match(await pki('issue', '--role', 'node', '--node', '330825'), { code: 0, out: /node\.crt\.former-2, / })
+  const file = /certificate: (\S+)/.exec(operator.out)![1]!
+  await copyFile(join(certs, '330825', 'node.crt'), file)
+  t.match(await pki('issue', '--role', 'operator', '--node', '330825', '--name', '张三'), { code: 2, err: /is the certificate of node zj\.example\/330825: choose another name/ })
+  const [leaf] = certificatesOf(await readFile(file, 'utf8'))
+  t.equal(identityOfCertificate(leaf!).role, 'node')
+  const csr = join(folder, 'x.csr')
+  await writeFile(csr, 'none')
+  t.match(await pki('issue', '--role', 'node', '--node', '330825', '--csr', csr, '--out', csr), { code: 2, err: /x\.csr is there already/ })
+})
+
+t.test('what one may not read is named with its owner, and nobody is sent to make it anew', async (t) => {
+  const home = join(folder, 'node')
+  await chmod(folder, 0o755)
+  await mkdir(home, { mode: 0o755 })
+  t.match(await runHere(['node', 'init', '--node', home, '--id', 'zj.example/330825', '--tier', 'county', '--body', BODY, '--certs', 'certs', '--parent', 'zj.example/330800', '--parent-address', '127.0.0.1:1']), { code: 0 })
+  const yaml = join(home, 'node.yaml')
+  const key = join(home, 'keys', '1', 'note.key')
+  await asAnother(async () => {
+    t.match(await runHere(['node', 'check', '--offline', '--node', home]), { code: 2, out: /node\.yaml .*may not (?:be opened|open it)/ })
+    t.notMatch((await runHere(['node', 'start', '--node', home])).err, /huxin node (?:init|recover)/)
+    await t.rejects(loadConfig(home), { code: 'config_invalid', messageZh: /node\.yaml.*无权打开/ })
+    t.match(await runHere(['log', 'verify', key, '--vkey', 'x']), { code: 2, err: /keys .*may not (?:be opened|open it)/ }, 'the first folder on the way that is closed')
+  }, [yaml, join(home, 'keys')])
+  t.equal(await deniedAt(yaml, Object.assign(new Error('x'), { code: 'ENOENT' })), undefined, 'what is missing is not closed')
+  const secret = await readFile(key, 'utf8')
+  await asAnother(async () => t.match(await runHere(['node', 'init', '--node', home]), { code: 2 }), [yaml, join(home, 'keys')])
+  t.equal(await readFile(key, 'utf8'), secret)
+  t.ok((await readdir(home)).includes('application.txt'))
+})
+
+/** Does something as a user who may not open these. */
+async function asAnother(doing: () => Promise<unknown>, closed: readonly string[]): Promise<void> {
+  if (process.getuid!() !== 0) {
+    for (const file of closed) await chmod(file, 0)
+    await doing()
+    for (const file of closed) await chmod(file, 0o700)
+    return
+  }
+  for (const file of closed) await chown(file, 0, 0).then(() => chmod(file, 0o700))
+  process.seteuid!(65_534)
+  try {
+    await doing()
+  } finally {
+    process.seteuid!(0)
+  }
+}
