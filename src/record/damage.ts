@@ -59,6 +59,8 @@ const NEEDLES = [
   [0xe2, 0x81, 0xa6], [0xe2, 0x81, 0xa7], [0xe2, 0x81, 0xa8], [0xe2, 0x81, 0xa9], [0xef, 0xb7], [0xef, 0xbf, 0xbd], [0xef, 0xbf, 0xbe], [0xef, 0xbf, 0xbf],
   [0xbf, 0xbe], [0xbf, 0xbf],
 ].map((bytes) => Buffer.from(bytes))
+/** What follows the byte that begins an error value or an escape of a control character: as a length of a field it is followed by something else. */
+const FOLLOWERS: ReadonlyMap<number, ReadonlySet<number>> = new Map([[0x23, '#NRVDSCFBUGPEnrvdscfbugpe'], [0x5c, 'ubf']].map(([first, next]) => [first as number, new Set(Buffer.from(next as string))]))
 
 /**
  * Places in bytes where certain damage may be, for a search through many records at once: a sieve that lets much through
@@ -68,7 +70,10 @@ const NEEDLES = [
 export function* damageSigns(bytes: Uint8Array): Generator<number> {
   const buffer = asBuffer(bytes)
   for (const needle of NEEDLES) {
-    for (let at = buffer.indexOf(needle); at >= 0; at = buffer.indexOf(needle, at + 1)) yield at
+    const followers = needle.length === 1 ? FOLLOWERS.get(needle[0]!) : undefined
+    for (let at = buffer.indexOf(needle); at >= 0; at = buffer.indexOf(needle, at + 1)) {
+      if (!followers || followers.has(buffer[at + 1] ?? 0)) yield at
+    }
   }
 }
 

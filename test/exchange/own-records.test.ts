@@ -5,6 +5,7 @@ import { utf8 } from '../../src/base/bytes.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { encodeBody } from '../../src/batch/body.ts'
 import { ownFindings } from '../../src/exchange/own-records.ts'
+import { damageSigns, isErrorValue } from '../../src/record/damage.ts'
 import { noPlaces } from '../../src/ledger/record-rows.ts'
 import { checkAllRecords } from '../../src/exchange/judge.ts'
 import { type CatalogItem, CatalogItemSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
@@ -60,6 +61,23 @@ async function found(records: readonly Fields[]) {
 }
 
 const nothing = { faults: [], warnings: [], warningCount: 0, messages: [] }
+
+t.test('every error value and every escape of a control character has a sign, and the length of a name is none', (t) => {
+  const signs = (text: string): number => [...damageSigns(utf8(text))].length
+  for (const value of ['N/A', 'N/D', 'REF!', 'VALUE!', 'DIV/0!', 'NAME?', 'NULL!', 'NUM!', 'SPILL!', 'CALC!', 'FIELD!', 'BLOCKED!', 'CONNECT!', 'UNKNOWN!', 'BUSY!', 'GETTING_DATA', 'PYTHON!', 'EXTERNAL!', '##']) {
+    for (const text of [`#${value}`, `#${value.toLowerCase()}`]) t.ok(isErrorValue(text) && signs(text) > 0, text)
+  }
+  for (let point = 0; point < 0x20; point++) {
+    // Lines may end in a text of an attribute.
+    if ([0x09, 0x0a, 0x0d].includes(point)) continue
+    t.ok(signs(JSON.stringify(String.fromCodePoint(point))) > 0, `U+${point.toString(16)}`)
+  }
+  for (const length of [0x23, 0x5c]) {
+    const name = '公'.repeat(length / 3) + 'x'.repeat(length % 3)
+    t.equal([...damageSigns(record({ name }))].length, 0, `a name of ${length} bytes`)
+  }
+  t.end()
+})
 
 t.test('ordinary records are not looked at, and nothing is found', async (t) => {
   t.same(await found([{}, { name: '3#楼（中国）物业公司' }, { name: '阿·里·巴' }, { attributes: '{"text":"第一行\\n第二行","amount":8.69}' }, { attributes: '{"text":"a\u202eb"}' }]), nothing)
