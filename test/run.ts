@@ -61,19 +61,9 @@ function count({ pass, fail }: Outcome): void {
 }
 
 const queue = [...files]
-const again: string[] = []
 await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const outcome = await run(file)
-    if (outcome.fail === 0) count(outcome)
-    else again.push(file)
-  }
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) count(await run(file))
 }))
-// Time runs otherwise beside two others: what failed is judged by how it does alone, and both times are printed.
-for (const file of again) {
-  process.stdout.write(`once more, alone: ${relative(here, file)}\n`)
-  count(await run(file))
-}
 if (files.length === 0) {
   process.stdout.write('no test file found: build first (npm run build)\n')
   failed++

@@ -3,6 +3,7 @@ import t from 'tap'
 import { systemClock, Turns } from '../../src/base/clock.ts'
 import { codeOf } from '../support/checks.ts'
 import { withLoopDelay } from '../support/loop-delay.ts'
+import { Patience, spentMs, tookMs } from '../support/own-time.ts'
 
 /** Milliseconds of processor time that nobody can interrupt. */
 function busy(ms: number): void {
@@ -33,4 +34,18 @@ t.test('work that nobody wants any more ends at its next turn', async (t) => {
   await turns.next()
   given.abort()
   t.equal(await codeOf(turns.next()), 'cancelled')
+})
+
+t.test('a process counts its work and its waiting, and not the queue for the processor', async (t) => {
+  t.ok(spentMs(() => busy(60)) >= 55)
+  t.ok(await tookMs(async () => busy(60)) >= 55)
+  const waiting = new Promise<void>((resolve) => setTimeout(resolve, 120))
+  t.ok(await tookMs(() => waiting) >= 30)
+  // A process that stands in the queue is one that sleeps and whose clock goes on.
+  const stopped = await tookMs(async () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400))
+  t.ok(stopped < 200, `${stopped} ms of 400 in which it did not run`)
+  const patience = new Patience(50)
+  t.notOk(patience.over)
+  while (!patience.over) await new Promise((resolve) => setTimeout(resolve, 5))
+  patience.end()
 })

@@ -32,6 +32,7 @@ import { HttpsClient } from '../support/https.ts'
 import { industryRecord } from '../support/records.ts'
 import { Rogue } from '../support/rogue.ts'
 import { Relay } from '../wire/testbed.ts'
+import { tookMs } from '../support/own-time.ts'
 
 const CALL = { timeoutMs: 20_000 }
 const ACT = { actor: '张三', reason: '密钥失窃', document: '测〔2026〕8号' }
@@ -58,9 +59,7 @@ function waits(channel: WireChannel, federation: TestFederation, id: string): Pr
 }
 
 async function within(ms: number, what: string, t: Test, doing: Promise<unknown>): Promise<void> {
-  const begun = performance.now()
-  await doing
-  const took = performance.now() - begun
+  const took = await tookMs(() => doing)
   t.ok(took < ms, `${what}: after ${Math.round(took)} ms`)
 }
 

@@ -60,6 +60,12 @@ const random = new SeededRandom(seed)
 /** Milliseconds that one input may take, on a machine that does other things besides. */
 const INPUT_MS_MAX = 2_000
 
+/** Processor time since. */
+function usedMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since)
+  return (user + system) / 1_000
+}
+
 const keys = {
   county: generateSigner('zj.example/330825', 'ed25519', Buffer.alloc(32, 1)), countyCosigner: generateSigner('zj.example/330825', 'cosignature', Buffer.alloc(32, 2)),
   city: generateSigner('zj.example/330800', 'ed25519', Buffer.alloc(32, 3)),
@@ -210,6 +216,7 @@ t.test(`parsers of unverified input for ${seconds} s, --seed ${seed}`, (t) => {
     for (const { name, input, parse } of targets) {
       const bytes = input()
       const begin = performance.now()
+      const used = process.cpuUsage()
       try {
         const result = parse(bytes)
         record(name, result !== undefined && result !== false)
@@ -217,7 +224,7 @@ t.test(`parsers of unverified input for ${seconds} s, --seed ${seed}`, (t) => {
         record(name, false)
         if (!isHuxinError(error) || error.kind === 'broken') failures.push(`${name}: ${error instanceof Error ? error.stack : String(error)}\n${Buffer.from(bytes).toString('base64').slice(0, 20_000)}`)
       }
-      const ms = performance.now() - begin
+      const ms = Math.min(performance.now() - begin, usedMs(used))
       if (ms > slowest.ms) slowest = { ms, name }
     }
   }

@@ -1,16 +1,10 @@
 import t from 'tap'
 import { patternEngine, patternFault } from '../../src/record/pattern.ts'
 import { attributesRule } from '../../src/record/schema.ts'
+import { spentMs } from '../support/own-time.ts'
 
 const groups = `^${'(a|a)'.repeat(38)}b$`
 const counted = '^a{0,300}a{0,300}a{0,30}b$'
-
-/** Milliseconds of one call. */
-function spent(call: () => unknown): number {
-  const begin = performance.now()
-  call()
-  return performance.now() - begin
-}
 
 t.test('a pattern says what is wrong with it', async (t) => {
   const rows: readonly (readonly [pattern: string, lengthMax: number | undefined, fault: RegExp | undefined])[] = [
@@ -44,7 +38,7 @@ t.test('patterns that make a backtracking engine stand still are matched at once
   for (const [pattern, text] of rows) {
     const engine = patternEngine(pattern, 'u')
     let matches = true
-    const ms = spent(() => { matches = engine.test(text) })
+    const ms = spentMs(() => { matches = engine.test(text) })
     t.notOk(matches, pattern)
     t.ok(ms < 500, `${pattern.slice(0, 30)} took ${ms.toFixed(1)} ms`)
   }
@@ -68,7 +62,7 @@ t.test('the elements of a large array are compared in linear time', async (t) =>
     return found
   }
   const many = Array.from({ length: 6_000 }, (_, n) => ({ n }))
-  const ms = spent(() => t.same(faults(many), []))
+  const ms = spentMs(() => t.same(faults(many), []))
   t.ok(ms < 500, `took ${ms.toFixed(1)} ms`)
   t.same(faults([...many, { n: 7 }]), ['attributes.list attributes_schema'])
   t.same(faults([{ n: 1 }, { n: 1.0 }]), ['attributes.list attributes_schema'])

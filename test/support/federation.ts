@@ -26,6 +26,7 @@ import { starterMappings, starterScales } from '../../src/record/data/scales.ts'
 import { catalogPrefix, prefixOwner } from '../../src/topology/catalog-names.ts'
 import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
 import { type Tier, tiers } from '../../src/topology/tier.ts'
+import { Patience } from './own-time.ts'
 
 export const BODY = '11330825TT00000903'
 export const DOMAIN = 'zj.example'
@@ -222,11 +223,14 @@ export class TestFederation {
 
   /** Waits until a condition holds, looking again whenever any node's log may have changed. */
   async until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
-    const deadline = performance.now() + timeoutMs
-    while (!await condition()) {
-      if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what}\n${this.alarms().join('\n')}`)
-      await sleep(systemClock, 10)
-      // The sleep's timer does not keep the process alive; the nodes' sockets do.
+    const patience = new Patience(timeoutMs)
+    try {
+      while (!await condition()) {
+        if (patience.over) throw new Error(`waited ${timeoutMs} ms in vain: ${what}\n${this.alarms().join('\n')}`)
+        await sleep(systemClock, 10)
+      }
+    } finally {
+      patience.end()
     }
   }
 

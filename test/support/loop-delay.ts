@@ -3,8 +3,8 @@
  * machine with more to do than it can, a loop is late without having done anything; what counts is therefore the
  * processor time of this process between two looks, where that is less.
  */
-import { existsSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { processorMs } from './own-time.ts'
 
 /** Milliseconds between two looks. */
 const RESOLUTION_MS = 5
@@ -44,7 +44,7 @@ class Watch {
 
   start(): void {
     this.#wallMs = performance.now()
-    this.#cpuMs = cpuMs()
+    this.#cpuMs = processorMs()
     this.#timer = setInterval(() => this.#look(), RESOLUTION_MS)
   }
 
@@ -54,22 +54,11 @@ class Watch {
 
   #look(): void {
     const wallMs = performance.now()
-    const usedMs = cpuMs()
+    const usedMs = processorMs()
     this.worstMs = Math.max(this.worstMs, Math.min(wallMs - this.#wallMs, usedMs - this.#cpuMs) - RESOLUTION_MS)
     this.#wallMs = wallMs
     this.#cpuMs = usedMs
   }
-}
-
-/** Where Linux says how long the thread of the event loop has run: nanoseconds, the first number. */
-const schedstat = `/proc/self/task/${process.pid}/schedstat`
-const ofThread = existsSync(schedstat)
-
-/** Processor time of the thread of the event loop; of all threads where the system does not tell them apart. */
-function cpuMs(): number {
-  if (ofThread) return Number(readFileSync(schedstat, 'latin1').split(' ')[0]) / 1e6
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
 }
 
 function pause(): Promise<void> {

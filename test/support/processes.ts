@@ -14,6 +14,7 @@ import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
 import { type Place, TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM } from './records.ts'
+import { Patience } from './own-time.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 /** Below the ports that systems give to outgoing connections, so that nobody takes one while its node is down. */
@@ -143,10 +144,14 @@ async function freePort(): Promise<number> {
 
 /** Waits until a condition holds, looking again every few milliseconds. */
 export async function until(what: () => string, condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain: ${what()}`)
-    await sleep(systemClock, 10)
+  const patience = new Patience(timeoutMs)
+  try {
+    while (!await condition()) {
+      if (patience.over) throw new Error(`waited ${timeoutMs} ms in vain: ${what()}`)
+      await sleep(systemClock, 10)
+    }
+  } finally {
+    patience.end()
   }
 }
 
