@@ -6,7 +6,7 @@
  * GB18030 is read as the standard of 2005 and 2022 has it: the platform still gives private-use characters for six
  * codes that the standard has given ideographs since.
  */
-import { isAscii } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
@@ -29,6 +29,8 @@ export interface TextFile {
   readonly sample: string
   /** Its last line where no end of line follows. */
   readonly openEnd: string | undefined
+  /** Whether all of it is of its encoding, and does not end in zero bytes; reads it once. */
+  readonly isWhole: () => Promise<boolean>
   /** @throws EncodingFault after the lines before it were given */
   readonly pieces: AsyncGenerator<string>
 }
@@ -59,6 +61,7 @@ export async function openText(file: string, asked: string): Promise<TextFile> {
     return {
       encoding, bytes: size, bytesRead: () => done, sample: new TextDecoder(encoding).decode(beginning),
       openEnd: openEndOf(await readAt(handle, Math.max(0, size - PIECE_BYTES + (size % 2))), encoding),
+      isWhole: () => isWhole(file, encoding),
       pieces: decoded(file, encoding, (length) => { done += length }),
     }
   })
@@ -179,17 +182,42 @@ function isBig5(bytes: Buffer): boolean {
 async function* decoded(file: string, encoding: Encoding, onBytes: (length: number) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
   const met = { foreign: false }
+  for await (const { bytes, more } of wholeLines(file, encoding)) {
+    yield* decodeLines(decoder, bytes, { encoding, file, met, more })
+    onBytes(bytes.length)
+  }
+}
+
+/** Pieces of whole lines, so that a fault is that of one line. A longer line is refused by whoever reads rows. */
+async function* wholeLines(file: string, encoding: Encoding): AsyncGenerator<{ bytes: Buffer; more: boolean }> {
   let held: Buffer = Buffer.alloc(0)
   for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES })) {
     const piece = held.length === 0 ? chunk as Buffer : Buffer.concat([held, chunk as Buffer])
-    // Lines stay whole, so that a fault is that of one line. A longer one is refused by whoever reads rows.
     const end = endOfLine(piece, encoding)
-    const whole = end === 0 && piece.length > 4 * PIECE_BYTES ? piece : piece.subarray(0, end)
-    held = Buffer.from(piece.subarray(whole.length))
-    yield* decodeLines(decoder, whole, { encoding, file, met, more: true })
-    onBytes((chunk as Buffer).length)
+    const bytes = end === 0 && piece.length > 4 * PIECE_BYTES ? piece : piece.subarray(0, end)
+    held = Buffer.from(piece.subarray(bytes.length))
+    yield { bytes, more: true }
   }
-  yield* decodeLines(decoder, held, { encoding, file, met, more: false })
+  yield { bytes: held, more: false }
+}
+
+/** Reads the file once to see whether it is of its encoding to its end: nothing of one that is not is handed on. */
+async function isWhole(file: string, encoding: Encoding): Promise<boolean> {
+  let last: number | undefined
+  try {
+    if (encoding === 'utf-8') {
+      for await (const { bytes } of wholeLines(file, encoding)) {
+        if (!isUtf8(bytes)) return false
+        last = bytes.at(-1) ?? last
+      }
+      return last !== 0
+    }
+    for await (const words of decoded(file, encoding, () => undefined)) last = words.length > 0 ? words.charCodeAt(words.length - 1) : last
+    return last !== 0
+  } catch (error) {
+    if (error instanceof EncodingFault) return false
+    throw error
+  }
 }
 
 /** Where the last whole line of a piece ends. */

@@ -35,6 +35,22 @@ export async function openTable(file: string, { item, encoding, ignoreExtra, she
   const source = await openText(file, encoding)
   const markup = markupOf(file, source.sample)
   if (markup) return tableOf(await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }), { file, names, ignoreExtra })
-  if (['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())) return openNdjson(file, source, names)
-  return tableOf(openCsv(file, source, (rows) => findHeader(rows, names)?.found ?? 0), { file, names, ignoreExtra })
+  const whole = await source.isWhole()
+  if (['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())) {
+    const table = await openNdjson(file, source, names)
+    if (whole) return table
+    for await (const _row of table.rows);
+    throw notWhole(file)
+  }
+  if (/^[\ufeff\s]*\[/.test(source.sample)) throw new HuxinError('argument_invalid', text`${file} is a list in JSON: write one object a line, and name the file .ndjson`)
+  const grid = openCsv(file, source, (rows) => findHeader(rows, names)?.found ?? 0)
+  // Which row it is that is not of the encoding shows when the rows before it are read. Nothing of such a file is handed on.
+  if (whole) return tableOf(grid, { file, names, ignoreExtra })
+  for (let next = await grid.rows.next(); !next.done;) next = await grid.rows.next()
+  throw notWhole(file)
+}
+
+/** What is of its encoding and yet not whole. */
+function notWhole(file: string): HuxinError {
+  return new HuxinError('argument_invalid', text`${file} ends in zero bytes: it was not copied whole. Copy it again, and import it then`)
 }

@@ -5,7 +5,8 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { uscc } from '../support/records.ts'
-import { readTable, refusal, Scratch } from './reading.ts'
+import { openTable } from '../../src/intake/open.ts'
+import { industryItem, readTable, refusal, Scratch } from './reading.ts'
 
 const scratch = new Scratch()
 const caseFile = (name: string): string => join(process.cwd(), 'test/intake/cases', name)
@@ -52,6 +53,15 @@ t.test('every encoding of departments is read, and what is mixed or uncertain is
   t.match(await refusal(scratch.save(surrogate)), { en: /row 3 has bytes that are not utf-16le/ }, 'half of a surrogate pair')
   t.match(await refusal(scratch.save(Buffer.alloc(1_000))), { en: /zero bytes throughout/, zh: /零字节/ })
   t.match(await refusal(scratch.save(Buffer.from(`${HEAD}\n${row(1)}\n${'\0'.repeat(5_000)}`))), { en: /from row 3 on the file has zero bytes alone/, zh: /没有复制完/ })
+})
+
+t.test('nothing of a file is handed on that is not of its encoding to its end', async (t) => {
+  const late = Buffer.concat([Buffer.from(`${HEAD}\n${Array.from({ length: 5_000 }, (_, i) => row(i)).join('\n')}\n`), Buffer.of(0xff, 0x0a)])
+  t.match(await refusal(scratch.save(late)), { en: /row 5002 has bytes that are not utf-8/ })
+  await t.rejects(openTable(scratch.save(late), { item: industryItem, encoding: 'auto', ignoreExtra: false }), { code: 'argument_invalid' }, 'at once, before any row')
+  await t.rejects(openTable(scratch.save(Buffer.concat([late.subarray(0, late.length - 2), Buffer.alloc(600)])), { item: industryItem, encoding: 'auto', ignoreExtra: false }), { message: /from row 5002 on the file has zero bytes/ })
+  for (const [content, name] of [[`${HEAD}\n${row(1)}\0`, 'a.csv'], [`{"记录编号":"1"}\n\0\0`, 'a.ndjson']] as const) t.match(await refusal(scratch.save(content, name)), { en: /ends in zero bytes/, zh: /以零字节结尾/ })
+  t.match(await refusal(scratch.save(`[{"记录编号":"1"}]`, 'a.json')), { en: /is a list in JSON/, zh: /JSON 数组/ })
 })
 
 t.test('English headers leave the encoding open until the first Chinese name', async (t) => {
