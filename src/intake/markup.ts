@@ -39,7 +39,7 @@ export async function openMarkup(file: string, { kind, open, names }: { kind: Ma
     for await (const { table, row } of readRows(file, kind, source)) if (table === chosen) yield row
     return undefined
   }
-  return { encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, rows: rows(), notices: () => notices }
+  return { sparse: true, encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, rows: rows(), notices: () => notices }
 }
 
 interface TableRow {

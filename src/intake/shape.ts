@@ -64,7 +64,7 @@ export async function tableOf(grid: Grid, { file, names, ignoreExtra }: TableOpt
   const titles = first.slice(0, header.at)
   const data = titles.find((row) => row.cells.some(isCode))
   if (data) throw new HuxinError('argument_invalid', text`${file}: the header stands in row ${first[header.at]!.line}, and row ${data.line} before it looks like data: move the header to the top`)
-  const shape = new Shape({ header: cells, mapping, titles, headerRows: first.slice(header.at, header.at + header.lines) })
+  const shape = new Shape({ header: cells, mapping, titles, headerRows: first.slice(header.at, header.at + header.lines), sparse: grid.sparse ?? false })
   const rest = first.slice(header.at + header.lines)
   // Where rows are full, a short last line without an end was not written to its end.
   if (grid.openEnd && grid.openEnd.length < cells.length && rest.slice(0, -1).every((row) => row.cells.length >= cells.length)) {
@@ -108,6 +108,7 @@ interface ShapeOptions {
   readonly mapping: HeaderMapping
   readonly titles: readonly GridRow[]
   readonly headerRows: readonly GridRow[]
+  readonly sparse: boolean
 }
 
 /** Tells rows of data from the others. */
@@ -118,6 +119,10 @@ class Shape {
   /** The last column without which a row cannot be, by position. */
   readonly #lastRequired: number
   readonly #textColumns: readonly number[]
+  readonly #sparse: boolean
+  /** Columns without a name, and whether one was met that has something. */
+  readonly #unnamed: readonly number[]
+  readonly #unnamedFilled = new Set<number>()
   /** Lines of the header and titles, which may stand again at the top of each page. */
   readonly #tops: ReadonlySet<string>
   readonly #titles: readonly GridRow[]
@@ -125,7 +130,9 @@ class Shape {
   #footer = false
   #data = 0
 
-  constructor({ header, mapping, titles, headerRows }: ShapeOptions) {
+  constructor({ header, mapping, titles, headerRows, sparse }: ShapeOptions) {
+    this.#sparse = sparse
+    this.#unnamed = header.flatMap((name, at) => (plainName(name) === '' ? [at] : []))
     this.#header = header
     this.#mapping = mapping
     this.#titles = titles
@@ -163,8 +170,10 @@ class Shape {
 
   #kept(row: GridRow): SourceRow {
     this.#data++
-    const { line, cells } = row
-    const fault = row.fault ?? this.#faultOf(row)
+    const { line } = row
+    const cells = this.#sparse && row.cells.length < this.#header.length ? [...row.cells, ...Array<string>(this.#header.length - row.cells.length).fill('')] : row.cells
+    for (const at of this.#unnamed) if ((cells[at] ?? '').trim() !== '') this.#unnamedFilled.add(at)
+    const fault = row.fault ?? this.#faultOf({ ...row, cells })
     return fault ? { line, cells, fault } : { line, cells }
   }
 
@@ -195,6 +204,7 @@ class Shape {
     const found: Notice[] = []
     if (this.#titles.length > 0) found.push({ code: 'title_rows', text: text`${this.#titles.length} row(s) above the header are left out` })
     if (extra.length > 0) found.push({ code: 'extra_columns', text: text`columns that the catalog item does not have are left out: ${extra.slice(0, 20).map(({ at, name }) => `${columnLetters(at)} ${shown(name)}`)}` })
+    if (this.#unnamedFilled.size > 0) found.push({ code: 'unnamed_columns', text: text`columns without a name are left out: ${[...this.#unnamedFilled].slice(0, 20).map(columnLetters)}` })
     if (header.count > 0) found.push({ code: 'header_again', text: text`${header.count} row(s) that repeat the header or the title are left out: ${header.toString()}` })
     if (total.count > 0) found.push({ code: 'total_rows', text: text`${total.count} row(s) of sums are left out: ${total.toString()}` })
     if (footer.count > 0) found.push({ code: 'footer_rows', text: text`${footer.count} row(s) of signatures or notes are left out: ${footer.toString()}` })

@@ -18,7 +18,7 @@ export async function openSpreadsheet(file: string, names: HeaderNames, asked: s
     let done = 0
     const others = workbook.sheets.filter((other) => other !== sheet)
     return {
-      encoding: 'xlsx', bytes: workbook.sizeOf(sheet), bytesRead: () => done,
+      sparse: true, encoding: 'xlsx', bytes: workbook.sizeOf(sheet), bytesRead: () => done,
       rows: gridRows(workbook, sheet, counts, (length) => { done += length }),
       notices: () => [...sheetNotices(sheet, others), ...countNotices(counts)],
     }

@@ -45,6 +45,8 @@ export interface Grid {
   /** Bytes of the file, and how many of them were read. */
   readonly bytes: number
   readonly bytesRead: () => number
+  /** Whether empty cells at the end of a row are left out, so that a short row is no fault. */
+  readonly sparse?: boolean
   /** Cells of the last line where the file ends without an end of line. */
   readonly openEnd?: readonly string[] | undefined
   /** One pass. @throws HuxinError argument_invalid where the file breaks off or is of two kinds */

@@ -8,6 +8,7 @@ const RECENT = 1 << 12
 
 export class SharedStrings {
   readonly #pages: Buffer[] = []
+  readonly #pagesMax: number
   #used = PAGE_BYTES
   /** Where each begins: page and place in one number; and how many bytes it has. */
   #begins = new Uint32Array(1_024)
@@ -16,12 +17,16 @@ export class SharedStrings {
   readonly #recent: (string | undefined)[] = new Array<string | undefined>(RECENT)
   readonly #recentOf = new Int32Array(RECENT).fill(-1)
 
+  constructor(pagesMax = PAGES_MAX) {
+    this.#pagesMax = pagesMax
+  }
+
   /** @throws Error for more than is kept in memory */
   add(words: string): void {
     const length = Buffer.byteLength(words)
     if (length > PAGE_BYTES) throw new Error('a text is too long')
     if (this.#used + length > PAGE_BYTES) {
-      if (this.#pages.length >= PAGES_MAX) throw new Error('too many texts')
+      if (this.#pages.length >= this.#pagesMax) throw new Error('too many texts')
       this.#pages.push(Buffer.allocUnsafe(PAGE_BYTES))
       this.#used = 0
     }

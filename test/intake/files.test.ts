@@ -132,6 +132,8 @@ t.test('columns are known by what departments call them, and no other', async (t
   t.match(await refusal(scratch.save(`${HEAD},主体名称\n${row(1)},x\n`)), { en: /columns C \(主体名称\) and J \(主体名称\) both mean 主体名称/, zh: /都表示“主体名称”：请只保留一列/ })
   const twice = await readTable(scratch.save(`企业名称,${HEAD}\nx,${row(1)}\n`))
   t.same([twice.records[0]!['主体名称'], twice.noticesZh], ['甲1有限公司', ['略过目录项以外的列：A 企业名称']], 'the item\'s own name stands before another')
+  const unnamed = await readTable(scratch.save(`${HEAD.replace('行业领域', ',行业领域,')}\n${row(1).replace('旅游', 'x,旅游,')}\n`))
+  t.same([unnamed.records[0]!['行业领域'], unnamed.noticesZh], ['旅游', ['略过没有列名的列：D']], 'a column without a name is said when it has something')
   const own = await readTable(scratch.save(`${HEAD.replace('主体名称', '客户')}\n${row(1)}\n`), { names: { 客户: 'subject.name' } })
   t.equal(own.records[0]!['主体名称'], '甲1有限公司', 'names of one department')
 })

@@ -1,8 +1,12 @@
 /** Workbooks: read as a spreadsheet program shows them, bounded whatever they hold, and written so that they can be filled in. */
 import t from 'tap'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { strToU8, unzipSync, zipSync } from 'fflate'
 import { dateOfSerial, formatOf, numberText } from '../../src/workbook/formats.ts'
+import { SharedStrings } from '../../src/workbook/shared-strings.ts'
 import { workbookBytes } from '../../src/workbook/writer.ts'
 import { templateCsv, templateWorkbook } from '../../src/intake/template.ts'
 import { starterScales } from '../../src/record/data/scales.ts'
@@ -75,6 +79,11 @@ t.test('numbers are what the spreadsheet shows, dates are days, and formulas hav
   t.match(read[4]!.fault, { column: '记录编号', reasonZh: /把 A 列的内容变成了日期/ })
   t.same(notices, ['formulas: 4 cell(s) are formulas: the values that were stored with them are taken', 'hidden_rows: 1 row(s) are hidden or filtered out, and are taken like the others'])
   t.match(noticesZh, [/4 个单元格是公式/, /1 行被隐藏或筛选掉/])
+})
+
+t.test('cells at the end of a row that the file leaves out are empty', async (t) => {
+  const read = await readTable(scratch.save(xlsx({ sheets: [['a', rowXml(HEAD) + rowXml(good(1).slice(0, 6))]] }), 'a.xlsx'))
+  t.same([read.faults, read.rows[0]!.cells.length, read.records[0]!['评价单位代码']], [[], 11, ''], 'what is missing is said of the cell, not of the row')
 })
 
 t.test('formats and serial numbers of both date systems', async (t) => {
@@ -158,4 +167,28 @@ t.test('what is written is what is read, whatever stands in it', async (t) => {
   const read = await readTable(scratch.save(workbookBytes([{ name: 'a&b', columns: HEAD.map(() => ({ width: 10, format: 'text' })), rows }]), 'a.xlsx'))
   t.same(read.records.map((record) => record['主体名称']), names)
   t.same(read.records.map((record) => record['检查次数']), names.map((_, i) => String(i)))
+})
+
+t.test('memory does not grow with the rows of a sheet', async (t) => {
+  const peaks: number[] = []
+  for (const rows of [10_000, 40_000]) {
+    const file = scratch.save(workbookBytes([{ name: 'a', columns: [], rows: [HEAD, ...Array.from({ length: rows }, (_, i) => good(i))] }]), 'a.xlsx')
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fileURLToPath(new URL('../cli/read-file.js', import.meta.url)), file])
+    const read = JSON.parse(stdout) as { peakBytes: number; rows: number }
+    t.equal(read.rows, rows)
+    peaks.push(read.peakBytes)
+  }
+  t.ok(peaks[1]! < peaks[0]! + 4_000_000, `${peaks.map((bytes) => `${(bytes / 1e6).toFixed(1)} MB`).join(' for 10,000 rows, ')} for 40,000`)
+})
+
+t.test('texts that rows share are packed, and come back as they were', async (t) => {
+  const strings = new SharedStrings()
+  const words = (i: number): string => `龙游${i}${'\u{20087}'.repeat(i % 7)}`
+  for (let i = 0; i < 300_000; i++) strings.add(words(i))
+  t.same([0, 1, 4_096, 4_097, 299_999, 1].map((i) => strings.get(i)), [0, 1, 4_096, 4_097, 299_999, 1].map(words))
+  t.same([-1, 300_000, 0.5, NaN].map((i) => strings.get(i)), [undefined, undefined, undefined, undefined])
+  t.throws(() => strings.add('a'.repeat(2_000_000)), /too long/)
+  const small = new SharedStrings(2)
+  for (let i = 0; i < 2; i++) small.add('a'.repeat(1 << 20))
+  t.throws(() => small.add('a'), /too many texts/)
 })

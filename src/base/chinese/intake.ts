@@ -97,4 +97,5 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   '{0} is no table that can be read ({1}): save it as .xlsx, and import that': '{0} 中的表格无法读取（{1}）：请另存为 .xlsx 后再导入',
   '{0} is a list in JSON: write one object a line, and name the file .ndjson': '{0} 是 JSON 数组：请改为每行一个对象，文件名以 .ndjson 结尾',
   '{0} ends in zero bytes: it was not copied whole. Copy it again, and import it then': '{0} 以零字节结尾，没有复制完。请重新复制后再导入',
+  'columns without a name are left out: {0}': '略过没有列名的列：{0}',
 }
