@@ -108,10 +108,10 @@ export interface DiskWraps {
 }
 
 /**
- * Opens the newest epoch of a node's folder. The caller closes store and slot.
+ * Opens the newest epoch of a node's folder. The caller closes store and slot. `whole`: every table of the database is checked first.
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot }: DiskWraps = {}): Promise<OpenFolder> {
+export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot, whole = false }: DiskWraps & { readonly whole?: boolean } = {}): Promise<OpenFolder> {
   const epoch = await currentEpoch(config.folder)
   if (epoch === 0) throw new HuxinError('config_invalid', text`${config.folder} has no keys: run huxin node init`)
   const join_ = await readJoin(config)
@@ -126,7 +126,7 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
     // What is signed was durable before.
     const size = (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))?.size ?? 0n
     const isAcknowledged = (key: Uint8Array): boolean => key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
-    const store = wrapStore(await openStore(files.database, { create: fresh, isAcknowledged }))
+    const store = wrapStore(await openStore(files.database, { create: fresh, isAcknowledged, whole }))
     const recovering = await readFile(files.recovering).then(() => true, () => false)
     return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
   } catch (error) {

@@ -19,7 +19,8 @@ import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
  */
 export async function withFolder<T>(folder: string, work: (config: NodeConfig, open: OpenFolder) => Promise<T>): Promise<T> {
   const config = await loadConfig(folder)
-  const open = await openFolder(config)
+  // Whoever looks into a folder by hand suspects it.
+  const open = await openFolder(config, { whole: true })
   try {
     return await work(config, open)
   } finally {

@@ -50,6 +50,20 @@ export function findDamage(journal: Uint8Array, isAcknowledged: (key: Uint8Array
   return undefined
 }
 
+/** The records of a journal that are whole, pieces put together: what LevelDB reads of it. */
+export function* wholeRecords(journal: Uint8Array): Generator<Uint8Array> {
+  const commit = new Commit()
+  for (let block = 0; block < journal.length; block += BLOCK) {
+    const end = Math.min(block + BLOCK, journal.length)
+    let at = block
+    for (; end - at >= HEADER && isWhole(journal, at, end); at += HEADER + lengthAt(journal, at)) {
+      const whole = commit.add(journal[at + 6]!, journal.subarray(at + HEADER, at + HEADER + lengthAt(journal, at)))
+      if (whole) yield whole
+    }
+    if (end - at >= HEADER) commit.forget()
+  }
+}
+
 function lengthAt(journal: Uint8Array, at: number): number {
   return journal[at + 4]! | journal[at + 5]! << 8
 }
@@ -142,6 +156,11 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   }
   for (; at < end; at++) crc = crc >>> 8 ^ one[(crc ^ bytes[at]!) & 0xff]!
   return (crc ^ -1) >>> 0
+}
+
+/** Whether bytes have a checksum that LevelDB stored. */
+export function isChecked(bytes: Uint8Array, { from, to }: { from: number; to: number }, stored: number): boolean {
+  return masked(crc32c(bytes, from, to)) === stored
 }
 
 /** As LevelDB stores checksums. */

@@ -6,18 +6,18 @@
  * src/README.md): every commit is fsynced; array batches are avoided (chained batches are several
  * times faster); an emptied folder is not taken for a new one; after a failed write the handle is
  * closed and opened again, because it stays failed even when space returns; a journal that cannot be read
- * is not gone on without, nor one that is damaged (journal.ts).
+ * is not gone on without, nor one that is damaged (journal.ts); a damaged table is not read (table-files.ts).
  *
  * Guarantees: a commit that resolved survives power loss; a commit that rejected may have happened
  * (the caller must reopen and look); two processes never share a folder. One writer per store.
  */
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { type Said, text, textOf } from '../base/text.ts'
-import { findDamage } from './journal.ts'
+import { checkFiles, isMarked, mark, unmark } from './files.ts'
 import { prefixRange, tables } from './keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from './parts.ts'
 
@@ -99,20 +99,29 @@ const options = {
   compression: false,
 } as const
 
+/** How a database is opened. */
+export interface OpenOptions {
+  readonly create: boolean
+  /** Whether the commit that puts this key is known to have been durable; nothing before it may be missing. */
+  readonly isAcknowledged?: ((key: Uint8Array) => boolean) | undefined
+  /** Checks all of it first, 400 MB a second; done in any case after a process that did not close it. */
+  readonly whole?: boolean
+}
+
 /**
  * Opens the database in `folder`.
- * `isAcknowledged`: whether the commit that puts this key is known to have been durable; nothing before it may be missing.
  * @throws HuxinError store_locked when another process has it; store_corrupt when it cannot be opened,
  *   or when it does not exist and `create` is false.
  */
-export async function openStore(folder: string, { create, isAcknowledged }: { create: boolean; isAcknowledged?: (key: Uint8Array) => boolean }): Promise<Store> {
+export async function openStore(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Store> {
   const held = resolve(folder)
   if (holding.has(held)) throw new HuxinError('store_locked', text`this process uses ${folder} already`)
   holding.add(held)
-  let db = await openLevel(folder, create, isAcknowledged).catch((error: unknown) => {
+  let db = await openLevel(folder, { create, isAcknowledged, whole: whole || await isMarked(folder) }).catch((error: unknown) => {
     holding.delete(held)
     throw error
   })
+  await mark(folder)
   const sublevelFree = (): Level<Buffer, Buffer> => db
   const reads = new OpenReads()
   const last = new LastBody((await readRange(db, { ...prefixRange(tables.body), reverse: true, limit: 1 }))[0]?.[0])
@@ -160,10 +169,11 @@ export async function openStore(folder: string, { create, isAcknowledged }: { cr
     async reopen() {
       await checkRoom(folder)
       await db.close().catch(() => undefined)
-      db = await openLevel(folder, false, isAcknowledged)
+      db = await openLevel(folder, { create: false, isAcknowledged })
     },
     async close() {
       await db.close()
+      await unmark(folder)
       holding.delete(held)
     },
   }
@@ -239,9 +249,9 @@ async function readRange(db: Level<Buffer, Buffer>, { gte, lt, limit = Infinity,
  */
 const holding = new Set<string>()
 
-async function openLevel(folder: string, createIfMissing: boolean, isAcknowledged?: (key: Uint8Array) => boolean): Promise<Level<Buffer, Buffer>> {
-  await readJournals(folder, isAcknowledged)
-  const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing })
+async function openLevel(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Level<Buffer, Buffer>> {
+  await checkFiles(folder, { isAcknowledged, whole })
+  const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing: create })
   try {
     await db.open()
     return db
@@ -278,24 +288,6 @@ async function checkRoom(folder: string): Promise<void> {
     throw new HuxinError('store_failed', text`the database in ${folder} is not opened again yet, and read as it is: ${textOf(error)}`, { cause: error })
   } finally {
     await rm(file, { force: true }).catch(() => undefined)
-  }
-}
-
-/**
- * LevelDB goes on without a journal that it cannot open or read, and removes it: with it goes what was written
- * last, synced or not; and it drops commits that are damaged. So nothing is opened before every journal was read here.
- * @throws HuxinError store_failed | store_corrupt
- */
-async function readJournals(folder: string, isAcknowledged?: (key: Uint8Array) => boolean): Promise<void> {
-  const cannot = (what: Said) => (error: unknown): never => {
-    throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${what} cannot be read: ${textOf(error)}`, { cause: error })
-  }
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : cannot(text`the folder`)(error)))
-  // As large as the write buffer, a few of them at most; the next reading finds them in memory.
-  for (const name of names.filter((one) => /^\d+\.log$/.test(one))) {
-    const damaged = findDamage(await readFile(join(folder, name)).catch(cannot(name)), isAcknowledged)
-    if (damaged === undefined) continue
-    throw new HuxinError('store_corrupt', text`the journal ${join(folder, name)} is damaged at byte ${damaged}, and whole commits follow: it is not opened, or they would be lost. Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup`)
   }
 }
 
