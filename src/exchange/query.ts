@@ -17,7 +17,6 @@ import type { Identity, Place } from '../ledger/segments.ts'
 import { decodeRecord } from '../record/record.ts'
 import { bodyKey, keyText } from '../store/keys.ts'
 import type { Context } from './context.ts'
-import { compareVersions, seriesName, type Version } from './series.ts'
 import { type Standing, Standings, type Stands } from './standing.ts'
 
 export type { Standing } from './standing.ts'
@@ -181,14 +180,6 @@ export async function readPlace(context: Context, index: bigint, position: numbe
 /** How the record at a place of a batch stands, as far as this node knows; the body is not needed. */
 export function standingOf(context: Context, placed: Place & { readonly batch: SealedHeader; readonly record: CreditRecord | undefined }): Promise<Stands> {
   return new Standings(context).of(placed)
-}
-
-/** The versions of a record that this node holds, the newest of its series first, itself among them. @throws HuxinError store_corrupt */
-export async function versionsOf(context: Context, version: Version): Promise<FoundRecord[]> {
-  const name = seriesName(version.batch, version.record)
-  const versions = (await findAll(context, { recordId: version.record.recordId }, Infinity))
-    .flatMap((found) => (found.record && seriesName(found.batch, found.record) === name ? [{ ...found, record: found.record }] : []))
-  return versions.sort((a, b) => compareVersions(b, a))
 }
 
 /** Log index and position at the end of a key. */

@@ -13,23 +13,15 @@ import { ApprovalSchema } from '../../src/gen/huxin/v1/register_pb.ts'
 import { checkedValue, openChecked } from '../../src/store/checked.ts'
 import { entryKey, tables, textKey } from '../../src/store/keys.ts'
 import { openHeader } from '../../src/batch/seal.ts'
-import { type Caller, caller } from '../support/callers.ts'
+import { type Caller, provinceAndCity } from '../support/callers.ts'
 import { codeOf, compactAll, findings, holders } from '../support/checks.ts'
-import { TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 t.setTimeout(0)
 
 const CALL = { timeoutMs: 120_000 }
 const act = { reason: '已核实', document: '测〔2026〕9号' }
-const federation = await TestFederation.start([
-  { id: '330000', tier: 'province', divisions: ['330000'] },
-  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
-])
-t.teardown(() => federation.stop())
-await federation.until('the catalog is everywhere', () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
-const province = () => federation.node('330000').context
-const operator = (name: string): Promise<Caller> => caller(t, federation, '330000', { role: 'operator', name, tier: 'province' })
+const { federation, province, client, operator } = await provinceAndCity(t)
 const zhang = await operator('张三')
 
 let last = 0
@@ -189,9 +181,9 @@ t.test('a node says what takes two persons', async (t) => {
   t.equal(approvalId.length, 32)
   t.equal((await (await operator('李四')).admin.grantApproval({ id: approvalId, act }, CALL)).published!.published, 1)
   await federation.registerClient('330000', 'bench')
-  const client = await caller(t, federation, '330000', { role: 'client', name: 'bench', tier: 'province' })
-  const own = await client.records.publish({ item: INDUSTRY_ITEM, targets: ['330000'], records: [industryRecord(++last, { prefix: 'c' })] }, CALL)
-  t.equal((await client.records.amend({ changes: [{ action: 'withdraw', batchId: own.batchId, index: 0, basis: 'x' }] }, CALL)).batchId.length, 32, 'a client\'s own are no matter of persons')
+  const bench = await client('bench')
+  const own = await bench.records.publish({ item: INDUSTRY_ITEM, targets: ['330000'], records: [industryRecord(++last, { prefix: 'c' })] }, CALL)
+  t.equal((await bench.records.amend({ changes: [{ action: 'withdraw', batchId: own.batchId, index: 0, basis: 'x' }] }, CALL)).batchId.length, 32, 'a client\'s own are no matter of persons')
   t.same(await findings(federation), [])
 })
 

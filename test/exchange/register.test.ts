@@ -11,9 +11,9 @@ import { encodeRegisterEntry } from '../../src/ledger/register.ts'
 import { syntheticCitizenId } from '../../src/record/citizen-id.ts'
 import { isUscc, syntheticUscc } from '../../src/record/uscc.ts'
 import { entryKey } from '../../src/store/keys.ts'
-import { type Caller, caller } from '../support/callers.ts'
+import { type Caller, caller, provinceAndCity } from '../support/callers.ts'
 import { amendmentByHand, codeOf, findings, forge } from '../support/checks.ts'
-import { BODY, TestFederation } from '../support/federation.ts'
+import { BODY } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 
 t.setTimeout(0)
@@ -25,15 +25,8 @@ const act = { reason: '测试', document: '测〔2026〕7号' }
 const ACTIONS = ['withdraw', 'repair', 'object', 'erase'] as const
 type Action = (typeof ACTIONS)[number]
 
-const federation = await TestFederation.start([
-  { id: '330000', tier: 'province', divisions: ['330000'] },
-  { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
-])
-t.teardown(() => federation.stop())
-await federation.until('the catalog is everywhere', () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
-const province = () => federation.node('330000').context
-const client = (name: string): Promise<Caller> => caller(t, federation, '330000', { role: 'client', name, tier: 'province' })
-const zhang = await caller(t, federation, '330000', { role: 'operator', name: '张三', tier: 'province' })
+const { federation, province, client, operator } = await provinceAndCity(t)
+const zhang = await operator('张三')
 const [health, tax, taxTwo] = [await client('health'), await client('tax'), await client('tax-2')]
 
 let last = 0
@@ -116,12 +109,12 @@ t.test('client and person × whose record × action', async (t) => {
         const { batchId } = await make()
         const own = owner === name && action !== 'erase'
         t.equal(await amend(by, action, batchId), own ? 'done' : 'role_denied', `${name} may ${own ? '' : 'not '}${action} what is of ${owner}`)
-        t.equal(await amend(by, action, batchId, '测〔2026〕8号'), own ? 'done' : 'role_denied', 'a document changes nothing')
+        t.equal(await amend(by, action, (await make()).batchId, '测〔2026〕8号'), own ? 'done' : 'role_denied', 'a document changes nothing')
       }
       const { batchId } = await make()
       const free = owner === 'a person for the node' && action !== 'erase'
       t.equal(await amend(zhang, action, batchId), free ? 'done' : 'argument_invalid', `a person ${free ? 'needs no' : 'needs a'} document to ${action} what is of ${owner}`)
-      t.equal(await amend(zhang, action, batchId, '测〔2026〕8号'), action === 'erase' ? 'waits' : 'done', `a person with a document may ${action} what is of ${owner}`)
+      t.equal(await amend(zhang, action, (await make()).batchId, '测〔2026〕8号'), action === 'erase' ? 'waits' : 'done', `a person with a document may ${action} what is of ${owner}`)
     }
   }
   t.equal(await codeOf(health.records.amend({ provider: TAX, changes: [{ action: 'withdraw', batchId: (await publish(health)).batchId, index: 0, basis: 'x' }] }, CALL)), 'provider_denied')

@@ -9,7 +9,8 @@ import { issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
 import type { Tier } from '../../src/topology/tier.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
-import type { TestFederation } from './federation.ts'
+import { TestFederation } from './federation.ts'
+import { INDUSTRY_ITEM } from './records.ts'
 
 export interface Caller {
   readonly records: ReturnType<typeof recordsOf>
@@ -33,4 +34,16 @@ export async function caller(t: Test, federation: TestFederation, id: string, { 
   t.teardown(() => channel.close())
   const { serialNumber } = new X509Certificate(await readFile(certificateFile))
   return { records: recordsOf(channel), admin: adminOf(channel), log: logOf(channel), serial: serialNumber, certificateFile }
+}
+
+/** A province and its city with the catalog, and who calls the province. */
+export async function provinceAndCity(t: Test) {
+  const federation = await TestFederation.start([
+    { id: '330000', tier: 'province', divisions: ['330000'] },
+    { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
+  ])
+  t.teardown(() => federation.stop())
+  await federation.until('the catalog is everywhere', () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
+  const calling = (role: 'client' | 'operator') => (name: string): Promise<Caller> => caller(t, federation, '330000', { role, name, tier: 'province' })
+  return { federation, province: () => federation.node('330000').context, client: calling('client'), operator: calling('operator') }
 }
