@@ -65,6 +65,8 @@ function build(shell: Shell): Command {
     .description(zh ? '互信：公共信用信息交换节点' : 'huxin: exchange node for public credit information')
     .version(VERSION, '-V, --version', zh ? '显示版本' : 'show the version')
     .addOption(languageOption(language))
+    // Options behind the name of a command are its own, also where the command above has some of the same name.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
     .configureHelp(helpStyle(language))
@@ -77,6 +79,7 @@ function build(shell: Shell): Command {
   for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, amendCommands, recognitionCommands, logCommands, whyCommand, evidenceCommands, verifyCommands]) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
+    if (!command.options.some(({ long }) => long === '--lang')) command.addOption(languageOption(language))
     withExample(command, language, groupExamples[command.name()] ?? `huxin ${command.name()} --help`)
   }
   return program
@@ -94,6 +97,8 @@ const groupExamples: Readonly<Record<string, string>> = {
   member: 'huxin member list --node nodes/330800',
   provider: 'huxin provider list --node nodes/330825',
   client: 'huxin client list --node nodes/330825',
+  import: 'huxin import 评价结果.csv --profile 交通局 --node nodes/330825',
+  profile: 'huxin import profile list --node nodes/330825',
   approval: 'huxin approval list --node nodes/330825',
   certificate: 'huxin certificate list --node nodes/330825',
   quarantine: 'huxin quarantine list --node nodes/330000',

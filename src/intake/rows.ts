@@ -42,7 +42,7 @@ export class RowReader {
     this.#options = options
     this.#places = mapping.columns.map(({ at, column, header }) => ({ at, ...place(column, header) }))
     const given = item.columns.filter(({ field }) => defaults?.has(field) && !mapping.columns.some(({ column }) => column.field === field))
-    this.#absent = [...new Set([...mapping.defaults, ...given])].map((column) => place(column, column.headerZh))
+    this.#absent = [...mapping.defaults, ...given.filter(({ field }) => !mapping.defaults.some((known) => known.field === field))].map((column) => place(column, column.headerZh))
   }
 
   /** Builds the record of a row and checks it. */

@@ -4,13 +4,14 @@
  */
 import t from 'tap'
 import { execFile, spawn } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { parse } from 'csv-parse/sync'
+import { loadProfile } from '../../src/cli/import/profiles.ts'
 import { systemClock, yieldTurn } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { systemRandom } from '../../src/base/random.ts'
@@ -29,6 +30,7 @@ import { starterItems } from '../../src/record/data/items.ts'
 import { starterScales } from '../../src/record/data/scales.ts'
 import { bodyKey, entryKey } from '../../src/store/keys.ts'
 import { findings } from '../support/checks.ts'
+import { runHere } from './program.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, uscc } from '../support/records.ts'
 
@@ -430,6 +432,26 @@ t.test('what was taken although it was written otherwise is said, with column, c
   t.match(said, /提示：“统一社会信用代码”：统一社会信用代码末位校验码与GB 32100算法不符；.*首见第 4 行/)
   t.match(formatSummary({ language: 'en' }, summary), /notice: 检查次数: a sign for nothing was read as empty \(1 cell, first in row 3\)/)
   t.match(records.map(({ content }) => content.value), [{ validTo: '9999-12-31' }, {}, { grade: 'B' }, {}])
+})
+
+t.test('a profile reads a department\'s own columns and words, and is kept in the node\'s folder', async (t) => {
+  const node = join(folder, 'node')
+  await mkdir(join(node, 'profiles'), { recursive: true })
+  await writeFile(join(node, 'profiles', '交通局.yaml'), `title: 交通运输局\nitem: ${INDUSTRY_ITEM}\ncolumns: { 证照号: 统一社会信用代码, 考核: 评价等级 }\ndefaults: { 评价单位代码: '${BODY}' }\nvalues: { 评价等级: { 优秀: A } }\n`)
+  await writeFile(join(node, 'profiles', '坏.yaml'), 'item: 1\nclas: x\n')
+  const at = ['--node', node, '--lang', 'zh']
+  t.match((await runHere(['import', 'profile', 'list', ...at])).out, /交通局 +交通运输局 +zj\/industry-evaluation@2026.1 +可用\n坏 .*2 处有误/)
+  t.match((await runHere(['import', 'profile', 'show', '交通局', ...at])).out, /^title: 交通运输局\nitem: /)
+  const wrong = await runHere(['import', 'profile', 'check', '坏', ...at])
+  t.same([wrong.code, wrong.out.split('\n').length - 1], [1, 2], wrong.out)
+  t.match((await runHere(['import', 'profile', 'show', '无', ...at])).err, /没有部门配置 .*现有：交通局、坏|there is no profile .* has 交通局, 坏/)
+  t.match((await runHere(['import', 'profile', 'show', '../../x', ...at])).err, /没有部门配置|there is no profile/)
+  t.match((await runHere(['import', 'x.csv', '--profile', '坏', ...at])).err, /item：应为文本.*clas：无此项|item: a text is wanted.*clas: not known/)
+  t.match((await runHere(['import', 'x.csv', ...at])).err, /缺少目录项|catalog item is missing/)
+  const profile = { name: '交通局', profile: await loadProfile(node, '交通局') }
+  const { records } = await imported(`记录编号,证照号,主体名称,行业领域,考核,评价日期,有效期起,有效期止\n${cells(0, { 4: '优秀' }).slice(0, 8).join(',')}\n`, { profile })
+  t.match(records[0], { subject: { id: uscc(0) }, content: { value: { grade: 'A', evaluator: BODY } } })
+  await t.rejects(imported(csv(1), { profile: { name: 'x', profile: { defaults: { 评价日期: '昨天' } } } }), { code: 'argument_invalid', messageZh: /部门配置 x：defaults.评价日期：日期无法识别/ })
 })
 
 t.test('a name that is the same in every row is asked about', async (t) => {

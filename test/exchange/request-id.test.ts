@@ -72,7 +72,7 @@ t.test('what a department calls with', async (t) => {
 
   await t.test('a provider that is no unified social credit code is refused as an argument', async (t) => {
     const { context } = federation.node('330106')
-    t.equal(await codeOf(publishRecords(context, [industryRecord(1)], ['330000'], { provider: '11330825TT00000904' })), 'argument_invalid')
+    t.equal(await codeOf(publishRecords(context, [industryRecord(1)], ['330000'], { provider: '11330825TT00000913' })), 'argument_invalid')
   })
 
   t.same(await findings(federation), [])

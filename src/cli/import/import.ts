@@ -12,10 +12,11 @@ import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog
 import { compileItem, type CompiledItem } from '../../record/item.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
+import { applyProfile, lenient } from './profiles.ts'
 import type { CellSettings } from '../../intake/cells.ts'
-import type { Mapping } from '../../intake/header.ts'
 import { CellNotices, SameText } from '../../intake/notices.ts'
 import { openTable } from '../../intake/open.ts'
+import type { Profile } from '../../intake/profile.ts'
 import { isRejectHeader, RejectFile } from '../../intake/reject.ts'
 import { RowReader } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
@@ -39,8 +40,8 @@ export interface ImportOptions {
   readonly sheet?: string | undefined
   /** How cells are read where their form leaves it open. */
   readonly cells?: CellSettings
-  /** field → cell, for columns that the file does not have, or has empty. */
-  readonly defaults?: ReadonlyMap<string, string>
+  /** How the files of a department differ from what the item calls for. */
+  readonly profile?: { readonly name: string; readonly profile: Profile } | undefined
   readonly dryRun: boolean
   /** Rows read, and the share of the file they are, 0 to 1. */
   readonly onProgress: (rows: number, share: number) => void
@@ -73,12 +74,17 @@ const RETRIES = 20
 /** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
   const compiled = await loadItem(publisher, options.item)
-  const source = await openTable(options.file, { item: compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra, sheet: options.sheet })
+  const resolved = options.profile && applyProfile(options.profile.name, options.profile.profile, compiled)
+  const source = await openTable(options.file, {
+    item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra,
+    sheet: options.sheet ?? options.profile?.profile.sheet, ...(resolved ? { names: resolved.names } : {}),
+  })
   // What is left of a reject file stays in it.
   if (resolve(options.rejectFile) === resolve(options.file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
   // No spreadsheet writes lines of JSON.
   const verbatim = ['.ndjson', '.jsonl'].includes(extname(options.file).toLowerCase())
-  const run = new ImportRun(publisher, { ...options, cells: { ...options.cells, ...(verbatim ? { verbatim } : {}) } }, { compiled, source, mapping: source.mapping })
+  const cells = { ...resolved?.cells, ...options.cells, ...(verbatim ? { verbatim } : {}) }
+  const run = new ImportRun(publisher, options, { source, reader: new RowReader({ compiled, mapping: source.mapping, provider: options.provider, settings: cells, ...(resolved ? { defaults: resolved.defaults } : {}) }) })
   return run.run()
 }
 
@@ -100,13 +106,13 @@ class ImportRun {
   #published = 0
   #existing = 0
 
-  constructor(publisher: Publisher, options: ImportOptions, parts: { compiled: CompiledItem; source: TableSource; mapping: Mapping }) {
+  constructor(publisher: Publisher, options: ImportOptions, parts: { source: TableSource; reader: RowReader }) {
     this.#publisher = publisher
     this.#options = options
     this.#source = parts.source
     this.#reject = new RejectFile(options.rejectFile, parts.source.header)
-    this.#reader = new RowReader({ compiled: parts.compiled, mapping: parts.mapping, provider: options.provider, ...(options.cells ? { settings: options.cells } : {}), ...(options.defaults ? { defaults: options.defaults } : {}) })
-    this.#nameColumn = parts.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
+    this.#reader = parts.reader
+    this.#nameColumn = parts.source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
@@ -191,7 +197,8 @@ class ImportRun {
   }
 }
 
-async function loadItem(publisher: Publisher, id: string): Promise<CompiledItem> {
+/** A catalog item of the node, ready to check records with. @throws HuxinError argument_invalid when it has none of that id */
+export async function loadItem(publisher: Pick<Publisher, 'listCatalog'>, id: string): Promise<CompiledItem> {
   const entries = await allPages((pageToken) => publisher.listCatalog({ pageToken }), (answer) => answer.entries)
   const scales = new Map<string, GradeScale>()
   let item
