@@ -22,6 +22,7 @@ import { recordChinese } from './chinese/record.ts'
 import { serviceChinese } from './chinese/service.ts'
 import { storeChinese } from './chinese/store.ts'
 import { systemChinese } from './chinese/system.ts'
+import { termsChinese } from './chinese/terms.ts'
 import { topologyChinese } from './chinese/topology.ts'
 import { uplinkChinese } from './chinese/uplink.ts'
 import { wireChinese } from './chinese/wire.ts'
@@ -68,6 +69,11 @@ export function chineseOfForeign(said: string): string | undefined {
   const code = /\bE[A-Z_]{3,}\b/.exec(said)?.[0]
   const meaning = code === undefined ? undefined : rows.get(code)
   return meaning === undefined ? foreignChinese.find(([pattern]) => pattern.test(said))?.[1] : `${meaning}（${code}）`
+}
+
+/** The Chinese of a word of the formats; undefined where it has none. */
+export function chineseOfTerm(code: string): string | undefined {
+  return Object.hasOwn(termsChinese, code) ? termsChinese[code] : undefined
 }
 
 /** Every row, also one whose English stands twice; for the test that compares them with the program. */

@@ -8,7 +8,7 @@
  * every template of the program and fails where one has no Chinese, or other places. Never put a translated word into a
  * value as a string: nest a text, so that it follows the language.
  */
-import { chineseOf, chineseOfForeign } from './chinese.ts'
+import { chineseOf, chineseOfForeign, chineseOfTerm } from './chinese.ts'
 
 export type Language = 'zh' | 'en'
 
@@ -96,6 +96,11 @@ export function rendered(value: TextValue, language: Language): string {
 export function textOf(error: unknown): Text {
   if (error instanceof Error && 'text' in error && error.text instanceof Text) return error.text
   return foreign(error instanceof Error ? error.message : String(error))
+}
+
+/** A word of the formats (a status, a tier, an action) as people read it; itself where it has no Chinese. */
+export function term(code: string): Text {
+  return bilingual(code, chineseOfTerm(code) ?? code)
 }
 
 /** What other software said in English. */

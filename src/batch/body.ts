@@ -78,12 +78,12 @@ export function checkRecordSizes(records: readonly Uint8Array[]): void {
   const fields: FieldFault[] = []
   for (let i = 0; i < records.length && fields.length < FAULTS_NAMED_MAX; i++) {
     const { length } = records[i]!
-    if (length < 1 || length > limits.recordBytesMax) fields.push({ path: `records[${i}]`, message: `the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}` })
+    if (length < 1 || length > limits.recordBytesMax) fields.push({ path: `records[${i}]`, message: text`the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}` })
   }
   const [first] = fields
   if (!first) return
   const empty = fields.every(({ path }) => records[Number(path.slice('records['.length, -1))]!.length === 0)
-  const others = fields.length > 1 ? `; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? ' or more' : ''} others too` : ''
+  const others = fields.length > 1 ? text`; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? text` or more` : ''} others too` : ''
   throw new HuxinError(empty ? 'argument_invalid' : 'message_too_large', text`${first.path}: ${first.message}${others}`, { fields })
 }
 

@@ -3,7 +3,7 @@ import { formatAddress } from '../base/address.ts'
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import { AdminService, LogService } from '../gen/huxin/v1/admin_service_pb.ts'
 import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../node/config.ts'
@@ -68,7 +68,7 @@ function explain<T extends object>(client: T, { node }: ConnectOptions): T {
           return await call(...args)
         } catch (error) {
           if (error instanceof HuxinError && (error.code === 'peer_unreachable' || error.code === 'deadline_exceeded')) {
-            throw new HuxinError('peer_unreachable', text`${error.message}. Is the node running? Start it with: huxin node start --node ${node}`, { cause: error })
+            throw new HuxinError('peer_unreachable', text`${textOf(error)}. Is the node running? Start it with: huxin node start --node ${node}`, { cause: error })
           }
           throw error
         }

@@ -1,8 +1,7 @@
 /** Printing: one JSON document, or tables whose columns align in Chinese too (East Asian Width: two cells). */
-import { type ErrorCode, isHuxinError, errorTable, messageOf } from '../base/errors.ts'
+import { type ErrorCode, isHuxinError, errorTable } from '../base/errors.ts'
 import { printable } from '../base/printable.ts'
-
-export type Language = 'zh' | 'en'
+import { type Language, textOf } from '../base/text.ts'
 
 /** Where a command prints, and in which language. */
 export interface Output {
@@ -94,8 +93,9 @@ export function exitCodeOf(error: unknown): number {
 export function reportError(output: Output, error: unknown): number {
   const code = isHuxinError(error) ? error.code : 'internal'
   const row = errorTable[code]
-  if (output.json) output.write(`${toJson({ error: { code, message: messageOf(error), details: isHuxinError(error) ? error.details : {} } })}\n`)
-  output.writeError(`${say(output, 'error', '错误')} ${code} (${say(output, row.meaning, row.meaningZh)}): ${printable(messageOf(error))}\n`)
+  const said = textOf(error)
+  if (output.json) output.write(`${toJson({ error: { code, message: said.en, messageZh: said.zh, details: isHuxinError(error) ? error.details : {} } })}\n`)
+  output.writeError(say(output, `error ${code} (${row.meaning}): ${printable(said.en)}\n`, `错误 ${code}（${row.meaningZh}）：${printable(said.zh)}\n`))
   return exitCodeOf(error)
 }
 

@@ -4,6 +4,7 @@
  * found; 2 usage or configuration; 3 not reachable or not now; 4 broken.
  */
 import { Command, CommanderError, Option } from 'commander'
+import type { Language } from '../base/text.ts'
 import { VERSION } from '../node/node.ts'
 import { amendCommands } from './commands/amend.ts'
 import { approvalCommands } from './commands/approval.ts'
@@ -21,9 +22,9 @@ import { quarantineCommands } from './commands/quarantine.ts'
 import { recognitionCommands } from './commands/recognition.ts'
 import { whyCommand } from './commands/why.ts'
 import { clientCommands, providerCommands } from './commands/register.ts'
-import { exitCodes, type Language, languageOf, type Output, reportError, toJson } from './output.ts'
+import { exitCodes, languageOf, type Output, reportError, toJson } from './output.ts'
 import type { Io, Shell } from './shell.ts'
-import { helpStyle, usageError } from './usage.ts'
+import { helpStyle, usageError, usageText } from './usage.ts'
 
 /** Runs one command line. @returns exit code */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
@@ -53,7 +54,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     if (!(error instanceof CommanderError)) return reportError(output(json), error)
     if (error.exitCode === 0) return exitCodes.done
     // The line for people was written by the command itself.
-    if (json) io.stdout.write(`${toJson({ error: { code: 'argument_invalid', message: error.message.replace(/^error: /, ''), details: {} } })}\n`)
+    if (json) io.stdout.write(`${toJson({ error: { code: 'argument_invalid', message: usageText(error.message, 'en'), messageZh: usageText(error.message, 'zh'), details: {} } })}\n`)
     return exitCodes.usage
   }
 }

@@ -1,9 +1,9 @@
 /** What was verified without a node, for people and as JSON. */
 import { formatSeconds, formatTime } from '../base/clock.ts'
-import { isHuxinError, messageOf } from '../base/errors.ts'
+import { isHuxinError } from '../base/errors.ts'
+import { textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { faultMessageZh } from '../evidence/faults.ts'
 import type { FinalByPolicy, JudgedLog, ProvenEntry } from '../evidence/finality.ts'
 import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
@@ -72,22 +72,17 @@ function recordOf({ header }: ProvenEvidence, bytes: Uint8Array): unknown {
   }
 }
 
-/** The message of a fault in the language of the output. */
-export function faultText(output: Pick<Output, 'language'>, error: unknown): string {
-  return (output.language === 'zh' && isHuxinError(error) ? faultMessageZh(error) : undefined) ?? messageOf(error)
-}
-
 export function judgedView(judged: readonly JudgedLog[]): object {
   return {
     final: true,
-    policy: judged.map(({ log, index, final, error }) => ({ log, index, final: final !== undefined, witnesses: final?.witnesses ?? [], ...(final ? {} : { reason: messageOf(error) }) })),
+    policy: judged.map(({ log, index, final, error }) => ({ log, index, final: final !== undefined, witnesses: final?.witnesses ?? [], ...(final ? {} : { reason: textOf(error).en, reasonZh: textOf(error).zh }) })),
   }
 }
 
 export function formatJudged(output: Output, judged: readonly JudgedLog[]): string {
   return judged.map(({ log, index, final, error }) => (final
     ? say(output, `FINAL by your policy: ${log}, entry ${index}, ${byWitnesses(final)}`, `按您的策略已终局：${log} 第 ${index} 条，${byWitnessesZh(final)}`)
-    : say(output, `not final by your policy: ${log}, entry ${index}: ${faultText(output, error)}`, `按您的策略未终局：${log} 第 ${index} 条：${faultText(output, error)}`))).join('\n')
+    : say(output, `not final by your policy: ${log}, entry ${index}: ${textOf(error).en}`, `按您的策略未终局：${log} 第 ${index} 条：${textOf(error).zh}`))).join('\n')
 }
 
 const byWitnesses = ({ witnesses, quorum, checkpoint }: FinalByPolicy): string => `the tree of ${checkpoint.size} cosigned by ${witnesses.join(', ') || 'nobody'} (quorum ${quorum})`

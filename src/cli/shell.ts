@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { deniedAt, textFromEditor } from '../base/files.ts'
-import { bilingual, text, textOf } from '../base/text.ts'
-import type { Language, Output } from './output.ts'
+import { bilingual, type Language, text, textOf } from '../base/text.ts'
+import type { Output } from './output.ts'
 
 export interface Io {
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined }

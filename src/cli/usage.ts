@@ -1,6 +1,6 @@
 /** What commander says about a wrong command line, on one line, in the reader's language; and its help in Chinese. */
 import { Help, type HelpConfiguration, Option } from 'commander'
-import type { Language } from './output.ts'
+import type { Language } from '../base/text.ts'
 
 /** commander's words → Chinese. The order matters: the first that fits is taken. */
 const chinese: readonly (readonly [RegExp, string])[] = [
@@ -20,13 +20,20 @@ const titles: Readonly<Record<string, string>> = {
 }
 
 /** One line: what is wrong, and where it is explained. */
-export function usageError(text: string, command: string, language: Language): string {
-  const [first = '', ...rest] = text.trim().replace(/^error: /, '').split('\n')
-  const line = (text: string): string => text.replace(/[.。]$/, '')
+export function usageError(said: string, command: string, language: Language): string {
+  return language === 'en'
+    ? `error: ${usageText(said, 'en')}; see: ${command} --help\n`
+    : `错误：${usageText(said, 'zh')}；参见：${command} --help\n`
+}
+
+/** What commander says is wrong, in a language. */
+export function usageText(said: string, language: Language): string {
+  const [first = '', ...rest] = said.trim().replace(/^error: /, '').split('\n')
+  const line = (words: string): string => words.replace(/[.。]$/, '')
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
-  if (language === 'en') return `error: ${line(first)}${suggestion ? ` (did you mean ${suggestion}?)` : ''}; see: ${command} --help\n`
+  if (language === 'en') return `${line(first)}${suggestion ? ` (did you mean ${suggestion}?)` : ''}`
   const found = chinese.find(([pattern]) => pattern.test(first))
-  return `错误：${line(found ? first.replace(found[0], found[1]) : first)}${suggestion ? `（是否为 ${suggestion}？）` : ''}；参见：${command} --help\n`
+  return `${line(found ? first.replace(found[0], found[1]) : first)}${suggestion ? `（是否为 ${suggestion}？）` : ''}`
 }
 
 /** How help is shown in a language. */

@@ -5,6 +5,7 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { ExplainBatchResponse, GetStatusResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { localTime } from './local-time.ts'
+import { refusalText } from '../exchange/refusal.ts'
 import { type Output, say } from './output.ts'
 import { sourceText, word } from './words.ts'
 
@@ -24,7 +25,7 @@ export function storyJson({ entries, bodyState, refusal, refusedBy, above, nextH
       return { index, time: formatTime(timeMs), from: source.kind, verdict: verdict.accepted ? 'accepted' : verdict.code }
     }),
     refusal: refusal ? {
-      by: refusedBy, code: refusal.code, message: refusal.message, faultCount: refusal.faultCount,
+      by: refusedBy, code: refusal.code, message: refusal.message, messageZh: refusalText(refusal).zh, faultCount: refusal.faultCount,
       faults: refusal.faults.map(({ index, path, code, message, messageZh }) => ({ index, recordId: nameAt.get(index) ?? null, path, code, message, messageZh })),
     } : null,
     above: above.map(({ node, verdict, timeMs }) => ({ node, verdict, time: formatTime(Number(timeMs)) })),
@@ -57,7 +58,7 @@ function refusedLines(speaker: Speaker, { refusal, refusedBy, recordNames, entri
   return [
     say(speaker, `refused by ${refusedBy}: ${meaning} (${code})`, `退回方：${refusedBy}；原因：${meaning}（${code}）`),
     ...(second && entries.length > 1 ? [say(speaker, `the refusal came back here as entry ${second.index}`, `退回已记入本节点日志第 ${second.index} 条`)] : []),
-    ...(faults.length === 0 ? [say(speaker, `reason: ${message}`, `说明：${message}`)] : faults.slice(0, FAULTS_SHOWN).map(({ index, path, code: rule, message: en, messageZh }) => {
+    ...(faults.length === 0 ? [say(speaker, `reason: ${message}`, `说明：${refusalText(refusal!).zh}`)] : faults.slice(0, FAULTS_SHOWN).map(({ index, path, code: rule, message: en, messageZh }) => {
       const name = nameAt.get(index)
       return say(speaker, `  record ${index + 1}${name ? ` (${name})` : ''}, ${path}: ${en} (${rule})`, `  第 ${index + 1} 条记录${name ? `（${name}）` : ''}，${path}：${messageZh}（${rule}）`)
     })),

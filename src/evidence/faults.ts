@@ -59,9 +59,3 @@ export function evidenceFault(fault: EvidenceFault, detail: Said): HuxinError {
   const { meaning, meaningZh } = evidenceFaults[fault]
   return new HuxinError('evidence_invalid', text`${bilingual(meaning, meaningZh)}: ${detail}`, { details: { fault, detail: String(detail) } })
 }
-
-/** The message of a fault in Chinese; undefined for another error. */
-export function faultMessageZh({ details }: HuxinError): string | undefined {
-  const { fault, detail } = details
-  return fault !== undefined && Object.hasOwn(evidenceFaults, fault) ? `${evidenceFaults[fault as EvidenceFault].meaningZh}：${detail}` : undefined
-}

@@ -105,7 +105,7 @@ function verifyIssuance(noteBytes: Uint8Array, { issuer, epoch }: Issuance, stat
   try {
     verifyNote(parseNote(noteBytes), keysOf(statements, issuer, epoch, 'noteVkey'))
   } catch (error) {
-    throw evidenceFault('issuance_signature', messageOf(error))
+    throw evidenceFault('issuance_signature', textOf(error))
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import { errorTable, HuxinError, isErrorCode } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type EntrySource, isRefusalCode } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
@@ -68,7 +68,7 @@ export class Admission {
     checkAfterFinal(this.#options.ledger(), header, source)
     const member = federation.member(header.origin)
     if (member && member.status !== 'active' && source.kind === 'child' && source.node === header.origin) {
-      throw new HuxinError('member_suspended', text`${header.origin} is ${member.status}: its batches are not taken`)
+      throw new HuxinError('member_suspended', text`${header.origin} is ${term(member.status)}: its batches are not taken`)
     }
   }
 }

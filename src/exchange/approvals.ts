@@ -10,7 +10,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes, hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { OperatorActSchema } from '../gen/huxin/v1/access_pb.ts'
 import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
@@ -25,6 +25,7 @@ import { checkAct, type PersonalAct } from './members.ts'
 import { type Published, publish, publishedBefore } from './publish.ts'
 import type { Actor } from './register.ts'
 import type { Moment } from './writer.ts'
+import { refusalText } from './refusal.ts'
 
 /** What takes a second person at a node. */
 export interface ApprovalPolicy {
@@ -103,7 +104,7 @@ export class Approvals {
     return this.#inTurn(async (moment) => {
       const row = await this.#row(decision.id)
       if (row.state === 'rejected') return undefined
-      if (row.state !== 'waiting') throw new HuxinError('argument_invalid', text`approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${row.state}`)
+      if (row.state !== 'waiting') throw new HuxinError('argument_invalid', text`approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${term(row.state)}`)
       return this.#log('amendment-reject', { ...decision, moment }, [rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) }))])
     })
   }
@@ -193,7 +194,7 @@ export class Approvals {
     const published = await publish(context, {
       kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source, moment, extraOps: () => rows,
     })
-    if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal?.message ?? ''}`)
+    if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal ? refusalText(published.refusal) : ''}`)
     return published.batch.id
   }
 

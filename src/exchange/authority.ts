@@ -9,7 +9,7 @@
  * verified: on every call, and of the parent's certificate when this node dials it. Costs two look-ups in memory.
  */
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from './context.ts'
@@ -39,7 +39,7 @@ export function checkCertificate(context: CertificateContext, peer: PeerIdentity
 export function checkIssuer({ name, authorities }: Pick<Member, 'name' | 'authorities'>, peer: PeerIdentity, otherwise?: string): void {
   const allowed = authorities ?? (otherwise === undefined ? undefined : [otherwise])
   if (!allowed || (peer.issuer !== '' && allowed.includes(peer.issuer))) return
-  throw new HuxinError('unauthenticated', text`the certificate ${peer.serial} of ${peer.role} ${peer.name === '' ? name : JSON.stringify(peer.name)} was issued by ${peer.issuer === '' ? text`an authority that did not come with it` : text`the authority sha256:${peer.issuer}`}, which may not issue in the name of ${name}: ${authorities ? text`its statement names sha256:${authorities.join(', sha256:')}` : text`only the authority of its own certificate may, sha256:${otherwise ?? ''}`}; have it issued there, or let the parent name the other one (huxin member authorities)`)
+  throw new HuxinError('unauthenticated', text`the certificate ${peer.serial} of ${term(peer.role)} ${peer.name === '' ? name : JSON.stringify(peer.name)} was issued by ${peer.issuer === '' ? text`an authority that did not come with it` : text`the authority sha256:${peer.issuer}`}, which may not issue in the name of ${name}: ${authorities ? text`its statement names sha256:${authorities.join(', sha256:')}` : text`only the authority of its own certificate may, sha256:${otherwise ?? ''}`}; have it issued there, or let the parent name the other one (huxin member authorities)`)
 }
 
 /** The newest that is known of a member: from the log, or while that is behind from the join file. */

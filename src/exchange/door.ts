@@ -32,7 +32,7 @@ import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
 import type { Quotas } from './quotas.ts'
 import { checkAddressed } from './reach.ts'
 import { shownOp, type StoredReceipt } from './receipts.ts'
-import { encodeRefusal, type Refused } from './refusal.ts'
+import { encodeRefusal, type Refused, refusalText } from './refusal.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Committed, Decision, RoundView, Writer } from './writer.ts'
 
@@ -199,7 +199,7 @@ export class Door {
     if (!known) await this.#laneOrder.continueLanes(batch, inbound, view)
     const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
-    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${late.refusal.message}`)
+    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`)
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }

@@ -31,6 +31,7 @@ import { publish } from './publish.ts'
 import { findBatch, findByRecordId, type FoundBatch } from './query.ts'
 import { receiptsOf } from './receipts.ts'
 import { showStatements } from './statements.ts'
+import { refusalText } from './refusal.ts'
 
 export interface EvidenceRequest {
   /** A record id that stands at one place, or a batch id with or without a position. */
@@ -143,7 +144,7 @@ async function logAccess(
   const published = await publish(context, {
     kind: 'access', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source: { kind: 'self' },
   })
-  if (!published.batch) throw new HuxinError('internal', text`the access record was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the access record was refused: ${published.refusal ? refusalText(published.refusal) : ''}`)
   return published.batch.id
 }
 

@@ -26,7 +26,7 @@ import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
 import { outOfForce } from './judge.ts'
-import { type Refused, refuse } from './refusal.ts'
+import { type Refused, refuse, refusalText } from './refusal.ts'
 import { type StoredReceipt, verifyReceipt } from './receipts.ts'
 
 /** What a sender says beside a batch. */
@@ -150,12 +150,12 @@ export class FirstReceipt {
     if (then && !(first && then.code === 'member_not_in_force')) return then
     if (!then && (judged.timeMs >= now || !lapse(ledger, header, now))) return undefined
     if (!vouched) {
-      throw new HuxinError('receipt_wanted', text`batch ${batch.idText} would not be taken today (${(then ?? lapse(ledger, header, now)!).refusal.message}): send with it the receipt that shows since when it is logged`)
+      throw new HuxinError('receipt_wanted', text`batch ${batch.idText} would not be taken today (${refusalText((then ?? lapse(ledger, header, now)!).refusal)}): send with it the receipt that shows since when it is logged`)
     }
     const seenMs = await lastWithout(this.#options.store, vouched.log, vouched.index)
     const refused = lapse(ledger, header, Math.max(vouched.timeMs, seenMs ?? 0))
     if (!refused || seenMs === undefined || seenMs <= vouched.timeMs) return refused
-    return refuse(refused.code as ErrorCode, `${refused.refusal.message}; the log ${vouched.log} was seen at ${formatTime(seenMs)} without entry ${vouched.index}, which says ${formatTime(vouched.timeMs)}`)
+    return refuse(refused.code as ErrorCode, text`${refusalText(refused.refusal)}; the log ${vouched.log} was seen at ${formatTime(seenMs)} without entry ${vouched.index}, which says ${formatTime(vouched.timeMs)}`)
   }
 }
 

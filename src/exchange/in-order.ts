@@ -4,6 +4,7 @@
  */
 import { hex } from '../base/bytes.ts'
 import { isHuxinError } from '../base/errors.ts'
+import { term, text, type Text } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll, type Entry, parseEntry } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
@@ -48,7 +49,7 @@ export class InOrder {
     } catch (error) {
       if (!isHuxinError(error) || error.code === 'member_unknown') throw error
       await this.#keepConflicts(statements)
-      return refuse('statement_invalid', error.message)
+      return refuse('statement_invalid', error.text)
     }
     return undefined
   }
@@ -74,9 +75,9 @@ export class InOrder {
       if (!headers.has(name)) headers.set(name, (await this.placed(batchId, view))?.batch.header)
       const amended = headers.get(name)
       if (!amended) continue
-      if (bindsAll(rules) && !isAmendable(amended.kind)) return refuse('amendment_invalid', `amendment ${i} is of a batch of kind ${amended.kind}: ${unamendable(amended.kind)}`)
+      if (bindsAll(rules) && !isAmendable(amended.kind)) return refuse('amendment_invalid', text`amendment ${i} is of a batch of kind ${term(amended.kind)}: ${unamendable(amended.kind)}`)
       if (federation.isWithin(amended.origin, header.origin)) continue
-      return refuse('amendment_invalid', `amendment ${i} is of a batch of ${amended.origin}, which is amended there or by a node above it, not by ${header.origin}`)
+      return refuse('amendment_invalid', text`amendment ${i} is of a batch of ${amended.origin}, which is amended there or by a node above it, not by ${header.origin}`)
     }
     return undefined
   }
@@ -104,8 +105,8 @@ function isAmendable(kind: string): boolean {
 }
 
 /** What to do in the place of an amendment. */
-function unamendable(kind: string): string {
+function unamendable(kind: string): Text {
   return kind === 'catalog'
-    ? 'an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it'
-    : 'only records are withdrawn, repaired, disputed or erased'
+    ? text`an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it`
+    : text`only records are withdrawn, repaired, disputed or erased`
 }

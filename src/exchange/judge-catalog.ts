@@ -21,7 +21,7 @@ import { type Refused, refuse, refusedRecords } from './refusal.ts'
 export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Promise<Refused | undefined> {
   const member = ledger.federation.member(header.origin)
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
-    return refuse('origin_not_allowed', `${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
+    return refuse('origin_not_allowed', text`${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
   }
   const members = ledger.federation.all()
   const scales = new Map<string, GradeScale>()
@@ -37,15 +37,15 @@ export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Bo
       const refused = bindsAll(rules) ? judgeName(ledger, header, id) : undefined
       if (refused) return refused
       const holder = ledger.catalog.conflict(record, bytes, { origin: header.origin, standing: standingOf(id, header.origin, members) })
-      if (holder !== undefined) return refuse('record_invalid', `${id} is published already, by ${holder}, and an edition never changes: give it a new edition`)
-      if (id !== '' && seen.has(id)) return refuse('record_invalid', `${id} is in the batch twice`)
+      if (holder !== undefined) return refuse('record_invalid', text`${id} is published already, by ${holder}, and an edition never changes: give it a new edition`)
+      if (id !== '' && seen.has(id)) return refuse('record_invalid', text`${id} is in the batch twice`)
       seen.add(id)
       if (record.content.case === 'scale') scales.set(id, record.content.value)
       const faults = lastingFaults(catalogFaults(record.content, (scale) => scales.get(scale) ?? ledger.catalog.scale(scale)).filter(({ code }) => code !== 'mapping_order' || bindsAll(rules)))
       if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
     } catch (error) {
       if (!isHuxinError(error) || error.kind === 'unavailable') throw error
-      return refuse(error.code, error.message)
+      return refuse(error.code, error.text)
     }
   }
   return undefined
@@ -63,7 +63,7 @@ export function judgeName({ federation, catalog, periods }: Ledger, { origin, cr
   const whose = owner ? `${owner.name} publishes the names of prefix ${prefix}` : `nobody owns the prefix ${prefix}: the root publishes it, or gives it to ${origin}`
   const member = federation.member(origin)
   const own = member ? prefixesOf(member).join(', ') : ''
-  return refuse('catalog_name_not_owned', `${id} is no name of ${origin}: ${whose}; its own prefixes are ${own || 'none'}`)
+  return refuse('catalog_name_not_owned', text`${id} is no name of ${origin}: ${whose}; its own prefixes are ${own || text`none`}`)
 }
 
 /** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
@@ -73,7 +73,7 @@ export async function judgeOwnCatalog(body: Body): Promise<Refused | undefined> 
     if (turns.over) await turns.next()
     const { content } = decodeCatalogRecord(recordAt(body, i)!)
     const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
-    if (content.case === undefined) return refuse('record_invalid', `catalog record ${i} is neither an item, a scale nor a mapping`)
+    if (content.case === undefined) return refuse('record_invalid', text`catalog record ${i} is neither an item, a scale nor a mapping`)
     if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
   }
   return undefined

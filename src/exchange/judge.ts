@@ -7,7 +7,7 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll, type Judged } from '../batch/entry.ts'
@@ -47,7 +47,7 @@ export type CheckRecords = (compiled: CompiledItem, body: Body, ids?: IdPlaces) 
  */
 export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
   const astray = judgeReach(ledger.federation, header)
-  if (astray) return refuse(astray.code, astray.message)
+  if (astray) return refuse(astray.code, astray.said)
   if (!understood(header)) return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, terms)
   switch (header.kind) {
     case 'member': return undefined
@@ -117,14 +117,14 @@ async function checkRest(compiled: CompiledItem, body: Body, { start, faults, tu
  * @returns undefined when the item says what this version does not know: who does judges the records
  */
 export function judgeContract(ledger: Ledger, header: Pick<BatchHeader, 'kind' | 'item' | 'origin' | 'lanes'>, judged: Judged): Refused | CompiledItem | undefined {
-  if (header.item === undefined) return refuse('item_kind_mismatch', `a batch of kind ${header.kind} names no catalog item`)
+  if (header.item === undefined) return refuse('item_kind_mismatch', text`a batch of kind ${term(header.kind)} names no catalog item`)
   const item = itemOf(ledger, header.item)
   const compiled = ledger.catalog.compiled(header.item)
   const absent = compiled?.missingScales[0]
   if (absent !== undefined) {
     throw new HuxinError('item_unknown', text`grade scale ${absent} of ${header.item} is not known at ${ledger.self} yet: it is asked for again later`, { details: { item: absent } })
   }
-  if (item.kind !== header.kind) return refuse('item_kind_mismatch', `catalog item ${header.item} is for batches of kind ${item.kind}, not ${header.kind}`)
+  if (item.kind !== header.kind) return refuse('item_kind_mismatch', text`catalog item ${header.item} is for batches of kind ${term(item.kind)}, not ${term(header.kind)}`)
   return judgeItem(ledger, { ...header, item: header.item }, judged) ?? compiled
 }
 
@@ -146,17 +146,17 @@ function judgeItem(ledger: Ledger, header: Pick<BatchHeader, 'origin' | 'lanes'>
     throw new HuxinError('member_unknown', text`${header.origin} is not known at ${ledger.self} yet: send the batch again later`)
   }
   if (!matches(ledger, item.originators, header.origin)) {
-    return refuse('origin_not_allowed', `${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
+    return refuse('origin_not_allowed', text`${header.origin} may not originate ${header.item}; allowed are ${item.originators.join(', ')}`)
   }
   const beyond = header.lanes.find(({ target }) => !targetAllowed(ledger, item, target))
-  if (beyond) return refuse('target_not_allowed', `${header.item} may not go to ${beyond.target}; allowed are ${item.recipients.join(', ')}`)
+  if (beyond) return refuse('target_not_allowed', text`${header.item} may not go to ${beyond.target}; allowed are ${item.recipients.join(', ')}`)
   return undefined
 }
 
 /** The refusal of a batch of an item that is not in force on a day. */
 export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: string, date: string): Refused | undefined {
   if (date >= effectiveFrom && (effectiveTo === '' || date <= effectiveTo)) return undefined
-  return refuse('item_not_in_force', `catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || 'further notice'}, not on ${date}`)
+  return refuse('item_not_in_force', text`catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || text`further notice`}, not on ${date}`)
 }
 
 async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> {
@@ -172,13 +172,13 @@ function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body)
   const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch)
   if (!key) throw new HuxinError('member_unknown', text`epoch ${epoch} of ${origin} is not known at ${ledger.self} yet: send the batch again later`)
   const record = body.count === 1 ? recordAt(body, 0) : undefined
-  if (!record) return refuse('statement_invalid', 'a final entry has one record')
+  if (!record) return refuse('statement_invalid', text`a final entry has one record`)
   try {
     const { log } = openFreeze(record, parseVkey(key.noteVkey))
-    return log === `${origin}/${epoch}` ? undefined : refuse('statement_invalid', `a final entry of ${origin}, epoch ${epoch}, ends its own log and not ${log}`)
+    return log === `${origin}/${epoch}` ? undefined : refuse('statement_invalid', text`a final entry of ${origin}, epoch ${epoch}, ends its own log and not ${log}`)
   } catch (error) {
     if (!isHuxinError(error)) throw error
-    return refuse('statement_invalid', error.message)
+    return refuse('statement_invalid', error.text)
   }
 }
 
@@ -186,19 +186,19 @@ function judgeFreeze(ledger: Ledger, { origin, epoch }: BatchHeader, body: Body)
 function judgeAmendment(body: Body, { coded, restores }: { coded: boolean; restores: boolean }): Refused | undefined {
   try {
     for (const [i, amendment] of decodeAmendments(body).entries()) {
-      if (amendment.batchId.length !== 32) return refuse('amendment_invalid', `amendment ${i} names no batch`)
+      if (amendment.batchId.length !== 32) return refuse('amendment_invalid', text`amendment ${i} names no batch`)
       const isKnown = restores ? amendment.action === AmendmentAction.RESTORE : amendment.action >= AmendmentAction.WITHDRAW && amendment.action <= AmendmentAction.ERASE
-      if (restores && !restoresWell(amendment)) return refuse('amendment_invalid', `amendment ${i} restores and names no withdrawal: 1 to ${limits.withdrawalsMax} batch ids are wanted`)
-      if (!isKnown) return refuse('amendment_invalid', `amendment ${i} has action ${amendment.action}, which is not known`)
-      if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', `amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
+      if (restores && !restoresWell(amendment)) return refuse('amendment_invalid', text`amendment ${i} restores and names no withdrawal: 1 to ${limits.withdrawalsMax} batch ids are wanted`)
+      if (!isKnown) return refuse('amendment_invalid', text`amendment ${i} has action ${amendment.action}, which is not known`)
+      if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', text`amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
       // An erasure of before may have another basis, and erases at a node that begins later too.
-      if (amendment.basis === '') return refuse('amendment_invalid', `amendment ${i} has no basis`)
+      if (amendment.basis === '') return refuse('amendment_invalid', text`amendment ${i} has no basis`)
       const fault = coded ? basisFault(amendment.basis) ?? documentFault(amendment.document) : undefined
-      if (fault) return refuse('amendment_invalid', `amendment ${i}: ${fault}`)
+      if (fault) return refuse('amendment_invalid', text`amendment ${i}: ${fault}`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error
-    return refuse(error.code, error.message)
+    return refuse(error.code, error.text)
   }
   return undefined
 }
@@ -210,11 +210,11 @@ function restoresWell({ withdrawals }: Amendment): boolean {
 function judgeHeads(body: Body): Refused | undefined {
   try {
     for (const [i, { lane, number, batchId }] of decodeHeads(body).entries()) {
-      if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32) return refuse('record_invalid', `lane head ${i} names no lane, number or batch`)
+      if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32) return refuse('record_invalid', text`lane head ${i} names no lane, number or batch`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error
-    return refuse(error.code, error.message)
+    return refuse(error.code, error.text)
   }
   return undefined
 }
@@ -222,12 +222,12 @@ function judgeHeads(body: Body): Refused | undefined {
 function judgeAccess(body: Body): Refused | undefined {
   try {
     for (const [i, { act, batchId, caller, purpose, document }] of decodeAccesses(body).entries()) {
-      if (act === '' || batchId.length !== 32 || caller.length !== 16) return refuse('record_invalid', `access record ${i} names no act, batch or caller`)
-      if (purpose === '' || document === '') return refuse('record_invalid', `access record ${i} names no purpose or document`)
+      if (act === '' || batchId.length !== 32 || caller.length !== 16) return refuse('record_invalid', text`access record ${i} names no act, batch or caller`)
+      if (purpose === '' || document === '') return refuse('record_invalid', text`access record ${i} names no purpose or document`)
     }
   } catch (error) {
     if (!isHuxinError(error)) throw error
-    return refuse(error.code, error.message)
+    return refuse(error.code, error.text)
   }
   return undefined
 }
@@ -241,18 +241,18 @@ function judgeAct(body: Body): Refused | undefined {
     } catch {
       // falls through to the one refusal
     }
-    return refuse('record_invalid', `act ${i} does not say what was done, to whom, by whom, why and on which document`)
+    return refuse('record_invalid', text`act ${i} does not say what was done, to whom, by whom, why and on which document`)
   }
   return undefined
 }
 
 /** A register says who may publish at its own node: it is made there, stays there, and is nobody else's business. */
 function judgeRegister(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
-  if (header.origin !== ledger.self) return refuse('origin_not_allowed', `the register of ${header.origin} is its own: ${ledger.self} takes none`)
+  if (header.origin !== ledger.self) return refuse('origin_not_allowed', text`the register of ${header.origin} is its own: ${ledger.self} takes none`)
   for (let i = 0; i < body.count; i++) {
     const entry = decodeRegisterEntry(recordAt(body, i) ?? new Uint8Array())
-    const fault = entry ? registerFault(entry) : 'it does not decode'
-    if (fault !== undefined) return refuse('record_invalid', `register entry ${i}: ${fault}`)
+    const fault = entry ? registerFault(entry) : text`it does not decode`
+    if (fault !== undefined) return refuse('record_invalid', text`register entry ${i}: ${fault}`)
   }
   return undefined
 }

@@ -14,6 +14,7 @@ import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { publish } from './publish.ts'
+import { refusalText } from './refusal.ts'
 
 export interface Quarantine {
   /** Full name. */
@@ -42,7 +43,7 @@ export async function liftQuarantine(context: Context, { origin, act, source }: 
     kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source,
     extraOps: () => [{ key: textKey(tables.quarantine, name), value: undefined }],
   })
-  if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal ? refusalText(published.refusal) : ''}`)
   context.ledger().quarantined.delete(name)
   context.alarms.clearAll('lane_fork', `${name} `)
   return published.batch.id

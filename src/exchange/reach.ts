@@ -4,7 +4,7 @@
  * because one of them was not told.
  */
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text, type Text } from '../base/text.ts'
 import { type EntrySource } from '../batch/entry.ts'
 import { type BatchHeader, isOptional, understood } from '../batch/header.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
@@ -35,7 +35,7 @@ const reaches: ReadonlyMap<string, Reach> = new Map([
 /** Why a batch may not go where it is addressed. */
 export interface Astray {
   readonly code: 'target_not_allowed' | 'kind_unknown'
-  readonly message: string
+  readonly said: Text
 }
 
 /** Holds a header against the reach of its kind, and against what may be carried without being understood. */
@@ -43,24 +43,24 @@ export function judgeReach(federation: FederationState, header: BatchHeader): As
   const { kind, batchClass, origin } = header
   const reach = reaches.get(kind)
   if (!understood(header) && !isOptional(header)) {
-    return { code: 'kind_unknown', message: `${unknownPart(header)} is not known here, and its name does not begin with x-, which would say that it may be carried unread` }
+    return { code: 'kind_unknown', said: text`${unknownPart(header)} is not known here, and its name does not begin with x-, which would say that it may be carried unread` }
   }
   const targets = header.lanes.map(({ target }) => target)
   const atOrigin = targets.length === 1 && targets[0] === idOf(origin)
   if (reach === undefined || reach === 'item' || (atOrigin && (batchClass === 'control' || reach === 'origin'))) return undefined
-  if (reach === 'origin') return { code: 'target_not_allowed', message: `a batch of kind ${kind} stays at ${origin}, and goes to nobody else: not to ${targets.join(', ')}` }
+  if (reach === 'origin') return { code: 'target_not_allowed', said: text`a batch of kind ${term(kind)} stays at ${origin}, and goes to nobody else: not to ${targets.join(', ')}` }
   if (reach === 'everybody') {
     return targets.length === 1 && targets[0] === '**' ? undefined
-      : { code: 'target_not_allowed', message: `a batch of kind ${kind} goes to everybody, with the one target **: not to ${targets.join(', ')}` }
+      : { code: 'target_not_allowed', said: text`a batch of kind ${term(kind)} goes to everybody, with the one target **: not to ${targets.join(', ')}` }
   }
   const astray = targets.find((target) => parseTarget(target)?.kind !== 'node' || target === idOf(origin) || !federation.isWithin(origin, target))
-  return astray === undefined ? undefined : { code: 'target_not_allowed', message: `a batch of kind ${kind} goes to nodes above ${origin}: not to ${astray}` }
+  return astray === undefined ? undefined : { code: 'target_not_allowed', said: text`a batch of kind ${term(kind)} goes to nodes above ${origin}: not to ${astray}` }
 }
 
-function unknownPart({ kind, batchClass, extra }: BatchHeader): string {
-  if (!reaches.has(kind)) return `the kind ${kind}`
+function unknownPart({ kind, batchClass, extra }: BatchHeader): Text {
+  if (!reaches.has(kind)) return text`the kind ${kind}`
   const line = extra.find((text) => !text.startsWith('x-'))
-  return line === undefined ? `the kind ${kind} in class ${batchClass}` : `the header line ${line.slice(0, line.indexOf(' '))}`
+  return line === undefined ? text`the kind ${kind} in class ${batchClass}` : text`the header line ${line.slice(0, line.indexOf(' '))}`
 }
 
 /**

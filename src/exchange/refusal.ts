@@ -2,6 +2,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { ErrorCode } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { bilingual, rendered, type Said, type Text, text } from '../base/text.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { RecordFault } from '../record/fault.ts'
 
@@ -12,14 +13,20 @@ export interface Refused {
 }
 
 /** Builds a refusal without record faults. */
-export function refuse(code: ErrorCode, message: string, faults: readonly RecordFault[] = []): Refused {
+export function refuse(code: ErrorCode, said: Said, faults: readonly RecordFault[] = []): Refused {
   const refusal = create(RefusalSchema, {
     code,
-    message,
-    faults: faults.slice(0, limits.faultsMax).map(({ index, path, code: fault, message: text, messageZh }) => ({ index, path, code: fault, message: text, messageZh })),
+    message: rendered(said, 'en'),
+    messageZh: rendered(said, 'zh'),
+    faults: faults.slice(0, limits.faultsMax).map(({ index, path, code: fault, message, messageZh }) => ({ index, path, code: fault, message, messageZh })),
     faultCount: faults.length,
   })
   return { code, refusal }
+}
+
+/** What a refusal says; nodes of before said it in English alone. */
+export function refusalText({ message, messageZh }: Pick<Refusal, 'message' | 'messageZh'>): Text {
+  return bilingual(message, messageZh === '' ? message : messageZh)
 }
 
 export function encodeRefusal(refusal: Refusal): Uint8Array {
@@ -30,7 +37,7 @@ export function encodeRefusal(refusal: Refusal): Uint8Array {
 export function refusedRecords(faults: readonly RecordFault[], count: number): Refused {
   const bad = new Set(faults.map(({ index }) => index)).size
   const first = faults[0]!
-  return refuse('record_invalid', `${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${first.message}`, faults)
+  return refuse('record_invalid', text`${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${bilingual(first.message, first.messageZh)}`, faults)
 }
 
 /** A refusal of some of a caller's records, with the places that they have among all: `places[i]` is that of record i. */

@@ -15,6 +15,7 @@ import { type ClientRole, clientRoles, encodeRegisterEntry, normalSerial, regist
 import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { publish } from './publish.ts'
+import { refusalText } from './refusal.ts'
 
 /** Who calls, as this node knows them. */
 export type Actor =
@@ -122,6 +123,6 @@ async function enter(context: Context, subject: RegisterEntry['subject'], { act,
     kind: 'register', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'control',
     records: [encodeRegisterEntry(subject, act)], source,
   })
-  if (!published.batch) throw new HuxinError('internal', text`the entry was refused: ${published.refusal?.message ?? ''}`)
+  if (!published.batch) throw new HuxinError('internal', text`the entry was refused: ${published.refusal ? refusalText(published.refusal) : ''}`)
   return published.batch.id
 }

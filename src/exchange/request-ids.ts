@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
 import { type HuxinError, invalidField } from '../base/errors.ts'
+import { type Said, text } from '../base/text.ts'
 import { holdsCitizenId } from '../record/personal.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -65,8 +66,8 @@ export async function hashRequestIds({ store, subjectKey }: Pick<Context, 'store
 /** Who asked, and the id. */
 function nameOf({ requestId, source }: Repeatable): string | undefined {
   if (requestId === undefined || requestId === '') return undefined
-  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw bad(`request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
-  if (holdsCitizenId(requestId)) throw bad('the request id holds a citizen identity number: make it of something else, for example a random number')
+  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw bad(text`request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
+  if (holdsCitizenId(requestId)) throw bad(text`the request id holds a citizen identity number: make it of something else, for example a random number`)
   return `${source.kind === 'client' ? source.name : source.kind === 'operator' ? `operator/${source.name}` : '-'}/${requestId}`
 }
 
@@ -75,6 +76,6 @@ function hashedKey(subjectKey: Uint8Array, name: string): Uint8Array {
   return textKey(tables.meta, `request/${digest.subarray(0, 16).toString('hex')}`)
 }
 
-function bad(message: string): HuxinError {
+function bad(message: Said): HuxinError {
   return invalidField('request_id', message)
 }

@@ -1,5 +1,6 @@
 /** What a batch of kind `revocation` may say (`revocation.ts`). Pure reading of the ledger. */
 import { isHuxinError } from '../base/errors.ts'
+import { text, type Text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { Revocation } from '../gen/huxin/v1/revocation_pb.ts'
@@ -15,29 +16,29 @@ export function judgeRevocation(ledger: Ledger, header: BatchHeader, body: Body)
   try {
     for (const [i, revocation] of decodeRevocations(body).entries()) {
       const fault = revocationFault(revocation)
-      if (fault !== undefined) return refuse('record_invalid', `revocation ${i} ${fault}`)
+      if (fault !== undefined) return refuse('record_invalid', text`revocation ${i} ${fault}`)
       const { node, role } = revocation
       if (!ledger.federation.isWithin(node, header.origin) || ledger.federation.member(node)?.name !== node) {
-        return refuse('origin_not_allowed', `${header.origin} may not revoke certificates of ${node}: that node does, or one above it`)
+        return refuse('origin_not_allowed', text`${header.origin} may not revoke certificates of ${node}: that node does, or one above it`)
       }
       const stays = header.lanes.every(({ target }) => target !== '**')
-      if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', `revocation ${i} is of ${role} certificates of ${node}: it goes to everybody`)
+      if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', text`revocation ${i} is of ${role} certificates of ${node}: it goes to everybody`)
       if (!revocation.lifted && ledger.revocations.countOf(node) >= REVOCATIONS_MAX && ledger.revocations.standing(revocation).length === 0) {
-        return refuse('record_invalid', `${REVOCATIONS_MAX} certificates of ${node} are revoked already: reinstate those that have expired`)
+        return refuse('record_invalid', text`${REVOCATIONS_MAX} certificates of ${node} are revoked already: reinstate those that have expired`)
       }
     }
     return undefined
   } catch (error) {
     if (!isHuxinError(error)) throw error
-    return refuse(error.code, error.message)
+    return refuse(error.code, error.text)
   }
 }
 
 /** Why a record revokes nothing; undefined when it does. */
-export function revocationFault({ role, name, serial, validFromMsMax, act }: Revocation): string | undefined {
-  if (!ROLES.includes(role)) return `is of role ${JSON.stringify(role.slice(0, 40))}, which none has`
-  if (!act || [act.actor, act.reason, act.document].some((text) => text.trim() === '' || text.length > 500 || /[\x00-\x1f\x7f]/.test(text))) return 'does not say by whom, why and on which document'
-  if (serial !== '') return /^[1-9A-F][0-9A-F]{0,39}$/.test(serial) && name === '' && validFromMsMax === 0n ? undefined : 'by serial number has no such number, or more than it'
-  if ((role === 'node') !== (name === '') || name.length > 200 || /[\x00-\x1f\x7f]/.test(name)) return 'names no certificates'
-  return validFromMsMax > 0n && validFromMsMax < 10n ** 15n ? undefined : 'by name says not up to when'
+export function revocationFault({ role, name, serial, validFromMsMax, act }: Revocation): Text | undefined {
+  if (!ROLES.includes(role)) return text`is of role ${JSON.stringify(role.slice(0, 40))}, which none has`
+  if (!act || [act.actor, act.reason, act.document].some((text) => text.trim() === '' || text.length > 500 || /[\x00-\x1f\x7f]/.test(text))) return text`does not say by whom, why and on which document`
+  if (serial !== '') return /^[1-9A-F][0-9A-F]{0,39}$/.test(serial) && name === '' && validFromMsMax === 0n ? undefined : text`by serial number has no such number, or more than it`
+  if ((role === 'node') !== (name === '') || name.length > 200 || /[\x00-\x1f\x7f]/.test(name)) return text`names no certificates`
+  return validFromMsMax > 0n && validFromMsMax < 10n ** 15n ? undefined : text`by name says not up to when`
 }

@@ -10,7 +10,7 @@
  */
 import { create } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, type Text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { type Revocation, RevocationSchema } from '../gen/huxin/v1/revocation_pb.ts'
@@ -20,6 +20,7 @@ import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { publish } from './publish.ts'
 import { revocationFault } from './revocation-rules.ts'
+import { refusalText } from './refusal.ts'
 
 /** Which certificates. */
 export interface CertificateSelector {
@@ -63,9 +64,8 @@ export async function reinstateCertificates(context: Context, selector: Certific
 }
 
 /** What a caller with a revoked certificate is told. */
-export function revokedText({ revocation: { act, serial }, by, timeMs }: StandingRevocation, peer: PeerIdentity): string {
-  return `the certificate ${peer.serial} of ${spiffeUri(peer)} was revoked by ${by} at ${new Date(timeMs).toISOString()}${serial === '' ? ', with every other of its name that was valid by then' : ''
-  }: ${JSON.stringify(act?.reason ?? '')} (${act?.document ?? ''}); have a new one issued${serial === '' ? ', valid from a later moment' : ''}`
+export function revokedText({ revocation: { act, serial }, by, timeMs }: StandingRevocation, peer: PeerIdentity): Text {
+  return text`the certificate ${peer.serial} of ${spiffeUri(peer)} was revoked by ${by} at ${new Date(timeMs).toISOString()}${serial === '' ? text`, with every other of its name that was valid by then` : ''}: ${JSON.stringify(act?.reason ?? '')} (${act?.document ?? ''}); have a new one issued${serial === '' ? text`, valid from a later moment` : ''}`
 }
 
 async function say(context: Context, revocation: Revocation, { act, source }: RevocationAct): Promise<{ batchId: Uint8Array; everywhere: boolean }> {
@@ -76,7 +76,7 @@ async function say(context: Context, revocation: Revocation, { act, source }: Re
   const published = await publish(context, {
     kind: 'revocation', item: undefined, provider: context.body, targets: [everywhere ? '**' : context.ledger().selfId], batchClass: 'control', records: [encodeRevocation(revocation)], source,
   })
-  if (published.refusal) throw new HuxinError('argument_invalid', published.refusal.message)
+  if (published.refusal) throw new HuxinError('argument_invalid', refusalText(published.refusal))
   return { batchId: published.batch!.id, everywhere }
 }
 

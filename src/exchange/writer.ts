@@ -11,7 +11,7 @@
  */
 import { asBuffer, equalBytes } from '../base/bytes.ts'
 import { isHuxinError, HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import type { Log, SignedTree } from '../log/log.ts'
 import type { Op, Store } from '../store/store.ts'
 
@@ -210,7 +210,7 @@ export class Writer {
 
   async #fail(proposals: readonly Proposal[], error: unknown): Promise<void> {
     const code = isHuxinError(error) ? error.code : 'store_failed'
-    const message = error instanceof Error ? error.message : String(error)
+    const message = textOf(error)
     this.#failed = new HuxinError(code, text`${message}; whether it was written is found out now: send it again`, { cause: error })
     // Nobody waits for the disk: it may be full for hours.
     for (const proposal of [...proposals, ...this.#queue.splice(0)]) proposal.reject(this.#failed)

@@ -4,6 +4,7 @@
  * holds it whole. It says who is registered as what; `exchange/register.ts` says what follows from that.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { text, type Text } from '../base/text.ts'
 import { recordAt, type RecordSpans } from '../batch/body.ts'
 import { type RegisteredClient, type RegisteredProvider, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
 import { citizenIdFault } from '../record/citizen-id.ts'
@@ -76,44 +77,44 @@ export function encodeRegisterEntry(subject: RegisterEntry['subject'], act: { ac
 }
 
 /** Why an entry is not of the form that it should have; undefined when it is. */
-export function registerFault({ subject, act }: RegisterEntry): string | undefined {
-  if (!act || act.actor === '' || act.reason === '' || act.document === '') return 'it does not say who entered it, why and on which document'
+export function registerFault({ subject, act }: RegisterEntry): Text | undefined {
+  if (!act || act.actor === '' || act.reason === '' || act.document === '') return text`it does not say who entered it, why and on which document`
   switch (subject.case) {
     case 'provider': return providerFault(subject.value)
     case 'client': return clientFault(subject.value)
-    default: return 'it is about neither a body nor a client'
+    default: return text`it is about neither a body nor a client`
   }
 }
 
-function providerFault({ body, name, status }: RegisteredProvider): string | undefined {
+function providerFault({ body, name, status }: RegisteredProvider): Text | undefined {
   return bodyFault(body) ?? nameFault(name) ?? statusFault(status, providerStatuses)
 }
 
-function clientFault({ name, body, serials, roles, status }: RegisteredClient): string | undefined {
-  if (serials.length > SERIALS_MAX) return `it has ${serials.length} serial numbers, allowed are ${SERIALS_MAX}`
+function clientFault({ name, body, serials, roles, status }: RegisteredClient): Text | undefined {
+  if (serials.length > SERIALS_MAX) return text`it has ${serials.length} serial numbers, allowed are ${SERIALS_MAX}`
   const serial = serials.find((one) => !SERIAL.test(one))
-  if (serial !== undefined) return `${JSON.stringify(serial.slice(0, 60))} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them`
+  if (serial !== undefined) return text`${JSON.stringify(serial.slice(0, 60))} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them`
   const role = roles.find((one) => !(clientRoles as readonly string[]).includes(one))
-  if (role !== undefined) return `role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.join(', ')}`
-  if (roles.length === 0 || roles.some((one, i) => i > 0 && one <= roles[i - 1]!)) return 'its roles are none or not sorted'
+  if (role !== undefined) return text`role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.join(', ')}`
+  if (roles.length === 0 || roles.some((one, i) => i > 0 && one <= roles[i - 1]!)) return text`its roles are none or not sorted`
   return nameFault(name) ?? bodyFault(body) ?? statusFault(status, clientStatuses)
 }
 
 /** A code stands in signed headers for ever, so that an identity number, which may look like one, is none. */
-function bodyFault(body: string): string | undefined {
-  if (!isUscc(body)) return `${JSON.stringify(body.slice(0, 40))} is no unified social credit code (GB 32100)`
-  return citizenIdFault(body) === undefined ? 'the code of the body is an identity number of a person: give the unified social credit code of a body' : undefined
+function bodyFault(body: string): Text | undefined {
+  if (!isUscc(body)) return text`${JSON.stringify(body.slice(0, 40))} is no unified social credit code (GB 32100)`
+  return citizenIdFault(body) === undefined ? text`the code of the body is an identity number of a person: give the unified social credit code of a body` : undefined
 }
 
-function nameFault(name: string): string | undefined {
+function nameFault(name: string): Text | undefined {
   if (name.trim() === '' || name.length > NAME_CHARACTERS_MAX || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name)) {
-    return `a name is one line of 1 to ${NAME_CHARACTERS_MAX} characters, without characters that nobody sees`
+    return text`a name is one line of 1 to ${NAME_CHARACTERS_MAX} characters, without characters that nobody sees`
   }
   return undefined
 }
 
-function statusFault(status: string, allowed: readonly string[]): string | undefined {
-  return allowed.includes(status) ? undefined : `status ${JSON.stringify(status.slice(0, 40))} is not one of ${allowed.join(', ')}`
+function statusFault(status: string, allowed: readonly string[]): Text | undefined {
+  return allowed.includes(status) ? undefined : text`status ${JSON.stringify(status.slice(0, 40))} is not one of ${allowed.join(', ')}`
 }
 
 /** A serial number as the register writes it: upper-case, without colons and leading zeros. */

@@ -3,7 +3,7 @@ import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import { deniedAt, makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -209,7 +209,7 @@ export async function takeUpLog(log: Log, { config, folder, maySign }: { config:
 function isThere(file: string): Promise<boolean> {
   return access(file).then(() => true, (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return false
-    throw new HuxinError('store_failed', text`${file} cannot be looked for: ${error.message}`, { cause: error })
+    throw new HuxinError('store_failed', text`${file} cannot be looked for: ${textOf(error)}`, { cause: error })
   })
 }
 
@@ -253,7 +253,7 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
 async function checkOwner(data: string): Promise<void> {
   const files = await readdir(data, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw new HuxinError('config_invalid', text`${data} cannot be read by this user: ${error.message}`)
+    throw new HuxinError('config_invalid', text`${data} cannot be read by this user: ${textOf(error)}`)
   })
   const closed: string[] = []
   for (const file of files) {

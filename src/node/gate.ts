@@ -118,7 +118,7 @@ export class Gate {
 
   /** @throws HuxinError log_frozen | clock_wrong | not_ready, or why the node is broken */
   mayWrite({ entries, begins, ends, givenBack }: Pick<Decision, 'entries' | 'begins' | 'ends' | 'givenBack'>): void {
-    if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.message)
+    if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.text)
     if (entries.length === 0) return
     const frozen = this.#options.frozenAt()
     if (frozen !== undefined) {

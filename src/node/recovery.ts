@@ -3,7 +3,7 @@ import { access, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, type Text } from '../base/text.ts'
 import { renameWhole, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { lastSignedTree, storedSize } from '../log/log.ts'
@@ -89,10 +89,8 @@ export async function recoverRoot(config: NodeConfig, { random }: { random: Rand
   return { oldEpoch, newEpoch, localSize: left.size, parentSize: seen?.size ?? left.size, unsent: [], application: undefined, waitsForChildren: true }
 }
 
-function lostKeyText(folder: string, epoch: number): string {
-  return `the note key of epoch ${epoch} (${epochFiles(folder, epoch).noteKey}) is lost, and nobody stands above a root who could vouch for another: take the folder keys/ from any backup, also from an old one. ` +
-    'Without it the federation needs a new trust anchor: keep this folder for evidence, huxin node init at the root in an empty folder, publish its new vkey, and at each child huxin node init in an empty folder, ' +
-    'huxin member approve and huxin node join; what was signed before stays verifiable with the old root key'
+function lostKeyText(folder: string, epoch: number): Text {
+  return text`the note key of epoch ${epoch} (${epochFiles(folder, epoch).noteKey}) is lost, and nobody stands above a root who could vouch for another: take the folder keys/ from any backup, also from an old one. Without it the federation needs a new trust anchor: keep this folder for evidence, huxin node init at the root in an empty folder, publish its new vkey, and at each child huxin node init in an empty folder, huxin member approve and huxin node join; what was signed before stays verifiable with the old root key`
 }
 
 /** A recovery whose statement was not made yet: nobody was told of its epoch. */
@@ -154,6 +152,6 @@ async function lastTree(file: string, { signer, origin }: { signer: Signer; orig
   }
 }
 
-function elsewhere(database: string): string {
-  return `move ${database} elsewhere, keep it, and run huxin node recover again: everything then comes from the children`
+function elsewhere(database: string): Text {
+  return text`move ${database} elsewhere, keep it, and run huxin node recover again: everything then comes from the children`
 }

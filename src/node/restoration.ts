@@ -16,7 +16,7 @@
 import { readFile } from 'node:fs/promises'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import { FIRST_EDITION } from '../batch/entry.ts'
@@ -169,7 +169,7 @@ export class Restoration {
     const { header, idText } = openHeader(pack.header)
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', text`a batch of class ${header.batchClass} is given back as ${batchClass}`)
     if (!this.due && header.origin === context.self && !AFTERWARDS.includes(header.kind)) {
-      throw new HuxinError('signature_invalid', text`the ${header.kind} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
+      throw new HuxinError('signature_invalid', text`the ${term(header.kind)} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
     }
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)

@@ -220,7 +220,7 @@ async function handlesFit(config: NodeConfig): Promise<Finding> {
 async function portFree(field: string, listen: NodeConfig['listen']): Promise<Finding> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer().once('error', (error: NodeJS.ErrnoException) => reject(new HuxinError('config_invalid',
-      text`${field}: ${formatAddress(listen)} cannot be had: ${error.code === 'EADDRINUSE' ? text`another process listens there; is the node running?` : text`${error.message}; name an address of this machine, or 0.0.0.0`}`)))
+      text`${field}: ${formatAddress(listen)} cannot be had: ${error.code === 'EADDRINUSE' ? text`another process listens there; is the node running?` : text`${textOf(error)}; name an address of this machine, or 0.0.0.0`}`)))
     server.listen(listen.port, listen.host, () => server.close(() => resolve()))
   })
   return [`${formatAddress(listen)} is free`, `${formatAddress(listen)} 空闲`]
@@ -243,7 +243,7 @@ async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {
 /** TLS names no file: whoever set up the node has to know which. */
 function explainChain(error: unknown): never {
   if (!isHuxinError(error, 'peer_unreachable') || !/certificate|alert/i.test(error.message)) throw error
-  throw new HuxinError(error.code, text`${error.message}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
+  throw new HuxinError(error.code, text`${error.text}. The parent's certificate leads to no root in tls.roots here, or this node's to none of the parent's: both sides pin the root of one federation`, { cause: error })
 }
 
 function tlsFiles({ tls }: NodeConfig): TlsFiles {

@@ -4,7 +4,7 @@ import { isIPv4 } from 'node:net'
 import forge from 'node-forge'
 import type { Random } from '../base/random.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import { spiffeUri, type PeerRole } from './identity.ts'
 
 const { asn1 } = forge
@@ -149,7 +149,7 @@ function publicKeyOfCsr(csrPem: string): KeyObject {
     if (!verify('sha256', der(info!), publicKey, bits)) throw new Error('its signature does not verify')
     return publicKey
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the certificate signing request is not usable: ${error instanceof Error ? error.message : ''}; an ECDSA P-256 request is wanted`)
+    throw new HuxinError('argument_invalid', text`the certificate signing request is not usable: ${textOf(error)}; an ECDSA P-256 request is wanted`)
   }
 }
 

@@ -37,9 +37,9 @@ const WATCH_MS = 5_000
  * @throws HuxinError config_invalid
  */
 export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<LoadedMaterial> {
-  const certificateChainPem = await read(files.certificateFile, 'certificate')
-  const keyPem = await read(files.keyFile, 'key')
-  const rootsPem = await Promise.all(files.rootFiles.map((file) => read(file, 'root')))
+  const certificateChainPem = await read(files.certificateFile, text`certificate`)
+  const keyPem = await read(files.keyFile, text`key`)
+  const rootsPem = await Promise.all(files.rootFiles.map((file) => read(file, text`root`)))
   const chain = splitPem(certificateChainPem).map((pem) => certificate(pem, files.certificateFile))
   const [leaf] = chain
   if (!leaf) throw bad(text`${files.certificateFile} holds no certificate`)
@@ -152,7 +152,7 @@ export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles)
   return stamps.join(' ')
 }
 
-async function read(file: string, what: string): Promise<string> {
+async function read(file: string, what: Said): Promise<string> {
   const bytes = await readFile(file).catch(async (error: unknown) => {
     throw bad(await deniedAt(file, error) ?? text`the ${what} file ${file} cannot be read`)
   })

@@ -8,7 +8,7 @@
 import { type DescMessage, toBinary } from '@bufbuild/protobuf'
 import { utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { bilingual, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { CatalogItem, Column, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import {
@@ -155,7 +155,7 @@ const fieldsOfKind: Readonly<{ [kind: string]: readonly string[] }> = {
 export function compileItem(item: CatalogItem, scales: (id: string) => GradeScale | undefined): CompiledItem {
   const id = `${item.id}@${item.edition}`
   const [first] = itemFaults(item)
-  if (first) throw new HuxinError('record_invalid', text`catalog item ${quoteCode(id)} is not sound: ${first.path}: ${first.message}`)
+  if (first) throw new HuxinError('record_invalid', text`catalog item ${quoteCode(id)} is not sound: ${first.path}: ${bilingual(first.message, first.messageZh)}`)
   const rules: RulePlan = {
     kind: item.kind,
     subjectTypes: item.subjectTypes,

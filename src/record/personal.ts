@@ -2,6 +2,7 @@
  * Numbers of persons in texts that are no place for them. What stands in a header, an amendment or a log is read by
  * everybody and cannot be erased, so that such texts are looked through before they are taken.
  */
+import { text, type Text } from '../base/text.ts'
 import { citizenIdFaultAt } from './citizen-id.ts'
 import { latin1 } from './latin1.ts'
 import { halfWidth } from './text.ts'
@@ -46,13 +47,13 @@ const BASIS_CODE = /^[a-z0-9-]{1,32}(?:\/[a-z0-9-]{1,32}){0,3}$/
 const DOCUMENT_CHARS_MAX = 200
 
 /** What is wrong with a basis code (依据代码): up to four words of lower-case letters, digits and hyphens, for example `repair/order36`. */
-export function basisFault(basis: string): string | undefined {
-  if (!BASIS_CODE.test(basis)) return 'a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it'
-  return holdsPersonalNumber(basis) ? 'a basis may not hold the number of a person: everybody reads it, and it cannot be erased' : undefined
+export function basisFault(basis: string): Text | undefined {
+  if (!BASIS_CODE.test(basis)) return text`a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it`
+  return holdsPersonalNumber(basis) ? text`a basis may not hold the number of a person: everybody reads it, and it cannot be erased` : undefined
 }
 
 /** What is wrong with the number of a document (文号); undefined when nothing is. An empty one is no number and has no fault. */
-export function documentFault(document: string): string | undefined {
-  if (document.length > DOCUMENT_CHARS_MAX || /[\x00-\x1f\x7f]/.test(document)) return `a document number is one line of at most ${DOCUMENT_CHARS_MAX} characters`
-  return holdsPersonalNumber(document) ? 'a document number may not hold the number of a person: everybody reads it, and it cannot be erased' : undefined
+export function documentFault(document: string): Text | undefined {
+  if (document.length > DOCUMENT_CHARS_MAX || /[\x00-\x1f\x7f]/.test(document)) return text`a document number is one line of at most ${DOCUMENT_CHARS_MAX} characters`
+  return holdsPersonalNumber(document) ? text`a document number may not hold the number of a person: everybody reads it, and it cannot be erased` : undefined
 }

@@ -13,7 +13,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { formatAddress } from '../base/address.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import type { Context } from '../exchange/context.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -79,7 +79,7 @@ export class AuditServer {
     const server = new AuditServer(options)
     const host = options.host.replaceAll(/[[\]]/g, '')
     await new Promise<void>((resolve, reject) => {
-      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', text`cannot listen on ${formatAddress(options)} (audit.listen): ${error.message}`, { cause: error })))
+      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', text`cannot listen on ${formatAddress(options)} (audit.listen): ${textOf(error)}`, { cause: error })))
       server.#https.listen(options.port, host, resolve)
     })
     return server

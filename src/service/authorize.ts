@@ -3,7 +3,7 @@
  * outlives a suspension, a revocation and a change of authorities. ExchangeService adds its own rule (a child of this node, active).
  */
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Said, term, text } from '../base/text.ts'
 import { checkCertificate } from '../exchange/authority.ts'
 import type { Context } from '../exchange/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
@@ -35,7 +35,7 @@ const auditRules: Readonly<Record<AuditAccess, readonly PeerIdentity['role'][]>>
  */
 export function authorizeCall(context: Context, peer: PeerIdentity, path: string): void {
   const service = path.slice(1, path.lastIndexOf('/'))
-  checkRole(context, peer, Object.hasOwn(rules, service) ? rules[service]! : ['operator'], `call ${service}`)
+  checkRole(context, peer, Object.hasOwn(rules, service) ? rules[service]! : ['operator'], text`call ${service}`)
   if (peer.role !== 'node') checkCertificate(context, peer)
   checkClient(context, peer, path)
 }
@@ -47,16 +47,16 @@ export function authorizeCall(context: Context, peer: PeerIdentity, path: string
 export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
   const allowed = auditRules[access]
   if (!peer) throw new HuxinError('unauthenticated', text`a valid certificate is wanted, of role ${allowed.join(', ')}`)
-  checkRole(context, peer, allowed, `use ${access}`)
+  checkRole(context, peer, allowed, text`use ${access}`)
   checkCertificate(context, peer)
   checkClient(context, peer, access)
   const status = context.ledger().federation.member(peer.nodeName)?.status
-  if (peer.role === 'node' && status !== 'active') throw new HuxinError('member_suspended', text`${peer.nodeName} is ${status ?? text`not known here`}`)
+  if (peer.role === 'node' && status !== 'active') throw new HuxinError('member_suspended', text`${peer.nodeName} is ${status === undefined ? text`not known here` : term(status)}`)
 }
 
-function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: string): void {
+function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: Said): void {
   if (!allowed.includes(peer.role)) {
-    throw new HuxinError('role_denied', text`a certificate of role ${peer.role} may not ${what}; allowed are ${allowed.join(', ')}`)
+    throw new HuxinError('role_denied', text`a certificate of role ${term(peer.role)} may not ${what}; allowed are ${allowed.join(', ')}`)
   }
   if (peer.role !== 'node' && peer.nodeName !== context.self) {
     throw new HuxinError('role_denied', text`the certificate was issued for ${peer.nodeName}, this is ${context.self}`)

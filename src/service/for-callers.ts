@@ -4,6 +4,7 @@
  * repetition cures.
  */
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { mapped, text } from '../base/text.ts'
 
 type Handler = (...parameters: any[]) => Promise<unknown>
 
@@ -15,5 +16,5 @@ export function forCallers<H extends Record<keyof H, Handler>>(handlers: H): H {
 
 function translate(error: unknown): never {
   if (!isHuxinError(error, 'item_unknown')) throw error
-  throw new HuxinError('item_not_found', error.message.replace(/: it is asked for again later$/, ': is the name right, with its edition? (huxin catalog list, ListCatalog)'), { cause: error, details: error.details })
+  throw new HuxinError('item_not_found', text`${mapped(error.text, (words) => words.replace(/: it is asked for again later$|：稍后自动再要$/, ''))}: is the name right, with its edition? (huxin catalog list, ListCatalog)`, { cause: error, details: error.details })
 }

@@ -16,7 +16,7 @@ import { join, resolve } from 'node:path'
 import { Level } from 'level'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
+import { type Said, type Text, text, textOf } from '../base/text.ts'
 import { checkFiles, isMarked, mark, unmark } from './files.ts'
 import { prefixRange, tables } from './keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from './parts.ts'
@@ -260,7 +260,7 @@ async function openLevel(folder: string, { create, isAcknowledged, whole = false
     if (codeOf(error) === 'LEVEL_LOCKED') {
       throw new HuxinError('store_locked', text`another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
     }
-    if (/No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(cause)) {
+    if (/No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(cause.en)) {
       throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${cause}`, { cause: error })
     }
     throw new HuxinError('store_corrupt', text`the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
@@ -376,7 +376,7 @@ function codeOf(error: unknown): unknown {
   return (error.cause as { code?: unknown } | undefined)?.code ?? (error as { code?: unknown }).code
 }
 
-function causeOf(error: unknown): string {
+function causeOf(error: unknown): Text {
   const cause = error instanceof Error ? error.cause : undefined
-  return cause instanceof Error ? `${messageOf(error)}: ${cause.message}` : messageOf(error)
+  return cause instanceof Error ? text`${textOf(error)}: ${textOf(cause)}` : textOf(error)
 }

@@ -18,7 +18,7 @@
 import { createHash } from 'node:crypto'
 import { equalBytes, utf8 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote } from '../note/note.ts'
 import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
@@ -348,7 +348,7 @@ export class FederationState {
   }
 
   #checkBelow(statement: MemberStatement, parent: Member): void {
-    if (!isAbove(parent.tier, statement.tier)) throw invalid(statement, text`is of tier ${statement.tier}, which is not below ${parent.tier} of its parent ${parent.name}`)
+    if (!isAbove(parent.tier, statement.tier)) throw invalid(statement, text`is of tier ${term(statement.tier)}, which is not below ${term(parent.tier)} of its parent ${parent.name}`)
     if (this.#members.has(statement.member) && this.isWithin(parent.name, statement.member)) throw invalid(statement, text`moves below itself (${parent.name})`)
     const outside = statement.divisions.find((code) => !covers(parent.divisions, code))
     if (outside !== undefined) throw invalid(statement, text`serves ${outside}, which its parent ${parent.name} does not serve`)
@@ -356,7 +356,7 @@ export class FederationState {
 
   #checkStaysAbove(statement: MemberStatement, child: Member): void {
     if (child.status === 'retired') return
-    if (!isAbove(statement.tier, child.tier)) throw invalid(statement, text`is of tier ${statement.tier}, which is not above ${child.tier} of its child ${child.name}`)
+    if (!isAbove(statement.tier, child.tier)) throw invalid(statement, text`is of tier ${term(statement.tier)}, which is not above ${term(child.tier)} of its child ${child.name}`)
     const outside = child.divisions.find((code) => !covers(statement.divisions, code))
     if (outside !== undefined) throw invalid(statement, text`gives up ${outside}, which its child ${child.name} serves`)
   }

@@ -3,7 +3,7 @@
  * These rules came after the first logs were written: they are asked when a statement is judged, and not
  * when a recorded verdict is replayed.
  */
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { isReserved, prefixesOf, prefixOwner } from './catalog-names.ts'
 import { covers, type Member, type MemberStatement } from './member.ts'
 import { nodeId } from './tier.ts'
@@ -48,7 +48,7 @@ export function checkNew(statement: MemberStatement, members: ReadonlyMap<string
 
 function checkPrefix(statement: MemberStatement, prefix: string, members: readonly Member[]): void {
   if (statement.tier !== 'nation' && statement.tier !== 'province' && statement.parent !== undefined) {
-    throw invalid(statement, text`names the catalog prefix ${prefix}, and is of tier ${statement.tier}: the catalog is made by nation and province`)
+    throw invalid(statement, text`names the catalog prefix ${prefix}, and is of tier ${term(statement.tier)}: the catalog is made by nation and province`)
   }
   if (isReserved(prefix) && !prefixesOf({ ...statement, catalog: [] }).includes(prefix)) {
     throw invalid(statement, text`names the catalog prefix ${prefix}, which is of whoever serves that place`)

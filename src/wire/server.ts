@@ -10,7 +10,7 @@ import { asBuffer } from '../base/bytes.ts'
 import { formatAddress } from '../base/address.ts'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { identityOfPeer, type PeerIdentity } from '../pki/identity.ts'
 import type { TlsMaterial } from '../pki/material.ts'
@@ -203,7 +203,7 @@ export class WireServer {
     const address = formatAddress({ host, port })
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
-        if (error) reject(new HuxinError('config_invalid', text`cannot listen on ${address}: ${error.message}`, { cause: error }))
+        if (error) reject(new HuxinError('config_invalid', text`cannot listen on ${address}: ${textOf(error)}`, { cause: error }))
         else resolve(bound)
       })
     })

@@ -97,7 +97,7 @@ function decodeRequest(method: DescMethod, positions: readonly Position[], bytes
   for (const { property, path } of positions) {
     const value = request[property] as bigint | number
     if (value >= 0) continue
-    const message = `${value} is negative: 0 or more is wanted`
+    const message = text`${value} is negative: 0 or more is wanted`
     throw new HuxinError('argument_invalid', text`${path}: ${message}`, { fields: [{ path, message }] })
   }
   return request

@@ -159,7 +159,7 @@ t.test('arguments that only the command can judge give one line too', async (t) 
     t.match(ran, { code, out: '', err: message }, words.join(' '))
     t.equal(ran.err.split('\n').length, 2, `one line: ${ran.err}`)
     const json = await runHere([...words, '--json', '--lang', 'zh'])
-    t.match([json.code, JSON.parse(json.out), json.err], [code, { error: { code: 'argument_invalid|config_invalid'.split('|').find((one) => ran.err.includes(one)) } }, /^错误 \w+ \([\u4e00-\u9fff]/])
+    t.match([json.code, JSON.parse(json.out), json.err], [code, { error: { code: 'argument_invalid|config_invalid'.split('|').find((one) => ran.err.includes(one)) } }, /^错误 \w+（[\u4e00-\u9fff]/])
   }
 })
 

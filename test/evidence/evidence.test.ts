@@ -13,7 +13,7 @@ import { isHuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { entryPrefixLength } from '../../src/batch/entry.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
-import { evidenceFaults, faultMessageZh } from '../../src/evidence/faults.ts'
+import { evidenceFaults } from '../../src/evidence/faults.ts'
 import { type EvidencePart, formatEvidence, parseEvidence } from '../../src/evidence/file.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { amend } from '../../src/exchange/amend.ts'
@@ -206,7 +206,7 @@ function faultOf(bytes: Uint8Array | string, roots: readonly string[] = [root]):
     if (!isHuxinError(error, 'evidence_invalid')) return `not a fault: ${String(error)}`
     const fault = error.details['fault']!
     seen.set(fault, error.message)
-    if (!/^\p{Script=Han}.*：/u.test(faultMessageZh(error) ?? '')) return `${fault} has no Chinese message`
+    if (!/^\p{Script=Han}.*：/u.test(error.messageZh)) return `${fault} has no Chinese message`
     return fault
   }
 }

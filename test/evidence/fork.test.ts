@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isHuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
-import { evidenceFaults, faultMessageZh } from '../../src/evidence/faults.ts'
+import { evidenceFaults } from '../../src/evidence/faults.ts'
 import type { EvidencePart } from '../../src/evidence/file.ts'
 import { formatFork, type Fork, verifyFork } from '../../src/evidence/fork.ts'
 import { BeginningProver, compareTrees } from '../../src/merkle/beginning.ts'
@@ -67,7 +67,7 @@ function faultOf(bytes: Uint8Array | string, roots: readonly string[] = [root]):
   } catch (error) {
     if (!isHuxinError(error, 'evidence_invalid')) return `not a fault: ${String(error)}`
     seen.set(error.details['fault']!, error.message)
-    return /^\p{Script=Han}.*：/u.test(faultMessageZh(error) ?? '') ? error.details['fault']! : 'no Chinese message'
+    return /^\p{Script=Han}.*：/u.test(error.messageZh) ? error.details['fault']! : 'no Chinese message'
   }
 }
 

@@ -1,6 +1,9 @@
 /** The Chinese of room `batch`. */
 export const batchChinese: Readonly<Record<string, string>> = {
   // body.ts
+  ' or more': '以上',
+  '; {0}{1} others too': '；另有 {0} 条{1}同样有误',
+  'the record has {0} bytes, allowed are 1 to {1}': '记录有 {0} 字节，应为 1 至 {1} 字节',
   'has a hash that is not 32 bytes alone': '哈希不是单独的 32 字节',
   'does not begin with a salt of 16 bytes': '不以 16 字节的盐开头',
   'has no record after its salt': '盐之后没有记录',

@@ -19,4 +19,15 @@ export const ledgerChinese: Readonly<Record<string, string>> = {
   '{0} of the record index is damaged: it is made anew, ask again later': '记录索引 {0} 已损坏：正在重建，请稍后再查',
   // revocations.ts
   'revocation {0} does not decode': '吊销 {0} 无法解码',
+  // register.ts
+  'status {0} is not one of {1}': '状态 {0} 须为 {1} 之一',
+  'a name is one line of 1 to {0} characters, without characters that nobody sees': '名称须为单行 1 至 {0} 字，不含不可见字符',
+  'the code of the body is an identity number of a person: give the unified social credit code of a body': '单位代码是个人身份号码：请给出单位的统一社会信用代码',
+  '{0} is no unified social credit code (GB 32100)': '{0} 不是统一社会信用代码（GB 32100）',
+  'its roles are none or not sorted': '没有权限，或权限未排序',
+  'role {0} is not one of {1}': '权限 {0} 须为 {1} 之一',
+  '{0} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them': '{0} 不是序列号：应为大写十六进制数字，与 openssl x509 -serial 所示一致',
+  'it has {0} serial numbers, allowed are {1}': '有 {0} 个序列号，至多 {1} 个',
+  'it is about neither a body nor a client': '既不是单位，也不是客户端',
+  'it does not say who entered it, why and on which document': '未写明由谁登记、为何及依据何文号',
 }

@@ -76,6 +76,8 @@ export const nodeChinese: Readonly<Record<string, string>> = {
   // parent-calls.ts
   'the parent does not know {0}': '上级不知 {0}',
   // recovery.ts
+  'move {0} elsewhere, keep it, and run huxin node recover again: everything then comes from the children': '请将 {0} 移走保存，再执行 huxin node recover：其余全部由下级交还',
+  'the note key of epoch {0} ({1}) is lost, and nobody stands above a root who could vouch for another: take the folder keys/ from any backup, also from an old one. Without it the federation needs a new trust anchor: keep this folder for evidence, huxin node init at the root in an empty folder, publish its new vkey, and at each child huxin node init in an empty folder, huxin member approve and huxin node join; what was signed before stays verifiable with the old root key': '纪元 {0} 的签名密钥（{1}）已丢失，根节点之上没有可为新密钥担保的节点：请从任一备份（旧备份亦可）取回 keys/ 文件夹。如无法取回，联邦须更换信任根：保存本文件夹作为证据，在空文件夹中为根节点执行 huxin node init，公布新的 vkey，各下级在空文件夹中执行 huxin node init、huxin member approve 和 huxin node join；此前签名的内容仍可用旧的根公钥核验',
   'a recovery is under way, epoch {0} waits for the children: start the node, it goes on by itself (huxin node start)': '恢复正在进行，纪元 {0} 正等待下级：请启动节点，其余自动完成（huxin node start）',
   'a change of epoch is under way and everything for it is here: start the node, it goes on by itself': '纪元变更正在进行，所需内容齐全：请启动节点，其余自动完成',
   'tiles of the old log are missing: {0}': '旧日志缺少树块：{0}',

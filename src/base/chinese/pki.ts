@@ -15,6 +15,9 @@ export const pkiChinese: Readonly<Record<string, string>> = {
   // issue.ts
   'the certificate signing request is not usable: {0}; an ECDSA P-256 request is wanted': '证书请求不可用：{0}；须为 ECDSA P-256 请求',
   // material.ts
+  root: '根证书',
+  key: '密钥',
+  certificate: '证书',
   '{0} holds no certificate': '{0} 中没有证书',
   '{0} is of {1} {2}, wanted is node {3}: tls.certificate names the wrong file': '{0} 属于 {1} {2}，应属于节点 {3}：tls.certificate 指向了错误的文件',
   'the {0} file {1} cannot be read': '{0} 文件 {1} 无法读取',

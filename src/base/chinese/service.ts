@@ -15,6 +15,8 @@ export const serviceChinese: Readonly<Record<string, string>> = {
   'cannot listen on {0} (audit.listen): {1}': '无法监听 {0}（audit.listen）：{1}',
   'this node signs nothing before it has heard from its parent': '本节点在收到上级消息之前不签发',
   // authorize.ts
+  'use {0}': '使用 {0}',
+  'call {0}': '调用 {0}',
   'a valid certificate is wanted, of role {0}': '须有角色为 {0} 的有效证书',
   'not known here': '此处不知',
   'a certificate of role {0} may not {1}; allowed are {2}': '角色为 {0} 的证书不得{1}；可用角色为 {2}',
@@ -47,4 +49,6 @@ export const serviceChinese: Readonly<Record<string, string>> = {
   // static-log.ts
   'tile {0}/{1} is narrower than {2}; run huxin fsck': '树块 {0}/{1} 不足 {2} 个；请执行 huxin fsck',
   'of the {0} entries from {1} on {2} are in the store; run huxin fsck': '自第 {1} 条起的 {0} 条中，存储只有 {2} 条；请执行 huxin fsck',
+  // for-callers.ts
+  '{0}: is the name right, with its edition? (huxin catalog list, ListCatalog)': '{0}：名称与版次是否正确？（huxin catalog list，ListCatalog）',
 }

@@ -30,6 +30,7 @@ export const wireChinese: Readonly<Record<string, string>> = {
   '{0} failed inside the server; see its log': '{0} 在服务端出错；见其日志',
   'the connection has no verified certificate': '连接没有经过验证的证书',
   // service.ts
+  '{0} is negative: 0 or more is wanted': '{0} 为负数：应为 0 或以上',
   '{0} has no unary handler': '{0} 没有一元处理函数',
   // tls.ts
   'certificate or key of {0} cannot be used: {1}': '{0} 的证书或密钥不可用：{1}',

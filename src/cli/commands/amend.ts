@@ -15,6 +15,7 @@ import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, civilDay, withNode } from './shared.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 
 const actions = [
   ['withdraw', 'a record is no longer in force; restore undoes it', '撤回记录（误撤回可用 restore 恢复）'],
@@ -51,7 +52,7 @@ async function amendOne(shell: Shell, command: Command, { connection, action, wh
     throw new HuxinError('cancelled', text`nothing was changed`)
   }
   const answer = await connection.records.amend({ changes: [{ action, batchId: record.batchId, index: record.index, basis, document, effectiveOn }] }, CALL)
-  if (answer.refusal) throw new HuxinError('amendment_invalid', answer.refusal.message)
+  if (answer.refusal) throw new HuxinError('amendment_invalid', refusalText(answer.refusal))
   if (answer.approvalId.length > 0) {
     const id = hex(answer.approvalId)
     print(output, { approval: id, record: label }, () => `${label}\n` + say(shell,

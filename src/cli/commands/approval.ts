@@ -9,6 +9,7 @@ import { print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 
 export function approvalCommands(program: Command, shell: Shell): void {
   const approval = program.command('approval').description(say(shell, 'what takes a second person', '须双人办理的事项'))
@@ -39,7 +40,7 @@ export function approvalCommands(program: Command, shell: Shell): void {
     .action(async (id: string, _options, command: Command) => {
       const { reason, document } = command.opts<{ reason: string; document: string }>()
       const { published } = await withNode(command, ({ admin }) => admin.grantApproval({ id: idOf(id), act: { reason, document } }, CALL))
-      if (published?.refusal) throw new HuxinError('amendment_invalid', published.refusal.message)
+      if (published?.refusal) throw new HuxinError('amendment_invalid', refusalText(published.refusal))
       print(shell.output(command), { approval: id, batchId: published?.batchId, changes: published?.published }, () => say(shell,
         `granted; ${published?.published ?? 0} change(s) go to the whole federation`, `已批准；${published?.published ?? 0} 项变更已送往全体节点`))
     })

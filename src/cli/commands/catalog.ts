@@ -3,7 +3,7 @@ import { create, fromBinary, fromJson, type JsonValue, toJson } from '@bufbuild/
 import type { Command } from 'commander'
 import { parse as parseYaml } from 'yaml'
 import { HuxinError, messageOf } from '../../base/errors.ts'
-import { text } from '../../base/text.ts'
+import { mapped, text, textOf } from '../../base/text.ts'
 import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
@@ -13,6 +13,7 @@ import { allPages } from '../pages.ts'
 import { readInput, type Shell, textOfFile } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 import { templateCommand } from './template.ts'
 
 export function catalogCommands(program: Command, shell: Shell): void {
@@ -26,7 +27,7 @@ export function catalogCommands(program: Command, shell: Shell): void {
       const records = file === undefined ? builtinRecords() : parseRecords(textOfFile(await readInput(file), file))
       // What huxin ships has names of several owners: each publishes its own.
       const answer = await withNode(command, ({ admin }) => admin.publishCatalog({ records, act: { reason, document }, ownedOnly: builtin ?? false }, CALL))
-      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      if (answer.refusal) throw new HuxinError('record_invalid', refusalText(answer.refusal))
       const { batchId, published, existing } = answer
       const others = records.length - published - existing
       print(shell.output(command), { batchId, published, existing, others }, () => say(shell,
@@ -69,7 +70,7 @@ function parseRecords(content: string): CatalogRecord[] {
     const value = parseYaml(content) as JsonValue
     return (Array.isArray(value) ? value : [value]).map((record) => fromJson(CatalogRecordSchema, record))
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the file is no catalog record: ${messageOf(error).split('\n')[0]!.slice(0, 200)}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
+    throw new HuxinError('argument_invalid', text`the file is no catalog record: ${mapped(textOf(error), (words) => words.split('\n')[0]!.slice(0, 200))}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
   }
 }
 

@@ -13,6 +13,7 @@ import { allPages } from '../pages.ts'
 import { word } from '../words.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, civilDay, collect, subjectTypes, wholeNumber, withNode } from './shared.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 
 export function recognitionCommands(program: Command, shell: Shell): void {
   const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))
@@ -36,7 +37,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
         holder: options.holder, item: options.item, resultRecordId: options.result, subjectType: options.subjectType, subjectId: options.subject, subjectName: options.subjectName,
         purpose: options.purpose, legalBasis: options.basis, mapping: options.mapping, ageDaysMax: options.maxAge, acceptedScales: options.scale ?? [], deadline: options.deadline,
       }, CALL))
-      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      if (answer.refusal) throw new HuxinError('record_invalid', refusalText(answer.refusal))
       const { batchId, recordId } = answer
       print(shell.output(command), { requestId: recordId, batchId }, () => say(shell, `asked: ${recordId}; what becomes of it: huxin recognition show ${recordId}`, `已申请：${recordId}；查看答复：huxin recognition show ${recordId}`))
     })
@@ -48,7 +49,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .action(async (request: string, _options, command: Command) => {
       const { decision, conditions, validUntil } = command.opts<{ decision: string; conditions: string; validUntil: string }>()
       const answer = await withNode(command, ({ admin }) => admin.answerRecognition({ requestRecordId: request, decision, conditions, validUntil }, CALL))
-      if (answer.refusal) throw new HuxinError('record_invalid', answer.refusal.message)
+      if (answer.refusal) throw new HuxinError('record_invalid', refusalText(answer.refusal))
       print(shell.output(command), { confirmationId: answer.recordId, batchId: answer.batchId }, () => say(shell, `answered: ${answer.recordId}`, `已答复：${answer.recordId}`))
     })
   const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {

@@ -16,6 +16,7 @@ import { loadProfile } from '../import/profiles.ts'
 import { profileCommands } from './import-profile.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { encodings } from '../../intake/encoding.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
@@ -122,7 +123,7 @@ export function recordCommands(program: Command, shell: Shell): void {
       }
       const { type } = command.opts<{ type?: string }>()
       const found = await withNode(command, (connection) => findRecords(connection, what, type))
-      if (found.length === 0) throw new HuxinError('not_found', say(shell, `nothing is served here under ${JSON.stringify(what)}${type ? '' : ' (for a subject also give --type)'}`, `此处没有“${what}”的可供查询内容${type ? '' : '（查主体须另加 --type）'}`))
+      if (found.length === 0) throw new HuxinError('not_found', bilingual(`nothing is served here under ${JSON.stringify(what)}${type ? '' : ' (for a subject also give --type)'}`, `此处没有“${what}”的可供查询内容${type ? '' : '（查主体须另加 --type）'}`))
       print(output, found.map(recordView), () => found.map((record) => formatRecord(output, record)).join('\n\n'))
     })
 }
@@ -158,7 +159,7 @@ function formatRecord(output: Output, stored: StoredRecord): string {
 function batchView(batch: GetBatchResponse): object {
   return {
     logIndexes: batch.logIndexes, bodyState: batch.bodyState, entries: batch.entries.map((entry) => Buffer.from(entry).toString()),
-    refusal: batch.refusal ? { code: batch.refusal.code, message: batch.refusal.message, faults: batch.refusal.faults.map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })) } : null,
+    refusal: batch.refusal ? { code: batch.refusal.code, message: batch.refusal.message, messageZh: refusalText(batch.refusal).zh, faults: batch.refusal.faults.map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })) } : null,
     receipts: batch.receipts.map(({ node, receipt }) => ({ node, entry: Buffer.from(receipt?.entryPrefix ?? []).toString() })),
   }
 }
@@ -176,7 +177,7 @@ function formatBatch(output: Output, batch: GetBatchResponse): string {
     lines.push(table([say(output, 'receipt of', '回执来自'), say(output, 'verdict', '结论')], batch.receipts.map(({ node, receipt }) => [node, word(output, /^verdict (.*)$/m.exec(Buffer.from(receipt?.entryPrefix ?? []).toString())?.[1]?.split(' sha256')[0] ?? '')])))
   }
   if (batch.refusal) {
-    lines.push(`${say(output, 'refused', '退回')}: ${batch.refusal.message}`)
+    lines.push(say(output, `refused: ${batch.refusal.message}`, `退回：${refusalText(batch.refusal).zh}`))
     lines.push(table(
       [say(output, 'record', '记录'), say(output, 'field', '字段'), say(output, 'code', '代码'), say(output, 'reason', '原因')],
       batch.refusal.faults.slice(0, 20).map(({ index, path, code, message, messageZh }) => [String(index), path, code, say(output, message, messageZh)]),

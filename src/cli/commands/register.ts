@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
-import { text } from '../../base/text.ts'
+import { bilingual, text } from '../../base/text.ts'
 import type { RegisteredClient, RegisteredProvider } from '../../gen/huxin/v1/register_pb.ts'
 import { clientRoles } from '../../ledger/register.ts'
 import { identityOfCertificate, type PeerIdentity } from '../../pki/identity.ts'
@@ -85,7 +85,7 @@ export function clientCommands(program: Command, shell: Shell): void {
 function oneOf(shell: Shell): (value: string, before?: string[]) => string[] {
   return (value, before = []) => {
     if (!(clientRoles as readonly string[]).includes(value)) {
-      throw new HuxinError('argument_invalid', say(shell, `--role ${value}: give one of ${clientRoles.join(', ')}`, `--role ${value}：须为 ${clientRoles.join('、')} 之一`))
+      throw new HuxinError('argument_invalid', bilingual(`--role ${value}: give one of ${clientRoles.join(', ')}`, `--role ${value}：须为 ${clientRoles.join('、')} 之一`))
     }
     return [...before, value]
   }
@@ -95,7 +95,7 @@ async function addClient(shell: Shell, command: Command, given: string | undefin
   const { body, certificate = [], serial = [], role = [], reason, document } = command.opts<{ body: string; certificate?: string[]; serial?: string[]; role?: string[]; reason: string; document: string }>()
   const identities = await Promise.all(certificate.map(async (file) => ({ file, ...identityOfFile(file, await readInput(file)) })))
   const name = given ?? identities[0]?.name
-  if (name === undefined) throw new HuxinError('argument_invalid', say(shell, 'name the client, as its certificate does, or give --certificate', '请给出客户端名称（与证书一致）或 --certificate'))
+  if (name === undefined) throw new HuxinError('argument_invalid', bilingual('name the client, as its certificate does, or give --certificate', '请给出客户端名称（与证书一致）或 --certificate'))
   const { batchId } = await withNode(command, ({ admin, config }) => {
     for (const identity of identities) {
       if (identity.role === 'client' && identity.nodeName === config.node && identity.name === name) continue

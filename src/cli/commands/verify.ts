@@ -2,13 +2,14 @@
 import type { Command } from 'commander'
 import { asBuffer, utf8 } from '../../base/bytes.ts'
 import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
+import { bilingual, textOf } from '../../base/text.ts'
 import { judgeEvidence, verifyProofByPolicy } from '../../evidence/finality.ts'
 import { isForkFile, verifyFork } from '../../evidence/fork.ts'
 import { verifyEvidence } from '../../evidence/verify.ts'
 import { parseVkey } from '../../note/key.ts'
 import { parsePolicy, type Policy } from '../../note/policy.ts'
 import { type Output, print, say } from '../output.ts'
-import { faultText, formatJudged, formatProven, formatProvenEntry, formatProvenFork, judgedView, provenEntryView, provenForkView, provenView } from '../proven.ts'
+import { formatJudged, formatProven, formatProvenEntry, formatProvenFork, judgedView, provenEntryView, provenForkView, provenView } from '../proven.ts'
 import { readInput, readLines, type Shell } from '../shell.ts'
 import { collect } from './shared.ts'
 
@@ -31,11 +32,11 @@ export function verifyCommands(program: Command, shell: Shell): void {
       const policy = asked.policy === undefined ? undefined : parsePolicy(await readLines(asked.policy))
       if (asBuffer(bytes).subarray(0, TLOG_PROOF.length).equals(TLOG_PROOF)) return verifyProof(output, bytes, { file, asked, policy })
       if (asBuffer(bytes).subarray(0, 1).toString() === '{') {
-        throw new HuxinError('argument_invalid', say(output, `${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`, `${file} 为 JSON，不是存证材料：huxin log prove 导出的证明请用 huxin log verify 核验`))
+        throw new HuxinError('argument_invalid', bilingual(`${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`, `${file} 为 JSON，不是存证材料：huxin log prove 导出的证明请用 huxin log verify 核验`))
       }
       const roots = rootsOf(output, asked)
       if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
-      const { proven, judged } = inLanguage(output, () => ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) }))
+      const { proven, judged } = ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) })
       print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
     })
 }
@@ -43,29 +44,20 @@ export function verifyCommands(program: Command, shell: Shell): void {
 const TLOG_PROOF = asBuffer(utf8('c2sp.org/tlog-proof@v1\n'))
 
 async function verifyProof(output: Output, bytes: Uint8Array, { file, asked, policy }: { file: string; asked: Asked; policy: Policy | undefined }): Promise<void> {
-  if (!policy) throw new HuxinError('argument_invalid', say(output, 'a .tlog-proof is judged by a policy that has the key of its log: give --policy', '.tlog-proof 须按含有该日志公钥的策略核验：请给出 --policy'))
+  if (!policy) throw new HuxinError('argument_invalid', bilingual('a .tlog-proof is judged by a policy that has the key of its log: give --policy', '.tlog-proof 须按含有该日志公钥的策略核验：请给出 --policy'))
   const entry = await readInput(asked.entry ?? `${file.replace(/\.tlog-proof$/, '')}.entry`)
-  const proven = inLanguage(output, () => verifyProofByPolicy({ proof: bytes, entry, policy }))
+  const proven = verifyProofByPolicy({ proof: bytes, entry, policy })
   print(output, provenEntryView(proven, entry), () => formatProvenEntry(output, proven, entry))
 }
 
 function verifyForkFile(output: Output, bytes: Uint8Array, { roots, policy }: { roots: readonly string[]; policy: Policy | undefined }): void {
-  if (policy) throw new HuxinError('argument_invalid', say(output, 'a policy says nothing of a fork: leave out --policy', '核验分叉证明不用策略：请去掉 --policy'))
-  const proven = inLanguage(output, () => verifyFork(bytes, roots))
+  if (policy) throw new HuxinError('argument_invalid', bilingual('a policy says nothing of a fork: leave out --policy', '核验分叉证明不用策略：请去掉 --policy'))
+  const proven = verifyFork(bytes, roots)
   print(output, provenForkView(proven), () => formatProvenFork(output, proven))
 }
 
-/** A fault in the language of the output. */
-function inLanguage<T>(output: Output, verify: () => T): T {
-  try {
-    return verify()
-  } catch (error) {
-    throw isHuxinError(error, 'evidence_invalid') ? new HuxinError(error.code, faultText(output, error), { details: error.details }) : error
-  }
-}
-
 function rootsOf(output: Output, { root }: Asked): readonly string[] {
-  if (root === undefined) throw new HuxinError('argument_invalid', say(output, 'say which root key you trust: give --root', '请用 --root 给出您信任的根公钥'))
+  if (root === undefined) throw new HuxinError('argument_invalid', bilingual('say which root key you trust: give --root', '请用 --root 给出您信任的根公钥'))
   for (const vkey of root) checkRoot(output, vkey)
   return root
 }
@@ -74,7 +66,7 @@ function checkRoot(output: Output, vkey: string): void {
   try {
     if (parseVkey(vkey).type === 'ed25519') return
   } catch (error) {
-    throw new HuxinError('argument_invalid', say(output, `--root ${JSON.stringify(vkey.slice(0, 80))} is no root key: ${messageOf(error)}`, `--root ${JSON.stringify(vkey.slice(0, 80))} 不是根公钥：${messageOf(error)}`))
+    throw new HuxinError('argument_invalid', bilingual(`--root ${JSON.stringify(vkey.slice(0, 80))} is no root key: ${textOf(error).en}`, `--root ${JSON.stringify(vkey.slice(0, 80))} 不是根公钥：${textOf(error).zh}`))
   }
-  throw new HuxinError('argument_invalid', say(output, `--root ${JSON.stringify(vkey.slice(0, 80))} is a cosigner's key: the root key is wanted`, `--root ${JSON.stringify(vkey.slice(0, 80))} 是见证公钥，须为根公钥`))
+  throw new HuxinError('argument_invalid', bilingual(`--root ${JSON.stringify(vkey.slice(0, 80))} is a cosigner's key: the root key is wanted`, `--root ${JSON.stringify(vkey.slice(0, 80))} 是见证公钥，须为根公钥`))
 }

@@ -20,6 +20,7 @@ import type { Profile } from '../../intake/profile.ts'
 import { isRejectHeader, RejectFile } from '../../intake/reject.ts'
 import { RowReader } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
+import { refusalText } from '../../exchange/refusal.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
@@ -175,7 +176,7 @@ class ImportRun {
     for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
         const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId })
-        if (answer.refusal) throw new HuxinError('record_invalid', text`the node refused rows that are good by its own catalog: ${answer.refusal.message}`)
+        if (answer.refusal) throw new HuxinError('record_invalid', text`the node refused rows that are good by its own catalog: ${refusalText(answer.refusal)}`)
         this.#published += answer.published
         // A repeated call is answered with what the first one published.
         this.#existing += records.length - answer.published

@@ -289,7 +289,7 @@ export type PeerStatus = Message<"huxin.v1.PeerStatus"> & {
   node: string;
 
   /**
-   * connected, connecting, away, suspended or none.
+   * connected, connecting, away, suspended, retired or none; of the parent suspended says that it takes nothing from this node.
    *
    * @generated from field: string state = 2;
    */

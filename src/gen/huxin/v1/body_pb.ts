@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/body.proto.
  */
 export const file_huxin_v1_body: GenFile = /*@__PURE__*/
-  fileDesc("ChNodXhpbi92MS9ib2R5LnByb3RvEghodXhpbi52MSImCgRCb2R5Eh4KBmxlYXZlcxgBIAMoCzIOLmh1eGluLnYxLkxlYWYiMgoETGVhZhIMCgRzYWx0GAEgASgMEg4KBnJlY29yZBgCIAEoDBIMCgRoYXNoGAMgASgMImQKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEiUKBmZhdWx0cxgDIAMoCzIVLmh1eGluLnYxLlJlY29yZEZhdWx0EhMKC2ZhdWx0X2NvdW50GAQgASgFIl0KC1JlY29yZEZhdWx0Eg0KBWluZGV4GAEgASgNEgwKBHBhdGgYAiABKAkSDAoEY29kZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEhIKCm1lc3NhZ2VfemgYBSABKAliBnByb3RvMw");
+  fileDesc("ChNodXhpbi92MS9ib2R5LnByb3RvEghodXhpbi52MSImCgRCb2R5Eh4KBmxlYXZlcxgBIAMoCzIOLmh1eGluLnYxLkxlYWYiMgoETGVhZhIMCgRzYWx0GAEgASgMEg4KBnJlY29yZBgCIAEoDBIMCgRoYXNoGAMgASgMIngKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEiUKBmZhdWx0cxgDIAMoCzIVLmh1eGluLnYxLlJlY29yZEZhdWx0EhMKC2ZhdWx0X2NvdW50GAQgASgFEhIKCm1lc3NhZ2VfemgYBSABKAkiXQoLUmVjb3JkRmF1bHQSDQoFaW5kZXgYASABKA0SDAoEcGF0aBgCIAEoCRIMCgRjb2RlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSEgoKbWVzc2FnZV96aBgFIAEoCWIGcHJvdG8z");
 
 /**
  * The records of one batch, in order.
@@ -104,6 +104,13 @@ export type Refusal = Message<"huxin.v1.Refusal"> & {
    * @generated from field: int32 fault_count = 4;
    */
   faultCount: number;
+
+  /**
+   * Optional. The message in Chinese; empty from nodes that have none.
+   *
+   * @generated from field: string message_zh = 5;
+   */
+  messageZh: string;
 };
 
 /**
