@@ -10,7 +10,7 @@
  * - denied: the caller may not do this.
  * - invalid: the call itself is malformed.
  */
-import { type Said, Text, bilingual, text } from './text.ts'
+import { bilingual, rendered, type Said, Text, text } from './text.ts'
 
 export type ErrorKind = 'refused' | 'unavailable' | 'broken' | 'denied' | 'invalid'
 
@@ -104,7 +104,16 @@ export type ErrorCode = keyof typeof errorTable
 /** One field of a request that is wrong: its path as in the proto file, for example `records[3]`, and what is wrong with it. */
 export interface FieldFault {
   readonly path: string
+  readonly message: string
+  /** Where it differs from the English. */
+  readonly messageZh?: string
+}
+
+/** The same as it is said. */
+interface FieldSaid {
+  readonly path: string
   readonly message: Said
+  readonly messageZh?: string
 }
 
 /** The one error class. `code` is for programs, `message` (English) and `messageZh` for people; neither holds personal data. */
@@ -117,13 +126,13 @@ export class HuxinError extends Error {
   /** Fields of the request that are wrong. Travel as BadRequest field violations. */
   readonly fields: readonly FieldFault[]
 
-  constructor(code: ErrorCode, said: Said, options: { cause?: unknown; details?: Readonly<Record<string, string>>; fields?: readonly FieldFault[] } = {}) {
+  constructor(code: ErrorCode, said: Said, options: { cause?: unknown; details?: Readonly<Record<string, string>>; fields?: readonly FieldSaid[] } = {}) {
     const words = said instanceof Text ? said : bilingual(said, said)
     super(words.en, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.#text = words
     this.details = options.details ?? {}
-    this.fields = options.fields ?? []
+    this.fields = (options.fields ?? []).map(faultOf)
   }
 
   /** What the error says, in both languages. */
@@ -142,6 +151,12 @@ export class HuxinError extends Error {
   get retry(): 'never' | 'later' | 'stop' {
     return errorTable[this.code].retry
   }
+}
+
+function faultOf({ path, message, messageZh }: FieldSaid): FieldFault {
+  const en = String(message)
+  const zh = messageZh ?? rendered(message, 'zh')
+  return zh === en ? { path, message: en } : { path, message: en, messageZh: zh }
 }
 
 /** An argument that names the field that is wrong. */

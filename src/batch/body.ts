@@ -11,7 +11,7 @@
  */
 import { hash } from 'node:crypto'
 import { asBuffer, equalBytes } from '../base/bytes.ts'
-import { type FieldFault, HuxinError } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
@@ -75,7 +75,7 @@ const FAULTS_NAMED_MAX = 32
 
 /** @throws HuxinError argument_invalid (empty) | message_too_large, naming the records by their places */
 export function checkRecordSizes(records: readonly Uint8Array[]): void {
-  const fields: FieldFault[] = []
+  const fields: { path: string; message: Said }[] = []
   for (let i = 0; i < records.length && fields.length < FAULTS_NAMED_MAX; i++) {
     const { length } = records[i]!
     if (length < 1 || length > limits.recordBytesMax) fields.push({ path: `records[${i}]`, message: text`the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}` })

@@ -16,7 +16,7 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { Metadata, status } from '@grpc/grpc-js'
 import { type ErrorCode, errorTable, type FieldFault, HuxinError, isErrorCode } from '../base/errors.ts'
 import { oneLine } from '../base/printable.ts'
-import { bilingual, foreign, mapped, rendered, type Said, type Text } from '../base/text.ts'
+import { bilingual, foreign, mapped, type Text } from '../base/text.ts'
 
 const DETAILS_KEY = 'grpc-status-details-bin'
 const TYPE_PREFIX = 'type.googleapis.com/google.rpc.'
@@ -127,9 +127,9 @@ function encodeLocalized(chinese: string, bytesMax: number): Uint8Array {
 /** The fields that have room, all of them with their Chinese or none. */
 function encodeBadRequest(fields: readonly FieldFault[], bytesMax: number): Uint8Array {
   const shown = fields.slice(0, FIELDS_MAX)
-  const chinese = shown.map(({ path, message }) => pair(1, path, String(message), rendered(message, 'zh').toWellFormed()))
+  const chinese = shown.map(({ path, message, messageZh }) => pair(1, path, message, (messageZh ?? message).toWellFormed()))
   if (chinese.reduce((sum, { length }) => sum + length, 0) <= bytesMax) return Buffer.concat(chinese)
-  return Buffer.concat(fitting(shown.map(({ path, message }) => pair(1, path, String(message))), bytesMax))
+  return Buffer.concat(fitting(shown.map(({ path, message }) => pair(1, path, message)), bytesMax))
 }
 
 /** A message of two texts, as field `field` of another: an entry of a map, a field violation, which may have Chinese beside it. */
@@ -212,8 +212,7 @@ function decodeBadRequest(bytes: Uint8Array): FieldFault[] {
     eachField(value, (field, localized) => {
       if (field === 4) chinese = decodeLocalized(localized)
     })
-    const said: Said = chinese === undefined ? message : bilingual(message, chinese)
-    fields.push({ path, message: said })
+    fields.push(chinese === undefined ? { path, message } : { path, message, messageZh: chinese })
   })
   return fields
 }

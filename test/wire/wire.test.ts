@@ -8,6 +8,7 @@ import { type ErrorCode, errorTable, HuxinError } from '../../src/base/errors.ts
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import type { PeerIdentity } from '../../src/pki/identity.ts'
 import type { CallContext } from '../../src/wire/service.ts'
+import { bilingual } from '../../src/base/text.ts'
 import { errorOfStatus, statusOfError } from '../../src/wire/status.ts'
 import { secureContext } from '../../src/wire/tls.ts'
 import { issuer } from './certificates.ts'
@@ -116,6 +117,29 @@ t.test('an error that names fields has a BadRequest, one that is for later a Ret
   t.ok(later.endsWith('\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x01'))
 })
 
+t.test('an error comes over in Chinese too, and the Chinese pushes nothing out', async (t) => {
+  const zh = '目录项不存在'.repeat(900)
+  const fields = Array.from({ length: 32 }, (_, i) => ({ path: `records[${i}]`, message: bilingual(`is empty ${'x'.repeat(300)}`, zh) }))
+  const details = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`detail${i}`, 'v'.repeat(60)]))
+  const long = statusOfError(new HuxinError('item_unknown', bilingual('m'.repeat(9_000), zh), { details, fields }))
+  const bytes = long.metadata.get('grpc-status-details-bin')[0] as Buffer
+  t.ok(encodeURI(long.details).length + bytes.toString('base64').length <= 7_500)
+  const received = errorOfStatus(long)
+  t.equal(received.code, 'item_unknown')
+  t.ok(Object.keys(received.details).length >= 8, 'details have their place')
+  t.ok(received.fields.length > 0, 'fields have theirs')
+  t.match(received.messageZh, /^(?:目录项不存在){20}.*…$/)
+  t.match(received.message, /^m+…$/)
+
+  const short = errorOfStatus(statusOfError(new HuxinError('not_found', bilingual('no such\tnode', '没有\u202e该节点'), { fields: [{ path: 'node', message: bilingual('unknown', '未知') }] })))
+  t.equal(short.message, 'no such node')
+  t.equal(short.messageZh, '没有\\u{202e}该节点', 'what a peer says is made printable')
+  t.same(short.fields, [{ path: 'node', message: 'unknown', messageZh: '未知' }])
+  const type = 'type.googleapis.com/google.rpc.LocalizedMessage'
+  const said = (statusOfError(new HuxinError('not_found', bilingual('x', '无'))).metadata.get('grpc-status-details-bin')[0] as Buffer).toString('latin1')
+  t.ok(said.endsWith(`\x0a${String.fromCharCode(type.length)}${type}\x12\x0c\x0a\x05zh-CN\x12\x03\xe6\x97\xa0`), 'google.rpc.LocalizedMessage as other languages read it')
+})
+
 t.test('a status without our details is read by its number, and garbage in the details is ignored', async (t) => {
   const numbers: readonly [number, ErrorCode][] = [
     [1, 'cancelled'], [2, 'internal'], [3, 'argument_invalid'], [4, 'deadline_exceeded'], [5, 'not_found'], [7, 'role_denied'],
@@ -160,7 +184,7 @@ t.test('a negative number in a request is argument_invalid with the name of its 
   await closing([channel, opened], async () => {
     const denied = await failure(channel.client(RecordService).getRecords({ recordId: 'a', limit: -1 }, call))
     t.equal(denied.code, 'argument_invalid')
-    t.same(denied.fields, [{ path: 'limit', message: '-1 is negative: 0 or more is wanted' }])
+    t.same(denied.fields, [{ path: 'limit', message: '-1 is negative: 0 or more is wanted', messageZh: '-1 为负数：应为 0 或以上' }])
     t.same(opened.internalErrors, [])
   })
 })
