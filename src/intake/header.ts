@@ -18,8 +18,12 @@ export interface Mapping {
 
 /** A name as it is compared: half width, without blanks, marks and stars, small letters. */
 export function plainName(name: string): string {
-  return name.normalize('NFKC').replace(/[\s\u00ad\u200b-\u200f\u2060\ufeff]+/g, '').replace(/^[*※★#·、.]+|[*※★#:;,.、。]+$/g, '').toLowerCase()
+  // Longer ones are no names, and would take long to compare.
+  const plain = name.slice(0, NAME_LENGTH_MAX).normalize('NFKC').replace(/[\s\u00ad\u200b-\u200f\u2060\ufeff]+/g, '')
+  return plain.replace(/^[*※★#·、.]+|[*※★#:;,.、。]+$/g, '').toLowerCase()
 }
+
+const NAME_LENGTH_MAX = 500
 
 /** The names of an item's columns. */
 export class HeaderNames {

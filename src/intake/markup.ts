@@ -222,7 +222,7 @@ class MarkupHandler {
 }
 
 function valueOf({ words, type }: OpenCell, html: boolean): { value: string; date: boolean } {
-  if (html) return { value: words.replace(/[ \t\r\n\f]+/g, ' ').replace(/^[\s\u00a0]+|[\s\u00a0]+$/g, '').replace(/ ?\u2028 ?/g, '\n'), date: false }
+  if (html) return { value: words.replace(/[ \t\r\n\f]+/g, ' ').trim().replace(/ ?\u2028 ?/g, '\n'), date: false }
   if (type === 'Number') return { value: numberText(words.trim(), 'general', false).text, date: false }
   if (type === 'Boolean') return { value: words.trim() === '1' ? 'TRUE' : 'FALSE', date: false }
   if (type === 'DateTime') return { value: words.trim().replace(/T00:00:00(?:\.0+)?$/, '').replace('T', ' ').replace(/\.0+$/, ''), date: true }

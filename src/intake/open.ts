@@ -32,6 +32,7 @@ export async function openTable(file: string, { item, encoding, ignoreExtra, she
   if (bytes === 0) throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
   const kind = kindOf(file, beginning)
   if (kind === 'workbook') return tableOf(await openSpreadsheet(file, names, sheet), { file, names, ignoreExtra })
+  if (sheet !== undefined) throw new HuxinError('argument_invalid', text`--sheet is for workbooks, and ${file} is none`)
   const source = await openText(file, encoding)
   const markup = markupOf(file, source.sample)
   if (markup) return tableOf(await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }), { file, names, ignoreExtra })

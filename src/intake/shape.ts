@@ -12,6 +12,9 @@ import { type Grid, type GridRow, type Notice, rowFault, RowNumbers, type Source
 /** Rows among which the header is looked for. */
 export const HEADER_ROWS = 30
 
+/** As many characters as a cell of a spreadsheet has. */
+const CELL_LENGTH_MAX = 32_767
+
 interface Header {
   /** Position of its first line among the rows read. */
   readonly at: number
@@ -100,7 +103,7 @@ function withoutEmptyEnd(cells: readonly string[]): string[] {
 
 /** Whether a cell is the code of an organization or a number of a person, as far as its shape says. */
 function isCode(cell: string): boolean {
-  return /^[='"‘’\s]*[0-9A-Z]{15,18}["'\s]*$/i.test(cell.normalize('NFKC').trim()) && /\d{6}/.test(cell.normalize('NFKC'))
+  return cell.length < 100 && /^[='"‘’\s]*[0-9A-Z]{15,18}["'\s]*$/i.test(cell.normalize('NFKC').trim()) && /\d{6}/.test(cell.normalize('NFKC'))
 }
 
 interface ShapeOptions {
@@ -162,7 +165,7 @@ class Shape {
     const filled = cells.filter((cell) => cell.trim() !== '')
     const begin = plainName(filled[0] ?? '')
     if (totalWords.test(begin)) return 'total'
-    const whole = (filled[0] ?? '').normalize('NFKC').replace(/\s+/g, '').toLowerCase()
+    const whole = (filled[0] ?? '').slice(0, 500).normalize('NFKC').replace(/\s+/g, '').toLowerCase()
     if (footerWords.test(begin) || footerWords.test(whole)) return 'footer'
     // The lines of a note that goes on.
     return this.#footer && filled.length === 1 && !filled.some(isCode) ? 'footer' : 'data'
@@ -186,6 +189,8 @@ class Shape {
     if (cells.length <= this.#lastRequired) {
       return rowFault('row_form', text`the row has ${cells.length} cells, the header ${columns}: columns ${columnLetters(cells.length)} to ${columnLetters(columns - 1)} are missing, or a separator before them is`)
     }
+    const long = cells.findIndex((cell) => cell.length > CELL_LENGTH_MAX)
+    if (long >= 0) return rowFault('cell_long', text`column ${columnLetters(long)} has ${cells[long]!.length} characters, more than the ${CELL_LENGTH_MAX} of a cell`, this.#header[long])
     const filled = cells.filter((cell) => cell.trim() !== '').length
     if (filled === 1 && this.#mapping.columns.length > 2) {
       const at = cells.findIndex((cell) => cell.trim() !== '')
@@ -214,5 +219,5 @@ class Shape {
 }
 
 function lineOf(cells: readonly string[]): string {
-  return cells.map(plainName).join('\t').replace(/\t+$/, '')
+  return cells.map(plainName).join('\t').trimEnd()
 }

@@ -14,7 +14,7 @@ export async function openSpreadsheet(file: string, names: HeaderNames, asked: s
   const workbook = await Workbook.open(file)
   try {
     const sheet = asked === undefined ? await fittingSheet(file, workbook, names) : namedSheet(file, workbook, asked)
-    const counts: SheetCounts = { formulas: 0, hiddenRows: 0, merged: 0 }
+    const counts: SheetCounts = noCounts()
     let done = 0
     const others = workbook.sheets.filter((other) => other !== sheet)
     return {
@@ -26,6 +26,10 @@ export async function openSpreadsheet(file: string, names: HeaderNames, asked: s
     workbook.close()
     throw error
   }
+}
+
+function noCounts(): SheetCounts {
+  return { formulas: 0, hiddenRows: 0, hiddenColumns: [], merged: 0 }
 }
 
 function namedSheet(file: string, workbook: Workbook, asked: string): Sheet {
@@ -40,7 +44,7 @@ async function fittingSheet(file: string, workbook: Workbook, names: HeaderNames
   if (visible.length === 1) return visible[0]!
   const fitting: { sheet: Sheet; found: number }[] = []
   for (const sheet of visible) {
-    const rows = workbook.rows(sheet, { formulas: 0, hiddenRows: 0, merged: 0 })
+    const rows = workbook.rows(sheet, noCounts())
     const first: (readonly string[])[] = []
     for await (const { cells } of rows) if (first.push(cells) >= HEADER_ROWS) break
     const found = findHeader(first, names)?.found ?? 0
@@ -77,10 +81,11 @@ function sheetNotices(sheet: Sheet, others: readonly Sheet[]): Notice[] {
   return [{ code: 'sheet', text: text`sheet ${shown(sheet.name)} is read; the others are not: ${others.slice(0, 20).map(({ name, hidden }) => (hidden ? text`${shown(name)} (hidden)` : shown(name)))}` }]
 }
 
-function countNotices({ formulas, hiddenRows, merged }: SheetCounts): Notice[] {
+function countNotices({ formulas, hiddenRows, hiddenColumns, merged }: SheetCounts): Notice[] {
   const found: Notice[] = []
   if (formulas > 0) found.push({ code: 'formulas', text: text`${formulas} cell(s) are formulas: the values that were stored with them are taken` })
   if (hiddenRows > 0) found.push({ code: 'hidden_rows', text: text`${hiddenRows} row(s) are hidden or filtered out, and are taken like the others` })
+  if (hiddenColumns.length > 0) found.push({ code: 'hidden_columns', text: text`columns ${hiddenColumns.slice(0, 20).map(columnLetters)} are hidden, and are taken like the others` })
   if (merged > 0) found.push({ code: 'merged_cells', text: text`${merged} cell(s) have the value of the merged cells they belong to` })
   return found
 }

@@ -60,7 +60,13 @@ export function damagedIdentifier(cell: string): Damage | undefined {
   return undefined
 }
 
-/** Without white space, zero-width characters and byte order marks at the ends. */
+/** Without white space, zero-width characters and byte order marks at the ends. In linear time: a pattern for the end takes a square. */
 export function trim(text: string): string {
-  return text.replace(/^[\s\u200b-\u200d\u2060\ufeff]+|[\s\u200b-\u200d\u2060\ufeff]+$/g, '')
+  let from = 0
+  let to = text.length
+  while (from < to && BLANK.test(text[from]!)) from++
+  while (to > from && BLANK.test(text[to - 1]!)) to--
+  return text.slice(from, to)
 }
+
+const BLANK = /[\s\u200b-\u200d\u2060\ufeff]/

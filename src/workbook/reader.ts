@@ -29,6 +29,8 @@ export interface WorkbookRow {
 export interface SheetCounts {
   formulas: number
   hiddenRows: number
+  /** Positions. */
+  hiddenColumns: number[]
   /** Cells that have the value of the merged area they belong to. */
   merged: number
 }
@@ -187,6 +189,7 @@ class SheetHandler {
       case 'v': this.#reading = 'value'; this.#value ??= ''; return
       case 't': if (this.#phonetic === 0) this.#reading = 'inline'; this.#value ??= ''; return
       case 'f': this.#formula = true; return
+      case 'col': return this.#openColumns(attributes)
       case 'rPh': this.#phonetic++; return
       default:
     }
@@ -221,6 +224,12 @@ class SheetHandler {
     this.#uncalculated = undefined
     this.#wide = false
     this.#length = 0
+  }
+
+  #openColumns({ hidden, min, max }: Readonly<Record<string, string>>): void {
+    const { hiddenColumns } = this.#parts.counts
+    if (hidden !== '1' && hidden !== 'true') return
+    for (let at = Number(min) - 1; at < Math.min(Number(max), COLUMNS_MAX) && at >= 0 && hiddenColumns.length < COLUMNS_MAX; at++) hiddenColumns.push(at)
   }
 
   #openCell(attributes: Readonly<Record<string, string>>): void {

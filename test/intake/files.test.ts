@@ -179,6 +179,20 @@ t.test('files of other kinds are named, with what to do', async (t) => {
   for (const [bytes, en, zh] of cases) t.match(await refusal(scratch.save(bytes)), { en, zh })
 })
 
+t.test('cells that are long or strange take no time', async (t) => {
+  const began = process.cpuUsage()
+  for (const part of ['*', '　', '\u200b', '.', '(', '"', '0', '合计', '填表人：', '\t']) {
+    const long = part.repeat(150_000 / part.length)
+    const read = await readTable(scratch.save(`${HEAD}\n${row(1)}\n${long}x,${long}x\n${row(3, ',', `"${long.replaceAll('"', '')}"`)}\n`))
+    t.same(read.records.length + read.faults.length >= 1, true)
+  }
+  const long = await readTable(scratch.save(`${HEAD}\n${row(1, ',', '甲'.repeat(40_000))}\n`))
+  t.match(long.rows[0]!.fault, { code: 'cell_long', column: '主体名称', reasonZh: 'C 列有 40000 个字符，超过单元格上限 32767' })
+  t.match(await refusal(scratch.save(`${'*'.repeat(900_000)}x,${'('.repeat(90_000)}\n`)), { zh: /找不到表头/ })
+  const { user, system } = process.cpuUsage(began)
+  t.ok(user + system < 15_000_000, `${Math.round((user + system) / 1_000)} ms of the processor`)
+})
+
 t.test('lines of NDJSON may have other keys, and two that mean one column are named', async (t) => {
   const object = (i: number, more: object = {}): string => JSON.stringify({ ...Object.fromEntries(HEAD.split(',').map((name, at) => [name, row(i).split(',')[at]])), ...more })
   const read = await readTable(scratch.save([object(1), object(2, { 检查次数: 3, 经办人: 'x' }), '', '[]', object(3, { 企业名称: '乙' }), object(4, { 检查次数: {} }), object(5, { 检查次数: 123456789012345678 })].join('\n'), 'a.ndjson'))

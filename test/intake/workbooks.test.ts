@@ -82,7 +82,9 @@ t.test('numbers are what the spreadsheet shows, dates are days, and formulas hav
 })
 
 t.test('cells at the end of a row that the file leaves out are empty', async (t) => {
-  const read = await readTable(scratch.save(xlsx({ sheets: [['a', rowXml(HEAD) + rowXml(good(1).slice(0, 6))]] }), 'a.xlsx'))
+  const bytes = xlsx({ sheets: [['a', '']], extra: { 'xl/worksheets/s0.xml': `<worksheet><cols><col min="2" max="3" hidden="1"/><col min="4" max="9"/></cols><sheetData>${rowXml(HEAD) + rowXml(good(1).slice(0, 6))}</sheetData></worksheet>` } })
+  const read = await readTable(scratch.save(bytes, 'a.xlsx'))
+  t.same(read.noticesZh, ['B、C 列被隐藏，仍与其他列一并读取'])
   t.same([read.faults, read.rows[0]!.cells.length, read.records[0]!['评价单位代码']], [[], 11, ''], 'what is missing is said of the cell, not of the row')
 })
 

@@ -98,4 +98,7 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   '{0} is a list in JSON: write one object a line, and name the file .ndjson': '{0} 是 JSON 数组：请改为每行一个对象，文件名以 .ndjson 结尾',
   '{0} ends in zero bytes: it was not copied whole. Copy it again, and import it then': '{0} 以零字节结尾，没有复制完。请重新复制后再导入',
   'columns without a name are left out: {0}': '略过没有列名的列：{0}',
+  'column {0} has {1} characters, more than the {2} of a cell': '{0} 列有 {1} 个字符，超过单元格上限 {2}',
+  '--sheet is for workbooks, and {0} is none': '--sheet 用于工作簿，{0} 不是工作簿',
+  'columns {0} are hidden, and are taken like the others': '{0} 列被隐藏，仍与其他列一并读取',
 }
