@@ -19,7 +19,11 @@ export function subjectIdFault(type: SubjectType, id: string): SubjectIdFault | 
   if (type === SubjectType.NATURAL_PERSON) return /^\d{15}$/.test(id) ? 'citizen_id_legacy' : citizenIdFault(id)
   if (/^\d{15}$/.test(id)) return 'registration_number_legacy'
   if (/^[0-9A-Z]{8}-?[0-9X]$/.test(id)) return 'organization_code_legacy'
-  return usccFault(id)
+  const fault = usccFault(id)
+  if (fault !== undefined || usccDoubt(id) !== 'uscc_outer_check') return fault
+  // A class of another type of subject is a second irregularity: the beginning is most likely a slip of the pen.
+  const usual = usualSubjectType(id)
+  return usual === undefined || usual === type ? undefined : 'uscc_check'
 }
 
 /** What is doubtful about an identifier that has no fault. */

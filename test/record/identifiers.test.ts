@@ -59,6 +59,8 @@ t.test('one irregularity that registries have issued is a doubt, two are a fault
     t.equal(usccDoubt(code), 'uscc_outer_check', code)
     t.same(subjectIdWarnings(SubjectType.ENTERPRISE, code, false), ['uscc_outer_check'])
     t.equal(isUscc(code), true)
+    t.equal(subjectIdFault(SubjectType.ENTERPRISE, code), undefined)
+    t.equal(subjectIdFault(SubjectType.PUBLIC_INSTITUTION, code), 'uscc_check')
     // A slip in the characters of the subject breaks both checks.
     for (const at of [9, 12]) t.equal(usccFault(`${code.slice(0, at)}${code[at] === '3' ? '4' : '3'}${code.slice(at + 1)}`), 'uscc_check', `${code} with another character ${at + 1}`)
   }

@@ -14,7 +14,7 @@ import { print, say } from '../output.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
-import { atNode, CALL, civilDay, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, recordIdOf, withNode } from './shared.ts'
 import { refusalText } from '../../exchange/refusal.ts'
 
 const actions = [
@@ -83,7 +83,7 @@ async function find({ records, config }: Connection, action: string, { what, pla
     // What this node does not serve may be amended all the same; its service says whether it may be.
     return one ?? { ...place, record: new Uint8Array(), standing: '' } as StoredRecord
   }
-  const found = await allPages((pageToken) => records.getRecords({ recordId: what, pageSize: 1_000, pageToken }, CALL), (answer) => answer.records)
+  const found = await allPages((pageToken) => records.getRecords({ recordId: recordIdOf(what), pageSize: 1_000, pageToken }, CALL), (answer) => answer.records)
   const fits = found.filter(({ standing, origin }) => (action === 'restore' ? standing === 'withdrawn' : !['superseded', 'withdrawn', 'refused', 'erased'].includes(standing)) && (found.length === 1 || origin.startsWith(`${config.node} `)))
   if (fits.length === 1) return fits[0]!
   if (found.length === 0) throw new HuxinError('not_found', text`there is no record ${JSON.stringify(what)} here: see huxin show`)

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { fromHex } from '../../base/bytes.ts'
 import { print, say } from '../output.ts'
 import { checkFree, type Overwriting, type Shell, writeOutput } from '../shell.ts'
-import { atNode, CALL, wholeNumber, withForce, withNode } from './shared.ts'
+import { atNode, CALL, recordIdOf, wholeNumber, withForce, withNode } from './shared.ts'
 
 export function evidenceCommands(program: Command, shell: Shell): void {
   shell.common(withForce(atNode(program.command('evidence <what>'), shell), shell), 'huxin evidence 9f2c…e1 --position 0 --purpose judicial --document （2026）浙0106民初12号 -o evidence.txt --node nodes/330000')
@@ -16,7 +16,7 @@ export function evidenceCommands(program: Command, shell: Shell): void {
       const { out, purpose, document, position, force } = command.opts<{ out: string; purpose: string; document: string; position?: number } & Overwriting>()
       await checkFree(out, { force })
       const id = fromHex(what)
-      const wanted = id?.length === 32 ? { batchId: id } : { recordId: what }
+      const wanted = id?.length === 32 ? { batchId: id } : { recordId: recordIdOf(what) }
       const { file, accessBatchId, roots } = await withNode(command, ({ admin }) => admin.issueEvidence({ ...wanted, purpose, document, ...(position === undefined ? {} : { position }) }, CALL))
       await writeOutput(out, file, { force })
       const verify = `huxin verify ${out} ${roots.map((root) => `--root ${root}`).join(' ')}`

@@ -10,6 +10,7 @@ import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
+import { decodeRecordId } from '../../record/record-id.ts'
 import type { Connection } from '../connect.ts'
 import { rejectFileOf } from '../../intake/reject.ts'
 import { loadProfile } from '../import/profiles.ts'
@@ -21,7 +22,7 @@ import { type Output, print, progress, say, table } from '../output.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { sourceText, word } from '../words.ts'
-import { atNode, CALL, civilDay, collect, subjectTypes, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, collect, recordIdOf, subjectTypes, withNode } from './shared.ts'
 
 export function importCommand(program: Command, shell: Shell): void {
   const command = shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target "330000/**" --node nodes/330825')
@@ -129,7 +130,7 @@ export function recordCommands(program: Command, shell: Shell): void {
 }
 
 async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<StoredRecord[]> {
-  const wanted = type === undefined ? { recordId: what } : { subject: { type: SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType, id: what } }
+  const wanted = type === undefined ? { recordId: recordIdOf(what) } : { subject: { type: SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType, id: what } }
   return allPages((pageToken) => records.getRecords({ ...wanted, pageSize: 1_000, pageToken }, CALL), (answer) => answer.records)
 }
 
@@ -152,6 +153,9 @@ function formatRecord(output: Output, stored: StoredRecord): string {
     say(output, `${stored.item}, from ${stored.origin}: ${stored.standing}${stored.disputed ? ', disputed' : ''}`,
       `${stored.item}，来自 ${stored.origin}：${word(output, stored.standing)}${stored.disputed ? '，异议中' : ''}`),
   ]
+  const { recordId } = stored.record.length > 0 ? fromBinary(RecordSchema, stored.record) : { recordId: '' }
+  const number = decodeRecordId(recordId)
+  if (number !== recordId) lines.push(say(output, `record id ${recordId}: the department's number is ${number}`, `记录编号 ${recordId}，即部门编号“${number}”`))
   if (stored.record.length > 0) lines.push(JSON.stringify(recordJson(stored.record), undefined, 2))
   return lines.join('\n')
 }

@@ -2,6 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { holdProcess, isCivilDate } from '../../base/clock.ts'
 import { SubjectType } from '../../gen/huxin/v1/record_pb.ts'
+import { encodeRecordId } from '../../record/record-id.ts'
+import { halfWidth } from '../../record/text.ts'
 import { connect, type Connection } from '../connect.ts'
 import type { Shell } from '../shell.ts'
 
@@ -46,6 +48,11 @@ export function withAct(command: Command, shell: Shell): Command {
 /** Adds the option of a command that writes a file: without it nothing is overwritten. */
 export function withForce(command: Command, shell: Shell): Command {
   return command.option('--force', shell.language === 'zh' ? '覆盖已有的输出文件' : 'replace the file that is there')
+}
+
+/** A record id as a person writes it: a department's own number with Chinese in it is kept as its Punycode. */
+export function recordIdOf(what: string): string {
+  return encodeRecordId(halfWidth(what)) ?? what
 }
 
 export function collect(value: string, before: string[] = []): string[] {

@@ -13,7 +13,7 @@ import { exitCodes, print, say } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { formatStory, storyJson } from '../why.ts'
 import { newest } from './log-list.ts'
-import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
+import { atNode, CALL, recordIdOf, wholeNumber, withNode } from './shared.ts'
 
 /** Versions of a record whose batches are told. */
 const VERSIONS_TOLD = 3
@@ -55,7 +55,7 @@ async function refusedOf(connection: Connection, origin: string, last: number): 
 async function batchesOf({ records }: Connection, what: string): Promise<Uint8Array[]> {
   const id = /^(?:[0-9a-f]{2}){4,32}$/i.test(what) ? fromHex(what.toLowerCase()) : undefined
   if (id) return [id]
-  const { records: found } = await records.getRecords({ recordId: what, pageSize: 100 }, CALL).catch((error: unknown) => {
+  const { records: found } = await records.getRecords({ recordId: recordIdOf(what), pageSize: 100 }, CALL).catch((error: unknown) => {
     if (isHuxinError(error, 'argument_invalid')) throw noSuch(what)
     throw error
   })
