@@ -44,6 +44,10 @@ export interface Context {
   readonly answers: OneByOne
   /** The time that neighbours are told: not the clock's while that is known to be wrong. */
   readonly trustedMs: () => number
+  /** Up to when this node has what others did to records, milliseconds since 1970. */
+  readonly confirmedMs: () => number
+  /** The same while it is too long ago, or this node is not ready, so that no content of records is given; undefined otherwise. */
+  readonly unconfirmedSinceMs: () => number | undefined
   /** Call before a judgement that is not written. @throws HuxinError clock_wrong */
   readonly checkClock: () => void
   /** Call before records are taken. @throws HuxinError disk_full */

@@ -7,6 +7,7 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { concat } from '../base/bytes.ts'
+import { formatTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
@@ -57,10 +58,11 @@ const COSIGNERS_MAX = limits.noteSignaturesMax - 2
 
 /**
  * Issues evidence. Every call makes an access record.
- * @throws HuxinError argument_invalid | not_found | not_ready | clock_wrong | store_failed | store_corrupt
+ * @throws HuxinError argument_invalid | not_found | not_ready | unconfirmed | clock_wrong | store_failed | store_corrupt
  */
 export async function issueEvidence(context: Context, request: EvidenceRequest): Promise<IssuedEvidence> {
   checkPurpose(request)
+  checkConfirmed(context)
   const { found, position } = await locate(context, request)
   checkAllowed(context, found.batch, request.purpose)
   const record = position === undefined ? undefined : showRecord(context, found, position)
@@ -76,6 +78,13 @@ export async function issueEvidence(context: Context, request: EvidenceRequest):
   // What does not convince this node is given to nobody.
   verifyEvidence(file, roots)
   return { file, access, roots }
+}
+
+/** A record that was repaired or erased meanwhile may not be shown. @throws HuxinError unconfirmed */
+function checkConfirmed(context: Context): void {
+  const sinceMs = context.unconfirmedSinceMs()
+  if (sinceMs === undefined) return
+  throw new HuxinError('unconfirmed', text`since ${formatTime(sinceMs)} this node has not heard what was done to records: issue evidence at the node above, or when the link is up again (huxin node status)`)
 }
 
 function checkPurpose({ purpose, document }: EvidenceRequest): void {

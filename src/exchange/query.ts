@@ -30,6 +30,8 @@ export interface FoundRecord extends Place {
   readonly record: CreditRecord | undefined
   readonly leafHash: Uint8Array
   readonly standing: Standing
+  readonly on: string
+  readonly ended: boolean
   readonly disputed: boolean
 }
 
@@ -173,8 +175,8 @@ export async function readPlace(context: Context, index: bigint, position: numbe
   const { bytes, leafHash } = read
   const { batch, entry } = served
   const record = bytes && decodeRecord(bytes)
-  const { standing, disputed } = await standings.of({ batch, index, position, record })
-  return { batch, entry, index, position, bytes, record, leafHash, standing, disputed }
+  const { standing, on, ended, disputed } = await standings.of({ batch, index, position, record })
+  return { batch, entry, index, position, bytes, record, leafHash, standing, on, ended, disputed }
 }
 
 /** How the record at a place of a batch stands, as far as this node knows; the body is not needed. */

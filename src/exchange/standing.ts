@@ -30,6 +30,10 @@ export interface Placed extends Place {
 /** How a record stands. */
 export interface Stands {
   readonly standing: Standing
+  /** Civil date from which it stands withdrawn, repaired, erased or expired; '' otherwise. */
+  readonly on: string
+  /** Nobody is given its content any more: it was withdrawn, repaired or erased or has expired, or a later version was or has. */
+  readonly ended: boolean
   readonly disputed: boolean
 }
 
@@ -73,16 +77,39 @@ export class Standings {
   /** @throws HuxinError store_corrupt when it cannot be told | cancelled */
   async of({ batch, index, position, record }: Placed): Promise<Stands> {
     const amendments = (await this.amendmentsOf(batch)).get(position) ?? []
-    const has = (action: number): boolean => amendments.some((amendment) => amendment.action === action && amendment.effectiveOn <= this.#today)
-    const disputed = has(AmendmentAction.OBJECT)
-    if ((await this.knownOf(batch))?.refused) return { standing: 'refused', disputed }
-    if (has(AmendmentAction.ERASE)) return { standing: 'erased', disputed }
-    if (has(AmendmentAction.WITHDRAW)) return { standing: 'withdrawn', disputed }
-    if (has(AmendmentAction.REPAIR)) return { standing: 'repaired', disputed }
-    if (!record) return { standing: 'erased', disputed }
-    const superseded = await this.#isSuperseded({ batch, index, position, record })
-    if (superseded !== false) return { standing: superseded, disputed }
-    return { standing: this.#inForce(record), disputed }
+    const disputed = this.#since(amendments, AmendmentAction.OBJECT) !== ''
+    if ((await this.knownOf(batch))?.refused) return { standing: 'refused', on: '', ended: false, disputed }
+    const ended = this.#end(amendments)
+    if (ended) return { ...ended, ended: true, disputed }
+    if (!record) return { standing: 'erased', on: '', ended: true, disputed }
+    const later = await this.#laterThan({ batch, index, position, record })
+    if (later === 'damaged') return { standing: 'damaged', on: '', ended: false, disputed }
+    if (later) return { standing: 'superseded', on: '', ended: await this.#hasEnded(later), disputed }
+    const standing = this.#inForce(record)
+    return { standing, on: standing === 'expired' ? dayAfterEnd(record) : '', ended: standing === 'expired', disputed }
+  }
+
+  /** How amendments ended a record, and from which day on. */
+  #end(amendments: readonly StoredAmendment[]): { standing: Standing; on: string } | undefined {
+    if (amendments.length === 0) return undefined
+    for (const [action, standing] of ENDS) {
+      const on = this.#since(amendments, action)
+      if (on !== '') return { standing, on }
+    }
+    return undefined
+  }
+
+  /** The day from which an action is in effect; '' while none is. */
+  #since(amendments: readonly StoredAmendment[], action: number): string {
+    let first = ''
+    for (const { action: one, effectiveOn } of amendments) {
+      if (one === action && effectiveOn <= this.#today && (first === '' || effectiveOn < first)) first = effectiveOn
+    }
+    return first
+  }
+
+  async #hasEnded({ batch, position, record }: Version): Promise<boolean> {
+    return this.#end((await this.amendmentsOf(batch)).get(position) ?? []) !== undefined || this.#inForce(record) === 'expired'
   }
 
   #inForce({ content }: CreditRecord): Standing {
@@ -93,15 +120,15 @@ export class Standings {
   }
 
   /** A later version of its series replaces a record, also when that was withdrawn since; where one cannot be read, nobody can say. */
-  async #isSuperseded(version: Version): Promise<'superseded' | 'damaged' | false> {
+  async #laterThan(version: Version): Promise<Version | 'damaged' | undefined> {
     const { recordId } = version.record
     const places = await this.#context.indexer.find('recordId', recordIdentity(this.#context.subjectKey, recordId))
-    if (places.every((place) => isSame(place, version))) return false
+    if (places.every((place) => isSame(place, version))) return undefined
     const { newest, damaged } = await this.#versionsOf(recordId, places)
     const last = newest.get(seriesName(version.batch, version.record))
-    if (last && !isSame(last, version) && compareVersions(last, version) > 0) return 'superseded'
+    if (last && !isSame(last, version) && compareVersions(last, version) > 0) return last
     const prefix = seriesPrefix(version.batch.header)
-    return damaged.some((batch) => batch === undefined || seriesPrefix(batch.header) === prefix) ? 'damaged' : false
+    return damaged.some((batch) => batch === undefined || seriesPrefix(batch.header) === prefix) ? 'damaged' : undefined
   }
 
   #versionsOf(recordId: string, places: readonly Place[]): Promise<Versions> {
@@ -154,6 +181,14 @@ export class Standings {
   knownOf(batch: SealedHeader): Promise<KnownBatch | undefined> {
     return keep(this.#known, batch.idText, () => this.#context.ledger().known(batch.id))
   }
+}
+
+/** What ends a record, the strongest first. */
+const ENDS: readonly (readonly [number, Standing])[] = [[AmendmentAction.ERASE, 'erased'], [AmendmentAction.WITHDRAW, 'withdrawn'], [AmendmentAction.REPAIR, 'repaired']]
+const DAY_MS = 86_400_000
+
+function dayAfterEnd({ content }: CreditRecord): string {
+  return content.case === 'evaluationResult' ? new Date(Date.parse(content.value.validTo) + DAY_MS).toISOString().slice(0, 10) : ''
 }
 
 function isSame(a: Place, b: Place): boolean {

@@ -45,6 +45,7 @@ import { budgetsOf } from './budgets.ts'
 import { Beginning } from './beginning.ts'
 import { counts, reviewLoop, watchCertificates } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
+import { Confirmation } from './confirmation.ts'
 import { dialParent } from './dial.ts'
 import { DiskSpace } from './disk.ts'
 import { EvidenceFolder } from './evidence.ts'
@@ -97,6 +98,7 @@ export class Node {
   #beginning!: Beginning
   #restoration!: Restoration
   #neighbours!: Neighbours
+  #confirmation!: Confirmation
   #background: Promise<unknown>[] = []
   /** Takes back what the parent holds, until all of it is here. */
   #recovering: boolean
@@ -228,6 +230,7 @@ export class Node {
     await this.#rotation?.close()
     await this.#writer?.close()
     await this.#door?.quotas.save().catch(() => undefined)
+    await this.#confirmation?.save(true).catch(() => undefined)
     await this.#indexer?.close()
     await backup
     this.#tls?.close()
@@ -266,7 +269,13 @@ export class Node {
     })
     const cosigning = await cosigningChildren(this.#context)
     if (!this.#restoration.due) this.#gate.answerFor(this.#options.alone ?? false, { cosigners: cosigning.length, size: this.#log.signed.size < 0n ? this.#log.size : this.#log.signed.size })
-    this.#gate.notBefore(await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign }))
+    const lastMs = await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign })
+    this.#gate.notBefore(lastMs)
+    this.#confirmation = await Confirmation.open({
+      store: this.#folder.store, afterMs: config.unconfirmedAfterHours * 3_600_000, otherwiseMs: lastMs > 0 ? lastMs : clock.nowMs(), nowMs: () => this.#gate.trustedMs(),
+      isOpen: () => this.#gate.maySign && !this.#restoration.due && !this.#recovering, isAlone: () => this.#gate.alone,
+      heardMs: () => (config.parent ? this.#uplink?.confirmedMs() : this.#gate.maySign ? this.#gate.trustedMs() : undefined),
+    })
     this.#gate.waitFor(cosigning)
     this.#rotation = this.#newRotation()
     this.#tls = await watchCertificates({
@@ -279,7 +288,7 @@ export class Node {
     if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
     if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: () => this.#neighbours.review(),
+      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: () => this.#neighbours.review().finally(() => this.#confirmation.save()),
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
       onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
@@ -321,7 +330,7 @@ export class Node {
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }

@@ -165,7 +165,7 @@ class ExchangeHandlers {
     const spine = await readSpine(context, child, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
     const { receipts, next } = await receiptsFor(context, child, request.receiptsAfter)
     this.#child(call)
-    return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next }
+    return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next, confirmedMs: BigInt(Math.round(context.confirmedMs())) }
   }
 
   async readBodies(request: ReadBodiesRequest, call: CallContext) {

@@ -21,6 +21,9 @@ import { pageSizeOf, pageToken, positionOf } from './pages.ts'
 
 const SIZE_DEFAULT = 100
 const SUBJECT_TYPES = 5
+const NO_BYTES = new Uint8Array()
+/** Standings that what is not known yet may change. */
+const IN_DOUBT: readonly string[] = ['current', 'not_yet']
 
 export async function getRecords(context: Context, request: GetRecordsRequest, call: Pick<CallContext, 'signal'>) {
   if (request.place) return recordAt(context, request, request.place)
@@ -32,7 +35,8 @@ export async function getRecords(context: Context, request: GetRecordsRequest, c
     size: sizeOf(request), bytesMax: limits.readBytesMax, after: after === undefined ? undefined : placeOf(after),
     turns: new Turns(context.clock, () => call.signal),
   })
-  return { records: records.map(storedRecord), nextPageToken: next ? pageToken(listOf(), `${next.index}.${next.position}`) : '' }
+  const sinceMs = context.unconfirmedSinceMs()
+  return { records: records.map((found) => givenRecord(found, sinceMs)), nextPageToken: next ? pageToken(listOf(), `${next.index}.${next.position}`) : '', ...unconfirmed(sinceMs) }
 }
 
 async function recordAt(context: Context, { recordId, subject }: GetRecordsRequest, { batchId, index: position }: RecordPlace) {
@@ -40,7 +44,20 @@ async function recordAt(context: Context, { recordId, subject }: GetRecordsReque
   if (batchId.length !== HASH_BYTES) throw wrong('place.batch_id', `a batch id has ${HASH_BYTES} bytes`)
   const index = (await context.ledger().known(batchId))?.indexes[0]
   const found = index === undefined ? undefined : await readPlace(context, index, position)
-  return { records: found ? [storedRecord(found)] : [], nextPageToken: '' }
+  const sinceMs = context.unconfirmedSinceMs()
+  return { records: found ? [givenRecord(found, sinceMs)] : [], nextPageToken: '', ...unconfirmed(sinceMs) }
+}
+
+function unconfirmed(sinceMs: number | undefined): { unconfirmedSinceMs?: bigint } {
+  return sinceMs === undefined ? {} : { unconfirmedSinceMs: BigInt(Math.round(sinceMs)) }
+}
+
+/** A record as anybody is given it: of one that has ended its label and date, while nobody can say whether one has, no content of any. */
+function givenRecord(found: FoundRecord | DamagedRecord, unconfirmedSinceMs: number | undefined) {
+  const stored = storedRecord(found)
+  if (!('entry' in found) || (!found.ended && unconfirmedSinceMs === undefined)) return stored
+  const standing = unconfirmedSinceMs !== undefined && IN_DOUBT.includes(found.standing) ? 'unconfirmed' : found.standing
+  return { ...stored, standing, standingOn: found.on, record: NO_BYTES }
 }
 
 /** What is asked, when it can have an answer. @throws HuxinError argument_invalid */
@@ -77,7 +94,7 @@ function placeOf(position: string): Place {
   return { index: BigInt(match[1]!), position: Number(match[2]) }
 }
 
-/** A record as it is answered; one whose bytes are wrong here with its place alone. */
+/** A record with its content; one whose bytes are wrong here with its place alone. */
 export function storedRecord(found: FoundRecord | DamagedRecord) {
   const header = found.batch?.header
   return {

@@ -22,6 +22,7 @@ function readable<T>(reading: Promise<T>, otherwise: NoInfer<T>): Promise<T> {
 export async function nodeStatus(node: AdminPort) {
   const { context, config } = node
   const standing = context.alarms.standing()
+  const unconfirmed = context.unconfirmedSinceMs()
   const children = context.ledger().federation.children(context.self)
   return {
     node: context.self,
@@ -41,6 +42,7 @@ export async function nodeStatus(node: AdminPort) {
     recordCount: context.ledger().recordCount,
     quarantined: [...context.ledger().quarantined],
     version: PROGRAM_VERSION,
+    ...(unconfirmed === undefined ? {} : { unconfirmedSinceMs: BigInt(Math.round(unconfirmed)) }),
   }
 }
 

@@ -24,6 +24,7 @@ import type { Op } from '../store/store.ts'
 import type { ParentCalls } from './parent.ts'
 import type { LinkOptions } from './link.ts'
 import { Pace } from './pace.ts'
+import type { SeenLog } from './taken.ts'
 
 /** The parent's tree as verified here. */
 export interface VerifiedTree {
@@ -56,6 +57,7 @@ const NOTHING: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Ui
 
 export class Follower {
   readonly #options: LinkOptions
+  seen: SeenLog | undefined
   #log = ''
   #frontier: Frontier = emptyFrontier
   /** Of the log #loaded, as frontier and pending. */
@@ -182,7 +184,10 @@ export class Follower {
       grown.remember()
       context.changes.announce(['spine'])
     }
-    if (have === checkpoint.size && this.#verified.size === checkpoint.size) this.#wake()
+    if (have === checkpoint.size && this.#verified.size === checkpoint.size) {
+      this.seen = { log, size: checkpoint.size, ms: context.trustedMs(), parentMs: Number(answer.confirmedMs) }
+      this.#wake()
+    }
     await this.#pace.rest({ gotOn: have > start || this.#receipts !== before, sinceMs: askedMs, signal })
   }
 

@@ -36,6 +36,7 @@ export class Puller {
   #log = ''
   #cursor = 0n
   #savedMs = 0
+  #emptyMs: number | undefined
   /** Resolves when everything that was there at the start has passed the door. */
   readonly caughtUp: Promise<void>
   #catchUp: (() => void) | undefined
@@ -59,6 +60,11 @@ export class Puller {
   /** First index of the parent's log whose batch of this class may not have passed the door. */
   get cursor(): bigint {
     return this.#log === this.#follower.log ? this.#cursor : 0n
+  }
+
+  /** When the parent last had nothing more of this class to give, milliseconds since 1970. */
+  get emptyMs(): number | undefined {
+    return this.#emptyMs
   }
 
   /** Up to where everything of this class is here: it may be signed for. */
@@ -91,6 +97,7 @@ export class Puller {
       // Another log by now: it is read from where that one stands.
       if (!await this.#take(answer.deliveries, signal)) continue
       await this.#advance(answer.next)
+      if (answer.deliveries.length === 0) this.#emptyMs = this.#options.context.trustedMs()
       progress()
       if (answer.deliveries.length === 0 && this.#follower.verified.size > 0n) {
         this.#catchUp?.()

@@ -27,6 +27,7 @@ import type { LinkOptions, UplinkOptions } from './link.ts'
 import { ParentKeys } from './parent-keys.ts'
 import { Puller } from './puller.ts'
 import { Pusher } from './pusher.ts'
+import { Taken } from './taken.ts'
 import { WitnessLoop } from './witness-loop.ts'
 
 export type LinkState = 'connecting' | 'connected' | 'away' | 'suspended' | 'stopped'
@@ -57,6 +58,7 @@ export class Uplink {
   #awaySince: { readonly ms: number; readonly monotonicMs: number } | undefined
   #suspension: Suspension | undefined
   #lastContactMs = 0
+  readonly #taken: Taken
   #clockOffsetMs = 0
 
   constructor(options: UplinkOptions) {
@@ -69,6 +71,7 @@ export class Uplink {
     this.#pushers = batchClasses.map((batchClass) => new Pusher(link, batchClass, this.#follower))
     this.#witness = new WitnessLoop(link, this.#follower, this.#pullers)
     this.#giver = new Giver(link)
+    this.#taken = new Taken(this.#follower, this.#pullers)
   }
 
   get state(): LinkState {
@@ -78,6 +81,11 @@ export class Uplink {
   /** Set while the parent says that this node is not active. */
   get suspension(): Suspension | undefined {
     return this.#suspension
+  }
+
+  /** Up to when everything that was said above of members and records is taken here; undefined until it is for the first time. */
+  confirmedMs(): number | undefined {
+    return this.#taken.ms()
   }
 
   get lastContactMs(): number {

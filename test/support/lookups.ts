@@ -35,7 +35,7 @@ export function ask(context: Context, request: MessageInitShape<typeof GetRecord
   return getRecords(context, create(GetRecordsRequestSchema, request), { signal: given.signal })
 }
 
-/** `<node id> <grade> <standing>` of each record, newest first. */
+/** `<node id> <grade> <standing>` of each record, newest first; the grade is `-` where no content is given. */
 export async function standings(context: Context, request: MessageInitShape<typeof GetRecordsRequestSchema>): Promise<string[]> {
   return (await ask(context, request)).records.map(({ origin, record, standing }) => {
     const { content } = fromBinary(RecordSchema, record)

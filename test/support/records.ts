@@ -11,7 +11,7 @@ export function uscc(i: number): string {
 }
 
 /** An industry evaluation of enterprise i. */
-export function industryRecord(i: number, { prefix = 'e', grade = 'A' }: { prefix?: string; grade?: string } = {}): Uint8Array {
+export function industryRecord(i: number, { prefix = 'e', grade = 'A', validTo = '2027-06-30' }: { prefix?: string; grade?: string; validTo?: string } = {}): Uint8Array {
   return toBinary(RecordSchema, create(RecordSchema, {
     recordId: `${prefix}-${i}`,
     subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc(i % 1_000_000), name: `浙江测试企业${i}有限公司` }),
@@ -19,7 +19,7 @@ export function industryRecord(i: number, { prefix = 'e', grade = 'A' }: { prefi
       case: 'evaluationResult',
       value: create(EvaluationResultSchema, {
         kind: EvaluationKind.INDUSTRY, domain: 'transport', scale: 'zj/five-grade@2020', grade, model: 'zj/industry-transport@3',
-        evaluatedOn: '2026-06-30', validFrom: '2026-07-01', validTo: '2027-06-30', evaluator: '11330825TT00000903',
+        evaluatedOn: '2026-06-30', validFrom: '2026-07-01', validTo, evaluator: '11330825TT00000903',
       }),
     },
     attributes: Buffer.from('{"industry_code":"G5430","inspected_count":2}'),

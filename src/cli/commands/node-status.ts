@@ -5,7 +5,7 @@ import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { type HuxinError, isHuxinError } from '../../base/errors.ts'
 import type { Alarm, GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../../node/config.ts'
-import { localTime } from '../local-time.ts'
+import { localTime, unconfirmedText } from '../local-time.ts'
 import { ago, exitCodes, type Output, print, say, table, toJson } from '../output.ts'
 import { plain } from '../plain.ts'
 import type { Shell } from '../shell.ts'
@@ -78,6 +78,7 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
       `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
     ...formatAlarms(output, status),
     ...formatMembership(output, status),
+    ...(status.unconfirmedSinceMs > 0n ? [unconfirmedText(output, status.unconfirmedSinceMs)] : []),
     ...(status.quarantined.length > 0 ? [say(output, `quarantined: ${status.quarantined.join(', ')}`, `暂停接收：${status.quarantined.join('、')}`)] : []),
     ...(peers.length > 0 ? ['', table([
       say(output, 'link', '链路'), say(output, 'node', '节点'), say(output, 'state', '状态'), say(output, 'last contact', '最近联系'),

@@ -19,6 +19,7 @@ import { type ImportSummary, runImport } from '../import/import.ts'
 import { encodings } from '../../intake/encoding.ts'
 import { refusalText } from '../../exchange/refusal.ts'
 import { type Output, print, progress, say, table } from '../output.ts'
+import { localTime, unconfirmedText } from '../local-time.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { sourceText, word } from '../words.ts'
@@ -123,21 +124,46 @@ export function recordCommands(program: Command, shell: Shell): void {
         return
       }
       const { type } = command.opts<{ type?: string }>()
-      const found = await withNode(command, (connection) => findRecords(connection, what, type))
-      if (found.length === 0) throw new HuxinError('not_found', bilingual(`nothing is served here under ${JSON.stringify(what)}${type ? '' : ' (for a subject also give --type)'}`, `此处没有“${what}”的可供查询内容${type ? '' : '（查主体须另加 --type）'}`))
-      print(output, found.map(recordView), () => found.map((record) => formatRecord(output, record)).join('\n\n'))
+      const { found, unconfirmedSinceMs } = await withNode(command, (connection) => findRecords(connection, what, type))
+      if (found.length === 0) throw nothingFound(what, { type, unconfirmedSinceMs })
+      const doubt = unconfirmedSinceMs > 0n ? `${unconfirmedText(output, unconfirmedSinceMs)}\n\n` : ''
+      print(output, found.map((record) => ({ ...recordView(record), ...(unconfirmedSinceMs > 0n ? { unconfirmedSinceMs } : {}) })), () => doubt + found.map((record) => formatRecord(output, record)).join('\n\n'))
     })
 }
 
-async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<StoredRecord[]> {
+/** Nothing is known, or the question was not one that could find it: the second says what is wanted. */
+function nothingFound(what: string, { type, unconfirmedSinceMs }: { readonly type: string | undefined; readonly unconfirmedSinceMs: bigint }): HuxinError {
+  const shown = JSON.stringify(what.slice(0, 80))
+  if (type === undefined && SUBJECT_CODE.test(what)) {
+    return new HuxinError('argument_invalid', text`${shown} is no record id that is known here, and looks like the code of a subject: also give --type, for example --type enterprise`)
+  }
+  if (type === undefined && BATCH_ID_LIKE.test(what)) {
+    return new HuxinError('argument_invalid', text`${shown} looks like a batch id and has ${what.length} characters: a batch id has 64 hexadecimal digits; its beginning is enough for huxin why`)
+  }
+  if (unconfirmedSinceMs > 0n) return new HuxinError('unconfirmed', text`nothing is known here under ${shown}, and since ${localTime(Number(unconfirmedSinceMs))} this node has not heard what was published: ask again when the link is up (huxin node status)`)
+  return new HuxinError('not_found', type === undefined
+    ? text`no record with the id ${shown} is known here; names are not looked for: give a record id, a batch id, or the code of a subject with --type`
+    : text`nothing about the subject ${shown} is known here`)
+}
+
+/** A unified social credit code or the number of a person, by its shape. */
+const SUBJECT_CODE = /^[0-9A-Z]{2}[0-9]{6}[0-9A-Z]{10}$/i
+const BATCH_ID_LIKE = /^[0-9a-f]{32,}$/i
+
+async function findRecords({ records }: Connection, what: string, type: string | undefined): Promise<{ found: StoredRecord[]; unconfirmedSinceMs: bigint }> {
   const wanted = type === undefined ? { recordId: recordIdOf(what) } : { subject: { type: SubjectType[type.toUpperCase() as keyof typeof SubjectType] as SubjectType, id: what } }
-  return allPages((pageToken) => records.getRecords({ ...wanted, pageSize: 1_000, pageToken }, CALL), (answer) => answer.records)
+  let unconfirmedSinceMs = 0n
+  const found = await allPages((pageToken) => records.getRecords({ ...wanted, pageSize: 1_000, pageToken }, CALL), (answer) => {
+    unconfirmedSinceMs = answer.unconfirmedSinceMs
+    return answer.records
+  })
+  return { found, unconfirmedSinceMs }
 }
 
 /** A record as JSON. */
 export function recordView(stored: StoredRecord): object {
-  const { batchId, index, logIndex, item, origin, provider, standing, disputed, leafHash } = stored
-  return { batchId, position: index, logIndex, item, origin, provider, standing, disputed, leafHash, record: stored.record.length > 0 ? recordJson(stored.record) : null }
+  const { batchId, index, logIndex, item, origin, provider, standing, standingOn, disputed, leafHash } = stored
+  return { batchId, position: index, logIndex, item, origin, provider, standing, ...(standingOn === '' ? {} : { standingOn }), disputed, leafHash, record: stored.record.length > 0 ? recordJson(stored.record) : null }
 }
 
 /** A record as JSON, its attributes too. */
@@ -150,13 +176,14 @@ export function recordJson(bytes: Uint8Array): unknown {
 function formatRecord(output: Output, stored: StoredRecord): string {
   const lines = [
     say(output, `batch ${hex(stored.batchId)} position ${stored.index}, entry ${stored.logIndex}`, `批次 ${hex(stored.batchId)} 位置 ${stored.index}，日志序号 ${stored.logIndex}`),
-    say(output, `${stored.item}, from ${stored.origin}: ${stored.standing}${stored.disputed ? ', disputed' : ''}`,
-      `${stored.item}，来自 ${stored.origin}：${word(output, stored.standing)}${stored.disputed ? '，异议中' : ''}`),
+    say(output, `${stored.item}, from ${stored.origin}: ${stored.standing}${stored.standingOn === '' ? '' : ` from ${stored.standingOn} on`}${stored.disputed ? ', disputed' : ''}`,
+      `${stored.item}，来自 ${stored.origin}：${word(output, stored.standing)}${stored.standingOn === '' ? '' : `（自 ${stored.standingOn} 起）`}${stored.disputed ? '，异议中' : ''}`),
   ]
   const { recordId } = stored.record.length > 0 ? fromBinary(RecordSchema, stored.record) : { recordId: '' }
   const number = decodeRecordId(recordId)
   if (number !== recordId) lines.push(say(output, `record id ${recordId}: the department's number is ${number}`, `记录编号 ${recordId}，即部门编号“${number}”`))
   if (stored.record.length > 0) lines.push(JSON.stringify(recordJson(stored.record), undefined, 2))
+  else lines.push(say(output, 'its content is not given', '不提供内容'))
   return lines.join('\n')
 }
 
