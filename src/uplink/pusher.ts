@@ -89,7 +89,7 @@ export class Pusher {
     try {
       await this.#push(signal, progress)
     } finally {
-      await this.#keeping
+      while (this.#keeping) await this.#keeping
     }
   }
 
@@ -102,7 +102,7 @@ export class Pusher {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#log !== this.#follower.log) {
         // The cursor that is being kept is that of the log before.
-        await this.#keeping
+        while (this.#keeping) await this.#keeping
         await this.#load()
         read = this.#cursor
         inFlight = []
@@ -236,6 +236,8 @@ export class Pusher {
   #keep(signal: AbortSignal): void {
     this.#keeping ??= this.#keepSoon(signal).finally(() => {
       this.#keeping = undefined
+      // What came while the last ones were written: perhaps nothing comes after it that would take it along.
+      if (this.#unkept.length > 0 && !signal.aborted) this.#keep(signal)
     })
   }
 
