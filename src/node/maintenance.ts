@@ -1,4 +1,7 @@
 /** What is done to the folder of a node that does not run: fsck and repair without a start. */
+import { access } from 'node:fs/promises'
+import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { bodyOf } from '../exchange/check-derived.ts'
@@ -10,7 +13,7 @@ import { emptyRoot } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
-import { loadConfig, type NodeConfig } from './config.ts'
+import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
 import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
 
 /**
@@ -38,7 +41,17 @@ export async function signedLogOf(config: NodeConfig, { keys, slot, epoch }: Ope
 
 /** fsck of a node that does not run, or does not start. @throws HuxinError config_invalid | store_locked | store_corrupt */
 export async function checkFolder(folder: string): Promise<CheckReport> {
+  await checkHasDatabase(folder)
   return withFolder(folder, async (config, open) => checkStore(open.store, await signedLogOf(config, open), genesisOf(config, open.join, open.keys.subject)))
+}
+
+/** A folder whose database is gone would be opened as a new and empty one, in which nothing is wrong. @throws HuxinError store_corrupt */
+async function checkHasDatabase(folder: string): Promise<void> {
+  const epoch = await currentEpoch(folder)
+  const isThere = (file: string): Promise<boolean> => access(file).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT')
+  const { begun, database } = epochFiles(folder, epoch)
+  if (!await isThere(begun) || await isThere(database) || await isThere(epochFiles(folder, epoch - 1).database)) return
+  throw new HuxinError('store_corrupt', text`the log of epoch ${epoch} was begun, and there is no database in ${folder}: restore a backup (huxin node restore), or run huxin node recover`)
 }
 
 /** Repairs a node that does not run from the folder of a neighbour that does not either. @returns the log indexes that were put back, and what fsck says then */

@@ -205,12 +205,23 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
   child.stdout.setEncoding('utf8').on('data', (text: string) => { log += text })
   const listening = await new Promise<string>((resolve) => child.stderr.setEncoding('utf8').once('data', resolve))
   t.equal(listening, `huxin zj.example/330000 监听 127.0.0.1:${port}\n`)
+  await cp(certs, join(folder, 'certs-kept'), { recursive: true })
   await ok(['node', 'status', ...node], /^zj\.example\/330000 \(province, epoch 1\): serving\nlog 1 entries[\s\S]*no alarms/)
   t.match(JSON.parse((await runHere(['node', 'status', ...node, '--json'])).out), { node: 'zj.example/330000', state: 'serving', logSize: '1' })
   t.match(await runHere(['node', 'check', ...node]), { code: 2, out: /port +BAD +listen: 127\.0\.0\.1:\d+ cannot be had: another process listens there; is the node running\?/ })
   for (const command of ['rebuild', 'start']) {
     t.match(await runProgram(['node', command, ...node]), { code: 3, err: /^error store_locked .*another process uses .*: stop it first/ }, `${command} while it runs`)
   }
+  t.match(await runHere(['fsck', ...node]), { code: 0, out: /clean\n$/ }, 'a node that runs is asked')
+  const copy = join(folder, 'copies', '330000')
+  await cp(home, copy, { recursive: true })
+  await rm(certs, { recursive: true })
+  t.match(await runHere(['fsck', '--node', copy]), { code: 0, err: '', out: /clean\n$/ }, 'a copy is looked at itself, without a certificate of an operator')
+  await rm(join(copy, 'data'), { recursive: true })
+  const empty = await runHere(['fsck', '--node', copy])
+  t.not(empty.code, 0, 'also where the node that it is a copy of runs, and is well')
+  t.match(empty.err, /^error (?:store_corrupt|log_behind|config_invalid) /)
+  await cp(join(folder, 'certs-kept'), certs, { recursive: true })
   const watching = spawn(process.execPath, [main, 'node', 'status', ...node, '--watch', '--lang', 'zh'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const watched = new Promise<number | null>((resolve) => watching.once('close', resolve))
   let seen = ''

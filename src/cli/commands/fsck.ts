@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
-import { checkFolder, repairFolder } from '../../node/maintenance.ts'
+import { checkFolder, repairFolder, withFolder } from '../../node/maintenance.ts'
 import { print, say } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { atNode, withNode } from './shared.ts'
@@ -40,16 +40,23 @@ export function fsckCommand(program: Command, shell: Shell): void {
     })
 }
 
+/**
+ * Looks into the folder where nobody has it open, whatever node answers elsewhere: that may be the one that this folder is a copy
+ * of. A node that runs is asked.
+ */
 async function checked(command: Command, { repair, folder }: { repair: boolean; folder: string }): Promise<Said> {
-  try {
-    const { clean, findings, entries, records, erased, dropped, repaired } = await withNode(command, ({ admin }) => admin.checkStore({ repair }, { timeoutMs: CHECK_MS }))
-    return { clean, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
-  } catch (error) {
-    if (!isHuxinError(error, 'peer_unreachable') || command.opts<{ address?: string }>().address !== undefined) throw error
-    if (repair) throw new HuxinError('peer_unreachable', text`a node asks its parent while it runs: start it, or name the folder of a stopped neighbour with --from`, { cause: error })
-    // A folder that is in use says so: then the node runs, and does not answer.
-    return said(await checkFolder(folder), [])
+  const { address } = command.opts<{ address?: string }>()
+  if (address === undefined) {
+    try {
+      if (!repair) return said(await checkFolder(folder), [])
+      await withFolder(folder, () => Promise.resolve())
+      throw new HuxinError('peer_unreachable', text`a node asks its parent while it runs: start it, or name the folder of a stopped neighbour with --from`)
+    } catch (error) {
+      if (!isHuxinError(error, 'store_locked')) throw error
+    }
   }
+  const { clean, findings, entries, records, erased, dropped, repaired } = await withNode(command, ({ admin }) => admin.checkStore({ repair }, { timeoutMs: CHECK_MS }))
+  return { clean, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
 }
 
 async function repairedFrom(folder: string, neighbour: string): Promise<Said> {
