@@ -3,6 +3,7 @@ import { HuxinError } from '../base/errors.ts'
 import { bilingual } from '../base/text.ts'
 import type { AccountCounts, AccountLine, ReadAccountResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { toTextCell } from '../intake/text-cell.ts'
+import { type WrittenColumn, workbookBytes } from '../workbook/writer.ts'
 import { type Output, say, table } from './output.ts'
 import { word } from './words.ts'
 
@@ -128,6 +129,20 @@ export function accountSheet(speaker: Speaker, view: AccountView): (string | num
     ...countNames.map((name) => say(speaker, `${countHeads[name][0]}, batches`, `${countHeads[name][1]}批次`)),
   ]
   return [head, ...view.lines.map((line) => [...places.map(({ cell }) => cell(line)), ...countNames.map((name) => line.records[name]), ...countNames.map((name) => line.batches[name])])]
+}
+
+/** Lines that a workbook may have: it is made in memory. */
+const WORKBOOK_LINES_MAX = 50_000
+
+/** One sheet, in which no code becomes a number. @throws HuxinError argument_invalid */
+export function accountWorkbook(speaker: Speaker, view: AccountView): Uint8Array {
+  if (view.lines.length > WORKBOOK_LINES_MAX) {
+    throw new HuxinError('argument_invalid', bilingual(`a workbook has at most ${WORKBOOK_LINES_MAX} lines, this account ${view.lines.length}: give a .csv, or fewer keys with --by`, `工作簿最多 ${WORKBOOK_LINES_MAX} 行，本次对账 ${view.lines.length} 行：请改用 .csv，或减少 --by 的分列`))
+  }
+  const rows = accountSheet(speaker, view)
+  const places = rows[0]!.length - 2 * countNames.length
+  const columns = rows[0]!.map((_, i): WrittenColumn => (i < places ? { width: 24, format: 'text' } : { width: 12, format: 'general' }))
+  return workbookBytes([{ name: `${view.period.from} ${view.period.until}`, columns, rows }])
 }
 
 /** UTF-8 with the mark by which spreadsheets know it, and their line ends. */

@@ -1,21 +1,13 @@
 #!/usr/bin/env node
-/** Entry of the command `huxin`. */
-import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
-import { systemClock } from '../base/clock.ts'
-import { runCli } from './program.ts'
+/**
+ * Entry of the command `huxin`. A Node.js that is too old reads this file and node-version.ts and says so; everything else it
+ * could not even read, and would answer with a stack of somebody's syntax.
+ */
+import { tooOld } from './node-version.ts'
 
-/** Milliseconds that what was printed may take to go out. */
-const LINGER_MS = 3_000
-
-// What the library would print beside a command's own error says the same in other words.
-if (process.env['GRPC_VERBOSITY'] === undefined) setLogVerbosity(logVerbosity.NONE)
-
-// A reader such as `head` that has seen enough is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 4))
-// Nobody is left to be told.
-process.stderr.on('error', () => undefined)
-
-process.exitCode = await runCli(process.argv.slice(2), { stdout: process.stdout, stderr: process.stderr, stdin: process.stdin, env: process.env })
-
-// A connection attempt that somebody answers with silence has no end of its own, and would keep the process.
-systemClock.after(LINGER_MS, () => process.exit())
+const said = tooOld(process.versions.node, process.env)
+if (said === undefined) await import('./start.ts')
+else {
+  process.stderr.write(`${said}\n`)
+  process.exitCode = 2
+}

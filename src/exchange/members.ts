@@ -86,6 +86,7 @@ export async function setMemberStatus(
   if (!member) throw new HuxinError('argument_invalid', text`${name} is no member of this federation: see huxin member list`)
   if (member.parent !== context.self) throw new HuxinError('argument_invalid', text`${member.name} is a child of ${member.parent ?? text`nobody`}: only its parent changes its status`)
   if (!['active', 'suspended', 'retired'].includes(status)) throw new HuxinError('argument_invalid', text`status ${status} is not one of active, suspended, retired`)
+  if (member.status === status) throw new HuxinError('argument_invalid', text`${member.name} is ${status} already, by its statement ${member.serial}`)
   return publishStatement(context, { ...nextStatement(member), status, ...act }, source)
 }
 

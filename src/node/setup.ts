@@ -40,6 +40,8 @@ export interface NodeFields {
   readonly tier: string
   readonly divisions: readonly string[]
   readonly body: string
+  /** Body that hosts the node, when it is another. */
+  readonly host?: string | undefined
   readonly parent: { readonly node: string; readonly address: string } | undefined
   readonly listen: string
   readonly certs: string
@@ -361,7 +363,7 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
 function formatConfig(fields: NodeFields): string {
   const certs = fields.certs
   return `# ${fields.node}: see nodes/README.md for every field\n` +
-    `node: ${fields.node}\ntier: ${fields.tier}\nbody: ${fields.body}\n` +
+    `node: ${fields.node}\ntier: ${fields.tier}\nbody: ${fields.body}\n${fields.host === undefined ? '' : `host: ${fields.host}\n`}` +
     `divisions: [${fields.divisions.map((code) => `'${code}'`).join(', ')}]\n` +
     (fields.parent ? `parent:\n  node: ${fields.parent.node}\n  address: ${fields.parent.address}\n` : '') +
     `listen: ${fields.listen}\n` +

@@ -1,5 +1,6 @@
 /** The account of a period, the search of the log and the story of a batch, at a province, a city and two counties. */
 import t from 'tap'
+import { unzipSync } from 'fflate'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,6 +105,13 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
     const csv = await readFile(file, 'utf8')
     t.match(csv, /^\ufeff方向,对方节点,目录项,名称,应送记录,/)
     t.match(csv, /\r\n下级上报,zj\.example\/330110,zj\/industry-evaluation@2026\.1,行业信用评价结果,3,3,1,2,2,0,0,0,2,2,1,1,1,0,0,0\r\n/)
+    const book = join(folder, '对账.xlsx')
+    t.match(await runHere(['reconcile', ...at('330100'), '--lang', 'zh', '--out', book]), { code: 0 })
+    const parts = unzipSync(await readFile(book))
+    const sheet = Buffer.from(parts['xl/worksheets/sheet1.xml']!).toString()
+    for (const cell of ['应送记录', '下级上报', 'zj.example/330110', INDUSTRY_ITEM]) t.ok(sheet.includes(cell), cell)
+    t.match(sheet, /<v>3<\/v>/, 'numbers are numbers')
+    t.match(await runHere(['reconcile', ...at('330100'), '--out', join(folder, 'x.pdf')]), { code: 2, err: /ends with \.csv or \.xlsx/ })
     t.match(await runHere(['reconcile', ...at('330100'), '--out', file]), { code: 2, err: /is there already: name another file, or give --force/ })
     t.match(await runHere(['reconcile', ...at('330100'), '--out', file, '--force']), { code: 0 })
     t.match(await runHere(['reconcile', ...at('330100'), '--month', '2026-11', '--day', '2026-11-02']), { code: 2, err: /give one period/ })

@@ -105,7 +105,7 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
     ['nod', /^error: unknown command 'nod' \(did you mean node\?\); see: huxin --help\n$/, /^错误：没有命令“nod”（是否为 node？）；参见：huxin --help\n$/],
     ['log lst', /^error: unknown command 'lst' \(did you mean list\?\); see: huxin log --help\n$/, /^错误：没有命令“lst”（是否为 list？）；参见：huxin log --help\n$/],
     ['log list --limt 3', /^error: unknown option '--limt' \(did you mean --limit\?\); see: huxin log list --help\n$/, /^错误：没有选项“--limt”/],
-    ['log list --limit many', /'--limit <entries>' argument 'many' is invalid\. A whole number from 1 on is wanted; see: huxin log list --help\n$/, /“many”无效：须为不小于 1 的整数；参见：huxin log list --help\n$/],
+    ['log list --limit many', /'--limit <entries>' argument 'many' is invalid\. Give a whole number from 1 on; see: huxin log list --help\n$/, /“many”无效：须为不小于 1 的整数；参见：huxin log list --help\n$/],
     ['log list --start -1', /'-1' is invalid/, /“-1”无效/],
     ['log list --limit', /option '--limit <entries>' argument missing; see/, /选项“--limit <entries>”缺少取值；参见/],
     ['log list x', /too many arguments for 'list'\. Expected 0 arguments but got 1; see/, /参数过多：应为 0 个，实为 1 个；参见/],
@@ -114,9 +114,9 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
     ['import f.csv --item x --target ** --encoding latin1', /argument 'latin1' is invalid\. Allowed choices are auto, utf-8, gb18030, .*big5; see/, /“latin1”无效，可选：auto, utf-8, gb18030, .*big5；参见/],
     ['member suspend 330100 --reason x', /required option '--document <number>' not specified/, /缺少必填选项“--document <number>”/],
     ['catalog publish f.yaml --document x', /required option '--reason <text>' not specified/, /缺少必填选项“--reason <text>”/],
-    ['amend repair 00 0 --basis x --on 2026-02-30', /'2026-02-30' is invalid\. A date YYYY-MM-DD is wanted/, /须为日期 YYYY-MM-DD/],
+    ['amend repair 00 0 --basis x --on 2026-02-30', /'2026-02-30' is invalid\. Give a date YYYY-MM-DD/, /须为日期 YYYY-MM-DD/],
     ['pki issue --domain zj.example --tier town --role node --node 1', /Allowed choices are nation, province, city, county/, /可选：nation, province, city, county/],
-    ['pki issue --domain zj.example --tier city --role node --node 1 --days 0', /A whole number from 1 on/, /不小于 1/],
+    ['pki issue --domain zj.example --tier city --role node --node 1 --days 0', /Give a whole number from 1 on/, /不小于 1/],
     ['pki issue --domain zj.example --tier city --role node --node 1 --days 99999999', /At most 36500 is allowed/, /不得大于 36500/],
   ]
   for (const [line, english, chinese] of cases) {
@@ -408,21 +408,29 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const application = join(folder, 'application.txt')
     const home = await mkdtemp(join(folder, 'ningbo-'))
     t.match(await runHere(['node', 'init', '--node', home, '--id', 'zj.example/330300', '--tier', 'city', '--divisions', '330300', '--body', BODY, '--certs', '../certs', '--parent', 'zj.example/330000', '--parent-address', '127.0.0.1:1']), { code: 0, out: /give .*application\.txt to the parent's operator/ })
-    await cp(join(home, 'application.txt'), application)
+    await writeFile(application, `\ufeff${(await readFile(join(home, 'application.txt'), 'utf8')).replaceAll('\n', '\r\n')}`)
+    const own = join(federation.folderOf('330000'), 'join.json')
+    t.match(await runHere(['member', 'approve', application, ...act, '--out', own, '--force', ...at('330000')]), { code: 2, err: /is the join file of this node itself: name another file with --out/ })
+    await writeFile(out, 'of somebody')
+    t.match(await runHere(['member', 'approve', application, ...act, '--out', out, ...at('330000')]), { code: 2, err: /join\.json is there already/ })
+    await rm(out)
     await does('330000', ['member', 'approve', application, ...act, '--out', out], /^admitted; give .*join\.json to the node \(huxin node join\)\n$/)
     t.equal((await stat(out)).mode & 0o777, 0o600)
     const { statements } = JSON.parse(await readFile(out, 'utf8')) as { statements: string[] }
     t.match(Buffer.from(statements.at(-1)!, 'base64').toString(), /^huxin\/member[\s\S]*\nactor 张三\n[\s\S]*document 浙信〔2026〕5号\n[\s\S]*reason 新版目录\n/, 'the act is recorded with the person')
+    await does('330000', ['member', 'approve', application, ...act, '--out', out], /^admitted/)
+    await writeFile(out, `\ufeff${(await readFile(out, 'utf8')).replaceAll('\n', '\r\n')}`)
     t.match(await runHere(['node', 'join', out, '--node', home]), { code: 0, out: /may be started now/ })
     t.match(await runHere(['node', 'join', out, '--node', federation.folderOf('330100')]), { code: 2, err: /does not admit the keys/ })
-    await does('330000', ['member', 'suspend', 'zj.example/330300', ...act], /^zj\.example\/330300: suspended\n$/)
+    await does('330000', ['member', 'suspend', 'zj.example/330300', ...act], /^zj\.example\/330300: suspended, from now on; statement 1 goes to every node, with reason and document\n$/)
+    t.match(await runHere(['member', 'suspend', 'zj.example/330300', ...act, ...at('330000')]), { code: 2, err: /zj\.example\/330300 is suspended already, by its statement 1\n$/ })
     await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +1 +suspended/, /市 .*已暂停/)
-    await does('330000', ['member', 'activate', 'zj.example/330300', ...act], /: active\n$/)
+    await does('330000', ['member', 'activate', 'zj.example/330300', ...act], /: active, from now on; statement 2 /)
     await prints('330000', ['member', 'list'], /zj\.example\/330300 .* 1 +2 +active/, /正常/)
-    await does('330000', ['member', 'catalog', '330000', '--prefix', 'zjkj', ...act], /^330000: zjkj\n$/)
+    await does('330000', ['member', 'catalog', '330000', '--prefix', 'zjkj', ...act], /^330000: zjkj, from now on\n$/)
     await prints('330000', ['member', 'list'], /zj\.example\/330000 .* zj zjkj +1 +1 +active/, /目录前缀/)
     t.match(await runHere(['member', 'catalog', '330300', '--prefix', 'nb', ...act, ...at('330000')]), { code: 1, err: /the catalog is made by nation and province/ })
-    await does('330000', ['member', 'catalog', '330000', ...act], /^330000: no prefixes\n$/)
+    await does('330000', ['member', 'catalog', '330000', ...act], /^330000: no prefixes, from now on\n$/)
     t.match(await runHere(['member', 'suspend', 'zj.example/999999', ...act, ...at('330000')]), { code: 2, err: /999999/ })
   })
 

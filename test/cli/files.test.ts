@@ -4,6 +4,7 @@ import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFil
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deniedAt, textFromEditor } from '../../src/base/files.ts'
+import { tooOld } from '../../src/cli/node-version.ts'
 import { readLines, readSignedText, writeOutput } from '../../src/cli/shell.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { certificatesOf, identityOfCertificate } from '../../src/pki/identity.ts'
@@ -109,3 +110,11 @@ async function asAnother(doing: () => Promise<unknown>, closed: readonly string[
     process.seteuid!(0)
   }
 }
+
+t.test('a Node.js that is too old is named in a sentence, by files that it can read', async (t) => {
+  for (const version of ['14.21.3', '18.20.4', '20.18.9']) t.match(tooOld(version, {}), new RegExp(`^huxin needs Node\\.js 20\\.19 or later, this is ${version}: `))
+  t.match(tooOld('18.20.4', { LANG: 'zh_CN.UTF-8' }), /^huxin 需要 Node\.js 20\.19 或更高版本，当前为 18\.20\.4/)
+  for (const version of ['20.19.0', '22.0.0', '24.11.0', process.versions.node]) t.equal(tooOld(version, {}), undefined, version)
+  const imports = async (name: string): Promise<string[]> => [...(await readFile(new URL(`../../src/cli/${name}`, import.meta.url), 'utf8')).matchAll(/^import .* from '(.*)'|^import '(.*)'/gm)].map(([, from, bare]) => from ?? bare!)
+  t.same([await imports('main.js'), await imports('node-version.js')], [['./node-version.js'], []])
+})

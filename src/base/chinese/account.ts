@@ -10,4 +10,5 @@ export const accountChinese: Readonly<Record<string, string>> = {
   'this batch is not in the log of {0}: it has not come here, or it is not for this node; ask where it was made': '{0} 的日志中没有该批次：尚未到达，或不送达本节点；请向报送节点查询',
   'a batch id has {0} bytes, and its beginning at least {1}; this one has {2}': '批次编号为 {0} 字节，开头部分至少 {1} 字节，此处为 {2} 字节',
   'several batches begin with {0}: give more of the number': '有多个批次以 {0} 开头：请给出更多位数',
+  '{0} is {1} already, by its statement {2}': '{0} 的状态已是 {1}（声明序号 {2}），无须重复办理',
 }

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { civilDate, isCivilDate, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual, text } from '../../base/text.ts'
-import { accountCsv, accountJson, type AccountView, formatAccount, gather, type Named } from '../account.ts'
+import { accountCsv, accountJson, type AccountView, accountWorkbook, formatAccount, gather, type Named } from '../account.ts'
 import type { Connection } from '../connect.ts'
 import { print, progress, say, table } from '../output.ts'
 import { allPages } from '../pages.ts'
@@ -38,16 +38,16 @@ export function accountCommands(program: Command, shell: Shell): void {
     .option('--with <node>', say(shell, 'one neighbour alone', '仅某一上级或下级'), '')
     .option('--item <id>', say(shell, 'one catalog item alone, with or without its edition', '仅某目录项（可不带版本）'), '')
     .option('--provider <uscc>', say(shell, 'one provider alone', '仅某数据提供单位'), '')
-    .addOption(new Option('--out <file>', say(shell, 'write it as CSV to this file', '写入 CSV 文件')))
+    .addOption(new Option('--out <file>', say(shell, 'write it to this file, .csv or .xlsx', '写入文件（.csv 或 .xlsx）')))
     .action(async (_options, command: Command) => {
       const asked = command.opts<Asked>()
       const { out } = asked
-      if (out !== undefined && !/\.csv$/i.test(out)) throw new HuxinError('argument_invalid', bilingual(`--out ${out}: the file is a .csv`, `--out ${out}：文件名须以 .csv 结尾`))
+      if (out !== undefined && !/\.(?:csv|xlsx)$/i.test(out)) throw new HuxinError('argument_invalid', bilingual(`--out ${out}: give the file a name that ends with .csv or .xlsx`, `--out ${out}：文件名须以 .csv 或 .xlsx 结尾`))
       if (out !== undefined) await checkFree(out, asked)
       const period = periodOf(asked)
       const { lines, names } = await withNode(command, (connection) => readAccount(connection, shell, { command, asked, period }))
       const view: AccountView = { period, lines, names, by: asked.by }
-      if (out !== undefined) await writeOutput(out, accountCsv(shell, view), asked)
+      if (out !== undefined) await writeOutput(out, /\.xlsx$/i.test(out) ? accountWorkbook(shell, view) : accountCsv(shell, view), asked)
       print(shell.output(command), out === undefined ? accountJson(lines) : { file: out, lines: lines.length }, () => (
         out === undefined ? formatAccount(shell, view) : say(shell, `${out}: ${lines.length} line(s)`, `${out}：${lines.length} 行`)))
     })

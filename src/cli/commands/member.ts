@@ -37,8 +37,10 @@ export function memberCommands(program: Command, shell: Shell): void {
       .description(say(shell, en, zh))
       .action(async (name: string, _options, command: Command) => {
         const { reason, document } = command.opts<{ reason: string; document: string }>()
-        await withNode(command, ({ admin }) => admin.setMemberStatus({ member: name, status, act: { reason, document } }, CALL))
-        print(shell.output(command), { member: name, status }, () => say(shell, `${name}: ${status}`, `${name}：${word(shell, status)}`))
+        const { statement } = await withNode(command, ({ admin }) => admin.setMemberStatus({ member: name, status, act: { reason, document } }, CALL))
+        const { serial } = parseStatement(parseNote(statement).text)
+        print(shell.output(command), { member: name, status, serial }, () => say(shell,
+          `${name}: ${status}, from now on; statement ${serial} goes to every node, with reason and document`, `${name}：${word(shell, status)}，即刻生效；声明序号 ${serial}，连同事由与文号送达各节点`))
       })
   }
   shell.common(withAct(atNode(member.command('catalog <node>'), shell), shell), 'huxin member catalog xpcc --prefix bt --reason … --document … --node nodes/000000')
@@ -47,7 +49,7 @@ export function memberCommands(program: Command, shell: Shell): void {
     .action(async (name: string, _options, command: Command) => {
       const { reason, document, prefix = [] } = command.opts<{ reason: string; document: string; prefix?: string[] }>()
       await withNode(command, ({ admin }) => admin.setMemberCatalog({ member: name, prefixes: prefix, act: { reason, document } }, CALL))
-      print(shell.output(command), { member: name, prefixes: prefix }, () => say(shell, `${name}: ${prefix.join(' ') || 'no prefixes'}`, `${name}：${prefix.join(' ') || '无前缀'}`))
+      print(shell.output(command), { member: name, prefixes: prefix }, () => say(shell, `${name}: ${prefix.join(' ') || 'no prefixes'}, from now on`, `${name}：${prefix.join(' ') || '无前缀'}，即刻生效`))
     })
   shell.common(withAct(atNode(member.command('authorities <node>'), shell), shell), 'huxin member authorities 330825 --ca certs/ca-county.crt --reason … --document … --node nodes/330800')
     .description(say(shell, 'name the CAs that may issue certificates in the name of a child, or at a root of itself', '指定可为某下级（根节点则为其自身）签发证书的机构'))

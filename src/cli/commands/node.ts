@@ -1,5 +1,6 @@
 /** `huxin node`. */
-import { resolve } from 'node:path'
+import { access } from 'node:fs/promises'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { pino } from 'pino'
 import { formatAddress } from '../../base/address.ts'
@@ -61,7 +62,7 @@ function folderOf(command: Command): string {
 }
 
 function initCommand(command: Command, shell: Shell): void {
-  shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs ../../certs/330825')
+  shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs certs/330825')
     .description(say(shell, 'make keys, and the application for the parent', '生成密钥与接入申请'))
     .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/节点编号'))
     .addOption(new Option('--tier <tier>', say(shell, 'tier of the node', '层级')).choices([...tiers]))
@@ -70,23 +71,45 @@ function initCommand(command: Command, shell: Shell): void {
     .option('--parent <name>', say(shell, 'full name of the parent', '上级节点全称'))
     .option('--parent-address <host:port>', say(shell, 'where the parent answers', '上级节点地址'))
     .option('--listen <host:port>', say(shell, 'where this node listens', '监听地址'), '127.0.0.1:7443')
-    .option('--certs <folder>', say(shell, 'folder of the node certificate, as seen from the node folder', '节点证书目录（相对节点目录）'))
+    .option('--host <uscc>', say(shell, 'body that hosts the node, if another', '托管单位统一社会信用代码（与运行单位不同时）'))
+    .option('--certs <folder>', say(shell, 'folder of the node certificate', '节点证书目录'))
     .action(async (_options, self: Command) => {
-      const options = self.opts<{ id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }>()
-      const application = await initNode(folderOf(self), fieldsOf(options), { clock: systemClock, random: systemRandom })
-      print(shell.output(self), { application: application ?? null }, () => application === undefined
+      const options = self.opts<InitOptions>()
+      const certs = options.certs === undefined ? undefined : await certificatesAt(options.certs, folderOf(self))
+      const application = await initNode(folderOf(self), fieldsOf({ ...options, certs: certs?.folder }), { clock: systemClock, random: systemRandom })
+      const missing = certs && !certs.there ? say(shell, `\nthere is no node.crt in ${certs.seen} yet: it must be there before huxin node check`, `\n${certs.seen} 中尚无 node.crt：须在 huxin node check 之前放好`) : ''
+      print(shell.output(self), { application: application ?? null, ...(certs ? { certificateThere: certs.there } : {}) }, () => (application === undefined
         ? say(shell, `the root is ready: huxin node check, huxin node start --node ${self.opts<{ node: string }>().node}`, `根节点已就绪：huxin node check，huxin node start --node ${self.opts<{ node: string }>().node}`)
-        : say(shell, `give ${application} to the parent's operator (huxin member approve), and take the answer with: huxin node join`, `请将 ${application} 交上级操作员（huxin member approve），再用 huxin node join 导入答复`))
+        : say(shell, `give ${application} to the parent's operator (huxin member approve), and take the answer with: huxin node join`, `请将 ${application} 交上级操作员（huxin member approve），再用 huxin node join 导入答复`)) + missing)
     })
 }
 
-function fieldsOf(options: { id?: string; tier?: string; divisions: string; body?: string; parent?: string; parentAddress?: string; listen: string; certs?: string }): NodeFields | undefined {
-  const { id, tier, body, certs, parent, parentAddress } = options
+interface InitOptions {
+  readonly id?: string
+  readonly tier?: string
+  readonly divisions: string
+  readonly body?: string
+  readonly host?: string
+  readonly parent?: string
+  readonly parentAddress?: string
+  readonly listen: string
+  readonly certs?: string | undefined
+}
+
+/** The folder of certificates as node.yaml names it: it is given as seen from here, and, as in former manuals, from the node's folder. */
+async function certificatesAt(certs: string, folder: string): Promise<{ folder: string; seen: string; there: boolean }> {
+  const hasCertificate = (at: string): Promise<boolean> => access(join(at, 'node.crt')).then(() => true, () => false)
+  const here = resolve(certs)
+  if (!await hasCertificate(here) && await hasCertificate(resolve(folder, certs))) return { folder: certs, seen: resolve(folder, certs), there: true }
+  return { folder: isAbsolute(certs) ? certs : relative(folder, here), seen: here, there: await hasCertificate(here) }
+}
+
+function fieldsOf({ id, tier, body, host, certs, parent, parentAddress, listen, divisions }: InitOptions): NodeFields | undefined {
   if (id === undefined) return undefined
   if (tier === undefined || body === undefined || certs === undefined) throw new HuxinError('argument_invalid', text`with --id also give --tier, --body and --certs`)
   if (parent !== undefined && parentAddress === undefined) throw new HuxinError('argument_invalid', text`with --parent also give --parent-address`)
   return {
-    node: id, tier, body, certs, listen: options.listen, actor: '-', divisions: options.divisions === '' ? [] : options.divisions.split(','),
+    node: id, tier, body, host, certs, listen, actor: '-', divisions: divisions === '' ? [] : divisions.split(','),
     parent: parent === undefined ? undefined : { node: parent, address: parentAddress! },
   }
 }

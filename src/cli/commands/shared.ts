@@ -63,7 +63,7 @@ export function collect(value: string, before: string[] = []): string[] {
 export function wholeNumber(shell: Shell, from = 0, to = 999_999_999_999_999): (value: string) => number {
   return (value) => {
     if (!/^[0-9]{1,15}$/.test(value) || Number(value) < from) {
-      throw new InvalidArgumentError(shell.language === 'zh' ? `须为不小于 ${from} 的整数。` : `A whole number from ${from} on is wanted.`)
+      throw new InvalidArgumentError(shell.language === 'zh' ? `须为不小于 ${from} 的整数。` : `Give a whole number from ${from} on.`)
     }
     if (Number(value) > to) throw new InvalidArgumentError(shell.language === 'zh' ? `不得大于 ${to}。` : `At most ${to} is allowed.`)
     return Number(value)
@@ -73,7 +73,7 @@ export function wholeNumber(shell: Shell, from = 0, to = 999_999_999_999_999): (
 /** Reads a date. */
 export function civilDay(shell: Shell): (value: string) => string {
   return (value) => {
-    if (!isCivilDate(value)) throw new InvalidArgumentError(shell.language === 'zh' ? '须为日期 YYYY-MM-DD。' : 'A date YYYY-MM-DD is wanted.')
+    if (!isCivilDate(value)) throw new InvalidArgumentError(shell.language === 'zh' ? '须为日期 YYYY-MM-DD。' : 'Give a date YYYY-MM-DD.')
     return value
   }
 }
