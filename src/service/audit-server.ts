@@ -79,7 +79,7 @@ export class AuditServer {
     const server = new AuditServer(options)
     const host = options.host.replaceAll(/[[\]]/g, '')
     await new Promise<void>((resolve, reject) => {
-      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', text`cannot listen on ${formatAddress(options)} (audit.listen): ${textOf(error)}`, { cause: error })))
+      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', error.message.includes('EADDRINUSE') ? text`${formatAddress(options)} (audit.listen) cannot be had: another process listens there; is the node running?` : text`cannot listen on ${formatAddress(options)} (audit.listen): ${textOf(error)}`, { cause: error })))
       server.#https.listen(options.port, host, resolve)
     })
     return server

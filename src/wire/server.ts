@@ -203,7 +203,7 @@ export class WireServer {
     const address = formatAddress({ host, port })
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
-        if (error) reject(new HuxinError('config_invalid', text`cannot listen on ${address}: ${textOf(error)}`, { cause: error }))
+        if (error) reject(new HuxinError('config_invalid', error.message.includes('EADDRINUSE') ? text`${address} cannot be had: another process listens there; is the node running?` : text`cannot listen on ${address}: ${textOf(error)}`, { cause: error }))
         else resolve(bound)
       })
     })
