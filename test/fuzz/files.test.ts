@@ -18,6 +18,8 @@ const seed = option('--seed') ?? 'files'
 const random = new SeededRandom(seed)
 const FILE_MS_MAX = 5_000
 
+t.setTimeout((seconds + 60) * 1_000)
+
 const HEAD = ['记录编号', '统一社会信用代码', '主体名称', '行业领域', '评价等级', '评价日期', '有效期起', '有效期止', '评价单位代码']
 const rows = [['某县汇总表'], HEAD, ...[1, 2, 3].map((i) => [`c-${i}`, uscc(i), `甲"${i}"公司`, '旅游', 'B', '2026-06-30', '2026-07-01', '2027-06-30', '11330825TT00000903']), ['合计', '', '3家'], ['填表人：张三']]
 const csv = rows.map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(',')).join('\r\n')
@@ -56,7 +58,7 @@ t.test(`every file is read or refused, at once (seed ${seed})`, async (t) => {
   for (let i = 0; performance.now() - began < seconds * 1_000; i++) {
     const { name, ending, make } = kinds[i % kinds.length]!
     const bytes = make()
-    const at = performance.now()
+    const at = process.cpuUsage()
     try {
       const { rows: found } = await readTable(scratch.save(bytes, `a.${ending}`))
       if (found.some(({ line }, k) => k > 0 && line <= found[k - 1]!.line)) t.fail(`${name}: rows out of order ${Buffer.from(bytes).toString('base64')}`)
@@ -65,8 +67,9 @@ t.test(`every file is read or refused, at once (seed ${seed})`, async (t) => {
       if (!isHuxinError(error, 'argument_invalid') || error.messageZh === error.message) t.fail(`${name}: ${String(error)} ${Buffer.from(bytes).toString('base64')}`)
       counts.refused++
     }
-    slowest = Math.max(slowest, performance.now() - at)
+    const { user, system } = process.cpuUsage(at)
+    slowest = Math.max(slowest, (user + system) / 1_000)
   }
   t.ok(counts.read > 10 && counts.refused > 10, `${counts.read} read, ${counts.refused} refused`)
-  t.ok(slowest < FILE_MS_MAX, `the slowest took ${Math.round(slowest)} ms`)
+  t.ok(slowest < FILE_MS_MAX, `the slowest took ${Math.round(slowest)} ms of the processor`)
 })

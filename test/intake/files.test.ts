@@ -8,6 +8,9 @@ import { uscc } from '../support/records.ts'
 import { openTable } from '../../src/intake/open.ts'
 import { industryItem, readTable, refusal, Scratch } from './reading.ts'
 
+// Other test files run beside this one, on a machine of two cores.
+t.setTimeout(120_000)
+
 const scratch = new Scratch()
 const caseFile = (name: string): string => join(process.cwd(), 'test/intake/cases', name)
 

@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { uscc } from '../support/records.ts'
 import { readTable, refusal, Scratch } from './reading.ts'
 
+// Other test files run beside this one, on a machine of two cores.
+t.setTimeout(120_000)
+
 const scratch = new Scratch()
 const HEAD = ['记录编号', '统一社会信用代码', '主体名称', '行业领域', '评价等级', '评价日期', '有效期起', '有效期止', '评价单位代码']
 const good = (i: number): string[] => [`c-${i}`, uscc(i), `甲${i}有限公司`, '旅游', 'B', '2026-06-30', '2026-07-01', '2027-06-30', '11330825TT00000903']

@@ -13,6 +13,9 @@ import { starterScales } from '../../src/record/data/scales.ts'
 import { uscc } from '../support/records.ts'
 import { industryItem, readTable, refusal, Scratch } from './reading.ts'
 
+// Other test files run beside this one, on a machine of two cores.
+t.setTimeout(120_000)
+
 const scratch = new Scratch()
 const HEAD = ['记录编号', '统一社会信用代码', '主体名称', '行业领域', '评价等级', '评价日期', '有效期起', '有效期止', '评价单位代码', '行业代码', '检查次数']
 
