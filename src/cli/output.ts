@@ -13,10 +13,10 @@ export interface Output {
   writeError(text: string): void
 }
 
-/** Chinese when the locale says so. */
-export function languageOf(env: Readonly<Record<string, string | undefined>>, asked?: string): Language {
+/** Chinese when --lang, else the node's configuration, else the locale says so. */
+export function languageOf(env: Readonly<Record<string, string | undefined>>, asked?: string, configured?: string): Language {
   // An empty variable is as good as none (POSIX).
-  const locale = asked || env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || ''
+  const locale = asked || configured || env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || ''
   return /^zh/i.test(locale) ? 'zh' : 'en'
 }
 
@@ -97,6 +97,15 @@ export function reportError(output: Output, error: unknown): number {
   if (output.json) output.write(`${toJson({ error: { code, message: said.en, messageZh: said.zh, details: isHuxinError(error) ? error.details : {} } })}\n`)
   output.writeError(say(output, `error ${code} (${row.meaning}): ${printable(said.en)}\n`, `错误 ${code}（${row.meaningZh}）：${printable(said.zh)}\n`))
   return exitCodeOf(error)
+}
+
+/** A time as people read it, where the machine stands (`TZ` counts): `2026-11-30 21:15:03 +08:00`. JSON has UTC (RFC 3339). */
+export function localTime(ms: number): string {
+  const date = new Date(ms)
+  const ahead = -date.getTimezoneOffset()
+  const two = (number: number): string => String(Math.trunc(number)).padStart(2, '0')
+  const local = new Date(ms + ahead * 60_000).toISOString()
+  return `${local.slice(0, 10)} ${local.slice(11, 19)} ${ahead < 0 ? '-' : '+'}${two(Math.abs(ahead) / 60)}:${two(Math.abs(ahead) % 60)}`
 }
 
 /** `3 min ago`, short. */

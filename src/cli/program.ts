@@ -3,6 +3,8 @@
  * on a folder of a node that does not run), and prints. Exit codes: 0 done; 1 refused, or something was
  * found; 2 usage or configuration; 3 not reachable or not now; 4 broken.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import type { Language } from '../base/text.ts'
 import { VERSION } from '../node/node.ts'
@@ -28,7 +30,7 @@ import { helpStyle, usageError, usageText } from './usage.ts'
 
 /** Runs one command line. @returns exit code */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
-  const language = languageOf(io.env, askedLanguage(argv))
+  const language = languageOf(io.env, askedLanguage(argv), configuredLanguage(optionOf(argv, '--node') ?? io.env['HUXIN_NODE'] ?? '.'))
   const output = (json: boolean): Output => ({
     json,
     language,
@@ -127,10 +129,23 @@ function withExample(command: Command, language: Language, example: string): Com
 }
 
 function languageOption(language: Language): Option {
-  return new Option('--lang <language>', language === 'zh' ? '界面语言（默认按系统区域设置）' : 'language of the output (default: by locale)').choices(['zh', 'en'])
+  return new Option('--lang <language>', language === 'zh' ? '界面语言（默认按 node.yaml 的 lang，其次按系统区域设置）' : 'language of the output (default: lang of node.yaml, then the locale)').choices(['zh', 'en'])
 }
 
 function askedLanguage(argv: readonly string[]): string | undefined {
-  const at = argv.indexOf('--lang')
-  return at >= 0 ? argv[at + 1] : argv.find((word) => word.startsWith('--lang='))?.slice(7)
+  return optionOf(argv, '--lang')
+}
+
+function optionOf(argv: readonly string[], name: string): string | undefined {
+  const at = argv.indexOf(name)
+  return at >= 0 ? argv[at + 1] : argv.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1)
+}
+
+/** `lang` of a folder's node.yaml, read as a line: a file with faults says them in that language too. */
+function configuredLanguage(folder: string): string | undefined {
+  try {
+    return /^lang:[ \t]*['"]?(zh|en)['"]?[ \t]*(?:#.*)?\r?$/m.exec(readFileSync(join(folder, 'node.yaml'), 'utf8'))?.[1]
+  } catch {
+    return undefined
+  }
 }

@@ -18,8 +18,9 @@ import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
 import { deniedAt, textFromEditor } from '../base/files.ts'
-import { text } from '../base/text.ts'
+import { bilingual, joined, type Language, term, type Text, text } from '../base/text.ts'
 import { defaultQuotas, type QuotaLimits } from '../exchange/quotas.ts'
+import { keywordText } from '../record/schema-words.ts'
 import { isUscc } from '../record/uscc.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
 
@@ -69,6 +70,8 @@ export interface NodeConfig {
   readonly heldBytesMax: number
   /** Whether grpc reflection answers. */
   readonly reflection: boolean
+  /** Language of commands at this folder, unless --lang says otherwise; undefined: by locale. */
+  readonly lang: Language | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
 }
 
@@ -102,90 +105,91 @@ const schema = {
   additionalProperties: false,
   required: ['node', 'tier', 'body', 'tls'],
   properties: {
-    node: { type: 'string', pattern: NODE_NAME.source, hint: 'trust domain and node id, for example zj.example/330825' },
-    tier: { enum: ['nation', 'province', 'city', 'county'], hint: 'one of nation, province, city, county' },
-    divisions: { type: 'array', items: { type: ['string', 'integer'], hint: 'a six-digit division code' }, hint: 'a list of division codes, for example [330825]' },
-    body: { type: 'string', pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: 'the unified social credit code (18 characters) of the operating body' },
-    host: { type: ['string', 'null'], pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: 'the unified social credit code of the body that hosts the node, if another' },
+    node: { type: 'string', pattern: NODE_NAME.source, hint: text`trust domain and node id, for example zj.example/330825` },
+    tier: { enum: ['nation', 'province', 'city', 'county'], hint: text`one of nation, province, city, county` },
+    divisions: { type: 'array', items: { type: ['string', 'integer'], hint: text`a six-digit division code` }, hint: text`a list of division codes, for example [330825]` },
+    body: { type: 'string', pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: text`the unified social credit code (18 characters) of the operating body` },
+    host: { type: ['string', 'null'], pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: text`the unified social credit code of the body that hosts the node, if another` },
     parent: {
-      type: ['object', 'null'], additionalProperties: false, required: ['node', 'address'], hint: 'node and address of the parent; leave it out at a root',
+      type: ['object', 'null'], additionalProperties: false, required: ['node', 'address'], hint: text`node and address of the parent; leave it out at a root`,
       properties: {
-        node: { type: 'string', pattern: NODE_NAME.source, hint: 'full name of the parent, for example zj.example/330800' },
-        address: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port of the parent' },
-        proxy: { type: ['string', 'null'], pattern: '^http://', hint: 'http://host:port of an HTTP CONNECT proxy' },
+        node: { type: 'string', pattern: NODE_NAME.source, hint: text`full name of the parent, for example zj.example/330800` },
+        address: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port of the parent` },
+        proxy: { type: ['string', 'null'], pattern: '^http://', hint: text`http://host:port of an HTTP CONNECT proxy` },
       },
     },
-    listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port, for example 0.0.0.0:7443' },
+    listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port, for example 0.0.0.0:7443` },
     audit: {
-      type: ['object', 'null'], additionalProperties: false, required: ['listen'], hint: 'listen, and public; leave it out to serve nothing over HTTPS',
+      type: ['object', 'null'], additionalProperties: false, required: ['listen'], hint: text`listen, and public; leave it out to serve nothing over HTTPS`,
       properties: {
-        listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: 'host:port, for example 0.0.0.0:7444' },
-        public: { type: 'boolean', hint: 'true gives checkpoints and hash tiles without a certificate' },
+        listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port, for example 0.0.0.0:7444` },
+        public: { type: 'boolean', hint: text`true gives checkpoints and hash tiles without a certificate` },
       },
     },
-    advertise: { type: ['string', 'null'], pattern: '^.+:[0-9]{1,5}$', hint: 'host:port under which children reach this node' },
+    advertise: { type: ['string', 'null'], pattern: '^.+:[0-9]{1,5}$', hint: text`host:port under which children reach this node` },
     tls: {
-      type: 'object', additionalProperties: false, required: ['certificate', 'key', 'roots'], hint: 'files: certificate, key, roots',
+      type: 'object', additionalProperties: false, required: ['certificate', 'key', 'roots'], hint: text`files: certificate, key, roots`,
       properties: {
-        certificate: { type: 'string', hint: 'file with the node certificate and its issuing CA, PEM' },
-        key: { type: 'string', hint: 'file with the private key, PEM, readable by its owner only' },
-        roots: { type: 'array', minItems: 1, items: { type: 'string' }, hint: 'files with the root certificates, PEM' },
+        certificate: { type: 'string', hint: text`file with the node certificate and its issuing CA, PEM` },
+        key: { type: 'string', hint: text`file with the private key, PEM, readable by its owner only` },
+        roots: { type: 'array', minItems: 1, items: { type: 'string' }, hint: text`files with the root certificates, PEM` },
       },
     },
-    transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: 'hours, 0 to 8760' },
+    transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: text`hours, 0 to 8760` },
     quotas: {
-      type: 'object', additionalProperties: false, hint: 'lanes, entriesPerDay, bytesPerDay, unreadBytesPerDay, refusedPerHour',
+      type: 'object', additionalProperties: false, hint: text`lanes, entriesPerDay, bytesPerDay, unreadBytesPerDay, refusedPerHour`,
       properties: {
-        lanes: { type: 'integer', minimum: 64, maximum: 1e6, hint: 'lanes of one member, 64 to 1000000' },
-        entriesPerDay: { type: 'integer', minimum: 100, maximum: 1e9, hint: 'batches of one member in a day, 100 to 1000000000' },
-        bytesPerDay: { type: 'integer', minimum: 1e7, maximum: 1e15, hint: 'bytes of one member in a day, from 10000000' },
-        unreadBytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes of one member in a day that are carried without being understood, 0 for none' },
-        refusedPerHour: { type: 'integer', minimum: 10, maximum: 1e6, hint: 'refused batches of one member in an hour, 10 to 1000000' },
+        lanes: { type: 'integer', minimum: 64, maximum: 1e6, hint: text`lanes of one member, 64 to 1000000` },
+        entriesPerDay: { type: 'integer', minimum: 100, maximum: 1e9, hint: text`batches of one member in a day, 100 to 1000000000` },
+        bytesPerDay: { type: 'integer', minimum: 1e7, maximum: 1e15, hint: text`bytes of one member in a day, from 10000000` },
+        unreadBytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`bytes of one member in a day that are carried without being understood, 0 for none` },
+        refusedPerHour: { type: 'integer', minimum: 10, maximum: 1e6, hint: text`refused batches of one member in an hour, 10 to 1000000` },
       },
     },
-    transitDaysMax: { type: 'number', minimum: 1, maximum: 3650, hint: 'days, 1 to 3650' },
+    transitDaysMax: { type: 'number', minimum: 1, maximum: 3650, hint: text`days, 1 to 3650` },
     scrub: {
-      type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: 'bytesPerDay',
-      properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'bytes read again in a day, 0 for none' } },
+      type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: text`bytesPerDay`,
+      properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`bytes read again in a day, 0 for none` } },
     },
     disk: {
-      type: 'object', additionalProperties: false, hint: 'warnBytes, reserveBytes',
+      type: 'object', additionalProperties: false, hint: text`warnBytes, reserveBytes`,
       properties: {
-        warnBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'free bytes below which the node warns' },
-        reserveBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: 'free bytes below which no records are taken' },
+        warnBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`free bytes below which the node warns` },
+        reserveBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`free bytes below which no records are taken` },
       },
     },
     alarms: {
-      type: 'object', additionalProperties: false, hint: 'parentAwayMinutes, childAwayMinutes, childAwayMinutesOf, notFinalMinutes, refusalsPerHour',
+      type: 'object', additionalProperties: false, hint: text`parentAwayMinutes, childAwayMinutes, childAwayMinutesOf, notFinalMinutes, refusalsPerHour`,
       properties: {
-        parentAwayMinutes: { type: 'number', minimum: 0.1, maximum: 10080, hint: 'minutes, 0.1 to 10080' },
-        childAwayMinutes: { type: 'number', minimum: 1, maximum: 525600, hint: 'minutes, 1 to 525600' },
-        childAwayMinutesOf: { type: 'object', maxProperties: 1000, additionalProperties: { type: 'number', minimum: 1, maximum: 525600, hint: 'minutes, 1 to 525600' }, hint: 'minutes by node id, for example { \'330825\': 1440 }' },
-        notFinalMinutes: { type: 'number', minimum: 1, maximum: 10080, hint: 'minutes, 1 to 10080' },
-        refusalsPerHour: { type: 'integer', minimum: 1, maximum: 1000000, hint: 'batches, 1 to 1000000' },
+        parentAwayMinutes: { type: 'number', minimum: 0.1, maximum: 10080, hint: text`minutes, 0.1 to 10080` },
+        childAwayMinutes: { type: 'number', minimum: 1, maximum: 525600, hint: text`minutes, 1 to 525600` },
+        childAwayMinutesOf: { type: 'object', maxProperties: 1000, additionalProperties: { type: 'number', minimum: 1, maximum: 525600, hint: text`minutes, 1 to 525600` }, hint: text`minutes by node id, for example { '330825': 1440 }` },
+        notFinalMinutes: { type: 'number', minimum: 1, maximum: 10080, hint: text`minutes, 1 to 10080` },
+        refusalsPerHour: { type: 'integer', minimum: 1, maximum: 1000000, hint: text`batches, 1 to 1000000` },
       },
     },
-    unconfirmedAfterHours: { type: 'number', minimum: 0.1, maximum: 8760, hint: 'hours, 0.1 to 8760' },
+    unconfirmedAfterHours: { type: 'number', minimum: 0.1, maximum: 8760, hint: text`hours, 0.1 to 8760` },
     approvals: {
-      type: 'object', additionalProperties: false, hint: 'erase, amend, days',
+      type: 'object', additionalProperties: false, hint: text`erase, amend, days`,
       properties: {
-        erase: { type: 'boolean', hint: 'true or false' },
-        amend: { type: 'boolean', hint: 'true or false' },
-        days: { type: 'integer', minimum: 1, maximum: 365, hint: 'days, 1 to 365' },
+        erase: { type: 'boolean', hint: text`true or false` },
+        amend: { type: 'boolean', hint: text`true or false` },
+        days: { type: 'integer', minimum: 1, maximum: 365, hint: text`days, 1 to 365` },
       },
     },
-    connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: 'a number of connections, 1 to 100000' },
+    connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: text`a number of connections, 1 to 100000` },
     perCaller: {
-      type: 'object', additionalProperties: false, hint: 'connections, calls, bytes',
+      type: 'object', additionalProperties: false, hint: text`connections, calls, bytes`,
       properties: {
-        connections: { type: 'integer', minimum: 1, maximum: 100000, hint: 'connections of one caller, 1 to 100000' },
-        calls: { type: 'integer', minimum: 64, maximum: 100000, hint: 'calls of one caller under way, 64 to 100000' },
-        bytes: { type: 'integer', minimum: 16 << 20, maximum: 1e12, hint: 'bytes held for the calls of one caller, at least 16777216' },
+        connections: { type: 'integer', minimum: 1, maximum: 100000, hint: text`connections of one caller, 1 to 100000` },
+        calls: { type: 'integer', minimum: 64, maximum: 100000, hint: text`calls of one caller under way, 64 to 100000` },
+        bytes: { type: 'integer', minimum: 16 << 20, maximum: 1e12, hint: text`bytes held for the calls of one caller, at least 16777216` },
       },
     },
-    heldBytesMax: { type: 'integer', minimum: 64 << 20, maximum: 1e12, hint: 'bytes held for all calls, at least 67108864' },
-    reflection: { type: 'boolean', hint: 'true or false' },
-    logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: 'one of debug, info, warn, error, silent' },
+    heldBytesMax: { type: 'integer', minimum: 64 << 20, maximum: 1e12, hint: text`bytes held for all calls, at least 67108864` },
+    reflection: { type: 'boolean', hint: text`true or false` },
+    lang: { enum: ['zh', 'en'], hint: text`zh or en` },
+    logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: text`one of debug, info, warn, error, silent` },
   },
 } as const
 
@@ -195,8 +199,8 @@ const validate = ajv.compile(schema)
 /** One bad field of a configuration. */
 export interface ConfigFault {
   readonly path: string
-  readonly message: string
-  readonly hint: string
+  readonly message: Text
+  readonly hint: Text
 }
 
 /**
@@ -221,17 +225,17 @@ export async function readConfigFile(folder: string): Promise<string> {
 }
 
 /** One line for each fault: path, what is wrong, what is allowed. */
-export function formatFaults(faults: readonly ConfigFault[]): string {
-  return faults.map(({ path, message, hint }) => `  ${path}: ${message} (${hint})`).join('\n')
+export function formatFaults(faults: readonly ConfigFault[]): Text {
+  return joined(faults.map(({ path, message, hint }) => text`  ${path}: ${message} (${hint})`), '\n')
 }
 
 /** Parses the text of `node.yaml`; gives every fault at once. */
-export function parseConfig(text: string, folder: string): { config: NodeConfig | undefined; faults: readonly ConfigFault[] } {
+export function parseConfig(content: string, folder: string): { config: NodeConfig | undefined; faults: readonly ConfigFault[] } {
   let raw: unknown
   try {
-    raw = parseYaml(text)
+    raw = parseYaml(content)
   } catch (error) {
-    return { config: undefined, faults: [{ path: '(file)', message: messageOf(error).split('\n')[0]!, hint: 'YAML is wanted' }] }
+    return { config: undefined, faults: [{ path: '(file)', message: yamlFault(error), hint: text`YAML is wanted` }] }
   }
   const faults = validate(raw) ? [] : (validate.errors ?? []).map(faultOf)
   const fields = raw as RawConfig
@@ -239,6 +243,12 @@ export function parseConfig(text: string, folder: string): { config: NodeConfig 
   if (typeof raw === 'object' && raw !== null) faults.push(...crossChecks(fields).filter(({ path }) => !faults.some((fault) => fault.path === path)))
   if (faults.length > 0) return { config: undefined, faults }
   return { config: fill(fields, folder), faults: [] }
+}
+
+/** The first line of what the parser says; in Chinese the place. */
+function yamlFault(error: unknown): Text {
+  const [place] = (error as { linePos?: readonly { line: number; col: number }[] }).linePos ?? []
+  return bilingual(messageOf(error).split('\n')[0]!, place ? `第 ${place.line} 行第 ${place.col} 列不是正确的 YAML` : '不是正确的 YAML')
 }
 
 /** The newest epoch that has keys in a node's folder; 0 when there is none. */
@@ -297,6 +307,7 @@ interface RawConfig {
   perCaller?: Partial<NodeConfig['perCaller']>
   heldBytesMax?: number
   reflection?: boolean
+  lang?: Language
   logLevel?: NodeConfig['logLevel']
 }
 
@@ -306,22 +317,22 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
   const { node, parent, tier } = fields
   const divisions = Array.isArray(fields.divisions) ? fields.divisions : []
   for (const code of divisions.filter((one) => !/^[0-9]{6}$/.test(String(one)))) {
-    faults.push({ path: 'divisions', message: `${JSON.stringify(code)} is no division code`, hint: 'six digits in quotes, for example \'330825\'' })
+    faults.push({ path: 'divisions', message: text`${JSON.stringify(code)} is no division code`, hint: text`six digits in quotes, for example '330825'` })
   }
   for (const [path, code] of [['body', fields.body], ['host', fields.host]] as const) {
-    if (typeof code === 'string' && !isUscc(code)) faults.push({ path, message: `${JSON.stringify(code)} has a wrong check character`, hint: 'a unified social credit code (18 characters, GB 32100)' })
+    if (typeof code === 'string' && !isUscc(code)) faults.push({ path, message: text`${JSON.stringify(code)} has a wrong check character`, hint: text`a unified social credit code (18 characters, GB 32100)` })
   }
-  if (parent && parent.node === node) faults.push({ path: 'parent.node', message: 'a node is not its own parent', hint: 'name the node above' })
+  if (parent && parent.node === node) faults.push({ path: 'parent.node', message: text`a node is not its own parent`, hint: text`name the node above` })
   if ((tier === 'city' || tier === 'county') && !parent) {
-    faults.push({ path: 'parent', message: `a ${tier} node has a parent`, hint: 'give node and address of the parent' })
+    faults.push({ path: 'parent', message: text`a ${term(tier)} node has a parent`, hint: text`give node and address of the parent` })
   }
   if (typeof fields.listen === 'string' && fields.listen === fields.audit?.listen && !fields.listen.endsWith(':0')) {
-    faults.push({ path: 'audit.listen', message: `${JSON.stringify(fields.listen)} is listen too`, hint: 'a port of its own' })
+    faults.push({ path: 'audit.listen', message: text`${JSON.stringify(fields.listen)} is listen too`, hint: text`a port of its own` })
   }
   for (const [path, value] of [['listen', fields.listen], ['audit.listen', fields.audit?.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
-    if (typeof value === 'string' && parseAddress(value).port > 65_535) faults.push({ path, message: `${JSON.stringify(value)} has a port above 65535`, hint: 'host:port' })
+    if (typeof value === 'string' && parseAddress(value).port > 65_535) faults.push({ path, message: text`${JSON.stringify(value)} has a port above 65535`, hint: text`host:port` })
     if (typeof value === 'string' && (path === 'advertise' || path === 'parent.address') && !isDialable(value)) {
-      faults.push({ path, message: `${JSON.stringify(value)} is an IPv6 address without brackets`, hint: 'for example [2001:db8::8]:7443' })
+      faults.push({ path, message: text`${JSON.stringify(value)} is an IPv6 address without brackets`, hint: text`for example [2001:db8::8]:7443` })
     }
   }
   return faults
@@ -358,25 +369,26 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },
     heldBytesMax: fields.heldBytesMax ?? 192 << 20,
     reflection: fields.reflection ?? true,
+    lang: fields.lang,
     logLevel: fields.logLevel ?? 'info',
   }
 }
 
 function faultOf(error: { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string; data?: unknown; parentSchema?: object }): ConfigFault {
   const path = error.instancePath.slice(1).replaceAll('/', '.')
-  const hint = (error.parentSchema as { hint?: string } | undefined)?.hint ?? 'see nodes/README.md'
+  const hint = (error.parentSchema as { hint?: Text } | undefined)?.hint ?? text`see nodes/README.md`
   if (error.keyword === 'required') {
     const name = String(error.params['missingProperty'])
-    return { path: path === '' ? name : `${path}.${name}`, message: 'is missing', hint: hintOf(path, name) }
+    return { path: path === '' ? name : `${path}.${name}`, message: text`is missing`, hint: hintOf(path, name) }
   }
   if (error.keyword === 'additionalProperties') {
     const name = String(error.params['additionalProperty'])
-    return { path: path === '' ? name : `${path}.${name}`, message: 'is no field of the configuration', hint: `known are ${Object.keys((error.parentSchema as { properties: object }).properties).join(', ')}` }
+    return { path: path === '' ? name : `${path}.${name}`, message: text`is no field of the configuration`, hint: text`known are ${Object.keys((error.parentSchema as { properties: object }).properties).join(', ')}` }
   }
-  return { path: path || '(file)', message: `${JSON.stringify(error.data)?.slice(0, 80)} ${error.message ?? 'is not valid'}`, hint }
+  return { path: path || '(file)', message: text`${JSON.stringify(error.data)?.slice(0, 80) ?? ''} ${keywordText(error)}`, hint }
 }
 
-function hintOf(path: string, name: string): string {
+function hintOf(path: string, name: string): Text {
   const place = path === '' ? schema.properties : (schema.properties as unknown as Record<string, { properties?: object }>)[path]?.properties
-  return (place as Record<string, { hint?: string }> | undefined)?.[name]?.hint ?? 'see nodes/README.md'
+  return (place as Record<string, { hint?: Text }> | undefined)?.[name]?.hint ?? text`see nodes/README.md`
 }

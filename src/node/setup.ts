@@ -167,7 +167,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
       checks.push({ name, ok: true, detail, detailZh })
       return true
     } catch (error) {
-      checks.push({ name, ok: false, detail: messageOf(error), detailZh: messageOf(error) })
+      checks.push({ name, ok: false, detail: textOf(error).en, detailZh: textOf(error).zh })
       return false
     }
   }
@@ -202,10 +202,10 @@ async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeCon
   try {
     const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
     if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}`, detailZh: `${config.node}, ${config.tier}` })
-    for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message}: ${hint}`, detailZh: `${message}: ${hint}` })
+    for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message.en}: ${hint.en}`, detailZh: `${message.zh}：${hint.zh}` })
     return config
   } catch (error) {
-    checks.push({ name: 'configuration', ok: false, detail: messageOf(error), detailZh: messageOf(error) })
+    checks.push({ name: 'configuration', ok: false, detail: textOf(error).en, detailZh: textOf(error).zh })
     return undefined
   }
 }

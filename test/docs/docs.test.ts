@@ -43,7 +43,7 @@ t.test('every configuration in nodes/ is valid', async (t) => {
 t.test('a bad configuration names every bad field with a hint', (t) => {
   const { faults } = parseConfig('node: X\ntier: town\nbody: 1\ntls: {certificate: a, roots: []}\nlisten: 7\nwrong: 1\n', '/x')
   t.same(faults.map(({ path }) => path).sort(), ['body', 'listen', 'node', 'tier', 'tls.key', 'tls.roots', 'wrong'])
-  t.ok(faults.every(({ hint }) => hint.length > 0))
+  t.ok(faults.every(({ hint }) => hint.en.length > 0))
   t.end()
 })
 
@@ -63,7 +63,7 @@ t.test('src/README.md names exactly the dependencies that package.json has', asy
 
 t.test('nodes/README.md has every field of node.yaml', async (t) => {
   const readme = await read('nodes/README.md')
-  const known = parseConfig('unknown: 1\n', '/x').faults.find(({ path }) => path === 'unknown')!.hint.replace('known are ', '').split(', ')
+  const known = parseConfig('unknown: 1\n', '/x').faults.find(({ path }) => path === 'unknown')!.hint.en.replace('known are ', '').split(', ')
   t.ok(known.length > 8)
   for (const field of known) t.ok(readme.includes(`| \`${field}\``) || readme.includes(`| \`${field}.`), field)
 })

@@ -5,7 +5,7 @@ import { formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { Approval } from '../../gen/huxin/v1/register_pb.ts'
-import { print, say, table } from '../output.ts'
+import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
@@ -21,7 +21,7 @@ export function approvalCommands(program: Command, shell: Shell): void {
         ? say(shell, 'nothing waits for a second person', '没有待双人办理的事项')
         : table(
           [say(shell, 'approval', '编号'), say(shell, 'what', '事项'), say(shell, 'asked for by', '申请人'), say(shell, 'until', '有效期至'), say(shell, 'state', '状态'), say(shell, 'decided by', '办理人')],
-          approvals.map((row) => [Buffer.from(row.id).toString('hex'), whatOf(shell, row), row.proposer, formatTime(Number(row.expiresMs)), word(shell, row.state), row.decision?.actor ?? '']),
+          approvals.map((row) => [Buffer.from(row.id).toString('hex'), whatOf(shell, row), row.proposer, localTime(Number(row.expiresMs)), word(shell, row.state), row.decision?.actor ?? '']),
         )))
     })
   shell.common(atNode(approval.command('show <id>'), shell), 'huxin approval show 5d41…9c --node nodes/330825')
@@ -29,8 +29,8 @@ export function approvalCommands(program: Command, shell: Shell): void {
     .action(async (id: string, _options, command: Command) => {
       const { approvals: [row] } = await withNode(command, ({ admin }) => admin.listApprovals({ id: idOf(id) }, CALL))
       print(shell.output(command), viewOf(row!), () => [
-        say(shell, `${row!.state}; asked for by ${row!.proposer} for ${row!.provider}, ${formatTime(Number(row!.proposedMs))}, until ${formatTime(Number(row!.expiresMs))}`,
-          `${word(shell, row!.state)}；${row!.proposer} 以 ${row!.provider} 名义申请，${formatTime(Number(row!.proposedMs))}，有效期至 ${formatTime(Number(row!.expiresMs))}`),
+        say(shell, `${row!.state}; asked for by ${row!.proposer} for ${row!.provider}, ${localTime(Number(row!.proposedMs))}, until ${localTime(Number(row!.expiresMs))}`,
+          `${word(shell, row!.state)}；${row!.proposer} 以 ${row!.provider} 名义申请，${localTime(Number(row!.proposedMs))}，有效期至 ${localTime(Number(row!.expiresMs))}`),
         table([say(shell, 'action', '操作'), say(shell, 'batch', '批次'), say(shell, 'position', '位置'), say(shell, 'on', '生效日期'), say(shell, 'basis', '依据'), say(shell, 'document', '文号')],
           row!.changes.map(({ action, batchId, index, effectiveOn, basis, document }) => [word(shell, action), Buffer.from(batchId).toString('hex'), String(index), effectiveOn, basis, document])),
       ].join('\n'))

@@ -2,9 +2,8 @@
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
-import { formatTime } from '../../base/clock.ts'
 import type { ListCertificatesResponse } from '../../gen/huxin/v1/admin_service_pb.ts'
-import { print, say, table } from '../output.ts'
+import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { plain } from '../plain.ts'
@@ -79,7 +78,7 @@ function revoked(shell: Shell, { revocations }: Pick<ListCertificatesResponse, '
   return table(
     [say(shell, 'node', '节点'), say(shell, 'role', '角色'), say(shell, 'name', '名称'), say(shell, 'serial number', '序列号'), say(shell, 'by', '吊销节点'), say(shell, 'since', '时间'), say(shell, 'person', '操作人'), say(shell, 'reason', '事由'), say(shell, 'document', '依据文号')],
     revocations.map(({ revocation, by, timeMs }) => [
-      revocation?.node ?? '', word(shell, revocation?.role ?? ''), revocation?.name || '-', revocation?.serial || '-', by, formatTime(Number(timeMs)),
+      revocation?.node ?? '', word(shell, revocation?.role ?? ''), revocation?.name || '-', revocation?.serial || '-', by, localTime(Number(timeMs)),
       revocation?.act?.actor ?? '', revocation?.act?.reason ?? '', revocation?.act?.document ?? '',
     ]),
   )

@@ -3,11 +3,10 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { type Command, Option } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
-import { formatTime } from '../../base/clock.ts'
 import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
 import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
-import { print, say, table } from '../output.ts'
+import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { allPages } from '../pages.ts'
 import { word } from '../words.ts'
@@ -113,7 +112,7 @@ function formatRecognitions(shell: Shell, recognitions: readonly Recognition[]):
       const decision = answered?.content.case === 'recognitionConfirmation' ? answered.content.value : undefined
       const pair = decisions[decision?.decision ?? 0] ?? ['', '']
       const grade = decision ? `${decision.sourceGrade}${decision.mappedGrade ? ` → ${decision.mappedGrade}` : ''}` : ''
-      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), word(shell, validity), fellAtMs > 0n ? formatTime(Number(fellAtMs)) : '']
+      return [...head, `${say(shell, pair[0], pair[1])} ${grade}`.trim(), word(shell, validity), fellAtMs > 0n ? localTime(Number(fellAtMs)) : '']
     })
   })
   return table([

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { civilDate, formatTime, holdProcess, systemClock } from '../../base/clock.ts'
+import { civilDate, holdProcess, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { type Said, text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
@@ -13,7 +13,7 @@ import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { formatSummary } from '../commands/records.ts'
 import { runImport } from '../import/import.ts'
-import { ago, type Output, say, table } from '../output.ts'
+import { localTime, ago, type Output, say, table } from '../output.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { decodeRecord } from '../../record/record.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
@@ -245,7 +245,7 @@ class Demo {
       const { records } = await this.nodes.connection(id)
       const batch = await this.#must(text`withdrawal at ${id}`, async () => await records.getBatch({ batchId: withdrawn.batchId }, CALL).catch(() => undefined))
       const entry = parseEntry(batch.entries[0]!)
-      rows.push([this.#place(id), String(batch.logIndexes[0]), formatTime(entry.timeMs), say(this.#output, entry.source.kind, sourcesZh[entry.source.kind])])
+      rows.push([this.#place(id), String(batch.logIndexes[0]), localTime(entry.timeMs), say(this.#output, entry.source.kind, sourcesZh[entry.source.kind])])
     }
     this.#output.write(`${table([say(this.#output, 'node', '节点'), say(this.#output, 'log entry', '日志序号'), say(this.#output, 'applied at', '执行时间'), say(this.#output, 'came from', '来自')], rows)}\n`)
   }
