@@ -95,7 +95,7 @@ export async function publish(context: Context, publication: Publication): Promi
   }
   // It stands in the signed header, which everybody reads and nobody can erase.
   if (isCitizenId(publication.provider)) throw invalidField('provider', text`the provider is the number of a person (GB 11643): give the unified social credit code of a body`)
-  const targets = checkTargets(context, publication.targets)
+  const targets = checkTargets(context, publication.targets, publication.item !== undefined)
   // Places are those of the caller's list: what is published already is left out of it later.
   checkRecordSizes(publication.records)
   return inTurn(context, publication, async () => {
@@ -297,7 +297,7 @@ export async function numberLanes(context: Context, header: BatchHeader, view: R
   return { ...header, lanes: numbered }
 }
 
-function checkTargets(context: Context, targets: readonly string[]): string[] {
+function checkTargets(context: Context, targets: readonly string[], ofItem: boolean): string[] {
   const sorted = [...new Set(targets)].sort()
   if (sorted.length < 1 || sorted.length > limits.lanesMax) {
     throw invalidField('targets', text`${sorted.length} targets: give 1 to ${limits.lanesMax}, for example 330106 or 330100/**`)
@@ -306,8 +306,11 @@ function checkTargets(context: Context, targets: readonly string[]): string[] {
     const parsed = parseTarget(target)
     const path = `targets[${targets.indexOf(target)}]`
     if (!parsed) throw invalidField(path, text`target ${JSON.stringify(target.slice(0, 80))} is neither a node id (330106), a subtree (330100/**) nor everyone (**)`)
-    if (target !== '**' && !context.ledger().federation.member(target.replace('/**', ''))) {
-      throw invalidField(path, text`target ${target} names no member of this federation: see huxin member list`)
+    const member = target === '**' ? undefined : context.ledger().federation.member(target.replace('/**', ''))
+    if (target !== '**' && !member) throw invalidField(path, text`target ${target} names no member of this federation: see huxin member list`)
+    // What this node says itself goes to those above it, whatever became of them.
+    if (ofItem && member?.status === 'retired') {
+      throw invalidField(path, text`target ${target} is retired and fetches nothing any more: name the member that serves its divisions now (huxin member list)`)
     }
   }
   return sorted

@@ -187,7 +187,12 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
     return [`epoch ${epoch}`, `纪元 ${epoch}`]
   })
   await add('membership', async () => {
-    const { statements } = await readJoin(known)
+    const joined = await readJoin(known)
+    const { statements } = joined
+    const stated = trustOf(joined).member(known.node)
+    if (stated && stated.serial >= 0 && stated.divisions.join(' ') !== known.divisions.join(' ')) {
+      throw new HuxinError('config_invalid', text`divisions of node.yaml are ${known.divisions.join(' ') || '-'}, those of the statement of ${known.node} ${stated.divisions.join(' ') || '-'}: the statement holds, and node.yaml alone changes nothing; a node that takes others over applies anew, in a new folder (huxin node init)`)
+    }
     return [`${statements.length} statement(s) from the root`, `自根节点起 ${statements.length} 条成员声明`]
   })
   await add('file handles', () => handlesFit(known))

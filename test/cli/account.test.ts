@@ -1,7 +1,7 @@
 /** The account of a period, the search of the log and the story of a batch, at a province, a city and two counties. */
 import t from 'tap'
 import { unzipSync } from 'fflate'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { civilDate, systemClock, Turns } from '../../src/base/clock.ts'
@@ -186,6 +186,11 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
     t.match(await toCounty(), { due: 2, sent: 1, inTransit: 0, undelivered: 1 })
     t.match(await runHere(['why', late.batch!.idText, ...at('330100'), '--lang', 'zh']), { code: 0, out: /zj\.example\/330106 已注销，未曾取走/ })
     t.match(await runHere(['reconcile', ...at('330100'), '--lang', 'zh']), { out: /逾期 +无法送达/ })
+    await federation.until('the province knows', () => federation.node('330000').context.ledger().federation.member('330106')!.status === 'retired')
+    for (const target of ['330106', '330106/**']) await t.rejects(publishRecords(federation.node('330000').context, [industryRecord(31)], [target]), { code: 'argument_invalid', message: /is retired and fetches nothing any more/ })
+    const yaml = join(federation.folderOf('330110'), 'node.yaml')
+    await writeFile(yaml, (await readFile(yaml, 'utf8')).replace("divisions: ['330110']", "divisions: ['330106', '330110']"))
+    t.match(await runHere(['node', 'check', '--offline', '--node', federation.folderOf('330110')]), { code: 2, out: /membership +BAD +divisions of node\.yaml are 330106 330110, those of the statement of zj\.example\/330110 330110: the statement holds/ })
   })
 
   t.same(await findings(federation), [])
