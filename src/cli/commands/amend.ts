@@ -46,7 +46,7 @@ async function amendOne(shell: Shell, command: Command, { connection, action, wh
   const effectiveOn = on ?? civilDate(systemClock.nowMs())
   const record = await find(connection, action, { what, place })
   const output = shell.output(command)
-  const label = labelOf(shell, record)
+  const label = labelOf(shell, record, place ? '' : what)
   const question = say(shell, `${action} this record, effective on ${effectiveOn}, at every node?`, `在全体节点${word(shell, action)}该记录，自 ${effectiveOn} 起生效？`)
   if (!yes && mayAsk(shell) && !await confirm(shell, `${label}\n${question}`)) {
     throw new HuxinError('cancelled', text`nothing was changed`)
@@ -90,10 +90,10 @@ async function find({ records, config }: Connection, action: string, { what, pla
   throw new HuxinError('argument_invalid', text`${fits.length} records ${JSON.stringify(what)} could be meant; give batch and position of one: ${(fits.length > 0 ? fits : found).slice(0, 10).map((one) => `${hex(one.batchId)} ${one.index} (${one.standing})`).join(', ')}`)
 }
 
-/** What a record is, in one line. */
-export function labelOf(shell: Pick<Shell, 'language'>, { batchId, index, record: bytes, item, standing }: StoredRecord): string {
+/** What a record is, in one line. Of one whose content is not given only the id is known that was asked for. */
+export function labelOf(shell: Pick<Shell, 'language'>, { batchId, index, record: bytes, item, standing }: StoredRecord, askedId = ''): string {
   const place = say(shell, `batch ${hex(batchId)} position ${index}`, `批次 ${hex(batchId)} 位置 ${index}`)
-  if (bytes.length === 0) return `${place}${standing === '' ? '' : ` · ${word(shell, standing)}`}`
+  if (bytes.length === 0) return [askedId, item, word(shell, standing), place].filter((part) => part !== '').join(' · ')
   const record = fromBinary(RecordSchema, bytes)
   const content = record.content.case === 'evaluationResult' ? [record.content.value.domain, record.content.value.grade || record.content.value.score] : []
   return [record.recordId, `${record.subject?.name ?? ''} ${record.subject?.id ?? ''}`, ...content, recordDate(record), item, word(shell, standing), place].filter((part) => part !== '').join(' · ')
