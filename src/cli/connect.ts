@@ -24,6 +24,8 @@ export interface ConnectOptions {
 /** The services of one running node. */
 export interface Connection {
   readonly config: NodeConfig
+  /** Whose certificate it is. */
+  readonly identity: PeerIdentity
   readonly admin: TypedClient<(typeof AdminService)['method']>
   readonly records: TypedClient<(typeof RecordService)['method']>
   readonly log: TypedClient<(typeof LogService)['method']>
@@ -46,6 +48,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   })
   return {
     config,
+    identity: material.identity,
     admin: explain(channel.client(AdminService), options),
     records: explain(channel.client(RecordService), options),
     log: explain(channel.client(LogService), options),

@@ -22,6 +22,7 @@ import { bilingual, joined, type Language, term, type Text, text } from '../base
 import { defaultQuotas, type QuotaLimits } from '../exchange/quotas.ts'
 import { keywordText } from '../record/schema-words.ts'
 import { isUscc } from '../record/uscc.ts'
+import { importSchema } from './import-schema.ts'
 import { isTier, NODE_NAME, type Tier } from '../topology/tier.ts'
 
 /** The configuration of a node, with every default filled in. */
@@ -60,6 +61,8 @@ export interface NodeConfig {
   readonly unconfirmedAfterHours: number
   /** What of an operator takes another operator, and after how many days nobody grants it any more. */
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
+  /** What `huxin import` takes where its command line says nothing, and how many days its runs are kept. */
+  readonly import: { readonly item: string | undefined; readonly provider: string | undefined; readonly targets: readonly string[]; readonly keepDays: number }
   /** Connections at once, after their handshake. */
   readonly connectionsMax: number
   /** Whether node.yaml states it. */
@@ -177,6 +180,7 @@ const schema = {
         days: { type: 'integer', minimum: 1, maximum: 365, hint: text`days, 1 to 365` },
       },
     },
+    import: importSchema,
     connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: text`a number of connections, 1 to 100000` },
     perCaller: {
       type: 'object', additionalProperties: false, hint: text`connections, calls, bytes`,
@@ -303,6 +307,7 @@ interface RawConfig {
   alarms?: Partial<AlarmLimits>
   unconfirmedAfterHours?: number
   approvals?: { erase?: boolean; amend?: boolean; days?: number }
+  import?: { item?: string; provider?: string; targets?: (string | number)[]; keepDays?: number }
   connectionsMax?: number
   perCaller?: Partial<NodeConfig['perCaller']>
   heldBytesMax?: number
@@ -364,6 +369,7 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     alarms: { parentAwayMinutes: 1, childAwayMinutes: 60, childAwayMinutesOf: {}, notFinalMinutes: 15, refusalsPerHour: 10, ...fields.alarms },
     unconfirmedAfterHours: fields.unconfirmedAfterHours ?? 24,
     approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
+    import: { item: fields.import?.item, provider: fields.import?.provider, targets: (fields.import?.targets ?? []).map(String), keepDays: fields.import?.keepDays ?? 400 },
     connectionsMax: fields.connectionsMax ?? 1_000,
     connectionsChosen: fields.connectionsMax !== undefined,
     perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { appendFile, chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { exitCodeOf, languageOf, width } from '../../src/cli/output.ts'
@@ -63,6 +63,8 @@ t.test('every command that is promised is there, and its help has an example tha
     const words = wordsOf(example).slice(1)
     t.same(words.slice(0, command.split(' ').length).join(' '), command === '' ? words[0] : command, `${example} is of that command`)
     // All options are known and none is missing: then one argument too many is all there is to say.
+    // One takes any number.
+    if (/Usage: .*\.\.\.\]/.test(text)) continue
     const { code, err } = await runHere([...words.filter((word) => word !== '--help'), 'surplus'])
     if (!words.includes('--help')) t.match([code, err], [2, /^error: too many arguments.* Expected (\d) arguments? but got \d; see: huxin /], example)
     t.equal(Number(/but got (\d)/.exec(err)?.[1] ?? 1), Number(/Expected (\d)/.exec(err)?.[1] ?? 0) + 1, example)
@@ -110,7 +112,6 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
     ['log list --limit', /option '--limit <entries>' argument missing; see/, /选项“--limit <entries>”缺少取值；参见/],
     ['log list x', /too many arguments for 'list'\. Expected 0 arguments but got 1; see/, /参数过多：应为 0 个，实为 1 个；参见/],
     ['log verify --vkey x', /missing required argument 'file'; see: huxin log verify --help/, /缺少参数“file”；参见/],
-    ['import f.csv --target **', /the catalog item is missing: give --item/, /缺少目录项|the catalog item is missing/],
     ['import f.csv --item x --target ** --encoding latin1', /argument 'latin1' is invalid\. Allowed choices are auto, utf-8, gb18030, .*big5; see/, /“latin1”无效，可选：auto, utf-8, gb18030, .*big5；参见/],
     ['member suspend 330100 --reason x', /required option '--document <number>' not specified/, /缺少必填选项“--document <number>”/],
     ['catalog publish f.yaml --document x', /required option '--reason <text>' not specified/, /缺少必填选项“--reason <text>”/],
@@ -391,7 +392,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await readFile(join(folder, 't.csv'), 'utf8'), /^\ufeff记录编号,主体类型,统一社会信用代码\*,主体名称\*,行业领域\*,评价等级\*,评价分数,/)
     await appendFile(join(folder, 't.csv'), ',,91330825TT00000152,甲公司,旅游,A,,2026/6/30,2026/7/1,2027/6/30,11330825TT00000903,,\r\n')
     await does('330100', ['import', join(folder, 't.csv'), '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /1 rows \(utf-8\): 1 good, 0 bad/)
-    await does('330100', ['import', template, '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /0 rows \(xlsx\)[\s\S]*a header and no rows below it/)
+    await does('330100', ['import', template, '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /0 rows \(xlsx\)[\s\S]*a header and no rows below it/, 1)
     t.match(await runHere(['catalog', 'template', INDUSTRY_ITEM, '--out', join(folder, 'item.yaml'), ...at('330100')]), { code: 2, err: /ends in neither \.xlsx nor \.csv/ })
     t.match(await runHere(['catalog', 'template', 'cn/recognition', ...at('330100')]), { code: 2, err: /has no columns for files/ })
     const file = join(folder, 'item.yaml')
@@ -473,13 +474,30 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const head = '记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码'
     await writeFile(file, [head, row(0), row(1), row(2, 'Z'), ''].join('\n'))
     const words = ['import', file, '--item', INDUSTRY_ITEM, '--target', '330000']
-    await does('330100', words, /^3 rows \(utf-8\): 2 published in 1 batch\(es\), 0 already there, 1 rejected\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv\nprovider: 11330825TT00000903\n$/, 1)
-    await does('330100', [...words, '--lang', 'zh'], /^共 3 行（utf-8）：入账 0 条（0 批），已存在 2 条，退回 1 行\n没有新增/, 1)
+    await does('330100', words, /^3 rows \(utf-8\): 2 new, 0 updated, 0 unchanged, 1 refused; 1 batch\(es\)\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv\nitem: zj\/industry-evaluation@2026\.1; provider: 11330825TT00000903\ntargets: 330000 \(1 province\)\n$/, 1)
+    await does('330100', [...words, '--lang', 'zh'], /^共 3 行（utf-8）：新增 0 条，更新 0 条，不变 2 条，退回 1 行；没有新增/, 1)
     t.match(JSON.parse(await does('330100', [...words, '--json'], /^\{/, 1)), { rows: 3, existing: 2, rejected: 1 })
     await writeFile(file, [head, row(0), row(1), ''].join('\n'))
-    await does('330100', words, /0 published/, 0)
+    await does('330100', words, /0 new, 0 updated, 2 unchanged/, 0)
+    const [newest] = await prints('330100', ['import', 'list'], /0 new, 0 updated, 2 unchanged, 0 to more targets, 0 refused/, /新增 0，更新 0，不变 2/) as { id: string; file: string; by: string }[]
+    t.match(newest, { file: resolve(file), by: '张三', provider: BODY, targets: ['330000'], end: { outcome: 'done' } })
+    const runs = await prints('330100', ['import', 'list', '--limit', '10'], /评价\.csv/, /评价\.csv/) as { id: string; batches: number }[]
+    const first = runs.find(({ batches }) => batches === 1)!
+    await federation.until('the province signed', async () => /zj\.example\/330000 signed for 1 of 1 batches/.test((await runHere(['import', 'show', first.id, ...at('330100')])).out))
+    await prints('330100', ['import', 'show', first.id], /SHA-256 +[0-9a-f]{64}/, /已签收 1／1 批/)
+    t.equal((await stat(join(federation.folderOf('330100'), 'imports'))).mode & 0o777, 0o700)
+    await writeFile(file, [head, row(0), row(1, 'B'), ''].join('\n'))
+    await does('330100', ['import', file, '--item', 'zj/industry-evaluation', '--target', '330000'], /0 new, 1 updated, 1 unchanged, 0 refused; 1 batch\(es\)\n {2}row 3, c-1: 评价等级 A → B\n/, 0)
+    await writeFile(file, [head, row(0), row(1), ''].join('\n'))
+    await does('330100', words, /c-1: 评价等级 B → A\n/, 0)
+    t.match(await runHere(['import', file, '--item', INDUSTRY_ITEM, '--target', '330000/**', ...at('330100')]), { code: 2, err: /330000\/\*\* goes to 1 province, \d+ cit.*--yes/ })
+    await does('330100', ['import', file, '--item', INDUSTRY_ITEM, '--target', '330000/**', '--yes'], /0 new, 0 updated, 0 unchanged, 2 to more targets/, 0)
+    await does('330100', ['import', file, '--item', INDUSTRY_ITEM, '--target', '330000/**'], /2 unchanged/, 0)
+    await writeFile(file, `${head}\n`)
+    await does('330100', words, /^0 rows .* nothing was sent/, 1)
+    await writeFile(file, [head, row(0), row(1), ''].join('\n'))
     t.match(await runHere([...words, ...at('330100'), '--target', '999999']), { code: 2, err: /target 999999 names no member of this federation: see huxin member list/ })
-    t.match(await runHere([...words.slice(0, 3), 'zj/none@1', '--target', '**', ...at('330100')]), { code: 2, err: /known are .*zj\/industry-evaluation@2026\.1/ })
+    t.match(await runHere([...words.slice(0, 3), 'zj/none@1', '--target', '**', '--yes', ...at('330100')]), { code: 2, err: /known are .*zj\/industry-evaluation@2026\.1/ })
     const { err } = await runHere([...words, ...at('330100')], { terminal: true })
     t.equal(err, '', 'no bar for work that is done at once')
 
@@ -554,7 +572,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const withdrawn = JSON.parse(await does('330100', ['amend', 'withdraw', 'c-1', '--basis', 'wrong', '--document', 'x', '--json'], /changes/)) as { changes: number }
     t.equal(withdrawn.changes, 1, 'named by its record id')
     t.match(await runHere(['amend', 'withdraw', batch, '1', '--basis', 'wrong', '--document', 'x', ...at('330100')]), { code: 1, err: /withdrawn already/ })
-    await does('330100', ['amend', 'restore', 'c-1', '--basis', 'wrong', '--document', 'x'], /^c-1 · .* · withdrawn · .*\n1 change/)
+    await does('330100', ['amend', 'restore', 'c-1', '--basis', 'wrong', '--document', 'x'], / · withdrawn\b.*\n1 change/)
     await does('330100', ['show', 'c-1'], /: current\n/)
     t.match(await runHere(['amend', 'repair', batch, '77', '--basis', 'repair/order36', '--document', 'x', ...at('330100')]), { err: /77|position/ })
     await federation.until('all is confirmed', async () => (JSON.parse((await runHere(['reconcile', ...at('330000'), '--json'])).out) as { way: string; node: string; inTransit: number }[]).some(({ way, node, inTransit }) => way === 'to_child' && node === 'zj.example/330100' && inTransit === 0))

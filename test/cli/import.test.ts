@@ -18,7 +18,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { parseBody, recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
-import { formatSummary } from '../../src/cli/commands/records.ts'
+import { formatSummary } from '../../src/cli/import/report.ts'
 import { rejectFileOf } from '../../src/intake/reject.ts'
 import { type ImportOptions, type ImportSummary, type Publisher, runImport } from '../../src/cli/import/import.ts'
 import { openTable } from '../../src/intake/open.ts'
@@ -110,7 +110,7 @@ async function save(content: string | Uint8Array, ending = 'csv'): Promise<strin
 
 async function importFile(file: string, shelf: Publisher, more: Partial<ImportOptions> = {}): Promise<ImportSummary> {
   return runImport(shelf, {
-    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, ignoreExtra: false, dryRun: false,
+    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, ignoreExtra: false, dryRun: false, settleMs: 0,
     onProgress: () => undefined, clock: systemClock, random: systemRandom, ...more,
   })
 }
@@ -340,8 +340,8 @@ t.test('bad rows go to an owner-only file with row, column and reason; good rows
     t.ok(text.includes(uscc(2 * i)) || i < 2, 'the cells are those of the file')
   }
   t.same(summary.reasons.map(({ code, rows: count, column, line }) => [code, count, column, line])[0], ['date_form', 3, '评价日期', 18])
-  t.match(formatSummary({ language: 'en' }, summary), /22 rows \(utf-8\): 11 published in 1 batch\(es\), 0 already there, 11 rejected\n {2}3 × date_form: 评价日期: no date.* \(first in row 18\)\n[\s\S]*rejected rows: /)
-  t.match(formatSummary({ language: 'zh' }, summary), /共 22 行（utf-8）：入账 11 条（1 批），已存在 0 条，退回 11 行\n {2}3 × date_form: “评价日期”：日期无法识别.*首见第 18 行/)
+  t.match(formatSummary({ language: 'en' }, summary), /22 rows \(utf-8\): 11 new, 0 updated, 0 unchanged, 11 refused; 1 batch\(es\)\n {2}3 × date_form: 评价日期: no date.* \(first in row 18\)\n[\s\S]*rejected rows: /)
+  t.match(formatSummary({ language: 'zh' }, summary), /共 22 行（utf-8）：新增 11 条，更新 0 条，不变 0 条，退回 11 行；共 1 批\n {2}3 × date_form: “评价日期”：日期无法识别.*首见第 18 行/)
 })
 
 t.test('the number of a rejected row is the one that a spreadsheet shows, also after line breaks in cells', async (t) => {
@@ -447,7 +447,7 @@ t.test('a profile reads a department\'s own columns and words, and is kept in th
   t.match((await runHere(['import', 'profile', 'show', '无', ...at])).err, /没有部门配置 .*现有：交通局、坏|there is no profile .* has 交通局, 坏/)
   t.match((await runHere(['import', 'profile', 'show', '../../x', ...at])).err, /没有部门配置|there is no profile/)
   t.match((await runHere(['import', 'x.csv', '--profile', '坏', ...at])).err, /item：应为文本.*clas：无此项|item: a text is wanted.*clas: not known/)
-  t.match((await runHere(['import', 'x.csv', ...at])).err, /缺少目录项|catalog item is missing/)
+  t.match((await runHere(['import', 'x.csv', ...at])).err, /node\.yaml/)
   const profile = { name: '交通局', profile: await loadProfile(node, '交通局') }
   const { records } = await imported(`记录编号,证照号,主体名称,行业领域,考核,评价日期,有效期起,有效期止\n${cells(0, { 4: '优秀' }).slice(0, 8).join(',')}\n`, { profile })
   t.match(records[0], { subject: { id: uscc(0) }, content: { value: { grade: 'A', evaluator: BODY } } })
@@ -487,7 +487,7 @@ t.test('the same file again adds nothing and says so; a longer one adds what is 
   t.match(await importFile(file, shelf), { published: 2_500, existing: 0 })
   const again = await importFile(file, shelf)
   t.match(again, { rows: 2_500, published: 0, existing: 2_500, batches: [] })
-  t.match(formatSummary({ language: 'en' }, again), /nothing new: every good row is already in the log/)
+  t.match(formatSummary({ language: 'en' }, again), /nothing new: every good row is in the log as it is/)
   t.match(formatSummary({ language: 'zh' }, again), /没有新增：所有合格行均已入账/)
   t.match(await importFile(await save(csv(2_510)), shelf), { published: 10, existing: 2_500 })
   t.match(await importFile(await save(toGb18030(csv(2_510, { end: '\r\n' }))), shelf), { published: 0, existing: 2_510 }, 'the same rows in another encoding')
@@ -556,7 +556,7 @@ t.test('no more than three calls are under way, and reading waits for them', asy
       return shelf.publish(request)
     },
   }
-  await importFile(await save(csv(9_000)), slow, { onProgress: (done) => { rows = done } })
+  await importFile(await save(csv(9_000)), slow, { onProgress: (phase, done) => { if (phase === 'send') rows = done } })
   t.equal(shelf.records.length, 9_000)
   t.equal(most, 3)
   t.ok(rowsAhead <= 4_000, `${rowsAhead} rows were read and not yet sent`)
@@ -613,7 +613,7 @@ t.test('with a running node', async (t) => {
     const file = await save(csv(8_000))
     const child = spawn(process.execPath, args(file), { stdio: 'ignore' })
     const ended = new Promise<string | null>((resolve) => child.once('exit', (_code, signal) => resolve(signal)))
-    await federation.until('two batches are in', () => federation.node('330000').context.log().size >= begin + 2n)
+    await federation.until('two batches are in', () => federation.node('330000').context.log().size >= begin + 2n, 60_000)
     child.kill('SIGKILL')
     t.equal(await ended, 'SIGKILL', 'it was still at work')
     const summary = await run(file)
@@ -628,7 +628,7 @@ t.test('with a running node', async (t) => {
     const before = (await recordIds()).length
     const begin = federation.node('330000').context.log().size
     const running = run(await save(csv(8_000, { from: 50_000 })))
-    await federation.until('two batches are in', () => federation.node('330000').context.log().size >= begin + 2n)
+    await federation.until('two batches are in', () => federation.node('330000').context.log().size >= begin + 2n, 60_000)
     await federation.restart('330000')
     const summary = await running
     t.equal(summary.published + summary.existing, 8_000)

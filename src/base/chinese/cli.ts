@@ -59,7 +59,6 @@ export const cliChinese: Readonly<Record<string, string>> = {
   'node {0} did not start; see {1}': '节点 {0} 未能启动；见 {1}',
   // import/import.ts
   '--reject {0} is the file that is imported: name another': '--reject {0} 就是所导入的文件：请另取名称',
-  'the node refused rows that are good by its own catalog: {0}': '节点退回了按其自身目录合格的行：{0}',
   'the reject file {0} cannot be written: {1}; name another with --reject': '退回文件 {0} 无法写入：{1}；请用 --reject 另指定',
   'catalog item {0} is not known at the node; known are {1}': '节点没有目录项 {0}；现有 {1}',
   // proof-file.ts

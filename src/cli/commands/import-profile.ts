@@ -44,7 +44,7 @@ export function profileCommands(importing: Command, shell: Shell): void {
       if (found) {
         const id = item ?? found.item
         if (id === undefined) throw new HuxinError('argument_invalid', bilingual('the profile names no catalog item: give --item', '配置未写目录项：请给出 --item'))
-        const compiled = await withNode(command, ({ records }) => loadItem({ listCatalog: (request) => records.listCatalog(request, CALL) }, id))
+        const { compiled } = await withNode(command, ({ records }) => loadItem({ listCatalog: (request) => records.listCatalog(request, CALL) }, id))
         all.push(...resolveProfile(found, compiled).faults)
       }
       const rows = all.map((one) => ({ path: one.path, message: one.text.en, messageZh: one.text.zh }))

@@ -1,10 +1,10 @@
-/** `huxin import`, `huxin show`, `huxin amend`. */
+/** `huxin show`. */
 import { fromBinary, toJson } from '@bufbuild/protobuf'
 import { type Command, Option } from 'commander'
 import { civilDate, systemClock } from '../../base/clock.ts'
 import { fromHex, hex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
-import { bilingual, text } from '../../base/text.ts'
+import { text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
@@ -13,8 +13,6 @@ import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_s
 import { decodeRecordId } from '../../record/record-id.ts'
 import type { Connection } from '../connect.ts'
 import { rejectFileOf } from '../../intake/reject.ts'
-import { loadProfile } from '../import/profiles.ts'
-import { profileCommands } from './import-profile.ts'
 import { type ImportSummary, runImport } from '../import/import.ts'
 import { encodings } from '../../intake/encoding.ts'
 import { refusalText } from '../../exchange/refusal.ts'
@@ -24,92 +22,6 @@ import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { sourceText, word } from '../words.ts'
 import { atNode, CALL, civilDay, collect, recordIdOf, subjectTypes, withNode } from './shared.ts'
-
-export function importCommand(program: Command, shell: Shell): void {
-  const command = shell.common(atNode(program.command('import <file>'), shell), 'huxin import 评价结果.csv --item zj/industry-evaluation@2026.1 --target "330000/**" --node nodes/330825')
-    .description(say(shell, 'publish the rows of a .xlsx, CSV or NDJSON file; the same file again adds nothing', '导入 .xlsx、CSV 或 NDJSON；重复导入不会重复入库'))
-    .option('--item <id@edition>', say(shell, 'catalog item (default: that of the profile)', '目录项（默认按部门配置）'))
-    .option('--target <target>', say(shell, 'node, <node>/** or **; may be given again (default: those of the profile)', '送达范围，可多次给出（默认按部门配置）'), collect)
-    .option('--profile <name>', say(shell, 'how the files of a department are read: profiles/<name>.yaml of the node', '部门配置：节点目录下 profiles/<名称>.yaml'))
-    .option('--provider <uscc>', say(shell, 'body answerable for the records (default: the node\'s)', '数据提供单位（默认本节点运行单位）'), '')
-    .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
-    .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', ...encodings]).default('auto'))
-    .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
-    .option('--accept-odd-names', say(shell, 'take names and texts that look damaged as they are', '疑似有误的名称与文本按原样导入'))
-    .option('--verbatim', say(shell, 'no spreadsheet had the file: codes that end in 000 are right', '文件未经电子表格处理，以 000 结尾的代码属实'))
-    .option('--ignore-extra', say(shell, 'leave out columns whose name is like that of a missing one', '略过名称与所缺列相近的列'))
-    .option('--sheet <name>', say(shell, 'sheet of a workbook (default: the one whose header fits)', '工作表名称（默认：表头相符的那一个）'))
-    .option('--dry-run', say(shell, 'check only', '只检查不入库'))
-    .action(async (file: string, _options, command: Command) => {
-      const options = command.opts<GivenOptions>()
-      const output = shell.output(command)
-      const bar = progress(output, say(output, 'rows', '行'))
-      const terms = await termsOf(command, options)
-      let provider = terms.provider
-      const summary = await withNode(command, ({ records, config }) => runImport({
-        listCatalog: (request) => records.listCatalog(request, CALL),
-        publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
-      }, {
-        ...terms, file, provider: provider ||= config.body, rejectFile: options.reject ?? rejectFileOf(file), dryRun: options.dryRun ?? false,
-        onProgress: (rows, share) => bar.show(rows, share), clock: systemClock, random: systemRandom,
-      })).finally(() => bar.end())
-      print(output, { ...summary, provider }, () => `${formatSummary(output, summary)}\n${say(output, `provider: ${provider}`, `数据提供单位：${provider}`)}`)
-      if (summary.rejected > 0) shell.exitCode = 1
-    })
-  profileCommands(command, shell)
-}
-
-interface GivenOptions {
-  node: string
-  item?: string
-  target?: string[]
-  provider: string
-  profile?: string
-  class: 'normal' | 'bulk'
-  encoding: string
-  reject?: string
-  sheet?: string
-  ignoreExtra?: boolean
-  dryRun?: boolean
-  acceptOddNames?: boolean
-  verbatim?: boolean
-}
-
-/** What is imported and how: what is given stands before what the profile says. */
-async function termsOf(command: Command, options: GivenOptions) {
-  const profile = options.profile === undefined ? undefined : await loadProfile(options.node, options.profile)
-  const item = options.item ?? profile?.item
-  const targets = options.target ?? profile?.targets
-  if (item === undefined) throw new HuxinError('argument_invalid', bilingual('the catalog item is missing: give --item, or a profile that names one', '缺少目录项：请给出 --item，或在部门配置中写 item'))
-  if (targets === undefined) throw new HuxinError('argument_invalid', bilingual('the targets are missing: give --target, or a profile that names them', '缺少送达范围：请给出 --target，或在部门配置中写 targets'))
-  return {
-    item, targets, provider: options.provider || (profile?.provider ?? ''),
-    batchClass: command.getOptionValueSource('class') === 'default' ? profile?.class ?? options.class : options.class,
-    encoding: options.encoding === 'auto' ? profile?.encoding ?? options.encoding : options.encoding,
-    ignoreExtra: options.ignoreExtra ?? profile?.ignoreExtra ?? false,
-    cells: { ...(options.acceptOddNames ? { acceptOdd: true } : {}), ...(options.verbatim ? { verbatim: true } : {}) },
-    sheet: options.sheet,
-    profile: profile && { name: options.profile!, profile },
-  }
-}
-
-/** The summary of an import, for people. */
-export function formatSummary(output: Pick<Output, 'language'>, summary: ImportSummary): string {
-  const { rows, published, existing, rejected, encoding, reasons, batches, rejectFile } = summary
-  const lines = [summary.dryRun
-    ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
-    : say(output,
-      `${rows} rows (${encoding}): ${published} published in ${batches.length} batch(es), ${existing} already there, ${rejected} rejected`,
-      `共 ${rows} 行（${encoding}）：入账 ${published} 条（${batches.length} 批），已存在 ${existing} 条，退回 ${rejected} 行`)]
-  if (published === 0 && existing > 0) lines.push(say(output, 'nothing new: every good row is already in the log', '没有新增：所有合格行均已入账'))
-  for (const { message, messageZh } of summary.notices) lines.push(say(output, `notice: ${message}`, `提示：${messageZh}`))
-  for (const { code, reason, reasonZh, rows: count, column, line } of reasons) {
-    const at = column === '' ? '' : say(output, `${column}: `, `“${column}”：`)
-    lines.push(`  ${count} × ${code}: ${at}${say(output, `${reason} (first in row ${line})`, `${reasonZh}（首见第 ${line} 行）`)}`)
-  }
-  if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
-  return lines.join('\n')
-}
 
 export function recordCommands(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('show <what>'), shell), 'huxin show 91330825TT00000152 --type enterprise --node nodes/330825')

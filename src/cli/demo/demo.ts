@@ -11,7 +11,7 @@ import { type Said, text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
-import { formatSummary } from '../commands/records.ts'
+import { formatSummary } from '../import/report.ts'
 import { runImport } from '../import/import.ts'
 import { localTime, ago, type Output, say, table } from '../output.ts'
 import { starterItems } from '../../record/data/items.ts'
@@ -133,7 +133,7 @@ class Demo {
     const begin = systemClock.monotonicMs()
     const summary = await runImport({ listCatalog: (request) => records.listCatalog(request, CALL), publish: (request) => records.publish(request, CALL) }, {
       file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`,
-      ignoreExtra: false, dryRun: false, onProgress: () => undefined, clock: systemClock, random: systemRandom,
+      ignoreExtra: false, dryRun: false, settleMs: 0, onProgress: () => undefined, clock: systemClock, random: systemRandom,
     })
     this.#output.write(`${formatSummary(this.#output, summary)}\n`)
     this.say(`durable and logged after ${seconds(begin)}`, `用时 ${seconds(begin)}，均已落盘并记入日志`)

@@ -1,4 +1,8 @@
-/** `huxin import`: streams a file into batches, with a reject file for bad rows. */
+/**
+ * `huxin import`: a file becomes batches, with a reject file for bad rows. The file is read to its end before anything is sent
+ * (`survey.ts`), and watched until the last batch is in (`whole-file.ts`). An import that ends early says what is in; the
+ * same command again goes on, since what is in is left out.
+ */
 import { createHash } from 'node:crypto'
 import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -8,11 +12,12 @@ import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { Random } from '../../base/random.ts'
 import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
-import { CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
+import type { RecordFault } from '../../gen/huxin/v1/body_pb.ts'
+import { type CatalogItem, CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
 import { compileItem, type CompiledItem } from '../../record/item.ts'
+import { decodeRecord } from '../../record/record.ts'
 import { scaleId } from '../../record/scales.ts'
 import { allPages } from '../pages.ts'
-import { applyProfile, lenient } from './profiles.ts'
 import type { CellSettings } from '../../intake/cells.ts'
 import { CellNotices, SameText } from '../../intake/notices.ts'
 import { openTable } from '../../intake/open.ts'
@@ -21,16 +26,22 @@ import { isRejectHeader, RejectFile } from '../../intake/reject.ts'
 import { RowReader } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { refusalText } from '../../exchange/refusal.ts'
+import { changedColumns, type Update } from './changes.ts'
+import { applyProfile, lenient } from './profiles.ts'
+import { type Conflicts, type GoodRow, nodeFault, survey } from './survey.ts'
+import { WholeFile } from './whole-file.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher {
-  listCatalog(request: { id?: string; pageToken?: string }): Promise<{ entries: { id: string; record: Uint8Array }[]; nextPageToken: string }>
-  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'>>
+  listCatalog(request: { id?: string; pageToken?: string }): Promise<{ entries: { id: string; record: Uint8Array; standing?: string }[]; nextPageToken: string }>
+  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'> & Partial<Pick<PublishResponse, 'updated' | 'widened' | 'replaced'>>>
 }
 
 export interface ImportOptions {
   readonly file: string
+  /** `<id>@<edition>`; the newest edition in force where there is none. */
   readonly item: string
+  /** Unified social credit code; '' where the file says it (evaluator). */
   readonly provider: string
   readonly targets: readonly string[]
   readonly batchClass: 'normal' | 'bulk'
@@ -44,24 +55,57 @@ export interface ImportOptions {
   /** How the files of a department differ from what the item calls for. */
   readonly profile?: { readonly name: string; readonly profile: Profile } | undefined
   readonly dryRun: boolean
-  /** Rows read, and the share of the file they are, 0 to 1. */
-  readonly onProgress: (rows: number, share: number) => void
+  /** Milliseconds that a file has to stand still before it is read. */
+  readonly settleMs: number
+  /** What is under way, rows so far, and the share that they are, 0 to 1. */
+  readonly onProgress: (phase: 'check' | 'send', rows: number, share: number) => void
+  /** Told of each batch, in order of the answers. */
+  readonly onBatch?: (batch: SentBatch) => void
+  /** Told when the file was read once and the first batch is about to be sent. */
+  readonly onChecked?: (checked: Checked) => Promise<void> | void
+  /** Aborted when the import is to end. */
+  readonly signal?: AbortSignal
   readonly clock: Clock
   readonly random: Random
 }
 
-export interface ImportSummary {
+/** A batch that the node took, and what its records are beside what held before. */
+export interface SentBatch {
+  readonly batchId: string
+  readonly records: number
+  readonly updated: number
+  readonly widened: number
+}
+
+/** What is known before anything is sent. */
+export interface Checked {
+  readonly item: string
+  readonly provider: string
   readonly rows: number
+  readonly sha256: string
+  readonly bytes: number
+}
+
+export interface ImportSummary extends Checked {
   /** With a dry run: rows that would be sent. */
   readonly published: number
+  /** Of those published: not known here before. */
+  readonly added: number
+  /** Of those published: they replace another content. */
+  readonly updated: number
+  /** Of those published: they were there, and go to more targets now. */
+  readonly widened: number
+  /** They are there as they are. */
   readonly existing: number
+  /** What the first updates change. */
+  readonly updates: readonly Update[]
   readonly rejected: number
   readonly encoding: string
   /** What the reader did on its own account: what it left out, which form it found, what it took from cells written otherwise, what is doubtful. */
   readonly notices: readonly { readonly code: string; readonly message: string; readonly messageZh: string }[]
   /** How many rows have which fault first, most frequent first; column and row of the first one. */
   readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly column: string; readonly line: number; readonly rows: number }[]
-  readonly batches: readonly { readonly batchId: string; readonly records: number }[]
+  readonly batches: readonly SentBatch[]
   readonly rejectFile: string | undefined
   readonly dryRun: boolean
 }
@@ -72,58 +116,146 @@ const IN_FLIGHT = 3
 const RETRY_MS_MAX = 10_000
 const RETRIES = 20
 
-/** @throws HuxinError argument_invalid | item_unknown, and what the node answers */
+const UPDATES_SHOWN = 20
+const PROGRESS_ROWS = 1_000
+
+/** @throws HuxinError argument_invalid | item_unknown | cancelled, and what the node answers */
 export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
-  const compiled = await loadItem(publisher, options.item)
-  const resolved = options.profile && applyProfile(options.profile.name, options.profile.profile, compiled)
-  const source = await openTable(options.file, {
-    item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding: options.encoding, ignoreExtra: options.ignoreExtra,
-    sheet: options.sheet ?? options.profile?.profile.sheet, ...(resolved ? { names: resolved.names } : {}),
-  })
-  // What is left of a reject file stays in it.
-  if (resolve(options.rejectFile) === resolve(options.file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${options.rejectFile} is the file that is imported: name another`)
+  const { file, rejectFile, clock, settleMs } = options
+  const release = holdProcess()
+  try {
+    const { compiled, item } = await loadItem(publisher, options.item)
+    const form = formOf(compiled, options)
+    const whole = await WholeFile.open(file, { clock, settleMs })
+    const { rows, evaluators, conflicts } = await survey(() => goodRows(form, options))
+    if (!await whole.looksSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read: import it when it is whole; nothing was sent`)
+    const provider = options.provider || (rows === 0 ? '' : providerOf(file, evaluators))
+    const checked = { item, provider, rows, sha256: whole.sha256, bytes: whole.size }
+    const source = await form.open()
+    // What is left of a reject file stays in it.
+    if (resolve(rejectFile) === resolve(file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${rejectFile} is the file that is imported: name another`)
+    await options.onChecked?.(checked)
+    return await new ImportRun(publisher, options, { item: compiled.item, source, reader: form.reader(source, provider), whole, conflicts, checked }).run()
+  } finally {
+    release()
+  }
+}
+
+/** How a file is read, as often as it is. */
+interface Form {
+  open(): Promise<TableSource>
+  reader(source: TableSource, provider: string): RowReader
+}
+
+/** @throws HuxinError argument_invalid for a profile that does not fit the item */
+function formOf(compiled: CompiledItem, { file, encoding, ignoreExtra, sheet, cells, profile }: ImportOptions): Form {
+  const resolved = profile && applyProfile(profile.name, profile.profile, compiled)
   // No spreadsheet writes lines of JSON.
-  const verbatim = ['.ndjson', '.jsonl'].includes(extname(options.file).toLowerCase())
-  const cells = { ...resolved?.cells, ...options.cells, ...(verbatim ? { verbatim } : {}) }
-  const run = new ImportRun(publisher, options, { source, reader: new RowReader({ compiled, mapping: source.mapping, provider: options.provider, settings: cells, ...(resolved ? { defaults: resolved.defaults } : {}) }) })
-  return run.run()
+  const verbatim = ['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())
+  const settings = { ...resolved?.cells, ...cells, ...(verbatim ? { verbatim } : {}) }
+  return {
+    open: () => openTable(file, {
+      item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding, ignoreExtra, sheet: sheet ?? profile?.profile.sheet, ...(resolved ? { names: resolved.names } : {}),
+    }),
+    reader: ({ mapping }, provider) => new RowReader({ compiled, mapping, provider, settings, ...(resolved ? { defaults: resolved.defaults } : {}) }),
+  }
+}
+
+/** The body that the file itself names as the evaluating one. @throws HuxinError argument_invalid */
+function providerOf(file: string, evaluators: readonly string[]): string {
+  if (evaluators.length === 1) return evaluators[0]!
+  throw new HuxinError('argument_invalid', evaluators.length === 0
+    ? text`say who answers for the records of ${file}: --provider, or import.provider in node.yaml`
+    : text`${file} has records of several evaluating bodies (${evaluators.join(', ')}, …): say who answers for all of them with --provider, or divide the file`)
+}
+
+/** The rows of a file, once. A provider that is not known yet has no part in whether a row is good. */
+async function* goodRows(form: Form, { provider, onProgress, signal }: ImportOptions): AsyncGenerator<SourceRow | GoodRow> {
+  const source = await form.open()
+  const reader = form.reader(source, provider)
+  let rows = 0
+  for await (const row of source.rows) {
+    if (++rows % PROGRESS_ROWS === 0) {
+      if (signal?.aborted) throw new HuxinError('cancelled', text`the import was ended; nothing was sent`)
+      onProgress('check', rows, source.bytesRead() / Math.max(1, source.bytes))
+    }
+    const result = reader.read(row)
+    yield 'faults' in result ? row : { row, record: result.record }
+  }
+}
+
+interface RunParts {
+  readonly item: CatalogItem
+  readonly source: TableSource
+  readonly reader: RowReader
+  readonly whole: WholeFile
+  readonly conflicts: Conflicts
+  readonly checked: Checked
 }
 
 class ImportRun {
   readonly #publisher: Publisher
   readonly #options: ImportOptions
-  readonly #source: TableSource
-  readonly #reasons = new Map<string, ImportSummary['reasons'][number]>()
-  readonly #batches: { batchId: string; records: number }[] = []
-  readonly #reject: RejectFile
-  readonly #reader: RowReader
+  readonly #parts: RunParts
   readonly #notices = new CellNotices()
   readonly #names = new SameText()
-  readonly #nameColumn: string
+  readonly #reasons = new Map<string, ImportSummary['reasons'][number]>()
+  readonly #batches: SentBatch[] = []
+  readonly #updates: Update[] = []
+  readonly #reject: RejectFile
+  /** Rows are written one after the other, whoever refuses them. */
+  #rejecting: Promise<void> = Promise.resolve()
   /** Names this run's requests: a repeated call is answered with the first batch, another run asks anew. */
   readonly #runId: string
   #rows = 0
   #rejected = 0
   #published = 0
+  #updated = 0
+  #widened = 0
   #existing = 0
 
-  constructor(publisher: Publisher, options: ImportOptions, parts: { source: TableSource; reader: RowReader }) {
+  constructor(publisher: Publisher, options: ImportOptions, parts: RunParts) {
     this.#publisher = publisher
     this.#options = options
-    this.#source = parts.source
+    this.#parts = parts
     this.#reject = new RejectFile(options.rejectFile, parts.source.header)
-    this.#reader = parts.reader
-    this.#nameColumn = parts.source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
   async run(): Promise<ImportSummary> {
+    const { source, whole, checked } = this.#parts
+    const { file, rejectFile, dryRun } = this.#options
+    const imported = resolve(rejectFile) === resolve(file)
+    let rejected: string | undefined
+    let complete = false
+    try {
+      await this.#sendAll()
+      if (!await whole.isSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read: rows of both may be in`)
+      complete = !dryRun
+    } catch (error) {
+      throw this.#endedEarly(error)
+    } finally {
+      rejected = await this.#reject.end({ complete, imported })
+    }
+    const nameColumn = source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
+    return {
+      ...checked, published: this.#published, added: this.#published - this.#updated - this.#widened, updated: this.#updated, widened: this.#widened,
+      existing: this.#existing, rejected: this.#rejected, encoding: source.encoding, updates: this.#updates,
+      notices: [...source.notices(), ...this.#notices.list(), ...this.#names.list(nameColumn)].map(({ code, text: said }) => ({ code, message: said.en, messageZh: said.zh })),
+      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches, rejectFile: rejected, dryRun,
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    const { source, reader, whole, conflicts, checked } = this.#parts
+    const { onProgress, signal, file } = this.#options
     const flying: Promise<void>[] = []
-    const release = holdProcess()
-    let chunk: Uint8Array[] = []
+    let chunk: GoodRow[] = []
     let bytes = 0
     const send = async (): Promise<void> => {
       if (chunk.length === 0) return
+      if (signal?.aborted) throw new HuxinError('cancelled', text`the import was ended`)
+      if (!await whole.looksSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read`)
       const sent = this.#send(chunk)
       // It is awaited below; until then a failure is not an unhandled one.
       sent.catch(() => undefined)
@@ -132,64 +264,99 @@ class ImportRun {
       bytes = 0
       if (flying.length >= IN_FLIGHT) await flying.shift()
     }
-    let rejectFile: string | undefined
-    let complete = false
     try {
-      for await (const row of this.#source.rows) {
-        if (++this.#rows % 1_000 === 0) this.#options.onProgress(this.#rows, this.#source.bytesRead() / Math.max(1, this.#source.bytes))
-        const result = this.#reader.read(row)
-        if ('faults' in result) {
-          await this.#refuse(row, result.faults)
+      for await (const row of source.rows) {
+        if (++this.#rows % PROGRESS_ROWS === 0) onProgress('send', this.#rows, this.#rows / Math.max(1, checked.rows))
+        const result = reader.read(row)
+        const faults = 'faults' in result ? result.faults : [conflicts.faultOf(result.record)].filter((fault) => fault !== undefined)
+        if ('faults' in result || faults.length > 0) {
+          await this.#refuse(row, faults)
           continue
         }
         this.#notices.add(row.line, result.notices)
         this.#names.add(result.name)
         if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES) await send()
-        chunk.push(result.record)
+        chunk.push({ row, record: result.record })
         bytes += result.record.length
       }
       await send()
       await Promise.all(flying)
-      complete = !this.#options.dryRun
     } finally {
       await Promise.allSettled(flying)
-      rejectFile = await this.#reject.end({ complete, imported: resolve(this.#options.rejectFile) === resolve(this.#options.file) })
-      release()
-    }
-    return {
-      rows: this.#rows, published: this.#published, existing: this.#existing, rejected: this.#rejected, encoding: this.#source.encoding,
-      notices: [...this.#source.notices(), ...this.#notices.list(), ...this.#names.list(this.#nameColumn)].map(({ code, text }) => ({ code, message: text.en, messageZh: text.zh })),
-      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches,
-      rejectFile, dryRun: this.#options.dryRun,
     }
   }
 
-  async #send(records: readonly Uint8Array[]): Promise<void> {
-    const { item, provider, targets, batchClass, dryRun, clock } = this.#options
+  /** Says what is in already. */
+  #endedEarly(error: unknown): unknown {
+    if (!isHuxinError(error) || (this.#batches.length === 0 && this.#existing === 0)) return error
+    const said = text`${error}; of ${this.#parts.checked.rows} rows ${this.#published} are in now and ${this.#existing} were before: the same import again is safe, what is in is left out`
+    return new HuxinError(error.code, said, { cause: error, details: error.details })
+  }
+
+  /** Sends rows; those that the node refuses are rejected, and the others sent without them. */
+  async #send(rows: readonly GoodRow[]): Promise<void> {
+    const { dryRun } = this.#options
     if (dryRun) {
-      this.#published += records.length
+      this.#published += rows.length
       return
     }
+    for (let left = rows; left.length > 0;) {
+      const answer = await this.#publish(left)
+      if (!answer.refusal) return this.#count(left, answer)
+      if (answer.refusal.faults.length === 0) throw new HuxinError('record_invalid', text`the node refuses the rows: ${refusalText(answer.refusal)}`)
+      left = await this.#rejectFaults(left, answer.refusal.faults)
+    }
+  }
+
+  /** @returns the rows that have no fault */
+  async #rejectFaults(rows: readonly GoodRow[], faults: readonly RecordFault[]): Promise<GoodRow[]> {
+    const byRow = new Map<number, RowFault[]>()
+    const headerOf = (path: string): string => this.#parts.source.mapping.columns.find(({ column }) => column.field === path)?.header ?? ''
+    for (const fault of faults) byRow.set(fault.index, [...byRow.get(fault.index) ?? [], nodeFault(headerOf(fault.path), fault)])
+    for (const [i, found] of byRow) await this.#refuse(rows[i]!.row, found)
+    return rows.filter((_, i) => !byRow.has(i))
+  }
+
+  #count(rows: readonly GoodRow[], { batchId, published, updated = 0, widened = 0, replaced = [] }: Answer): void {
+    const { onBatch } = this.#options
+    this.#published += published
+    this.#updated += updated
+    this.#widened += widened
+    // A repeated call is answered with what the first one published.
+    this.#existing += rows.length - published
+    for (const { index, record } of replaced) {
+      if (this.#updates.length >= UPDATES_SHOWN) break
+      const { row, record: now } = rows[index]!
+      this.#updates.push({ line: row.line, recordId: decodeRecord(now).recordId, columns: changedColumns(this.#parts.item, record, now) })
+    }
+    if (published === 0) return
+    const batch = { batchId: Buffer.from(batchId).toString('hex'), records: published, updated, widened }
+    this.#batches.push(batch)
+    onBatch?.(batch)
+  }
+
+  async #publish(rows: readonly GoodRow[]): Promise<Answer> {
+    const { targets, batchClass, clock, signal } = this.#options
+    const { item, provider } = this.#parts.checked
     const digest = createHash('sha256')
-    for (const record of records) digest.update(record)
+    for (const { record } of rows) digest.update(record)
     const requestId = `import-${this.#runId}-${digest.digest('hex').slice(0, 32)}`
     for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
       try {
-        const answer = await this.#publisher.publish({ item, provider, targets: [...targets], records: [...records], batchClass, skipExisting: true, requestId })
-        if (answer.refusal) throw new HuxinError('record_invalid', text`the node refused rows that are good by its own catalog: ${refusalText(answer.refusal)}`)
-        this.#published += answer.published
-        // A repeated call is answered with what the first one published.
-        this.#existing += records.length - answer.published
-        if (answer.published > 0) this.#batches.push({ batchId: Buffer.from(answer.batchId).toString('hex'), records: answer.published })
-        return
+        return await this.#publisher.publish({ item, provider, targets: [...targets], records: rows.map(({ record }) => record), batchClass, skipExisting: true, requestId })
       } catch (error) {
-        if (!isHuxinError(error) || error.retry !== 'later' || attempt >= RETRIES) throw error
-        await sleep(clock, delayMs)
+        if (!isHuxinError(error) || error.retry !== 'later' || attempt >= RETRIES || signal?.aborted) throw error
+        await sleep(clock, delayMs, signal)
       }
     }
   }
 
-  async #refuse(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
+  #refuse(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
+    this.#rejecting = this.#rejecting.then(() => this.#writeRejected(row, faults))
+    return this.#rejecting
+  }
+
+  async #writeRejected(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
     this.#rejected++
     const first = faults[0]!
     const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, column: first.column, line: row.line, rows: 0 }
@@ -198,19 +365,20 @@ class ImportRun {
   }
 }
 
-/** A catalog item of the node, ready to check records with. @throws HuxinError argument_invalid when it has none of that id */
-export async function loadItem(publisher: Pick<Publisher, 'listCatalog'>, id: string): Promise<CompiledItem> {
+type Answer = Awaited<ReturnType<Publisher['publish']>>
+
+/** The item and its id with edition. @throws HuxinError argument_invalid */
+export async function loadItem(publisher: Pick<Publisher, 'listCatalog'>, asked: string): Promise<{ compiled: CompiledItem; item: string }> {
   const entries = await allPages((pageToken) => publisher.listCatalog({ pageToken }), (answer) => answer.entries)
   const scales = new Map<string, GradeScale>()
-  let item
-  for (const entry of entries) {
-    const { content } = fromBinary(CatalogRecordSchema, entry.record)
+  const items = new Map<string, { item: CatalogItem; inForce: boolean }>()
+  for (const { id, record, standing } of entries) {
+    const { content } = fromBinary(CatalogRecordSchema, record)
     if (content.case === 'scale') scales.set(scaleId(content.value), content.value)
-    if (content.case === 'item' && entry.id === id) item = content.value
+    if (content.case === 'item') items.set(id, { item: content.value, inForce: standing === 'in_force' })
   }
-  if (!item) {
-    const known = entries.filter(({ record }) => fromBinary(CatalogRecordSchema, record).content.case === 'item').map((entry) => entry.id)
-    throw new HuxinError('argument_invalid', text`catalog item ${JSON.stringify(id)} is not known at the node; known are ${known.join(', ') || text`none`}`)
-  }
-  return compileItem(item, (scale) => scales.get(scale))
+  const newest = [...items].filter(([, { item, inForce }]) => item.id === asked && inForce).sort(([, a], [, b]) => (a.item.effectiveFrom < b.item.effectiveFrom ? -1 : 1)).at(-1)
+  const [item, found] = newest ?? [asked, items.get(asked)]
+  if (!found) throw new HuxinError('argument_invalid', text`catalog item ${JSON.stringify(asked)} is not known at the node; known are ${[...items.keys()].join(', ') || text`none`}`)
+  return { compiled: compileItem(found.item, (scale) => scales.get(scale)), item }
 }

@@ -1,0 +1,72 @@
+/**
+ * A folder into which departments drop files. A file is taken when it is whole: when it looked the same at two looks in a row, and
+ * its name is that of no temporary file. Nothing is moved or removed. What became of a file stands beside it, owner-only, with how the
+ * file looked: after a restart it is not taken again, and it is when somebody changed it.
+ */
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, sleep } from '../../base/clock.ts'
+import { isTable } from './sources.ts'
+
+const LOOK_MS = 2_000
+const RETRY_MS = 30_000
+
+/** What became of a file; `later` when it is to be tried again. */
+export interface Outcome {
+  readonly later: boolean
+  readonly text: string
+}
+
+export interface WatchOptions {
+  readonly folder: string
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly importOne: (file: string) => Promise<Outcome>
+  /** Milliseconds between two looks. */
+  readonly lookMs?: number
+}
+
+/** Ends with the signal. One file's failure does not keep the others away. Fails when the folder cannot be read at first. */
+export async function watchFolder({ folder, clock, signal, importOne, lookMs = LOOK_MS }: WatchOptions): Promise<void> {
+  let before = new Map<string, string>()
+  const notBeforeMs = new Map<string, number>()
+  await readdir(folder)
+  while (!signal.aborted) {
+    const looks = await looksOf(folder)
+    for (const [name, look] of looks) {
+      if (signal.aborted) return
+      if (before.get(name) !== look || clock.monotonicMs() < (notBeforeMs.get(name) ?? 0) || await wasDone(join(folder, name), look)) continue
+      const { later, text } = await importOne(join(folder, name))
+      // What has a result is not looked at again.
+      if (later) notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS)
+      else await writeFile(resultFile(join(folder, name)), `${text}\n${mark(look)}\n`, { mode: 0o600 })
+    }
+    for (const name of notBeforeMs.keys()) if (!looks.has(name)) notBeforeMs.delete(name)
+    before = looks
+    await sleep(clock, lookMs, signal)
+  }
+}
+
+export function resultFile(file: string): string {
+  return `${file}.result.txt`
+}
+
+/** Tables of the folder, with size and time of each; one that went meanwhile is left out. */
+async function looksOf(folder: string): Promise<Map<string, string>> {
+  const looks = new Map<string, string>()
+  for (const name of (await readdir(folder).catch(() => [])).filter(isTable).sort((a, b) => (a < b ? -1 : 1))) {
+    const found = await stat(join(folder, name)).catch(() => undefined)
+    if (found?.isFile()) looks.set(name, `${found.size} ${found.mtimeMs}`)
+  }
+  return looks
+}
+
+async function wasDone(file: string, look: string): Promise<boolean> {
+  const result = await readFile(resultFile(file), 'utf8').catch(() => '')
+  return result.trimEnd().split('\n').at(-1) === mark(look)
+}
+
+/** The last line of a result. */
+function mark(look: string): string {
+  return `# huxin/import-result/v1 ${look}`
+}
