@@ -4,6 +4,8 @@
  * names of fields; never an identifier (unless masked), a name, or a value from a record's attributes.
  */
 
+import { rendered, type Said } from '../base/text.ts'
+
 /** One bad field of one record; shaped like huxin.v1.RecordFault. */
 export interface RecordFault {
   /** Position in the batch, from 0. */
@@ -100,16 +102,17 @@ export const faultTable = {
 export type FaultCode = keyof typeof faultTable
 
 /** Gathers faults of one record. */
-export type Report = (path: string, code: FaultCode, detail?: string) => void
+export type Report = (path: string, code: FaultCode, detail?: Said) => void
 
 /** Faults reported for one record at most. */
 const FAULTS_MAX = 16
 
 /** One fault. `detail` must not hold personal data. */
-export function fault(index: number, path: string, code: FaultCode, detail = ''): RecordFault {
+export function fault(index: number, path: string, code: FaultCode, detail: Said = ''): RecordFault {
   const [meaning, meaningZh] = faultTable[code]
-  const tail = detail === '' ? '' : `: ${cut(detail)}`
-  return { index, path, code, message: meaning + tail, messageZh: meaningZh + tail.replace(': ', '：') }
+  const en = rendered(detail, 'en')
+  if (en === '') return { index, path, code, message: meaning, messageZh: meaningZh }
+  return { index, path, code, message: `${meaning}: ${cut(en)}`, messageZh: `${meaningZh}：${cut(rendered(detail, 'zh'))}` }
 }
 
 /** The faults that `rules` reports, at most 16. */

@@ -60,14 +60,14 @@ export function itemFaults(item: CatalogItem): readonly RecordFault[] {
     reportText({ path: 'name_zh', text: item.nameZh, lengthMax: 200, required: true }, report)
     reportText({ path: 'name_en', text: item.nameEn, lengthMax: 200, required: true }, report)
     reportText({ path: 'legal_basis', text: item.legalBasis, lengthMax: 500, required: true }, report)
-    if (!kinds.includes(item.kind)) report('kind', 'value_unknown', `one of ${kinds.join(', ')}`)
+    if (!kinds.includes(item.kind)) report('kind', 'value_unknown', text`one of ${kinds.join(', ')}`)
     reportPatterns('originators', item.originators, report)
     reportPatterns('recipients', item.recipients, report)
     reportSubjectTypes(item.subjectTypes, report)
     reportPeriod(item, report)
     reportScales(item, report)
     reportPurposes(item.purposes, report)
-    if (item.retentionYears < 0 || item.retentionYears > 100) report('retention_years', 'range', '0 to 100')
+    if (item.retentionYears < 0 || item.retentionYears > 100) report('retention_years', 'range', text`0 to 100`)
     const attributes = checkSchema(item.attributesSchema, report)
     reportColumns(item, attributes, report)
   })
@@ -90,15 +90,15 @@ export function understoodItem(item: CatalogItem): boolean {
 
 function reportPatterns(path: string, patterns: readonly string[], report: Report): void {
   if (patterns.length === 0) report(path, 'required')
-  if (patterns.length > 4096) report(path, 'too_long', 'at most 4096')
+  if (patterns.length > 4096) report(path, 'too_long', text`at most 4096`)
   if (new Set(patterns).size < patterns.length) report(path, 'duplicate')
   for (const pattern of patterns) if (!patternForm.test(pattern)) report(path, 'pattern_form', quoteCode(pattern))
 }
 
 function reportScales({ kind, scales }: CatalogItem, report: Report): void {
   if (kind === 'evaluation' && scales.length === 0) report('scales', 'required')
-  if (kind !== 'evaluation' && scales.length > 0) report('scales', 'unexpected', 'only evaluations have scales')
-  if (scales.length > 64) report('scales', 'too_long', 'at most 64')
+  if (kind !== 'evaluation' && scales.length > 0) report('scales', 'unexpected', text`only evaluations have scales`)
+  if (scales.length > 64) report('scales', 'too_long', text`at most 64`)
   if (new Set(scales).size < scales.length) report('scales', 'duplicate')
   for (const scale of scales) if (!ofText(isVersionedId, scale)) report('scales', 'id_form', quoteCode(scale))
 }
@@ -128,7 +128,7 @@ function reportColumn(column: Column, at: string, report: Report): void {
   if (!columnTypes.includes(column.type)) report(`${at}.type`, 'column_type', quoteCode(column.type))
   const valued = Object.keys(column.values).length > 0
   if (column.type === 'enum' && !valued) report(`${at}.values`, 'required')
-  if (column.type !== 'enum' && valued) report(`${at}.values`, 'unexpected', 'only an enum has values')
+  if (column.type !== 'enum' && valued) report(`${at}.values`, 'unexpected', text`only an enum has values`)
 }
 
 /** Paths of the single fields of a content. */

@@ -3,6 +3,7 @@
  * that a confirmation keeps to the scale, the mapping and the subject that it names. What the catalog here
  * does not have yet is passed over; whether the cited source says the same, only who holds it can tell.
  */
+import { text } from '../base/text.ts'
 import { civilDate } from '../base/clock.ts'
 import type { CatalogItem, GradeMapping, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { type RecognitionConfirmation, RecognitionDecision, type RecognitionRequest, type Record, type SubjectType } from '../gen/huxin/v1/record_pb.ts'
@@ -58,10 +59,10 @@ function reportDay(path: string, date: string, createdMs: number, report: Report
 function reportAsked(asked: RecognitionRequest, editions: Editions, report: Report): void {
   const at = 'recognition_request'
   const item = editions.item(asked.item)
-  if (item && item.kind !== 'evaluation') report(`${at}.item`, 'family_mismatch', `${quoteCode(asked.item)} is of kind ${quoteCode(item.kind)}`)
+  if (item && item.kind !== 'evaluation') report(`${at}.item`, 'family_mismatch', text`${quoteCode(asked.item)} is of kind ${quoteCode(item.kind)}`)
   if (item && !item.purposes.includes(asked.purpose)) report(`${at}.purpose`, 'purpose_not_allowed', item.purposes.slice(0, 8).join(' '))
   const mapping = asked.mapping === '' ? undefined : editions.mapping(asked.mapping)
-  if (item && mapping && !item.scales.includes(mapping.fromScale)) report(`${at}.mapping`, 'mapping_scale', `from ${quoteCode(mapping.fromScale)}`)
+  if (item && mapping && !item.scales.includes(mapping.fromScale)) report(`${at}.mapping`, 'mapping_scale', text`from ${quoteCode(mapping.fromScale)}`)
 }
 
 function reportAnswered(answer: RecognitionConfirmation, type: SubjectType, editions: Editions, report: Report): void {
@@ -69,7 +70,7 @@ function reportAnswered(answer: RecognitionConfirmation, type: SubjectType, edit
   const at = 'recognition_confirmation'
   const item = editions.item(answer.sourceItem)
   const scale = editions.scale(answer.sourceScale)
-  if (item && !item.scales.includes(answer.sourceScale)) report(`${at}.source_scale`, 'scale_not_allowed', `allowed: ${item.scales.join(' ')}`)
+  if (item && !item.scales.includes(answer.sourceScale)) report(`${at}.source_scale`, 'scale_not_allowed', text`allowed: ${item.scales.join(' ')}`)
   if (scale && !scale.subjectTypes.includes(type)) report(`${at}.source_scale`, 'scale_subject_type')
   if (scale && !scale.scoreOnly && !scale.grades.includes(answer.sourceGrade)) report(`${at}.source_grade`, 'grade_unknown', scale.grades.join(' '))
   if (answer.mapping !== '' && recognizes(answer.decision)) reportMapped(answer, type, editions, report)
@@ -80,9 +81,9 @@ function reportMapped(answer: RecognitionConfirmation, type: SubjectType, editio
   const mapping = editions.mapping(answer.mapping)
   if (!mapping) return
   const [from, to] = [editions.scale(mapping.fromScale), editions.scale(mapping.toScale)]
-  if (mapping.fromScale !== answer.sourceScale) report(`${at}.mapping`, 'mapping_scale', `from ${quoteCode(mapping.fromScale)}`)
-  if (!inForce(mapping, answer.confirmedOn)) report(`${at}.mapping`, 'mapping_not_in_force', `${mapping.effectiveFrom} to ${mapping.effectiveTo}`)
+  if (mapping.fromScale !== answer.sourceScale) report(`${at}.mapping`, 'mapping_scale', text`from ${quoteCode(mapping.fromScale)}`)
+  if (!inForce(mapping, answer.confirmedOn)) report(`${at}.mapping`, 'mapping_not_in_force', text`${mapping.effectiveFrom} to ${mapping.effectiveTo}`)
   if (from && to && !mappingApplies(from, to, type)) report(`${at}.mapping`, 'mapping_subjects')
   const mapped = mapGrade(mapping, answer.sourceGrade)
-  if (mapped !== answer.mappedGrade) report(`${at}.mapped_grade`, 'mapping_grade', mapped === undefined ? 'it has no such grade' : `it gives ${mapped}`)
+  if (mapped !== answer.mappedGrade) report(`${at}.mapped_grade`, 'mapping_grade', mapped === undefined ? text`it has no such grade` : text`it gives ${mapped}`)
 }

@@ -1,4 +1,5 @@
 /** What a good record is, in full: every rule and every fault. `fast.ts` accepts a subset of what passes here. */
+import { text } from '../base/text.ts'
 import type { GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import {
   type CatalogedRecord,
@@ -43,13 +44,13 @@ const familiesOfKind: Readonly<{ [kind: string]: readonly RecordFamily[] }> = {
 /** Reports every fault of a record. */
 export function reportRecord(plan: RulePlan, record: Record, report: Report): void {
   const { recordId, subject } = record
-  if (!ofText(isRecordId, recordId)) report('record_id', 'record_id_form', `${recordId.length} characters`)
+  if (!ofText(isRecordId, recordId)) report('record_id', 'record_id_form', text`${recordId.length} characters`)
   else if (holdsCitizenId(recordId)) report('record_id', 'record_id_personal')
   if (subject) reportSubject(plan, subject, report)
   else report('subject', 'required')
   if (subject?.type === SubjectType.NATURAL_PERSON) reportPerson(record, subject, report)
   const family = familyOf(record)
-  if (!familiesOfKind[plan.kind]?.includes(family)) report('content', 'family_mismatch', `${family} in an item of kind ${plan.kind}`)
+  if (!familiesOfKind[plan.kind]?.includes(family)) report('content', 'family_mismatch', text`${family} in an item of kind ${plan.kind}`)
   reportContent(plan, record, report)
   plan.attributes(textAt(record.attributes, 0, record.attributes.length), report)
 }
@@ -75,10 +76,10 @@ export function reportWarnings(record: Record, report: Report): void {
 }
 
 function reportSubject(plan: RulePlan, subject: Subject, report: Report): void {
-  if (!plan.subjectTypes.includes(subject.type)) report('subject.type', 'subject_type', `type ${subject.type}`)
+  if (!plan.subjectTypes.includes(subject.type)) report('subject.type', 'subject_type', text`type ${subject.type}`)
   const known = subject.type >= 1 && subject.type <= 5
   const code = subject.id === '' ? 'required' : known ? subjectIdFault(subject.type, subject.id) : undefined
-  if (code !== undefined) report('subject.id', code, code === 'required' ? '' : mask(subject.id.slice(0, 24)))
+  if (code !== undefined) report('subject.id', code, code === 'required' ? text`` : mask(subject.id.slice(0, 24)))
   reportText({ path: 'subject.name', text: subject.name, lengthMax: 200, required: true }, report)
 }
 
@@ -112,8 +113,8 @@ function reportEvaluation(plan: RulePlan, result: EvaluationResult, type: Subjec
     reportDate(`${at}.valid_from`, result.validFrom, report),
     reportDate(`${at}.valid_to`, result.validTo, report),
   ].every((good) => good)
-  if (dated && result.validTo < result.validFrom) report(`${at}.valid_to`, 'date_order', 'before valid_from')
-  if (dated && result.validTo < result.evaluatedOn) report(`${at}.valid_to`, 'date_order', 'before evaluated_on')
+  if (dated && result.validTo < result.validFrom) report(`${at}.valid_to`, 'date_order', text`before valid_from`)
+  if (dated && result.validTo < result.evaluatedOn) report(`${at}.valid_to`, 'date_order', text`before evaluated_on`)
   const code = result.evaluator === '' ? 'required' : usccFault(result.evaluator)
   if (code !== undefined) report(`${at}.evaluator`, code)
   reportScale(plan, result, type, report)
@@ -122,7 +123,7 @@ function reportEvaluation(plan: RulePlan, result: EvaluationResult, type: Subjec
 function reportScale(plan: RulePlan, result: EvaluationResult, type: SubjectType, report: Report): void {
   const path = 'evaluation_result.scale'
   if (result.scale === '') return report(path, 'required')
-  if (!plan.allowedScales.includes(result.scale)) return report(path, 'scale_not_allowed', `allowed: ${plan.allowedScales.join(' ')}`)
+  if (!plan.allowedScales.includes(result.scale)) return report(path, 'scale_not_allowed', text`allowed: ${plan.allowedScales.join(' ')}`)
   const scale = plan.scaleOf(result.scale)
   if (!scale) return report(path, 'scale_unknown')
   if (!inForce(scale, result.evaluatedOn)) report(path, 'scale_not_in_force')
@@ -139,12 +140,12 @@ function reportRequest(request: RecognitionRequest, report: Report): void {
   if (request.purpose === '') report(`${at}.purpose`, 'required')
   else if (!purposeForm.test(request.purpose)) report(`${at}.purpose`, 'code_form')
   reportText({ path: `${at}.legal_basis`, text: request.legalBasis, lengthMax: 500, required: true }, report)
-  if (request.acceptedScales.length > 64) report(`${at}.accepted_scales`, 'too_long', 'at most 64')
+  if (request.acceptedScales.length > 64) report(`${at}.accepted_scales`, 'too_long', text`at most 64`)
   for (const [i, scale] of request.acceptedScales.slice(0, 64).entries()) reportVersionedId(`${at}.accepted_scales[${i}]`, scale, report)
   if (request.ageDaysMax < 0) report(`${at}.age_days_max`, 'range')
   const dated = reportDate(`${at}.requested_on`, request.requestedOn, report)
   if (request.deadline !== '' && reportDate(`${at}.deadline`, request.deadline, report) && dated && request.deadline < request.requestedOn) {
-    report(`${at}.deadline`, 'date_order', 'before requested_on')
+    report(`${at}.deadline`, 'date_order', text`before requested_on`)
   }
   if (request.mapping !== '') reportVersionedId(`${at}.mapping`, request.mapping, report)
 }
@@ -160,7 +161,7 @@ function reportConfirmation(plan: RulePlan, answer: RecognitionConfirmation, rep
   else {
     reportSource(plan, answer, report)
     const until = reportDate(`${at}.valid_until`, answer.validUntil, report)
-    if (until && dated && answer.validUntil < answer.confirmedOn) report(`${at}.valid_until`, 'date_order', 'before confirmed_on')
+    if (until && dated && answer.validUntil < answer.confirmedOn) report(`${at}.valid_until`, 'date_order', text`before confirmed_on`)
   }
   const required = answer.decision === RecognitionDecision.RECOGNIZED_WITH_CONDITIONS
   reportText({ path: `${at}.conditions`, text: answer.conditions, lengthMax: 1000, required }, report)
@@ -172,15 +173,15 @@ function reportMapped({ decision, mapping, mappedGrade }: RecognitionConfirmatio
   const declined = decision === RecognitionDecision.NOT_RECOGNIZED || decision === RecognitionDecision.NO_RESULT
   if (mapping !== '') reportVersionedId(`${at}.mapping`, mapping, report)
   if (mappedGrade === '') return
-  if (declined) report(`${at}.mapped_grade`, 'unexpected', 'the result is not recognized')
-  if (mapping === '') report(`${at}.mapping`, 'required', 'a mapped grade names its mapping')
+  if (declined) report(`${at}.mapped_grade`, 'unexpected', text`the result is not recognized`)
+  if (mapping === '') report(`${at}.mapping`, 'required', text`a mapped grade names its mapping`)
   reportText({ path: `${at}.mapped_grade`, text: mappedGrade, lengthMax: 16, required: true }, report)
 }
 
 function reportSource(plan: RulePlan, answer: RecognitionConfirmation, report: Report): void {
   const at = 'recognition_confirmation'
-  if (answer.sourceBatchId.length !== 32) report(`${at}.source_batch_id`, 'range', `${answer.sourceBatchId.length} bytes, not 32`)
-  if (answer.sourceHash.length !== 32) report(`${at}.source_hash`, 'range', `${answer.sourceHash.length} bytes, not 32`)
+  if (answer.sourceBatchId.length !== 32) report(`${at}.source_batch_id`, 'range', text`${answer.sourceBatchId.length} bytes, not 32`)
+  if (answer.sourceHash.length !== 32) report(`${at}.source_hash`, 'range', text`${answer.sourceHash.length} bytes, not 32`)
   reportVersionedId(`${at}.source_item`, answer.sourceItem, report)
   reportVersionedId(`${at}.source_scale`, answer.sourceScale, report)
   const scoreOnly = plan.scaleOf(answer.sourceScale)?.scoreOnly === true
@@ -233,9 +234,9 @@ export interface TextField {
 }
 
 /** Reports what is wrong with a text for people. */
-export function reportText({ path, text, lengthMax, required }: TextField, report: Report): void {
-  const length = ofText(textLength, text)
+export function reportText({ path, text: content, lengthMax, required }: TextField, report: Report): void {
+  const length = ofText(textLength, content)
   if (length < 0) report(path, 'text_form')
   else if (length === 0 && required) report(path, 'required')
-  else if (length > lengthMax) report(path, 'too_long', `${length} characters, at most ${lengthMax}`)
+  else if (length > lengthMax) report(path, 'too_long', text`${length} characters, at most ${lengthMax}`)
 }

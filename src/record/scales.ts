@@ -3,6 +3,7 @@
  * with it, a mapped grade is an annotation, and nothing is ever guessed, defaulted, inverted or computed
  * from a score. Scores of two scales are never compared.
  */
+import { text } from '../base/text.ts'
 import { isCivilDate } from '../base/clock.ts'
 import type { GradeMapping, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { type EvaluationResult, SubjectType } from '../gen/huxin/v1/record_pb.ts'
@@ -41,18 +42,18 @@ export function scaleFaults(scale: GradeScale): readonly RecordFault[] {
 function reportGrades(scale: GradeScale, report: Report): void {
   if (scale.scoreOnly && scale.grades.length > 0) report('grades', 'grade_unexpected')
   if (!scale.scoreOnly && scale.grades.length === 0) report('grades', 'required')
-  if (scale.grades.length > 64) report('grades', 'too_long', 'at most 64 grades')
+  if (scale.grades.length > 64) report('grades', 'too_long', text`at most 64 grades`)
   if (new Set(scale.grades).size < scale.grades.length) report('grades', 'duplicate')
   for (const [i, grade] of scale.grades.entries()) {
     const length = ofText(textLength, grade)
-    if (length < 1 || length > 16) report(`grades[${i}]`, 'text_form', 'a grade has 1 to 16 characters')
+    if (length < 1 || length > 16) report(`grades[${i}]`, 'text_form', text`a grade has 1 to 16 characters`)
   }
 }
 
 function reportLabels({ grades, labels }: GradeScale, report: Report): void {
   for (const [label, grade] of Object.entries(labels)) {
     const length = ofText(textLength, label)
-    if (length < 1 || length > 32) report('labels', 'text_form', 'a label has 1 to 32 characters')
+    if (length < 1 || length > 32) report('labels', 'text_form', text`a label has 1 to 32 characters`)
     if (grades.includes(label)) report('labels', 'duplicate', quoteCode(label))
     if (!grades.includes(grade)) report('labels', 'grade_unknown', quoteCode(grade))
   }
@@ -62,7 +63,7 @@ function reportScores(scale: GradeScale, report: Report): void {
   for (const [path, score] of [['score_from', scale.scoreFrom], ['score_to', scale.scoreTo]] as const) {
     if (score !== '' && Number.isNaN(ofText(decimalMicros, score))) report(path, 'score_form')
   }
-  if (ofText(decimalMicros, scale.scoreFrom) > ofText(decimalMicros, scale.scoreTo)) report('score_to', 'range', 'below score_from')
+  if (ofText(decimalMicros, scale.scoreFrom) > ofText(decimalMicros, scale.scoreTo)) report('score_to', 'range', text`below score_from`)
 }
 
 /** What is wrong with a list of subject types. */
@@ -99,8 +100,8 @@ export function mappingFaults(mapping: GradeMapping, from: GradeScale, to: Grade
     const places = from.grades.map((grade) => to.grades.indexOf(mapGrade(mapping, grade) ?? ''))
     if (places.some((place, i) => i > 0 && place >= 0 && place < places[i - 1]!)) report('pairs', 'mapping_order')
     for (const [source, target] of Object.entries(mapping.pairs)) {
-      if (!from.grades.includes(source)) report('pairs', 'grade_unknown', `${quoteCode(source)} in ${mapping.fromScale}`)
-      if (!to.grades.includes(target)) report('pairs', 'grade_unknown', `${quoteCode(target)} in ${mapping.toScale}`)
+      if (!from.grades.includes(source)) report('pairs', 'grade_unknown', text`${quoteCode(source)} in ${mapping.fromScale}`)
+      if (!to.grades.includes(target)) report('pairs', 'grade_unknown', text`${quoteCode(target)} in ${mapping.toScale}`)
     }
   })
 }
@@ -134,6 +135,6 @@ export function reportGrade(scale: GradeScale, result: EvaluationResult, report:
   if (Number.isNaN(score)) return report('evaluation_result.score', 'score_form')
   // A missing bound is NaN, and no comparison with NaN holds.
   if (score < ofText(decimalMicros, scale.scoreFrom) || score > ofText(decimalMicros, scale.scoreTo)) {
-    report('evaluation_result.score', 'score_range', `${scale.scoreFrom} to ${scale.scoreTo}`)
+    report('evaluation_result.score', 'score_range', text`${scale.scoreFrom} to ${scale.scoreTo}`)
   }
 }

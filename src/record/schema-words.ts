@@ -29,10 +29,10 @@ const chinese: Readonly<Record<string, (params: Readonly<Record<string, unknown>
   maxItems: ({ limit }) => `至多 ${String(limit)} 项`,
   uniqueItems: () => '各项不得重复',
   required: ({ missingProperty }) => `缺少 ${String(missingProperty)}`,
-  additionalProperties: ({ additionalProperty }) => `多出 ${String(additionalProperty)}`,
+  additionalProperties: () => '多出未定义的成员',
 }
 
-/** The words of one error. */
+/** The words of one error: of the schema alone, nothing of the value and no name that it brought. */
 export function keywordText({ keyword, params, message = 'is not valid' }: KeywordError): Text {
   return bilingual(message, Object.hasOwn(chinese, keyword) ? chinese[keyword]!(params) : '不符合要求')
 }

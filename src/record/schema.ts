@@ -8,8 +8,10 @@ import addFormats from 'ajv-formats'
 import { utf8 } from '../base/bytes.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
+import { bilingual, type Text, text } from '../base/text.ts'
 import { isMultiple, survivesDouble } from './decimal.ts'
 import type { Report } from './fault.ts'
+import { keywordText } from './schema-words.ts'
 import { patternEngine, patternFault } from './pattern.ts'
 
 const SCHEMA_BYTES_MAX = 65_536
@@ -53,13 +55,13 @@ function parseObject(text: string): Schema | undefined {
  * Reports what is wrong with an attributes schema.
  * @returns the names of its top-level properties; empty when it cannot be read
  */
-export function checkSchema(text: string, report: Report): readonly string[] {
+export function checkSchema(content: string, report: Report): readonly string[] {
   const at = 'attributes_schema'
-  if (utf8(text).length > SCHEMA_BYTES_MAX) {
-    report(at, 'schema_too_large', `at most ${SCHEMA_BYTES_MAX} bytes`)
+  if (utf8(content).length > SCHEMA_BYTES_MAX) {
+    report(at, 'schema_too_large', text`at most ${SCHEMA_BYTES_MAX} bytes`)
     return []
   }
-  const schema = parseObject(text)
+  const schema = parseObject(content)
   if (!schema) {
     report(at, 'schema_json')
     return []
@@ -70,8 +72,8 @@ export function checkSchema(text: string, report: Report): readonly string[] {
     sound = false
     report(path, code, detail)
   }
-  if ($schema !== undefined && $schema !== DIALECT) unsound(`${at}.$schema`, 'schema_keyword', `only ${DIALECT}`)
-  if (root['type'] !== 'object') unsound(`${at}.type`, 'schema_invalid', 'the root is of type object')
+  if ($schema !== undefined && $schema !== DIALECT) unsound(`${at}.$schema`, 'schema_keyword', text`only ${DIALECT}`)
+  if (root['type'] !== 'object') unsound(`${at}.type`, 'schema_invalid', text`the root is of type object`)
   checkNode(root, { at, depth: 0 }, unsound)
   if (sound) checkCompiles(schema, report)
   return isSchema(root['properties']) ? Object.keys(root['properties']) : []
@@ -92,13 +94,13 @@ interface Place {
 
 function checkNode(schema: unknown, place: Place, report: Report): void {
   const { at, depth } = place
-  if (!isSchema(schema)) return report(at, 'schema_invalid', 'a schema is an object')
-  if (depth > DEPTH_MAX) return report(at, 'schema_too_large', `at most ${DEPTH_MAX} levels`)
+  if (!isSchema(schema)) return report(at, 'schema_invalid', text`a schema is an object`)
+  if (depth > DEPTH_MAX) return report(at, 'schema_too_large', text`at most ${DEPTH_MAX} levels`)
   for (const keyword of Object.keys(schema)) {
     if (!keywords.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword')
     else if (isDataReference(schema[keyword]) && !annotations.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword', '$data')
   }
-  if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', 'every schema has one type')
+  if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', text`every schema has one type`)
   if (schema['type'] === 'array' && schema['items'] === undefined) report(`${at}.items`, 'required')
   const pattern = typeof schema['pattern'] === 'string' ? patternFault(schema['pattern'], schema['maxLength']) : undefined
   if (pattern !== undefined) report(`${at}.pattern`, 'schema_pattern', pattern)
@@ -109,7 +111,7 @@ function checkNode(schema: unknown, place: Place, report: Report): void {
 function checkObject(schema: Schema, { at, depth }: Place, report: Report): void {
   if (schema['additionalProperties'] !== false) report(at, 'schema_closed')
   const properties = schema['properties'] ?? {}
-  if (!isSchema(properties)) return report(`${at}.properties`, 'schema_invalid', 'properties are an object')
+  if (!isSchema(properties)) return report(`${at}.properties`, 'schema_invalid', text`properties are an object`)
   for (const [name, property] of Object.entries(properties)) {
     const path = `${at}.properties.${name}`
     const marking = isSchema(property) ? property['x-personal-data'] : undefined
@@ -216,8 +218,9 @@ function reportErrors(validate: ValidateFunction, report: Report): void {
 }
 
 /** What ajv says without what it would quote of the record: the name of an additional property. */
-function explain(error: ErrorObject): string {
-  return `${error.keyword}: ${error.message ?? 'is not valid'}`
+function explain(error: ErrorObject): Text {
+  const { en, zh } = keywordText(error)
+  return bilingual(`${error.keyword}: ${en}`, zh)
 }
 
 /** Number of members that the text of a valid JSON value names: colons outside strings. */

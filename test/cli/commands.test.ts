@@ -439,7 +439,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await prints('330000', ['certificate', 'list'], /^no certificate is revoked\n\nconnected +role[\s\S]*zj\.example\/330000 +operator +张三/, /^没有被吊销的证书\n\n当前连接/)
     await does('330000', ['certificate', 'revoke', '--role', 'client', '--serial', '0a:1b', ...act], /^revoked; logged as [0-9a-f]{64}, here alone\. Open connections end within seconds\n$/)
     await does('330000', ['certificate', 'revoke', '--role', 'operator', '--name', '李四', ...act], /issue the new one after five minutes\noperators who remain/)
-    await prints('330000', ['certificate', 'list'], /zj\.example\/330000 +client +- +A1B +zj\.example\/330000 +\S+ +张三 +新版目录 +浙信〔2026〕5号/, /操作员 +李四/)
+    await prints('330000', ['certificate', 'list'], /zj\.example\/330000 +client +- +A1B +zj\.example\/330000 +\S+ \S+ \S+ +张三 +新版目录 +浙信〔2026〕5号/, /操作员 +李四/)
     for (const which of [[], ['--serial', '1', '--name', 'x']]) t.match(await runHere(['certificate', 'revoke', '--role', 'client', ...which, ...act, ...at('330000')]), { code: 2, err: /say which: --serial/ })
     t.match(await runHere(['certificate', 'revoke', '--role', 'operator', '--name', '张三', ...act, ...at('330000')]), { code: 2, err: /the certificate that you use is among them.*--own/ })
     await does('330000', ['certificate', 'reinstate', '--role', 'client', '--serial', 'A1B', ...act], /^counts again; logged as [0-9a-f]{64}\n$/)

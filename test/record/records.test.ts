@@ -2,6 +2,7 @@ import { clone, create, fromBinary, type MessageInitShape, toBinary } from '@buf
 import t from 'tap'
 import { concat, fromHex, utf8 } from '../../src/base/bytes.ts'
 import { SeededRandom } from '../../src/base/random.ts'
+import { text } from '../../src/base/text.ts'
 import { CatalogItemSchema, type GradeScale } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import {
   EvaluationKind, type EvaluationResult, type RecognitionConfirmationSchema, RecognitionDecision, type RecognitionRequestSchema, type Record,
@@ -19,6 +20,7 @@ import { decodeRecord, familyOf } from '../../src/record/record.ts'
 import { reportRecord, type RulePlan } from '../../src/record/rules.ts'
 import { scaleId } from '../../src/record/scales.ts'
 import { attributesRule } from '../../src/record/schema.ts'
+import { keywordText } from '../../src/record/schema-words.ts'
 import { syntheticUscc } from '../../src/record/uscc.ts'
 
 const scaleOf = (id: string): GradeScale | undefined => starterScales.find((scale) => scaleId(scale) === id)
@@ -525,4 +527,12 @@ t.test('a national evaluation is checked on the national scale', async (t) => {
   t.same(national.check(record), [])
   resultOf(record).grade = 'E'
   t.same(codes(national.check(record)), ['evaluation_result.grade grade_unknown'])
+})
+
+t.test('the detail of a fault is in the language of its sentence', async (t) => {
+  t.match(fault(0, 'title', 'too_long', text`${300} characters, at most ${200}`), { message: /: 300 characters, at most 200$/, messageZh: /：有 300 个字符，至多 200 个$/ })
+  t.equal(fault(0, 'kind', 'value_unknown').messageZh, '取值不在定义范围内')
+  for (const [keyword, params, zh] of [['maximum', { limit: 5 }, '不得大于 5'], ['type', { type: ['string', 'null'] }, '应为文本或空值'], ['format', { format: 'date' }, '不是日期（YYYY-MM-DD）'], ['not', {}, '不符合要求']] as const) {
+    t.equal(keywordText({ keyword, params }).zh, zh)
+  }
 })

@@ -1,6 +1,11 @@
 /** The Chinese of room `record`. */
 export const recordChinese: Readonly<Record<string, string>> = {
   // item.ts
+  'only an enum has values': '只有枚举列有取值',
+  'only evaluations have scales': '只有评价类目录项有等级体系',
+  'at most 4096': '至多 4096',
+  '0 to 100': '应为 0 至 100',
+  'one of {0}': '须为 {0} 之一',
   'catalog item {0} is not sound: {1}: {2}': '目录项 {0} 不完善：{1}：{2}',
   // record.ts
   'a record has {0} bytes, at most {1} are allowed': '记录有 {0} 字节，至多 {1}',
@@ -11,4 +16,38 @@ export const recordChinese: Readonly<Record<string, string>> = {
   'a document number is one line of at most {0} characters': '文号须为单行，至多 {0} 字',
   'a basis may not hold the number of a person: everybody reads it, and it cannot be erased': '依据不得含有个人号码：所有人可见且无法删除',
   'a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it': '依据须为小写字母、数字和连字符组成的代码，例如 repair/order36：所有人可见',
+  // rules.ts
+  '{0} characters, at most {1}': '有 {0} 个字符，至多 {1} 个',
+  '{0} bytes, not 32': '有 {0} 字节，应为 32 字节',
+  'a mapped grade names its mapping': '对照后等级须指明等级对照',
+  'the result is not recognized': '该结果未获认可',
+  'before confirmed_on': '早于 confirmed_on',
+  'before requested_on': '早于 requested_on',
+  'before evaluated_on': '早于 evaluated_on',
+  'before valid_from': '早于 valid_from',
+  'type {0}': '类型 {0}',
+  '{0} in an item of kind {1}': '{0}，目录项种类为 {1}',
+  '{0} characters': '有 {0} 个字符',
+  'allowed: {0}': '可用的有 {0}',
+  'at most 64': '至多 64',
+  // recognized.ts
+  'it gives {0}': '对照结果为 {0}',
+  'it has no such grade': '没有该等级',
+  'from {0}': '源自 {0}',
+  '{0} is of kind {1}': '{0} 的种类为 {1}',
+  // scales.ts
+  '{0} in {1}': '{0}，等级体系 {1}',
+  'below score_from': '低于 score_from',
+  'a label has 1 to 32 characters': '名称须为 1 至 32 个字符',
+  'a grade has 1 to 16 characters': '等级须为 1 至 16 个字符',
+  'at most 64 grades': '至多 64 个等级',
+  '{0} to {1}': '{0} 至 {1}',
+  // schema.ts
+  'only {0}': '只可为 {0}',
+  'the root is of type object': '最外层须为 object 类型',
+  'properties are an object': 'properties 须为对象',
+  'every schema has one type': '每个模式须有一个类型',
+  'at most {0} levels': '至多 {0} 层',
+  'a schema is an object': '数据模式须为对象',
+  'at most {0} bytes': '至多 {0} 字节',
 }

@@ -53,9 +53,7 @@ function nothingFound(what: string, { type, unconfirmedSinceMs }: { readonly typ
     return new HuxinError('argument_invalid', text`${shown} looks like a batch id and has ${what.length} characters: a batch id has 64 hexadecimal digits; its beginning is enough for huxin why`)
   }
   if (unconfirmedSinceMs > 0n) return new HuxinError('unconfirmed', text`nothing is known here under ${shown}, and since ${localTime(Number(unconfirmedSinceMs))} this node has not heard what was published: ask again when the link is up (huxin node status)`)
-  return new HuxinError('not_found', type === undefined
-    ? text`no record with the id ${shown} is known here; names are not looked for: give a record id, a batch id, or the code of a subject with --type`
-    : text`nothing about the subject ${shown} is known here`)
+  return new HuxinError('not_found', type === undefined ? text`no record with the id ${shown} is known here; names are not looked for: give a record id, a batch id, or the code of a subject with --type` : text`nothing about the subject ${shown} is known here`)
 }
 
 /** A unified social credit code or the number of a person, by its shape. */
