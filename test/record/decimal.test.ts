@@ -17,7 +17,7 @@ t.test('attributes are checked so', async (t) => {
   const rule = attributesRule(JSON.stringify({ type: 'object', additionalProperties: false, properties: { amount: { type: 'number', multipleOf: 0.01 } } }))
   const faults = (source: string): string[] => {
     const found: string[] = []
-    rule(source, (path, code, detail) => found.push(`${path} ${code} ${detail}`))
+    rule(source, (path, code, detail) => found.push(`${path} ${code} ${String(detail)}`))
     return found
   }
   for (const amount of ['8.69', '143.48', '1.11', '4.35', '1e2', '-0.07']) t.same(faults(`{"amount":${amount}}`), [], amount)
