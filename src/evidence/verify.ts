@@ -1,6 +1,5 @@
 /** Verification of a file of evidence: from the root key down to the record, each step with its own fault. */
 import { equalBytes, hex } from '../base/bytes.ts'
-import { messageOf } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'

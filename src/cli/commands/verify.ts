@@ -1,7 +1,7 @@
 /** `huxin verify`: evidence, a fork, a proof under a policy; without a node, by keys that the reader trusts. */
 import type { Command } from 'commander'
 import { asBuffer, utf8 } from '../../base/bytes.ts'
-import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
+import { HuxinError } from '../../base/errors.ts'
 import { bilingual, textOf } from '../../base/text.ts'
 import { judgeEvidence, verifyProofByPolicy } from '../../evidence/finality.ts'
 import { isForkFile, verifyFork } from '../../evidence/fork.ts'
