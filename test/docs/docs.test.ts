@@ -61,15 +61,16 @@ t.test('src/README.md names exactly the dependencies that package.json has', asy
   t.same(named.sort(), Object.entries(dependencies).map(([name, version]) => `${name} ${version}`).sort())
 })
 
-t.test('nodes/README.md has every field of node.yaml', async (t) => {
-  const readme = await read('nodes/README.md')
+t.test('both manuals of nodes have every field of node.yaml', async (t) => {
+  const readmes = [await read('nodes/README.md'), await read('nodes/README.zh-CN.md')]
   const known = parseConfig('unknown: 1\n', '/x').faults.find(({ path }) => path === 'unknown')!.hint.en.replace('known are ', '').split(', ')
   t.ok(known.length > 8)
-  for (const field of known) t.ok(readme.includes(`| \`${field}\``) || readme.includes(`| \`${field}.`), field)
+  for (const readme of readmes) for (const field of known) t.ok(readme.includes(`| \`${field}\``) || readme.includes(`| \`${field}.`), field)
 })
 
-t.test('nodes/README.md has the table of alarms, each code is raised, and what raises it has Chinese', async (t) => {
+t.test('both manuals of nodes have the table of alarms, each code is raised, and what raises it has Chinese', async (t) => {
   t.ok((await read('nodes/README.md')).includes(alarmRows()), 'node dist/test/docs/print.js prints it')
+  t.ok((await read('nodes/README.zh-CN.md')).includes(alarmRows('zh')), 'the Chinese one as well')
   const files = (await readdir(join(root, 'src'), { recursive: true })).filter((path) => path.endsWith('.ts') && !path.startsWith('gen'))
   const source = (await Promise.all(files.map((path) => read(join('src', path))))).join('\n')
   for (const [code, row] of Object.entries(alarmTable)) {
@@ -99,7 +100,8 @@ t.test('no README names a file of the repository that is not there', async (t) =
   const folders = ['src', 'proto', 'nodes', 'certs', 'test']
   const there = (await Promise.all(folders.map(async (folder) => (await readdir(join(root, folder), { recursive: true })).map((path) => join(folder, path))))).flat()
   for (const folder of ['', ...folders]) {
-    for (const [, name] of (await read(join(folder, 'README.md'))).matchAll(/`((?:[a-z-]+\/)*[a-z0-9-]+\.(?:ts|md|proto))`/g)) {
+    const texts = await Promise.all(['README.md', 'README.zh-CN.md'].map((name) => read(join(folder, name)).catch(() => '')))
+    for (const [, name] of texts.join('\n').matchAll(/`((?:[a-z-]+\/)*[a-z0-9-]+\.(?:ts|md|proto))`/g)) {
       t.ok(there.some((path) => path === name || path.endsWith(`/${name}`)), `${folder}/README.md: ${name}`)
     }
   }
