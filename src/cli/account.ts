@@ -112,7 +112,7 @@ export function formatAccount(speaker: Speaker, view: AccountView): string {
   const rows = ways.flatMap((way) => {
     const of = lines.filter((line) => line.way === way)
     const total = of.length < 2 ? [] : [[`${word(speaker, way)} ${say(speaker, 'total', '合计')}`, ...places.slice(1).map(() => ''), ...cells(totalOf(of))]]
-    return [...of.map((line) => [...places.map(({ cell }) => cell(line)), ...cells(line)]), ...total]
+    return [...of.map((line) => [...places.map((column) => column.cell(line)), ...cells(line)]), ...total]
   })
   return `${head}\n${table([...places.map(({ head: title }) => title), ...shown.map((name) => say(speaker, ...countHeads[name]))], rows)}`
 }
@@ -128,7 +128,7 @@ export function accountSheet(speaker: Speaker, view: AccountView): (string | num
     ...places.map((column) => column.head), ...countNames.map((name) => say(speaker, `${countHeads[name][0]}, records`, `${countHeads[name][1]}记录`)),
     ...countNames.map((name) => say(speaker, `${countHeads[name][0]}, batches`, `${countHeads[name][1]}批次`)),
   ]
-  return [head, ...view.lines.map((line) => [...places.map(({ cell }) => cell(line)), ...countNames.map((name) => line.records[name]), ...countNames.map((name) => line.batches[name])])]
+  return [head, ...view.lines.map((line) => [...places.map((column) => column.cell(line)), ...countNames.map((name) => line.records[name]), ...countNames.map((name) => line.batches[name])])]
 }
 
 /** Lines that a workbook may have: it is made in memory. */

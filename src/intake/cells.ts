@@ -98,7 +98,8 @@ function dateOf({ column, header, settings }: CellPlace, raw: string): CellReadi
 /** Only a column that says so itself is in percent. */
 function percentOf({ header, schema, settings }: CellPlace): Percent | undefined {
   if (settings.percent) return settings.percent
-  if (/[%％]|百分/.test(`${header}${String(schema?.['title'] ?? '')}`)) return 'number'
+  const title = schema?.['title']
+  if (/[%％]|百分/.test(header) || (typeof title === 'string' && /[%％]|百分/.test(title))) return 'number'
   const most = schema?.['maximum']
   return typeof most === 'number' && most <= 1 ? 'fraction' : undefined
 }

@@ -26,7 +26,7 @@ export function markupOf(file: string, sample: string): MarkupKind | undefined {
   const begin = sample.replace(/^[\ufeff\s]+/, '')
   if (begin.includes('urn:schemas-microsoft-com:office:spreadsheet') && /^<\?xml|^<Workbook/.test(begin)) return 'xml-spreadsheet'
   if (/^<(?:!doctype\s+html|html|head|meta|body|table|style|div|!--)/i.test(begin) || /^<\?xml[\s\S]*?<html/i.test(begin.slice(0, 2_000))) return 'html'
-  if (/^<\?xml/.test(begin)) throw new HuxinError('argument_invalid', text`${file} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that`)
+  if (begin.startsWith('<?xml')) throw new HuxinError('argument_invalid', text`${file} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that`)
   return undefined
 }
 

@@ -258,7 +258,7 @@ export class Pusher {
   /** A batch was not taken: its origin waits, or everybody. @returns true when the rest is sent again from the cursor */
   async #refuseOrRetry(outgoing: Outgoing, outcome: Outcome): Promise<boolean> {
     const { context } = this.#options
-    const { header, idText } = outgoing.batch
+    const { idText } = outgoing.batch
     if (outcome.errorCode === 'receipt_wanted' && !this.#outbox.showing) {
       this.#outbox.showing = true
       return true

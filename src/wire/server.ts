@@ -289,7 +289,7 @@ export class WireServer {
       const passage = companionOf(call.metadata)
       if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', text`the call has no identity`)))
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
-      this.#slices.add(() => method.call(call.request, new Call(call, passage)).then((response) => {
+      this.#slices.add(() => void method.call(call.request, new Call(call, passage)).then((response) => {
         try {
           passage.answer(response.length)
         } catch (error) {

@@ -14,7 +14,7 @@ export class SharedStrings {
   #begins = new Uint32Array(1_024)
   #lengths = new Uint32Array(1_024)
   #count = 0
-  readonly #recent: (string | undefined)[] = new Array<string | undefined>(RECENT)
+  readonly #recent: (string | undefined)[] = Array.from({ length: RECENT }, () => undefined)
   readonly #recentOf = new Int32Array(RECENT).fill(-1)
 
   constructor(pagesMax = PAGES_MAX) {

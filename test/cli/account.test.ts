@@ -129,7 +129,7 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
       t.equal(next, from + 1n)
       for (const { way, node, batches } of lines) sum.set(`${way} ${node}`, (sum.get(`${way} ${node}`) ?? 0) + batches.due)
     }
-    t.same([...sum].sort(), (await accountPage(context, asked, { start, end, turns: new Turns() })).lines.map(({ way, node, batches }) => [`${way} ${node}`, batches.due]).sort())
+    t.same(new Map((await accountPage(context, asked, { start, end, turns: new Turns() })).lines.map(({ way, node, batches }) => [`${way} ${node}`, batches.due])), new Map(sum))
     t.same(await indexesOf(context, { sinceMs: 0, untilMs: 1 }), { start: 0n, end: 0n }, 'a period before the log looks at nothing')
   })
 

@@ -55,7 +55,7 @@ export function clientCommands(program: Command, shell: Shell): void {
     .requiredOption('--body <uscc>', say(shell, 'body that it acts for', '所代表单位的统一社会信用代码'))
     .option('--certificate <file>', say(shell, 'its certificate: this one and no other of its name; may be given again', '客户端证书：只认所列证书，可多次给出'), collect)
     .option('--serial <number>', say(shell, 'serial number of its certificate, instead of the file; may be given again', '证书序列号（代替证书文件），可多次给出'), collect)
-    .addOption(new Option('--role <role>', say(shell, 'what it may do; may be given again (default: all)', '允许的操作，可多次给出（默认全部）')).choices([...clientRoles]).argParser<string[]>(oneOf(shell)))
+    .addOption(new Option('--role <role>', say(shell, 'what it may do; may be given again (default: all)', '允许的操作，可多次给出（默认全部）')).choices([...clientRoles]).argParser<string[]>(oneOf()))
     .action(async (given: string | undefined, _options, command: Command) => addClient(shell, command, given))
   for (const [verb, status, en, zh] of [
     ['suspend', 'suspended', 'take no call of a client, from now on', '立即暂停客户端'], ['activate', 'active', 'lift a suspension', '恢复客户端'], ['remove', 'ended', 'end a client', '注销客户端'],
@@ -82,7 +82,7 @@ export function clientCommands(program: Command, shell: Shell): void {
 }
 
 /** Collects the values of an option that has choices. */
-function oneOf(shell: Shell): (value: string, before?: string[]) => string[] {
+function oneOf(): (value: string, before?: string[]) => string[] {
   return (value, before = []) => {
     if (!(clientRoles as readonly string[]).includes(value)) {
       throw new HuxinError('argument_invalid', bilingual(`--role ${value}: give one of ${clientRoles.join(', ')}`, `--role ${value}：须为 ${clientRoles.join('、')} 之一`))

@@ -1,6 +1,6 @@
 /** `huxin demo`: seven nodes, five scenes, a reconciliation and a file of evidence. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -137,9 +137,6 @@ class Demo {
     })
     this.#output.write(`${formatSummary(this.#output, summary)}\n`)
     this.say(`durable and logged after ${seconds(begin)}`, `用时 ${seconds(begin)}，均已落盘并记入日志`)
-    const rejected = (await readFile(`${file}.rejected.csv`, 'utf8')).split('\r\n')
-    this.say('from the reject file, the first row of each reason:', '退回行文件中每种原因的第一行：')
-    for (const { reasonZh } of summary.reasons) this.#output.write(`  ${rejected.find((line) => line.includes(reasonZh))}\n`)
     this.#batch = Buffer.from(summary.batches.at(-1)!.batchId, 'hex')
     const receipt = await this.#must(text`the hub's receipt`, async () => {
       const { receipts } = await records.getBatch({ batchId: this.#batch }, CALL)
