@@ -4,20 +4,24 @@
  * the new epoch, and then the old database is removed.
  *
  * Not published again are records that an amendment ended since, and what the federation is told by others: statements,
- * catalog, lane heads. Each step can be repeated: a batch is published under a request id that names its old place.
+ * catalog, lane heads. Each step can be repeated: a batch is published under a request id that names its old place. A
+ * restoration names withdrawals: one that has another id now is named by that.
  */
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { isBornHere, parseEntry } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
+import { isRestoring, understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Context } from '../exchange/context.ts'
 import { publish } from '../exchange/publish.ts'
-import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { firstBatchOf } from '../exchange/request-ids.ts'
+import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
+import type { StoredAmendment } from '../ledger/amendments.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { epochFiles } from './config.ts'
@@ -113,7 +117,7 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
       const batch = bornHere(bytes, context.self)
       if (!batch || await context.ledger().known(batch.id)) continue
       const index = Buffer.from(key).readBigUInt64BE(1)
-      const refusal = await publishOne(context, { batch, bytes, acts, stored: await store.get(bodyKey(index)), requestId: `former/${former}/${index}` })
+      const refusal = await publishOne(context, { batch, bytes, acts, former, store, index })
       if (refusal === undefined) published++
       else log.warn({ batch: batch.idText, kind: batch.header.kind, reason: refusal }, 'a batch of an earlier epoch is not published again')
     }
@@ -135,18 +139,33 @@ function bornHere(bytes: Uint8Array, self: string): SealedHeader | undefined {
   }
 }
 
+/** An entry of an earlier epoch, and where it stands. */
+interface FormerEntry {
+  readonly batch: SealedHeader
+  readonly bytes: Uint8Array
+  readonly acts: FormerActs
+  readonly former: number
+  readonly store: Store
+  readonly index: bigint
+}
+
+const requestIdOf = (former: number, index: bigint): string => `former/${former}/${index}`
+
 /** @returns why it is not published, or undefined */
-async function publishOne(
-  context: Context, { batch, bytes, acts, stored, requestId }: { batch: SealedHeader; bytes: Uint8Array; acts: FormerActs; stored: Uint8Array | undefined; requestId: string },
-): Promise<string | undefined> {
+async function publishOne(context: Context, entry: FormerEntry): Promise<string | undefined> {
+  const { batch, bytes, acts, former, store, index } = entry
+  const stored = await store.get(bodyKey(index))
   if (!stored) return 'its body is missing'
   const { kind, item, provider, lanes, batchClass, extra } = batch.header
   const ended = await endedPositions(context, batch, acts)
   try {
     const body = parseBody(stored)
-    const records = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
-    if (records.length === 0) return 'all of its records are ended or erased'
-    const { refusal } = await publish(context, { kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, extra, source: parseEntry(bytes).source, requestId })
+    const standing = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
+    if (standing.length === 0) return 'all of its records are ended or erased'
+    const records = isRestoring(batch.header) ? await Promise.all(standing.map((record) => withNewIds(context, record, entry))) : standing
+    const { refusal } = await publish(context, {
+      kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, extra, source: parseEntry(bytes).source, requestId: requestIdOf(former, index),
+    })
     return refusal?.message
   } catch (error) {
     if (isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'denied' || error.kind === 'refused')) return error.message
@@ -154,8 +173,31 @@ async function publishOne(
   }
 }
 
-/** Positions that an amendment withdrew, repaired or erased: one that nobody else has names the batch by its old id. */
+/** A restoration that names withdrawals as they are called now. Those of before stand earlier in the log, and are published already. */
+async function withNewIds(context: Context, record: Uint8Array, { acts, former, store }: FormerEntry): Promise<Uint8Array> {
+  const amendment = fromBinary(AmendmentSchema, record)
+  const withdrawals = await Promise.all(amendment.withdrawals.map(async (id) => {
+    if (await context.ledger().known(id)) return id
+    const index = (await acts.ledger.known(id))?.indexes[0]
+    const bytes = index === undefined ? undefined : await store.get(entryKey(index))
+    return bytes && await firstBatchOf(context, { requestId: requestIdOf(former, index!), source: parseEntry(bytes).source }) || id
+  }))
+  return toBinary(AmendmentSchema, create(AmendmentSchema, { ...amendment, withdrawals }))
+}
+
+/**
+ * Positions that an amendment withdrew, repaired or erased: one that nobody else has names the batch by its old id. Of a
+ * withdrawal that was known here before, this node knew too whether it was undone, and others may not have heard of that.
+ */
 async function endedPositions(context: Context, batch: SealedHeader, acts: FormerActs): Promise<ReadonlySet<number>> {
-  const amended = (await Promise.all([context.ledger(), acts.ledger].map((ledger) => ledger.amendments(batch.id, batch.header.origin)))).flat()
-  return new Set(amended.filter(({ action }) => action !== AmendmentAction.OBJECT).map(({ position }) => position))
+  const ended = new Set<number>()
+  const ends = ({ action }: StoredAmendment): boolean => action !== AmendmentAction.OBJECT
+  for (const { position } of (await acts.ledger.amendments(batch.id, batch.header.origin)).filter(ends)) ended.add(position)
+  for (const row of (await context.ledger().amendments(batch.id, batch.header.origin)).filter(ends)) {
+    if (ended.has(row.position)) continue
+    const bytes = await context.store.get(entryKey(row.index))
+    const isOld = bytes !== undefined && row.action === AmendmentAction.WITHDRAW && await acts.ledger.known(openHeader(parseEntry(bytes).header).id) !== undefined
+    if (!isOld) ended.add(row.position)
+  }
+  return ended
 }

@@ -35,12 +35,17 @@ t.test('what a node said to itself alone stands after a recovery', async (t) => 
   // For itself alone: nobody else has records or amendment.
   const own = await send(federation, '330100', '330100', 'own')
   const change = { batchId: own.batch!.id, effectiveOn: '2026-01-01', basis: 'test/basis', document: '' }
+  const above = await send(federation, '330100', '330000', 'above')
+  const restored = { ...change, action: 'withdraw', position: 2 } as const
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [restored] })
   const { port } = federation.node('330100')
   await federation.until('all of it is up', async () => (await federation.node('330100').uplink!.waiting()) === 0)
   // What is amended now never leaves.
   const provincePort = federation.node('330000').port
   await federation.node('330000').close()
   await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...change, action: 'withdraw', position: 0 }, { ...change, action: 'repair', position: 1 }] })
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...restored, batchId: above.batch!.id }] })
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...restored, action: 'restore' }, { ...restored, batchId: above.batch!.id, action: 'restore' }] })
   await federation.node('330100').close()
   await federation.startNode('330000', { config: { ...federation.node('330000').config, listen: { host: '127.0.0.1', port: provincePort } } })
   await recover(federation, '330100')
@@ -54,6 +59,10 @@ t.test('what a node said to itself alone stands after a recovery', async (t) => 
   t.ok(entries.provider(BODY) === undefined || entries.provider(BODY)!.status === 'active')
   await federation.until('what stands is published again', () => has(federation, '330100', 'own'))
   for (const i of [0, 1]) t.same(await findByRecordId(city(), `own-${i}`), [], 'what was withdrawn or repaired is not')
+  const standing = async (id: string): Promise<(string | undefined)[]> => (await findByRecordId(federation.node(id).context, 'above-2')).map((found) => found.standing)
+  await federation.until('what was restored is current above', async () => (await standing('330000'))[0] === 'current')
+  t.same(await standing('330100'), ['current'], 'a restoration undoes the withdrawal under its new id')
+  t.match(await findByRecordId(city(), 'own-2'), [{ standing: 'current' }], 'and one that came back counts no more for what was restored here')
   await federation.restart('330100')
   t.ok(isRevoked('李四'), 'started again, too')
   await well(federation)
