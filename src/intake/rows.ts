@@ -59,7 +59,16 @@ export class RowReader {
     const record = build(compiled.item, fields, provider)
     const found = checkRecordBytes(compiled, record)
     if (found.length === 0) return { record, notices, name: String(fields.get('subject.name') ?? '') }
-    return { faults: found.map(({ path, code, message, messageZh }) => ({ column: this.#headerOf(path), code, reason: message, reasonZh: messageZh })) }
+    return { faults: found.map(({ path, code, message, messageZh }) => {
+      const [en, zh] = this.#hasBreak(path, row) ? ['; the cell has a line break (Alt+Enter)', '；单元格内有换行（Alt+Enter）'] : ['', '']
+      return { column: this.#headerOf(path), code, reason: message + en, reasonZh: messageZh + zh }
+    }) }
+  }
+
+  /** Whether a cell goes on in another line, which a spreadsheet hardly shows. */
+  #hasBreak(path: string, { cells }: SourceRow): boolean {
+    const place = this.#places.find(({ column }) => column.field === path)
+    return place !== undefined && /[\r\n]/.test((cells[place.at] ?? '').trim())
   }
 
   #readInto(fields: Fields, place: CellPlace, { raw, faults, notices }: { raw: string; faults: RowFault[]; notices: CellNotice[] }): void {

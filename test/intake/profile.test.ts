@@ -74,6 +74,19 @@ t.test('a cell that the file has stands before the default of the profile', asyn
   t.match(rows, [{ domain: '环保' }, { domain: '道路运输' }])
 })
 
+t.test('a line break in a cell whose form is wrong is said', (t) => {
+  const header = ['记录编号', '统一社会信用代码', '主体名称', '行业领域', '评价等级', '评价日期', '有效期起', '有效期止', '评价单位代码', '行业代码']
+  const reader = new RowReader({ compiled, mapping: mapHeader(new HeaderNames(compiled.item), header, false), provider: BODY, settings: {} })
+  const faultsOf = (industry: string) => {
+    const result = reader.read({ line: 2, cells: ['x-1', syntheticUscc('91330825', 'MA004016'), '甲公司', '运输', 'A', '2026-06-30', '2026-07-01', '2027-06-30', BODY, industry] })
+    return 'faults' in result ? result.faults : []
+  }
+  t.same(faultsOf('G5430\n'), [], 'at the end it means nothing')
+  t.match(faultsOf('G\n5430'), [{ column: '行业代码', code: 'attributes_schema', reason: /; the cell has a line break \(Alt\+Enter\)$/, reasonZh: /形式不符；单元格内有换行（Alt\+Enter）$/ }])
+  t.notMatch(faultsOf('G 5430')[0]!.reasonZh, /换行/)
+  t.end()
+})
+
 t.test('every fault of a profile is told with its place, in both languages', async (t) => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ['', ['']], ['- a', ['']], ['a: [', ['']], ['title: ""', ['title']], ['provider: 11330825', ['provider']], ['provider: "9133"', ['provider']], ['clas: bulk', ['clas']],
