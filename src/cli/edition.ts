@@ -1,5 +1,6 @@
 /** One edition of the catalog for people: what it is, then its columns, grades or pairs. */
 import { fromBinary } from '@bufbuild/protobuf'
+import { joined } from '../base/text.ts'
 import { type CatalogItem, type CatalogRecord, CatalogRecordSchema, type GradeMapping, type GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import type { CatalogEntry } from '../gen/huxin/v1/record_service_pb.ts'
 import { type SubjectType, SubjectTypeSchema } from '../gen/huxin/v1/record_pb.ts'
@@ -25,7 +26,7 @@ export function itemNames(reader: Reader, entries: readonly CatalogEntry[]): Map
 
 export function formatEdition(reader: Reader, { content, act }: CatalogRecord, standing: string): string {
   const { rows, details } = edition(reader, content)
-  const all: readonly Row[] = [...rows, ['standing', '状态', word(reader, standing)], ['published by', '发布', act ? [act.actor, act.document, act.reason].join('; ') : '']]
+  const all: readonly Row[] = [...rows, ['standing', '状态', word(reader, standing)], ['published by', '发布', act ? joined([act.actor, act.document, act.reason], '; ').in(reader.language) : '']]
   const shown = all.filter(([, , value]) => value !== '').map(([en, zh, value]) => [say(reader, en, zh), value])
   return `${table([say(reader, 'property', '项'), say(reader, 'value', '值')], shown)}\n\n${details}`.trimEnd()
 }

@@ -1,5 +1,5 @@
 /** What every command gets from the program, and the files it is told to read and write. */
-import { lstat, readFile, writeFile } from 'node:fs/promises'
+import { access, constants, lstat, readFile, stat, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -30,8 +30,20 @@ export interface Shell {
 /** Reads a file named on the command line. @throws HuxinError argument_invalid */
 export async function readInput(file: string): Promise<Uint8Array> {
   return readFile(file).catch(async (error: unknown) => {
-    throw new HuxinError('argument_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: is the name right?`)
+    throw await unreadable(file, error)
   })
+}
+
+/** For a file named on the command line that is not read at once. @throws HuxinError argument_invalid when it is none, or may not be read */
+export async function checkReadable(file: string): Promise<void> {
+  const isFile = await access(file, constants.R_OK).then(async () => (await stat(file)).isFile()).catch(async (error: unknown) => {
+    throw await unreadable(file, error)
+  })
+  if (!isFile) throw await unreadable(file, undefined)
+}
+
+async function unreadable(file: string, error: unknown): Promise<HuxinError> {
+  return new HuxinError('argument_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: is the name right?`)
 }
 
 const UTF_8_MARK = Buffer.of(0xef, 0xbb, 0xbf)

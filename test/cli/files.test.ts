@@ -51,6 +51,16 @@ t.test('a file that is there is not overwritten unless it has the same content o
   t.equal(await codeOf(writeOutput(join(folder, 'none', 'x'), '', {})), 'argument_invalid')
 })
 
+t.test('a backup that is not there is a wrong name, and nothing is begun in the folder', async (t) => {
+  const secret = join(folder, 'secret.txt')
+  await writeFile(secret, 'a passphrase of many words\n')
+  const target = join(folder, 'restored')
+  for (const name of [join(folder, 'nix.backup'), folder]) {
+    t.match(await runHere(['node', 'restore', name, '--node', target, '--passphrase-file', secret, '--lang', 'zh']), { code: 2, err: new RegExp(`argument_invalid.*${name} 无法读取：没有该文件，请核对文件名`) })
+  }
+  t.equal(await readdir(target).catch(() => 'none'), 'none')
+})
+
 t.test('a certificate that is issued again loses nothing, and one of another holder is left alone', async (t) => {
   const certs = join(folder, 'certs')
   const pki = (...words: string[]) => runHere(['pki', ...words, '--folder', certs])

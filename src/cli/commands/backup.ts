@@ -9,7 +9,7 @@ import { systemRandom } from '../../base/random.ts'
 import { newArchiveKey, type Secret } from '../../node/archive.ts'
 import { backupFolder, type BackupContents, type Restored, restoreBackup } from '../../node/backup.ts'
 import { print, progress, say } from '../output.ts'
-import { checkFree, type Overwriting, readInput, type Shell, textOfFile } from '../shell.ts'
+import { checkFree, checkReadable, type Overwriting, readInput, type Shell, textOfFile } from '../shell.ts'
 import { atNode, CALL, withForce, withNode } from './shared.ts'
 
 const POLL_MS = 200
@@ -40,6 +40,7 @@ export function backupCommands(node: Command, shell: Shell): void {
     .description(say(shell, 'make the folder of a node from a backup, and check it', '由备份恢复节点目录并校验'))
     .option('--node <folder>', say(shell, 'empty folder of the node (default: HUXIN_NODE or .)', '节点空目录（默认当前目录或 HUXIN_NODE）'), shell.io.env['HUXIN_NODE'] ?? '.')
     .action(async (file: string, _options, command: Command) => {
+      await checkReadable(file)
       const restored = await restore(file, resolve(command.opts<{ node: string }>().node), await secretsOf(command))
       const { findings } = restored.check
       print(shell.output(command), { node: restored.node, epoch: restored.epoch, size: String(restored.size), rows: restored.rows, findings }, () => [

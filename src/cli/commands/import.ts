@@ -112,7 +112,8 @@ async function checkStanding(shell: Shell, command: Command, { admin }: Connecti
   }
   if (membership && membership.status !== '' && membership.status !== 'active') {
     const { status: is, reason, document, actor } = membership
-    throw new HuxinError('member_suspended', text`this node is ${inWords(is)} (${[reason, document, actor].filter((part) => part !== '').join('; ') || '-'}), nothing was sent: what it takes now would stay here; ask the node above`)
+    const why = [reason, document, actor].filter((part) => part !== '')
+    throw new HuxinError('member_suspended', text`this node is ${inWords(is)} (${joined(why.length > 0 ? why : ['-'], '; ')}), nothing was sent: what it takes now would stay here; ask the node above`)
   }
   if (parent && parent.state !== '' && parent.state !== 'connected' && parent.state !== 'none') {
     shell.output(command).writeError(`${say(shell,
