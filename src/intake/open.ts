@@ -21,18 +21,20 @@ export interface OpenOptions {
   readonly ignoreExtra: boolean
   /** Sheet of a workbook. */
   readonly sheet?: string | undefined
+  /** The sheet is a preference of all files of a department: one that is no workbook has none. */
+  readonly anyKind?: boolean
   /** Further names of columns: name in the file → field, or name in the item. */
   readonly names?: Readonly<Record<string, string>>
 }
 
 /** @throws HuxinError argument_invalid for a file that is no such table, in words for whoever made it */
-export async function openTable(file: string, { item, encoding, ignoreExtra, sheet, names: more }: OpenOptions): Promise<TableSource> {
+export async function openTable(file: string, { item, encoding, ignoreExtra, sheet, anyKind = false, names: more }: OpenOptions): Promise<TableSource> {
   const names = new HeaderNames(item, more)
   const { beginning, bytes } = await readBeginning(file)
   if (bytes === 0) throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
   const kind = kindOf(file, beginning)
   if (kind === 'workbook') return tableOf(await openSpreadsheet(file, names, sheet), { file, names, ignoreExtra })
-  if (sheet !== undefined) throw new HuxinError('argument_invalid', text`--sheet is for workbooks, and ${file} is none`)
+  if (sheet !== undefined && !anyKind) throw new HuxinError('argument_invalid', text`--sheet is for workbooks, and ${file} is none`)
   const source = await openText(file, encoding)
   const markup = markupOf(file, source.sample)
   if (markup) return tableOf(await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }), { file, names, ignoreExtra })

@@ -344,6 +344,15 @@ t.test('bad rows go to an owner-only file with row, column and reason; good rows
   t.match(formatSummary({ language: 'zh' }, summary), /共 22 行（utf-8）：新增 11 条，更新 0 条，不变 0 条，退回 11 行；共 1 批\n {2}3 × date_form: “评价日期”：日期无法识别.*首见第 18 行/)
 })
 
+t.test('rows that are refused by one code for different reasons are counted apart, up to a bound', async (t) => {
+  const names = ['=A1', '龙游????公司', '=B2', ...Array.from({ length: 40 }, (_, i) => `龙${'游'.repeat(i)}\ufffd`)]
+  const { summary } = await imported(`${HEAD_ZH}\n${names.map((name, i) => cells(i, { 2: name }).join(',')).join('\n')}\n`)
+  const odd = summary.reasons.filter(({ code }) => code === 'text_odd')
+  t.match(odd, [{ rows: 2, line: 2, reasonZh: /公式/ }, { rows: 1, line: 3, reasonZh: /问号/ }])
+  t.ok(summary.reasons.length <= 30, 'the list has an end')
+  t.equal(summary.reasons.reduce((sum, { rows }) => sum + rows, 0), names.length, 'no row is left out of the counts')
+})
+
 t.test('the number of a rejected row is the one that a spreadsheet shows, also after line breaks in cells', async (t) => {
   const lines = [cells(0, { 2: '"一\r\n二"', 5: 'x' }), cells(1), cells(2, { 5: 'x' })].map((row) => row.join(','))
   for (const end of ['\r\n', '\n']) {
@@ -437,7 +446,7 @@ t.test('what was taken although it was written otherwise is said, with column, c
 t.test('a profile reads a department\'s own columns and words, and is kept in the node\'s folder', async (t) => {
   const node = join(folder, 'node')
   await mkdir(join(node, 'profiles'), { recursive: true })
-  await writeFile(join(node, 'profiles', '交通局.yaml'), `title: 交通运输局\nitem: ${INDUSTRY_ITEM}\ncolumns: { 证照号: 统一社会信用代码, 考核: 评价等级 }\ndefaults: { 评价单位代码: '${BODY}' }\nvalues: { 评价等级: { 优秀: A } }\n`)
+  await writeFile(join(node, 'profiles', '交通局.yaml'), `title: 交通运输局\nitem: ${INDUSTRY_ITEM}\nsheet: 评价结果\ncolumns: { 证照号: 统一社会信用代码, 考核: 评价等级 }\ndefaults: { 评价单位代码: '${BODY}' }\nvalues: { 评价等级: { 优秀: A } }\n`)
   await writeFile(join(node, 'profiles', '坏.yaml'), 'item: 1\nclas: x\n')
   const at = ['--node', node, '--lang', 'zh']
   t.match((await runHere(['import', 'profile', 'list', ...at])).out, /交通局 +交通运输局 +zj\/industry-evaluation@2026.1 +可用\n坏 .*2 处有误/)

@@ -103,7 +103,7 @@ export interface ImportSummary extends Checked {
   readonly encoding: string
   /** What the reader did on its own account: what it left out, which form it found, what it took from cells written otherwise, what is doubtful. */
   readonly notices: readonly { readonly code: string; readonly message: string; readonly messageZh: string }[]
-  /** How many rows have which fault first, most frequent first; column and row of the first one. */
+  /** How many rows have which fault first (code, column and words), most frequent first; row of the first one. */
   readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly column: string; readonly line: number; readonly rows: number }[]
   readonly batches: readonly SentBatch[]
   readonly rejectFile: string | undefined
@@ -117,6 +117,8 @@ const RETRY_MS_MAX = 10_000
 const RETRIES = 20
 
 const UPDATES_SHOWN = 20
+/** Kinds of reasons that are told apart by their words; what comes after is told apart by its code. */
+const REASONS_SHOWN = 20
 const PROGRESS_ROWS = 1_000
 
 /** @throws HuxinError argument_invalid | item_unknown | cancelled, and what the node answers */
@@ -155,7 +157,7 @@ function formOf(compiled: CompiledItem, { file, encoding, ignoreExtra, sheet, ce
   const settings = { ...resolved?.cells, ...cells, ...(verbatim ? { verbatim } : {}) }
   return {
     open: () => openTable(file, {
-      item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding, ignoreExtra, sheet: sheet ?? profile?.profile.sheet, ...(resolved ? { names: resolved.names } : {}),
+      item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding, ignoreExtra, sheet: sheet ?? profile?.profile.sheet, anyKind: sheet === undefined, ...(resolved ? { names: resolved.names } : {}),
     }),
     reader: ({ mapping }, provider) => new RowReader({ compiled, mapping, provider, settings, ...(resolved ? { defaults: resolved.defaults } : {}) }),
   }
@@ -359,8 +361,10 @@ class ImportRun {
   async #writeRejected(row: SourceRow, faults: readonly RowFault[]): Promise<void> {
     this.#rejected++
     const first = faults[0]!
-    const reason = this.#reasons.get(first.code) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, column: first.column, line: row.line, rows: 0 }
-    this.#reasons.set(first.code, { ...reason, rows: reason.rows + 1 })
+    const said = `${first.code}\0${first.column}\0${first.reason}`
+    const key = this.#reasons.has(said) || this.#reasons.size < REASONS_SHOWN ? said : first.code
+    const reason = this.#reasons.get(key) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, column: first.column, line: row.line, rows: 0 }
+    this.#reasons.set(key, { ...reason, rows: reason.rows + 1 })
     await this.#reject.add(row, faults)
   }
 }

@@ -13,12 +13,12 @@ export function formatSummary(output: Reader, summary: ImportSummary): string {
     ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
     : outcomes(output, summary)]
   lines.push(...updates(output, summary))
-  for (const { message, messageZh } of notices) lines.push(say(output, `notice: ${message}`, `提示：${messageZh}`))
+  for (const { message, messageZh } of rows === 0 ? notices.filter(({ code }) => code !== 'no_rows') : notices) lines.push(say(output, `notice: ${message}`, `提示：${messageZh}`))
   for (const { code, reason, reasonZh, rows: count, column, line } of reasons) {
     const at = column === '' ? '' : say(output, `${column}: `, `“${column}”：`)
     lines.push(`  ${count} × ${code}: ${at}${say(output, `${reason} (first in row ${line})`, `${reasonZh}（首见第 ${line} 行）`)}`)
   }
-  if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile}`, `退回行文件：${rejectFile}`))
+  if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile} (mend them there and import that file)`, `退回行文件：${rejectFile}（改好后直接导入该文件）`))
   lines.push(say(output, `item: ${item}${provider === '' ? '' : `; provider: ${provider}`}`, `目录项：${item}${provider === '' ? '' : `；数据提供单位：${provider}`}`))
   return lines.join('\n')
 }
