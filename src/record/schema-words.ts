@@ -16,7 +16,7 @@ const chinese: Readonly<Record<string, (params: Readonly<Record<string, unknown>
   type: ({ type }) => `应为${[type].flat().map((one) => types[String(one)] ?? String(one)).join('或')}`,
   enum: () => '不是可用的取值',
   const: () => '不是唯一可用的取值',
-  pattern: () => '形式不符',
+  pattern: ({ pattern }) => `形式不符，应符合 ${String(pattern)}`,
   format: ({ format }) => (format === 'date' ? '不是日期（YYYY-MM-DD）' : `不是 ${String(format)} 形式`),
   minimum: ({ limit }) => `不得小于 ${String(limit)}`,
   maximum: ({ limit }) => `不得大于 ${String(limit)}`,

@@ -392,7 +392,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.match(await readFile(join(folder, 't.csv'), 'utf8'), /^\ufeff记录编号,主体类型,统一社会信用代码\*,主体名称\*,行业领域\*,评价等级\*,评价分数,/)
     await appendFile(join(folder, 't.csv'), ',,91330825TT00000152,甲公司,旅游,A,,2026/6/30,2026/7/1,2027/6/30,11330825TT00000903,,\r\n')
     await does('330100', ['import', join(folder, 't.csv'), '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /1 rows \(utf-8\): 1 good, 0 bad/)
-    await does('330100', ['import', template, '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /0 rows \(xlsx\)[\s\S]*a header and no rows below it/, 1)
+    await does('330100', ['import', template, '--item', INDUSTRY_ITEM, '--target', '330000', '--dry-run'], /0 rows \(xlsx\)[\s\S]*a header and nothing below it/, 1)
     t.match(await runHere(['catalog', 'template', INDUSTRY_ITEM, '--out', join(folder, 'item.yaml'), ...at('330100')]), { code: 2, err: /ends in neither \.xlsx nor \.csv/ })
     t.match(await runHere(['catalog', 'template', 'cn/recognition', ...at('330100')]), { code: 2, err: /has no columns for files/ })
     const file = join(folder, 'item.yaml')
@@ -474,7 +474,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const head = '记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码'
     await writeFile(file, [head, row(0), row(1), row(2, 'Z'), ''].join('\n'))
     const words = ['import', file, '--item', INDUSTRY_ITEM, '--target', '330000']
-    await does('330100', words, /^3 rows \(utf-8\): 2 new, 0 updated, 0 unchanged, 1 refused; 1 batch\(es\)\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv\nitem: zj\/industry-evaluation@2026\.1; provider: 11330825TT00000903\ntargets: 330000 \(1 province\)\n$/, 1)
+    await does('330100', words, /^3 rows \(utf-8\): 2 new, 0 updated, 0 unchanged, 1 refused; 1 batch\(es\)\n {2}1 × \w+: .*\nrejected rows: .*评价\.csv\.rejected\.csv \(mend them there and import that file\)\nitem: zj\/industry-evaluation@2026\.1; provider: 11330825TT00000903\ntargets: 330000 \(1 province\)\n$/, 1)
     await does('330100', [...words, '--lang', 'zh'], /^共 3 行（utf-8）：新增 0 条，更新 0 条，不变 2 条，退回 1 行；没有新增/, 1)
     t.match(JSON.parse(await does('330100', [...words, '--json'], /^\{/, 1)), { rows: 3, existing: 2, rejected: 1 })
     await writeFile(file, [head, row(0), row(1), ''].join('\n'))
@@ -501,7 +501,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     const { err } = await runHere([...words, ...at('330100')], { terminal: true })
     t.equal(err, '', 'no bar for work that is done at once')
 
-    const [shown] = await prints('330100', ['show', 'c-1'], /^batch [0-9a-f]{64} position 1, entry \d+\nzj\/industry-evaluation@2026\.1, from zj\.example\/330100 1: current/, /^批次 /) as { batchId: string; position: number }[]
+    const [shown] = await prints('330100', ['show', 'c-1'], /^batch [0-9a-f]{64} position 1, entry \d+\nzj\/industry-evaluation@2026\.1, from zj\.example\/330100: current/, /^批次 /) as { batchId: string; position: number }[]
     t.equal(shown!.position, 1)
     batch = shown!.batchId
     await prints('330100', ['show', batch], /2 records/, /2 条记录/)
@@ -573,6 +573,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.equal(withdrawn.changes, 1, 'named by its record id')
     t.match(await runHere(['amend', 'withdraw', batch, '1', '--basis', 'wrong', '--document', 'x', ...at('330100')]), { code: 1, err: /withdrawn already/ })
     await does('330100', ['amend', 'restore', 'c-1', '--basis', 'wrong', '--document', 'x'], / · withdrawn\b.*\n1 change/)
+    t.match(await runHere(['amend', 'restore', 'c-1', '--basis', 'wrong', '--document', 'x', '--lang', 'zh', ...at('330100')]), { code: 2, err: /记录 "c-1" 未被撤回，无须恢复.*(有效)/ })
     await does('330100', ['show', 'c-1'], /: current\n/)
     t.match(await runHere(['amend', 'repair', batch, '77', '--basis', 'repair/order36', '--document', 'x', ...at('330100')]), { err: /77|position/ })
     await federation.until('all is confirmed', async () => (JSON.parse((await runHere(['reconcile', ...at('330000'), '--json'])).out) as { way: string; node: string; inTransit: number }[]).some(({ way, node, inTransit }) => way === 'to_child' && node === 'zj.example/330100' && inTransit === 0))

@@ -18,6 +18,8 @@ export const importChinese: Readonly<Record<string, string>> = {
   'nothing was changed': '未作任何变更',
   'give the batch id (64 hexadecimal digits) and the position of the record, from 0; or its record id alone': '请给出批次编号（64 位十六进制）和记录位置（自 0 起），或只给记录编号',
   'there is no record {0} here: see huxin show': '此处没有记录 {0}：见 huxin show',
+  'no record {0} of this node is withdrawn, there is nothing to restore; one of another node is named by batch and position: {1}': '本节点报送的记录 {0} 未被撤回，无须恢复；其他节点报送的，请以批次和位置指明：{1}',
+  'no record {0} of this node is in force, nothing was changed; one of another node is named by batch and position: {1}': '本节点报送的记录 {0} 没有有效的，未作任何变更；其他节点报送的，请以批次和位置指明：{1}',
   '{0} records {1} could be meant; give batch and position of one: {2}': '有 {0} 条 {1} 记录可能是所指记录，请给出批次和位置：{2}',
   'what is to be replaced was sealed {0} s after the present time of this node: set its clock right, and send the records again': '将被替代的记录签署时间比本节点当前时间晚 {0} 秒：请校准时钟后重新报送',
   'no one import is called {0}: see huxin import list': '没有编号为 {0} 的唯一导入记录：见 huxin import list',

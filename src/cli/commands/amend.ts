@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { civilDate, systemClock } from '../../base/clock.ts'
 import { fromHex, hex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
-import { text } from '../../base/text.ts'
+import { bilingual, joined, text } from '../../base/text.ts'
 import { RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
 import type { StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
 import { recordDate } from '../../exchange/series.ts'
@@ -87,7 +87,11 @@ async function find({ records, config }: Connection, action: string, { what, pla
   const fits = found.filter(({ standing, origin }) => (action === 'restore' ? standing === 'withdrawn' : !['superseded', 'withdrawn', 'refused', 'erased'].includes(standing)) && (found.length === 1 || origin.startsWith(`${config.node} `)))
   if (fits.length === 1) return fits[0]!
   if (found.length === 0) throw new HuxinError('not_found', text`there is no record ${JSON.stringify(what)} here: see huxin show`)
-  throw new HuxinError('argument_invalid', text`${fits.length} records ${JSON.stringify(what)} could be meant; give batch and position of one: ${(fits.length > 0 ? fits : found).slice(0, 10).map((one) => `${hex(one.batchId)} ${one.index} (${one.standing})`).join(', ')}`)
+  const places = (fits.length > 0 ? fits : found).slice(0, 10).map((one) => text`${hex(one.batchId)} ${one.index} (${bilingual(one.standing, word({ language: 'zh' }, one.standing))})`)
+  if (fits.length > 0) throw new HuxinError('argument_invalid', text`${fits.length} records ${JSON.stringify(what)} could be meant; give batch and position of one: ${joined(places, ', ')}`)
+  throw new HuxinError('argument_invalid', action === 'restore'
+    ? text`no record ${JSON.stringify(what)} of this node is withdrawn, there is nothing to restore; one of another node is named by batch and position: ${joined(places, ', ')}`
+    : text`no record ${JSON.stringify(what)} of this node is in force, nothing was changed; one of another node is named by batch and position: ${joined(places, ', ')}`)
 }
 
 /** What a record is, in one line. Of one whose content is not given only the id is known that was asked for. */

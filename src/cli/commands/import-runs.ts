@@ -4,13 +4,17 @@ import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { Connection } from '../connect.ts'
+import { localTime } from '../local-time.ts'
 import { findRun, listRuns, type Run } from '../import/runs.ts'
 import { type Output, print, say, table } from '../output.ts'
+import { loadConfig } from '../../node/config.ts'
 import type { Shell } from '../shell.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
 /** Batches that are asked for side by side. */
 const ASKED_AT_ONCE = 16
+/** Batches that are listed for people. */
+const BATCHES_SHOWN = 20
 
 /** What became of the batches of a run. */
 interface Signed {
@@ -27,6 +31,7 @@ export function importRunCommands(command: Command, shell: Shell): void {
     .action(async (_options, self: Command) => {
       const { node, limit } = self.opts<{ node: string; limit: number }>()
       const output = shell.output(self)
+      await loadConfig(node)
       const runs = await listRuns(node, limit)
       print(output, runs.map(({ batches, ...run }) => ({ ...run, batches: batches.length })), () => (runs.length === 0 ? say(output, 'nothing was imported with this folder', '本节点目录下没有导入记录') : formatRuns(output, runs)))
     })
@@ -58,8 +63,8 @@ async function signedFor({ records }: Connection, { batches }: Run): Promise<Sig
 
 function formatRuns(output: Output, runs: readonly Run[]): string {
   return table(
-    [say(output, 'import', '编号'), say(output, 'file', '文件'), say(output, 'by', '操作人'), say(output, 'item', '目录项'), say(output, 'outcome', '结果'), say(output, 'batches', '批次')],
-    runs.map((run) => [run.id, basename(run.file), run.by, run.item, outcomeOf(output, run), String(run.batches.length)]),
+    [say(output, 'import', '编号'), say(output, 'began', '时间'), say(output, 'file', '文件'), say(output, 'by', '经办人'), say(output, 'item', '目录项'), say(output, 'outcome', '结果'), say(output, 'batches', '批次')],
+    runs.map((run) => [run.id, localTime(run.beganMs), basename(run.file), run.by, run.item, outcomeOf(output, run), String(run.batches.length)]),
   )
 }
 
@@ -69,14 +74,14 @@ function outcomeOf(output: Output, { end, batches }: Run): string {
   if (end.outcome !== 'done') return say(output, `${end.outcome}: ${sent} in`, `${end.outcome}：已入账 ${sent} 条`)
   const { added = 0, updated = 0, widened = 0, existing = 0, rejected = 0 } = end
   return say(output, `${added} new, ${updated} updated, ${existing} unchanged, ${widened} to more targets, ${rejected} refused`,
-    `新增 ${added}，更新 ${updated}，不变 ${existing}，扩大送达 ${widened}，退回 ${rejected}`)
+    `新增 ${added}，更新 ${updated}，不变 ${existing}，扩大送达范围 ${widened}，退回 ${rejected}`)
 }
 
 function formatRun(output: Output, run: Run, { byNode, refused }: Signed): string {
   const { batches, end } = run
   const count = batches.length
   const lines: [string, string][] = [
-    [say(output, 'import', '编号'), run.id], [say(output, 'file', '文件'), `${run.file} (${run.bytes} B)`], ['SHA-256', run.sha256], [say(output, 'by', '操作人'), run.by],
+    [say(output, 'import', '编号'), run.id], [say(output, 'began', '时间'), localTime(run.beganMs)], [say(output, 'file', '文件'), `${run.file} (${run.bytes} B)`], ['SHA-256', run.sha256], [say(output, 'by', '经办人'), run.by],
     [say(output, 'item', '目录项'), run.item], [say(output, 'provider', '数据提供单位'), run.provider], [say(output, 'targets', '送达范围'), run.targets.join(' ')],
     [say(output, 'rows', '行数'), String(run.rows)], [say(output, 'outcome', '结果'), outcomeOf(output, run)],
     ...(end && end.outcome !== 'done' ? [[say(output, 'reason', '原因'), say(output, end.message ?? '', end.messageZh ?? '')] as [string, string]] : []),
@@ -86,5 +91,7 @@ function formatRun(output: Output, run: Run, { byNode, refused }: Signed): strin
   const receipts = [...byNode].map(([node, signed]) => say(output, `${node} signed for ${signed} of ${count} batches`, `${node} 已签收 ${signed}／${count} 批`))
   if (refused > 0) receipts.push(say(output, `${refused} batches were refused above: huxin why says by which rule`, `上级退回 ${refused} 批：原因见 huxin why`))
   if (count > 0 && byNode.size === 0 && refused === 0) receipts.push(say(output, 'no node above signed for any of them yet', '上级尚未签收任何批次'))
-  return [table([say(output, 'property', '项'), say(output, 'value', '值')], lines), ...receipts].join('\n')
+  const shown = batches.slice(0, BATCHES_SHOWN).map(({ batchId, records }) => say(output, `  ${batchId} (${records})`, `  ${batchId}（${records} 条）`))
+  const more = count > BATCHES_SHOWN ? [say(output, `  and ${count - BATCHES_SHOWN} more: --json lists all`, `  另有 ${count - BATCHES_SHOWN} 批：--json 列出全部`)] : []
+  return [table([say(output, 'property', '项'), say(output, 'value', '值')], lines), ...shown, ...more, ...receipts].join('\n')
 }

@@ -81,8 +81,8 @@ export function recordJson(bytes: Uint8Array): unknown {
 function formatRecord(output: Output, stored: StoredRecord): string {
   const lines = [
     say(output, `batch ${hex(stored.batchId)} position ${stored.index}, entry ${stored.logIndex}`, `批次 ${hex(stored.batchId)} 位置 ${stored.index}，日志序号 ${stored.logIndex}`),
-    say(output, `${stored.item}, from ${stored.origin}: ${stored.standing}${stored.standingOn === '' ? '' : ` from ${stored.standingOn} on`}${stored.disputed ? ', disputed' : ''}`,
-      `${stored.item}，来自 ${stored.origin}：${word(output, stored.standing)}${stored.standingOn === '' ? '' : `（自 ${stored.standingOn} 起）`}${stored.disputed ? '，异议中' : ''}`),
+    say(output, `${stored.item}, from ${originText(output, stored.origin)}: ${stored.standing}${stored.standingOn === '' ? '' : ` from ${stored.standingOn} on`}${stored.disputed ? ', disputed' : ''}`,
+      `${stored.item}，来自 ${originText(output, stored.origin)}：${word(output, stored.standing)}${stored.standingOn === '' ? '' : `（自 ${stored.standingOn} 起）`}${stored.disputed ? '，异议中' : ''}`),
   ]
   const { recordId } = stored.record.length > 0 ? fromBinary(RecordSchema, stored.record) : { recordId: '' }
   const number = decodeRecordId(recordId)
@@ -90,6 +90,12 @@ function formatRecord(output: Output, stored: StoredRecord): string {
   if (stored.record.length > 0) lines.push(JSON.stringify(recordJson(stored.record), undefined, 2))
   else lines.push(say(output, 'its content is not given', '不提供内容'))
   return lines.join('\n')
+}
+
+/** A node, and its epoch where that is not the first. */
+function originText(output: Output, origin: string): string {
+  const [node = '', epoch = '1'] = origin.split(' ')
+  return epoch === '1' ? node : say(output, `${node} (epoch ${epoch})`, `${node}（纪元 ${epoch}）`)
 }
 
 function batchView(batch: GetBatchResponse): object {
