@@ -1,6 +1,6 @@
 /** Whole files: what contradicts itself, what changes while it is read, what is left when an import ends early; folders, standard input, and kept runs. */
 import t from 'tap'
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -210,6 +210,15 @@ t.test('a watched folder: whole files once, failures beside the others, and noth
   t.notMatch(await readFile(resultFile(join(place, 'b.csv')), 'utf8'), /away/, 'what is tried again has no result')
   await watch(() => taken.length === 5)
   t.equal(taken.at(-1), join(place, 'b.csv'))
+  await writeFile(join(folder, 'precious'), 'precious')
+  for (const name of ['d.csv', 'e.csv.result.txt']) await symlink(join(folder, 'precious'), join(place, name))
+  await writeFile(join(place, 'e.csv'), 'e')
+  await writeFile(join(place, 'f.csv'), 'f')
+  await mkdir(join(place, 'f.csv.result.txt', 'full'), { recursive: true })
+  await watch(() => taken.length === 7)
+  t.same(taken.slice(5), [join(place, 'e.csv'), join(place, 'f.csv')], 'no link is taken, and a result that cannot be written ends nothing')
+  t.equal(await readFile(join(folder, 'precious'), 'utf8'), 'precious', 'no result is written through a link')
+  t.match(await readFile(resultFile(join(place, 'e.csv')), 'utf8'), /^result of /)
 })
 
 t.test('a run is kept owner-only, also one that was killed, newest first, and for so many days', async (t) => {

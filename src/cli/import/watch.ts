@@ -2,14 +2,17 @@
  * A folder into which departments drop files. A file is taken when it is whole: when it looked the same at two looks in a row, and
  * its name is that of no temporary file. Nothing is moved or removed. What became of a file stands beside it, owner-only, with how the
  * file looked: after a restart it is not taken again, and it is when somebody changed it.
+ *
+ * Whoever may write to the folder may put links and pipes there: no result is written through one or read from one, and no table is.
  */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { type Clock, sleep } from '../../base/clock.ts'
 import { isTable } from './sources.ts'
 
 const LOOK_MS = 2_000
 const RETRY_MS = 30_000
+const RESULT_BYTES_MAX = 1 << 20
 
 /** What became of a file; `later` when it is to be tried again. */
 export interface Outcome {
@@ -39,7 +42,8 @@ export async function watchFolder({ folder, clock, signal, importOne, lookMs = L
       const { later, text } = await importOne(join(folder, name))
       // What has a result is not looked at again.
       if (later) notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS)
-      else await writeFile(resultFile(join(folder, name)), `${text}\n${mark(look)}\n`, { mode: 0o600 })
+      // Where it cannot be written the import is tried again: what is in is left out.
+      else await writeResult(join(folder, name), `${text}\n${mark(look)}\n`).catch(() => notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS))
     }
     for (const name of notBeforeMs.keys()) if (!looks.has(name)) notBeforeMs.delete(name)
     before = looks
@@ -55,13 +59,23 @@ export function resultFile(file: string): string {
 async function looksOf(folder: string): Promise<Map<string, string>> {
   const looks = new Map<string, string>()
   for (const name of (await readdir(folder).catch(() => [])).filter(isTable).sort((a, b) => (a < b ? -1 : 1))) {
-    const found = await stat(join(folder, name)).catch(() => undefined)
+    const found = await lstat(join(folder, name)).catch(() => undefined)
     if (found?.isFile()) looks.set(name, `${found.size} ${found.mtimeMs}`)
   }
   return looks
 }
 
+/** Takes the place of whatever has the name of the result: `wx` and a new name follow no link. */
+async function writeResult(file: string, content: string): Promise<void> {
+  const part = join(dirname(file), `.${basename(file)}.result.part`)
+  await rm(part, { force: true })
+  await writeFile(part, content, { mode: 0o600, flag: 'wx' })
+  await rename(part, resultFile(file))
+}
+
 async function wasDone(file: string, look: string): Promise<boolean> {
+  const found = await lstat(resultFile(file)).catch(() => undefined)
+  if (!found?.isFile() || found.size > RESULT_BYTES_MAX) return false
   const result = await readFile(resultFile(file), 'utf8').catch(() => '')
   return result.trimEnd().split('\n').at(-1) === mark(look)
 }
