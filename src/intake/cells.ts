@@ -92,7 +92,7 @@ function dateOf({ column, header, settings }: CellPlace, raw: string): CellReadi
   const openEnd = column.field === 'evaluation_result.valid_to' || (column.field.startsWith('attributes.') && /[止至]$|截止|到期|失效/.test(trim(header)))
   const { date, fault, open } = readDate(raw, { openEnd, ...(settings.dates ? { form: settings.dates } : {}) })
   if (fault) return { fault }
-  return { value: date!, notices: open && !/^\d/.test(trim(halfWidth(raw))) ? [said.open] : [] }
+  return { value: date!, notices: open ? [said.open] : [] }
 }
 
 /** Only a column that says so itself is in percent. */

@@ -41,14 +41,14 @@ export function readDate(cell: string, { openEnd = false, form = 'certain' }: Da
   if (!match) return readUnclear(chinese, form)
   const zone = match[match.length - 1]
   if (zone !== undefined && /^(?:Z|[+-])/i.test(zone) && zone.replace(':', '') !== '+0800') return { fault: faults.zone() }
-  return dayOf(match[1]!, match[2]!, match[3]!)
+  const reading = dayOf(match[1]!, match[2]!, match[3]!)
+  // Files of 双公示 write long-term so.
+  return openEnd && reading.date === '2099-12-31' ? { date: OPEN_END, open: true } : reading
 }
 
 function dayOf(year: string, month: string, day: string): DateReading {
   const date = `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`
-  if (!isCivilDate(date)) return { fault: faults.unreal() }
-  // Files of 双公示 write long-term so.
-  return date === '2099-12-31' ? { date: OPEN_END, open: true } : { date }
+  return isCivilDate(date) ? { date } : { fault: faults.unreal() }
 }
 
 function readUnclear(text: string, form: DateForm): DateReading {

@@ -6,7 +6,7 @@ import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { EncodingFault, type TextFile } from './encoding.ts'
 import { type HeaderNames, mapHeader, shown } from './header.ts'
-import { type Notice, ROW_LENGTH_MAX, rowFault, type SourceRow, type TableSource } from './table.ts'
+import { type Notice, ROW_LENGTH_MAX, rowFault, type SourceRow, type TableSource, UNREAD } from './table.ts'
 
 const EXTRA_KEYS_MAX = 20
 
@@ -70,16 +70,21 @@ class ObjectReader {
     const cells = this.#header.map(() => '')
     const bad = (code: string, reason: Text, column = ''): SourceRow => ({ line, cells, fault: rowFault(code, reason, column) })
     if (!value) return bad('row_form', text`the line is no JSON object`)
+    if (hasKeyTwice(words, value)) return bad('row_form', text`a key stands there twice: keep one of them`)
+    const written = /\d[\d.]{15}/.test(words) ? numbersAsWritten(words) : undefined
     let fault: SourceRow | undefined
     for (const [key, one] of Object.entries(value)) {
       const at = this.#positionOf(key)
-      if (at === undefined) continue
       const cell = cellOf(one)
+      if (at === undefined || cell === '') continue
+      if (cell !== undefined && cells[at] === '' && !isInexact(one, written?.[key])) {
+        cells[at] = cell
+        continue
+      }
       if (cell === undefined) fault ??= bad('value_form', text`a text, a number or null is wanted`, key)
-      // JSON numbers of more than 15 digits have lost their last ones when they are read: never guessed.
-      else if (typeof one === 'number' && !Number.isSafeInteger(one) && Number.isInteger(one)) fault ??= bad('number_rounded', text`a number this long loses its last digits: write it as text, in quotes`, key)
-      else if (cell !== '' && cells[at] !== '') fault ??= bad('row_form', text`two keys mean the same column: keep one of them`, key)
-      else if (cell !== '') cells[at] = cell
+      else if (cells[at] !== '') fault ??= bad('row_form', text`two keys mean the same column: keep one of them`, key)
+      else fault ??= bad('number_rounded', text`a number this long loses its last digits: write it as text, in quotes`, key)
+      cells[at] = UNREAD
     }
     return fault ?? { line, cells }
   }
@@ -99,6 +104,32 @@ class ObjectReader {
   notices(): readonly Notice[] {
     return this.#extra.size === 0 ? [] : [{ code: 'extra_columns', text: text`keys that the catalog item does not have are left out: ${[...this.#extra]}` }]
   }
+}
+
+/** Strings, and what tells a key from a value; numbers outside of strings. */
+const KEYS = /"(?:[^"\\]|\\.)*"(\s*:)?/g
+const STRINGS_AND_NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g
+
+/** Of two equal keys the parser keeps the last one and says nothing. */
+function hasKeyTwice(words: string, value: Readonly<Record<string, unknown>>): boolean {
+  const values = Object.values(value)
+  if (values.some((one) => typeof one === 'object' && one !== null)) return false
+  let keys = 0
+  for (const [, colon] of words.matchAll(KEYS)) if (colon !== undefined) keys++
+  return keys !== values.length
+}
+
+/** The same object, its numbers as the texts that they are written as. */
+function numbersAsWritten(words: string): Readonly<Record<string, unknown>> | undefined {
+  return parseObject(words.replace(STRINGS_AND_NUMBERS, (part) => (part.startsWith('"') ? part : `"${part}"`)))
+}
+
+/** JSON numbers of more than 15 digits have lost their last ones when they are read: never guessed. */
+function isInexact(value: unknown, written: unknown): boolean {
+  if (typeof value !== 'number') return false
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return true
+  if (typeof written !== 'string' || /^-?\d{1,16}$/.test(written)) return false
+  return written.replace(/[eE].*/, '').replace(/\D/g, '').replace(/^0+/, '').length > 15
 }
 
 /** A JSON value as the cell of a table; undefined when it is none. */

@@ -7,7 +7,7 @@ import { type Text, text } from '../base/text.ts'
 import { columnLetters } from '../workbook/place.ts'
 import { footerWords, totalWords } from './data/header-words.ts'
 import { columnName, type HeaderMapping, type HeaderNames, mapHeader, plainName, shown } from './header.ts'
-import { type Grid, type GridRow, type Notice, rowFault, RowNumbers, type SourceRow, type TableSource } from './table.ts'
+import { type Grid, type GridRow, type Notice, type RowFault, rowFault, RowNumbers, type SourceRow, type TableSource, UNREAD } from './table.ts'
 
 /** Rows among which the header is looked for. */
 export const HEADER_ROWS = 30
@@ -176,11 +176,14 @@ class Shape {
     const { line } = row
     const cells = this.#sparse && row.cells.length < this.#header.length ? [...row.cells, ...Array<string>(this.#header.length - row.cells.length).fill('')] : row.cells
     for (const at of this.#unnamed) if ((cells[at] ?? '').trim() !== '') this.#unnamedFilled.add(at)
-    const fault = row.fault ?? this.#faultOf({ ...row, cells })
-    return fault ? { line, cells, fault } : { line, cells }
+    const dated = row.dates && this.#textColumns.find((at) => row.dates!.has(at))
+    const fault = row.fault ?? this.#faultOf(cells, dated)
+    if (!fault) return { line, cells }
+    return { line, cells: dated === undefined ? cells : Object.assign([...cells], { [dated]: UNREAD }), fault }
   }
 
-  #faultOf({ cells, dates }: GridRow) {
+  /** @param dated a column of texts whose cell is a date */
+  #faultOf(cells: readonly string[], dated: number | undefined): RowFault | undefined {
     const columns = this.#header.length
     if (cells.length > columns && cells.slice(columns).some((cell) => cell.trim() !== '')) {
       const at = columns + cells.slice(columns).findIndex((cell) => cell.trim() !== '')
@@ -196,7 +199,6 @@ class Shape {
       const at = cells.findIndex((cell) => cell.trim() !== '')
       return rowFault('row_form', text`the row has one cell only, in column ${columnLetters(at)}: remove the row when it is a note, or fill it in`)
     }
-    const dated = dates ? this.#textColumns.find((at) => dates.has(at)) : undefined
     if (dated !== undefined) {
       return rowFault('cell_date', text`the spreadsheet made a date of column ${columnLetters(dated)}: format the column as text and type the cell again`, this.#header[dated])
     }

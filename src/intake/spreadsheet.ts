@@ -5,7 +5,7 @@ import { columnLetters } from '../workbook/place.ts'
 import { type SheetCounts, Workbook, type WorkbookRow } from '../workbook/reader.ts'
 import { type HeaderNames, shown } from './header.ts'
 import { findHeader, HEADER_ROWS } from './shape.ts'
-import { type Grid, type GridRow, type Notice, rowFault } from './table.ts'
+import { type Grid, type GridRow, type Notice, rowFault, UNREAD } from './table.ts'
 
 type Sheet = Workbook['sheets'][number]
 
@@ -70,7 +70,7 @@ async function* gridRows(workbook: Workbook, sheet: Sheet, counts: SheetCounts, 
 
 function gridRow({ line, cells, dates, uncalculated, wide }: WorkbookRow): GridRow {
   if (uncalculated !== undefined) {
-    return { line, cells, fault: rowFault('formula_empty', text`the formula in column ${columnLetters(uncalculated)} has no stored value: open the file in a spreadsheet program, save it, and import it then`) }
+    return { line, cells: Object.assign([...cells], { [uncalculated]: UNREAD }), fault: rowFault('formula_empty', text`the formula in column ${columnLetters(uncalculated)} has no stored value: open the file in a spreadsheet program, save it, and import it then`) }
   }
   if (wide) return { line, cells, fault: rowFault('row_form', text`the row has cells beyond column ${columnLetters(999)}`) }
   return dates ? { line, cells, dates } : { line, cells }

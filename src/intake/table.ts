@@ -69,6 +69,12 @@ export interface TableSource {
 /** Characters of one row; a quote that is never closed would swallow the rest of the file. */
 export const ROW_LENGTH_MAX = 1 << 20
 
+/**
+ * Stands for a cell whose content is not known, in a row that has a fault: in a file of rejected rows it is refused again
+ * until somebody fills it in.
+ */
+export const UNREAD = '#VALUE!'
+
 /** A fault in both languages. */
 export function rowFault(code: string, reason: Text, column = ''): RowFault {
   return { column, code, reason: reason.en, reasonZh: reason.zh }

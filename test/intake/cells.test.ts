@@ -51,6 +51,7 @@ t.test('a date that is not certain is named for what it is', async (t) => {
 t.test('an open end is recorded as one where the field may have none', async (t) => {
   for (const cell of ['长期', '长期有效', '永久', '无固定期限', '至长期', '2099-12-31', '2099/12/31', '20991231', '9999-12-31']) t.equal(readDate(cell, { openEnd: true }).date, OPEN_END, cell)
   t.equal(readDate('2099/12/30').date, '2099-12-30')
+  t.same(readDate('2099-12-31'), { date: '2099-12-31' }, 'where a date cannot be open-ended it is a day')
 })
 
 t.test('a profile says what a serial number and an order of day and month are', async (t) => {

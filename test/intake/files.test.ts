@@ -198,8 +198,10 @@ t.test('cells that are long or strange take no time', async (t) => {
 
 t.test('lines of NDJSON may have other keys, and two that mean one column are named', async (t) => {
   const object = (i: number, more: object = {}): string => JSON.stringify({ ...Object.fromEntries(HEAD.split(',').map((name, at) => [name, row(i).split(',')[at]])), ...more })
-  const read = await readTable(scratch.save([object(1), object(2, { 检查次数: 3, 经办人: 'x' }), '', '[]', object(3, { 企业名称: '乙' }), object(4, { 检查次数: {} }), object(5).replace('}', ',"检查次数":123456789012345678}')].join('\n'), 'a.ndjson'))
-  t.match(read.records, [{ 检查次数: '' }, { 检查次数: '3' }])
-  t.same(read.faults, ['4 row_form', '5 row_form', '6 value_form', '7 number_rounded'])
+  const read = await readTable(scratch.save([object(1), object(2, { 检查次数: 3, 经办人: 'x' }), '', '[]', object(3, { 企业名称: '乙' }), object(4, { 检查次数: {} }), object(5).replace('}', ',"检查次数":123456789012345678}'),
+    object(6).replace('}', ',"检查次数":123456789012.123456}'), object(7).replace('}', ',"评价等级":"D"}'), object(8, { 主体名称: '甲":"乙\\' }).replace('}', ',"检查次数":0.000000000000000001}'), object(9).replace('}', ',"检查次数":1234567890123456}')].join('\n'), 'a.ndjson'))
+  t.match(read.records, [{ 检查次数: '' }, { 检查次数: '3' }, { 主体名称: '甲":"乙\\', 检查次数: '1e-18' }, { 检查次数: '1234567890123456' }])
+  t.same(read.faults, ['4 row_form', '5 row_form', '6 value_form', '7 number_rounded', '8 number_rounded', '9 row_form'])
+  t.same(read.rows.filter(({ cells }) => cells.includes('#VALUE!')).map(({ line }) => line), [5, 6, 7, 8], 'what could not be read is refused again in a reject file')
   t.same(read.noticesZh, ['略过目录项以外的键：经办人'])
 })

@@ -78,6 +78,7 @@ t.test('numbers are what the spreadsheet shows, dates are days, and formulas hav
   t.match(records[1], { 主体名称: '分两段', 统一社会信用代码: '9.13308250000004E+17', 行业代码: '005430', 检查次数: '95%' })
   t.match(records[2], { 主体名称: '查得公司', 评价等级: 'TRUE', 检查次数: '#N/A' })
   t.same([faults, read.map(({ line }) => line)], [['7 formula_empty', '8 cell_date', '9 formula_empty'], [4, 5, 6, 7, 8, 9, 10]])
+  t.same([read[3]!.cells[2], read[4]!.cells[0], read[5]!.cells[10]], ['#VALUE!', '#VALUE!', '#VALUE!'], 'what could not be read is refused again in a reject file')
   t.match(read[3]!.fault, { reasonZh: /C 列的公式没有存下计算结果/ })
   t.match(read[4]!.fault, { column: '记录编号', reasonZh: /把 A 列的内容变成了日期/ })
   t.same(notices, ['formulas: 4 cell(s) are formulas: the values that were stored with them are taken', 'hidden_rows: 1 row(s) are hidden or filtered out, and are taken like the others'])

@@ -28,6 +28,7 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   'the spreadsheet made a date of column {0}: format the column as text and type the cell again':
     '表格软件把 {0} 列的内容变成了日期：请将该列设为文本格式后重新填写该单元格',
   'two keys mean the same column: keep one of them': '两个键表示同一列：请只保留一个',
+  'a key stands there twice: keep one of them': '同一个键出现两次：请只保留一个',
   'vertical bar': '竖线',
   '{0} can be read in two ways: {1} in UTF-8 or {2} in GB18030; say which with --encoding utf-8 or --encoding gb18030':
     '{0} 有两种读法：按 UTF-8 为“{1}”，按 GB18030 为“{2}”；请用 --encoding utf-8 或 --encoding gb18030 指明',
