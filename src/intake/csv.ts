@@ -34,7 +34,7 @@ export function openCsv(file: string, source: TextFile, score: HeaderScore): Gri
     encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, notices: () => notices,
     // Quotes could hide an end of line.
     openEnd: source.openEnd === undefined || source.openEnd.includes('"') ? undefined : source.openEnd.split(separator),
-    rows: csvRows(file, source, { separator, skip: stated === undefined ? 0 : 1 }),
+    rows: csvRows(file, source, { separator, skip: stated === undefined ? 0 : 1, cells: usualCells(source.sample, separator) }),
   }
 }
 
@@ -58,6 +58,13 @@ function sampleRows(sample: string, separator: string): string[][] {
   }
 }
 
+/** How many cells most of the first rows have. */
+function usualCells(sample: string, separator: string): number {
+  const counts = new Map<number, number>()
+  for (const { length } of sampleRows(sample, separator)) counts.set(length, (counts.get(length) ?? 0) + 1)
+  return [...counts].reduce((most, count) => (count[1] > most[1] ? count : most), [1, 0])[0]
+}
+
 function dialect(separator: string) {
   // A stray quote inside a cell is part of it.
   return { delimiter: separator, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, relax_quotes: true, bom: true, max_record_size: ROW_LENGTH_MAX }
@@ -67,10 +74,15 @@ interface Reading {
   readonly separator: string
   /** Lines before the first row. */
   readonly skip: number
+  /** Cells of a usual row. */
+  readonly cells: number
 }
 
-async function* csvRows(file: string, source: TextFile, { separator, skip }: Reading): AsyncGenerator<GridRow, undefined> {
-  const feed = new Feed(source.pieces)
+async function* csvRows(file: string, source: TextFile, { separator, skip: stated, cells }: Reading): AsyncGenerator<GridRow, undefined> {
+  // The parser makes an error, with its stack, for each row that is not as long as the first one, which may be a title: 60 us a row.
+  const first = `${separator.repeat(cells - 1)}\n`
+  const skip = stated + 1
+  const feed = new Feed(source.pieces, first)
   const parser = csvParser({ ...dialect(separator), on_record: feed.ended })
   const input = Readable.from(feed.pieces())
   input.on('error', (error) => parser.destroy(error))
@@ -124,14 +136,17 @@ function holdsRows(cell: string, separator: string, columns: number): boolean {
  */
 class Feed {
   readonly #pieces: AsyncIterable<string>
+  readonly #first: string
   #read = 0
   #endedAt = 0
   /** How many rows ended. */
   records = 0
   failure: unknown
 
-  constructor(pieces: AsyncIterable<string>) {
+  /** `first` is a row before those of the text. */
+  constructor(pieces: AsyncIterable<string>, first: string) {
     this.#pieces = pieces
+    this.#first = first
   }
 
   readonly ended = <T>(record: T): T => {
@@ -141,6 +156,7 @@ class Feed {
   }
 
   async *pieces(): AsyncGenerator<string> {
+    yield this.#first
     try {
       for await (const piece of this.#pieces) {
         if (this.#read - this.#endedAt > ROW_LENGTH_MAX) throw Object.assign(new Error('row too long'), { code: 'CSV_MAX_RECORD_SIZE' })
