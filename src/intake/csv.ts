@@ -82,9 +82,9 @@ async function* csvRows(file: string, source: TextFile, { separator, skip: state
   // The parser makes an error, with its stack, for each row that is not as long as the first one, which may be a title: 60 us a row.
   const first = `${separator.repeat(cells - 1)}\n`
   const skip = stated + 1
-  const feed = new Feed(source.pieces, first)
+  const feed = new Feed(source.pieces)
   const parser = csvParser({ ...dialect(separator), on_record: feed.ended })
-  const input = Readable.from(feed.pieces())
+  const input = Readable.from(feed.pieces(first))
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
   let line = -skip
@@ -136,17 +136,14 @@ function holdsRows(cell: string, separator: string, columns: number): boolean {
  */
 class Feed {
   readonly #pieces: AsyncIterable<string>
-  readonly #first: string
   #read = 0
   #endedAt = 0
   /** How many rows ended. */
   records = 0
   failure: unknown
 
-  /** `first` is a row before those of the text. */
-  constructor(pieces: AsyncIterable<string>, first: string) {
+  constructor(pieces: AsyncIterable<string>) {
     this.#pieces = pieces
-    this.#first = first
   }
 
   readonly ended = <T>(record: T): T => {
@@ -155,8 +152,9 @@ class Feed {
     return record
   }
 
-  async *pieces(): AsyncGenerator<string> {
-    yield this.#first
+  /** `first` is a row before those of the text. */
+  async *pieces(first: string): AsyncGenerator<string> {
+    yield first
     try {
       for await (const piece of this.#pieces) {
         if (this.#read - this.#endedAt > ROW_LENGTH_MAX) throw Object.assign(new Error('row too long'), { code: 'CSV_MAX_RECORD_SIZE' })

@@ -31,7 +31,7 @@ const MESSAGE_SENT_BYTES_MAX = 2_900
 /** Bytes of the details before base64, which makes 4/3 of them. With names, statuses and 32 bytes a header the trailers stay below 8 KiB. */
 const DETAILS_BYTES_MAX = 3_200
 /** Bytes of a text in the details: the message once more, one detail, one field's fault. */
-const MESSAGE_BYTES_MAX = 1_500
+const MESSAGE_BYTES_MAX = 1_350
 const TEXT_BYTES_MAX = 600
 /** Bytes of the details that the first of them leave to those behind: to the Chinese message, two hundred characters, and to the fields. */
 const LOCALIZED_BYTES = 650

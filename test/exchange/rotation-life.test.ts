@@ -109,6 +109,7 @@ t.test('evidence of before and after the root changed its key, twice, follows fr
   await send(federation, '330106', '330000', 'late')
   await federation.until('it is up', () => has(federation, '330000', 'late'))
   await federation.until('it is final', async () => await finalSize(federation.node('330000').context) === federation.node('330000').context.log().size)
+  await federation.confirmed()
   t.match(verifyEvidence(before, roots), { logs: [{ log: 'zj.example/330000/1' }] }, 'what was issued before stands')
   const old = verifyEvidence(await evidenceOf(federation, '330000', 'early-0'), roots)
   t.match(old, { header: { epoch: 1 }, logs: [{ log: 'zj.example/330000/3' }] }, 'an old record is in the log that goes on')
@@ -122,6 +123,7 @@ t.test('evidence of before and after the root changed its key, twice, follows fr
   await inEpoch(federation, '330106', 2)
   await send(federation, '330106', '330000', 'last')
   await federation.until('it is up', () => has(federation, '330000', 'last'))
+  await federation.confirmed()
   for (const name of ['early', 'late', 'last']) t.match(verifyEvidence(await evidenceOf(federation, '330106', `${name}-0`), roots), { header: { epoch: name === 'last' ? 2 : 1 } })
 
   await t.test('a member that joins now follows from the key that was pinned first', async () => {

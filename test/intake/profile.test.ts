@@ -82,7 +82,7 @@ t.test('a line break in a cell whose form is wrong is said', (t) => {
     return 'faults' in result ? result.faults : []
   }
   t.same(faultsOf('G5430\n'), [], 'at the end it means nothing')
-  t.match(faultsOf('G\n5430'), [{ column: '行业代码', code: 'attributes_schema', reason: /; the cell has a line break \(Alt\+Enter\)$/, reasonZh: /形式不符；单元格内有换行（Alt\+Enter）$/ }])
+  t.match(faultsOf('G\n5430'), [{ column: '行业代码', code: 'attributes_schema', reason: /; the cell has a line break \(Alt\+Enter\)$/, reasonZh: /形式不符，应符合 .*；单元格内有换行（Alt\+Enter）$/ }])
   t.notMatch(faultsOf('G 5430')[0]!.reasonZh, /换行/)
   t.end()
 })

@@ -92,7 +92,10 @@ export class TestFederation {
     const federation = new TestFederation(folder, options.clock ?? systemClock, options.link)
     await createDevelopmentPki(federation.pki, tiers)
     for (const place of places) await federation.add(place)
-    if (options.catalog ?? true) await federation.publishCatalog(places[0]!.id)
+    if (options.catalog ?? true) {
+      await federation.publishCatalog(places[0]!.id)
+      await federation.confirmed()
+    }
     return federation
   }
 
@@ -115,6 +118,11 @@ export class TestFederation {
     this.#places.set(place.id, place)
     await this.init(place)
     return this.startNode(place.id, options)
+  }
+
+  /** Until each node that runs has heard what was done to records. */
+  async confirmed(): Promise<void> {
+    await this.until('every node is confirmed', () => [...this.nodes.values()].every(({ context }) => context.unconfirmedSinceMs() === undefined))
   }
 
   /** Everything up to the first start. */
