@@ -115,6 +115,11 @@ export function civilDate(ms: number): string {
   return lastDay.text
 }
 
+/** The instant at which a civil day `YYYY-MM-DD` begins in China, in milliseconds; NaN for none. */
+export function civilDayMs(day: string): number {
+  return Date.parse(`${day}T00:00:00+08:00`)
+}
+
 const DAY_MS = 86_400_000
 const CHINA_OFFSET_MS = 8 * 3_600_000
 /** The day that was asked for last: most questions are of today. */

@@ -1,6 +1,7 @@
 /** The account of a period as people read it: gathered from its pages, as a table, as CSV. */
 import { HuxinError } from '../base/errors.ts'
 import { bilingual } from '../base/text.ts'
+import type { AccountLine as CountedLine, Counts } from '../exchange/account.ts'
 import type { AccountCounts, AccountLine, ReadAccountResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { toTextCell } from '../intake/text-cell.ts'
 import { type WrittenColumn, workbookBytes } from '../workbook/writer.ts'
@@ -12,21 +13,11 @@ type Speaker = Pick<Output, 'language'>
 /** Catalog item with edition → its name. */
 export type Named = ReadonlyMap<string, string>
 
-const countNames = ['due', 'sent', 'accepted', 'refused', 'returned', 'inTransit', 'late', 'undelivered'] as const
-type CountName = (typeof countNames)[number]
-type Counts = Record<CountName, number>
+type CountName = keyof Counts
+const countNames: readonly CountName[] = ['due', 'sent', 'accepted', 'refused', 'returned', 'inTransit', 'late', 'undelivered']
 
-/** A line as JSON gives it: batches by plain names, records with `Records` after them. */
-export interface AccountRow {
-  readonly way: string
-  readonly node: string
-  readonly origin: string
-  readonly item: string
-  readonly provider: string
-  readonly period: string
-  readonly batches: Counts
-  readonly records: Counts
-}
+/** A line of the account as it comes from a node, which may know further ways. */
+export type AccountRow = Omit<CountedLine, 'way'> & { readonly way: string }
 
 export interface AccountView {
   readonly period: { readonly from: string; readonly until: string }
@@ -62,7 +53,7 @@ function addTo(rows: Map<string, AccountRow>, { way, node, origin, item, provide
 }
 
 function sum(before: Counts | undefined, counts: Pick<AccountCounts, CountName> | Counts | undefined): Counts {
-  return Object.fromEntries(countNames.map((name) => [name, (before?.[name] ?? 0) + Number(counts?.[name] ?? 0)])) as Counts
+  return Object.fromEntries(countNames.map((name) => [name, (before?.[name] ?? 0) + Number(counts?.[name] ?? 0)])) as unknown as Counts
 }
 
 function byPlace(a: AccountRow, b: AccountRow): number {

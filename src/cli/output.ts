@@ -108,6 +108,14 @@ export function localTime(ms: number): string {
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${ahead < 0 ? '-' : '+'}${two(Math.abs(ahead) / 60)}:${two(Math.abs(ahead) % 60)}`
 }
 
+/** That content of records is not given, and since when nobody here knows what was done to them. */
+export function unconfirmedText(output: Pick<Output, 'language'>, sinceMs: bigint): string {
+  const since = localTime(Number(sinceMs))
+  return say(output,
+    `unconfirmed since ${since}: this node has not heard since then what was repaired, withdrawn or erased, and gives no content of records until it has`,
+    `未核实（自 ${since} 起）：本节点此后未获知修复、撤回与删除情况，恢复联系前不提供记录内容`)
+}
+
 /** `3 min ago`, short. */
 export function ago(output: Output, ms: number, nowMs: number): string {
   if (ms === 0) return say(output, 'never', '从未')

@@ -4,9 +4,8 @@ import { formatTime } from '../base/clock.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { ExplainBatchResponse, GetStatusResponse } from '../gen/huxin/v1/admin_service_pb.ts'
-import { localTime } from './local-time.ts'
 import { refusalText } from '../exchange/refusal.ts'
-import { type Output, say } from './output.ts'
+import { localTime, type Output, say } from './output.ts'
 import { sourceText, word } from './words.ts'
 
 type Speaker = Pick<Output, 'language'>

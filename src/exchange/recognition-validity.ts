@@ -3,7 +3,7 @@
  * the catalog; who has the request, that it answers it; who holds the cited source, that the source says so and stands.
  * Verdicts in the log are not decided again, so what an earlier program accepted is told apart here.
  */
-import { civilDate } from '../base/clock.ts'
+import { civilDate, civilDayMs } from '../base/clock.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
@@ -106,7 +106,7 @@ function cites(answer: RecognitionConfirmation, { subject }: Record, source: Sou
 
 /** The first day on which a result may have been evaluated to be young enough on a day. */
 export function oldest(day: string, ageDaysMax: number): string {
-  return civilDate(Date.parse(`${day}T00:00:00+08:00`) - ageDaysMax * DAY_MS)
+  return civilDate(civilDayMs(day) - ageDaysMax * DAY_MS)
 }
 
 async function sourceFell(context: Context, answer: RecognitionConfirmation, source: Source | undefined): Promise<Validity | undefined> {

@@ -10,11 +10,12 @@
  * Each step finds what an earlier try left, so a node that stopped anywhere goes on at its next start. Nothing is appended
  * between 1 and the next epoch; reads, proofs and cosignatures go on.
  */
-import { copyFile, mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { syncFolder } from '../base/files.ts'
 import { type Said, type Text, text, textOf } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -193,12 +194,5 @@ async function place(folder: string, { pending, statements, epoch }: { pending: 
   await syncFolder(pending)
   await rename(pending, join(folder, 'keys', String(epoch)))
   await syncFolder(join(folder, 'keys'))
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows has no such thing.
-  const handle = await open(folder, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
 }
 

@@ -1,6 +1,6 @@
 /** `huxin reconcile`: the account of a period with every neighbour, in both directions; `huxin trace`: one batch up the tree. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { civilDate, isCivilDate, systemClock } from '../../base/clock.ts'
+import { civilDate, civilDayMs, isCivilDate, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual, text } from '../../base/text.ts'
 import { accountCsv, accountJson, type AccountView, accountWorkbook, formatAccount, gather, type Named } from '../account.ts'
@@ -58,7 +58,7 @@ async function readAccount({ admin, records }: Connection, shell: Shell, { comma
   const output = shell.output(command)
   const bar = progress(output, say(output, 'entries', '日志'))
   const request = {
-    sinceMs: BigInt(dayMs(period.from)), untilMs: BigInt(dayMs(period.until) + DAY_MS), by: asked.by, node: asked.with, item: asked.item, provider: asked.provider,
+    sinceMs: BigInt(civilDayMs(period.from)), untilMs: BigInt(civilDayMs(period.until) + DAY_MS), by: asked.by, node: asked.with, item: asked.item, provider: asked.provider,
   }
   const lines = await gather((pageToken) => admin.readAccount({ ...request, pageToken }, CALL), (done, of) => bar.show(done, of === 0 ? 1 : done / of)).finally(() => bar.end())
   const names: Named = asked.by.includes('item') ? itemNames(shell, await allPages((pageToken) => records.listCatalog({ pageToken }, CALL), (answer) => answer.entries)) : new Map()
@@ -66,11 +66,6 @@ async function readAccount({ admin, records }: Connection, shell: Shell, { comma
 }
 
 const DAY_MS = 86_400_000
-
-/** Milliseconds at which a day begins in China. */
-function dayMs(day: string): number {
-  return Date.parse(`${day}T00:00:00+08:00`)
-}
 
 /** First and last day. @throws HuxinError argument_invalid */
 function periodOf({ month: asked, day, from, until }: Asked): { from: string; until: string } {

@@ -1,13 +1,12 @@
 /** `huxin log list`: what stands in the log, newest first, or from an index on. */
 import type { Command } from 'commander'
-import { formatTime } from '../../base/clock.ts'
+import { civilDayMs, formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual } from '../../base/text.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import type { Connection } from '../connect.ts'
-import { localTime } from '../local-time.ts'
-import { print, say, table } from '../output.ts'
+import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { sourceText, word } from '../words.ts'
 import { atNode, CALL, civilDay, collect, wholeNumber, withNode } from './shared.ts'
@@ -65,7 +64,7 @@ export function listCommand(log: Command, shell: Shell): void {
 export async function newest({ log }: Connection, { origin, kind = [], verdict, item, provider, since, until }: Filters, last: number): Promise<ListedEntry[]> {
   const sought = {
     origin, kinds: kind, verdict, item, provider,
-    sinceMs: since === undefined ? 0n : BigInt(dayMs(since)), untilMs: until === undefined ? 0n : BigInt(dayMs(until) + DAY_MS),
+    sinceMs: since === undefined ? 0n : BigInt(civilDayMs(since)), untilMs: until === undefined ? 0n : BigInt(civilDayMs(until) + DAY_MS),
   }
   const found: ListedEntry[] = []
   for (let pageToken = ''; ;) {
@@ -90,11 +89,6 @@ async function inOrder({ log }: Connection, { start = 0, limit = 20, last, ...fi
 }
 
 const FILTERS = new Set(['origin', 'kind', 'verdict', 'since', 'until', 'item', 'provider'])
-
-/** Milliseconds at which a day begins in China. */
-function dayMs(day: string): number {
-  return Date.parse(`${day}T00:00:00+08:00`)
-}
 
 function rowOf(shell: Shell, { index, entry: bytes }: ListedEntry) {
   const entry = parseEntry(bytes)

@@ -34,7 +34,7 @@ export function verifyCommands(program: Command, shell: Shell): void {
       if (asBuffer(bytes).subarray(0, 1).toString() === '{') {
         throw new HuxinError('argument_invalid', bilingual(`${file} is JSON, not evidence: a proof of huxin log prove is checked with huxin log verify`, `${file} 为 JSON，不是存证材料：huxin log prove 导出的证明请用 huxin log verify 核验`))
       }
-      const roots = rootsOf(output, asked)
+      const roots = rootsOf(asked)
       if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
       const { proven, judged } = ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) })
       print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
@@ -56,13 +56,13 @@ function verifyForkFile(output: Output, bytes: Uint8Array, { roots, policy }: { 
   print(output, provenForkView(proven), () => formatProvenFork(output, proven))
 }
 
-function rootsOf(output: Output, { root }: Asked): readonly string[] {
+function rootsOf({ root }: Asked): readonly string[] {
   if (root === undefined) throw new HuxinError('argument_invalid', bilingual('say which root key you trust: give --root', '请用 --root 给出您信任的根公钥'))
-  for (const vkey of root) checkRoot(output, vkey)
+  for (const vkey of root) checkRoot(vkey)
   return root
 }
 
-function checkRoot(output: Output, vkey: string): void {
+function checkRoot(vkey: string): void {
   try {
     if (parseVkey(vkey).type === 'ed25519') return
   } catch (error) {
