@@ -36,6 +36,8 @@ export interface FastPlan {
   readonly scales: readonly ScalePlan[]
   /** True when the code of a body at this range may pass. */
   readonly evaluatorGood: ByteForm<boolean>
+  /** True when the id of a model at this range has its form. */
+  readonly modelGood: ByteForm<boolean>
   /** True when the attributes at this range have no fault. */
   readonly attributesGood: ByteForm<boolean>
 }
@@ -59,7 +61,7 @@ function evaluationGood(plan: FastPlan, bytes: Uint8Array): boolean {
   const validTo = dateAt(bytes, VALID_TO)
   const validFrom = dateAt(bytes, VALID_FROM)
   if (evaluatedOn < 0 || validFrom < 0 || validFrom > validTo || evaluatedOn > validTo) return false
-  if (!isVersionedId(bytes, starts[MODEL]!, ends[MODEL]!)) return false
+  if (!plan.modelGood(bytes, starts[MODEL]!, ends[MODEL]!)) return false
   if (!plan.evaluatorGood(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) || !subjectIdGood(bytes, evaluatedOn)) return false
   for (const scale of plan.scales) {
     if (matches(bytes, SCALE, scale.id)) return evaluatedOn >= scale.effectiveFrom && evaluatedOn <= scale.effectiveTo && gradeGood(scale, bytes)
@@ -82,12 +84,21 @@ function mayBePerson(bytes: Uint8Array, start: number): boolean {
   return century === 0x3139 || century === 0x3230
 }
 
-/** Remembers the last code that passed, since the records of a batch mostly have one evaluator. */
-export function evaluatorMemo(): ByteForm<boolean> {
+function evaluatorPasses(bytes: Uint8Array, start: number, end: number): boolean {
+  return usccPasses(bytes, start, end) && !mayBePerson(bytes, start)
+}
+
+/** The checks of what the records of a batch mostly have in common: one evaluator, one model. */
+export function sharedForms(): Pick<FastPlan, 'evaluatorGood' | 'modelGood'> {
+  return { evaluatorGood: lastGood(evaluatorPasses), modelGood: lastGood(isVersionedId) }
+}
+
+/** Remembers the last text that passed. */
+function lastGood(form: ByteForm<boolean>): ByteForm<boolean> {
   let last: Uint8Array = new Uint8Array()
   return (bytes, start, end) => {
     if (last.length > 0 && sameBytes(bytes, start, end, last)) return true
-    if (!usccPasses(bytes, start, end) || mayBePerson(bytes, start)) return false
+    if (!form(bytes, start, end)) return false
     last = Uint8Array.from(bytes.subarray(start, end))
     return true
   }

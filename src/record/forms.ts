@@ -105,19 +105,27 @@ const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 /** True for a date of the Gregorian calendar. */
 export function isDate(year: number, month: number, day: number): boolean {
-  if (month < 1 || month > 12 || day < 1) return false
+  if (year < 0 || month < 1 || month > 12 || day < 1) return false
   const leap = month === 2 && (year % 400 === 0 || (year % 4 === 0 && year % 100 !== 0))
   return day <= (leap ? 29 : monthDays[month - 1]!)
+}
+
+/** Below zero whatever is added to it. */
+const NO_DIGITS = -1_000_000
+
+function twoDigits(bytes: Uint8Array, at: number): number {
+  const tens = bytes[at]! - 0x30
+  const ones = bytes[at + 1]! - 0x30
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NO_DIGITS
 }
 
 /** A civil date `YYYY-MM-DD` as the number YYYYMMDD, which sorts as the date does; -1 otherwise. */
 export function dateNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start !== 10 || bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return -1
-  const year = digits(bytes, start, 4)
-  const month = digits(bytes, start + 5, 2)
-  const day = digits(bytes, start + 8, 2)
-  if (year < 0 || month < 0 || day < 0 || !isDate(year, month, day)) return -1
-  return year * 10_000 + month * 100 + day
+  const year = twoDigits(bytes, start) * 100 + twoDigits(bytes, start + 2)
+  const month = twoDigits(bytes, start + 5)
+  const day = twoDigits(bytes, start + 8)
+  return isDate(year, month, day) ? year * 10_000 + month * 100 + day : -1
 }
 
 /**

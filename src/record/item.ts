@@ -19,7 +19,7 @@ import {
   type Record,
   RecordSchema,
 } from '../gen/huxin/v1/record_pb.ts'
-import { certainlyGood, evaluatorMemo, type FastPlan, sameBytes, type ScalePlan } from './fast.ts'
+import { certainlyGood, type FastPlan, sameBytes, type ScalePlan, sharedForms } from './fast.ts'
 import { fault, gather, quoteCode, type RecordFault, type Report } from './fault.ts'
 import { dateNumber, decimalMicros, isVersionedId, ofText, textAt } from './forms.ts'
 import { decodeRecord } from './record.ts'
@@ -212,7 +212,7 @@ function fastPlan(item: CatalogItem, rules: RulePlan): FastPlan {
     const scale = rules.scaleOf(id)
     return scale && scaleId(scale) === id && scaleFaults(scale).length === 0 ? [scalePlan(scale)] : []
   })
-  return { subjectTypes: maskOf(item.subjectTypes), scales: sound, evaluatorGood: evaluatorMemo(), attributesGood: attributesMemo(rules) }
+  return { subjectTypes: maskOf(item.subjectTypes), scales: sound, ...sharedForms(), attributesGood: attributesMemo(rules) }
 }
 
 function maskOf(types: readonly number[]): number {

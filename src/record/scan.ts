@@ -64,8 +64,10 @@ export function scan(bytes: Uint8Array, start = 0, end = bytes.length): boolean 
 }
 
 function forget(): void {
-  starts.fill(0)
-  ends.fill(0)
+  for (let slot = 0; slot < SLOTS; slot++) {
+    starts[slot] = 0
+    ends[slot] = 0
+  }
   found.subjectType = 0
   found.evaluationKind = 0
   found.family = 'unknown'

@@ -11,7 +11,7 @@ import {
 import { syntheticCitizenId } from '../../src/record/citizen-id.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { starterScales } from '../../src/record/data/scales.ts'
-import { certainlyGood, evaluatorMemo } from '../../src/record/fast.ts'
+import { certainlyGood, sharedForms } from '../../src/record/fast.ts'
 import { fault, gather } from '../../src/record/fault.ts'
 import { characterCount } from '../../src/record/forms.ts'
 import { checkRecordBytes, compileItem, type RecordFault, recordWarnings } from '../../src/record/item.ts'
@@ -94,7 +94,7 @@ t.test('a good evaluation has no fault and is accepted without decoding', async 
       id: utf8(scaleId(scale)), grades: scale.grades.map(utf8), scoreOnly: false, subjectTypes: 0b10, scoreFrom: 0, scoreTo: 1e9,
       effectiveFrom: date, effectiveTo: 99_999_999,
     }],
-    evaluatorGood: evaluatorMemo(),
+    ...sharedForms(),
     attributesGood: (source, start, end) => Buffer.from(source.subarray(start, end)).toString() === '{"industry_code":"G5430","inspected_count":3}',
   }, bytes)
   t.equal(accepts(20260331), true)
@@ -102,7 +102,7 @@ t.test('a good evaluation has no fault and is accepted without decoding', async 
 })
 
 t.test('the evaluator is looked at again whenever it is another one', (t) => {
-  const good = evaluatorMemo()
+  const { evaluatorGood: good } = sharedForms()
   const codes = ['11330825TT00000903', '11330825TT00000913', '11330825TT00000903', '11330825TT0000090', '', '11330825TT00000903']
   t.same(codes.map((code) => good(utf8(`x${code}y`), 1, 1 + code.length)), [true, false, true, false, false, true])
   t.end()
