@@ -3,9 +3,10 @@
  * stored as a head at its own key and parts of 16 kilobytes below it, all in one write. Whoever asks for the value gets it
  * whole; `part` reads those parts alone that it needs. Bodies of before stand whole and are read as they are.
  *
- * Head: 0x00, which no body and no refusal begins with; 0x01; length of the value, CRC-32 of it, four bytes each, big-endian. Part
- * n has the key of the head and n in four bytes, so that whatever removes or rewrites a range of bodies has their parts too. A value
- * is only joined where its check value fits: otherwise the head itself is given, which is no body, and the reader says so.
+ * Head: 0x00, which no body and no refusal begins with; 0x02; length of the value in four bytes, big-endian. Part n has the key of
+ * the head and n in four bytes, so that whatever removes or rewrites a range of bodies has their parts too. A value is only
+ * joined where its length fits: otherwise the head itself is given, which is no body, and the reader says so. What its bytes must be
+ * says the header of its batch; heads of before (0x01) have a CRC-32 beside it, which cost more than it found.
  */
 import { crc32 } from 'node:zlib'
 import { asBuffer, be32, concat } from '../base/bytes.ts'
@@ -13,7 +14,10 @@ import { tables } from './keys.ts'
 import type { Op } from './store.ts'
 
 export const PART_BYTES = 16_384
-const HEAD_BYTES = 10
+const FORM = 2
+const HEAD_BYTES = 6
+const CHECKED_FORM = 1
+const CHECKED_HEAD_BYTES = 10
 const BODY_KEY_BYTES = 9
 const READS_MAX = 3
 
@@ -22,7 +26,8 @@ export type ReadRow = (key: Buffer) => Buffer | undefined
 
 interface Head {
   readonly length: number
-  readonly check: number
+  /** CRC-32 of the value, where the head has one. */
+  readonly check: number | undefined
 }
 
 function isBodyKey(key: Uint8Array): boolean {
@@ -30,8 +35,10 @@ function isBodyKey(key: Uint8Array): boolean {
 }
 
 function openHead(key: Uint8Array, stored: Buffer): Head | undefined {
-  if (stored.length !== HEAD_BYTES || stored[0] !== 0 || stored[1] !== 1 || !isBodyKey(key)) return undefined
-  return { length: stored.readUInt32BE(2), check: stored.readUInt32BE(6) }
+  if (stored[0] !== 0 || !isBodyKey(key)) return undefined
+  if (stored.length === HEAD_BYTES && stored[1] === FORM) return { length: stored.readUInt32BE(2), check: undefined }
+  if (stored.length === CHECKED_HEAD_BYTES && stored[1] === CHECKED_FORM) return { length: stored.readUInt32BE(2), check: stored.readUInt32BE(6) }
+  return undefined
 }
 
 function partKey(key: Uint8Array, part: number): Buffer {
@@ -54,7 +61,7 @@ export function rowsOf({ key, value }: Op, read: ReadRow): readonly Op[] {
   let parts = 0
   if (!bytes || bytes.length <= PART_BYTES) rows.push({ key, value })
   else {
-    rows.push({ key, value: concat(Uint8Array.of(0, 1), be32(bytes.length), be32(crc32(bytes))) })
+    rows.push({ key, value: concat(Uint8Array.of(0, FORM), be32(bytes.length)) })
     for (let at = 0; at < bytes.length; at += PART_BYTES) rows.push({ key: partKey(key, parts++), value: bytes.subarray(at, at + PART_BYTES) })
   }
   for (let part = parts; old && part < partsOf(old); part++) rows.push({ key: partKey(key, part), value: undefined })
@@ -86,7 +93,7 @@ export function joined(key: Buffer, stored: Buffer | undefined, read: ReadRow): 
     if (!opened) return head
     const parts = Array.from({ length: partsOf(opened) }, (_, part) => read(partKey(key, part)) ?? Buffer.alloc(0))
     const value = Buffer.concat(parts)
-    if (value.length === opened.length && crc32(value) === opened.check) return value
+    if (value.length === opened.length && (opened.check === undefined || crc32(value) === opened.check)) return value
     // Perhaps it was replaced while it was read.
     const now = read(key)
     if (now && head && now.equals(head)) return head

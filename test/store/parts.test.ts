@@ -3,6 +3,8 @@ import t from 'tap'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { be32 } from '../../src/base/bytes.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../../src/store/keys.ts'
 import { PART_BYTES } from '../../src/store/parts.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -83,6 +85,21 @@ t.test('a value of which a part is wrong or missing is none', async (t) => {
       await store.commit([{ key: name, value: part }])
       t.same(await store.get(key), value, 'put back')
     }
+  })
+})
+
+t.test('a value whose head has a check value, as it was written before, is read and checked', async (t) => {
+  await withStore(async (store) => {
+    const value = body(20_000)
+    const head = (check: number): Buffer => Buffer.concat([Buffer.of(0, 1), be32(value.length), be32(check)])
+    const parts = [value.subarray(0, PART_BYTES), value.subarray(PART_BYTES)].map((part, i) => ({ key: Buffer.concat([key, be32(i)]), value: part }))
+    await store.write([{ key, value: head(crc32(value)) }, ...parts])
+    t.same(await store.get(key), value)
+    t.same(await store.part(key, 16_000, 17_000), value.subarray(16_000, 17_000))
+    await store.write([{ key, value: head((crc32(value) ^ 1) >>> 0) }])
+    t.notSame(await store.get(key), value)
+    await store.commit([{ key, value: body(5) }])
+    t.equal((await rows(store)).length, 1)
   })
 })
 
