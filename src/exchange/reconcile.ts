@@ -9,7 +9,7 @@ import { text } from '../base/text.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseLaneKey } from '../topology/lane.ts'
-import { parseReceiptNote } from '../topology/receipt.ts'
+import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
 import { childReceipt } from './links.ts'
 import type { Context } from './context.ts'
 import { entitled } from './serve.ts'
@@ -69,10 +69,9 @@ async function* classRoutes(context: Context, batchClass: BatchClass, start: big
 
 /**
  * Entries that are due to a child and that it has not signed for, by class. Counted from the log each
- * time, because nothing is kept for a child; of each class, at most 10,000 entries are looked at.
+ * time, because nothing is kept for a child; of each class, at most 10,000 entries are looked at. `held`: its newest receipt.
  */
-export async function waitingFor(context: Context, child: string): Promise<Record<BatchClass, number>> {
-  const held = await childReceipt(context, child)
+export async function waitingFor(context: Context, child: string, held: { readonly receipt: ReceiptNote } | undefined): Promise<Record<BatchClass, number>> {
   const waiting = { control: 0, amendment: 0, normal: 0, bulk: 0 }
   for (const batchClass of batchClasses) {
     let seen = 0

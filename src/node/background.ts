@@ -135,27 +135,35 @@ async function probe(context: Context): Promise<boolean> {
 /** Withdraws confirmations whose source fell, soon after it falls. */
 async function reviewLoop({ context, mayAppend, signal }: BackgroundOptions): Promise<void> {
   const topics = ['amendment', 'normal', 'bulk']
+  const review = confirmationReview(context)
   while (!signal.aborted) {
     const counted = (): number => topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
     // Before the review: what comes while it runs is reviewed next.
     const before = counted()
-    const done = !mayAppend() || await review(context)
+    const done = !mayAppend() || await review()
     if (counted() === before) await context.changes.next(topics, done ? REVIEW_MS_MAX : SWEEP_MS, signal)
     await sleep(context.clock, 50, signal)
   }
 }
 
-/** @returns false when it has to be tried again */
-async function review(context: Context): Promise<boolean> {
-  try {
-    if (await hasConfirmations(context)) {
-      await context.indexer.caughtUp()
-      await reviewConfirmations(context)
+/** A review of the confirmations; it returns false when it has to be tried again. */
+function confirmationReview(context: Context): () => Promise<boolean> {
+  /** How often recognitions had been announced, as they are when they are logged and when the store is read again, while there was no confirmation. */
+  let noneAt: number | undefined
+  return async () => {
+    const announced = context.changes.count('recognition')
+    if (announced === noneAt) return true
+    try {
+      const complete = context.indexer.isCaughtUp
+      if (await hasConfirmations(context)) {
+        await context.indexer.caughtUp()
+        await reviewConfirmations(context)
+      } else if (complete) noneAt = announced
+      context.alarms.clear('recognition')
+      return true
+    } catch (error) {
+      context.alarms.raise('recognition', '', alarmText(error))
+      return false
     }
-    context.alarms.clear('recognition')
-    return true
-  } catch (error) {
-    context.alarms.raise('recognition', '', alarmText(error))
-    return false
   }
 }

@@ -315,6 +315,7 @@ export class Node {
         await this.#load()
         if (this.#gate.maySign) await this.#log.seal()
         await this.#indexer.load()
+        this.#changes.announce(['recognition'])
       },
       onBroken: (broken) => this.#gate.break(broken),
     })

@@ -84,7 +84,7 @@ async function childStatus(node: AdminPort, child: Member) {
     node: child.name,
     state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < CONNECTED_MS ? 'connected' : 'away',
     lastContactMs: BigInt(last),
-    waiting: BigInt(Object.values(await readable<Record<string, number>>(waitingFor(context, child.name), {})).reduce((sum, count) => sum + count, 0)),
+    waiting: BigInt(Object.values(await readable<Record<string, number>>(waitingFor(context, child.name, held), {})).reduce((sum, count) => sum + count, 0)),
     cosignedSize: (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ?? 0n,
     clockOffsetMs: 0n,
     receivedSize: held?.receipt.size ?? 0n,
