@@ -123,8 +123,8 @@ t.test('a child that is away for days costs its parent nothing but the log', asy
   const grown = await memoryBytes() - before
   t.ok(grown < 12_000_000, `80 MB were written for it, memory grew by ${grown} bytes`)
   t.equal(await waitingShown(federation, name), 37n, 'the log alone says what is due')
-  t.same(await waitingFor(context, name, undefined), { control: 0, amendment: 0, normal: 37, bulk: 0 })
-  t.same(await waitingFor(context, 'zj.example/330110', undefined), { control: 0, amendment: 0, normal: 0, bulk: 0 })
+  t.same(await waitingFor(context, name, await childReceipt(context, name)), { control: 0, amendment: 0, normal: 37, bulk: 0 })
+  t.same(await waitingFor(context, 'zj.example/330110', await childReceipt(context, 'zj.example/330110')), { control: 0, amendment: 0, normal: 0, bulk: 0 })
 
   const config = await loadConfig(federation.folderOf('330106'))
   const { context: county } = await federation.startNode('330106', { config: { ...config, listen: { host: '127.0.0.1', port } } })
