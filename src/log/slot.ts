@@ -33,13 +33,22 @@ interface Held {
   readonly note: Uint8Array
 }
 
-/** Opens or creates the file. */
+/** One write that returns when it is on the disk, where the system has such writes. */
+const durable = (constants.O_DSYNC as number | undefined) ?? 0
+
+async function openDurable(file: string): Promise<FileHandle> {
+  try {
+    const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
+    if (made) await syncFolder(dirname(file))
+    return await open(file, constants.O_RDWR | durable)
+  } catch (error) {
+    throw new HuxinError('store_failed', text`the checkpoint file ${file} cannot be opened for writing: ${textOf(error)}`, { cause: error })
+  }
+}
+
+/** Opens or creates the file. @throws HuxinError store_failed */
 export async function openSlot(file: string): Promise<CheckpointSlot> {
-  const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
-  if (made) await syncFolder(dirname(file))
-  // One write that returns when it is on the disk, where the system has such writes.
-  const durable = (constants.O_DSYNC as number | undefined) ?? 0
-  const handle = await open(file, constants.O_RDWR | durable)
+  const handle = await openDurable(file)
   let sequence = 0n
   /** Where the newest checkpoint is; the other place is written. */
   let newest = 0

@@ -107,3 +107,8 @@ t.test('two trees of one size are a fork, whichever is newer', async (t) => {
   })
   t.equal(await codeOf(using(file, newest)), 'log_forked')
 })
+
+t.test('a file that cannot be opened for writing is said as that', async (t) => {
+  // A folder stands where the file should be.
+  t.equal(await codeOf(openSlot(tmpdir())), 'store_failed')
+})

@@ -14,4 +14,5 @@ export const logChinese: Readonly<Record<string, string>> = {
   'a checkpoint of {0} bytes does not fit its slot': '{0} 字节的签名点超出其存储位',
   '{0} of {1} bytes were written: is the disk full?': '只写入 {0} 字节（应为 {1}）：磁盘是否已满？',
   'the checkpoint file did not write: {0}': '签名点文件未能写入：{0}',
+  'the checkpoint file {0} cannot be opened for writing: {1}': '无法以写入方式打开签名点文件 {0}：{1}',
 }
