@@ -1,6 +1,7 @@
 /** Files that people bring and that commands write: nothing is lost, whatever an editor did to them, and rights are named as that. */
 import t from 'tap'
-import { chmod, chown, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { chmod, chown, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deniedAt, textFromEditor } from '../../src/base/files.ts'
@@ -126,5 +127,25 @@ t.test('a Node.js that is too old is named in a sentence, by files that it can r
   t.match(tooOld('18.20.4', { LANG: 'zh_CN.UTF-8' }), /^huxin 需要 Node\.js 20\.19 或更高版本，当前为 18\.20\.4/)
   for (const version of ['20.19.0', '22.0.0', '24.11.0', process.versions.node]) t.equal(tooOld(version, {}), undefined, version)
   const imports = async (name: string): Promise<string[]> => [...(await readFile(new URL(`../../src/cli/${name}`, import.meta.url), 'utf8')).matchAll(/^import .* from '(.*)'|^import '(.*)'/gm)].map(([, from, bare]) => from ?? bare!)
-  t.same([await imports('main.js'), await imports('node-version.js')], [['./node-version.js'], []])
+  t.same([await imports('main.js'), await imports('node-version.js'), await imports('unloadable.js')], [['./node-version.js', './unloadable.js'], [], []])
+})
+
+t.test('a program that is not whole, or has no database engine for its machine, says so in a sentence', async (t) => {
+  const part = await mkdtemp(join(tmpdir(), 'huxin-part-'))
+  t.teardown(() => rm(part, { recursive: true }))
+  await writeFile(join(part, 'package.json'), '{"type":"module"}')
+  for (const name of ['main.js', 'node-version.js', 'unloadable.js']) await cp(new URL(`../../src/cli/${name}`, import.meta.url), join(part, name))
+  const run = (lang: string): { status: number | null; said: string } => {
+    const { status, stderr } = spawnSync(process.execPath, [join(part, 'main.js'), '--help'], { encoding: 'utf8', env: { LANG: lang } })
+    return { status, said: stderr }
+  }
+  t.match(run('zh_CN.UTF-8'), { status: 2, said: /^程序文件不全，缺少 .*start\.js：.*npm ci.*\n$/ })
+  t.match(run('C'), { status: 2, said: /^a file of the program is missing, .*start\.js: .*npm ci.*\n$/ })
+  await writeFile(join(part, 'start.js'), "throw new Error('No native build was found for platform=linux arch=loong64\\n    loaded from: /x\\n')\n")
+  t.match(run('zh_CN.UTF-8'), { status: 2, said: /^本机没有可用的数据库引擎（platform=linux arch=loong64）.*\n$/ })
+  t.match(run('C'), { status: 2, said: /^there is no database engine for this machine \(platform=linux arch=loong64\).*\n$/ })
+  await writeFile(join(part, 'start.js'), "throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' })\n")
+  t.match(run('C'), { status: 2, said: /ulimit -n/ })
+  await writeFile(join(part, 'start.js'), "throw new Error('another fault')\n")
+  t.match(run('C'), { status: 1, said: /another fault\n {4}at / })
 })
