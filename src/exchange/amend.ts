@@ -6,6 +6,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
 import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
 import { text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { RESTORES } from '../batch/header.ts'
@@ -103,7 +104,22 @@ export async function amend(context: Context, asked: Amending): Promise<Publishe
   if (turns.over) await turns.next()
   // The first piece has room for what was asked for, and goes last: a call that is made again finds what is left.
   for (const piece of pieces.slice(1)) await publishChanges(context, { ...amending, requestId: undefined, extraOps: undefined }, distinct(piece))
-  return publishChanges(context, { ...amending, withdrawals }, distinct([...own, ...pieces[0]!]), requestId)
+  const restored = await restoreFirst(context, { ...amending, withdrawals })
+  return publishChanges(context, { ...amending, withdrawals: restored }, distinct([...own, ...pieces[0]!]), requestId)
+}
+
+/**
+ * An amendment names so many withdrawals at most, and one batch amends a record once: what is more goes in batches
+ * before the last. @returns the withdrawals that are left for it
+ */
+async function restoreFirst(context: Context, amending: Amending & { readonly moment: Moment; readonly withdrawals: Checked['withdrawals'] }): Promise<Checked['withdrawals']> {
+  for (let left = amending.withdrawals; ;) {
+    const more = new Map([...left].filter(([, ids]) => ids.length > limits.withdrawalsMax))
+    if (more.size === 0) return left
+    const piece = new Map([...more].map(([change, ids]) => [change, ids.slice(0, limits.withdrawalsMax)]))
+    await publishChanges(context, { ...amending, withdrawals: piece, requestId: undefined, extraOps: undefined }, distinct([...piece.keys()]))
+    left = new Map([...left].map(([change, ids]) => [change, more.has(change) ? ids.slice(limits.withdrawalsMax) : ids]))
+  }
 }
 
 /**
@@ -170,7 +186,7 @@ async function checkChanges(context: Context, { changes, by, isRepeated }: Pick<
     if (!known) checkAmendable(context, amended)
     if (by) checkMayAmend(context, by, amended, change)
     if (isRepeated) continue
-    if (change.action === 'restore') withdrawals.set(change, await withdrawalsOf(context, by, amended, change.position))
+    if (change.action === 'restore') withdrawals.set(change, await withdrawalsOf(context, by, amended, change))
     else await checkNotAmended(context, amended, { ...change, code: actions[change.action] })
   }
   return { batches, withdrawals }

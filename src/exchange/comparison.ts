@@ -11,7 +11,7 @@ import { recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import type { StoredAmendment } from '../ledger/amendments.ts'
+import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { isIndexed, recordIdentity } from '../ledger/record-rows.ts'
 import type { Identity, Place } from '../ledger/segments.ts'
 import type { FaultCode } from '../record/fault.ts'
@@ -150,7 +150,7 @@ class Comparer {
 
   /** What ended a record by today. */
   #endOf({ amendments, position }: Found): AmendmentAction | undefined {
-    const has = (wanted: AmendmentAction): boolean => amendments.some((row) => row.position === position && row.action === wanted && row.effectiveOn <= this.#today)
+    const has = (wanted: AmendmentAction): boolean => amendments.some((row) => row.position === position && row.action === wanted && isInEffect(row, this.#today))
     return has(AmendmentAction.REPAIR) ? AmendmentAction.REPAIR : has(AmendmentAction.WITHDRAW) ? AmendmentAction.WITHDRAW : undefined
   }
 

@@ -9,6 +9,7 @@ import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { isInEffect } from '../ledger/amendments.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -70,7 +71,7 @@ export class Incomplete {
     if ((await ledger().known(batch.id))?.refused) return undefined
     const today = civilDate(clock.nowMs())
     const amended = await ledger().amendments(batch.id, batch.header.origin)
-    const unwanted = new Set(amended.filter(({ action, effectiveOn }) => action === AmendmentAction.ERASE || (action === AmendmentAction.WITHDRAW && effectiveOn <= today)).map(({ position }) => position))
+    const unwanted = new Set(amended.filter((row) => row.action === AmendmentAction.ERASE || (row.action === AmendmentAction.WITHDRAW && isInEffect(row, today))).map(({ position }) => position))
     const body = parseBody(stored)
     for (let i = 0; i < body.count; i++) if (recordAt(body, i) === undefined && !unwanted.has(i)) return batch
     return undefined

@@ -137,7 +137,7 @@ class Search {
       const peek = bytes && peekRecord(bytes)
       if (!peek) return undefined
       const amendments = await this.#standings.amendmentsOf(found.batch)
-      return { peek, header: found.batch.header, endedAt: (position) => (amendments.get(position) ?? []).some(({ action }) => action !== AmendmentAction.OBJECT) }
+      return { peek, header: found.batch.header, endedAt: (position) => (amendments.get(position) ?? []).some(({ action, undoneOn }) => action !== AmendmentAction.OBJECT && undoneOn === '') }
     } catch (error) {
       // Who looks it up is told of the damage.
       if (isHuxinError(error, 'store_corrupt')) return undefined

@@ -8,7 +8,7 @@ import { equalBytes } from '../base/bytes.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { type RecognitionConfirmation, RecognitionDecision, type RecognitionRequest, type Record } from '../gen/huxin/v1/record_pb.ts'
-import type { StoredAmendment } from '../ledger/amendments.ts'
+import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { recognitionFaults, recognizes } from '../record/recognized.ts'
 import type { Context } from './context.ts'
 import { findBatch, type FoundRecord, readPlace } from './query.ts'
@@ -112,7 +112,7 @@ export function oldest(day: string, ageDaysMax: number): string {
 async function sourceFell(context: Context, answer: RecognitionConfirmation, source: Source | undefined): Promise<Validity | undefined> {
   if (answer.sourceBatchId.length !== 32) return undefined
   const today = civilDate(context.clock.nowMs())
-  const amended = (await sourceAmendments(context, answer)).some((row) => row.effectiveOn <= today)
+  const amended = (await sourceAmendments(context, answer)).some((row) => isInEffect(row, today))
   if (amended || source?.refused) return 'source_withdrawn'
   const standing = source?.record?.standing
   return standing === 'superseded' ? 'source_superseded' : standing === 'refused' ? 'source_withdrawn' : undefined
@@ -138,7 +138,8 @@ export async function fellAt(context: Context, confirmation: FoundRecord): Promi
   const rows = (await context.ledger().amendments(confirmation.batch.id, confirmation.batch.header.origin))
     .filter(({ position, action }) => position === confirmation.position && action !== AmendmentAction.OBJECT)
   if (answer && answer.sourceBatchId.length === 32) rows.push(...await sourceAmendments(context, answer))
-  const indexes = rows.map(({ index }) => index).sort((a, b) => (a < b ? -1 : 1))
+  const today = civilDate(context.clock.nowMs())
+  const indexes = rows.filter((row) => isInEffect(row, today)).map(({ index }) => index).sort((a, b) => (a < b ? -1 : 1))
   const entry = indexes[0] === undefined ? undefined : await context.log().entry(indexes[0])
   return entry ? parseEntry(entry).timeMs : 0
 }

@@ -9,7 +9,7 @@ import { understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
-import type { StoredAmendment } from '../ledger/amendments.ts'
+import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
 import { recordIdentity } from '../ledger/record-rows.ts'
 import type { Place } from '../ledger/segments.ts'
@@ -102,8 +102,8 @@ export class Standings {
   /** The day from which an action is in effect; '' while none is. */
   #since(amendments: readonly StoredAmendment[], action: number): string {
     let first = ''
-    for (const { action: one, effectiveOn } of amendments) {
-      if (one === action && effectiveOn <= this.#today && (first === '' || effectiveOn < first)) first = effectiveOn
+    for (const row of amendments) {
+      if (row.action === action && isInEffect(row, this.#today) && (first === '' || row.effectiveOn < first)) first = row.effectiveOn
     }
     return first
   }

@@ -1,7 +1,7 @@
 /**
  * Amendments as the table holds them, one row for each record that one names, under the batch of the record. A
  * restoration names the withdrawals that it undoes, so that nodes agree whatever came first; it undoes those of its
- * own node and of nodes below it, and nothing that was repaired or erased.
+ * own node and of nodes below it, from its day on, and nothing that was repaired or erased.
  */
 import { concat, hex, utf8 } from '../base/bytes.ts'
 import { text } from '../base/text.ts'
@@ -22,6 +22,13 @@ export interface StoredAmendment {
   readonly by: string
   /** Batch ids of the withdrawals that a restoration undoes, in hexadecimal. */
   readonly withdrawals: readonly string[]
+  /** Civil date from which a restoration undoes a withdrawal; '' while none is known. */
+  readonly undoneOn: string
+}
+
+/** Whether an amendment counts on a day. */
+export function isInEffect({ effectiveOn, undoneOn }: Pick<StoredAmendment, 'effectiveOn' | 'undoneOn'>, today: string): boolean {
+  return effectiveOn <= today && (undoneOn === '' || undoneOn > today)
 }
 
 /** Prefix of the rows of a batch's amendments. */
@@ -50,19 +57,21 @@ export function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): Store
     effectiveOn,
     by,
     withdrawals: undone === '' ? [] : undone.split(' '),
+    undoneOn: '',
   }
 }
 
-/** Amendments but for withdrawals that were undone, and what undid them. `indexOf` finds the first entry of a batch. */
-export async function withoutUndone(rows: readonly StoredAmendment[], { indexOf, isWithin }: { indexOf: (batchId: string) => Promise<bigint | undefined>; isWithin: (node: string, top: string) => boolean }): Promise<StoredAmendment[]> {
-  const undone = new Set<StoredAmendment>()
+/** Amendments but for restorations; what those undo says from which day on. `indexOf` finds the first entry of a batch. */
+export async function withUndone(rows: readonly StoredAmendment[], { indexOf, isWithin }: { indexOf: (batchId: string) => Promise<bigint | undefined>; isWithin: (node: string, top: string) => boolean }): Promise<StoredAmendment[]> {
+  const undoneOn = new Map<StoredAmendment, string>()
   for (const restoration of rows) {
     if (restoration.action !== AmendmentAction.RESTORE) continue
-    undone.add(restoration)
     const indexes = new Set(await Promise.all(restoration.withdrawals.map(indexOf)))
     for (const row of rows) {
-      if (row.action === AmendmentAction.WITHDRAW && row.position === restoration.position && indexes.has(row.index) && isWithin(row.by, restoration.by)) undone.add(row)
+      if (row.action !== AmendmentAction.WITHDRAW || row.position !== restoration.position || !indexes.has(row.index) || !isWithin(row.by, restoration.by)) continue
+      const before = undoneOn.get(row)
+      if (before === undefined || restoration.effectiveOn < before) undoneOn.set(row, restoration.effectiveOn)
     }
   }
-  return rows.filter((row) => !undone.has(row))
+  return rows.filter(({ action }) => action !== AmendmentAction.RESTORE).map((row) => ({ ...row, undoneOn: undoneOn.get(row) ?? '' }))
 }

@@ -24,7 +24,7 @@ import type { FederationState } from '../topology/federation.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
-import { amendmentPrefix, amendmentRow, decodeAmendments, decodeStoredAmendment, type StoredAmendment, withoutUndone } from './amendments.ts'
+import { amendmentPrefix, amendmentRow, decodeAmendments, decodeStoredAmendment, type StoredAmendment, withUndone } from './amendments.ts'
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { decodeRecords } from './decoded.ts'
@@ -242,7 +242,7 @@ export class Ledger {
   }
 
   /**
-   * Amendments in effect on a batch of `origin`, by position: those of the origin and of nodes above it.
+   * Amendments of a batch of `origin`: those of the origin and of nodes above it. Whether one is in effect depends on the day (`isInEffect`).
    * An amendment may come before its batch, when nobody can say yet whether its sender may amend it, so
    * that is decided here. Costs nothing for the many batches that have none. `staged` gives the rows of the
    * writer's round that are not stored yet.
@@ -251,11 +251,11 @@ export class Ledger {
     return this.amendmentsBy(id, (by) => this.federation.isWithin(origin, by), staged)
   }
 
-  /** Amendments in effect on a batch, by the nodes (full names) that a test lets pass. */
+  /** Amendments of a batch, by the nodes (full names) that a test lets pass. */
   async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
     const rows = await this.amendmentHistory(id, mayAmend, staged)
     if (rows.length === 0) return rows
-    return withoutUndone(rows, {
+    return withUndone(rows, {
       indexOf: async (batchId) => (await this.known(Buffer.from(batchId, 'hex')))?.indexes[0],
       isWithin: (node, top) => this.federation.isWithin(node, top),
     })

@@ -139,6 +139,22 @@ t.test('amendments reach every node', async (t) => {
     await amend(context, { ...theirs, source, by: undefined })
     t.equal(await codeOf(amend(context, { ...theirs, changes: [change(clerks!.id, 0, 'restore')] })), 'role_denied', 'and nobody else\'s')
 
+    // One that takes effect later.
+    const day = (position: number, action: RecordChange['action'], effectiveOn: string): Parameters<typeof amend>[1] => ({ provider: BODY, source, changes: [change(batch!.id, position, action, { effectiveOn })] })
+    await amend(context, record(3, 'withdraw'))
+    await everywhere(federation, (await amend(context, day(3, 'restore', '2099-01-01'))).batch!.id)
+    await everyone(3, 'withdrawn')
+    t.equal(await codeOf(amend(context, day(3, 'restore', '2099-01-02'))), 'amendment_invalid', 'it is restored by then')
+    await everywhere(federation, (await amend(context, record(3, 'restore'))).batch!.id)
+    await everyone(3, 'current')
+    // More withdrawals than one amendment names.
+    for (let i = 40; i > 24; i--) await amend(context, day(3, 'withdraw', `20${i}-01-01`))
+    await everywhere(federation, (await amend(context, day(3, 'withdraw', '2024-01-01'))).batch!.id)
+    await everyone(3, 'withdrawn')
+    await everywhere(federation, (await amend(context, { ...record(3, 'restore'), requestId: 'all' })).batch!.id)
+    await everyone(3, 'current')
+    t.same((await history(context, batch!.id, 3)).length, 1 + 2 + 17 + 2)
+
     // A restoration that comes before the withdrawal that it undoes.
     const late = amendmentByHand(context, batch!.id, 4, AmendmentAction.WITHDRAW)
     const early = forgeRestoration(above, batch!.id, 4, [late.batch.id])

@@ -4,6 +4,7 @@ export const importChinese: Readonly<Record<string, string>> = {
   '{0} is of a recognition, which is not restored: ask or answer anew': '{0} 属互认，不予恢复：请重新申请或答复',
   '{0} is {1} since {2}, by {3}: that is not undone': '{0} 已于 {2} {1}（{3}）：不可恢复',
   '{0} is not withdrawn: there is nothing to restore': '{0} 未被撤回，无须恢复',
+  '{0} is restored already, from {1} on': '{0} 自 {1} 起已恢复，无须重复恢复',
   '{0} was withdrawn by {1}, which alone restores it, or a node above it': '{0} 由 {1} 撤回，只能由该节点或其上级恢复',
   'record {0} of batch {1} is {2} already, since {3}, by {4}': '批次 {1} 的第 {0} 条记录（自 0 起）已于 {3} {2}（{4}）',
   '{0}; huxin amend restore undoes it': '{0}；误撤回的用 huxin amend restore 恢复',

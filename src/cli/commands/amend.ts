@@ -59,7 +59,9 @@ async function amendOne(shell: Shell, command: Command, { connection, action, wh
       `nothing is published yet: another operator grants it with huxin approval grant ${id}`, `尚未发布：须由另一名操作员批准（huxin approval grant ${id}）`))
     return
   }
-  print(output, { batchId: answer.batchId, changes: answer.published, effectiveOn, record: label }, () => `${label}\n` + say(shell,
+  // How it stood before the change is no longer so.
+  const changed = labelOf(shell, { ...record, standing: '' }, place ? '' : what)
+  print(output, { batchId: answer.batchId, changes: answer.published, effectiveOn, record: changed }, () => `${changed}\n` + say(shell,
     `${answer.published} change(s) go to the whole federation, effective on ${effectiveOn}`, `${answer.published} 项变更已送往全体节点，自 ${effectiveOn} 起生效`))
 }
 
