@@ -5,27 +5,27 @@
  *
  * Not published again are records that an amendment ended since, and what the federation is told by others: statements,
  * catalog, lane heads. Each step can be repeated: a batch is published under a request id that names its old place. A
- * restoration names withdrawals: one that has another id now is named by that.
+ * restoration names withdrawals: one that has another id now is named by that. Whatever was said of a batch that has another id
+ * now, here or at a node above, is said of its new place (`former-places.ts`).
  */
 import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { type Clock, sleep } from '../base/clock.ts'
+import { civilDate, type Clock, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
-import { isBornHere, parseEntry } from '../batch/entry.ts'
-import { isRestoring, understood } from '../batch/header.ts'
+import { type EntrySource, isBornHere, parseEntry } from '../batch/entry.ts'
+import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Context } from '../exchange/context.ts'
 import { publish } from '../exchange/publish.ts'
-import { firstBatchOf } from '../exchange/request-ids.ts'
-import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
-import type { StoredAmendment } from '../ledger/amendments.ts'
+import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
+import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { epochFiles } from './config.ts'
 import { FormerActs } from './former-acts.ts'
+import { FormerPlaces, requestIdOf } from './former-places.ts'
 import type { NodeLog } from './node-log.ts'
 
 export interface FormerEpochsOptions {
@@ -109,15 +109,21 @@ async function openFormer({ folder, log }: FormerEpochsOptions, former: number):
 /** @returns number of batches that were published again */
 async function publishAgain({ context, log, signal }: FormerEpochsOptions, { former, store, acts }: { former: number; store: Store; acts: FormerActs }): Promise<number> {
   const { gte, lt } = prefixRange(tables.entry)
+  const places = new FormerPlaces({ context, former, store, ledger: acts.ledger })
   let published = await acts.registerAgain()
   for (let from = gte; ;) {
     if (signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
     const rows = await store.range({ gte: from, lt, limit: PIECE })
     for (const [key, bytes] of rows) {
-      const batch = bornHere(bytes, context.self)
-      if (!batch || await context.ledger().known(batch.id)) continue
-      const index = Buffer.from(key).readBigUInt64BE(1)
-      const refusal = await publishOne(context, { batch, bytes, acts, former, store, index })
+      const read = readEntry(bytes, context.self)
+      if (!read) continue
+      const { batch, source, ownKind } = read
+      const entry = { batch, source, acts, places, former, store, index: Buffer.from(key).readBigUInt64BE(1) }
+      if (!ownKind || await context.ledger().known(batch.id)) {
+        if (batch.header.kind === 'amendment' && await sayAgain(context, entry)) published++
+        continue
+      }
+      const refusal = await publishOne(context, entry)
       if (refusal === undefined) published++
       else log.warn({ batch: batch.idText, kind: batch.header.kind, reason: refusal }, 'a batch of an earlier epoch is not published again')
     }
@@ -127,13 +133,15 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
   }
 }
 
-/** The batch of an entry, when it was accepted here first and is of a kind that is taken over. */
-function bornHere(bytes: Uint8Array, self: string): SealedHeader | undefined {
+/** What an entry is to a recovery: accepted here first and of a kind that is taken over, or what anybody said of records. */
+function readEntry(bytes: Uint8Array, self: string): Pick<FormerEntry, 'batch' | 'source'> & { readonly ownKind: boolean } | undefined {
   try {
     const { source, verdict, header } = parseEntry(bytes)
-    if (!isBornHere(source) || !verdict.accepted) return undefined
+    if (!verdict.accepted) return undefined
     const batch = openHeader(header)
-    return batch.header.origin === self && understood(batch.header) && TAKEN_OVER.includes(batch.header.kind) ? batch : undefined
+    if (!understood(batch.header)) return undefined
+    const ownKind = isBornHere(source) && batch.header.origin === self && TAKEN_OVER.includes(batch.header.kind)
+    return ownKind || batch.header.kind === 'amendment' ? { batch, source, ownKind } : undefined
   } catch {
     return undefined
   }
@@ -142,29 +150,52 @@ function bornHere(bytes: Uint8Array, self: string): SealedHeader | undefined {
 /** An entry of an earlier epoch, and where it stands. */
 interface FormerEntry {
   readonly batch: SealedHeader
-  readonly bytes: Uint8Array
+  readonly source: EntrySource
   readonly acts: FormerActs
+  readonly places: FormerPlaces
   readonly former: number
   readonly store: Store
   readonly index: bigint
 }
 
-const requestIdOf = (former: number, index: bigint): string => `former/${former}/${index}`
-
 /** @returns why it is not published, or undefined */
 async function publishOne(context: Context, entry: FormerEntry): Promise<string | undefined> {
-  const { batch, bytes, acts, former, store, index } = entry
-  const stored = await store.get(bodyKey(index))
+  const stored = await entry.store.get(bodyKey(entry.index))
   if (!stored) return 'its body is missing'
-  const { kind, item, provider, lanes, batchClass, extra } = batch.header
-  const ended = await endedPositions(context, batch, acts)
+  const ended = await endedPositions(context, entry)
+  const standing = recordsOf(stored).filter((record, i) => record !== undefined && !ended.has(i)) as Uint8Array[]
+  if (standing.length === 0) return 'all of its records are ended or erased'
+  return publishRecords(context, entry, await Promise.all(standing.map((record) => renamed(entry, record))))
+}
+
+/**
+ * What is in the new log already says nothing of a batch that has another id now: it is said again of those records. What a
+ * node above said of a batch that only this node has any more is said by this node.
+ * @returns whether anything was
+ */
+async function sayAgain(context: Context, entry: FormerEntry): Promise<boolean> {
+  const stored = await entry.store.get(bodyKey(entry.index))
+  const records = stored ? recordsOf(stored).filter((record) => record !== undefined) as Uint8Array[] : []
+  const changed = (await Promise.all(records.map(async (record) => ({ record, now: await renamed(entry, record) })))).filter(({ record, now }) => record !== now)
+  if (changed.length === 0) return false
+  return await publishRecords(context, { ...entry, source: isBornHere(entry.source) ? entry.source : { kind: 'self' } }, changed.map(({ now }) => now)) === undefined
+}
+
+function recordsOf(stored: Uint8Array): (Uint8Array | undefined)[] {
+  const body = parseBody(stored)
+  return Array.from({ length: body.count }, (_, i) => recordAt(body, i))
+}
+
+async function renamed({ batch: { header: { kind } }, places }: FormerEntry, record: Uint8Array): Promise<Uint8Array> {
+  return kind === 'amendment' ? places.ofAmendment(record) : kind === 'recognition' ? places.ofRecognition(record) : record
+}
+
+/** @returns why they are not published, or undefined */
+async function publishRecords(context: Context, { batch, source, former, index }: FormerEntry, records: readonly Uint8Array[]): Promise<string | undefined> {
+  const { kind, item, provider, lanes, batchClass, extra, origin } = batch.header
   try {
-    const body = parseBody(stored)
-    const standing = Array.from({ length: body.count }, (_, i) => (ended.has(i) ? undefined : recordAt(body, i))).filter((record) => record !== undefined)
-    if (standing.length === 0) return 'all of its records are ended or erased'
-    const records = isRestoring(batch.header) ? await Promise.all(standing.map((record) => withNewIds(context, record, entry))) : standing
     const { refusal } = await publish(context, {
-      kind, item, provider, targets: lanes.map(({ target }) => target), batchClass, records, extra, source: parseEntry(bytes).source, requestId: requestIdOf(former, index),
+      kind, item, provider: origin === context.self ? provider : context.body, targets: lanes.map(({ target }) => target), batchClass, records, extra, source, requestId: requestIdOf(former, index),
     })
     return refusal?.message
   } catch (error) {
@@ -173,30 +204,21 @@ async function publishOne(context: Context, entry: FormerEntry): Promise<string 
   }
 }
 
-/** A restoration that names withdrawals as they are called now. Those of before stand earlier in the log, and are published already. */
-async function withNewIds(context: Context, record: Uint8Array, { acts, former, store }: FormerEntry): Promise<Uint8Array> {
-  const amendment = fromBinary(AmendmentSchema, record)
-  const withdrawals = await Promise.all(amendment.withdrawals.map(async (id) => {
-    if (await context.ledger().known(id)) return id
-    const index = (await acts.ledger.known(id))?.indexes[0]
-    const bytes = index === undefined ? undefined : await store.get(entryKey(index))
-    return bytes && await firstBatchOf(context, { requestId: requestIdOf(former, index!), source: parseEntry(bytes).source }) || id
-  }))
-  return toBinary(AmendmentSchema, create(AmendmentSchema, { ...amendment, withdrawals }))
-}
-
 /**
- * Positions that an amendment withdrew, repaired or erased: one that nobody else has names the batch by its old id. Of a
- * withdrawal that was known here before, this node knew too whether it was undone, and others may not have heard of that.
+ * Positions that an amendment withdrew, repaired or erased by today and that nothing restores later: one that nobody else has
+ * names the batch by its old id. Of what was known here before, this node knew too whether it was undone, and others may not
+ * have heard of that; what takes effect later is said again of the new place.
  */
-async function endedPositions(context: Context, batch: SealedHeader, acts: FormerActs): Promise<ReadonlySet<number>> {
+async function endedPositions(context: Context, { batch, acts }: FormerEntry): Promise<ReadonlySet<number>> {
+  const today = civilDate(context.clock.nowMs())
   const ended = new Set<number>()
-  const ends = ({ action }: StoredAmendment): boolean => action !== AmendmentAction.OBJECT
-  for (const { position } of (await acts.ledger.amendments(batch.id, batch.header.origin)).filter(ends)) ended.add(position)
+  const ends = ({ action, undoneOn }: StoredAmendment): boolean => action !== AmendmentAction.OBJECT && undoneOn === ''
+  const before = await acts.ledger.amendments(batch.id, batch.header.origin)
+  for (const row of before) if (ends(row) && isInEffect(row, today)) ended.add(row.position)
   for (const row of (await context.ledger().amendments(batch.id, batch.header.origin)).filter(ends)) {
     if (ended.has(row.position)) continue
     const bytes = await context.store.get(entryKey(row.index))
-    const isOld = bytes !== undefined && row.action === AmendmentAction.WITHDRAW && await acts.ledger.known(openHeader(parseEntry(bytes).header).id) !== undefined
+    const isOld = bytes !== undefined && await acts.ledger.known(openHeader(parseEntry(bytes).header).id) !== undefined
     if (!isOld) ended.add(row.position)
   }
   return ended

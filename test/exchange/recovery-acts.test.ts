@@ -9,9 +9,12 @@ import { setClient } from '../../src/exchange/register.ts'
 import { reinstateCertificates, revokeCertificates } from '../../src/exchange/revocation.ts'
 import { RegisteredClientSchema } from '../../src/gen/huxin/v1/register_pb.ts'
 import type { PeerIdentity } from '../../src/pki/identity.ts'
+import { answerRecognition, listRecognitions, requestRecognition } from '../../src/exchange/recognize.ts'
+import { SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { act } from '../support/attacks.ts'
 import { findings } from '../support/checks.ts'
 import { BODY } from '../support/federation.ts'
+import { INDUSTRY_ITEM, uscc } from '../support/records.ts'
 import { CITY, federationOf, has, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
 
 t.setTimeout(60_000)
@@ -37,7 +40,12 @@ t.test('what a node said to itself alone stands after a recovery', async (t) => 
   const change = { batchId: own.batch!.id, effectiveOn: '2026-01-01', basis: 'test/basis', document: '' }
   const above = await send(federation, '330100', '330000', 'above')
   const restored = { ...change, action: 'withdraw', position: 2 } as const
-  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [restored] })
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [restored, { ...change, action: 'object', position: 1 }] })
+  await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...change, action: 'object', position: 2 }] })
+  const asked = await requestRecognition(federation.node('330000').context, {
+    holder: city().self, item: INDUSTRY_ITEM, resultRecordId: 'own-2', subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc(2), name: '浙江测试企业2有限公司' }), purpose: 'mutual-recognition', legalBasis: '省内互认办法', mapping: '', ageDaysMax: 0, source: { kind: 'self' },
+  })
+  await federation.until('the request is there', async () => (await listRecognitions(city(), { requestRecordId: asked.recordId })).length > 0)
   const { port } = federation.node('330100')
   await federation.until('all of it is up', async () => (await federation.node('330100').uplink!.waiting()) === 0)
   // What is amended now never leaves.
@@ -46,6 +54,13 @@ t.test('what a node said to itself alone stands after a recovery', async (t) => 
   await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...change, action: 'withdraw', position: 0 }, { ...change, action: 'repair', position: 1 }] })
   await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...restored, batchId: above.batch!.id }] })
   await amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...restored, action: 'restore' }, { ...restored, batchId: above.batch!.id, action: 'restore' }] })
+  const late = await send(federation, '330100', '330100', 'late')
+  const later = (position: number, action: 'withdraw' | 'restore' | 'object', effectiveOn: string) => amend(city(), { provider: BODY, source: { kind: 'self' }, changes: [{ ...change, batchId: late.batch!.id, position, action, effectiveOn }] })
+  await later(0, 'withdraw', '2099-01-01')
+  await later(1, 'withdraw', '2026-01-01')
+  await later(1, 'restore', '2099-01-02')
+  await later(2, 'object', '2026-01-01')
+  t.equal((await answerRecognition(city(), { requestRecordId: asked.recordId, decision: 'recognized', conditions: '', validUntil: '', source: { kind: 'self' } })).refusal, undefined)
   await federation.node('330100').close()
   await federation.startNode('330000', { config: { ...federation.node('330000').config, listen: { host: '127.0.0.1', port: provincePort } } })
   await recover(federation, '330100')
@@ -62,7 +77,13 @@ t.test('what a node said to itself alone stands after a recovery', async (t) => 
   const standing = async (id: string): Promise<(string | undefined)[]> => (await findByRecordId(federation.node(id).context, 'above-2')).map((found) => found.standing)
   await federation.until('what was restored is current above', async () => (await standing('330000'))[0] === 'current')
   t.same(await standing('330100'), ['current'], 'a restoration undoes the withdrawal under its new id')
-  t.match(await findByRecordId(city(), 'own-2'), [{ standing: 'current' }], 'and one that came back counts no more for what was restored here')
+  t.match(await findByRecordId(city(), 'own-2'), [{ standing: 'current', disputed: true }], 'one that came back counts no more for what was restored here, and its dispute is known at its new place')
+  const again = await Promise.all([0, 1, 2].map(async (i) => (await findByRecordId(city(), `late-${i}`))[0]!))
+  t.match(again, [{ standing: 'current', disputed: false }, { standing: 'withdrawn', disputed: false }, { standing: 'current', disputed: true }])
+  const planned = await city().ledger().amendments(again[0]!.batch.id, city().self)
+  t.match(planned.map(({ position, effectiveOn, undoneOn }) => [position, effectiveOn, undoneOn]), [[0, '2099-01-01', ''], [1, '2026-01-01', '2099-01-02'], [2, '2026-01-01', '']], 'what takes effect later is planned again')
+  await federation.until('the answer is at the province', async () => (await listRecognitions(federation.node('330000').context, { requestRecordId: asked.recordId }))[0]!.confirmations.length > 0)
+  t.match(await listRecognitions(city(), { requestRecordId: asked.recordId }), [{ confirmations: [{ validity: 'valid' }] }], 'an answer rests on its result where that stands now')
   await federation.restart('330100')
   t.ok(isRevoked('李四'), 'started again, too')
   await well(federation)
