@@ -85,6 +85,8 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     federation.nodes.delete('330106')
     await federation.startNode('330106', {})
     t.equal(await answer('330106', 'current-1'), 'unconfirmed  none unconfirmed')
+    // The first seconds after a start have no alarm.
+    t.match(await runHere(['import', 'x.csv', '--item', INDUSTRY_ITEM, '--target', '330000', '--lang', 'zh', ...at()]), { code: exitCodes.notNow, err: /节点状态为 启动中，未报送任何记录：正在等待上级 zj\.example\/330000（失联）/ })
     clock.pass(11_000)
     t.equal(await codeOf(publishRecords(county().context, [industryRecord(1, { prefix: 'late' })], ['330000'])), 'unconfirmed')
     await federation.until('the alarm says it', () => county().alarms.has('start'))

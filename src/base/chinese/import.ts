@@ -26,6 +26,7 @@ export const importChinese: Readonly<Record<string, string>> = {
   'no one import is called {0}: see huxin import list': '没有编号为 {0} 的唯一导入记录：见 huxin import list',
   'name a file, a folder, or - for standard input': '请给出文件、文件夹，或以 - 表示标准输入',
   '--watch takes the files of its folder: name no others': '--watch 只接收其文件夹中的文件：不要另给文件',
+  'it waits until its parent {0} ({1}) has said what it saw last of this log; try again in a moment, or see huxin node status': '正在等待上级 {0}（{1}）告知其最后所见的本节点日志；请稍候再试，或见 huxin node status',
   'the node is {0}, nothing was sent: {1}': '节点状态为 {0}，未报送任何记录：{1}',
   'this node is {0} ({1}), nothing was sent: what it takes now would stay here; ask the node above': '本节点状态为 {0}（{1}），未报送任何记录：此时导入的记录不会上送，请联系上级',
   'name the catalog item: --item, or import.item in node.yaml (huxin catalog list shows them)': '请指明目录项：--item，或 node.yaml 的 import.item（可用目录项见 huxin catalog list）',

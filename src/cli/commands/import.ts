@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError, messageOf } from '../../base/errors.ts'
 import { systemRandom } from '../../base/random.ts'
 import { bilingual, joined, type Text, text, textOf } from '../../base/text.ts'
+import type { PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { encodings } from '../../intake/encoding.ts'
 import type { Profile } from '../../intake/profile.ts'
 import { rejectFileOf } from '../../intake/reject.ts'
@@ -108,7 +109,7 @@ async function checkStanding(shell: Shell, command: Command, { admin }: Connecti
   const { state, parent, membership, standingAlarms } = status
   const faults = standingAlarms.filter(({ severity }) => severity === 'fault').map(({ message, messageZh, remedy, remedyZh }) => bilingual(`${message}: ${remedy}`, `${messageZh}：${remedyZh}`))
   if (state === 'starting' || state === 'broken') {
-    throw new HuxinError('not_ready', text`the node is ${inWords(state)}, nothing was sent: ${faults.length > 0 ? joined(faults, '; ') : text`see huxin node status`}`)
+    throw new HuxinError('not_ready', text`the node is ${inWords(state)}, nothing was sent: ${faults.length > 0 ? joined(faults, '; ') : state === 'starting' && parent ? waitingFor(parent) : text`see huxin node status`}`)
   }
   if (membership && membership.status !== '' && membership.status !== 'active') {
     const { status: is, reason, document, actor } = membership
@@ -120,6 +121,11 @@ async function checkStanding(shell: Shell, command: Command, { admin }: Connecti
       `the parent ${parent.node} is ${parent.state}: what is imported is logged here and goes up when it is back`,
       `上级 ${parent.node} 暂时无法连接：导入的记录先在本节点入账，恢复连接后自动上送`)}\n`)
   }
+}
+
+/** The first seconds after a start have no alarm yet. */
+function waitingFor({ node, state }: PeerStatus): Text {
+  return text`it waits until its parent ${node} (${inWords(state)}) has said what it saw last of this log; try again in a moment, or see huxin node status`
 }
 
 function inWords(state: string): Text {
