@@ -4,6 +4,7 @@ import { alarmsChinese } from './chinese/alarms.ts'
 import { baseChinese } from './chinese/base.ts'
 import { batchChinese } from './chinese/batch.ts'
 import { cliChinese } from './chinese/cli.ts'
+import { checkChinese } from './chinese/check.ts'
 import { clientChinese } from './chinese/client.ts'
 import { evidenceChinese } from './chinese/evidence.ts'
 import { exchangeChinese } from './chinese/exchange.ts'
@@ -34,6 +35,7 @@ const tables: readonly Readonly<Record<string, string>>[] = [
   baseChinese,
   batchChinese,
   cliChinese,
+  checkChinese,
   clientChinese,
   evidenceChinese,
   exchangeChinese,

@@ -5,7 +5,7 @@
  */
 import { onAbort } from './abort.ts'
 import { HuxinError } from './errors.ts'
-import { text } from './text.ts'
+import { bilingual, type Text, text } from './text.ts'
 
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
@@ -90,6 +90,19 @@ export function formatTime(ms: number): string {
   const second = Math.floor(ms / 1000)
   if (second !== lastTime.second) lastTime = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` }
   return lastTime.text
+}
+
+const DURATION_UNITS = [[86_400, 'd', '天'], [3_600, 'h', '小时'], [60, 'min', '分钟'], [1, 's', '秒']] as const
+
+/** How long something lasts, in the two largest units that say it: `3 d 4 h`, `2 min 5 s`, `120 ms`; with a minus when it is negative. */
+export function durationOf(ms: number): Text {
+  const magnitude = Math.abs(ms)
+  const sign = ms < 0 ? '-' : ''
+  if (magnitude < 1_000) return bilingual(`${sign}${Math.round(magnitude)} ms`, `${sign}${Math.round(magnitude)} 毫秒`)
+  const seconds = Math.round(magnitude / 1_000)
+  const first = DURATION_UNITS.findIndex(([size]) => seconds >= size)
+  const parts = DURATION_UNITS.slice(first, first + 2).map(([size, en, zh], i) => ({ count: Math.floor((i === 0 ? seconds : seconds % DURATION_UNITS[first]![0]) / size), en, zh })).filter(({ count }) => count > 0)
+  return bilingual(`${sign}${parts.map(({ count, en }) => `${count} ${en}`).join(' ')}`, `${sign}${parts.map(({ count, zh }) => `${count} ${zh}`).join(' ')}`)
 }
 
 /** A time that somebody states in seconds since 1970, which may be any number: beyond the year 9999 as it is. */

@@ -69,6 +69,33 @@ export async function personsIn(folder: string, pattern: RegExp): Promise<Person
   return persons.filter(({ name }) => name !== '').sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** A certificate that is kept in a folder. */
+export interface FiledCertificate {
+  /** Without its folder. */
+  readonly file: string
+  readonly role: string
+  readonly name: string
+  readonly serial: string
+  readonly notAfterMs: number
+}
+
+/** Certificates in a folder, of the node, of persons, of machines, in the order of their files; what is no certificate is left out. */
+export async function certificatesIn(folder: string): Promise<FiledCertificate[]> {
+  const names = (await readdir(folder).catch((): string[] => [])).filter((name) => name.endsWith('.crt')).sort()
+  const found = await Promise.all(names.map(async (file): Promise<FiledCertificate[]> => {
+    try {
+      const [leaf] = certificatesOf(await readFile(join(folder, file), 'utf8'))
+      if (!leaf || leaf.ca) return []
+      const { role, name, serial } = identityOfCertificate(leaf)
+      return [{ file, role, name, serial, notAfterMs: Date.parse(leaf.validTo) }]
+    } catch (error) {
+      if (isHuxinError(error) || (error as NodeJS.ErrnoException).code !== undefined) return []
+      throw error
+    }
+  }))
+  return found.flat()
+}
+
 /** Whom a certificate file names; undefined where it is none of this federation's form. */
 export async function identityIn(file: string): Promise<PeerIdentity | undefined> {
   try {

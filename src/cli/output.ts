@@ -1,4 +1,5 @@
 /** Printing: one JSON document, or tables whose columns align in Chinese too (East Asian Width: two cells). */
+import { durationOf } from '../base/clock.ts'
 import { type ErrorCode, isHuxinError, errorTable } from '../base/errors.ts'
 import { printable } from '../base/printable.ts'
 import { type Language, textOf } from '../base/text.ts'
@@ -27,7 +28,7 @@ export function say(output: Pick<Output, 'language'>, en: string, zh: string): s
 
 /** Prints one JSON document with --json, else what `text` gives. */
 export function print(output: Output, value: unknown, text: () => string): void {
-  output.write(output.json ? `${toJson(value)}\n` : `${printable(text()).trimEnd()}\n`)
+  output.write(output.json ? `${toJson(value)}\n` : `${printable(withLocalTimes(text())).trimEnd()}\n`)
 }
 
 /** JSON with bigint as decimal strings and bytes as hexadecimal. */
@@ -43,7 +44,7 @@ export function toJson(value: unknown): string {
 /** A table with a head; empty cells are kept, a cell of several lines makes several lines. */
 export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
   const rows = cells.flatMap((row) => {
-    const parts = row.map((cell) => cell.split('\n'))
+    const parts = row.map((cell) => withLocalTimes(cell).split('\n'))
     return Array.from({ length: Math.max(1, ...parts.map((lines) => lines.length)) }, (_, i) => parts.map((lines) => lines[i] ?? ''))
   })
   const widths = head.map((cell, i) => Math.max(width(cell), ...rows.map((row) => width(row[i] ?? ''))))
@@ -108,6 +109,22 @@ export function localTime(ms: number): string {
   return `${local.slice(0, 10)} ${local.slice(11, 19)} ${ahead < 0 ? '-' : '+'}${two(Math.abs(ahead) / 60)}:${two(Math.abs(ahead) % 60)}`
 }
 
+/**
+ * A text of a node with its times as the reader's machine shows them: nodes say them in UTC (RFC 3339, whole seconds), because who reads
+ * an alarm or an error may be anywhere.
+ */
+export function withLocalTimes(text: string): string {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (time) => {
+    const ms = Date.parse(time)
+    return Number.isNaN(ms) ? time : localTime(ms)
+  })
+}
+
+/** How long something lasts: `3 d 4 h`. */
+export function duration(output: Pick<Output, 'language'>, ms: number): string {
+  return durationOf(ms).in(output.language)
+}
+
 /** That content of records is not given, and since when nobody here knows what was done to them. */
 export function unconfirmedText(output: Pick<Output, 'language'>, sinceMs: bigint): string {
   const since = localTime(Number(sinceMs))
@@ -119,10 +136,9 @@ export function unconfirmedText(output: Pick<Output, 'language'>, sinceMs: bigin
 /** `3 min ago`, short. */
 export function ago(output: Output, ms: number, nowMs: number): string {
   if (ms === 0) return say(output, 'never', '从未')
-  const seconds = Math.max(0, Math.round((nowMs - ms) / 1000))
-  if (seconds < 120) return say(output, `${seconds} s ago`, `${seconds} 秒前`)
-  if (seconds < 7200) return say(output, `${Math.round(seconds / 60)} min ago`, `${Math.round(seconds / 60)} 分钟前`)
-  return say(output, `${Math.round(seconds / 3600)} h ago`, `${Math.round(seconds / 3600)} 小时前`)
+  if (nowMs - ms < 1_000) return say(output, 'just now', '刚刚')
+  const since = duration(output, Math.max(0, Math.round((nowMs - ms) / 1_000) * 1_000))
+  return say(output, `${since} ago`, `${since}前`)
 }
 
 const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u

@@ -25,7 +25,7 @@ import { quarantineCommands } from './commands/quarantine.ts'
 import { recognitionCommands } from './commands/recognition.ts'
 import { whyCommand } from './commands/why.ts'
 import { clientCommands, providerCommands } from './commands/register.ts'
-import { exitCodes, languageOf, type Output, reportError, toJson } from './output.ts'
+import { exitCodes, languageOf, type Output, reportError, toJson, withLocalTimes } from './output.ts'
 import type { Io, Shell } from './shell.ts'
 import { helpStyle, usageError, usageText } from './usage.ts'
 
@@ -37,7 +37,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     language,
     terminal: io.stderr.isTTY === true,
     write: (text) => void io.stdout.write(text),
-    writeError: (text) => void io.stderr.write(text),
+    writeError: (text) => void io.stderr.write(withLocalTimes(text)),
   })
   const shell: Shell = {
     io,

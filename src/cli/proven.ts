@@ -39,7 +39,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
     say(output, `sealed by ${header.origin} (epoch ${header.epoch}), ${localTime(header.createdMs)} by its own clock; provider ${header.provider}`, `报送：${header.origin}（纪元 ${header.epoch}），其自述时间 ${localTime(header.createdMs)}；数据提供单位 ${header.provider}`),
     say(output, `kind ${header.kind}, item ${header.item ?? '-'}, ${header.records} record(s) in the batch`, `种类 ${word(output, header.kind)}，目录项 ${header.item ?? '-'}，批次共 ${header.records} 条记录`),
     ...logs.flatMap((log) => logLines(output, log)),
-    say(output, `issued by ${issuance.issuer}, ${localTime(issuance.issuedMs)}; purpose ${issuance.purpose}, document ${issuance.document}; access record ${Buffer.from(issuance.access).toString('hex')}`, `出具：${issuance.issuer}，${localTime(issuance.issuedMs)}；用途 ${issuance.purpose}，文书 ${issuance.document}；查询留痕 ${Buffer.from(issuance.access).toString('hex')}`),
+    say(output, `issued by ${issuance.issuer}, ${localTime(issuance.issuedMs)}; purpose ${issuance.purpose}, document ${issuance.document}; access record ${Buffer.from(issuance.access).toString('hex')}`, `出具：${issuance.issuer}，${localTime(issuance.issuedMs)}；用途 ${word(output, issuance.purpose)}，文书 ${issuance.document}；查询留痕 ${Buffer.from(issuance.access).toString('hex')}`),
     say(output, `all of it follows from the root key ${roots.join(', ')}`, `以上均由根公钥推出：${roots.join('、')}`),
   ]
   if (record) lines.push('', ...recordLines(output, proven, record))
@@ -48,7 +48,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
 
 function logLines(output: Output, log: ProvenLog): string[] {
   const cosigned = log.cosigners.map(({ name, timeSeconds }) => `${name} ${formatSeconds(timeSeconds)}`)
-  const lines = [say(output, `logged by ${log.log}: entry ${log.index} of ${log.size}, ${localTime(log.entry.timeMs)}, ${verdictOf(log)}`, `日志 ${log.log}：第 ${log.index} 条（共 ${log.size} 条），${localTime(log.entry.timeMs)}，${log.entry.verdict.accepted ? '已接收' : `已退回 ${log.entry.verdict.code}`}`)]
+  const lines = [say(output, `logged by ${log.log}: entry ${log.index} of ${log.size}, ${localTime(log.entry.timeMs)}, ${verdictOf(log)}`, `日志 ${log.log}：第 ${log.index} 条（共 ${log.size} 条），${localTime(log.entry.timeMs)}，${log.entry.verdict.accepted ? '已入账' : `已退回（${log.entry.verdict.code}）`}`)]
   lines.push(cosigned.length > 0
     ? say(output, `  cosigned by ${cosigned.join(', ')}`, `  见证：${cosigned.join('、')}`)
     : say(output, '  cosigned by nobody: this proof is provisional and rests on that log alone', '  尚无见证：此证明为暂定，仅凭该日志自身'))

@@ -33,7 +33,13 @@ export function usageText(said: string, language: Language): string {
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(' '))?.[1]
   if (language === 'en') return `${line(first)}${suggestion ? ` (did you mean ${suggestion}?)` : ''}`
   const found = chinese.find(([pattern]) => pattern.test(first))
-  return `${line(found ? first.replace(found[0], found[1]) : first)}${suggestion ? `（是否为 ${suggestion}？）` : ''}`
+  return `${line(found ? withChoices(first.replace(found[0], found[1])) : first)}${suggestion ? `（是否为 ${suggestion}？）` : ''}`
+}
+
+/** Choices that have words come as `county (县)`: the reader's word first. */
+function withChoices(line: string): string {
+  const [said = '', ...choices] = line.split('可选：')
+  return [said, ...choices.map((all) => all.replaceAll(/([\w-]+) \((\p{Script=Han}+)\)/gu, '$2（$1）').replaceAll('）, ', '）、'))].join('可选：')
 }
 
 /** How help is shown in a language. */

@@ -3,15 +3,25 @@ import { errorTable, isErrorCode } from '../base/errors.ts'
 import { formatTime } from '../base/clock.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
+import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import type { ExplainBatchResponse, GetStatusResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { refusalText } from '../exchange/refusal.ts'
+import { CALL } from './commands/shared.ts'
+import type { Connection } from './connect.ts'
 import { localTime, type Output, say } from './output.ts'
-import { sourceText, word } from './words.ts'
+import { fieldTitle, type Items, itemsOf } from './record-table.ts'
+import { sourceText, verdictText, word } from './words.ts'
 
 type Speaker = Pick<Output, 'language'>
 
 /** Faults that are listed; the count of all stands above them. */
 const FAULTS_SHOWN = 20
+
+/** What the node that is asked says beside the stories. */
+export async function tellingOf(connection: Pick<Connection, 'admin' | 'records'>, stories: readonly ExplainBatchResponse[]): Promise<Telling> {
+  const ids = stories.map(({ entries }) => openHeader(parseEntry(entries[0]!.entry).header).header.item ?? '')
+  return { status: await connection.admin.getStatus({}, CALL), items: await itemsOf(connection, ids) }
+}
 
 /** The story of a batch as JSON gives it. */
 export function storyJson({ entries, bodyState, refusal, refusedBy, above, nextHops, recordNames, originStatus, quarantined }: ExplainBatchResponse): object {
@@ -32,24 +42,32 @@ export function storyJson({ entries, bodyState, refusal, refusedBy, above, nextH
   }
 }
 
-/** The story of a batch for people. `status` is that of the node that is asked. */
-export function formatStory(speaker: Speaker, story: ExplainBatchResponse, status: GetStatusResponse): string {
+/** What a story is told with: how the node that is asked stands, and the items of the batches. */
+export interface Telling {
+  readonly status: GetStatusResponse
+  readonly items: Items
+}
+
+/** The story of a batch for people. */
+export function formatStory(speaker: Speaker, story: ExplainBatchResponse, { status, items }: Telling): string {
   const entry = parseEntry(story.entries[0]!.entry)
   const { header, idText } = openHeader(entry.header)
+  const item = header.item === undefined ? undefined : items.get(header.item)
   const what = header.item ?? word(speaker, header.kind)
+  const whatZh = item ? `${item.nameZh}（${what}）` : what
   return [
     say(speaker, `batch ${idText}: ${header.records} record(s) of ${what}, born at ${header.origin} on ${localTime(header.createdMs)}, provider ${header.provider}`,
-      `批次 ${idText}：${what}，${header.records} 条记录，${header.origin} 于 ${localTime(header.createdMs)} 报送，数据提供单位 ${header.provider}`),
+      `批次 ${idText}：${whatZh}，${header.records} 条记录，${header.origin} 于 ${localTime(header.createdMs)} 报送，数据提供单位 ${header.provider}`),
     say(speaker, `here (${status.node}): entry ${story.entries[0]!.index} of ${localTime(entry.timeMs)}, from ${sourceText(speaker, entry.source)}: ${entry.verdict.accepted ? 'accepted' : 'refused'}`,
       `本节点（${status.node}）：日志第 ${story.entries[0]!.index} 条，${localTime(entry.timeMs)}，来自${sourceText(speaker, entry.source)}：${entry.verdict.accepted ? '已入账' : '已退回'}`),
     ...story.above.map(({ node, verdict, timeMs }) => say(speaker, `${node}: ${verdict === 'accepted' ? 'accepted' : `refused (${verdict})`}, ${localTime(Number(timeMs))}`,
-      `${node}：${verdict === 'accepted' ? '已入账' : `已退回（${verdict}）`}，${localTime(Number(timeMs))}`)),
-    ...(story.refusal ? refusedLines(speaker, story) : hopLines(speaker, story, status)),
+      `${node}：${verdictText(speaker, verdict)}，${localTime(Number(timeMs))}`)),
+    ...(story.refusal ? refusedLines(speaker, story, item) : hopLines(speaker, story, status)),
     ...originLines(speaker, story, header.origin),
   ].join('\n')
 }
 
-function refusedLines(speaker: Speaker, { refusal, refusedBy, recordNames, entries }: ExplainBatchResponse): string[] {
+function refusedLines(speaker: Speaker, { refusal, refusedBy, recordNames, entries }: ExplainBatchResponse, item: CatalogItem | undefined): string[] {
   const { code, message, faults, faultCount } = refusal!
   const nameAt = new Map(recordNames.map(({ position, recordId }) => [position, recordId]))
   const meaning = isErrorCode(code) ? say(speaker, errorTable[code].meaning, errorTable[code].meaningZh) : code
@@ -59,7 +77,8 @@ function refusedLines(speaker: Speaker, { refusal, refusedBy, recordNames, entri
     ...(second && entries.length > 1 ? [say(speaker, `the refusal came back here as entry ${second.index}`, `退回已记入本节点日志第 ${second.index} 条`)] : []),
     ...(faults.length === 0 ? [say(speaker, `reason: ${message}`, `说明：${refusalText(refusal!).zh}`)] : faults.slice(0, FAULTS_SHOWN).map(({ index, path, code: rule, message: en, messageZh }) => {
       const name = nameAt.get(index)
-      return say(speaker, `  record ${index + 1}${name ? ` (${name})` : ''}, ${path}: ${en} (${rule})`, `  第 ${index + 1} 条记录${name ? `（${name}）` : ''}，${path}：${messageZh}（${rule}）`)
+      const field = fieldTitle(speaker, path, item)
+      return say(speaker, `  record ${index + 1}${name ? ` (${name})` : ''}, ${field}: ${en} (${rule})`, `  第 ${index + 1} 条记录${name ? `（${name}）` : ''}，${field}：${messageZh}（${rule}）`)
     })),
     ...(faultCount > Math.min(faults.length, FAULTS_SHOWN) ? [say(speaker, `  and ${faultCount - Math.min(faults.length, FAULTS_SHOWN)} more`, `  另有 ${faultCount - Math.min(faults.length, FAULTS_SHOWN)} 处`)] : []),
     adviceFor(speaker, code, refusedBy),

@@ -7,7 +7,7 @@ import { hex } from '../base/bytes.ts'
 import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { RESTORES } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
@@ -198,7 +198,7 @@ function checkTogether(changes: readonly RecordChange[]): void {
   for (const change of changes) {
     const name = `${hex(change.batchId)} ${change.position}`
     const before = byRecord.get(name)
-    if (before && before.action !== change.action) throw new HuxinError('argument_invalid', text`one call says ${before.action} and ${change.action} of record ${name}: make two calls of it`)
+    if (before && before.action !== change.action) throw new HuxinError('argument_invalid', text`one call says ${term(before.action)} and ${term(change.action)} of record ${name}: make two calls of it`)
     byRecord.set(name, change)
   }
   const restoring = changes.filter(({ action }) => action === 'restore').length

@@ -1,6 +1,6 @@
 /** Every derived row, computed again from the log and held against the one that is stored; and no other rows. */
 import { equalBytes, fromBe64, hex } from '../base/bytes.ts'
-import { messageOf } from '../base/errors.ts'
+import { text, textOf } from '../base/text.ts'
 import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
@@ -15,7 +15,7 @@ import type { Find, Genesis } from './check.ts'
 import { IndexCheck } from './check-index.ts'
 
 const PIECE = 1_000
-const REBUILD = 'run huxin node rebuild'
+const REBUILD = text`run huxin node rebuild`
 const recordsKey = textKey(tables.state, 'records')
 
 /** Tables with one row for each thing that happened, whose rows are counted. */
@@ -81,7 +81,7 @@ export class DerivedCheck {
       const follow = this.#counts.get(table[0]!) ?? 0
       // The rows of an amendment that passed through stay when its body is dropped.
       if (stored === follow || (table === tables.amendment && this.#droppedBodies && stored > follow)) continue
-      this.#find(table, `${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`)
+      this.#find(table, text`${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`)
     }
   }
 
@@ -90,20 +90,20 @@ export class DerivedCheck {
     const key = batchKey(batch.id)
     const row = await this.#store.get(key)
     const indexes = row ? this.#indexesOf(key, row) : []
-    if (!indexes.includes(index)) this.#find(key, `it does not name entry ${index}: ${REBUILD}`)
+    if (!indexes.includes(index)) this.#find(key, text`it does not name entry ${index}: ${REBUILD}`)
     const earlier: bigint[] = []
     let refused = false
     for (const other of indexes.filter((one) => one !== index)) {
       const bytes = await this.#store.get(entryKey(other))
       const there = bytes && parseEntry(bytes)
-      if (!there || !equalBytes(openHeader(there.header).id, batch.id)) this.#find(key, `it names entry ${other}, which is of another batch: ${REBUILD}`)
+      if (!there || !equalBytes(openHeader(there.header).id, batch.id)) this.#find(key, text`it names entry ${other}, which is of another batch: ${REBUILD}`)
       else if (other < index) {
         earlier.push(other)
         refused ||= !there.verdict.accepted
       }
     }
     if (earlier.length === 0) return undefined
-    if (entry.verdict.accepted) this.#find(entryKey(index), `batch ${batch.idText} is in the log twice, first at ${earlier[0]}`)
+    if (entry.verdict.accepted) this.#find(entryKey(index), text`batch ${batch.idText} is in the log twice, first at ${earlier[0]!}`)
     return { refused, indexes: earlier }
   }
 
@@ -111,7 +111,7 @@ export class DerivedCheck {
     try {
       return decodeKnown(row).indexes
     } catch (error) {
-      this.#find(key, messageOf(error))
+      this.#find(key, textOf(error))
       return []
     }
   }
@@ -121,7 +121,7 @@ export class DerivedCheck {
     if (first) this.#count(op.key)
     const row = await this.#store.get(op.key)
     if (!row || row.length < 9 || fromBe64(row, row.length - 8) !== index) return
-    if (!equalBytes(row, op.value!)) this.#find(op.key, `it is not what its entries give: ${REBUILD}`)
+    if (!equalBytes(row, op.value!)) this.#find(op.key, text`it is not what its entries give: ${REBUILD}`)
   }
 
   async #compare(ops: readonly Op[]): Promise<void> {
@@ -129,8 +129,8 @@ export class DerivedCheck {
     for (const [i, { key, value }] of ops.entries()) {
       this.#count(key)
       const there = stored[i]
-      if (!there) this.#find(key, `it is missing: ${REBUILD}`)
-      else if (!equalBytes(there, value!)) this.#find(key, `it is not what the log gives: ${REBUILD}`)
+      if (!there) this.#find(key, text`it is missing: ${REBUILD}`)
+      else if (!equalBytes(there, value!)) this.#find(key, text`it is not what the log gives: ${REBUILD}`)
     }
   }
 
@@ -148,16 +148,16 @@ export class DerivedCheck {
     for (const [key, value] of state) {
       if (equalBytes(key, sizeKey) || equalBytes(key, indexedKey) || isErasedNote(key)) this.#last.delete(hex(key))
       else if (equalBytes(key, recordsKey)) this.#lastRow(key, value)
-      else this.#find(key, 'it is no state that is known')
+      else this.#find(key, text`it is no state that is known`)
     }
-    for (const { key } of this.#last.values()) this.#find(key, `it is missing: ${REBUILD}`)
+    for (const { key } of this.#last.values()) this.#find(key, text`it is missing: ${REBUILD}`)
   }
 
   #lastRow(key: Uint8Array, value: Uint8Array): boolean {
     const op = this.#last.get(hex(key))
     this.#last.delete(hex(key))
-    if (!op) this.#find(key, `nothing in the log gives it: ${REBUILD}`)
-    else if (!equalBytes(op.value!, value)) this.#find(key, `it is not what the log gives: ${REBUILD}`)
+    if (!op) this.#find(key, text`nothing in the log gives it: ${REBUILD}`)
+    else if (!equalBytes(op.value!, value)) this.#find(key, text`it is not what the log gives: ${REBUILD}`)
     return true
   }
 

@@ -4,6 +4,7 @@
  * and where it belongs. Rows of recognition are compared one by one.
  */
 import { equalBytes } from '../base/bytes.ts'
+import { text } from '../base/text.ts'
 import { erasedNotes, type ErasedRows, openErasedNote } from '../ledger/erased.ts'
 import { indexedKey, noProgress, openProgress } from '../ledger/record-index.ts'
 import { type IndexTable, indexTables, readRows, type RowSource } from '../ledger/record-rows.ts'
@@ -18,7 +19,7 @@ import type { Op, Reader } from '../store/store.ts'
 import type { Find } from './check.ts'
 
 const PIECE = 1_000
-const REBUILD = 'run huxin node rebuild'
+const REBUILD = text`run huxin node rebuild`
 
 /** Number of rows of recognition that follow from the log, by the first byte of their table. */
 export type Counts = Map<number, number>
@@ -50,13 +51,13 @@ export class IndexCheck {
     this.#progress = progress ?? this.#progress
     await this.#entries(size)
     if (stored && !progress) {
-      this.#find(indexedKey, `it is damaged or of another version: a node that starts makes the index anew, or ${REBUILD}`)
+      this.#find(indexedKey, text`it is damaged or of another version: a node that starts makes the index anew, or ${REBUILD}`)
       return this.#counts
     }
     const pending = await this.#notes()
     for (const table of indexTables) {
       const rows = await this.#buckets(table) - pending[table]
-      if (whole && rows !== this.#follow[table]) this.#find(tables[table], `${rows} rows are stored, ${this.#follow[table]} follow from the log: ${REBUILD}`)
+      if (whole && rows !== this.#follow[table]) this.#find(tables[table], text`${rows} rows are stored, ${this.#follow[table]} follow from the log: ${REBUILD}`)
     }
     return this.#counts
   }
@@ -76,7 +77,7 @@ export class IndexCheck {
     }
     const { made, boundary } = this.#progress
     if (this.#segments >= made[0]! && this.#lastBoundary === boundary) return
-    this.#find(indexedKey, `it counts ${made[0]} segments up to entry ${boundary}, the log gives ${this.#segments} up to ${this.#lastBoundary}: ${REBUILD}`)
+    this.#find(indexedKey, text`it counts ${made[0]!} segments up to entry ${boundary}, the log gives ${this.#segments} up to ${this.#lastBoundary}: ${REBUILD}`)
   }
 
   /** Rows of recognition are stored before their segment is. */
@@ -85,7 +86,7 @@ export class IndexCheck {
       const there = await this.#store.get(key)
       if (there) this.#counts.set(key[0]!, (this.#counts.get(key[0]!) ?? 0) + 1)
       if (there ? !equalBytes(there, value!) : index < this.#progress.boundary) {
-        this.#find(key, `${there ? 'it is not what the log gives' : 'it is missing'}: ${REBUILD}`)
+        this.#find(key, text`${there ? text`it is not what the log gives` : text`it is missing`}: ${REBUILD}`)
       }
     }
   }
@@ -127,7 +128,7 @@ export class IndexCheck {
           last = bucket
         }
         this.#follow[table]++
-        if (!stored || !hasRow(stored, row)) this.#find(key!, `it lacks a record of the log or is damaged: ${REBUILD}`)
+        if (!stored || !hasRow(stored, row)) this.#find(key!, text`it lacks a record of the log or is damaged: ${REBUILD}`)
         if (!stored) return
       }
     }
@@ -140,7 +141,7 @@ export class IndexCheck {
       const notes = await this.#store.range({ ...erasedNotes, gte: from, limit: PIECE })
       for (const [key, stored] of notes) {
         const note = openErasedNote(key, stored)
-        if (!note || !await this.#isErased(note)) this.#find(key, `it names no record that was erased: ${REBUILD}`)
+        if (!note || !await this.#isErased(note)) this.#find(key, text`it names no record that was erased: ${REBUILD}`)
         if (!note) continue
         for (const { table, identity } of note.rows) if (await this.#has(note, table, identity)) pending[table]++
         for (const row of note.keys) {
@@ -192,7 +193,7 @@ export class IndexCheck {
     // A merge may be under way: what it made does not count yet, what it was made from does no more.
     if (at && range && (at.segment < range.from || (at.level > 0 && at.segment === range.to))) return 0
     if (!at || !range || at.segment >= range.to) {
-      this.#find(key, `there is no such segment: ${REBUILD}`)
+      this.#find(key, text`there is no such segment: ${REBUILD}`)
       return 0
     }
     const rows = openChecked(key, stored)
@@ -201,7 +202,7 @@ export class IndexCheck {
     const sorted = rows && eachRow(rows, (word) => {
       right &&= bucketOf({ high: at.bucket >>> bits, word }, at.level, this.#shape) === at.bucket
     })
-    if (!sorted || !right || at.bucket >>> bits >= 1 << HIGH_BITS) this.#find(key, `it is damaged: ${REBUILD}`)
+    if (!sorted || !right || at.bucket >>> bits >= 1 << HIGH_BITS) this.#find(key, text`it is damaged: ${REBUILD}`)
     return rows ? rows.length / ROW_BYTES : 0
   }
 }

@@ -3,7 +3,8 @@
  * from the log; all of it is signed, or carries a check value, or fits together with another row.
  */
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
-import { messageOf } from '../base/errors.ts'
+import { HuxinError } from '../base/errors.ts'
+import { text, textOf as saidOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -40,27 +41,27 @@ export async function checkKept(store: Reader, log: SignedLog, { ledger, find }:
   const kept: Kept = { store, log, ledger, federation: await foreseen(store, ledger.federation), find }
   const receipts = await each(kept, tables.receipt, (key, value) => checkReceipt(kept, key, value))
   const places = await each(kept, tables.receiptOrder, async (_, value) => {
-    if (!await store.get(receiptKey(value.subarray(0, 32), textOf(value.subarray(32))))) throw new Error('it names a receipt that is not there')
+    if (!await store.get(receiptKey(value.subarray(0, 32), textOf(value.subarray(32))))) throw new HuxinError('store_corrupt', text`it names a receipt that is not there`)
   })
-  if (receipts !== places) find(tables.receiptOrder, `${places} rows are stored for ${receipts} receipts`)
+  if (receipts !== places) find(tables.receiptOrder, text`${places} rows are stored for ${receipts} receipts`)
   await each(kept, tables.witness, async (key, value) => {
     const origin = textOf(key.subarray(1))
     const { size, root } = openCheckpoint(value.subarray(40), [logKey(kept.federation, origin)], origin)
-    if (fromBe64(value) !== size || !equalBytes(value.subarray(8, 40), root)) throw new Error('size and root are not those of its checkpoint')
+    if (fromBe64(value) !== size || !equalBytes(value.subarray(8, 40), root)) throw new HuxinError('store_corrupt', text`size and root are not those of its checkpoint`)
     const spine = await store.get(textKey(tables.meta, `spine/${origin}`))
-    if (spine && decodeFrontier(spine)?.size !== size) throw new Error('it is not as large as what is followed of this log')
+    if (spine && decodeFrontier(spine)?.size !== size) throw new HuxinError('store_corrupt', text`it is not as large as what is followed of this log`)
   })
   await each(kept, tables.spine, async (key) => {
-    if (!await store.get(textKey(tables.meta, `spine/${textOf(key.subarray(1, -9))}`))) throw new Error('nothing is known of this log')
+    if (!await store.get(textKey(tables.meta, `spine/${textOf(key.subarray(1, -9))}`))) throw new HuxinError('store_corrupt', text`nothing is known of this log`)
   })
   await each(kept, tables.cosigned, (key, value) => checkCosigned(kept, textOf(key.subarray(1)), value))
   await each(kept, tables.childReceipt, (key, value) => {
     const child = textOf(key.subarray(1))
     const { from } = parseReceiptNote(value, keysOf(kept.federation, child))
-    if (from !== child) throw new Error(`it is a receipt of ${from}`)
+    if (from !== child) throw new HuxinError('store_corrupt', text`it is a receipt of ${from}`)
   })
   await each(kept, tables.quarantine, (key, value) => {
-    if (!openChecked(key, value)) throw new Error('it does not have its check value')
+    if (!openChecked(key, value)) throw new HuxinError('store_corrupt', text`it does not have its check value`)
   })
   await each(kept, tables.meta, (key, value) => checkMeta(kept, key, value))
 }
@@ -70,7 +71,7 @@ async function each(kept: Kept, table: Uint8Array, check: (key: Uint8Array, valu
     try {
       await check(key, value)
     } catch (error) {
-      kept.find(key, messageOf(error))
+      kept.find(key, saidOf(error))
     }
     return true
   })
@@ -81,7 +82,7 @@ async function checkReceipt({ store, ledger, federation }: Kept, key: Uint8Array
   const [id, node] = [key.subarray(1, 33), textOf(key.subarray(33))]
   const receipt = decodeReceipt(id, value)
   const log = receiptLog(receipt)
-  if (!log || log.node !== node) throw new Error(`it is no receipt of ${node}`)
+  if (!log || log.node !== node) throw new HuxinError('store_corrupt', text`it is no receipt of ${node}`)
   const known = await ledger.known(id)
   const entry = known && await store.get(entryKey(known.indexes[0]!))
   if (!entry) {
@@ -89,7 +90,7 @@ async function checkReceipt({ store, ledger, federation }: Kept, key: Uint8Array
     return
   }
   const batch = openHeader(parseEntry(entry).header)
-  if (!equalBytes(batch.id, id)) throw new Error('it is of a batch that the log has under another id')
+  if (!equalBytes(batch.id, id)) throw new HuxinError('store_corrupt', text`it is of a batch that the log has under another id`)
   verifyReceipt({ federation, frozen: ledger.frozen }, batch, receipt)
 }
 
@@ -98,8 +99,8 @@ function checkCosigned({ federation, log }: Kept, neighbour: string, value: Uint
   const note = parseNote(value)
   const epochs = federation.member(neighbour)?.epochs.filter(({ cosignVkey }) => cosignVkey !== '') ?? []
   const signed = epochs.some(({ cosignVkey }) => note.signatures.some((line) => verifyCosignatureLine(note.text, line, parseVkey(cosignVkey))))
-  if (!signed) throw new Error(`it has no valid cosignature of ${neighbour}`)
-  if (tree.size === log.signed.size && !equalBytes(tree.root, log.signed.root)) throw new Error('it is of another tree')
+  if (!signed) throw new HuxinError('store_corrupt', text`it has no valid cosignature of ${neighbour}`)
+  if (tree.size === log.signed.size && !equalBytes(tree.root, log.signed.root)) throw new HuxinError('store_corrupt', text`it is of another tree`)
 }
 
 async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promise<void> {
@@ -116,13 +117,13 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'witnessed':
     case 'contact':
     case 'confirmed':
-      if (openChecked(key, value)?.length !== 8) throw new Error('it does not have its check value')
+      if (openChecked(key, value)?.length !== 8) throw new HuxinError('store_corrupt', text`it does not have its check value`)
       return
     case 'aside':
-      if (openChecked(key, value)?.length !== 16) throw new Error('it does not have its check value')
+      if (openChecked(key, value)?.length !== 16) throw new HuxinError('store_corrupt', text`it does not have its check value`)
       return
     case 'quota':
-      if (openChecked(key, value)?.length !== 64) throw new Error('it does not have its check value')
+      if (openChecked(key, value)?.length !== 64) throw new HuxinError('store_corrupt', text`it does not have its check value`)
       return
     case 'continues':
     case 'rotation':
@@ -131,11 +132,11 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'gaveback':
     case 'restorations':
     case 'subject-key':
-      if (!openChecked(key, value)) throw new Error('it does not have its check value')
+      if (!openChecked(key, value)) throw new HuxinError('store_corrupt', text`it does not have its check value`)
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)
     case 'request':
-      if (!await kept.ledger.known(value)) throw new Error('it names a batch that is not in the log')
+      if (!await kept.ledger.known(value)) throw new HuxinError('store_corrupt', text`it names a batch that is not in the log`)
       return
     case 'shown': {
       const id = key.subarray(-32)
@@ -143,32 +144,32 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     }
     case 'spoiled':
       // Those of former versions say no number.
-      if ((openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new Error('it names no body')
+      if ((openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) || key.length !== SPOILED_BYTES || !await kept.store.get(bodyKey(indexAtEnd(key)))) throw new HuxinError('store_corrupt', text`it names no body`)
       return
     case 'frozen': {
       const log = name.slice('frozen/'.length)
       const { size } = openCheckpoint(value, [logKey(kept.federation, log)], log)
-      if (size !== kept.ledger.frozen.get(log)) throw new Error('it is not of the size at which that log was frozen')
+      if (size !== kept.ledger.frozen.get(log)) throw new HuxinError('store_corrupt', text`it is not of the size at which that log was frozen`)
       return
     }
     // Written every two seconds and read at once; what stands in it says nothing.
     case 'probe': return
-    case 'rebuilding': throw new Error('a rebuild was cut off: run huxin node rebuild again')
-    default: throw new Error('it is no row that is known')
+    case 'rebuilding': throw new HuxinError('store_corrupt', text`a rebuild was cut off: run huxin node rebuild again`)
+    default: throw new HuxinError('store_corrupt', text`it is no row that is known`)
   }
 }
 
 /** The leaf hashes of a followed log have the frontier that is kept, which has the root of the tree that was verified. */
 async function checkSpine({ store, find }: Kept, log: string, value: Uint8Array): Promise<void> {
   const frontier = decodeFrontier(value)
-  if (!frontier) throw new Error('it is no frontier')
+  if (!frontier) throw new HuxinError('store_corrupt', text`it is no frontier`)
   const witness = await store.get(textKey(tables.witness, log))
-  if (!witness || !equalBytes(frontierRoot(frontier), witness.subarray(8, 40))) throw new Error('it does not have the root of the tree that was verified')
+  if (!witness || !equalBytes(frontierRoot(frontier), witness.subarray(8, 40))) throw new HuxinError('store_corrupt', text`it does not have the root of the tree that was verified`)
   let built: Frontier = emptyFrontier
   for (let tile = 0n; tile * 256n < frontier.size; tile++) {
     const want = frontier.size - tile * 256n < 256n ? Number(frontier.size - tile * 256n) : 256
     const leaves = await readSpineTile(store, log, tile)
-    if (!leaves || leaves.length < want * 32) return find(spineKey(log, tile), 'it has not as many hashes as were verified')
+    if (!leaves || leaves.length < want * 32) return find(spineKey(log, tile), text`it has not as many hashes as were verified`)
     built = appendLeaves(built, leaves.subarray(0, want * 32))
   }
   if (equalBytes(frontierRoot(built), frontierRoot(frontier))) return
@@ -176,7 +177,7 @@ async function checkSpine({ store, find }: Kept, log: string, value: Uint8Array)
   let from = 0n
   for (const [i, hash] of frontier.hashes.entries()) {
     const size = subtreeSize(frontier.size, i)
-    if (!equalBytes(built.hashes[i]!, hash)) return find(spineKey(log, from / 256n), `the hashes ${from} to ${from + size - 1n} are not those that were verified`)
+    if (!equalBytes(built.hashes[i]!, hash)) return find(spineKey(log, from / 256n), text`the hashes ${from} to ${from + size - 1n} are not those that were verified`)
     from += size
   }
 }
@@ -190,7 +191,7 @@ function subtreeSize(size: bigint, i: number): bigint {
 function logKey(federation: FederationState, origin: string): Verifier {
   const at = origin.lastIndexOf('/')
   const keys = federation.member(origin.slice(0, at))?.epochs.find(({ epoch }) => String(epoch) === origin.slice(at + 1))
-  if (!keys) throw new Error(`${origin} is the log of no member that is known here`)
+  if (!keys) throw new HuxinError('store_corrupt', text`${origin} is the log of no member that is known here`)
   return parseVkey(keys.noteVkey)
 }
 

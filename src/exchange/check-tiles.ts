@@ -1,10 +1,13 @@
 /** The tiles as the entries give them, held against those that are stored. */
 import { equalBytes } from '../base/bytes.ts'
+import { text } from '../base/text.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
 import { entryKey, keyText, prefixRange, tables, tileKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import type { Find } from './check.ts'
 import { countRows } from './check-derived.ts'
+
+const REBUILD = text`run huxin node rebuild`
 
 export class TileCheck {
   readonly #store: Reader
@@ -37,15 +40,15 @@ export class TileCheck {
   /** Says which of the two is wrong where tiles and entries differ: not the entries, when they have the signed root. */
   finish(entriesAreSigned: boolean): void {
     for (const { key, entries } of this.#different) {
-      if (entriesAreSigned) this.#find(key, 'it is not what the entries give: run huxin node rebuild')
-      else for (const index of entries) this.#find(entryKey(index), `its leaf hash is not the one in ${keyText(key)}`)
+      if (entriesAreSigned) this.#find(key, text`it is not what the entries give: ${REBUILD}`)
+      else for (const index of entries) this.#find(entryKey(index), text`its leaf hash is not the one in ${keyText(key)}`)
     }
   }
 
   /** Tiles that the log does not have. */
   async strays(): Promise<void> {
     const count = await countRows(this.#store, prefixRange(tables.tile))
-    if (count !== this.#names.size) this.#find(tables.tile, `${count} rows are stored, ${this.#names.size} follow from the log: run huxin node rebuild`)
+    if (count !== this.#names.size) this.#find(tables.tile, text`${count} rows are stored, ${this.#names.size} follow from the log: ${REBUILD}`)
   }
 
   async #compare(name: string, tile: Uint8Array): Promise<void> {

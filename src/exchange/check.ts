@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
-import { messageOf } from '../base/errors.ts'
+import { type Text, text, textOf } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
@@ -31,7 +31,10 @@ import { TileCheck } from './check-tiles.ts'
 import { introducedKeys } from './epochs.ts'
 
 export interface CheckReport {
+  /** One line each, in English. */
   readonly findings: readonly string[]
+  /** The same lines in Chinese. */
+  readonly findingsZh: readonly string[]
   /** Log indexes whose body (or refusal) is missing, damaged, or lost records; `huxin fsck --repair` asks neighbours for them. */
   readonly damaged: readonly bigint[]
   readonly entries: bigint
@@ -54,11 +57,11 @@ export interface Genesis {
 export type SignedLog = Pick<Log, 'signed' | 'origin' | 'verifier'>
 
 /** Takes one finding: key of the row, and what is wrong with it. */
-export type Find = (key: Uint8Array, text: string) => void
+export type Find = (key: Uint8Array, what: Text) => void
 
 const FINDINGS_MAX = 1_000
 const PIECE = 256n
-const REBUILD = 'run huxin node rebuild'
+const REBUILD = text`run huxin node rebuild`
 
 /**
  * Checks every row of the store.
@@ -81,7 +84,7 @@ class Check {
   readonly #ledger: Ledger
   readonly #derived: DerivedCheck
   readonly #tiles: TileCheck
-  readonly #findings: string[] = []
+  readonly #findings: Text[] = []
   readonly #damaged: bigint[] = []
   #frontier: Frontier = emptyFrontier
   #records = 0n
@@ -96,8 +99,8 @@ class Check {
     this.#tiles = new TileCheck(store, this.#find)
   }
 
-  readonly #find: Find = (key, text) => {
-    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(`${keyText(key)}: ${text}`)
+  readonly #find: Find = (key, what) => {
+    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(text`${keyText(key)}: ${what}`)
   }
 
   async run(): Promise<CheckReport> {
@@ -108,7 +111,7 @@ class Check {
     if (walked === size) await checkPieces(this.#store, this.#find)
     if (walked === size) await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
     await checkKept(this.#store, this.#log, { ledger: this.#ledger, find: this.#find })
-    return { findings: this.#findings, damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }
+    return { findings: this.#findings.map(({ en }) => en), findingsZh: this.#findings.map(({ zh }) => zh), damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }
   }
 
   /** The size that the store states, unless it cannot be. */
@@ -120,7 +123,7 @@ class Check {
     const [last] = await this.#store.range({ gte, lt, limit: 1, reverse: true })
     const there = last?.[0].length === 9 ? fromBe64(last[0], 1) + 1n : 0n
     if (stated === there && stated >= size) return stated
-    this.#find(sizeKey, `says that the log has ${stated} entries, the newest there is number ${there - 1n} and ${size} are signed: ${REBUILD}`)
+    this.#find(sizeKey, text`says that the log has ${stated} entries, the newest there is number ${there - 1n} and ${size} are signed: ${REBUILD}`)
     return size
   }
 
@@ -144,11 +147,11 @@ class Check {
       }
       await this.#tiles.add(leaves, { last: index === size })
       if (index < end) {
-        this.#find(entryKey(index), 'is missing')
+        this.#find(entryKey(index), text`it is missing`)
         return index
       }
     }
-    if (!rootIsSigned) this.#find(entryKey(0n), `the ${signed.size} entries from here on do not have the root that was signed`)
+    if (!rootIsSigned) this.#find(entryKey(0n), text`the ${signed.size} entries from here on do not have the root that was signed`)
     this.#tiles.finish(rootIsSigned)
     await this.#tiles.strays()
     return index
@@ -163,7 +166,7 @@ class Check {
       this.#checkFinal(index, entry, { batch, body })
       await this.#derived.entry(index, entry, { batch, body, checkLanes: () => this.#lanes(index, entry, batch) })
     } catch (error) {
-      this.#find(entryKey(index), messageOf(error))
+      this.#find(entryKey(index), textOf(error))
     }
   }
 
@@ -172,33 +175,33 @@ class Check {
     const { federation } = this.#ledger
     const key = federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(federation, batch.header, body?.bytes ?? new Uint8Array())
     if (key) verifyHeader(batch, parseVkey(key.noteVkey))
-    else this.#find(entryKey(index), `origin ${origin} epoch ${epoch} is not a member known by then`)
+    else this.#find(entryKey(index), text`origin ${origin} epoch ${epoch} is not a member known by then`)
   }
 
   /** Of its own batches of an epoch the one of kind freeze is the last, and states where it stands. */
   #checkFinal(index: bigint, { source }: Entry, { batch: { header: { origin, epoch, kind } }, body }: { batch: SealedHeader; body: Body | undefined }): void {
     if (origin !== this.#ledger.self || !isBornHere(source)) return
     const size = this.#ledger.frozen.get(`${origin}/${epoch}`)
-    if (size !== undefined && index >= size) this.#find(entryKey(index), `it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
+    if (size !== undefined && index >= size) this.#find(entryKey(index), text`it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
     const record = kind === 'freeze' && body ? recordAt(body, 0) : undefined
     const stated = record && parseFreeze(record).size
-    if (stated !== undefined && stated !== index + 1n) this.#find(entryKey(index), `as final entry it states a log of ${stated} entries`)
+    if (stated !== undefined && stated !== index + 1n) this.#find(entryKey(index), text`as final entry it states a log of ${stated} entries`)
   }
 
   /** The body, when it is the one that was accepted. */
   async #body(index: bigint, entry: Entry, batch: SealedHeader): Promise<Body | undefined> {
-    const damaged = (text: string): undefined => {
-      this.#find(bodyKey(index), text)
+    const damaged = (what: Text): undefined => {
+      this.#find(bodyKey(index), what)
       this.#damaged.push(index)
     }
     const stored = await this.#store.get(bodyKey(index))
-    if (!stored) return damaged(`the body of ${batch.idText} is missing: run huxin fsck --repair`)
+    if (!stored) return damaged(text`the body of ${batch.idText} is missing: run huxin fsck --repair`)
     if (!entry.verdict.accepted) {
       const same = equalBytes(createHash('sha256').update(stored).digest(), entry.verdict.reasons)
-      return same ? undefined : damaged('the reasons of its refusal are not those that were logged: run huxin fsck --repair')
+      return same ? undefined : damaged(text`the reasons of its refusal are not those that were logged: run huxin fsck --repair`)
     }
     const body = bodyOf(stored, batch)
-    if (!body) return damaged(`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`)
+    if (!body) return damaged(text`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`)
     if (understood(batch.header)) this.#records += BigInt(body.count)
     if (body.erased > 0 && await this.#missingRecords(index, entry, { batch, body })) this.#damaged.push(index)
     return body
@@ -216,7 +219,7 @@ class Check {
       else if (!kept) this.#dropped++
       else {
         lost = true
-        this.#find(bodyKey(index), `record ${i} of ${batch.idText} is lost: no amendment erased it`)
+        this.#find(bodyKey(index), text`record ${i} of ${batch.idText} is lost: no amendment erased it`)
       }
     }
     return lost
@@ -228,9 +231,9 @@ class Check {
       const head = this.#ledger.lanes.get(key)
       const next = head ? head.number + 1n : 0n
       if (number > next ? lane.takenBack : number < next && lane.ownBranch) {
-        if (!await this.#standsInLane(index, lane)) this.#find(entryKey(index), `lane ${key} number ${number} does not lie between its neighbours`)
-      } else if (number !== next) this.#find(entryKey(index), `lane ${key} goes from ${next - 1n} to ${number}`)
-      else if (head && (!previous || !equalBytes(previous, head.id))) this.#find(entryKey(index), `lane ${key} number ${number} does not name the batch before it`)
+        if (!await this.#standsInLane(index, lane)) this.#find(entryKey(index), text`lane ${key} number ${number} does not lie between its neighbours`)
+      } else if (number !== next) this.#find(entryKey(index), text`lane ${key} goes from ${next - 1n} to ${number}`)
+      else if (head && (!previous || !equalBytes(previous, head.id))) this.#find(entryKey(index), text`lane ${key} number ${number} does not name the batch before it`)
     }
   }
 
@@ -248,12 +251,12 @@ class Check {
     for (const name of [tables.entry, tables.body]) {
       const { lt } = prefixRange(name)
       const key = name === tables.entry ? entryKey(size) : bodyKey(size)
-      for (const [stray] of await this.#store.range({ gte: key, lt, limit: 10 })) this.#find(stray, `there is no such entry, the log has ${size}`)
+      for (const [stray] of await this.#store.range({ gte: key, lt, limit: 10 })) this.#find(stray, text`there is no such entry, the log has ${size}`)
     }
     const known = new Set<number>(Object.values(tables).map(([byte]) => byte!))
     for (let first = 0; first < 0xff; first++) {
       if (known.has(first)) continue
-      for (const [stray] of await this.#store.range({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1), limit: 10 })) this.#find(stray, 'it is a row of no table')
+      for (const [stray] of await this.#store.range({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1), limit: 10 })) this.#find(stray, text`it is a row of no table`)
     }
   }
 }

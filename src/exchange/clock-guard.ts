@@ -11,7 +11,7 @@
  *
  * What is followed without a word is five minutes in a day: many small steps are one large one.
  */
-import type { Clock } from '../base/clock.ts'
+import { type Clock, durationOf } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
@@ -58,13 +58,13 @@ export class ClockGuard {
     }
     this.#wrongSinceMs = Math.min(this.#wrongSinceMs, this.#clock.monotonicMs())
     if (this.#isShown()) return this.#trust(this.#clock.nowMs())
-    throw new HuxinError('clock_wrong', text`the clock is ${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? text`ahead of` : text`behind`} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted`)
+    throw new HuxinError('clock_wrong', text`the clock is ${durationOf(Math.abs(aheadMs))} ${aheadMs > 0 ? text`ahead of` : text`behind`} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted`)
   }
 
   #reach(): void {
     const behindMs = this.#notBeforeMs - this.#clock.nowMs()
     if (behindMs > limits.clockOffsetMsMax) {
-      throw new HuxinError('clock_wrong', text`the clock is ${Math.round(behindMs / 1000)} s behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)`)
+      throw new HuxinError('clock_wrong', text`the clock is ${durationOf(behindMs)} behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)`)
     }
     this.#notBeforeMs = 0
     this.#trust(this.#clock.nowMs())

@@ -9,7 +9,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { concat } from '../base/bytes.ts'
 import { formatTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { leafHashAt, recordAt } from '../batch/body.ts'
 import { understood } from '../batch/header.ts'
@@ -97,7 +97,7 @@ function checkPurpose({ purpose, document }: EvidenceRequest): void {
 function checkAllowed(context: Context, { header }: SealedHeader, purpose: string): void {
   const item = header.item !== undefined && understood(header) ? context.ledger().catalog.item(header.item) : undefined
   if (!item || item.purposes.includes(purpose)) return
-  throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(purpose)} is not allowed for ${header.item ?? ''}; allowed are ${item.purposes.join(', ')}`, {
+  throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(purpose)} is not allowed for ${header.item ?? ''}; allowed are ${item.purposes.map(term)}`, {
     details: { item: header.item!, allowed: item.purposes.join(', ') },
   })
 }

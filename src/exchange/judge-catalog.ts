@@ -4,7 +4,7 @@
  */
 import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { bindsAll } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
@@ -21,7 +21,7 @@ import { type Refused, refuse, refusedRecords } from './refusal.ts'
 export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Promise<Refused | undefined> {
   const member = ledger.federation.member(header.origin)
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
-    return refuse('origin_not_allowed', text`${header.origin} is a ${member.tier} node; the catalog is made by nation and province`)
+    return refuse('origin_not_allowed', text`${header.origin} is a ${term(member.tier)} node; the catalog is made by nation and province`)
   }
   const members = ledger.federation.all()
   const scales = new Map<string, GradeScale>()

@@ -5,7 +5,7 @@
 import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { addSignatureLines } from '../note/cosignature.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
@@ -86,7 +86,7 @@ export async function setMemberStatus(
   if (!member) throw new HuxinError('argument_invalid', text`${name} is no member of this federation: see huxin member list`)
   if (member.parent !== context.self) throw new HuxinError('argument_invalid', text`${member.name} is a child of ${member.parent ?? text`nobody`}: only its parent changes its status`)
   if (!['active', 'suspended', 'retired'].includes(status)) throw new HuxinError('argument_invalid', text`status ${status} is not one of active, suspended, retired`)
-  if (member.status === status) throw new HuxinError('argument_invalid', text`${member.name} is ${status} already, by its statement ${member.serial}`)
+  if (member.status === status) throw new HuxinError('argument_invalid', text`${member.name} is ${term(status)} already, by its statement ${member.serial}`)
   return publishStatement(context, { ...nextStatement(member), status, ...act }, source)
 }
 

@@ -4,7 +4,7 @@
  * process before its entry is durable and no number is given twice.
  */
 import { asBuffer, hex } from '../base/bytes.ts'
-import { sleep, Turns } from '../base/clock.ts'
+import { durationOf, sleep, Turns } from '../base/clock.ts'
 import { HuxinError, invalidField } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
@@ -176,7 +176,7 @@ function repeatsOf(records: readonly Uint8Array[]): { same: ReadonlySet<number>;
 /** @throws HuxinError clock_wrong when what is to be replaced was sealed later than now */
 async function sealableFrom({ clock }: Context, fromMs: number): Promise<void> {
   const waitMs = fromMs - clock.nowMs()
-  if (waitMs > SEAL_WAIT_MS_MAX) throw new HuxinError('clock_wrong', text`what is to be replaced was sealed ${Math.round(waitMs / 1_000)} s after the present time of this node: set its clock right, and send the records again`)
+  if (waitMs > SEAL_WAIT_MS_MAX) throw new HuxinError('clock_wrong', text`what is to be replaced was sealed ${durationOf(waitMs)} after the present time of this node: set its clock right, and send the records again`)
   if (waitMs > 0) await sleep(clock, waitMs)
 }
 

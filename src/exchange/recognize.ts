@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto'
 import { hex } from '../base/bytes.ts'
 import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { type Said, text, textOf } from '../base/text.ts'
+import { type Said, term, text, textOf } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, type RecognitionRequest, RecordSchema, type Subject,
@@ -71,7 +71,7 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
   const item = context.ledger().catalog.item(ask.item)
   if (!item) throw new HuxinError('item_unknown', text`catalog item ${ask.item} is not known here: see huxin catalog list`)
   if (!item.purposes.includes(ask.purpose)) {
-    throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.join(', ')}`)
+    throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(ask.purpose)} is not allowed for ${ask.item}; allowed are ${item.purposes.map(term)}`)
   }
   const { acceptedScales = [], deadline = '' } = ask
   if (ask.mapping !== '' && !context.ledger().catalog.mapping(ask.mapping)) throw new HuxinError('item_unknown', text`grade mapping ${ask.mapping} is not known here: see huxin catalog list`)

@@ -8,7 +8,7 @@
  */
 import { create, equals } from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { type RegisteredClient, RegisteredClientSchema, type RegisteredProvider, RegisteredProviderSchema, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
 import { type ClientRole, clientRoles, encodeRegisterEntry, normalSerial, registerFault } from '../ledger/register.ts'
@@ -52,7 +52,7 @@ export function registeredClient(context: Context, { name, serial }: Credential,
     throw new HuxinError('client_unknown', text`client ${JSON.stringify(name)} is registered at ${context.self} with other certificates than the one with serial number ${normalSerial(serial)}: its operator adds it with huxin client add`)
   }
   if (role !== undefined && !client.roles.includes(role)) {
-    throw new HuxinError('role_denied', text`client ${JSON.stringify(name)} is registered at ${context.self} to ${client.roles.join(', ')}, not to ${role}`)
+    throw new HuxinError('role_denied', text`client ${JSON.stringify(name)} is registered at ${context.self} to ${client.roles.map(term)}, not to ${term(role)}`)
   }
   return client
 }

@@ -1,6 +1,6 @@
 /** What a batch of kind `revocation` may say (`revocation.ts`). Pure reading of the ledger. */
 import { isHuxinError } from '../base/errors.ts'
-import { text, type Text } from '../base/text.ts'
+import { term, text, type Text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { Revocation } from '../gen/huxin/v1/revocation_pb.ts'
@@ -22,7 +22,7 @@ export function judgeRevocation(ledger: Ledger, header: BatchHeader, body: Body)
         return refuse('origin_not_allowed', text`${header.origin} may not revoke certificates of ${node}: that node does, or one above it`)
       }
       const stays = header.lanes.every(({ target }) => target !== '**')
-      if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', text`revocation ${i} is of ${role} certificates of ${node}: it goes to everybody`)
+      if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', text`revocation ${i} is of ${term(role)} certificates of ${node}: it goes to everybody`)
       if (!revocation.lifted && ledger.revocations.countOf(node) >= REVOCATIONS_MAX && ledger.revocations.standing(revocation).length === 0) {
         return refuse('record_invalid', text`${REVOCATIONS_MAX} certificates of ${node} are revoked already: reinstate those that have expired`)
       }

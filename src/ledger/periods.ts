@@ -6,6 +6,7 @@
  * end counts as not ended. Clocks may differ by `limits.clockOffsetMsMax`, in favour of the batch.
  */
 import { formatTime } from '../base/clock.ts'
+import { term, type Text, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseNote } from '../note/note.ts'
 import { type MemberStatus, parseStatement } from '../topology/member.ts'
@@ -32,9 +33,9 @@ export class MemberPeriods {
   }
 
   /** That an epoch of a member had ended at a time, and when; undefined when it had not. */
-  epochEnded(member: string, epoch: number, timeMs: number): string | undefined {
+  epochEnded(member: string, epoch: number, timeMs: number): Text | undefined {
     const end = this.#periods.get(member)?.find((period) => period.epoch > epoch)
-    return end && timeMs > end.fromMs + limits.clockOffsetMsMax ? `epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}` : undefined
+    return end && timeMs > end.fromMs + limits.clockOffsetMsMax ? text`epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}` : undefined
   }
 
   /** Whether a member was a root at a time, and has a parent now. */
@@ -45,7 +46,7 @@ export class MemberPeriods {
   }
 
   /** Why a member could not originate batches of an epoch at a time; undefined when it could. */
-  lapse(member: string, epoch: number, timeMs: number): string | undefined {
+  lapse(member: string, epoch: number, timeMs: number): Text | undefined {
     const periods = this.#periods.get(member)
     if (periods === undefined || periods.length < 2) return undefined
     const ended = this.epochEnded(member, epoch, timeMs)
@@ -53,7 +54,7 @@ export class MemberPeriods {
     for (const [i, { status, fromMs }] of periods.entries()) {
       if (status === 'active' || timeMs <= fromMs + limits.clockOffsetMsMax) continue
       const again = periods.find((period, j) => j > i && period.status === 'active')
-      if (!again || timeMs < again.fromMs - limits.clockOffsetMsMax) return `${member} is ${status} since ${formatTime(fromMs)}`
+      if (!again || timeMs < again.fromMs - limits.clockOffsetMsMax) return text`${member} is ${term(status)} since ${formatTime(fromMs)}`
     }
     return undefined
   }

@@ -4,7 +4,7 @@
  * holds it whole. It says who is registered as what; `exchange/register.ts` says what follows from that.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { text, type Text } from '../base/text.ts'
+import { term, text, type Text } from '../base/text.ts'
 import { recordAt, type RecordSpans } from '../batch/body.ts'
 import { type RegisteredClient, type RegisteredProvider, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
 import { citizenIdFault } from '../record/citizen-id.ts'
@@ -95,7 +95,7 @@ function clientFault({ name, body, serials, roles, status }: RegisteredClient): 
   const serial = serials.find((one) => !SERIAL.test(one))
   if (serial !== undefined) return text`${JSON.stringify(serial.slice(0, 60))} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them`
   const role = roles.find((one) => !(clientRoles as readonly string[]).includes(one))
-  if (role !== undefined) return text`role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.join(', ')}`
+  if (role !== undefined) return text`role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.map(term)}`
   if (roles.length === 0 || roles.some((one, i) => i > 0 && one <= roles[i - 1]!)) return text`its roles are none or not sorted`
   return nameFault(name) ?? bodyFault(body) ?? statusFault(status, clientStatuses)
 }

@@ -9,8 +9,8 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
 import { concat, utf8 } from '../base/bytes.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
-import { type Said, text } from '../base/text.ts'
+import { HuxinError } from '../base/errors.ts'
+import { type Said, type Text, text, textOf } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
@@ -219,13 +219,13 @@ export interface BackupState {
   readonly file: string
   readonly bytes: number
   readonly contents: BackupContents | undefined
-  readonly error: string
+  readonly error: Text | undefined
 }
 
 /** The backups of a running node, one at a time, written into its folder. */
 export class Backups {
   readonly #source: () => BackupSource
-  #state: BackupState = { state: 'none', file: '', bytes: 0, contents: undefined, error: '' }
+  #state: BackupState = { state: 'none', file: '', bytes: 0, contents: undefined, error: undefined }
   #running: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
 
@@ -250,7 +250,7 @@ export class Backups {
     const source = this.#source()
     const { config, epoch, log } = source
     const file = join(config.folder, 'backup', `${config.node.replaceAll('/', '-')}-${epoch}-${log.signed.size}.backup`)
-    const base = { file, contents: undefined, error: '' }
+    const base = { file, contents: undefined, error: undefined }
     this.#state = { ...base, state: 'writing', bytes: 0 }
     this.#running = mkdir(dirname(file), { recursive: true, mode: 0o700 })
       .then(() => writeBackup(source, file, key, {
@@ -262,7 +262,7 @@ export class Backups {
       .then((contents) => {
         this.#state = { ...this.#state, state: 'done', contents }
       }, (error: unknown) => {
-        this.#state = { ...this.#state, state: 'failed', error: messageOf(error) }
+        this.#state = { ...this.#state, state: 'failed', error: textOf(error) }
       })
     return this.#state
   }

@@ -126,12 +126,12 @@ export class Gate {
     }
     if (begins !== true && givenBack !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', text`the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
     this.checkClock()
-    const who = this.#options.asks === 'parent' ? 'its parent' : 'enough of its children'
+    const who = this.#options.asks === 'parent' ? text`its parent` : text`enough of its children`
     if (ends === true && !this.#recalled) throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
     if (this.maySign) return
     // Whoever sends again until the node is ready would wait for as long as the parent is away.
     if (this.#isLate) throw new HuxinError('unconfirmed', this.#unheard)
-    throw new HuxinError('not_ready', text`this node has just started and has not heard from ${this.#options.asks === 'parent' ? text`its parent` : text`enough of its children`} yet: send again in a moment`)
+    throw new HuxinError('not_ready', text`this node has just started and has not heard from ${who} yet: send again in a moment`)
   }
 
   get #isLate(): boolean {

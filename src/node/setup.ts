@@ -3,10 +3,10 @@ import { access, readFile, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { formatAddress } from '../base/address.ts'
-import { civilDate, type Clock } from '../base/clock.ts'
+import { civilDate, type Clock, durationOf } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text, textOf } from '../base/text.ts'
+import { term, text, textOf } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
@@ -152,7 +152,7 @@ export interface NodeCheck {
   readonly name: string
   readonly ok: boolean
   readonly detail: string
-  /** The same in Chinese; what is wrong is said in English, as errors are. */
+  /** The same in Chinese. */
   readonly detailZh: string
 }
 
@@ -176,7 +176,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   await add('certificate', async () => {
     const { material, warnings } = await loadNodeMaterial(tlsFiles(known), known.node, clock.nowMs())
     const until = new Date(material.notAfterMs).toISOString().slice(0, 10)
-    return [[`valid to ${until}`, ...warnings].join('; '), [`有效期至 ${until}`, ...warnings].join('；')]
+    return [[`valid to ${until}`, ...warnings.map(({ en }) => en)].join('; '), [`有效期至 ${until}`, ...warnings.map(({ zh }) => zh)].join('；')]
   })
   await add('keys', async () => {
     const epoch = await currentEpoch(known.folder)
@@ -206,7 +206,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
 async function checkConfig(folder: string, checks: NodeCheck[]): Promise<NodeConfig | undefined> {
   try {
     const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
-    if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}`, detailZh: `${config.node}, ${config.tier}` })
+    if (config) checks.push({ name: 'configuration', ok: true, detail: `${config.node}, ${config.tier}`, detailZh: `${config.node}，${term(config.tier).zh}` })
     for (const { path, message, hint } of faults) checks.push({ name: path, ok: false, detail: `${message.en}: ${hint.en}`, detailZh: `${message.zh}：${hint.zh}` })
     return config
   } catch (error) {
@@ -240,8 +240,8 @@ async function askParent(config: NodeConfig, clock: Clock): Promise<Finding> {
     const before = clock.nowMs()
     const answer = await channel.client(ExchangeService).recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/1` }, { timeoutMs: 10_000 }).catch(explainChain)
     const offsetMs = Number(answer.timeMs) - Math.round((before + clock.nowMs()) / 2)
-    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', text`the clock is ${Math.round(offsetMs / 1000)} s off the parent's: set it`)
-    return [`${parent.node} answers; clocks differ by ${offsetMs} ms`, `${parent.node} 应答正常，时差 ${offsetMs} ms`]
+    if (Math.abs(offsetMs) > limits.clockOffsetMsMax) throw new HuxinError('clock_wrong', text`the clock is ${durationOf(Math.abs(offsetMs))} off the parent's: set it`)
+    return [`${parent.node} answers; clocks differ by ${durationOf(offsetMs).en}`, `${parent.node} 应答正常，时差 ${durationOf(offsetMs).zh}`]
   } finally {
     channel.close()
   }
@@ -367,7 +367,7 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
 
 function formatConfig(fields: NodeFields): string {
   const certs = fields.certs
-  return `# ${fields.node}: see nodes/README.md for every field\n` +
+  return `# ${fields.node}: see nodes/README.md for every field\n# 各字段说明见 nodes/README.zh-CN.md\n` +
     `node: ${fields.node}\ntier: ${fields.tier}\nbody: ${fields.body}\n${fields.host === undefined ? '' : `host: ${fields.host}\n`}` +
     `divisions: [${fields.divisions.map((code) => `'${code}'`).join(', ')}]\n` +
     (fields.parent ? `parent:\n  node: ${fields.parent.node}\n  address: ${fields.parent.address}\n` : '') +

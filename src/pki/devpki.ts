@@ -16,7 +16,7 @@ import { access, chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promi
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { term, text } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import { NODE_ID } from '../topology/tier.ts'
 import { certificatesOf, identityOfCertificate, type PeerRole } from './identity.ts'
@@ -126,7 +126,7 @@ async function issuerOf(pki: DevelopmentPki, leaf: DevelopmentLeaf): Promise<Iss
   const domains = hostDomainsOf(issuer.certificatePem)
   const outside = domains && leaf.hosts?.find((host) => isIP(host) === 0 && !domains.some((domain) => host.toLowerCase() === domain || host.toLowerCase().endsWith(`.${domain}`)))
   if (outside !== undefined) {
-    throw new HuxinError('argument_invalid', text`the CA of tier ${leaf.tier} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
+    throw new HuxinError('argument_invalid', text`the CA of tier ${term(leaf.tier)} may issue for ${domains!.join(', ')} and below, not for ${outside}: make the PKI with huxin pki init --host-domain, or reach the node by another name and check ${nodeHost(pki.trustDomain, leaf.nodeId)}`)
   }
   const made = await trustDomainOf(pki.folder)
   if (made && made !== pki.trustDomain) {
@@ -169,7 +169,7 @@ function checkSameHolder({ trustDomain }: Pick<DevelopmentPki, 'trustDomain'>, {
   const [there] = certificatesOf(pem)
   const holder = there && identityOfCertificate(there)
   if (!holder || (holder.nodeName === `${trustDomain}/${nodeId}` && holder.role === role && holder.name === name)) return
-  throw new HuxinError('argument_invalid', text`${file} is the certificate of ${holder.role} ${holder.name || holder.nodeName}: choose another name`)
+  throw new HuxinError('argument_invalid', text`${file} is the certificate of ${term(holder.role)} ${holder.name || holder.nodeName}: choose another name`)
 }
 
 async function freeNumber(base: string): Promise<number> {
@@ -185,7 +185,7 @@ async function loadCa(folder: string, tier: string): Promise<Issuer> {
     const [certificatePem, keyPem] = await Promise.all([readFile(join(folder, `ca-${tier}.crt`), 'utf8'), readFile(join(folder, `ca-${tier}.key`), 'utf8')])
     return { certificatePem, keyPem }
   } catch {
-    throw new HuxinError('argument_invalid', text`${folder} has no issuing CA for the tier ${tier}: make it with huxin pki init`)
+    throw new HuxinError('argument_invalid', text`${folder} has no issuing CA for the tier ${term(tier)}: make it with huxin pki init`)
   }
 }
 

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 import { deniedAt, textFromEditor } from '../base/files.ts'
 import { HuxinError } from '../base/errors.ts'
-import { joined, type Said, type Text, text, textOf } from '../base/text.ts'
+import { joined, type Said, term, type Text, text, textOf } from '../base/text.ts'
 import { identityOfCertificate, type PeerIdentity, splitPem } from './identity.ts'
 
 export interface TlsFiles {
@@ -55,7 +55,7 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
 export async function loadNodeMaterial(files: TlsFiles, nodeName: string, nowMs: number): Promise<LoadedMaterial> {
   const loaded = await loadTlsMaterial(files, nowMs)
   const { role, nodeName: named } = loaded.material.identity
-  if (role !== 'node' || named !== nodeName) throw bad(text`${files.certificateFile} is of ${role} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
+  if (role !== 'node' || named !== nodeName) throw bad(text`${files.certificateFile} is of ${term(role)} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
   return loaded
 }
 

@@ -9,6 +9,7 @@
  */
 import { RE2JS } from 're2js'
 import { messageOf } from '../base/errors.ts'
+import { type Text, text } from '../base/text.ts'
 
 export const PATTERN_LENGTH_MAX = 200
 /** Characters of a text on which a plain pattern may give way without a bound. */
@@ -34,18 +35,18 @@ export interface Pattern {
  * What is wrong with a pattern of a schema; undefined when nothing is.
  * @param lengthMax the `maxLength` that stands beside it, in characters
  */
-export function patternFault(pattern: string, lengthMax: unknown): string | undefined {
-  if (pattern.length > PATTERN_LENGTH_MAX) return `at most ${PATTERN_LENGTH_MAX} characters`
+export function patternFault(pattern: string, lengthMax: unknown): Text | undefined {
+  if (pattern.length > PATTERN_LENGTH_MAX) return text`at most ${PATTERN_LENGTH_MAX} characters`
   const textMax = typeof lengthMax === 'number' ? Math.min(lengthMax, TEXT_MAX) : TEXT_MAX
   if (isPlain(pattern, textMax)) return undefined
   let size: number
   try {
     size = compileRe2(pattern).programSize()
   } catch (error) {
-    return `RE2 does not take it: ${messageOf(error).slice(0, 120)}`
+    return text`RE2 does not take it: ${messageOf(error).slice(0, 120)}`
   }
-  if (size > PROGRAM_MAX) return `it is too large (${size} steps, at most ${PROGRAM_MAX}): repeat less often`
-  return size * textMax > WORK_MAX ? `it is too slow for texts of ${textMax} characters: give a maxLength of at most ${Math.floor(WORK_MAX / size)}` : undefined
+  if (size > PROGRAM_MAX) return text`it is too large (${size} steps, at most ${PROGRAM_MAX}): repeat less often`
+  return size * textMax > WORK_MAX ? text`it is too slow for texts of ${textMax} characters: give a maxLength of at most ${Math.floor(WORK_MAX / size)}` : undefined
 }
 
 /**

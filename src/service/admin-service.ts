@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import { formatAddress } from '../base/address.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { type Text, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
@@ -69,7 +69,7 @@ export interface RotationPort {
 
 /** What these services need of the backups of the node. */
 export interface BackupPort {
-  readonly state: { readonly state: string; readonly file: string; readonly bytes: number; readonly contents: { readonly size: bigint; readonly rows: number } | undefined; readonly error: string }
+  readonly state: { readonly state: string; readonly file: string; readonly bytes: number; readonly contents: { readonly size: bigint; readonly rows: number } | undefined; readonly error: Text | undefined }
   begin(key: { readonly head: Uint8Array; readonly key: Uint8Array }): BackupPort['state']
 }
 
@@ -203,13 +203,13 @@ async function check(node: AdminPort, { repair }: CheckStoreRequest) {
   const repaired = repair && uplink && report.damaged.length > 0
     ? await repairRunning(node.context, report.damaged, (lane, number) => uplink.readPackage(lane, number)) : []
   if (repaired.length > 0) report = await look()
-  return { repaired, clean: report.findings.length === 0, findings: [...report.findings], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
+  return { repaired, clean: report.findings.length === 0, findings: [...report.findings], findingsZh: [...report.findingsZh], entries: report.entries, records: report.records, erased: report.erased, dropped: report.dropped }
 }
 
 /** Begins a backup when a key is given; says how it stands in any case. */
 async function backup({ backups }: AdminPort, { head, key }: BackupRequest) {
   const { state, file, bytes, contents, error } = key.length > 0 ? backups.begin({ head, key }) : backups.state
-  return { state, file, bytes: BigInt(bytes), logSize: contents?.size ?? 0n, rows: BigInt(contents?.rows ?? 0), error }
+  return { state, file, bytes: BigInt(bytes), logSize: contents?.size ?? 0n, rows: BigInt(contents?.rows ?? 0), error: error?.en ?? '', errorZh: error?.zh ?? '' }
 }
 
 async function reconcileAll(node: AdminPort) {

@@ -46,7 +46,7 @@ export function authorizeCall(context: Context, peer: PeerIdentity, path: string
  */
 export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
   const allowed = auditRules[access]
-  if (!peer) throw new HuxinError('unauthenticated', text`a valid certificate is wanted, of role ${allowed.join(', ')}`)
+  if (!peer) throw new HuxinError('unauthenticated', text`a valid certificate is wanted, of role ${allowed.map(term)}`)
   checkRole(context, peer, allowed, text`use ${access}`)
   checkCertificate(context, peer)
   checkClient(context, peer, access)
@@ -56,7 +56,7 @@ export function authorizeAudit(context: Context, peer: PeerIdentity | undefined,
 
 function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: Said): void {
   if (!allowed.includes(peer.role)) {
-    throw new HuxinError('role_denied', text`a certificate of role ${term(peer.role)} may not ${what}; allowed are ${allowed.join(', ')}`)
+    throw new HuxinError('role_denied', text`a certificate of role ${term(peer.role)} may not ${what}; allowed are ${allowed.map(term)}`)
   }
   if (peer.role !== 'node' && peer.nodeName !== context.self) {
     throw new HuxinError('role_denied', text`the certificate was issued for ${peer.nodeName}, this is ${context.self}`)

@@ -7,7 +7,7 @@
  */
 import type { ServerHttp2Stream } from 'node:http2'
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, durationOf } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
@@ -118,7 +118,7 @@ export class Passage {
   check(nowMs: number): void {
     const elapsedMs = nowMs - this.#sinceMs
     if (this.#phase === 'request' && !this.#stream.readableEnded && elapsedMs > this.#receiveMs + this.#received / TRANSFER_BYTES_PER_MS) {
-      this.refuse(new HuxinError('deadline_exceeded', text`the request was not complete after ${Math.round(elapsedMs / 1_000)} s (${this.#received} bytes)`))
+      this.refuse(new HuxinError('deadline_exceeded', text`the request was not complete after ${durationOf(elapsedMs)} (${this.#received} bytes)`))
     } else if (this.#phase === 'answer' && elapsedMs > TRANSFER_MS + this.#held / TRANSFER_BYTES_PER_MS) {
       // Who does not read the answer does not read an error either.
       this.#stream.destroy()

@@ -1,10 +1,13 @@
 /** The account of a period, the search of the log and the story of a batch, at a province, a city and two counties. */
 import t from 'tap'
 import { unzipSync } from 'fflate'
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { civilDate, systemClock, Turns } from '../../src/base/clock.ts'
+import { systemRandom } from '../../src/base/random.ts'
+import { RunLog } from '../../src/cli/import/runs.ts'
 import { accountPage, type AccountAsked } from '../../src/exchange/account.ts'
 import { indexesOf, searchLog } from '../../src/exchange/journal.ts'
 import { receiptsOf } from '../../src/exchange/receipts.ts'
@@ -12,6 +15,7 @@ import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 import { held, settled } from '../support/settled.ts'
+import { english, englishWords } from './english.ts'
 import { runHere } from './program.ts'
 
 const PLACES: readonly Place[] = [
@@ -154,24 +158,40 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
 
   await t.test('the city answers in one command why the county\'s file failed', async (t) => {
     const words = ['why', '--from', '330110', '--last', ...at('330100')]
-    t.match(await runHere(words), { code: 1, err: '', out: /^batch [0-9a-f]{64}: 2 record\(s\) of zj\/industry-evaluation@2026\.1, born at zj\.example\/330110[\s\S]*: refused\n[\s\S]*\nrefused by zj\.example\/330100: records break the catalog item \(record_invalid\)\n {2}record 2, evaluation_result\.grade: .*\nwhat to do: nothing of this batch is in: / })
+    t.match(await runHere(words), { code: 1, err: '', out: /^batch [0-9a-f]{64}: 2 record\(s\) of zj\/industry-evaluation@2026\.1, born at zj\.example\/330110[\s\S]*: refused\n[\s\S]*\nrefused by zj\.example\/330100: records break the catalog item \(record_invalid\)\n {2}record 2, Grade: .*\nwhat to do: nothing of this batch is in: / })
     const zh = await runHere([...words, '--lang', 'zh'])
-    t.match(zh, { code: 1, out: /退回方：zj\.example\/330100；原因：记录不符合目录项（record_invalid）\n {2}第 2 条记录，evaluation_result\.grade：[\s\S]*\n处理办法：该批次全部未入账/ })
+    t.match(zh, { code: 1, out: /退回方：zj\.example\/330100；原因：记录不符合目录项（record_invalid）\n {2}第 2 条记录，评价等级：[\s\S]*\n处理办法：该批次全部未入账/ })
     t.match(JSON.parse((await runHere([...words, '--json'])).out), [{ origin: 'zj.example/330110', refusal: { by: 'zj.example/330100', code: 'record_invalid', faultCount: 1 } }])
   })
 
   await t.test('the county is told which of its records it was, and by whom it was refused', async (t) => {
     const story = await runHere(['why', bad.batch!.idText.slice(0, 12), ...at('330110')])
-    t.match(story, { code: 1, out: /zj\.example\/330100: refused \(record_invalid\)[\s\S]*refused by zj\.example\/330100[\s\S]*the refusal came back here as entry \d+\n {2}record 2 \(bad-12\), evaluation_result\.grade/ })
+    t.match(story, { code: 1, out: /zj\.example\/330100: refused \(record_invalid\)[\s\S]*refused by zj\.example\/330100[\s\S]*the refusal came back here as entry \d+\n {2}record 2 \(bad-12\), Grade: / })
     t.match(await runHere(['why', 'bad-12', ...at('330110')]), { code: 1, out: /record 2 \(bad-12\)/ }, 'by a record of it as well')
     t.match(await runHere(['why', 'good-10', ...at('330110')]), { code: 0, out: /zj\.example\/330100: accepted[\s\S]*zj\.example\/330000: accepted[\s\S]*zj\.example\/330100 has it, and signed for it\n$/ })
+  })
+
+  await t.test('a file is told of by its content, whatever it is called: the refused batch with rule and remedy first', async (t) => {
+    const file = join(folder, '又名.csv')
+    await writeFile(file, '记录编号,评价等级\nbad-12,Z\n')
+    const home = federation.folderOf('330110')
+    const log = await RunLog.begin(home, {
+      file: '/data/六月.csv', sha256: createHash('sha256').update(await readFile(file)).digest('hex'), bytes: 30, rows: 2, by: '张三', item: INDUSTRY_ITEM, provider: BODY, targets: ['330100'],
+    }, { clock: systemClock, random: systemRandom, keepDays: 1 })
+    log.batch({ batchId: bad.batch!.idText, records: 2, updated: 0, widened: 0 })
+    log.end({ outcome: 'done', added: 2, updated: 0, widened: 0, existing: 0, rejected: 0 })
+    const told = await runHere(['why', file, ...at('330110'), '--lang', 'zh'])
+    t.match(told, { code: 1, err: '', out: /^张三 于 \S+ \S+ \S+ 导入 \/data\/六月\.csv（编号 \S+）：共 2 行\n目录项 .*\n结果：新增 2，[\s\S]*\n批次共 1 批：被上级退回 1 批，尚未全部送达 0 批，下一站均已签收 0 批\n\n批次 [0-9a-f]{64}：行业信用评价结果[\s\S]*第 2 条记录（bad-12），评价等级：[\s\S]*\n处理办法：/ })
+    t.same([...english(told.out), ...englishWords(told.out, ['test'])], [])
+    t.match(JSON.parse((await runHere(['why', '六月.csv', ...at('330110'), '--json'])).out), [{ file: '/data/六月.csv', batches: [{ batch: bad.batch!.idText, refusal: { code: 'record_invalid' } }] }], 'by its name, where it is gone')
+    t.match(await runHere(['why', file, ...at('330100'), '--lang', 'zh']), { code: 1, err: /从未在本节点目录导入.*huxin why --from 节点 --last/ }, 'the city knows batches, not files')
   })
 
   await t.test('where nothing was refused, it says how the node stands', async (t) => {
     t.match(await runHere(['why', '--from', '330106', ...at('330100')]), { code: 0, out: /^nothing of 330106 was refused here\nthe newest batch of it that was accepted: entry \d+ .*\nit is connected/ })
     t.match(await runHere(['why', 'no-such', ...at('330100'), '--lang', 'zh']), { code: 1, err: /"no-such"/ })
     t.match(await runHere(['why', 'ab'.repeat(32), ...at('330100')]), { code: 1, err: /^error not_found .*not in the log of zj\.example\/330100/ })
-    t.match(await runHere(['why', ...at('330100')]), { code: 2, err: /give a batch or a record, or --from/ })
+    t.match(await runHere(['why', ...at('330100')]), { code: 2, err: /give a file, a batch or a record, or --from/ })
   })
 
   await t.test('what waits for a county that is away is in transit, and undelivered once it is retired', async (t) => {

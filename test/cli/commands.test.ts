@@ -6,7 +6,7 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
-import { appendFile, chmod, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, copyFile, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
@@ -25,6 +25,7 @@ import { tables, textKey } from '../../src/store/keys.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
+import { english as englishSentences, englishWords } from './english.ts'
 import { freePort, main, type Ran, runHere, runProgram, wordsOf } from './program.ts'
 
 // Another test file runs beside this one, on a machine of two cores.
@@ -116,7 +117,7 @@ t.test('a bad command line gives one line: what is wrong, and where it is explai
     ['member suspend 330100 --reason x', /required option '--document <number>' not specified/, /缺少必填选项“--document <number>”/],
     ['catalog publish f.yaml --document x', /required option '--reason <text>' not specified/, /缺少必填选项“--reason <text>”/],
     ['amend repair 00 0 --basis x --on 2026-02-30', /'2026-02-30' is invalid\. Give a date YYYY-MM-DD/, /须为日期 YYYY-MM-DD/],
-    ['pki issue --domain zj.example --tier town --role node --node 1', /Allowed choices are nation, province, city, county/, /可选：nation, province, city, county/],
+    ['pki issue --domain zj.example --tier town --role node --node 1', /Allowed choices are nation \(国家\), province \(省\), city \(市\), county \(县\)/, /可选：国家（nation）、省（province）、市（city）、县（county）/],
     ['pki issue --domain zj.example --tier city --role node --node 1 --days 0', /Give a whole number from 1 on/, /不小于 1/],
     ['pki issue --domain zj.example --tier city --role node --node 1 --days 99999999', /At most 36500 is allowed/, /不得大于 36500/],
   ]
@@ -299,7 +300,7 @@ t.test('node check names every bad field with its path, what is allowed and a hi
   t.match(await bad(edit(/certificate: .*/, `certificate: ${leafOnly}`)), { certificate: /chain|issu|root/ }, 'a chain that does not reach the root')
   const year = 366 * 86_400_000
   t.match(await bad(async () => undefined, { ...systemClock, nowMs: () => Date.now() + 3 * year }), { certificate: /expired|valid/ })
-  t.match(await bad(async () => undefined, { ...systemClock, nowMs: () => Date.now() + 600_000 }), { parent: /the clock is -?\d+ s off the parent's: set it/ })
+  t.match(await bad(async () => undefined, { ...systemClock, nowMs: () => Date.now() + 600_000 }), { parent: /the clock is 10 min off the parent's: set it/ })
 
   t.match(await bad((home) => rm(join(home, 'keys', '1'), { recursive: true })), { keys: /there are no keys: run huxin node init/ })
   t.match(await bad((home) => chmod(join(home, 'keys', '1', 'note.key'), 0o644)), { keys: /note\.key can be read by others: chmod 600/ })
@@ -364,7 +365,9 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   /** Prints in English, in Chinese and as one JSON document, and gives that. */
   const prints = async (id: string, words: readonly string[], english: RegExp, chinese: RegExp, code = 0): Promise<unknown> => {
     t.match(await runHere([...words, ...at(id)]), { code, err: '', out: english }, words.join(' '))
-    t.match(await runHere([...words, ...at(id), '--lang', 'zh']), { code, err: '', out: chinese }, `${words.join(' ')} in Chinese`)
+    const inChinese = await runHere([...words, ...at(id), '--lang', 'zh'])
+    t.match(inChinese, { code, err: '', out: chinese }, `${words.join(' ')} in Chinese`)
+    t.same([...englishSentences(inChinese.out), ...englishWords(inChinese.out, ['zjkj', 'bench', 'test', 'bulk'])], [], `${words.join(' ')} has English in its Chinese`)
     const { out } = await runHere([...words, ...at(id), '--json'])
     t.notMatch(out, /\$typeName|"type": "Buffer"/)
     return JSON.parse(out) as unknown
@@ -382,7 +385,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await federation.until('the city has the catalog', () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
     await prints('330100', ['catalog', 'list'], /zj\/industry-evaluation@2026\.1 +item +Industry credit evaluation results +in_force/, /行业信用评价结果/)
     const shown = await prints('330100', ['catalog', 'show', INDUSTRY_ITEM],
-      /^property +value\n[\s\S]*originators +tier:county[\s\S]*published by +张三; 浙信〔2026〕5号; 新版目录\n\ncolumn +field[\s\S]*Unified social credit code +subject\.id +uscc +yes/, /项 +值\n[\s\S]*列名 +字段[\s\S]*统一社会信用代码 +subject\.id +uscc +是/)
+      /^property +value\n[\s\S]*originators +every county node[\s\S]*published by +张三; 浙信〔2026〕5号; 新版目录\n\ncolumn +type[\s\S]*Unified social credit code +uscc +yes +subject\.id\n/, /项 +值\n[\s\S]*列名 +类型[\s\S]*统一社会信用代码 +统一社会信用代码 +是 +subject\.id\n/)
     t.match(shown, [{ record: { item: { id: 'zj/industry-evaluation' }, act: { actor: '张三', reason: '新版目录', document: '浙信〔2026〕5号' } } }], 'with the acting person of the certificate')
     await prints('330000', ['catalog', 'show', 'zj/five-grade@2020'], /grades +A > B > C > D > E/, /等级 +A > B > C > D > E/)
     t.match(await runHere(['catalog', 'show', 'zj/none@1', ...at('330000')]), { code: 1, err: /^error not_found .*zj\/none@1 is not in the catalog: see huxin catalog list\n$/ })
@@ -436,7 +439,7 @@ t.test('every command against running nodes, in both languages and as JSON', asy
   })
 
   await t.test('certificate, and who may issue one', async (t) => {
-    await prints('330000', ['certificate', 'list'], /^no certificate is revoked\n\nconnected +role[\s\S]*zj\.example\/330000 +operator +张三/, /^没有被吊销的证书\n\n当前连接/)
+    await prints('330000', ['certificate', 'list'], /^no certificate is revoked\n\nconnected +role[\s\S]*zj\.example\/330000 +operator +张三[\s\S]*on this machine +role[\s\S]*operator-\S+\.crt +operator +张三 +[0-9A-F]+ +\d{4}-\d\d-\d\d \S+ \S+ +8\d\d d/, /^没有被吊销的证书\n\n当前连接/)
     await does('330000', ['certificate', 'revoke', '--role', 'client', '--serial', '0a:1b', ...act], /^revoked; logged as [0-9a-f]{64}, here alone\. Open connections end within seconds\n$/)
     await does('330000', ['certificate', 'revoke', '--role', 'operator', '--name', '李四', ...act], /issue the new one after five minutes\noperators who remain/)
     await prints('330000', ['certificate', 'list'], /zj\.example\/330000 +client +- +A1B +zj\.example\/330000 +\S+ \S+ \S+ +张三 +新版目录 +浙信〔2026〕5号/, /操作员 +李四/)
@@ -505,7 +508,17 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     t.equal(shown!.position, 1)
     batch = shown!.batchId
     await prints('330100', ['show', batch], /2 records/, /2 条记录/)
-    await prints('330100', ['show', uscc(1), '--type', 'enterprise'], /c-1/, /c-1/)
+    await prints('330100', ['show', uscc(1), '--type', 'enterprise'], /\nRecord ID +c-1\n/, /\n记录编号 +c-1\n主体类型 +企业\n/)
+    t.match((await runHere(['show', uscc(1), '--type', '企业', ...at('330100')])).out, /\nRecord ID +c-1\n/)
+    t.match(await runHere(['show', uscc(1), '--type', '公司', ...at('330100'), '--lang', 'zh']), { code: 2, err: /取值“公司”无效，可选：企业（enterprise）、.*；参见：huxin show --help/ })
+    const copied = join(folder, '换了名字.csv')
+    await copyFile(file, copied)
+    await prints('330100', ['why', copied], /^import \S+ of \S+评价\.csv on .* by 张三: 2 rows\n[\s\S]*outcome: /, /^张三 于 .* 导入 \S+评价\.csv（编号 \S+）：共 2 行\n目录项 .*，送达范围：330000/)
+    await prints('330100', ['why', first.id], /outcome: 2 new, .* 1 refused\nwhat to do: /, /结果：新增 2，.*退回 1\n处理办法：[\s\S]*批次共 1 批：被上级退回 0 批/, 1)
+    await appendFile(copied, '\n')
+    t.match(await runHere(['why', copied, ...at('330100'), '--lang', 'zh']), { code: 1, err: /的内容从未在本节点目录导入/ })
+    await appendFile(file, '\n')
+    t.match(await runHere(['why', file, ...at('330100'), '--lang', 'zh']), { code: 1, err: /同名而内容不同的文件于 .* 导入：用 huxin why \d{8}-\d{6}-/ })
     t.match(await runHere(['show', 'no-such', ...at('330100')]), { code: 1, err: /^error not_found .*no record with the id "no-such" is known here; names are not looked for: / })
     await federation.until('the province has it', async () => (await runHere(['show', batch, ...at('330000')])).code === 0)
   })
@@ -560,8 +573,8 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     })
     await prints('330100', ['recognition', 'list', '--open'], /open/, /待答复/)
     t.notMatch((await runHere(['recognition', 'list', ...at('330100')])).out, uscc(1), 'subjects are masked in tables')
-    t.match(await runHere(['recognition', 'answer', id, '--decision', 'maybe', ...at('330100')]), { code: 2, err: /Allowed choices are recognized, conditional, not_recognized, no_result/ })
-    await does('330100', ['recognition', 'answer', id, '--decision', 'recognized'], /^answered: rc-[0-9a-f]{24}\n$/)
+    t.match(await runHere(['recognition', 'answer', id, '--decision', 'maybe', ...at('330100')]), { code: 2, err: /Allowed choices are recognized \(认可\), conditional \(有条件认可\)/ })
+    await does('330100', ['recognition', 'answer', id, '--decision', '认可'], /^answered: rc-[0-9a-f]{24}\n$/)
     await federation.until('the answer arrives', async () => /recognized/.test((await runHere(['recognition', 'show', id, ...at('330000')])).out))
     await prints('330000', ['recognition', 'show', id], /recognized A.* valid/, /认可 A/)
     t.match(await runHere(['recognition', 'show', 'rq-none', ...at('330000')]), { code: 1, err: /no recognition request rq-none here/ })

@@ -4,18 +4,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { languageOf, localTime } from '../../src/cli/output.ts'
 import { runCli } from '../../src/cli/program.ts'
+import { english } from './english.ts'
 
 async function run(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ code: number; out: string; all: string }> {
   let out = ''
   let err = ''
   const code = await runCli(words, { stdout: { write: (text: string) => void (out += text) }, stderr: { write: (text: string) => void (err += text) }, env })
   return { code, out, all: out + err }
-}
-
-/** Lines with three English words one behind the other, but for what is typed: commands, options, paths, keys. */
-function english(text: string): string[] {
-  return text.split('\n').filter((line) => !/^\s*(?:huxin|用法)/.test(line)
-    && /(?:(?:^|[\s（“：])[A-Za-z][a-z']+){3}(?![-\w])/.test(line.replaceAll(/huxin [a-z]+(?: [a-z]+)?|--?[a-z-]+|<[^>]*>|\[[^\]]*\]|\S*[/.@=_]\S*/g, ' · ')))
 }
 
 t.test('the scan finds English sentences and leaves commands alone', async (t) => {

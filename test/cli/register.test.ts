@@ -55,7 +55,7 @@ t.test('bodies and clients are entered, listed, suspended and ended', async (t) 
   await does(t, ['provider', 'remove', HEALTH, ...act], new RegExp(`^${HEALTH}: ended; logged as `))
 
   await fails(t, ['client', 'suspend', 'nobody', ...act], 1, /^error not_found /)
-  await fails(t, ['client', 'add', 'x', '--body', HEALTH, '--role', 'rule', ...act], 2, /--role rule: give one of amend, publish, query/)
+  await fails(t, ['client', 'add', 'x', '--body', HEALTH, '--role', 'rule', ...act], 2, /Allowed choices are amend \(变更\), publish \(报送\), query \(查询\)/)
   await fails(t, ['client', 'add', 'other', '--body', HEALTH, '--certificate', certificateFile, ...act], 2, /is the certificate of client 卫健前置机 of zj\.example\/330000: give that of client other of zj\.example\/330000/)
   await fails(t, ['client', 'add', '--body', HEALTH, '--certificate', join(federation.folder, 'nodes', '330000', 'node.yaml'), ...act], 2, /is no certificate of a client/)
   await fails(t, ['client', 'add', '--body', HEALTH, ...act], 2, /name the client/)
@@ -69,7 +69,7 @@ t.test('an erasure waits for another operator, and machines and persons are told
   await does(t, ['show', batch], /\nfrom: client bench\n/)
   await does(t, ['show', batch], /\n来自：本级客户端 bench\n/, 'zh')
   await does(t, ['log', 'list', '--limit', '1000'], /evaluation .* client bench +accepted\n/)
-  await does(t, ['log', 'list', '--limit', '1000'], /名册 .* 本级操作员 张三 +已接收\n/, 'zh')
+  await does(t, ['log', 'list', '--limit', '1000'], /名册 .* 本级操作员 张三 +已入账\n/, 'zh')
 
   await does(t, ['approval', 'list'], /^nothing waits for a second person\n$/)
   await does(t, ['approval', 'list'], /^没有待双人办理的事项\n$/, 'zh')

@@ -52,7 +52,7 @@ export const alarmsChinese: Readonly<Record<string, string>> = {
     '{2} 的条目 {0} 至 {1} 已丢失；下级交还 {3} 批，其所辖报送内容将再次送达。仅由本节点写给自身的内容（操作留痕、查询留痕、名册）及下级均未持有的内容已无法找回，请处理',
   // what nobody here can say now
   'since {0} this node has not heard what was done to records: issue evidence at the node above, or when the link is up again (huxin node status)': '本节点自 {0} 起未获知记录的变更：请到上级节点出具存证材料，或待链路恢复后再办（huxin node status）',
-  '{0} is no record id that is known here, and looks like the code of a subject: also give --type, for example --type enterprise': '此处没有记录编号 {0}；它像是主体代码：按主体查询须另加 --type，例如 --type enterprise',
+  '{0} is no record id that is known here, and looks like the code of a subject: also give --type, for example --type enterprise': '此处没有记录编号 {0}；它像是主体代码：按主体查询须另加 --type，例如 --type 企业',
   '{0} looks like a batch id and has {1} characters: a batch id has 64 hexadecimal digits; its beginning is enough for huxin why': '{0} 像是批次编号，但有 {1} 个字符：批次编号为 64 位十六进制数字；只有开头部分时请用 huxin why',
   'nothing is known here under {0}, and since {1} this node has not heard what was published: ask again when the link is up (huxin node status)': '此处没有 {0} 的内容；本节点自 {1} 起未获知新报送的内容：请待链路恢复后再查（huxin node status）',
   'no record with the id {0} is known here; names are not looked for: give a record id, a batch id, or the code of a subject with --type': '此处没有记录编号 {0}；不按名称查询：请给出记录编号、批次编号，或主体代码并加 --type',

@@ -72,4 +72,6 @@ export const cliChinese: Readonly<Record<string, string>> = {
   '{0} ends in neither .xlsx nor .csv: a template is one of them': '{0} 的扩展名不是 .xlsx 或 .csv：模板须为其中之一',
   '{0} has no columns for files: its records come by a program': '{0} 没有用于文件的列：其记录由程序报送',
   '{0} is no item of the catalog: see huxin catalog list': '目录中没有目录项 {0}：见 huxin catalog list',
+  // commands/backup.ts
+  'the node stopped while it wrote the backup, and nothing is kept of it: ask again when it runs, or when it stays stopped': '节点在写备份时停止，该备份未保留：请待其运行后重试；若一直停止，也可在停止状态下重试',
 }

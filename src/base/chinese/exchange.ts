@@ -35,10 +35,10 @@ export const exchangeChinese: Readonly<Record<string, string>> = {
   'its statement names sha256:{0}': '其成员声明登记的是 sha256:{0}',
   'only the authority of its own certificate may, sha256:{0}': '仅限其自身证书的签发机构 sha256:{0}',
   // clock-guard.ts
-  'the clock is {0} s {1} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted': '时钟比此前可信的时间{1} {0} 秒：在校准之前，或上级（根节点则为半数以上下级）显示相同时间之前，或节点重新启动之前，停止写入',
+  'the clock is {0} {1} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted': '时钟比此前可信的时间{1} {0}：在校准之前，或上级（根节点则为半数以上下级）显示相同时间之前，或节点重新启动之前，停止写入',
   'ahead of': '快',
   behind: '慢',
-  'the clock is {0} s behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)': '时钟比本日志最后一条慢 {0} 秒：在校准之前或上级确认之前停止写入（可用 --alone 越过）',
+  'the clock is {0} behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)': '时钟比本日志最后一条慢 {0}：在校准之前或上级确认之前停止写入（可用 --alone 越过）',
   // door.ts
   'batch {0} of {1} is given back as accepted and would be refused: {2}': '{1} 的批次 {0} 作为已入账交还，但本应被退回：{2}',
   // epochs.ts
@@ -261,7 +261,7 @@ export const exchangeChinese: Readonly<Record<string, string>> = {
   'amendment {0} is of a batch of {1}, which is amended there or by a node above it, not by {2}': '变更 {0} 针对 {1} 的批次，应由该节点或其上级变更，不由 {2} 变更',
   'amendment {0} is of a batch of kind {1}: {2}': '变更 {0} 针对种类为{1}的批次：{2}',
   // refusal.ts
-  '{0} of {1} records are bad; the first is record {2}, {3}: {4}': '{1} 条记录中有 {0} 条不合格；首条为第 {2} 条，{3}：{4}',
+  '{0} of {1} records are bad; the first is record {2}, {3}: {4}': '{1} 条记录中有 {0} 条不合格；首条在位置 {2}，{3}：{4}',
   // request-ids.ts
   'the request id holds a citizen identity number: make it of something else, for example a random number': '请求号含有公民身份号码：请改用其他内容，例如随机数',
   'request id {0}: 1 to 64 printable ASCII characters are wanted': '请求号 {0}：应为 1 至 64 个可见 ASCII 字符',

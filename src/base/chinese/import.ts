@@ -22,7 +22,7 @@ export const importChinese: Readonly<Record<string, string>> = {
   'no record {0} of this node is withdrawn, there is nothing to restore; one of another node is named by batch and position: {1}': '本节点报送的记录 {0} 未被撤回，无须恢复；其他节点报送的，请以批次和位置指明：{1}',
   'no record {0} of this node is in force, nothing was changed; one of another node is named by batch and position: {1}': '本节点报送的记录 {0} 没有有效的，未作任何变更；其他节点报送的，请以批次和位置指明：{1}',
   '{0} records {1} could be meant; give batch and position of one: {2}': '有 {0} 条 {1} 记录可能是所指记录，请给出批次和位置：{2}',
-  'what is to be replaced was sealed {0} s after the present time of this node: set its clock right, and send the records again': '将被替代的记录签署时间比本节点当前时间晚 {0} 秒：请校准时钟后重新报送',
+  'what is to be replaced was sealed {0} after the present time of this node: set its clock right, and send the records again': '将被替代的记录签署时间比本节点当前时间晚 {0}：请校准时钟后重新报送',
   'no one import is called {0}: see huxin import list': '没有编号为 {0} 的唯一导入记录：见 huxin import list',
   'name a file, a folder, or - for standard input': '请给出文件、文件夹，或以 - 表示标准输入',
   '--watch takes the files of its folder: name no others': '--watch 只接收其文件夹中的文件：不要另给文件',

@@ -19,6 +19,9 @@ export const ledgerChinese: Readonly<Record<string, string>> = {
   '{0} of the record index is damaged: it is made anew, ask again later': '记录索引 {0} 已损坏：正在重建，请稍后再查',
   // revocations.ts
   'revocation {0} does not decode': '吊销 {0} 无法解码',
+  // periods.ts
+  'epoch {0} of {1} ended at {2}': '{1} 的第 {0} 纪元已于 {2} 结束',
+  '{0} is {1} since {2}': '{0} 自 {2} 起{1}',
   // register.ts
   'status {0} is not one of {1}': '状态 {0} 须为 {1} 之一',
   'a name is one line of 1 to {0} characters, without characters that nobody sees': '名称须为单行 1 至 {0} 字，不含不可见字符',

@@ -181,6 +181,6 @@ export const nodeChinese: Readonly<Record<string, string>> = {
   '{0}: {1} cannot be had: {2}': '{0}：无法使用 {1}：{2}',
   'another process listens there; is the node running?': '另有进程占用该端口；节点是否已在运行？',
   '{0}; name an address of this machine, or 0.0.0.0': '{0}；请给出本机地址，或 0.0.0.0',
-  'the clock is {0} s off the parent\'s: set it': '时钟与上级相差 {0} 秒：请校准',
+  'the clock is {0} off the parent\'s: set it': '时钟与上级相差 {0}：请校准',
   '{0}. The parent\'s certificate leads to no root in tls.roots here, or this node\'s to none of the parent\'s: both sides pin the root of one federation': '{0}。上级证书不能追溯到此处 tls.roots 中的根，或本节点证书不能追溯到上级的根：双方须信任同一联邦的根证书',
 }

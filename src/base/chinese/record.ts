@@ -50,4 +50,9 @@ export const recordChinese: Readonly<Record<string, string>> = {
   'at most {0} levels': '至多 {0} 层',
   'a schema is an object': '数据模式须为对象',
   'at most {0} bytes': '至多 {0} 字节',
+  // pattern.ts
+  'at most {0} characters': '至多 {0} 字',
+  'RE2 does not take it: {0}': '正则引擎 RE2 不接受：{0}',
+  'it is too large ({0} steps, at most {1}): repeat less often': '过于庞大（{0} 步，至多 {1} 步）：请减少重复次数',
+  'it is too slow for texts of {0} characters: give a maxLength of at most {1}': '匹配 {0} 字的文本过慢：请给出不大于 {1} 的 maxLength',
 }

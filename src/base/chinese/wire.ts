@@ -16,7 +16,7 @@ export const wireChinese: Readonly<Record<string, string>> = {
   'health knows no service {0}': '没有名为 {0} 的健康检查服务',
   // passage.ts
   '{0} has {1} calls under way, at most {2} are taken: wait for some of them': '{0} 有 {1} 个调用正在进行，至多 {2} 个：请等待其中一些完成',
-  'the request was not complete after {0} s ({1} bytes)': '请求在 {0} 秒内未收全（已收 {1} 字节）',
+  'the request was not complete after {0} ({1} bytes)': '请求在 {0}内未收全（已收 {1} 字节）',
   'the request has {0} bytes, at most {1} are taken: send it in parts': '请求有 {0} 字节，至多 {1}：请分次发送',
   '{0} bytes are held here for calls of {1} (at most {2}), {3} for all: read the answers, and send less at once': '此处为 {1} 的调用暂存 {0} 字节（至多 {2}，全部调用至多 {3}）：请读取答复，并减少同时发送',
   // server.ts

@@ -10,9 +10,8 @@ import { allPages } from '../pages.ts'
 import { checkFree, type Shell, writeOutput } from '../shell.ts'
 import { itemNames } from '../edition.ts'
 import { plain } from '../plain.ts'
+import { readWord, wordLists, wordsIn } from '../words.ts'
 import { atNode, CALL, civilDay, withForce, withNode } from './shared.ts'
-
-const KEYS = ['node', 'origin', 'item', 'provider', 'day', 'month']
 
 interface Asked {
   readonly month?: string
@@ -34,7 +33,7 @@ export function accountCommands(program: Command, shell: Shell): void {
     .option('--day <date>', say(shell, 'one day YYYY-MM-DD', '某日 YYYY-MM-DD'), civilDay(shell))
     .option('--from <date>', say(shell, 'first day, with --until', '起始日期，与 --until 同用'), civilDay(shell))
     .option('--until <date>', say(shell, 'last day (default: today)', '截止日期（默认今天）'), civilDay(shell))
-    .option('--by <keys>', say(shell, `how lines are divided: ${KEYS.join(', ')}, comma-separated (default: node,item)`, `分列方式，逗号分隔：node 上下级、origin 报送节点、item 目录项、provider 数据提供单位、day 日、month 月（默认 node,item）`), keys(shell), ['node', 'item'])
+    .option('--by <keys>', say(shell, `how lines are divided: ${[...wordLists.accountKey.keys()].join(', ')}, comma-separated (default: node,item)`, `分列方式，逗号分隔（默认上下级与目录项）：${wordsIn(shell, wordLists.accountKey)}`), keys, ['node', 'item'])
     .option('--with <node>', say(shell, 'one neighbour alone', '仅某一上级或下级'), '')
     .option('--item <id>', say(shell, 'one catalog item alone, with or without its edition', '仅某目录项（可不带版本）'), '')
     .option('--provider <uscc>', say(shell, 'one provider alone', '仅某数据提供单位'), '')
@@ -90,13 +89,8 @@ function month(shell: Shell): (value: string) => string {
   }
 }
 
-function keys(shell: Shell): (value: string) => string[] {
-  return (value) => {
-    const asked = value.split(',').filter((key) => key !== '')
-    const unknown = asked.find((key) => !KEYS.includes(key))
-    if (unknown !== undefined) throw new InvalidArgumentError(say(shell, `Give some of ${KEYS.join(', ')}.`, `可选：${KEYS.join(', ')}。`))
-    return asked
-  }
+function keys(typed: string): string[] {
+  return typed.split(/[,，、]/).filter((key) => key.trim() !== '').map((key) => readWord(wordLists.accountKey, key))
 }
 
 function traceCommand(program: Command, shell: Shell): void {

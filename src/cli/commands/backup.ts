@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
-import { text } from '../../base/text.ts'
+import { bilingual, term, text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { newArchiveKey, type Secret } from '../../node/archive.ts'
 import { backupFolder, type BackupContents, type Restored, restoreBackup } from '../../node/backup.ts'
@@ -42,10 +42,10 @@ export function backupCommands(node: Command, shell: Shell): void {
     .action(async (file: string, _options, command: Command) => {
       await checkReadable(file)
       const restored = await restore(file, resolve(command.opts<{ node: string }>().node), await secretsOf(command))
-      const { findings } = restored.check
-      print(shell.output(command), { node: restored.node, epoch: restored.epoch, size: String(restored.size), rows: restored.rows, findings }, () => [
+      const { findings, findingsZh } = restored.check
+      print(shell.output(command), { node: restored.node, epoch: restored.epoch, size: String(restored.size), rows: restored.rows, findings, findingsZh }, () => [
         say(shell, `${restored.node}, epoch ${restored.epoch}, is back at ${restored.size} entries`, `${restored.node} 纪元 ${restored.epoch} 已恢复至日志 ${restored.size} 条`),
-        findings.length === 0 ? say(shell, 'fsck: clean', '校验通过') : findings.join('\n'),
+        findings.length === 0 ? say(shell, 'fsck: clean', '校验通过') : say(shell, findings.join('\n'), findingsZh.join('\n')),
         say(shell, 'put the certificates that node.yaml names in place, then start it. Stop every other copy first. When its parent has seen more of this log, it says so and signs nothing: huxin node recover',
           '请放好 node.yaml 所列证书后启动，并先停止其他副本。若上级见过更长的日志，节点会提示且不再签发：huxin node recover'),
       ].join('\n'))
@@ -91,7 +91,7 @@ async function backupRunning(command: Command, { key, out, onBytes }: { key: { h
           throw isHuxinError(error, 'peer_unreachable') ? new Stopped(error) : error
         })
       }
-      if (answer.state !== 'done') throw new HuxinError('store_failed', text`the node did not write the backup: ${answer.error || answer.state}`)
+      if (answer.state !== 'done') throw new HuxinError('store_failed', text`the node did not write the backup: ${answer.error === '' ? term(answer.state) : bilingual(answer.error, answer.errorZh || answer.error)}`)
       await move(answer.file, resolve(out))
       return { node: config.node, epoch: 0, size: answer.logSize, rows: Number(answer.rows) }
     })
@@ -103,7 +103,7 @@ async function backupRunning(command: Command, { key, out, onBytes }: { key: { h
 /** The node stopped while it wrote: it may be starting again, and this command must not be in its way. */
 class Stopped extends HuxinError {
   constructor(cause: unknown) {
-    super('peer_unreachable', 'the node stopped while it wrote the backup, and nothing is kept of it: ask again when it runs, or when it stays stopped', { cause })
+    super('peer_unreachable', text`the node stopped while it wrote the backup, and nothing is kept of it: ask again when it runs, or when it stays stopped`, { cause })
   }
 }
 

@@ -1,11 +1,14 @@
 /** `huxin certificate`: certificates that count no more, and who is connected with which. */
-import { type Command, Option } from 'commander'
+import { dirname } from 'node:path'
+import type { Command } from 'commander'
+import { formatTime, systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { ListCertificatesResponse } from '../../gen/huxin/v1/admin_service_pb.ts'
-import { localTime, print, say, table } from '../output.ts'
+import { certificatesIn, type FiledCertificate } from '../operators.ts'
+import { duration, localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
-import { word } from '../words.ts'
+import { word, wordLists, wordOption } from '../words.ts'
 import { plain } from '../plain.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
 
@@ -21,18 +24,19 @@ interface Selected {
 export function certificateCommands(program: Command, shell: Shell): void {
   const certificate = program.command('certificate').description(say(shell, 'certificates that are revoked, and those connected now', '证书吊销与当前连接'))
   shell.common(atNode(certificate.command('list'), shell), 'huxin certificate list --node nodes/330825')
-    .description(say(shell, 'revocations that stand, and who is connected with which certificate', '列出有效的吊销及当前连接所用证书'))
+    .description(say(shell, 'revocations that stand, who is connected with which certificate, and the certificates of persons and machines on this machine with their ends', '列出有效的吊销、当前连接所用证书，以及本机所存各人员与客户端证书及其有效期'))
     .action(async (_options, command: Command) => {
-      const pages = await withNode(command, async ({ admin }) => {
+      const { pages, files } = await withNode(command, async ({ admin, config }) => {
         const all = [await admin.listCertificates({}, CALL)]
         for (let token = all[0]!.nextPageToken; token !== ''; token = all.at(-1)!.nextPageToken) all.push(await admin.listCertificates({ pageToken: token }, CALL))
-        return all
+        return { pages: all, files: await certificatesIn(dirname(config.tls.certificate)) }
       })
       const listed = { revocations: pages.flatMap(({ revocations }) => revocations), connected: pages[0]!.connected }
-      print(shell.output(command), plain(listed), () => `${revoked(shell, listed)}\n\n${connected(shell, listed)}`)
+      const said = files.map(({ notAfterMs, ...file }) => ({ ...file, notAfter: formatTime(notAfterMs) }))
+      print(shell.output(command), { ...plain(listed), files: said }, () => `${revoked(shell, listed)}\n\n${connected(shell, listed)}\n\n${onFile(shell, files, listed)}`)
     })
   const selecting = (command: Command): Command => withAct(atNode(command, shell), shell)
-    .addOption(new Option('--role <role>', say(shell, 'role in the certificate', '证书角色')).choices(['node', 'client', 'operator', 'auditor']).makeOptionMandatory())
+    .addOption(wordOption(shell, '--role <role>', { en: 'role in the certificate', zh: '证书角色', list: wordLists.role }).makeOptionMandatory())
     .option('--serial <number>', say(shell, 'serial number of the one certificate (huxin certificate list, or openssl x509 -serial)', '单个证书的序列号（见 huxin certificate list 或 openssl x509 -serial）'), '')
     .option('--name <name>', say(shell, 'every certificate of this name that is valid by now', '该名称名下此刻已生效的全部证书'), '')
     .option('--of <node>', say(shell, 'node that the certificate names: this one or one below it (default: this one)', '证书所属节点：本节点或其下级（默认本节点）'), '')
@@ -81,6 +85,18 @@ function revoked(shell: Shell, { revocations }: Pick<ListCertificatesResponse, '
       revocation?.node ?? '', word(shell, revocation?.role ?? ''), revocation?.name || '-', revocation?.serial || '-', by, localTime(Number(timeMs)),
       revocation?.act?.actor ?? '', revocation?.act?.reason ?? '', revocation?.act?.document ?? '',
     ]),
+  )
+}
+
+/** What is kept beside the certificate of the node; one that was issued elsewhere is known by its connections alone. */
+function onFile(shell: Shell, files: readonly FiledCertificate[], { revocations }: Pick<ListCertificatesResponse, 'revocations'>): string {
+  const ended = new Set(revocations.map(({ revocation }) => revocation?.serial ?? ''))
+  const now = systemClock.nowMs()
+  const stands = ({ serial, notAfterMs }: FiledCertificate): string => (ended.has(serial) ? say(shell, 'revoked', '已吊销')
+    : notAfterMs < now ? say(shell, 'expired', '已过期') : say(shell, `${duration(shell, notAfterMs - now)} left`, `尚余 ${duration(shell, notAfterMs - now)}`))
+  return table(
+    [say(shell, 'on this machine', '本机所存证书'), say(shell, 'role', '角色'), say(shell, 'name', '名称'), say(shell, 'serial number', '序列号'), say(shell, 'valid until', '有效期至'), say(shell, 'stands', '状态')],
+    files.map((file) => [file.file, word(shell, file.role), file.name || '-', file.serial, localTime(file.notAfterMs), stands(file)]),
   )
 }
 

@@ -14,6 +14,7 @@ const CHECK_MS = 6 * 3_600_000
 interface Said {
   readonly clean: boolean
   readonly findings: readonly string[]
+  readonly findingsZh: readonly string[]
   readonly entries: string
   readonly records: string
   readonly erased: string
@@ -34,7 +35,7 @@ export function fsckCommand(program: Command, shell: Shell): void {
         say(shell, `${report.entries} entries, ${report.records} records: ${report.erased} erased lawfully, ${report.dropped} dropped after transit`,
           `日志 ${report.entries} 条，记录 ${report.records} 条：依法删除 ${report.erased}，过境清除 ${report.dropped}`),
         ...(report.repaired.length > 0 ? [say(shell, `put back: the bodies of entries ${report.repaired.join(', ')}`, `已写回批次体，日志序号：${report.repaired.join('、')}`)] : []),
-        report.clean ? say(shell, 'clean', '校验通过') : report.findings.join('\n'),
+        report.clean ? say(shell, 'clean', '校验通过') : findingLines(shell, report),
       ].join('\n'))
       if (!report.clean) shell.exitCode = 1
     })
@@ -55,8 +56,13 @@ async function checked(command: Command, { repair, folder }: { repair: boolean; 
       if (!isHuxinError(error, 'store_locked')) throw error
     }
   }
-  const { clean, findings, entries, records, erased, dropped, repaired } = await withNode(command, ({ admin }) => admin.checkStore({ repair }, { timeoutMs: CHECK_MS }))
-  return { clean, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
+  const { clean, findings, findingsZh, entries, records, erased, dropped, repaired } = await withNode(command, ({ admin }) => admin.checkStore({ repair }, { timeoutMs: CHECK_MS }))
+  return { clean, findings, findingsZh, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
+}
+
+/** A line for each; a node of before says them in English alone. */
+function findingLines(shell: Shell, { findings, findingsZh }: Said): string {
+  return say(shell, findings.join('\n'), findings.map((finding, i) => findingsZh[i] ?? finding).join('\n'))
 }
 
 async function repairedFrom(folder: string, neighbour: string): Promise<Said> {
@@ -64,6 +70,6 @@ async function repairedFrom(folder: string, neighbour: string): Promise<Said> {
   return said(report, repaired)
 }
 
-function said({ findings, entries, records, erased, dropped }: Awaited<ReturnType<typeof checkFolder>>, repaired: readonly bigint[]): Said {
-  return { clean: findings.length === 0, findings, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
+function said({ findings, findingsZh, entries, records, erased, dropped }: Awaited<ReturnType<typeof checkFolder>>, repaired: readonly bigint[]): Said {
+  return { clean: findings.length === 0, findings, findingsZh, entries: String(entries), records: String(records), erased: String(erased), dropped: String(dropped), repaired: repaired.map(String) }
 }

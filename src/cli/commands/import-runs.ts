@@ -4,10 +4,12 @@ import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { Connection } from '../connect.ts'
+import { outcomeOf } from '../import/outcome.ts'
 import { findRun, listRuns, type Run } from '../import/runs.ts'
 import { localTime, type Output, print, say, table } from '../output.ts'
 import { loadConfig } from '../../node/config.ts'
 import type { Shell } from '../shell.ts'
+import { listed, scopeText } from '../words.ts'
 import { atNode, CALL, wholeNumber, withNode } from './shared.ts'
 
 /** Batches that are asked for side by side. */
@@ -67,28 +69,19 @@ function formatRuns(output: Output, runs: readonly Run[]): string {
   )
 }
 
-function outcomeOf(output: Output, { end, batches }: Run): string {
-  const sent = batches.reduce((sum, { records }) => sum + records, 0)
-  if (!end) return say(output, `not ended: ${sent} in`, `未结束：已入账 ${sent} 条`)
-  if (end.outcome !== 'done') return say(output, `${end.outcome}: ${sent} in`, `${end.outcome}：已入账 ${sent} 条`)
-  const { added = 0, updated = 0, widened = 0, existing = 0, rejected = 0 } = end
-  return say(output, `${added} new, ${updated} updated, ${existing} unchanged, ${widened} to more targets, ${rejected} refused`,
-    `新增 ${added}，更新 ${updated}，不变 ${existing}，扩大送达范围 ${widened}，退回 ${rejected}`)
-}
-
 function formatRun(output: Output, run: Run, { byNode, refused }: Signed): string {
   const { batches, end } = run
   const count = batches.length
   const lines: [string, string][] = [
-    [say(output, 'import', '编号'), run.id], [say(output, 'began', '时间'), localTime(run.beganMs)], [say(output, 'file', '文件'), `${run.file} (${run.bytes} B)`], ['SHA-256', run.sha256], [say(output, 'by', '经办人'), run.by],
-    [say(output, 'item', '目录项'), run.item], [say(output, 'provider', '数据提供单位'), run.provider], [say(output, 'targets', '送达范围'), run.targets.join(' ')],
+    [say(output, 'import', '编号'), run.id], [say(output, 'began', '时间'), localTime(run.beganMs)], [say(output, 'file', '文件'), `${run.file} (${run.bytes.toLocaleString('en-US')} ${say(output, 'bytes', '字节')})`], ['SHA-256', run.sha256], [say(output, 'by', '经办人'), run.by],
+    [say(output, 'item', '目录项'), run.item], [say(output, 'provider', '数据提供单位'), run.provider], [say(output, 'targets', '送达范围'), listed(output, run.targets.map((target) => scopeText(output, target)))],
     [say(output, 'rows', '行数'), String(run.rows)], [say(output, 'outcome', '结果'), outcomeOf(output, run)],
     ...(end && end.outcome !== 'done' ? [[say(output, 'reason', '原因'), say(output, end.message ?? '', end.messageZh ?? '')] as [string, string]] : []),
     ...(end?.rejectFile ? [[say(output, 'rejected rows', '退回行文件'), end.rejectFile] as [string, string]] : []),
     [say(output, 'batches', '批次'), String(count)],
   ]
   const receipts = [...byNode].map(([node, signed]) => say(output, `${node} signed for ${signed} of ${count} batches`, `${node} 已签收 ${signed}／${count} 批`))
-  if (refused > 0) receipts.push(say(output, `${refused} batches were refused above: huxin why says by which rule`, `上级退回 ${refused} 批：原因见 huxin why`))
+  if (refused > 0) receipts.push(say(output, `${refused} batches were refused above: huxin why ${run.id} says by which rule`, `上级退回 ${refused} 批：原因与处理办法见 huxin why ${run.id}`))
   if (count > 0 && byNode.size === 0 && refused === 0) receipts.push(say(output, 'no node above signed for any of them yet', '上级尚未签收任何批次'))
   const shown = batches.slice(0, BATCHES_SHOWN).map(({ batchId, records }) => say(output, `  ${batchId} (${records})`, `  ${batchId}（${records} 条）`))
   const more = count > BATCHES_SHOWN ? [say(output, `  and ${count - BATCHES_SHOWN} more: --json lists all`, `  另有 ${count - BATCHES_SHOWN} 批：--json 列出全部`)] : []

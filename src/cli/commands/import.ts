@@ -17,10 +17,10 @@ import { type Reach, reachOf, reachText } from '../import/reach.ts'
 import { listRuns, RunLog } from '../import/runs.ts'
 import { type Source, sourcesOf } from '../import/sources.ts'
 import { watchFolder } from '../import/watch.ts'
-import { exitCodeOf, exitCodes, type Output, print, say } from '../output.ts'
+import { exitCodeOf, exitCodes, type Output, print, say, withLocalTimes } from '../output.ts'
 import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
-import { word } from '../words.ts'
+import { word, wordLists, wordOption } from '../words.ts'
 import { ImportProgress } from '../import/progress.ts'
 import { loadProfile } from '../import/profiles.ts'
 import { profileCommands } from './import-profile.ts'
@@ -64,7 +64,7 @@ export function importCommand(program: Command, shell: Shell): void {
     .option('--target <target>', say(shell, 'who gets them: a node, <node>/** or **; may be given again (or import.targets)', '送达范围：节点、<节点>/** 或 **，可多次给出（或用 import.targets）'), collect)
     .option('--profile <name>', say(shell, 'how the files of a department are read: profiles/<name>.yaml of the node', '部门配置：节点目录下 profiles/<名称>.yaml'))
     .option('--provider <uscc>', say(shell, 'body answerable for the records (or import.provider; without: the only body of the node, or the evaluator that the file names)', '数据提供单位（或用 import.provider；不写则取本节点唯一单位，或文件中的评价单位）'))
-    .addOption(new Option('--class <class>', say(shell, 'lane: bulk yields to normal', '通道：bulk 让位于 normal')).choices(['normal', 'bulk']).default('bulk'))
+    .addOption(wordOption(shell, '--class <class>', { en: 'lane; bulk (the default) yields to normal', zh: '通道，批量（默认）让位于普通', list: wordLists.lane }).default('bulk'))
     .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', ...encodings]).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
     .option('--accept-odd-names', say(shell, 'take names and texts that look damaged as they are', '疑似有误的名称与文本按原样导入'))
@@ -233,7 +233,7 @@ class Runner {
       importOne: async (file) => {
         const result = await this.#importOne({ name: file, file, rejectFile: rejectFileOf(file) }).then((summary) => ({ summary }), (error: unknown) => ({ error }))
         const later = 'error' in result && isHuxinError(result.error) && (result.error.retry === 'later' || result.error.code === 'cancelled')
-        const said = 'summary' in result ? this.#text(result.summary) : textOf(result.error).in(output.language)
+        const said = 'summary' in result ? this.#text(result.summary) : withLocalTimes(textOf(result.error).in(output.language))
         if (output.json) output.write(`${JSON.stringify({ file, ...('summary' in result ? result.summary : { error: { code: isHuxinError(result.error) ? result.error.code : 'internal', message: messageOf(result.error), later } }) })}\n`)
         else output.write(`${file}\n${said}\n`)
         return { later, text: said }

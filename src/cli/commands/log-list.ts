@@ -8,8 +8,8 @@ import { openHeader } from '../../batch/seal.ts'
 import type { Connection } from '../connect.ts'
 import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
-import { sourceText, word } from '../words.ts'
-import { atNode, CALL, civilDay, collect, wholeNumber, withNode } from './shared.ts'
+import { readWord, sourceText, verdictOf, verdictText, word, wordLists, wordsIn } from '../words.ts'
+import { atNode, CALL, civilDay, wholeNumber, withNode } from './shared.ts'
 
 const LAST_MAX = 10_000
 const DAY_MS = 86_400_000
@@ -38,8 +38,8 @@ export interface ListedEntry {
 export function listCommand(log: Command, shell: Shell): void {
   const filtered = (command: Command): Command => command
     .option('--origin <node>', say(shell, 'born at this node or below it', '仅该节点及其下级报送的批次'), '')
-    .option('--kind <kind>', say(shell, 'kind of batch, for example evaluation or amendment; may be given again', '批次种类，如 evaluation、amendment，可多次给出'), collect)
-    .option('--verdict <verdict>', say(shell, 'accepted, refused, or the code of a refusal', '结论：accepted 入账、refused 退回，或退回代码'), '')
+    .option('--kind <kind>', say(shell, `kind of batch; may be given again: ${[...wordLists.kind.keys()].join(', ')}`, `批次种类，可多次给出：${wordsIn(shell, wordLists.kind)}`), (typed: string, before: string[] = []) => [...before, readWord(wordLists.kind, typed)])
+    .option('--verdict <verdict>', say(shell, 'accepted, refused, or the code of a refusal', '结论：入账（accepted）、退回（refused），或退回代码'), verdictOf, '')
     .option('--since <date>', say(shell, 'logged on this day or later', '起始日期'), civilDay(shell))
     .option('--until <date>', say(shell, 'logged on this day or before', '截止日期'), civilDay(shell))
     .option('--item <id>', say(shell, 'catalog item, with or without its edition', '目录项（可不带版本）'), '')
@@ -55,7 +55,7 @@ export function listCommand(log: Command, shell: Shell): void {
       const rows = found.map((listed) => rowOf(shell, listed))
       print(shell.output(command), rows, () => (rows.length === 0 ? say(shell, 'no entry fits', '没有符合条件的日志') : table(
         [say(shell, 'index', '序号'), say(shell, 'time', '时间'), say(shell, 'batch', '批次'), say(shell, 'kind', '种类'), say(shell, 'origin', '报送节点'), say(shell, 'item', '目录项'), say(shell, 'provider', '数据提供单位'), say(shell, 'records', '记录'), say(shell, 'from', '来自'), say(shell, 'verdict', '结论')],
-        rows.map((row) => [String(row.index), localTime(Date.parse(row.time)), row.batchId.slice(0, 12), word(shell, row.kind), row.origin, row.item, row.provider, String(row.records), row.by, word(shell, row.verdict)]),
+        rows.map((row) => [String(row.index), localTime(Date.parse(row.time)), row.batchId.slice(0, 12), word(shell, row.kind), row.origin, row.item, row.provider, String(row.records), row.by, verdictText(shell, row.verdict)]),
       )))
     })
 }

@@ -5,7 +5,7 @@ import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { type HuxinError, isHuxinError } from '../../base/errors.ts'
 import type { Alarm, GetStatusResponse, PeerStatus } from '../../gen/huxin/v1/admin_service_pb.ts'
 import { loadConfig, type NodeConfig } from '../../node/config.ts'
-import { ago, exitCodes, localTime, type Output, print, say, table, toJson, unconfirmedText } from '../output.ts'
+import { ago, duration, exitCodes, localTime, type Output, print, say, table, toJson, unconfirmedText } from '../output.ts'
 import { plain } from '../plain.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
@@ -66,15 +66,17 @@ function notRunning(output: Output, { config, error }: Extract<Found, { error: H
 
 function formatStatus(output: Output, status: GetStatusResponse): string {
   const now = systemClock.nowMs()
+  // The index waits for a pause in what is appended.
+  const behind = status.logSize - status.indexedSize
   const peers = [...(status.parent ? [[say(output, 'parent', '上级'), status.parent] as const] : []), ...status.children.map((child) => [say(output, 'child', '下级'), child] as const)]
   const row = ([role, peer]: readonly [string, PeerStatus]): string[] => [
-    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), `${peer.clockOffsetMs} ms`,
+    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), duration(output, Number(peer.clockOffsetMs)),
   ]
   return [
     say(output, `${status.node} (${status.tier}, epoch ${status.epoch}): ${status.state}`, `${status.node}（${word(output, status.tier)}，纪元 ${status.epoch}）：${word(output, status.state)}`),
     say(output,
-      `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
-      `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
+      `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}${behind > 0n ? ` (${behind} follow by themselves in a moment)` : ''}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
+      `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}${behind > 0n ? `（其余 ${behind} 条片刻后自动索引）` : ''}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
     ...formatAlarms(output, status),
     ...formatMembership(output, status),
     ...(status.unconfirmedSinceMs > 0n ? [unconfirmedText(output, status.unconfirmedSinceMs)] : []),
@@ -100,14 +102,20 @@ function formatAlarms(output: Output, { alarms, standingAlarms }: GetStatusRespo
   // A program of before has lines alone.
   if (standingAlarms.length === 0) return [say(output, 'alarms:', '告警：'), ...alarms.map((line) => `  ${line}`)]
   return [say(output, 'alarms:', '告警：'), ...standingAlarms.flatMap((alarm) => [
-    `  ${nameOf(output, alarm)}${say(output, `, since ${localTime(Number(alarm.sinceMs))}: ${alarm.message}`, `，自 ${localTime(Number(alarm.sinceMs))} 起：${alarm.messageZh}`)}`,
+    say(output, `  ${nameOf(output, alarm)}, since ${localTime(Number(alarm.sinceMs))}: ${alarm.message}`,
+      `  ${alarm.severity === 'fault' ? '【故障】' : ''}${alarm.messageZh}（自 ${localTime(Number(alarm.sinceMs))} 起；告警代码 ${keyOf(alarm)}）`),
     `    ${say(output, `do: ${alarm.remedy}`, `处理：${alarm.remedyZh}`)}`,
   ])]
 }
 
-function nameOf(output: Output, { code, subject, severity }: Alarm): string {
-  const name = subject === '' ? code : `${code} ${subject}`
-  return severity === 'fault' ? say(output, `FAULT ${name}`, `【故障】${name}`) : name
+/** By what the manual lists it. */
+function keyOf({ code, subject }: Alarm): string {
+  return subject === '' ? code : `${code} ${subject}`
+}
+
+function nameOf(output: Output, alarm: Alarm): string {
+  const name = keyOf(alarm)
+  return alarm.severity === 'fault' ? say(output, `FAULT ${name}`, `【故障】${name}`) : name
 }
 
 /** Redraws on a terminal; elsewhere the first status, and then a line for each change. Ends with SIGINT, with the exit code of the last look. */

@@ -1,7 +1,7 @@
 /** `huxin node`. */
 import { access } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { pino } from 'pino'
 import { formatAddress } from '../../base/address.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -14,11 +14,10 @@ import { tuneMemory } from '../../node/memory.ts'
 import { runEpochs } from '../../node/epochs.ts'
 import { checkNode, initNode, joinNode, type NodeFields, pinRoot, rebuildNode, recoverNode } from '../../node/setup.ts'
 import type { Recovery } from '../../node/recovery.ts'
-import { tiers } from '../../topology/tier.ts'
 import { standardOutput } from '../log-output.ts'
 import { print, progress, say, table } from '../output.ts'
 import { readInput, type Shell, textOfFile } from '../shell.ts'
-import { word } from '../words.ts'
+import { word, wordLists, wordOption } from '../words.ts'
 import { accountCommands } from './account.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
@@ -65,7 +64,7 @@ function initCommand(command: Command, shell: Shell): void {
   shell.common(command, 'huxin node init --node nodes/330825 --id zj.example/330825 --tier county --body 11330825TT00000903 --parent zj.example/330800 --parent-address 10.0.0.8:7443 --certs certs/330825')
     .description(say(shell, 'make keys, and the application for the parent', '生成密钥与接入申请'))
     .option('--id <name>', say(shell, 'full name, <trust domain>/<node id>', '全称：信任域/节点编号'))
-    .addOption(new Option('--tier <tier>', say(shell, 'tier of the node', '层级')).choices([...tiers]))
+    .addOption(wordOption(shell, '--tier <tier>', { en: 'tier of the node', zh: '层级', list: wordLists.tier }))
     .option('--divisions <codes>', say(shell, 'division codes served, comma-separated', '辖区行政区划代码，逗号分隔'), '')
     .option('--body <uscc>', say(shell, 'operating body, unified social credit code', '运行单位统一社会信用代码'))
     .option('--parent <name>', say(shell, 'full name of the parent', '上级节点全称'))

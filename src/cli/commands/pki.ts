@@ -1,6 +1,6 @@
 /** `huxin pki`: the development PKI, and single certificates. */
 import { join } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { systemClock } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual, text } from '../../base/text.ts'
@@ -10,6 +10,7 @@ import { createDevelopmentPki, type DevelopmentLeaf, issueDevelopmentCsr, issueD
 import { tiers } from '../../topology/tier.ts'
 import { print, say } from '../output.ts'
 import { checkFree, type Overwriting, readInput, type Shell, writeOutput } from '../shell.ts'
+import { wordLists, wordOption } from '../words.ts'
 import { collect, wholeNumber } from './shared.ts'
 
 export function pkiCommands(program: Command, shell: Shell): void {
@@ -26,8 +27,8 @@ export function pkiCommands(program: Command, shell: Shell): void {
     })
   shell.common(folderOption(pki.command('issue')).option('--domain <trust domain>', say(shell, 'trust domain (default: that of the PKI)', '信任域（默认取自证书目录）')), 'huxin pki issue --domain zj.example --tier county --role operator --node 330825 --name 张三')
     .description(say(shell, 'issue one certificate, from a CSR or with a new key', '签发单个证书（可由 CSR）'))
-    .addOption(new Option('--tier <tier>', say(shell, 'tier whose CA signs (default: that of the node\'s certificate)', '签发层级（默认与该节点证书相同）')).choices([...tiers]))
-    .addOption(new Option('--role <role>', say(shell, 'node, a department\'s client, a person, or who audits the log', '节点、部门客户端、操作员或审计方')).choices(['node', 'client', 'operator', 'auditor']).makeOptionMandatory())
+    .addOption(wordOption(shell, '--tier <tier>', { en: 'tier whose CA signs (default: that of the node\'s certificate)', zh: '签发层级（默认与该节点证书相同）', list: wordLists.tier }))
+    .addOption(wordOption(shell, '--role <role>', { en: 'a node, a department\'s client, a person, or who audits the log', zh: '证书角色', list: wordLists.role }).makeOptionMandatory())
     .requiredOption('--node <id>', say(shell, 'node id', '节点编号'))
     .option('--name <name>', say(shell, 'client or auditor name, or the person an operator certificate names', '客户端、审计方名称或操作员姓名'), '')
     .option('--days <days>', say(shell, 'days of validity', '有效天数'), wholeNumber(shell, 1, 36_500), 825)

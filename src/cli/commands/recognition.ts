@@ -1,6 +1,6 @@
 /** `huxin recognition`. */
 import { fromBinary } from '@bufbuild/protobuf'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
@@ -9,9 +9,9 @@ import { mask } from '../../record/citizen-id.ts'
 import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { allPages } from '../pages.ts'
-import { word } from '../words.ts'
+import { purposeOption, word, wordLists, wordOption } from '../words.ts'
 import { recordView } from './records.ts'
-import { atNode, CALL, civilDay, collect, subjectTypes, wholeNumber, withNode } from './shared.ts'
+import { atNode, CALL, civilDay, collect, wholeNumber, withNode } from './shared.ts'
 import { refusalText } from '../../exchange/refusal.ts'
 
 export function recognitionCommands(program: Command, shell: Shell): void {
@@ -21,10 +21,10 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .requiredOption('--holder <node>', say(shell, 'node that holds the result', '持有节点'))
     .requiredOption('--item <id@edition>', say(shell, 'catalog item of the result', '评价结果目录项'))
     .option('--result <record id>', say(shell, 'record id of the result; the subject\'s current one by default', '评价结果记录编号（默认当前结果）'), '')
-    .addOption(new Option('--subject-type <type>', say(shell, 'type of the subject', '主体类型')).choices(subjectTypes).makeOptionMandatory())
+    .addOption(wordOption(shell, '--subject-type <type>', { en: 'type of the subject', zh: '主体类型', list: wordLists.subjectType }).makeOptionMandatory())
     .requiredOption('--subject <id>', say(shell, 'unified social credit code, or citizen id', '统一社会信用代码或公民身份号码'))
     .requiredOption('--subject-name <name>', say(shell, 'name of the subject', '主体名称'))
-    .requiredOption('--purpose <code>', say(shell, 'purpose code', '使用目的代码'))
+    .addOption(purposeOption(shell, say(shell, 'purpose, one of those of the item', '使用目的，须为目录项允许者')).makeOptionMandatory())
     .requiredOption('--basis <text>', say(shell, 'legal basis', '法律依据'))
     .option('--mapping <id@version>', say(shell, 'grade mapping to apply', '等级对照'), '')
     .option('--scale <id@version>', say(shell, 'scale that is accepted; may be given again (default: any)', '可接受的等级体系，可重复（默认不限）'), collect)
@@ -42,7 +42,7 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     })
   shell.common(atNode(recognition.command('answer <request>'), shell), 'huxin recognition answer rq-… --decision recognized --node nodes/330106')
     .description(say(shell, 'answer a request addressed to this node', '答复互认申请'))
-    .addOption(new Option('--decision <decision>', say(shell, 'the answer', '答复')).choices(['recognized', 'conditional', 'not_recognized', 'no_result']).makeOptionMandatory())
+    .addOption(wordOption(shell, '--decision <decision>', { en: 'the answer', zh: '答复', list: wordLists.decision }).makeOptionMandatory())
     .option('--conditions <text>', say(shell, 'required for conditional', '有条件认可的条件'), '')
     .option('--valid-until <date>', say(shell, 'last day of the recognition (default: that of the result)', '互认有效期止（默认同评价结果）'), civilDay(shell), '')
     .action(async (request: string, _options, command: Command) => {
@@ -88,7 +88,7 @@ function formatAsked(shell: Shell, { request }: Recognition): string {
   const rows: readonly (readonly [string, string, string])[] = [
     ['subject', '主体', `${record.subject?.name ?? ''} ${mask(record.subject?.id ?? '')}`.trim()],
     ['result', '评价结果', `${asked.item}${asked.resultRecordId === '' ? '' : `, ${asked.resultRecordId}`}`],
-    ['purpose', '使用目的', asked.purpose],
+    ['purpose', '使用目的', word(shell, asked.purpose)],
     ['legal basis', '法律依据', asked.legalBasis],
     ['mapping', '等级对照', asked.mapping],
     ['accepted scales', '可接受的等级体系', asked.acceptedScales.join(' ')],

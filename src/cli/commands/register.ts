@@ -1,15 +1,14 @@
 /** `huxin provider` and `huxin client`: the bodies whose records are born at this node and the machines that act for them. */
 import { X509Certificate } from 'node:crypto'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual, text } from '../../base/text.ts'
 import type { RegisteredClient, RegisteredProvider } from '../../gen/huxin/v1/register_pb.ts'
-import { clientRoles } from '../../ledger/register.ts'
 import { identityOfCertificate, type PeerIdentity } from '../../pki/identity.ts'
 import type { Connection } from '../connect.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
-import { word } from '../words.ts'
+import { readWord, word, wordLists, wordsIn } from '../words.ts'
 import { atNode, CALL, collect, withAct, withNode } from './shared.ts'
 
 /** What a command says when it is done: that the register says it now, or said it already. */
@@ -55,7 +54,7 @@ export function clientCommands(program: Command, shell: Shell): void {
     .requiredOption('--body <uscc>', say(shell, 'body that it acts for', '所代表单位的统一社会信用代码'))
     .option('--certificate <file>', say(shell, 'its certificate: this one and no other of its name; may be given again', '客户端证书：只认所列证书，可多次给出'), collect)
     .option('--serial <number>', say(shell, 'serial number of its certificate, instead of the file; may be given again', '证书序列号（代替证书文件），可多次给出'), collect)
-    .addOption(new Option('--role <role>', say(shell, 'what it may do; may be given again (default: all)', '允许的操作，可多次给出（默认全部）')).choices([...clientRoles]).argParser<string[]>(oneOf()))
+    .option('--role <role>', say(shell, `what it may do; may be given again (default: all): ${wordsIn(shell, wordLists.clientRole)}`, `允许的操作，可多次给出（默认全部）：${wordsIn(shell, wordLists.clientRole)}`), (typed: string, before: string[] = []) => [...before, readWord(wordLists.clientRole, typed)])
     .action(async (given: string | undefined, _options, command: Command) => addClient(shell, command, given))
   for (const [verb, status, en, zh] of [
     ['suspend', 'suspended', 'take no call of a client, from now on', '立即暂停客户端'], ['activate', 'active', 'lift a suspension', '恢复客户端'], ['remove', 'ended', 'end a client', '注销客户端'],
@@ -79,16 +78,6 @@ export function clientCommands(program: Command, shell: Shell): void {
           rows.map((row) => [row.name, row.body, row.roles.map((role) => word(shell, role)).join(say(shell, ', ', '、')), row.serials.join('\n') || say(shell, 'any', '不限'), word(shell, row.status)]),
         )))
     })
-}
-
-/** Collects the values of an option that has choices. */
-function oneOf(): (value: string, before?: string[]) => string[] {
-  return (value, before = []) => {
-    if (!(clientRoles as readonly string[]).includes(value)) {
-      throw new HuxinError('argument_invalid', bilingual(`--role ${value}: give one of ${clientRoles.join(', ')}`, `--role ${value}：须为 ${clientRoles.join('、')} 之一`))
-    }
-    return [...before, value]
-  }
 }
 
 async function addClient(shell: Shell, command: Command, given: string | undefined): Promise<void> {

@@ -1,14 +1,10 @@
 /** Options that several commands share. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { holdProcess, isCivilDate } from '../../base/clock.ts'
-import { SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import { encodeRecordId } from '../../record/record-id.ts'
 import { halfWidth } from '../../record/text.ts'
 import { connect, type Connection } from '../connect.ts'
 import type { Shell } from '../shell.ts'
-
-/** Subject types as the command line writes them. */
-export const subjectTypes = Object.keys(SubjectType).filter((name) => /^[A-Z]/.test(name) && name !== 'UNSPECIFIED').map((name) => name.toLowerCase())
 
 export const CALL = { timeoutMs: 30_000 }
 

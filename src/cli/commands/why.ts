@@ -1,4 +1,4 @@
-/** `huxin why`: what became of a batch, of the newest refused batch of a child, or of a record. */
+/** `huxin why`: what became of a file, a batch, the newest refused batch of a child, or a record. */
 import type { Command } from 'commander'
 import { fromHex, hex } from '../../base/bytes.ts'
 import { formatTime } from '../../base/clock.ts'
@@ -9,8 +9,10 @@ import { openHeader } from '../../batch/seal.ts'
 import type { ExplainBatchResponse } from '../../gen/huxin/v1/admin_service_pb.ts'
 import type { Connection } from '../connect.ts'
 import { exitCodes, localTime, print, say } from '../output.ts'
+import { word } from '../words.ts'
 import type { Shell } from '../shell.ts'
-import { formatStory, storyJson } from '../why.ts'
+import { formatStory, storyJson, tellingOf } from '../why.ts'
+import { importsOf, tellOfImports } from '../why-file.ts'
 import { newest } from './log-list.ts'
 import { atNode, CALL, recordIdOf, wholeNumber, withNode } from './shared.ts'
 
@@ -25,21 +27,23 @@ interface Asked {
 
 export function whyCommand(program: Command, shell: Shell): void {
   shell.common(atNode(program.command('why [what]'), shell), 'huxin why 9f2c44d1a07b --node nodes/330000')
-    .description(say(shell, 'what became of a batch (64 hexadecimal digits or the beginning, 8 or more) or a record, and why; with --from the newest refused of a node', '查明批次（编号全部或前 8 位以上）或记录的下落与原因；用 --from 查某节点最近被退回的批次'))
+    .description(say(shell, 'what became of a file that was imported here, a batch (64 hexadecimal digits or the beginning, 8 or more) or a record, and why; with --from the newest refused of a node', '查明文件（在本节点目录导入过的）、批次（编号全部或前 8 位以上）或记录的下落与原因；用 --from 查某节点最近被退回的批次'))
     .option('--from <node>', say(shell, 'the newest refused batches of this node and those below it', '该节点及其下级最近被退回的批次'))
     .option('--last [batches]', say(shell, `with --from: how many, 1 to ${LAST_MAX} (default: 1)`, `与 --from 同用：最近几批，1 至 ${LAST_MAX}（默认 1）`), wholeNumber(shell, 1, LAST_MAX))
     .action(async (what: string | undefined, _options, command: Command) => {
       const { from, last } = command.opts<Asked>()
       if ((what === undefined) === (from === undefined)) {
-        throw new HuxinError('argument_invalid', bilingual('give a batch or a record, or --from with a node', '请给出批次或记录编号，或用 --from 给出节点'))
+        throw new HuxinError('argument_invalid', bilingual('give a file, a batch or a record, or --from with a node', '请给出文件、批次或记录编号，或用 --from 给出节点'))
       }
       await withNode(command, async (connection) => {
+        const asked = what === undefined ? undefined : await importsOf(connection.config.folder, what)
+        if (asked) return tellOfImports(connection, shell, { command, asked })
         const ids = what !== undefined ? await batchesOf(connection, what) : await refusedOf(connection, from!, typeof last === 'number' ? last : 1)
         if (ids.length === 0) return tellOfNode(connection, shell, { command, from: from! })
-        const status = await connection.admin.getStatus({}, CALL)
         const stories: ExplainBatchResponse[] = []
         for (const batchId of ids) stories.push(await connection.admin.explainBatch({ batchId }, CALL))
-        print(shell.output(command), stories.map(storyJson), () => stories.map((story) => formatStory(shell, story, status)).join('\n\n'))
+        const telling = await tellingOf(connection, stories)
+        print(shell.output(command), stories.map(storyJson), () => stories.map((story) => formatStory(shell, story, telling)).join('\n\n'))
         if (stories.some(({ refusal }) => refusal)) shell.exitCode = exitCodes.found
       })
     })
@@ -66,8 +70,8 @@ async function batchesOf({ records }: Connection, what: string): Promise<Uint8Ar
 function noSuch(what: string): HuxinError {
   const shown = JSON.stringify(what.slice(0, 80))
   return new HuxinError('not_found', bilingual(
-    `no record ${shown} is here: a record of a refused batch does not get in; ask with huxin why --from NODE --last, or with the number of the batch`,
-    `此处没有记录 ${shown}：被退回批次中的记录不会入账；请用 huxin why --from 节点 --last，或给出批次编号`))
+    `${shown} is no file that was imported with this node's folder, and no record that is here: a record of a refused batch does not get in; ask with huxin why --from NODE --last, or with the number of the batch`,
+    `${shown} 既不是在本节点目录导入过的文件，此处也没有该记录：被退回批次中的记录不会入账；请用 huxin why --from 节点 --last，或给出批次编号`))
 }
 
 /** Nothing of a node was refused here: then something else is in the way, or all is well. */
@@ -92,7 +96,7 @@ function linkText(shell: Shell, state: string): string {
     case 'suspended': return say(shell, 'it is suspended: nothing of it is taken until it is activated (huxin member activate)', '该节点已暂停：恢复（huxin member activate）之前不接收其批次')
     case 'retired': return say(shell, 'it is retired: nothing of it is taken any more', '该节点已注销：不再接收其批次')
     case 'connected': return say(shell, 'it is connected: what it has not sent yet waits there (huxin why at that node)', '链路正常：尚未送出的批次仍在该节点（请在该节点执行 huxin why）')
-    default: return say(shell, `its link is ${state}: what it has waits there until the link stands`, '链路中断：其批次在该节点等待，链路恢复后自动送达')
+    default: return say(shell, `its link is ${state}: what it has waits there until the link stands`, `链路${word(shell, state)}：其批次在该节点等待，链路恢复后自动送达`)
   }
 }
 

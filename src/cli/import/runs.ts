@@ -11,12 +11,12 @@ import { join } from 'node:path'
 import { hex } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
+import { localTime } from '../output.ts'
 import type { SentBatch } from './import.ts'
 
 const FORMAT = 'huxin/import/v1'
 const NAME = /^(\d{8}-\d{6})-[0-9a-f]{4}\.jsonl$/
 const DAY_MS = 86_400_000
-const CHINA_OFFSET_MS = 8 * 3_600_000
 
 /** What is known of a run when it begins to send. */
 export interface RunBeginning {
@@ -98,6 +98,17 @@ export async function listRuns(folder: string, limit: number): Promise<Run[]> {
   return runs
 }
 
+/** Runs of a folder that fit, newest first. */
+export async function runsWhere(folder: string, fits: (run: Run) => boolean, limit: number): Promise<Run[]> {
+  const runs: Run[] = []
+  for (const name of await runNames(folder)) {
+    const run = parseRun(await readFile(join(folder, 'imports', name), 'utf8').catch(() => ''))
+    if (run && fits(run)) runs.push(run)
+    if (runs.length >= limit) break
+  }
+  return runs
+}
+
 /** The run whose id begins so; undefined when there is none, or several. */
 export async function findRun(folder: string, id: string): Promise<Run | undefined> {
   const names = (await runNames(folder)).filter((name) => name.startsWith(id))
@@ -130,7 +141,7 @@ async function removeOld(place: string, before: string): Promise<void> {
   }
 }
 
-/** `20261130-213045`, the time in China. */
+/** `20261130-213045`, the time where the machine stands, as every time that people read. */
 function stamp(ms: number): string {
-  return new Date(ms + CHINA_OFFSET_MS).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')
+  return localTime(ms).slice(0, 19).replace(/[-:]/g, '').replace(' ', '-')
 }
