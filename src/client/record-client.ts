@@ -13,7 +13,7 @@ import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf'
 import { hex } from '../base/bytes.ts'
 import { type Clock, holdProcess, sleep, systemClock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
-import { text } from '../base/text.ts'
+import { text, textOf } from '../base/text.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import {
   type AmendRequestSchema, type GetBatchRequestSchema, type GetBatchResponse, type GetRecordsRequestSchema, type GetRecordsResponse,
@@ -81,8 +81,8 @@ export class HuxinClient {
   static async connect(options: HuxinClientOptions): Promise<HuxinClient> {
     const stamp = await stampOf(options)
     const { material, warnings } = await loadTlsMaterial(options, (options.clock ?? systemClock).nowMs())
-    const more = await Promise.all((options.authorityFiles ?? []).map((file) => readFile(file, 'utf8').catch(() => {
-      throw new HuxinError('config_invalid', text`the authority file ${file} cannot be read`)
+    const more = await Promise.all((options.authorityFiles ?? []).map((file) => readFile(file, 'utf8').catch((error: unknown) => {
+      throw new HuxinError('config_invalid', text`the authority file ${file} cannot be read: ${textOf(error)}`)
     })))
     return new HuxinClient(options, { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) }, warnings.map(({ en }) => en))
   }

@@ -154,7 +154,7 @@ export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles)
 
 async function read(file: string, what: Said): Promise<string> {
   const bytes = await readFile(file).catch(async (error: unknown) => {
-    throw bad(await deniedAt(file, error) ?? text`the ${what} file ${file} cannot be read`)
+    throw bad(await deniedAt(file, error) ?? text`the ${what} file ${file} cannot be read: ${textOf(error)}. Put it back where it was kept, or have a new one issued (certs/README.md)`)
   })
   const words = textFromEditor(bytes)
   if (words === undefined) throw bad(text`${file} is no text in UTF-8: save it as UTF-8`)

@@ -206,7 +206,7 @@ t.test('files that do not fit together are said in plain words', async (t) => {
     await t.rejects(loadTlsMaterial(await write(folder, written), NOW), { code: 'config_invalid', message }, what)
   }
   const files = await write(folder)
-  await t.rejects(loadTlsMaterial({ ...files, certificateFile: join(folder, 'no.crt') }, NOW), { code: 'config_invalid', message: /the certificate file .*no.crt cannot be read/ })
+  await t.rejects(loadTlsMaterial({ ...files, certificateFile: join(folder, 'no.crt') }, NOW), { code: 'config_invalid', message: /the certificate file .*no.crt cannot be read: ENOENT: no such file/, messageZh: /^证书文件 .*no.crt 无法读取：没有该文件或文件夹（ENOENT）。请放回备份的文件/ })
 
   const two = await loadTlsMaterial(await write(folder, { roots: oldRoot.certificatePem + root.certificatePem }), NOW)
   t.match(two, { warnings: [], material: { identity: { nodeName: 'zj.example/330106' } } }, 'one of several roots')

@@ -20,7 +20,7 @@ export const pkiChinese: Readonly<Record<string, string>> = {
   certificate: '证书',
   '{0} holds no certificate': '{0} 中没有证书',
   '{0} is of {1} {2}, wanted is node {3}: tls.certificate names the wrong file': '{0} 属于 {1} {2}，应属于节点 {3}：tls.certificate 指向了错误的文件',
-  'the {0} file {1} cannot be read': '{0} 文件 {1} 无法读取',
+  'the {0} file {1} cannot be read: {2}. Put it back where it was kept, or have a new one issued (certs/README.md)': '{0}文件 {1} 无法读取：{2}。请放回备份的文件，或另行签发（见 certs/README.zh-CN.md）',
   '{0} holds a certificate that does not parse': '{0} 中有证书无法解析',
   '{0} holds no private key in PEM': '{0} 中没有 PEM 格式的私钥',
   '{0} begins with the certificate of its CA: the one of {1} comes first, then the CA that issued it': '{0} 以其 CA 的证书开头：应先放 {1} 的证书，再放签发它的 CA',
