@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { be64, concat } from '../../src/base/bytes.ts'
 import { Lanes, type LaneView } from '../../src/ledger/lanes.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../../src/store/keys.ts'
-import { openStore, type Op, type Store } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
+import type { Op, Store } from '../../src/store/store.ts'
 import { logged } from '../support/entries.ts'
 
 const id = (n: number): Uint8Array => new Uint8Array(32).fill(n)

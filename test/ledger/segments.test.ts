@@ -13,7 +13,8 @@ import {
 import { Sieve } from '../../src/ledger/sieve.ts'
 import { Tail } from '../../src/ledger/tail.ts'
 import { prefixRange, tables } from '../../src/store/keys.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
+import type { Store } from '../../src/store/store.ts'
 import { SeededRandom } from '../support/federation.ts'
 
 /** Several pieces for a merge. */

@@ -1,6 +1,6 @@
 /** A process of its own for the tests of the store: opens a folder, and writes until the system lets it no more. */
 import { isHuxinError } from '../../src/base/errors.ts'
-import { openStore } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
 
 const [folder = '', count = '0'] = process.argv.slice(2)
 const said: string[] = []

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRandom } from '../../src/base/random.ts'
-import { crc32c, findDamage } from '../../src/store/journal.ts'
-import { openStore } from '../../src/store/store.ts'
+import { crc32c, findDamage } from '../../src/store/leveldb/journal.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
 import { codeOf } from '../support/checks.ts'
 
 const BLOCK = 32_768

@@ -7,7 +7,8 @@ import { crc32 } from 'node:zlib'
 import { be32 } from '../../src/base/bytes.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../../src/store/keys.ts'
 import { PART_BYTES } from '../../src/store/parts.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
+import type { Store } from '../../src/store/store.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 
 async function withStore(work: (store: Store) => Promise<void>): Promise<void> {

@@ -1,5 +1,5 @@
 /** A process of its own that opens a folder and reads keys, which LevelDB may end: `node reading-child.js <folder> <key> …` */
-import { openStore } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
 
 const [folder = '', ...keys] = process.argv.slice(2)
 const store = await openStore(folder, { create: false })

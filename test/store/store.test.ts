@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { batchClasses } from '../../src/topology/lane.ts'
 import { classKey, entryKey, indexAtEnd, laneIndexKey, placeKey, prefixRange, tables, textKey, tileKey } from '../../src/store/keys.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
+import type { Store } from '../../src/store/store.ts'
 import { codeOf } from '../support/checks.ts'
 
 const key = (text: string): Uint8Array => Buffer.from(text)

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SeededRandom } from '../../src/base/random.ts'
-import { openStore } from '../../src/store/store.ts'
-import { findTableDamage } from '../../src/store/table-files.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
+import { findTableDamage } from '../../src/store/leveldb/table-files.ts'
 import { codeOf } from '../support/checks.ts'
 
 const random = new SeededRandom('tables')

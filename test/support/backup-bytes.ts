@@ -9,7 +9,7 @@ import { newArchiveKey } from '../../src/node/archive.ts'
 import { writeBackup } from '../../src/node/backup.ts'
 import type { NodeConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
-import { openStore } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
 
 const VALUES = 100
 const VALUE_BYTES = 3_300_000

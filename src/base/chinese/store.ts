@@ -1,6 +1,6 @@
 /** The Chinese of room `store`. */
 export const storeChinese: Readonly<Record<string, string>> = {
-  // store.ts
+  // leveldb/
   'this process uses {0} already': '本进程已在使用 {0}',
   'the database did not write: {0}': '数据库未能写入：{0}',
   'the database is closed, or being opened again after a failed write': '数据库已关闭，或正在写入失败后重新打开',

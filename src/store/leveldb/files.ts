@@ -5,8 +5,8 @@
  */
 import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { HuxinError } from '../base/errors.ts'
-import { type Said, text, textOf } from '../base/text.ts'
+import { HuxinError } from '../../base/errors.ts'
+import { type Said, text, textOf } from '../../base/text.ts'
 import { findDamage } from './journal.ts'
 import { findTableDamage } from './table-files.ts'
 

@@ -10,7 +10,7 @@
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { yieldTurn } from '../base/clock.ts'
+import { yieldTurn } from '../../base/clock.ts'
 import { isChecked, wholeRecords } from './journal.ts'
 
 const FOOTER = 48
