@@ -1,22 +1,30 @@
 /** What every use case works with: the parts of one running node, wired by `node`. */
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
+import type { Body } from '../batch/body.ts'
 import type { Indexer } from '../ledger/indexer.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log/log.ts'
 import type { Signer } from '../note/key.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
-import type { Store } from '../store/store.ts'
+import type { Op, Store } from '../store/store.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { Alarms } from './alarms.ts'
-import type { Approvals } from './approvals.ts'
 import type { Changes } from './changes.ts'
-import type { Door } from './door.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { CheckRecords } from './judge.ts'
+import type { Quotas } from './quotas.ts'
 import type { Recent } from './recent.ts'
 import type { RecordReader } from './record-reader.ts'
-import type { Writer } from './writer.ts'
+import type { RoundView, Writer } from './writer.ts'
+
+/** A batch of amendments in the log. */
+export interface ErasingAmendment {
+  /** Full name of the node that amends. */
+  readonly by: string
+  readonly index: bigint
+  readonly body: Body
+}
 
 export interface Context {
   /** Full name of this node. */
@@ -29,12 +37,12 @@ export interface Context {
   readonly random: Random
   readonly changes: Changes
   readonly writer: Writer
-  readonly door: Door
+  /** What members may put into this log. */
+  readonly quotas: Quotas
   readonly indexer: Indexer
   readonly recent: Recent
   readonly records: RecordReader
   readonly alarms: Alarms
-  readonly approvals: Approvals
   readonly noteSigner: Signer
   readonly cosigner: Signer
   /** Key of the subject index, secret to this node. */
@@ -42,6 +50,8 @@ export interface Context {
   readonly checkRecords: CheckRecords
   /** Answers to requests: of two at once the second finds the first. */
   readonly answers: OneByOne
+  /** Operations that destroy the records which an amendment erases; inside a round of the writer. */
+  readonly eraseOps: (amendment: ErasingAmendment, view: RoundView) => Promise<Op[]>
   /** The time that neighbours are told: not the clock's while that is known to be wrong. */
   readonly trustedMs: () => number
   /** Up to when this node has what others did to records, milliseconds since 1970. */

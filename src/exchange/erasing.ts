@@ -17,6 +17,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { isIndexed, recordRows } from '../ledger/record-rows.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import type { ErasingAmendment } from './context.ts'
 import type { Vouched } from './first-receipt.ts'
 import type { InOrder } from './in-order.ts'
 import type { Recent } from './recent.ts'
@@ -36,14 +37,6 @@ export interface ErasingOptions {
 
 /** Amendments of one sweep: each rewrites the bodies that it names. */
 const DUE_MAX = 64
-
-/** A batch of amendments in the log. */
-export interface ErasingAmendment {
-  /** Full name of the node that amends. */
-  readonly by: string
-  readonly index: bigint
-  readonly body: Body
-}
 
 /** The body of a batch at the door. */
 export interface OpenedBody {

@@ -225,8 +225,8 @@ async function commit(context: Context, publication: Publication, { header, body
   let batch: SealedHeader | undefined
   const committed = await context.writer.propose(body.bytes.length, async (index, view) => {
     const numbered = await numberLanes(context, header, view)
-    context.door.quotas.check(header, publication.source, body.bytes.length)
-    await context.door.quotas.checkLanes(header.origin, publication.source, context.ledger().opens(header, publication.source))
+    context.quotas.check(header, publication.source, body.bytes.length)
+    await context.quotas.checkLanes(header.origin, publication.source, context.ledger().opens(header, publication.source))
     const sealed = sealHeader(numbered, context.noteSigner)
     batch = sealed
     return decide(context, publication, { sealed, body, judged, index, view, identities })
@@ -259,13 +259,13 @@ export function decide(context: Context, publication: Publication, sealed: Seale
   const bytes = formatEntry(entry)
   const remember = (): void => {
     folded.remember()
-    context.door.quotas.count(batch.header, publication.source, { bytes: batch.note.length + body.bytes.length, refused: false, opened })
+    context.quotas.count(batch.header, publication.source, { bytes: batch.note.length + body.bytes.length, refused: false, opened })
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
     if (identities) context.indexer.keep(index, identities)
   }
   const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }
   if (publication.kind !== 'amendment') return decision
-  return context.door.eraseOps({ by: context.self, index, body }, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
+  return context.eraseOps({ by: context.self, index, body }, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 
 /** A header without lane numbers and body. */

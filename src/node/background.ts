@@ -3,7 +3,9 @@ import { equalBytes } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { isHuxinError, messageOf } from '../base/errors.ts'
 import { alarmText } from '../exchange/alarms.ts'
+import type { Approvals } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
+import type { Door } from '../exchange/door.ts'
 import { hashRequestIds } from '../exchange/request-ids.ts'
 import { scrub } from '../exchange/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
@@ -13,6 +15,8 @@ import type { NodeLog } from './node-log.ts'
 
 export interface BackgroundOptions {
   readonly context: Context
+  readonly door: Door
+  readonly approvals: Approvals
   readonly maySign: () => boolean
   /** Whether entries may be written now. */
   readonly mayAppend: () => boolean
@@ -64,21 +68,21 @@ async function hashOldRequestIds({ context, log }: BackgroundOptions): Promise<v
   )
 }
 
-async function sweepLoop({ context, sweep, signal }: BackgroundOptions): Promise<void> {
+async function sweepLoop({ context, door, sweep, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
     if (signal.aborted) return
-    await context.door.eraseDue().then(sweep).then(() => context.alarms.clear('sweep'), (error: unknown) => context.alarms.raise('sweep', '', alarmText(error)))
+    await door.eraseDue().then(sweep).then(() => context.alarms.clear('sweep'), (error: unknown) => context.alarms.raise('sweep', '', alarmText(error)))
     // While the database is opened again there is nothing to read.
-    await context.door.review().catch(() => undefined)
+    await door.review().catch(() => undefined)
   }
 }
 
-async function headsLoop({ context, headsMs, exchangeHeads, signal }: BackgroundOptions): Promise<void> {
+async function headsLoop({ context, approvals, headsMs, exchangeHeads, signal }: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, headsMs, signal)
     if (signal.aborted) return
-    await context.approvals.sweep().catch(() => undefined)
+    await approvals.sweep().catch(() => undefined)
     await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', '', alarmText(error)))
   }
 }

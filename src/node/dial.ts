@@ -15,7 +15,7 @@ import { parentCalls } from './parent-calls.ts'
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
 export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number; readonly asideRoom?: AsideRoom }
 
-export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'> {
+export interface DialOptions extends Pick<UplinkOptions, 'door' | 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'> {
   readonly context: Context
   readonly parent: NonNullable<NodeConfig['parent']>
   readonly material: TlsMaterial
@@ -26,13 +26,13 @@ export interface DialOptions extends Pick<UplinkOptions, 'onRecall' | 'frozen' |
 }
 
 /** Dials the parent and starts the loops; the caller stops them, then closes the channel. */
-export function dialParent({ context, parent, material, clock, random, log, times, ...hooks }: DialOptions): { channel: WireChannel; uplink: Uplink } {
+export function dialParent({ context, door, parent, material, clock, random, log, times, ...hooks }: DialOptions): { channel: WireChannel; uplink: Uplink } {
   const channel = WireChannel.dial({
     address: parent.address, expectedNodeName: parent.node, checkServer: (server) => checkParent(context, server), material, clock, backoffMsMax: 5_000,
     ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...times,
   })
   const uplink = new Uplink({
-    context, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000, recallMs: times?.recallMs,
+    context, door, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000, recallMs: times?.recallMs,
     ...(times?.patienceMs === undefined ? {} : { patienceMs: times.patienceMs }),
     ...(times?.asideRoom === undefined ? {} : { asideRoom: times.asideRoom }),
     trust: () => context.joined,

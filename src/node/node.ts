@@ -80,11 +80,13 @@ export class Node {
   readonly #joined: FederationState
   readonly #stop = new AbortController()
   /** Written while the node runs, on request. */
+  readonly approvals: Approvals
   readonly backups = new Backups(() => ({ config: this.config, epoch: this.#folder.epoch, log: this.#log, store: this.#folder.store }))
   #ledger: Ledger
   #log!: Log
   #writer!: Writer
   #door!: Door
+  #quotas!: Quotas
   #indexer!: Indexer
   #context!: Context
   #transit!: TransitSweep
@@ -140,6 +142,7 @@ export class Node {
     })
     this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { alarms: this.#alarms, log: options.log })
     this.#disk = new DiskSpace({ folder: dirname(epochFiles(options.config.folder, folder.epoch).database), ...options.config.disk, alarms: this.#alarms })
+    this.approvals = new Approvals(() => this.#context, options.config.approvals)
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
   }
@@ -155,6 +158,11 @@ export class Node {
 
   get context(): Context {
     return this.#context
+  }
+
+  /** Where batches come in. */
+  get door(): Door {
+    return this.#door
   }
 
   get uplink(): Uplink | undefined {
@@ -251,11 +259,11 @@ export class Node {
     })
     this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', '', text`entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
     await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
-    const quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms, refusalsWarn: config.alarms.refusalsPerHour })
+    this.#quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms, refusalsWarn: config.alarms.refusalsPerHour })
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
       checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
-      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass), quotas,
+      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass), quotas: this.#quotas,
       onFork: this.#evidence.keepFork, onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
     })
@@ -264,7 +272,7 @@ export class Node {
     this.#transit = new TransitSweep(this.#context, config.transitDaysMax * 86_400_000)
     this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
     this.#restoration = await Restoration.open({
-      config, context: this.#context, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
+      config, context: this.#context, door: this.#door, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
       onBroken: (error) => this.#gate.breakFor(error),
     })
     const cosigning = await cosigningChildren(this.#context)
@@ -288,7 +296,7 @@ export class Node {
     if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
     if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: async () => { try { await this.#neighbours.review() } finally { await this.#confirmation.save() } },
+      context: this.#context, door: this.#door, approvals: this.approvals, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: async () => { try { await this.#neighbours.review() } finally { await this.#confirmation.save() } },
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
       onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
@@ -330,8 +338,8 @@ export class Node {
     const { config, clock, random } = this.#options
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
-      writer: this.#writer, door: this.#door, indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, approvals: new Approvals(() => this.#context, config.approvals), answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
+      writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }
@@ -340,7 +348,7 @@ export class Node {
     const { config, clock, log } = this.#options
     const bindings: readonly ServiceBinding[] = [
       exchangeService({
-        context: () => this.#context,
+        context: () => this.#context, door: () => this.#door,
         clock,
         onContact: (child, peer) => this.#neighbours.called(child, peer),
         onShown: async (who, { checkpoint, statements }) => {
@@ -352,7 +360,7 @@ export class Node {
         restoration: () => this.#restoration,
         askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
-      recordService(() => this.#context),
+      recordService(this),
       ...adminServices(this),
     ]
     this.#server = await WireServer.listen({
@@ -370,7 +378,7 @@ export class Node {
   #dial(parent: NonNullable<NodeConfig['parent']>): void {
     const { clock, random, log, link } = this.#options
     const { channel, uplink } = dialParent({
-      context: this.#context, parent, material: this.#tls!.current, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
+      context: this.#context, door: this.#door, parent, material: this.#tls!.current, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin()

@@ -23,6 +23,7 @@ import { FIRST_EDITION } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { alarmText } from '../exchange/alarms.ts'
 import type { Context } from '../exchange/context.ts'
+import type { Door } from '../exchange/door.ts'
 import { nextStatement, notActive } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import type { GiveBackRequest, Package } from '../gen/huxin/v1/exchange_service_pb.ts'
@@ -48,6 +49,7 @@ const HASHES_MAX = 64
 export interface RestorationOptions {
   readonly config: NodeConfig
   readonly context: Context
+  readonly door: Door
   /** What was left of the log before; undefined where nothing was lost. */
   readonly recovery: RootRecovery | undefined
   /** The operator says that no more children will come: the first that gave everything back is enough. */
@@ -175,7 +177,7 @@ export class Restoration {
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
     // Once the new log has begun a child's own come as at any time, and nothing comes by earlier rules: a late child may give back for ever.
     const { due } = this
-    const { repeated } = await context.door.accept({
+    const { repeated } = await this.#options.door.accept({
       header: pack.header, body: pack.body, judged: pack.judged, givenBack: due || !own,
       // Nobody has the entry by which others' were judged; of its own the child has this root's receipt.
       ...(due && !own ? { rules: FIRST_EDITION } : {}), ...(pack.receipt ? { receipt: pack.receipt } : {}),

@@ -37,7 +37,7 @@ import { parseLaneKey } from '../topology/lane.ts'
 import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { explainBatch, readAccount, searchEntries } from './account-calls.ts'
-import { approvalHandlers } from './approval-calls.ts'
+import { approvalHandlers, type ApprovalPort } from './approval-calls.ts'
 import { personalAct, sourceOf } from './caller.ts'
 import { certificateHandlers } from './certificate-calls.ts'
 import { registerHandlers } from './client-register.ts'
@@ -47,8 +47,7 @@ import { pageOf } from './pages.ts'
 import { publishedMessage } from './record-service.ts'
 
 /** What these services need of the running node. */
-export interface AdminPort {
-  readonly context: Context
+export interface AdminPort extends ApprovalPort {
   readonly state: string
   readonly port: number
   readonly join: { readonly anchors: readonly TrustAnchor[] }
@@ -110,7 +109,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     traceLane: (request: TraceLaneRequest) => trace(node, request),
     issueEvidence: (request: IssueEvidenceRequest, call: CallContext) => evidence(node.context, request, call),
     ...registerHandlers(() => node.context),
-    ...approvalHandlers(() => node.context),
+    ...approvalHandlers(node),
     ...certificateHandlers(node),
   }))
   const log = defineService(LogService, {

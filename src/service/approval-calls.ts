@@ -1,23 +1,28 @@
 /** The calls with which operators grant and reject what takes a second person. */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import type { Decision } from '../exchange/approvals.ts'
+import type { Approvals, Decision } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
 import type { GrantApprovalRequest, ListApprovalsRequest, RejectApprovalRequest } from '../gen/huxin/v1/admin_service_pb.ts'
 import type { CallContext } from '../wire/service.ts'
 import { personalAct, sourceOf } from './caller.ts'
 import { publishedMessage } from './record-service.ts'
 
+/** What these calls need of the running node. */
+export interface ApprovalPort {
+  readonly context: Context
+  readonly approvals: Approvals
+}
+
 /** The calls of AdminService about approvals. */
-export function approvalHandlers(current: () => Context) {
+export function approvalHandlers(node: ApprovalPort) {
   return {
-    listApprovals: async ({ id }: ListApprovalsRequest) => ({ approvals: await current().approvals.list(id.length === 0 ? undefined : checkId(id)) }),
+    listApprovals: async ({ id }: ListApprovalsRequest) => ({ approvals: await node.approvals.list(id.length === 0 ? undefined : checkId(id)) }),
     grantApproval: async (request: GrantApprovalRequest, call: CallContext) => {
-      const context = current()
-      return { published: await publishedMessage(context, await context.approvals.grant(decisionOf(request, call))) }
+      return { published: await publishedMessage(node.context, await node.approvals.grant(decisionOf(request, call))) }
     },
     rejectApproval: async (request: RejectApprovalRequest, call: CallContext) =>
-      ({ actBatchId: await current().approvals.reject(decisionOf(request, call)) ?? new Uint8Array() }),
+      ({ actBatchId: await node.approvals.reject(decisionOf(request, call)) ?? new Uint8Array() }),
   }
 }
 

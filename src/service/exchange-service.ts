@@ -14,7 +14,7 @@ import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { openHeader } from '../batch/seal.ts'
 import { checkCertificate } from '../exchange/authority.ts'
 import type { Context } from '../exchange/context.ts'
-import type { Accepted } from '../exchange/door.ts'
+import type { Accepted, Door } from '../exchange/door.ts'
 import { lapse } from '../exchange/first-receipt.ts'
 import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../exchange/links.ts'
 import { notActive, PROTOCOL_VERSION, renewMember } from '../exchange/members.ts'
@@ -41,6 +41,8 @@ export interface GivenBack {
 
 export interface ExchangeServiceOptions {
   readonly context: () => Context
+  /** Takes what children hand up. */
+  readonly door: () => Door
   readonly clock: Clock
   /** Called for each call of a child: it is there. */
   readonly onContact: (child: string, peer: PeerIdentity) => void
@@ -149,7 +151,7 @@ class ExchangeHandlers {
     if (series !== '') await this.#order.turn(child, series, number, call)
     // It may have waited: a member suspended meanwhile gives nothing.
     this.#child(call)
-    const accepting = request.packages.map((pack) => context.door.accept(inbound(pack, child)))
+    const accepting = request.packages.map((pack) => this.#options.door().accept(inbound(pack, child)))
     if (series !== '') this.#order.entered(child, series, number)
     const settled = await Promise.allSettled(accepting)
     const outcomes = []

@@ -22,19 +22,20 @@ import { type CallContext, defineService, type ServiceBinding } from '../wire/se
 import { sourceOf } from './caller.ts'
 import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
+import type { ApprovalPort } from './approval-calls.ts'
 import { getRecords, storedRecord } from './get-records.ts'
 import { pageOf, pageSizeOf, pageToken, positionOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
 
-export function recordService(current: () => Context): ServiceBinding {
+export function recordService(node: ApprovalPort): ServiceBinding {
   return defineService(RecordService, forCallers({
-    publish: (request: PublishRequest, call: CallContext) => publishRecords(current(), request, call),
-    amend: (request: AmendRequest, call: CallContext) => amendRecords(current(), request, call),
-    getRecords: (request: GetRecordsRequest, call: CallContext) => getRecords(current(), request, call),
-    getBatch: (request: GetBatchRequest) => getBatch(current(), request),
-    listCatalog: (request: ListCatalogRequest) => listCatalog(current(), request),
-    listRecognitions: (request: ListRecognitionsRequest) => recognitions(current(), request),
+    publish: (request: PublishRequest, call: CallContext) => publishRecords(node.context, request, call),
+    amend: (request: AmendRequest, call: CallContext) => amendRecords(node, request, call),
+    getRecords: (request: GetRecordsRequest, call: CallContext) => getRecords(node.context, request, call),
+    getBatch: (request: GetBatchRequest) => getBatch(node.context, request),
+    listCatalog: (request: ListCatalogRequest) => listCatalog(node.context, request),
+    listRecognitions: (request: ListRecognitionsRequest) => recognitions(node.context, request),
   }))
 }
 
@@ -61,7 +62,7 @@ async function publishRecords(context: Context, request: PublishRequest, call: C
   return publishedMessage(context, published)
 }
 
-async function amendRecords(context: Context, request: AmendRequest, call: CallContext) {
+async function amendRecords({ context, approvals }: ApprovalPort, request: AmendRequest, call: CallContext) {
   if (request.changes.length < 1 || request.changes.length > 1_000) throw new HuxinError('argument_invalid', text`${request.changes.length} changes in one call, allowed are 1 to 1000`)
   const changes = request.changes.map((change): RecordChange => ({
     action: change.action as RecordChange['action'], batchId: change.batchId, position: change.index,
@@ -69,7 +70,6 @@ async function amendRecords(context: Context, request: AmendRequest, call: CallC
   }))
   const by = actorOf(context, call)
   const asked = { provider: providerFor(context, by, request.provider), changes, source: sourceOf(call), requestId: request.requestId }
-  const { approvals } = context
   if (by.kind === 'client' || !takesTwo(approvals.policy, changes)) return publishedMessage(context, await amend(context, { ...asked, by, signal: () => call.signal }))
   const approval = await approvals.propose({ ...asked, by }, () => call.signal)
   return approval.state === 'published' ? publishedMessage(context, await publishedBefore(context, approval.batchId)) : { approvalId: approval.id }

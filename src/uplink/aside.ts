@@ -222,7 +222,7 @@ export class Aside {
 
   /** Takes what follows in a lane, as far as it goes. */
   async #again(lane: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
-    const { context, calls, clock, parent } = this.#options
+    const { context, door, calls, clock, parent } = this.#options
     for (let taken = 0; taken < BATCHES_AT_ONCE && this.#lanes.has(lane) && !signal.aborted; taken++) {
       waiting.triedMs = clock.monotonicMs()
       const standing = await context.ledger().lanes.read(lane)
@@ -238,7 +238,7 @@ export class Aside {
       const asItIs = waiting.code === 'body_incomplete' && clock.monotonicMs() - waiting.sinceMs >= this.#patienceMs
       try {
         if (delivery) await this.#take(delivery, { asItIs, signal })
-        else await context.door.accept({ ...fetched(pack!), asItIs, source: { kind: 'fetched', node: parent } })
+        else await door.accept({ ...fetched(pack!), asItIs, source: { kind: 'fetched', node: parent } })
       } catch (error) {
         if (!concernsOneBatch(error)) throw error
         return this.#later(waiting, { code: error.code, said: error.text })

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
+import type { Door } from '../exchange/door.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { AsideRoom } from './aside.ts'
 import type { ParentCalls } from './parent.ts'
@@ -9,6 +10,8 @@ import type { ParentKeys } from './parent-keys.ts'
 
 export interface UplinkOptions {
   readonly context: Context
+  /** Takes what comes from above. */
+  readonly door: Door
   /** Full name of the parent. */
   readonly parent: string
   /** What the join file says of the members above, until the log says more. */

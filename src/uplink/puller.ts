@@ -147,10 +147,9 @@ export class Puller {
 
   /** What is wrong with one batch costs its lanes, and nothing else. */
   async #pass(delivery: Delivery, leaf: Uint8Array): Promise<void> {
-    const { context } = this.#options
     const source = { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const
     try {
-      const { batch } = await context.door.accept(inboundOf(delivery, source))
+      const { batch } = await this.#options.door.accept(inboundOf(delivery, source))
       if (!this.aside.isEmpty) await this.aside.passed(batch.header)
     } catch (error) {
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
@@ -165,7 +164,7 @@ export class Puller {
     const leaf = leafHash(delivery.entry)
     if (log === '' || !await this.#follower.compare(log, delivery.index, leaf, signal)) return
     const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
-    await this.#options.context.door.accept({ ...inboundOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
+    await this.#options.door.accept({ ...inboundOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
   }
 
   async #leave({ index, entry }: Delivery, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {

@@ -330,10 +330,10 @@ export class Pusher {
 
   /** The parent refused a batch that stands accepted here: the refusal is logged and goes on down. */
   async #returned(outgoing: Outgoing, outcome: Outcome): Promise<void> {
-    const { context, parent } = this.#options
+    const { context, door, parent } = this.#options
     if (!outgoing.entry.verdict.accepted) return
     try {
-      await context.door.accept({
+      await door.accept({
         header: outgoing.batch.note, body: new Uint8Array(), refusal: outcome.refusal, judged: formatJudged(outgoing.entry.judged), source: { kind: 'fetched', node: parent },
       })
     } catch (error) {

@@ -15,6 +15,7 @@ import { amendmentKey, tables, textKey } from '../../src/store/keys.ts'
 import { amendmentByHand, codeOf, compactAll, erasedCount, findings, type Forged, forge, holders, publishRecords } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(0)
 
@@ -86,7 +87,7 @@ t.test('amendments reach every node', async (t) => {
     await federation.until('the target has it', async () => (await standings(federation, '330782', 'v-90')).length > 0)
     const liar = federation.node('330110').context
     const { batch: lie, body } = amendmentByHand(liar, victim.batch!.id, 0, AmendmentAction.WITHDRAW)
-    await liar.door.accept({ header: lie.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(liar).accept({ header: lie.note, body: body.bytes, source: { kind: 'self' } })
     await federation.until('the lie is judged at the province', async () => await findBatch(federation.node('330000').context, lie.id) !== undefined || federation.alarms().length > 0)
     const after = await publishRecords(liar, [industryRecord(91, { prefix: 'v' })], ['330782'])
     t.equal(after.refusal, undefined)
@@ -122,7 +123,7 @@ t.test('amendments reach every node', async (t) => {
     await everywhere(federation, (await amend(above, record(1, 'withdraw'))).batch!.id)
     t.equal(await codeOf(amend(context, record(1, 'restore'))), 'amendment_invalid', 'what a node above withdrew stays so')
     const liar = forgeRestoration(context, batch!.id, 1, [(await history(context, batch!.id, 1))[0]!])
-    await context.door.accept({ header: liar.batch.note, body: liar.body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: liar.batch.note, body: liar.body.bytes, source: { kind: 'self' } })
     await everywhere(federation, liar.batch.id)
     await everyone(1, 'withdrawn')
 
@@ -158,9 +159,9 @@ t.test('amendments reach every node', async (t) => {
     // A restoration that comes before the withdrawal that it undoes.
     const late = amendmentByHand(context, batch!.id, 4, AmendmentAction.WITHDRAW)
     const early = forgeRestoration(above, batch!.id, 4, [late.batch.id])
-    await above.door.accept({ header: early.batch.note, body: early.body.bytes, source: { kind: 'self' } })
+    await doorOf(above).accept({ header: early.batch.note, body: early.body.bytes, source: { kind: 'self' } })
     await everywhere(federation, early.batch.id)
-    await context.door.accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })
     await everywhere(federation, late.batch.id)
     await everyone(4, 'current')
   })
@@ -237,12 +238,12 @@ t.test('erasing', async (t) => {
   await t.test('an erased record that is sent again, by whomever, stays erased', async (t) => {
     const far = federation.node('330782').context
     const { batch, body } = forge(context, [industryRecord(616_161, { prefix: 'again' })], ['330782'])
-    await context.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     await federation.until('the target has it', async () => (await standings(federation, '330782', 'again-616161')).length > 0)
     const amended = await amend(context, { provider: BODY, source, changes: [change(batch.id, 0, 'erase')] })
     await everywhere(federation, amended.batch!.id)
     for (const source of [{ kind: 'fetched', node: 'zj.example/330700' }, { kind: 'child', node: 'zj.example/330106' }, { kind: 'self' }] as const) {
-      const again = await far.door.accept({ header: batch.note, body: body.bytes, source })
+      const again = await doorOf(far).accept({ header: batch.note, body: body.bytes, source })
       t.equal(again.repeated, true)
     }
     t.same(await findByRecordId(far, 'again-616161'), [])
@@ -270,16 +271,16 @@ t.test('erasing', async (t) => {
     const { batch, body } = forge(context, [industryRecord(717_171, { prefix: 'early' })], ['330110', '330100'])
     const erasure = amendmentByHand(context, batch.id, 0, AmendmentAction.ERASE)
     await together('330100', () => [
-      city.door.accept({ header: erasure.batch.note, body: erasure.body.bytes, source: { kind: 'child', node: context.self } }),
-      city.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'fetched', node: 'zj.example/330000' } }),
+      doorOf(city).accept({ header: erasure.batch.note, body: erasure.body.bytes, source: { kind: 'child', node: context.self } }),
+      doorOf(city).accept({ header: batch.note, body: body.bytes, source: { kind: 'fetched', node: 'zj.example/330000' } }),
     ])
     t.equal((await findBatch(city, batch.id))!.body!.erased, 1)
     const far = federation.node('330110').context
     await federation.until('the county below has it', async () => await findBatch(far, batch.id) !== undefined)
     t.equal((await findBatch(far, batch.id))!.body!.erased, 1)
     // What the city was told by hand, its origin has to know too.
-    await context.door.accept({ header: erasure.batch.note, body: erasure.body.bytes, source: { kind: 'self' } })
-    await context.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: erasure.batch.note, body: erasure.body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     t.same(await holders(federation, '浙江测试企业717171有限公司'), [])
   })
 
@@ -290,8 +291,8 @@ t.test('erasing', async (t) => {
     await together('330106', () => [
       amend(context, { provider: BODY, source, changes: [change(id, 0, 'erase')] }),
       amend(context, { provider: BODY, source, changes: [change(id, 2, 'erase')] }),
-      context.door.accept({ header: fresh.batch.note, body: fresh.body.bytes, source: { kind: 'self' } }).then(),
-      context.door.accept({ ...erasing(fresh.batch.id), source: { kind: 'self' } }),
+      doorOf(context).accept({ header: fresh.batch.note, body: fresh.body.bytes, source: { kind: 'self' } }).then(),
+      doorOf(context).accept({ ...erasing(fresh.batch.id), source: { kind: 'self' } }),
     ])
     const left = async (node: string, batchId: Uint8Array): Promise<boolean[]> => {
       const { body } = (await findBatch(federation.node(node).context, batchId))!

@@ -16,6 +16,7 @@ import { openHeader } from '../../src/batch/seal.ts'
 import { type Caller, provinceAndCity } from '../support/callers.ts'
 import { codeOf, compactAll, findings, holders } from '../support/checks.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { nodeOf } from '../support/doors.ts'
 
 t.setTimeout(0)
 
@@ -151,7 +152,7 @@ t.test('nobody grants what is over, and it is gone with the next proposal', asyn
   t.ok(await rows() < before + 1, 'its row is gone')
   await changeRow(second, { expiresMs: 1n })
   const between = await rows()
-  await province().approvals.sweep()
+  await nodeOf(province()).approvals.sweep()
   t.equal(await rows(), between - 1, 'and with the hourly sweep')
 })
 

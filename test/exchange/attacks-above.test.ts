@@ -4,6 +4,7 @@ import { type Delivery } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { findings, forge, publishRecords } from '../support/checks.ts'
 import { industryRecord } from '../support/records.ts'
 import { alarmOf, holds, refusal, spread, startLying, VICTIM, WITNESS } from '../support/lies.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.test('a parent that delivers something else than its log has', async (t) => {
   const { federation, lies } = await startLying(t)
@@ -73,7 +74,7 @@ t.test('a parent whose refusals are not those it logged', async (t) => {
   const province = federation.node('330000').context
   const { batch, body } = forge(province, [industryRecord(1, { grade: 'Z' })], [WITNESS, VICTIM])
   lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.map((delivery) => ({ ...delivery, refusal: refusal('other reasons') })) }))
-  await province.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+  await doorOf(province).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
   await federation.until('the other child has it', () => holds(federation, WITNESS, batch.id))
   await federation.until('the victim says what is wrong', () => alarmOf(federation, VICTIM, /other reasons than its log has/))
   t.equal(await holds(federation, VICTIM, batch.id), false)

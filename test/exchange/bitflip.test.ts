@@ -25,6 +25,7 @@ import { indexKey, keyText, prefixRange, tables, textKey } from '../../src/store
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SeededRandom, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 const PLACES: readonly Place[] = [
   { id: '330000', tier: 'province', divisions: ['330000'] },
@@ -65,7 +66,7 @@ async function stopped(t: Test): Promise<TestFederation> {
     await cosignedSize(city!, province!.self) === city!.log().signed.size && await cosignedSize(city!, county!.self) > 0n)
   // A second batch with a number that the county used.
   const { batch, body } = forge(county!, [industryRecord(9, { prefix: 'fork' })], ['330000'], { lanes: [{ target: '330000', number: 0n, previous: undefined }] })
-  t.equal(await codeOf(city!.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county!.self } })), 'lane_fork')
+  t.equal(await codeOf(doorOf(city!).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county!.self } })), 'lane_fork')
   for (const id of [MIDDLE, '330106', '330000']) await federation.node(id).context.indexer.caughtUp()
   t.equal((await findByRecordId(city!, 'wide-69')).length, 1, 'a body of two pieces is divided when it is asked')
   t.same(await findings(federation), [])

@@ -15,6 +15,7 @@ import { amendmentByHand, codeOf, findings, type Forged } from '../support/check
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { packed, Rogue } from '../support/rogue.ts'
 import { act, settled } from '../support/settled.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(150_000)
 
@@ -88,7 +89,7 @@ t.test('names of the catalog', async (t) => {
 
   await t.test('that were squatted before block nobody: the owner\'s edition is in force wherever it came', async (t) => {
     const taken = squat(item('zj/industry-evaluation', '2027.1', { legalBasis: 'made up' }), item('cn/comprehensive-evaluation', '2027.1', { legalBasis: 'made up', originators: ['**'] }))
-    const accepted = await context('000000').door.accept({ header: taken.batch.note, body: taken.body.bytes, rules: '2026.1', source: { kind: 'child', node: 'zj.example/320000' } })
+    const accepted = await doorOf(context('000000')).accept({ header: taken.batch.note, body: taken.body.bytes, rules: '2026.1', source: { kind: 'child', node: 'zj.example/320000' } })
     t.equal(accepted.refusal, undefined, 'as a program of before would have taken it')
     await everywhere('zj/industry-evaluation@2027.1', 'made up')
     t.equal((await offer('330000', item('zj/industry-evaluation', '2027.1', { legalBasis: '浙〔2027〕1号' }))).refusal, undefined)
@@ -105,7 +106,7 @@ t.test('names of the catalog', async (t) => {
     const change = { action: 'withdraw', batchId: batch!.id, position: 0, effectiveOn: '2026-01-05', basis: 'x', document: '' } as const
     await t.rejects(amend(context('330000'), { provider: BODY, source, changes: [change] }), { code: 'amendment_invalid', message: /kind catalog, .*: an edition ends on its effective_to/ })
     const forged = amendmentByHand(context('330000'), batch!.id, 0, AmendmentAction.ERASE)
-    const answer = await context('330000').door.accept({ header: forged.batch.note, body: forged.body.bytes, source: { kind: 'self' } })
+    const answer = await doorOf(context('330000')).accept({ header: forged.batch.note, body: forged.body.bytes, source: { kind: 'self' } })
     t.ok(answer.refusal, 'nor does a node that asks nobody erase it')
     for (const at of everybody) await federation.until(`it is refused at ${at}`, async () => (await findBatch(context(at), forged.batch.id))?.refused === true)
     // As it could come before its batch, when nobody knows what it is of.

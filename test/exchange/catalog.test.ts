@@ -16,6 +16,7 @@ import { codeOf, findings, type Forged, forge, publishRecords } from '../support
 import { BODY, TestFederation } from '../support/federation.ts'
 import { withLoopDelay } from '../support/loop-delay.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { doorOf, nodeOf } from '../support/doors.ts'
 
 const act = { actor: '张三', reason: 'test', document: '测〔2026〕3号' }
 const scale = (value: GradeScale): Uint8Array => encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'scale', value }, act }))
@@ -23,7 +24,7 @@ const mapping = (value: GradeMapping): Uint8Array => encodeCatalogRecord(create(
 
 /** The first page of what a client is told. */
 async function listCatalog(context: Context): Promise<CatalogEntry[]> {
-  const bytes = await recordService(() => context).methods.find(({ name }) => name === 'ListCatalog')!
+  const bytes = await recordService(nodeOf(context)).methods.find(({ name }) => name === 'ListCatalog')!
     .call(toBinary(ListCatalogRequestSchema, create(ListCatalogRequestSchema, {})), {} as never)
   return fromBinary(ListCatalogResponseSchema, bytes).entries
 }
@@ -98,7 +99,7 @@ t.test('what a later version publishes is carried, marked and not served by node
   // A content that is neither item, scale nor mapping: field 9, with three bytes.
   const strange = Buffer.concat([toBinary(CatalogRecordSchema, create(CatalogRecordSchema, { act })), Buffer.of(0x4a, 3, 1, 2, 3)])
   const taken = async ({ batch, body }: Forged): Promise<void> => {
-    await province.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(province).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     await federation.until('it is at the city', async () => await findBatch(city, batch.id) !== undefined)
   }
   const catalogOf = (...records: Uint8Array[]): Forged => forge(province, records, ['**'], { kind: 'catalog', item: undefined, batchClass: 'control' })

@@ -17,6 +17,7 @@ import { WireChannel } from '../../src/wire/channel.ts'
 import { codeOf, compactAll, findings, forge, holders, publishRecords } from '../support/checks.ts'
 import { BODY, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 const EVERYONE = SEVEN.map(({ id }) => id).sort()
 
@@ -116,7 +117,7 @@ t.test('records between honest nodes', async (t) => {
     const kind = await publishRecords(context, [industryRecord(1, { prefix: 'later' })], ['330782'], { kind: 'x-weather' })
     t.equal(kind.refusal, undefined)
     const { batch, body } = forge(context, [industryRecord(2, { prefix: 'later' })], ['330782'], { extra: ['x-mood good'] })
-    await context.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     const far = federation.node('330782').context
     for (const id of [kind.batch!.id, batch.id]) {
       await federation.until('it arrives', async () => await findBatch(far, id) !== undefined)
@@ -175,11 +176,11 @@ t.test('an item that is not known yet is unavailable, and nothing is lost once i
   const city = federation.node('330100').context
   const { batch, body } = forge(context, [industryRecord(1)], ['330000'])
   const inbound = { header: batch.note, body: body.bytes, source: { kind: 'child', node: context.self } } as const
-  t.equal(await codeOf(city.door.accept(inbound)), 'item_unknown')
+  t.equal(await codeOf(doorOf(city).accept(inbound)), 'item_unknown')
   t.equal(await findBatch(city, batch.id), undefined, 'what is not judged is not logged')
   await federation.publishCatalog('000000')
   await settled(federation)
-  const accepted = await city.door.accept(inbound)
+  const accepted = await doorOf(city).accept(inbound)
   t.equal(accepted.refusal, undefined)
   t.equal(accepted.repeated, false)
   await federation.until('the province has it', () => held(federation, '330000', 'e-1'))

@@ -12,6 +12,7 @@ import type { ServiceBinding } from '../../src/wire/service.ts'
 import { findings, forge, publishRecords } from '../support/checks.ts'
 import { SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(90_000)
 
@@ -122,7 +123,7 @@ t.test('heads that name no lane are refused', async (t) => {
   const { context } = federation.node('330106')
   const { batch, body } = forge(context, [toBinary(LaneHeadSchema, create(LaneHeadSchema, { lane: 'no lane', number: 1n, batchId: new Uint8Array(32) }))], ['330100'], { kind: 'heads', item: undefined })
   const city = federation.node('330100').context
-  const accepted = await city.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: context.self } })
+  const accepted = await doorOf(city).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: context.self } })
   t.ok(accepted.refusal)
   t.same(await findings(federation), [])
 })

@@ -19,6 +19,7 @@ import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { SEVEN, TestFederation } from '../support/federation.ts'
 import { industryRecord } from '../support/records.ts'
 import { act, held, settled, source } from '../support/settled.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(150_000)
 
@@ -51,7 +52,7 @@ t.test('what is said of members flows to the whole federation', async (t) => {
     await send('suspended')
     await federation.until('it is told so', () => federation.node('330783').alarms.list().includes('suspended: zj.example/330700 has suspended this node: test (测〔2026〕8号)'))
     const { batch, body } = forge(federation.node('330783').context, [industryRecord(2)], ['330000'])
-    t.equal(await codeOf(city().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: name } })), 'member_suspended')
+    t.equal(await codeOf(doorOf(city()).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: name } })), 'member_suspended')
     t.equal(city().log().size, size, 'nothing of it was logged at the city')
     await publishRecords(federation.node('330782').context, [industryRecord(3, { prefix: 'beside' })], ['330106'])
     await federation.until('the county beside it goes on', () => held(federation, '330106', 'beside-3'))

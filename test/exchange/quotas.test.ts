@@ -10,6 +10,7 @@ import { BODY, TestFederation } from '../support/federation.ts'
 import { FOUR, passes } from '../support/four.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
 import { packed, Rogue } from '../support/rogue.ts'
+import { doorOf } from '../support/doors.ts'
 
 const ROGUE = '330182'
 
@@ -82,7 +83,7 @@ t.test('a member that uses up a quota is told so, and nobody else notices', asyn
 
   await t.test('a start is no way around it', async (t) => {
     await federation.until('the counts are kept', async () => {
-      await city().context.door.review()
+      await doorOf(city().context).review()
       return await city().context.store.get(Buffer.from(`pquota/${rogue.name}`)) !== undefined
     })
     await limit(federation, '330100', { refusedPerHour: 10 })

@@ -20,6 +20,7 @@ import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, uscc } from '../support/records.ts'
 import { type Answer, packed, Rogue } from '../support/rogue.ts'
 import { act, settled } from '../support/settled.ts'
+import { doorOf, nodeOf } from '../support/doors.ts'
 
 const RECOGNITION = 'cn/recognition@2026.1'
 const DAY_MS = 86_400_000
@@ -94,7 +95,7 @@ t.test('recognitions', async (t) => {
   const first = await ask(1)
 
   await t.test('a department cannot publish one: neither under its item, nor under another', async (t) => {
-    const call = (item: string): Promise<unknown> => recordService(() => asker).methods.find(({ name }) => name === 'Publish')!
+    const call = (item: string): Promise<unknown> => recordService(nodeOf(asker)).methods.find(({ name }) => name === 'Publish')!
       .call(toBinary(PublishRequestSchema, create(PublishRequestSchema, { item, targets: ['330100'], records: [request('rq-client', { requester: ASKER })] })), { peer: { role: 'operator', name: '张三', serial: '1', nodeId: '330106' } } as never)
     t.equal(await codeOf(call(RECOGNITION)), 'argument_invalid')
     const { refusal } = await publishRecords(asker, [request('rq-client', { requester: ASKER })], ['330100'])
@@ -129,7 +130,7 @@ t.test('recognitions', async (t) => {
     // Taken at the hub as it would have been, under the edition of the rules before; the others see that in its log.
     const taken = async (record: Uint8Array): Promise<Forged> => {
       const forged = spoken(record)
-      const accepted = await context('330000').door.accept({ header: forged.batch.note, body: forged.body.bytes, rules: '2026.1', source: { kind: 'child', node: FORGER } })
+      const accepted = await doorOf(context('330000')).accept({ header: forged.batch.note, body: forged.body.bytes, rules: '2026.1', source: { kind: 'child', node: FORGER } })
       t.equal(accepted.refusal, undefined)
       await federation.until('it is at the asker', async () => (await findBatch(asker, forged.batch.id))?.refused === false)
       return forged
@@ -153,7 +154,7 @@ t.test('recognitions', async (t) => {
     t.same(asked!.confirmations.map(({ confirmation: { batch }, validity }) => `${batch.header.origin} ${validity}`).sort(), [`${HOLDER} valid`, `${FORGER} forged`, `${FORGER} mismatch`].sort())
     const content = asked!.confirmations.find(({ validity }) => validity === 'valid')!.confirmation.record!.content
     t.match(content, { value: { sourceGrade: 'E', mapping: 'zj-5-to-cn@1', mappedGrade: 'D', confirmer: HOLDER, requester: ASKER } })
-    const { recognitions } = await recordService(() => asker).methods.find(({ name }) => name === 'ListRecognitions')!
+    const { recognitions } = await recordService(nodeOf(asker)).methods.find(({ name }) => name === 'ListRecognitions')!
       .call(toBinary(ListRecognitionsRequestSchema, create(ListRecognitionsRequestSchema, { requestRecordId: first })), {} as never).then((bytes) => fromBinary(ListRecognitionsResponseSchema, bytes))
     t.same(recognitions.map(({ state }) => state), ['forged', 'answered'])
   })

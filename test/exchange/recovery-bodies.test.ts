@@ -6,6 +6,7 @@ import { repairRunning } from '../../src/exchange/repair.ts'
 import { findings } from '../support/checks.ts'
 import { BODY } from '../support/federation.ts'
 import { CITY, COUNTY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, startAt } from '../support/recovery.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(0)
 
@@ -67,7 +68,7 @@ t.test('a province that loses its disk after a city dropped what it had passed o
     await federation.until('the hub knows', async () => await province.ledger().known(batch!.id) !== undefined)
   }
   await erase([0, 1])
-  await province.door.review()
+  await doorOf(province).review()
   t.ok(said('330000'), 'one record is missed still')
   await erase([2])
   await federation.until('what was erased ends it', () => !said('330000'))

@@ -15,6 +15,7 @@ import { type Caller, caller, provinceAndCity } from '../support/callers.ts'
 import { amendmentByHand, codeOf, findings, forge } from '../support/checks.ts'
 import { BODY } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(0)
 
@@ -129,7 +130,7 @@ t.test('what verdicts rest on is amended by nobody', async (t) => {
   // By hand, as a node that breaks the rules would: it is logged, and erases nothing anywhere.
   const catalog = await catalogBatch()
   const { batch, body } = amendmentByHand(province(), catalog, 0, AmendmentAction.ERASE)
-  await province().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+  await doorOf(province()).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
   const city = federation.node('330100').context
   await federation.until('the city has the amendment', async () => await city.ledger().known(batch.id) !== undefined)
   for (const context of [province(), city]) t.equal((await findBatch(context, catalog))!.body!.erased, 0, `the catalog stands at ${context.self}`)
@@ -198,7 +199,7 @@ t.test('a register is of its node alone', async (t) => {
   const entry = encodeRegisterEntry({ case: 'client', value: { $typeName: 'huxin.v1.RegisteredClient', name: 'intruder', body: BODY, serials: [], roles: ['publish'], status: 'active' } }, { actor: 'x', ...act })
   for (const target of ['330000', '**', '330000/**']) {
     const { batch, body } = forge(city, [entry], [target], { kind: 'register', item: undefined, batchClass: 'control' })
-    const { refusal } = await province().door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: city.self } })
+    const { refusal } = await doorOf(province()).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: city.self } })
     t.ok(refusal, `one from below to ${target} is refused`)
   }
   t.equal(province().ledger().register.client('intruder'), undefined)

@@ -22,6 +22,7 @@ import { alarmOf, startLying, VICTIM, WITNESS } from '../support/lies.ts'
 import { CITY, COUNTY, federationOf, has, PROVINCE, send, well } from '../support/recovery.ts'
 import { ACT, inEpoch, rotate, succeeded } from '../support/rotation.ts'
 import type { TestFederation } from '../support/federation.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(0)
 
@@ -155,8 +156,8 @@ t.test('a batch of the closed epoch is taken from nobody: not from the parent\'s
   const forged = forge(city, [industryRecord(1, { prefix: 'old' })], ['330100'], { origin: old.self, epoch: 1, signer: old.noteSigner })
   const source = { kind: 'parent', log: `${old.self}/2`, index: tree.size + 1n, leaf: new Uint8Array(32) } as const
   const inbound = { header: forged.batch.note, body: forged.body.bytes, judged: '2026-11-23T01:14:08Z zj.example/330000' }
-  t.equal(await codeOf(city.door.accept({ ...inbound, source })), 'log_forked')
-  t.equal(await codeOf(city.door.accept({ ...inbound, source: { ...source, index: tree.size - 1n } })), '', 'before the end it may stand')
+  t.equal(await codeOf(doorOf(city).accept({ ...inbound, source })), 'log_forked')
+  t.equal(await codeOf(doorOf(city).accept({ ...inbound, source: { ...source, index: tree.size - 1n } })), '', 'before the end it may stand')
   await well(federation)
 })
 

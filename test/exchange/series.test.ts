@@ -16,6 +16,7 @@ import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { enterprise, evaluation, standings } from '../support/lookups.ts'
 import { INDUSTRY_ITEM } from '../support/records.ts'
 import { act, held, settled, source } from '../support/settled.ts'
+import { doorOf } from '../support/doors.ts'
 
 const PLACES: readonly Place[] = [
   { id: '330000', tier: 'province', divisions: ['330000'] },
@@ -74,7 +75,7 @@ t.test('versions of a record', async (t) => {
     // No honest node seals it: what it published is in its own index.
     const first = forge(hangzhou!, [evaluation({ id: 'V-4', of: 4, grade: 'A' })], EVERYBODY)
     const second = forge(hangzhou!, [evaluation({ id: 'V-4', of: 5, grade: 'E' })], EVERYBODY, { after: first })
-    for (const { batch, body } of [first, second]) await province!.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: hangzhou!.self } })
+    for (const { batch, body } of [first, second]) await doorOf(province!).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: hangzhou!.self } })
     t.same(await standings(province!, { recordId: 'V-4' }), ['330100 E current', '330100 A current'])
     t.same(await standings(province!, enterprise(4)), ['330100 A current'])
   })

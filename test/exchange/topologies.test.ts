@@ -20,6 +20,7 @@ import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SEVEN, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, NATIONAL_ITEM, nationalRecord } from '../support/records.ts'
 import { act, held, settled, source } from '../support/settled.ts'
+import { doorOf } from '../support/doors.ts'
 
 t.setTimeout(150_000)
 
@@ -144,7 +145,7 @@ t.test('a federation rooted at a province is grafted under a nation', async (t) 
   const late = forge(province(), [encodeCatalogRecord(create(CatalogRecordSchema, { act, content: { case: 'item', value: { ...template, edition: '2026.6' } } }))], ['**'], {
     kind: 'catalog', item: undefined, batchClass: 'control', createdMs: Date.now() + 600_000,
   })
-  t.ok((await province().door.accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })).refusal, 'what the province publishes for the nation after its graft is refused')
+  t.ok((await doorOf(province()).accept({ header: late.batch.note, body: late.body.bytes, source: { kind: 'self' } })).refusal, 'what the province publishes for the nation after its graft is refused')
   t.equal((await offer(province(), { id: 'zj/own', edition: '1' })).refusal, undefined, 'its own it goes on publishing')
 
   await publishRecords(county(), [industryRecord(9, { prefix: 'new' })], ['000000', '330782'])

@@ -10,6 +10,7 @@ import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { federationOf } from '../support/faults.ts'
 import type { Place } from '../support/federation.ts'
 import { industryRecord } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 const PLACES: readonly Place[] = [
   { id: '330000', tier: 'province', divisions: ['330000'] },
@@ -61,7 +62,7 @@ t.test('a batch that comes again while its round is being written has the same r
   const { context } = federation.node('330000')
   const { batch, body } = forge(federation.node('330100').context, [industryRecord(1)], ['330000'])
   const bring = async () => {
-    const { index, tree } = await context.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: federation.name('330100') } })
+    const { index, tree } = await doorOf(context).accept({ header: batch.note, body: body.bytes, source: { kind: 'child', node: federation.name('330100') } })
     return { index, receipt: await receiptFor(context, batch.id, index, tree) }
   }
   held.hold()

@@ -209,7 +209,7 @@ t.test('the waits between attempts double up to a limit, and no two nodes wait a
     const unreachable = (): Promise<never> => Promise.reject(new HuxinError('peer_unreachable', 'nobody there'))
     let tries = 0
     const uplink = new Uplink({
-      context: federation.node('330000').context, parent: 'zj.example/000000', trust: () => undefined, clock, retryMsMax: 5_000, random,
+      context: federation.node('330000').context, door: federation.node('330000').door, parent: 'zj.example/000000', trust: () => undefined, clock, retryMsMax: 5_000, random,
       calls: { recall: () => {
         if (++tries === 9) void uplink.stop()
         return unreachable()

@@ -9,6 +9,7 @@ import type { CallContext } from '../../src/wire/service.ts'
 import { codeOf, forge, publishRecords } from '../support/checks.ts'
 import { bothWays, clean, held, passes, serving, startFour } from '../support/four.ts'
 import { industryRecord } from '../support/records.ts'
+import { doorOf } from '../support/doors.ts'
 
 // The whole file, on a slow machine.
 t.setTimeout(120_000)
@@ -54,7 +55,7 @@ t.test('two peers one minor version apart work together, and carry what only one
   await t.test('a kind and a header line: held in full, marked, and not served', async (t) => {
     const kind = await publishRecords(county, [industryRecord(1, { prefix: 'later' })], ['330110'], { kind: 'x-weather' })
     const { batch, body } = forge(county, [industryRecord(2, { prefix: 'later' })], ['330110'], { extra: ['x-mood good'] })
-    await county.door.accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
+    await doorOf(county).accept({ header: batch.note, body: body.bytes, source: { kind: 'self' } })
     for (const id of [kind.batch!.id, batch.id]) {
       await federation.until('it arrives', async () => await findBatch(far, id) !== undefined)
       const found = (await findBatch(far, id))!
@@ -69,7 +70,7 @@ t.test('two peers one minor version apart work together, and carry what only one
     const { context } = federation.node('330000')
     const { batch } = forge(context, [industryRecord(3, { prefix: 'later' })], ['330106'])
     const refusal = toBinary(RefusalSchema, create(RefusalSchema, { code: 'moon_phase', message: 'not today' }))
-    await context.door.accept({ header: batch.note, body: new Uint8Array(), refusal, source: { kind: 'self' } })
+    await doorOf(context).accept({ header: batch.note, body: new Uint8Array(), refusal, source: { kind: 'self' } })
     await publishRecords(context, [industryRecord(4, { prefix: 'later' })], ['330106'])
     await federation.until('the batch after it arrives', () => held(federation, '330106', 'later-4'))
     t.match((await findBatch(county, batch.id))!.entry.verdict, { accepted: false, code: 'moon_phase' })

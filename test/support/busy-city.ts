@@ -35,6 +35,7 @@ import { BODY, type Place, TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from './records.ts'
 import { exchangeQuietly } from './quiet-link.ts'
 import type { WritePoints } from './write-points.ts'
+import { doorOf, noteNode } from './doors.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -126,6 +127,7 @@ export class BusyCity {
       config: { ...config, parent: { ...config.parent!, address: '127.0.0.1:1' } }, clock: systemClock, random: systemRandom, log: silent, alone: true,
       ...points?.options(epochFiles(folder, 1).checkpoint),
     })
+    noteNode(node)
     return { node, acknowledged: [], own: undefined }
   }
 
@@ -157,7 +159,7 @@ function accepting(name: string, inbound: Inbound, times = 1): Step {
   return {
     name,
     async run(city) {
-      const answers = await Promise.all(Array.from({ length: times }, () => city.node.context.door.accept(inbound)))
+      const answers = await Promise.all(Array.from({ length: times }, () => doorOf(city.node.context).accept(inbound)))
       for (const { batch, index, tree } of answers) await acknowledge(city, name, { id: batch.id, index, tree })
     },
   }
@@ -168,7 +170,7 @@ function forking(inbound: Inbound): Step {
   return {
     name: 'the county uses a number twice',
     async run({ node: { context, config } }) {
-      await context.door.accept(inbound).catch((error: unknown) => {
+      await doorOf(context).accept(inbound).catch((error: unknown) => {
         if (!isHuxinError(error, 'lane_fork') && !isHuxinError(error, 'quarantined')) throw error
       })
       const files = await readdir(epochFiles(config.folder, 1).evidence).catch(() => [])
@@ -200,7 +202,7 @@ async function stepsOf(province: Context, county: Context): Promise<Step[]> {
   const catalog = above.make([encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value: item }, act }))], ['**'], { kind: 'catalog', item: undefined, batchClass: 'control' })
   const receipts: StoredReceipt[] = []
   for (const { batch, body } of [up, pass]) {
-    const taken = await province.door.accept({ header: batch.note, body: body.bytes, judged, source: { kind: 'child', node: 'zj.example/330100' } })
+    const taken = await doorOf(province).accept({ header: batch.note, body: body.bytes, judged, source: { kind: 'child', node: 'zj.example/330100' } })
     receipts.push(await receiptFor(province, batch.id, taken.index))
   }
   return [

@@ -17,6 +17,7 @@ import { type RegisteredClient, RegisteredClientSchema, RegisteredProviderSchema
 import { catalogId, encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { createSubjectKey, makeKeys } from '../../src/node/keys.ts'
+import { noteNode } from './doors.ts'
 import { Node, type NodeOptions } from '../../src/node/node.ts'
 import type { NodeLog } from '../../src/node/node-log.ts'
 import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
@@ -186,6 +187,7 @@ export class TestFederation {
     // Batches made by hand are numbered by what memory holds of their lanes.
     const { lanes } = node.context.ledger()
     for await (const [lane] of lanes.heads()) await lanes.find(lane, { get: (key) => node.context.store.get(key), staged: () => [] })
+    noteNode(node)
     this.nodes.set(id, node)
     return node
   }

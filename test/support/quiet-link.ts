@@ -2,6 +2,7 @@
  * The loops of a node's link, one after the other and without a network: a parent that does not change is followed,
  * pulled and pushed to until nothing is left, so that what they write comes in the same order each time.
  */
+import { doorOf } from './doors.ts'
 import { create } from '@bufbuild/protobuf'
 import { concat } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
@@ -42,7 +43,7 @@ export async function exchangeQuietly(context: Context, parent: Context, { pull,
   }
   const unasked = (): Promise<void> => Promise.resolve()
   const link: LinkOptions = {
-    context, parent: parent.self, calls, clock: systemClock, retryMsMax: 50, random: () => 0, trust: () => undefined, onRecall: unasked, onCaughtUp: unasked, onAway: () => undefined,
+    context, door: doorOf(context), parent: parent.self, calls, clock: systemClock, retryMsMax: 50, random: () => 0, trust: () => undefined, onRecall: unasked, onCaughtUp: unasked, onAway: () => undefined,
     frozen: () => false, recovering: () => false, keys: new ParentKeys({ parent: parent.self, ledger: context.ledger, trust: () => undefined }),
   }
   const run = async (loop: (signal: AbortSignal) => Promise<void>): Promise<void> => {

@@ -1,6 +1,7 @@
 /** What one delivery of a page comes to while the next one is waited for. */
 import t from 'tap'
 import type { Context } from '../../src/exchange/context.ts'
+import type { Door } from '../../src/exchange/door.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Follower } from '../../src/uplink/follower.ts'
@@ -24,7 +25,8 @@ t.test('a delivery that does not pass the door while the next one waits for the 
     clock: systemClock, frozen: () => false, recovering: () => false,
     keys: { inherited: async () => undefined },
     calls: { readBodies: async () => ({ deliveries, next: 3n }) },
-    context: { store: { range: async () => [], get: async () => undefined }, door: { accept: () => Promise.reject(new HuxinError('not_ready', 'the database is opened again')) } } as unknown as Context,
+    context: { store: { range: async () => [], get: async () => undefined } } as unknown as Context,
+    door: { accept: () => Promise.reject(new HuxinError('not_ready', 'the database is opened again')) } as unknown as Door,
   } as unknown as LinkOptions
   const puller = new Puller(options, 'normal', { follower, control: undefined })
   await t.rejects(puller.run(new AbortController().signal, () => undefined), { code: 'not_ready' })

@@ -22,7 +22,7 @@ t.test('after any error of a loop the parent is asked again who it is: it may ha
   } as unknown as ParentCalls
   const done = (): Promise<void> => Promise.resolve()
   const uplink = new Uplink({
-    context: federation.node('330000').context, parent: 'zj.example/000000', trust: () => undefined, clock: systemClock, retryMsMax: 50, random: () => 0, calls,
+    context: federation.node('330000').context, door: federation.node('330000').door, parent: 'zj.example/000000', trust: () => undefined, clock: systemClock, retryMsMax: 50, random: () => 0, calls,
     onRecall: done, recovering: () => false, frozen: () => false, onCaughtUp: done, onAway: () => undefined,
   })
   uplink.start()
@@ -47,7 +47,7 @@ t.test('a parent that is away for a minute is an alarm, until it answers', async
   const calls = { recall, readLog: silent, readBodies: silent, submit: silent, witness: silent, readLane: silent, renew: silent } as unknown as ParentCalls
   const done = (): Promise<void> => Promise.resolve()
   const uplink = new Uplink({
-    context, parent: 'zj.example/000000', trust: () => undefined, clock, retryMsMax: 50, random: () => 0, calls,
+    context, door: federation.node('330000').door, parent: 'zj.example/000000', trust: () => undefined, clock, retryMsMax: 50, random: () => 0, calls,
     onRecall: done, recovering: () => false, frozen: () => false, onCaughtUp: done, onAway: () => undefined,
   })
   uplink.start()
