@@ -139,11 +139,6 @@ export class Door {
     this.#options.quotas.reset()
   }
 
-  /** What members may put into this log. */
-  get quotas(): Quotas {
-    return this.#options.quotas
-  }
-
   /** A member or item may be made known by the batch just before this one: look again after it. */
   async #prepareAgain(inbound: Inbound, before: Promise<void>, error: unknown): Promise<Prepared | Accepted> {
     if (!isHuxinError(error, 'member_unknown') && !isHuxinError(error, 'item_unknown')) throw error

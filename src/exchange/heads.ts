@@ -23,6 +23,11 @@ import { targetReaches } from '../topology/target.ts'
 import type { Context } from './context.ts'
 import { publish } from './publish.ts'
 
+/** Milliseconds between two reports. */
+export const HEADS_MS = 3_600_000
+/** Two reports may pass before what is not confirmed is called missing. */
+export const HEADS_GRACE_MS = 3 * HEADS_MS
+
 /** Heads of one batch; well below the bytes of a body. */
 const BATCH_HEADS = 10_000
 const DAY_MS = 86_400_000

@@ -14,7 +14,7 @@ import { type Context, OneByOne } from '../exchange/context.ts'
 import { Quotas } from '../exchange/quotas.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../exchange/freeze.ts'
-import { exchangeHeads } from '../exchange/heads.ts'
+import { exchangeHeads, HEADS_GRACE_MS, HEADS_MS } from '../exchange/heads.ts'
 import { checkAllRecords } from '../exchange/judge.ts'
 import { cosigningChildren } from '../exchange/links.ts'
 import { Recent } from '../exchange/recent.ts'
@@ -58,15 +58,9 @@ import { reload } from './reload.ts'
 import { Restoration } from './restoration.ts'
 import { Rotation } from './rotation.ts'
 
-export const VERSION = '0.2.0'
-
 export type { NodeOptions }
 
 export type NodeState = 'starting' | 'serving' | 'degraded' | 'broken' | 'stopped'
-
-const HEADS_MS = 3_600_000
-/** Two reports may pass before what is not confirmed is called missing. */
-const HEADS_GRACE_MS = 3 * HEADS_MS
 
 export class Node {
   readonly #options: NodeOptions
@@ -237,7 +231,7 @@ export class Node {
     await Promise.allSettled(this.#background)
     await this.#rotation?.close()
     await this.#writer?.close()
-    await this.#door?.quotas.save().catch(() => undefined)
+    await this.#quotas?.save().catch(() => undefined)
     await this.#confirmation?.save(true).catch(() => undefined)
     await this.#indexer?.close()
     await backup
@@ -385,17 +379,15 @@ export class Node {
       },
       frozen: () => frozenAt(this.#context) !== undefined,
       recovering: () => this.#recovering,
-      onCaughtUp: () => this.#caughtUp(),
+      // What the parent held when this node came back is here.
+      onCaughtUp: async () => {
+        await rm(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering, { force: true })
+        this.#recovering = false
+        log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
+      },
     })
     this.#channel = channel
     this.#uplink = uplink
-  }
-
-  /** What the parent held when this node came back is here. */
-  async #caughtUp(): Promise<void> {
-    await rm(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering, { force: true })
-    this.#recovering = false
-    this.#options.log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
   }
 
   #newRotation(): Rotation {

@@ -1,5 +1,6 @@
 /** GetStatus of AdminService: how the node stands, its alarms, its links. Whoever may call AdminService may ask; it costs a few reads a neighbour. */
 import { isHuxinError } from '../base/errors.ts'
+import { VERSION } from '../base/version.ts'
 import type { StandingAlarm } from '../exchange/alarms.ts'
 import { alarmTable } from '../exchange/alarm-table.ts'
 import { childReceipt, cosignedCheckpoint, cosignedSize, finalSize, witnessState } from '../exchange/links.ts'
@@ -7,7 +8,6 @@ import { waitingFor } from '../exchange/reconcile.ts'
 import type { Member } from '../topology/member.ts'
 import type { AdminPort } from './admin-service.ts'
 
-const PROGRAM_VERSION = '0.2.0'
 /** Milliseconds since its last call for which a child counts as connected. */
 const CONNECTED_MS = 60_000
 
@@ -41,7 +41,7 @@ export async function nodeStatus(node: AdminPort) {
     memoryBytes: BigInt(process.memoryUsage.rss()),
     recordCount: context.ledger().recordCount,
     quarantined: [...context.ledger().quarantined],
-    version: PROGRAM_VERSION,
+    version: VERSION,
     ...(unconfirmed === undefined ? {} : { unconfirmedSinceMs: BigInt(Math.round(unconfirmed)) }),
   }
 }
