@@ -114,7 +114,7 @@ export function localTime(ms: number): string {
  * an alarm or an error may be anywhere.
  */
 export function withLocalTimes(text: string): string {
-  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (time) => {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z/g, (time) => {
     const ms = Date.parse(time)
     return Number.isNaN(ms) ? time : localTime(ms)
   })

@@ -9,7 +9,8 @@ import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
 import { recordJson } from './commands/records.ts'
 import { localTime, type Output, say } from './output.ts'
-import { word } from './words.ts'
+import { recordTable } from './record-table.ts'
+import { verdictText, word } from './words.ts'
 
 const verdictOf = ({ entry }: ProvenLog): string => (entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`)
 
@@ -48,7 +49,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
 
 function logLines(output: Output, log: ProvenLog): string[] {
   const cosigned = log.cosigners.map(({ name, timeSeconds }) => `${name} ${formatSeconds(timeSeconds)}`)
-  const lines = [say(output, `logged by ${log.log}: entry ${log.index} of ${log.size}, ${localTime(log.entry.timeMs)}, ${verdictOf(log)}`, `日志 ${log.log}：第 ${log.index} 条（共 ${log.size} 条），${localTime(log.entry.timeMs)}，${log.entry.verdict.accepted ? '已入账' : `已退回（${log.entry.verdict.code}）`}`)]
+  const lines = [say(output, `logged by ${log.log}: entry ${log.index} of ${log.size}, ${localTime(log.entry.timeMs)}, ${verdictOf(log)}`, `日志 ${log.log}：第 ${log.index} 条（共 ${log.size} 条），${localTime(log.entry.timeMs)}，${verdictText(output, log.entry.verdict.accepted ? 'accepted' : log.entry.verdict.code)}`)]
   lines.push(cosigned.length > 0
     ? say(output, `  cosigned by ${cosigned.join(', ')}`, `  见证：${cosigned.join('、')}`)
     : say(output, '  cosigned by nobody: this proof is provisional and rests on that log alone', '  尚无见证：此证明为暂定，仅凭该日志自身'))
@@ -58,13 +59,28 @@ function logLines(output: Output, log: ProvenLog): string[] {
 
 function recordLines(output: Output, proven: ProvenEvidence, record: NonNullable<ProvenEvidence['record']>): string[] {
   if (!record.bytes) return [say(output, `the record itself is erased or not held by the issuer; its salted hash is ${Buffer.from(record.leafHash).toString('hex')}`, `记录本身已删除或出具节点不持有；其加盐哈希为 ${Buffer.from(record.leafHash).toString('hex')}`)]
-  return [say(output, 'the record:', '记录内容：'), JSON.stringify(recordOf(proven, record.bytes), undefined, 2)]
+  return [say(output, 'the record:', '记录内容：'), recordText(output, proven, record.bytes)]
 }
 
+/** Credit records under titles in words; a file of evidence has no catalog, and attributes keep their names. */
+function recordText(output: Output, proven: ProvenEvidence, bytes: Uint8Array): string {
+  if (isCreditRecord(proven)) {
+    try {
+      return recordTable(output, bytes, undefined)
+    } catch {
+      // What an origin sealed that is no record is shown as it is.
+    }
+  }
+  const content = recordOf(proven, bytes)
+  return typeof content === 'string' ? content : JSON.stringify(content, undefined, 2)
+}
+
+const isCreditRecord = ({ header }: ProvenEvidence): boolean => ['evaluation', 'recognition', 'record'].includes(header.kind)
+
 /** Credit records as JSON; those of other kinds, and what an origin sealed that is none, as they are. */
-function recordOf({ header }: ProvenEvidence, bytes: Uint8Array): unknown {
-  if (header.kind === 'member') return Buffer.from(bytes).toString()
-  if (!['evaluation', 'recognition', 'record'].includes(header.kind)) return Buffer.from(bytes).toString('base64')
+function recordOf(proven: ProvenEvidence, bytes: Uint8Array): unknown {
+  if (proven.header.kind === 'member') return Buffer.from(bytes).toString()
+  if (!isCreditRecord(proven)) return Buffer.from(bytes).toString('base64')
   try {
     return recordJson(bytes)
   } catch {
@@ -111,7 +127,7 @@ export function formatProvenEntry(output: Output, proven: ProvenEntry, entry: Ui
     say(output, `PROVEN: this is entry ${index} of the log ${origin}`, `已证明：该条目是日志 ${origin} 的第 ${index} 条`),
     say(output, `FINAL by your policy: ${byWitnesses(proven)}`, `按您的策略已终局：${byWitnessesZh(proven)}`),
     what
-      ? say(output, `batch ${what.batchId}, which says it is of ${what.origin} (not checked here): ${what.records} record(s), ${what.verdict} at ${what.time}`, `批次 ${what.batchId}，自称报送节点 ${what.origin}（此处未核验）：${what.records} 条记录，${what.time} ${what.verdict.replace('accepted', '接收入账').replace('refused', '退回')}`)
+      ? say(output, `batch ${what.batchId}, which says it is of ${what.origin} (not checked here): ${what.records} record(s), ${what.verdict} at ${what.time}`, `批次 ${what.batchId}，自称报送节点 ${what.origin}（此处未核验）：${what.records} 条记录，${what.time} ${verdictText(output, what.verdict.replace('refused ', ''))}`)
       : say(output, `an entry of ${entry.length} bytes, not of this product`, `条目 ${entry.length} 字节，并非本产品格式`),
     say(output, 'it does not show that the records are still in force', '本证明不表示记录现行有效'),
   ].join('\n')

@@ -135,7 +135,7 @@ function parseBeginning(parts: readonly EvidencePart[]): readonly Uint8Array[] {
 
 function showFork(first: Checkpoint, second: Checkpoint, beginning: readonly Uint8Array[]): void {
   if (first.size > second.size) throw evidenceFault('part_moved', text`checkpoint 1 is of ${first.size} entries, checkpoint 2 of ${second.size}: the smaller one comes first`)
-  const sizes = first.size === second.size ? `both of ${first.size} entries` : `of ${first.size} and of ${second.size} entries`
+  const sizes = first.size === second.size ? text`both of ${first.size} entries` : text`of ${first.size} and of ${second.size} entries`
   const verdict = compareTrees(first, second, beginning)
   if (verdict === 'one') throw evidenceFault('not_a_fork', text`${sizes}, ${first.size === second.size ? text`with one root` : text`the smaller one the beginning of the larger`}`)
   if (verdict === 'two') return

@@ -60,7 +60,7 @@ export function judgeName({ federation, catalog, periods }: Ledger, { origin, cr
   const owner = prefixOwner(federation.all(), prefix)
   if (id === '' || owner?.name === origin || periods.wasRoot(origin, createdMs)) return undefined
   if (!owner && (federation.member(origin)?.parent === undefined || catalog.isContinuedBy(origin, id.slice(0, id.indexOf('@'))))) return undefined
-  const whose = owner ? `${owner.name} publishes the names of prefix ${prefix}` : `nobody owns the prefix ${prefix}: the root publishes it, or gives it to ${origin}`
+  const whose = owner ? text`${owner.name} publishes the names of prefix ${prefix}` : text`nobody owns the prefix ${prefix}: the root publishes it, or gives it to ${origin}`
   const member = federation.member(origin)
   const own = member ? prefixesOf(member).join(', ') : ''
   return refuse('catalog_name_not_owned', text`${id} is no name of ${origin}: ${whose}; its own prefixes are ${own || text`none`}`)

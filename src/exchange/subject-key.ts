@@ -13,7 +13,7 @@ import { tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 
 const key = textKey(tables.meta, 'subject-key')
-const REMEDY = 'put the right keys/subject.key back from a backup, or, when it is lost, run huxin node rebuild: it makes the index with the key that is there'
+const REMEDY = text`put the right keys/subject.key back from a backup, or, when it is lost, run huxin node rebuild: it makes the index with the key that is there`
 
 /** Says with which key the record index is made; goes with the making of one. */
 export function subjectKeyOp(subjectKey: Uint8Array): Op {

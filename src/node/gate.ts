@@ -270,7 +270,7 @@ export class Gate {
   async #compareLog(who: Said, checkpoint: Uint8Array): Promise<void> {
     const log = this.#options.log()
     const seen = openCheckpoint(checkpoint, [log.verifier], log.origin)
-    const what = this.#options.asks === 'parent' ? 'run huxin node recover' : 'stop it, and restore its newest backup (huxin node restore), or run huxin node recover'
+    const what = this.#options.asks === 'parent' ? text`run huxin node recover` : text`stop it, and restore its newest backup (huxin node restore), or run huxin node recover`
     if (seen.size > log.size) {
       throw new HuxinError('log_behind', text`${who} has seen ${seen.size} entries of this log, there are ${log.size}: the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`)
     }

@@ -3,7 +3,7 @@
  * These rules came after the first logs were written: they are asked when a statement is judged, and not
  * when a recorded verdict is replayed.
  */
-import { term, text } from '../base/text.ts'
+import { term, type Text, text } from '../base/text.ts'
 import { isReserved, prefixesOf, prefixOwner } from './catalog-names.ts'
 import { covers, type Member, type MemberStatement } from './member.ts'
 import { nodeId } from './tier.ts'
@@ -17,13 +17,13 @@ const DIVISION = /^[0-9]{6}$/
  * - Below a province and below a city everybody is of the parent's trust domain: domains meet at the nation alone.
  * - Below a city an id that is no division code says by its divisions where it belongs.
  */
-function misplaced({ name, divisions }: { readonly name: string; readonly divisions: readonly string[] }, parent: Member): string | undefined {
+function misplaced({ name, divisions }: { readonly name: string; readonly divisions: readonly string[] }, parent: Member): Text | undefined {
   if (parent.tier === 'nation') return undefined
   const id = nodeId(name)
   const domain = name.slice(0, name.lastIndexOf('/'))
-  if (squats(name, parent)) return `has the id ${id}, a division that its parent ${parent.name} does not serve`
-  if (domain !== parent.trustDomain) return `is of the trust domain ${domain}, and its parent ${parent.name} of ${parent.trustDomain}`
-  if (parent.tier === 'city' && !DIVISION.test(id) && divisions.length === 0) return `serves no division, and its id ${id} is none`
+  if (squats(name, parent)) return text`has the id ${id}, a division that its parent ${parent.name} does not serve`
+  if (domain !== parent.trustDomain) return text`is of the trust domain ${domain}, and its parent ${parent.name} of ${parent.trustDomain}`
+  if (parent.tier === 'city' && !DIVISION.test(id) && divisions.length === 0) return text`serves no division, and its id ${id} is none`
   return undefined
 }
 

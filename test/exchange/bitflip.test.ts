@@ -124,7 +124,9 @@ t.test('a bit', async (t) => {
       for (const row of some) {
         const damaged = flipped(row, random)
         await replace(folder, row, damaged)
-        const said = (await checkFolder(folder).catch((error: Error) => ({ findings: [error.message] }))).findings
+        const { findings: said, findingsZh } = await checkFolder(folder).catch((error: Error) => ({ findings: [error.message], findingsZh: ['未能检查'] }))
+        const notChinese = findingsZh.filter((line) => !/\p{Script=Han}/u.test(line))
+        if (notChinese.length > 0 || findingsZh.length !== said.length) t.fail('each finding has its Chinese', { notChinese })
         const named = [row[0], ...(row[1].length > 0 ? [] : [damaged[0]])].map((key) => `${keyText(key)}: `)
         if (!said.some((line) => named.some((begin) => line.startsWith(begin)))) t.fail(`${keyText(row[0])}: ${row[1].toString('hex').slice(0, 200)} became ${damaged[1].toString('hex').slice(0, 200)}`, { said })
         await replace(folder, damaged, row)

@@ -96,7 +96,7 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     t.match(status.standingAlarms.find((alarm) => alarm.code === 'start'), { severity: 'fault', message: /huxin node start --alone$/, messageZh: /^本节点自 20\S+ 启动以来尚未与上级核对日志/ })
     t.ok(Number(status.parent.waiting) > 0, 'what waits is counted')
     t.ok(Number(status.unconfirmedSinceMs) > 0)
-    t.match(await runHere(['node', 'status', '--lang', 'zh', ...at()]), { code: exitCodes.notNow, out: /：启动中\n[\s\S]*【故障】start，自 20\S+ \S+ [+-]\d\d:\d\d 起：本节点自 .*\n    处理：等待上级[\s\S]*\n未核实（自 20/ })
+    t.match(await runHere(['node', 'status', '--lang', 'zh', ...at()]), { code: exitCodes.notNow, out: /：启动中\n[\s\S]*【故障】本节点自 .*（自 20\S+ \S+ [+-]\d\d:\d\d 起；告警代码 start）\n    处理：等待上级[\s\S]*\n未核实（自 20/ })
   })
 
   await t.test('when the parent is back it gives content again', async (t) => {

@@ -9,6 +9,7 @@ import { PRESENT, prefixRange, tables, textKey } from '../../src/store/keys.ts'
 import { openStore } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { findings } from '../support/checks.ts'
+import { runHere } from '../cli/program.ts'
 import { federationOf, publishOne, standing, well } from '../support/faults.ts'
 
 /** More than a segment of the index has, so that some of it is on the disk. */
@@ -68,7 +69,10 @@ t.test('a node whose subject.key is not that of its record index does not start,
       await store.clear(prefixRange(tables.state))
     })
     await t.rejects(federation.startNode('330000'), { code: 'store_corrupt', message: /a rebuild of this database was cut off, and nothing is lost: run huxin node rebuild again/ })
-    t.match((await checkFolder(folder)).findings.join('\n'), /a rebuild was cut off: run huxin node rebuild again/)
+    const report = await checkFolder(folder)
+    t.match(report.findings.join('\n'), /a rebuild was cut off: run huxin node rebuild again/)
+    t.match(report.findingsZh.join('\n'), /重建中途被打断：请再次执行 huxin node rebuild/)
+    t.match(await runHere(['fsck', '--node', folder, '--lang', 'zh']), { code: 1, out: /：重建中途被打断：请再次执行 huxin node rebuild\n$/ })
     await rebuildNode(folder)
     await federation.startNode('330000')
     await well(federation)

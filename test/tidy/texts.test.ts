@@ -1,5 +1,6 @@
 /** Every sentence that the program says has its Chinese, with the same values. */
 import t from 'tap'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chineseRows } from '../../src/base/chinese.ts'
 import { systemChinese } from '../../src/base/chinese/system.ts'
@@ -35,6 +36,26 @@ t.test('no value of a template is an English sentence', async (t) => {
   const wrong = (await templatesOf(src)).flatMap(({ place, values }) => values.filter((value) => hasBareSentence(value)).map((value) => `${place}: ${value}`))
   t.same(wrong, [], 'a translated word in a place is a text of its own')
 })
+
+/** Rooms and files whose bare sentences are for logs, programs or data: protocols of others, names of the starter catalog, files themselves. */
+const FOR_PROGRAMS = /^(?:cli|base|gen|record\/data|intake)\/|^service\/(?:witness-http|audit-server)\.ts|^wire\/server\.ts|^node\/former-epochs\.ts/
+
+t.test('no sentence for people is a bare string, which would stay English wherever a text takes it', async (t) => {
+  const wrong: string[] = []
+  for (const path of (await readdir(src, { recursive: true })).filter((one) => one.endsWith('.ts') && !FOR_PROGRAMS.test(one))) {
+    for (const [i, line] of (await readFile(join(src, path), 'utf8')).split('\n').entries()) if (isBareSentence(line)) wrong.push(`${path}:${i + 1}: ${line.trim()}`)
+  }
+  t.same(wrong, [])
+  t.ok(isBareSentence("  if (!stored) return 'its body is missing here'"))
+  t.ok(isBareSentence('  const whose = owner ? `${owner.name} publishes the names of it` : text`x`'))
+  t.notOk(isBareSentence('  return text`its body is missing here`'))
+})
+
+/** A string that is returned or chosen and has four words. */
+function isBareSentence(line: string): boolean {
+  const code = /^\s*(?:\*|\/\/|\/\*)/.test(line) || /\blog\.(?:warn|info|error|debug)|nameEn|# \$\{/.test(line) ? '' : line
+  return /(?:return|[?:=]) (['`])(?:\$\{[^}]*\} )?(?:[a-z]{2,}[ ,]+){3,}[a-z]{2,}[^'`]*\1/.test(code)
+}
 
 /** A literal with two words that is not a text. */
 function hasBareSentence(code: string): boolean {

@@ -64,4 +64,11 @@ export const checkChinese: Readonly<Record<string, string>> = {
   'it has not as many hashes as were verified': '哈希数少于已核验的',
   'the hashes {0} to {1} are not those that were verified': '第 {0} 至 {1} 个哈希与已核验的不符',
   '{0} is the log of no member that is known here': '{0} 不是本节点已知成员的日志',
+  // what the node asks for elsewhere
+  'stop it, and restore its newest backup (huxin node restore), or run huxin node recover': '请停止节点，由最新备份恢复（huxin node restore），或执行 huxin node recover',
+  'put the right keys/subject.key back from a backup, or, when it is lost, run huxin node rebuild: it makes the index with the key that is there': '请由备份放回正确的 keys/subject.key；已丢失的，执行 huxin node rebuild，以现有密钥重建索引',
+  '{0} publishes the names of prefix {1}': '前缀 {1} 的名称由 {0} 发布',
+  'nobody owns the prefix {0}: the root publishes it, or gives it to {1}': '前缀 {0} 尚无所有者：由根节点发布，或由其授予 {1}',
+  'both of {0} entries': '两者均为 {0} 条',
+  'of {0} and of {1} entries': '分别为 {0} 条与 {1} 条',
 }

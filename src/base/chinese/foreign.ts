@@ -21,6 +21,9 @@ export const foreignChinese: readonly (readonly [pattern: RegExp, chinese: strin
   [/Received message larger than|larger than max/, '消息超过大小上限'],
   [/proxy refuses to connect|Last error: undefined/, '代理拒绝连接'],
   [/The server does not implement|unimplemented|UNIMPLEMENTED/, '对方没有该方法'],
+  // the database
+  [/IO error: .*No such file or directory/, '没有数据库文件（No such file or directory）'],
+  [/^Database failed to open$/, '打开失败'],
   // formats
   [/in JSON at position|is not valid JSON|end of JSON input|JSON/, 'JSON 格式有误'],
   [/premature EOF|index out of range|illegal tag|cant skip wire type|invalid (?:wire type|varint)|cannot decode/i, '编码有误'],

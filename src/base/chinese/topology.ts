@@ -20,6 +20,10 @@ export const topologyChinese: Readonly<Record<string, string>> = {
   'takes the id {0} of {1}': '占用了 {1} 的编号 {0}',
   'is of tier {0}, which is not below {1} of its parent {2}': '层级为 {0}，不低于其上级 {2} 的层级 {1}',
   'moves below itself ({0})': '移到了自身之下（{0}）',
+  // place.ts
+  'has the id {0}, a division that its parent {1} does not serve': '的编号 {0} 是行政区划代码，而其上级 {1} 不管辖该区划',
+  'is of the trust domain {0}, and its parent {1} of {2}': '属于信任域 {0}，而其上级 {1} 属于 {2}',
+  'serves no division, and its id {0} is none': '未写明辖区，而编号 {0} 又不是行政区划代码',
   'serves {0}, which its parent {1} does not serve': '所辖 {0} 不在其上级 {1} 所辖之内',
   'is of tier {0}, which is not above {1} of its child {2}': '层级为 {0}，不高于其下级 {2} 的层级 {1}',
   'gives up {0}, which its child {1} serves': '放弃了其下级 {1} 所辖的 {0}',

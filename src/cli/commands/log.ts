@@ -13,6 +13,7 @@ import { exitCodes, print, say, table } from '../output.ts'
 import { formatProofFile, namedProof, verifyProofFile } from '../proof-file.ts'
 import { checkFree, type Overwriting, readInput, readLines, type Shell, writeOutput } from '../shell.ts'
 import { endingCommands } from './log-end.ts'
+import { verdictText } from '../words.ts'
 import { listCommand } from './log-list.ts'
 import { atNode, CALL, withForce, withNode } from './shared.ts'
 
@@ -67,7 +68,7 @@ export function logCommands(program: Command, shell: Shell): void {
       const proven = verifyProofFile(await readInput(file), command.opts<{ vkey: string }>().vkey)
       print(shell.output(command), proven, () => [
         say(shell, `proven: entry ${proven.index} is in the log ${proven.log} of ${proven.size} entries`, `已证明：第 ${proven.index} 条在日志 ${proven.log}（共 ${proven.size} 条）中`),
-        say(shell, `batch ${proven.batchId} of ${proven.origin}: ${proven.records} record(s), ${proven.verdict} at ${proven.time}`, `批次 ${proven.batchId}，报送节点 ${proven.origin}：${proven.records} 条记录，${proven.time} ${proven.verdict.replace('accepted', '接收入账').replace('refused', '退回')}`),
+        say(shell, `batch ${proven.batchId} of ${proven.origin}: ${proven.records} record(s), ${proven.verdict} at ${proven.time}`, `批次 ${proven.batchId}，报送节点 ${proven.origin}：${proven.records} 条记录，${proven.time} ${verdictText(shell, proven.verdict.replace('refused ', ''))}`),
         say(shell, `cosigned by: ${proven.cosigners.join(', ') || 'nobody'} (not checked here)`, `见证：${proven.cosigners.join('、') || '无'}（此处未核验）`),
         say(shell, 'it does not show that the records are still in force', '本证明不表示记录现行有效'),
       ].join('\n'))

@@ -94,8 +94,7 @@ function formatRecord(output: Output, stored: StoredRecord, item: CatalogItem | 
   const { recordId } = stored.record.length > 0 ? fromBinary(RecordSchema, stored.record) : { recordId: '' }
   const number = decodeRecordId(recordId)
   if (number !== recordId) lines.push(say(output, `record id ${recordId}: the department's number is ${number}`, `记录编号 ${recordId}，即部门编号“${number}”`))
-  lines.push(say(output, `provider ${stored.provider}`, `数据提供单位 ${stored.provider}`))
-  if (stored.record.length > 0) lines.push(recordTable(output, stored.record, item))
+  if (stored.record.length > 0) lines.push(say(output, `provider ${stored.provider}`, `数据提供单位 ${stored.provider}`), recordTable(output, stored.record, item))
   else lines.push(say(output, 'its content is not given', '不提供内容'))
   return lines.join('\n')
 }
