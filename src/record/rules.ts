@@ -1,5 +1,5 @@
 /** What a good record is, in full: every rule and every fault. `fast.ts` accepts a subset of what passes here. */
-import { text } from '../base/text.ts'
+import { term, type Text, text } from '../base/text.ts'
 import type { GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import {
   type CatalogedRecord,
@@ -75,8 +75,14 @@ export function reportWarnings(record: Record, report: Report): void {
   if (doubt) report('evaluation_result.evaluator', doubt)
 }
 
+/** A type in words; one of a later version as its number. */
+function typeName(type: SubjectType): Text | string {
+  const name = Object.entries(SubjectType).find(([, value]) => value === type)?.[0]
+  return name === undefined ? String(type) : term(name.toLowerCase())
+}
+
 function reportSubject(plan: RulePlan, subject: Subject, report: Report): void {
-  if (!plan.subjectTypes.includes(subject.type)) report('subject.type', 'subject_type', text`type ${subject.type}`)
+  if (!plan.subjectTypes.includes(subject.type)) report('subject.type', 'subject_type', text`type ${typeName(subject.type)}`)
   const known = subject.type >= 1 && subject.type <= 5
   const code = subject.id === '' ? 'required' : known ? subjectIdFault(subject.type, subject.id) : undefined
   if (code !== undefined) report('subject.id', code, code === 'required' ? text`` : mask(subject.id.slice(0, 24)))
