@@ -96,6 +96,14 @@ export function remoteAddressOf(socket: TLSSocket): string {
   return socket.remoteAddress ?? tcpSocketOf(socket)?.remoteAddress ?? ''
 }
 
+/**
+ * Whether a release of Node.js loses the certificates between a caller's own and the root (nodejs/node#65579), by which a
+ * server knows who issued what a caller shows.
+ */
+export function losesChains(version: string): boolean {
+  return version === '24.21.0' || version.startsWith('26.8.')
+}
+
 /** Server credentials with every option of node:tls, replaceable while connections are open. */
 export class LiveServerCredentials extends ServerCredentials {
   constructor(options: SecureServerOptions, context: SecureContextOptions) {

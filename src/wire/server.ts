@@ -17,7 +17,7 @@ import type { TlsMaterial } from '../pki/material.ts'
 import { Arrivals } from './arrivals.ts'
 import { type BudgetLimits, Budgets, type Standing } from './budgets.ts'
 import { Connections } from './connections.ts'
-import { accompany, companionOf, encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
+import { accompany, companionOf, encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, losesChains, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
 import { Health } from './health.ts'
 import { Passage } from './passage.ts'
 import { reflectionOf } from './reflection.ts'
@@ -102,6 +102,10 @@ export class WireServer {
 
   /** Throws config_invalid when the material cannot be used or the port cannot be had. */
   static async listen(options: WireServerOptions): Promise<WireServer> {
+    const { node } = process.versions
+    if (losesChains(node)) {
+      throw new HuxinError('config_invalid', text`Node.js ${node} does not show who issued the certificates of callers (a fault of that release): run the node with another one, 22 for example`)
+    }
     const server = new WireServer(options)
     await server.#bind()
     return server

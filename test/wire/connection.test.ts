@@ -6,7 +6,7 @@ import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { limits } from '../../src/base/limits.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
-import { http2ServersOf } from '../../src/wire/grpc-internals.ts'
+import { http2ServersOf, losesChains } from '../../src/wire/grpc-internals.ts'
 import { issuer } from './certificates.ts'
 import { call, closing, county, dial, failure, federation, hub, listen, recordService, Relay, until } from './testbed.ts'
 import { tookMs } from '../support/own-time.ts'
@@ -207,6 +207,16 @@ t.test('windows are wide both ways: far more passes per round trip than 64 KiB',
     const narrowMs = 4 * size / 65_535 * roundTripMs
     t.ok(up < narrowMs / 5, `up: ${Math.round(up)} ms, a 64 KiB window would take ${Math.round(narrowMs)} ms`)
     t.ok(down < narrowMs / 5, `down: ${Math.round(down)} ms`)
+  })
+})
+
+t.test('releases of Node.js that lose the certificates of callers are known, and this one does not', async (t) => {
+  t.same(['20.19.0', '20.20.2', '22.23.3', '24.20.0', '24.21.0', '24.21.1', '26.8.0', '26.8.2', '26.9.0'].filter(losesChains), ['24.21.0', '26.8.0', '26.8.2'])
+  const opened = await listen()
+  const channel = dial(opened.address)
+  await closing([channel, opened], async () => {
+    await channel.client(RecordService).publish({}, call)
+    t.match(opened.server.connectedPeers().map(({ issuer }) => issuer), [/^[0-9a-f]{64}$/])
   })
 })
 

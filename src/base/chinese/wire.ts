@@ -20,6 +20,8 @@ export const wireChinese: Readonly<Record<string, string>> = {
   'the request has {0} bytes, at most {1} are taken: send it in parts': '请求有 {0} 字节，至多 {1}：请分次发送',
   '{0} bytes are held here for calls of {1} (at most {2}), {3} for all: read the answers, and send less at once': '此处为 {1} 的调用暂存 {0} 字节（至多 {2}，全部调用至多 {3}）：请读取答复，并减少同时发送',
   // server.ts
+  'Node.js {0} does not show who issued the certificates of callers (a fault of that release): run the node with another one, 22 for example':
+    'Node.js {0} 这一版本有缺陷，无法得知来访证书由谁签发：请换用其他版本运行节点，例如 22',
   'the call has ended': '调用已结束',
   'cannot listen on {0}: {1}': '无法监听 {0}：{1}',
   'the connection is gone': '连接已断开',
