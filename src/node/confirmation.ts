@@ -5,6 +5,7 @@
  * The time is kept in the store, so that a restored copy knows how old it is.
  */
 import { be64, fromBe64 } from '../base/bytes.ts'
+import { limits } from '../base/limits.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -41,9 +42,13 @@ export class Confirmation {
     return new Confirmation(options, value?.length === 8 ? Number(fromBe64(value)) : options.otherwiseMs)
   }
 
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970. Nothing was heard after now: a time that was kept while the clock was wrong says nothing. */
   get ms(): number {
-    return Math.max(this.#keptMs, this.#options.heardMs() ?? 0)
+    const { heardMs, otherwiseMs, nowMs, afterMs } = this.#options
+    const latestMs = nowMs() + limits.clockOffsetMsMax
+    const heard = [this.#keptMs, heardMs() ?? 0].filter((ms) => ms > 0 && ms <= latestMs)
+    if (heard.length > 0) return Math.max(...heard)
+    return otherwiseMs <= latestMs ? otherwiseMs : latestMs - limits.clockOffsetMsMax - afterMs - 1
   }
 
   /** The same while no content may be given. */
@@ -56,7 +61,8 @@ export class Confirmation {
   /** Keeps the time, each minute at most, or now. Losing the last minute costs nothing. */
   async save(now = false): Promise<void> {
     const { ms } = this
-    if (ms <= this.#keptMs || (!now && ms - this.#keptMs < SAVE_MS)) return
+    const isWrong = this.#keptMs > this.#options.nowMs() + limits.clockOffsetMsMax
+    if (!isWrong && (ms <= this.#keptMs || (!now && ms - this.#keptMs < SAVE_MS))) return
     await this.#options.store.write([{ key, value: checkedValue(key, be64(BigInt(Math.round(ms)))) }])
     this.#keptMs = ms
   }

@@ -48,12 +48,13 @@ async function recordAt(context: Context, { recordId, subject }: GetRecordsReque
   return { records: found ? [givenRecord(found, sinceMs)] : [], nextPageToken: '', ...unconfirmed(sinceMs) }
 }
 
-function unconfirmed(sinceMs: number | undefined): { unconfirmedSinceMs?: bigint } {
+/** The field of an answer that says so. */
+export function unconfirmed(sinceMs: number | undefined): { unconfirmedSinceMs?: bigint } {
   return sinceMs === undefined ? {} : { unconfirmedSinceMs: BigInt(Math.round(sinceMs)) }
 }
 
 /** A record as anybody is given it: of one that has ended its label and date, while nobody can say whether one has, no content of any. */
-function givenRecord(found: FoundRecord | DamagedRecord, unconfirmedSinceMs: number | undefined) {
+export function givenRecord(found: FoundRecord | DamagedRecord, unconfirmedSinceMs: number | undefined) {
   const stored = storedRecord(found)
   if (!('entry' in found) || (!found.ended && unconfirmedSinceMs === undefined)) return stored
   const standing = unconfirmedSinceMs !== undefined && IN_DOUBT.includes(found.standing) ? 'unconfirmed' : found.standing

@@ -10,7 +10,7 @@ import type { Context } from '../exchange/context.ts'
 import { type Published, publish, publishedBefore } from '../exchange/publish.ts'
 import { bodyState, findBatch } from '../exchange/query.ts'
 import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
-import { afterRequest, pageOfRecognitions } from '../exchange/recognize.ts'
+import { afterRequest, type FoundRecognition, pageOfRecognitions } from '../exchange/recognize.ts'
 import { providerFor } from '../exchange/register.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
@@ -23,7 +23,7 @@ import { sourceOf } from './caller.ts'
 import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import type { ApprovalPort } from './approval-calls.ts'
-import { getRecords, storedRecord } from './get-records.ts'
+import { getRecords, givenRecord, storedRecord, unconfirmed } from './get-records.ts'
 import { pageOf, pageSizeOf, pageToken, positionOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
@@ -137,10 +137,11 @@ async function recognitions(context: Context, request: ListRecognitionsRequest) 
   const from = positionOf(list, request)
   if (from !== undefined && !/^[0-9a-f]{24}$/.test(from)) throw invalidField('page_token', text`page_token is not one of this list`)
   const { found, next } = await pageOfRecognitions(context, { ...request, from, size: pageSizeOf(request, RECOGNITIONS_DEFAULT) })
+  const sinceMs = context.unconfirmedSinceMs()
   const elements = found.map((one) => ({
     state: one.state,
     request: storedRecord(one.request),
-    confirmations: one.confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) })),
+    confirmations: one.confirmations.map((answer) => confirmationView(answer, sinceMs)),
   }))
   let bytes = 0
   const fits = elements.findIndex(({ request: asked, confirmations }) => {
@@ -150,7 +151,13 @@ async function recognitions(context: Context, request: ListRecognitionsRequest) 
   // One that is too large is a page of its own.
   const end = fits < 0 ? elements.length : Math.max(fits, 1)
   const goOn = end < elements.length ? afterRequest(found[end - 1]!) : next
-  return { recognitions: elements.slice(0, end), nextPageToken: goOn === undefined ? '' : pageToken(list, goOn) }
+  return { recognitions: elements.slice(0, end), nextPageToken: goOn === undefined ? '' : pageToken(list, goOn), ...unconfirmed(sinceMs) }
+}
+
+/** An answer as it is given: nobody is given one that may have fallen meanwhile. */
+function confirmationView({ confirmation, validity, fellAtMs }: FoundRecognition['confirmations'][number], unconfirmedSinceMs: number | undefined) {
+  if (unconfirmedSinceMs === undefined) return { confirmation: storedRecord(confirmation), validity, fellAtMs: BigInt(fellAtMs) }
+  return { confirmation: givenRecord(confirmation, unconfirmedSinceMs), validity: validity === 'valid' || validity === 'unproven' ? 'unconfirmed' : validity, fellAtMs: BigInt(fellAtMs) }
 }
 
 /** Requests of a page of ListRecognitions, by default. */

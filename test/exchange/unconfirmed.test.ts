@@ -1,7 +1,10 @@
 /** What is given of records that have ended, and by a node that cannot know whether they have. */
 import t from 'tap'
+import { create } from '@bufbuild/protobuf'
 import { amend } from '../../src/exchange/amend.ts'
 import { issueEvidence } from '../../src/exchange/evidence.ts'
+import { answerRecognition, requestRecognition } from '../../src/exchange/recognize.ts'
+import { SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { civilDate } from '../../src/base/clock.ts'
 import { exitCodes } from '../../src/cli/output.ts'
 import { runHere } from '../cli/program.ts'
@@ -9,7 +12,7 @@ import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { ask } from '../support/lookups.ts'
-import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord, uscc } from '../support/records.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const COUNTY: Place = { id: '330106', tier: 'county', parent: '330000', divisions: ['330106'] }
@@ -58,6 +61,12 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     t.ok(evidence.file.length > 0, 'a court is shown it, and that is logged')
   })
 
+  const asked = await requestRecognition(county().context, {
+    holder: county().context.self, item: INDUSTRY_ITEM, resultRecordId: 'current-1', subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc(1), name: '浙江测试企业1有限公司' }), purpose: 'mutual-recognition', legalBasis: '省内互认办法', mapping: '', ageDaysMax: 0, source: { kind: 'self' },
+  })
+  t.equal((await answerRecognition(county().context, { requestRecordId: asked.recordId, decision: 'recognized', conditions: '', validUntil: '', source: { kind: 'self' } })).refusal, undefined)
+  t.match(await runHere(['recognition', 'show', asked.recordId, ...at()]), { out: /recognized A +valid/ })
+
   await t.test('wrong questions say what is wanted', async (t) => {
     t.match(await show('91330106MA2B10001X'), { code: exitCodes.usage, err: /looks like the code of a subject: also give --type/ })
     t.match(await show('91330106MA2B10001X', '--type', 'enterprise', '--lang', 'zh'), { code: exitCodes.usage, err: /参数缺失或格式错误/ })
@@ -78,6 +87,9 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     t.equal(await codeOf(issueEvidence(county().context, { wanted: { recordId: 'current-1' }, purpose: 'judicial', document: '测〔2026〕9号', caller: '张三' })), 'unconfirmed')
     t.match(await show('current-1', '--lang', 'zh'), { code: 0, out: /^未核实（自 20\S+ \S+ [+-]\d\d:\d\d 起）：.*不提供记录内容\n[\s\S]*：未核实\n不提供内容\n$/ })
     t.match(await show('no-such'), { code: exitCodes.notNow, err: /^error unconfirmed .*nothing is known here under "no-such", and since 20/ })
+    const listed = () => runHere(['recognition', 'show', asked.recordId, ...at()])
+    t.match(await listed(), { code: 0, out: /^unconfirmed since 20[\s\S]* unconfirmed *\n$/ }, 'an answer may have fallen')
+    t.notMatch((await listed()).out, /recognized/)
   })
 
   await t.test('restarted meanwhile it says so at once, counts what waits, and refuses with the reason', async (t) => {

@@ -6,7 +6,7 @@ import { text } from '../../base/text.ts'
 import { RecognitionDecision, RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
 import type { Recognition } from '../../gen/huxin/v1/record_service_pb.ts'
 import { mask } from '../../record/citizen-id.ts'
-import { localTime, print, say, table } from '../output.ts'
+import { localTime, print, say, table, unconfirmedText } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { allPages } from '../pages.ts'
 import { purposeOption, word, wordLists, wordOption } from '../words.ts'
@@ -52,9 +52,15 @@ export function recognitionCommands(program: Command, shell: Shell): void {
       print(shell.output(command), { confirmationId: answer.recordId, batchId: answer.batchId }, () => say(shell, `answered: ${answer.recordId}`, `已答复：${answer.recordId}`))
     })
   const list = (command: Command, request: string, open: boolean): Promise<void> => withNode(command, async ({ records }) => {
-    const recognitions = await allPages((pageToken) => records.listRecognitions({ requestRecordId: request, openOnly: open, pageToken }, CALL), (answer) => answer.recognitions)
+    let sinceMs = 0n
+    const recognitions = await allPages((pageToken) => records.listRecognitions({ requestRecordId: request, openOnly: open, pageToken }, CALL), (answer) => {
+      sinceMs = answer.unconfirmedSinceMs
+      return answer.recognitions
+    })
+    const output = shell.output(command)
     if (request !== '' && recognitions.length === 0) throw new HuxinError('not_found', text`no recognition request ${request} here`)
-    print(shell.output(command), recognitions.map(view), () => [...(request === '' ? [] : [formatAsked(shell, recognitions[0]!), '']), formatRecognitions(shell, recognitions)].join('\n'))
+    const doubt = sinceMs > 0n ? { unconfirmedSinceMs: sinceMs } : {}
+    print(output, recognitions.map((one) => ({ ...view(one), ...doubt })), () => [...(sinceMs > 0n ? [unconfirmedText(output, sinceMs), ''] : []), ...(request === '' ? [] : [formatAsked(shell, recognitions[0]!), '']), formatRecognitions(shell, recognitions)].join('\n'))
   })
   shell.common(atNode(recognition.command('show <request>'), shell), 'huxin recognition show rq-… --node nodes/330782')
     .description(say(shell, 'one request with its answers', '查看互认申请与答复'))
