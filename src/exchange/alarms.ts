@@ -45,6 +45,13 @@ export class Alarms {
     this.#log.warn({ alarm: code, ...(subject === '' ? {} : { subject }), severity, ...valuesOf(quoted) }, said.en)
   }
 
+  /** An alarm that stood before the last start. */
+  restore({ code, subject, text: said, sinceMs }: Omit<StandingAlarm, 'severity'>): void {
+    const { severity } = alarmTable[code]
+    this.#standing.set(nameOf(code, subject), { code, subject, severity, text: said, sinceMs })
+    this.#log.warn({ alarm: code, ...(subject === '' ? {} : { subject }), severity, sinceMs }, said.en)
+  }
+
   clear(code: AlarmCode, subject = ''): void {
     if (this.#standing.delete(nameOf(code, subject))) this.#log.info({ alarm: code, ...(subject === '' ? {} : { subject }) }, 'alarm is over')
   }

@@ -132,6 +132,9 @@ async function checkMeta(kept: Kept, key: Uint8Array, value: Uint8Array): Promis
     case 'gaveback':
     case 'restorations':
     case 'subject-key':
+    case 'alarm':
+    case 'damage':
+    case 'incomplete':
       if (!openChecked(key, value)) throw new HuxinError('store_corrupt', text`it does not have its check value`)
       return
     case 'spine': return checkSpine(kept, name.slice('spine/'.length), value)

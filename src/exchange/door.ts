@@ -210,6 +210,7 @@ export class Door {
     }
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
+    if (body && prepared.lacking) ops.push(this.#incomplete.op(index))
     if (body && prepared.shown) ops.push(shownOp(prepared.shown))
     if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view))
     const bytes = formatEntry(entry)

@@ -1,7 +1,7 @@
 /**
  * Batches that came without their records although this node should have them, and the alarm that stands for each origin
  * while one of them lacks a record: until that is here, or an amendment erased or withdrew it, or the batch was
- * refused from above. In memory: after a restart fsck alone knows of them.
+ * refused from above. Rows of the store name them, so that the alarm stands again after a start.
  */
 import { civilDate, type Clock } from '../base/clock.ts'
 import { text } from '../base/text.ts'
@@ -11,9 +11,16 @@ import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect } from '../ledger/amendments.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { bodyKey, entryKey } from '../store/keys.ts'
-import type { Store } from '../store/store.ts'
+import { checkedValue } from '../store/checked.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import type { Op, Store } from '../store/store.ts'
 import type { Alarms } from './alarms.ts'
+
+const PREFIX = textKey(tables.meta, 'incomplete/')
+
+function rowKey(index: bigint): Uint8Array {
+  return indexKey(PREFIX, index)
+}
 
 export interface IncompleteOptions {
   readonly ledger: () => Ledger
@@ -26,9 +33,15 @@ export class Incomplete {
   readonly #options: IncompleteOptions
   /** Log indexes by origin, in the order in which they came; the first one is looked at. */
   readonly #waiting = new Map<string, bigint[]>()
+  #loaded = false
 
   constructor(options: IncompleteOptions) {
     this.#options = options
+  }
+
+  /** The row of the commit that takes such a batch. */
+  op(index: bigint): Op {
+    return { key: rowKey(index), value: checkedValue(rowKey(index), new Uint8Array()) }
   }
 
   /** A batch that is in the log at `index` came without its records. */
@@ -42,11 +55,13 @@ export class Incomplete {
 
   /** Looks whether what was missing is still missed, and ends the alarms for which it is not. */
   async review(): Promise<void> {
+    if (!this.#loaded) await this.#load()
+    const found: Op[] = []
     for (const [origin, indexes] of this.#waiting) {
       let lacking: SealedHeader | undefined
       while (indexes.length > 0 && !lacking) {
         lacking = await this.#lacking(indexes[0]!)
-        if (!lacking) indexes.shift()
+        if (!lacking) found.push({ key: rowKey(indexes.shift()!), value: undefined })
       }
       if (lacking) this.#say(lacking, indexes.length - 1)
       else {
@@ -54,6 +69,27 @@ export class Incomplete {
         this.#options.alarms.clear('incomplete', origin)
       }
     }
+    if (found.length > 0) await this.#options.store.write(found)
+  }
+
+  /** Those of before the start come first. */
+  async #load(): Promise<void> {
+    const { store } = this.#options
+    const waiting = new Map<string, bigint[]>()
+    for (const [key] of await store.range(prefixRange(PREFIX))) {
+      const index = indexAtEnd(key)
+      const bytes = await store.get(entryKey(index))
+      if (!bytes) continue
+      const { origin } = openHeader(parseEntry(bytes).header).header
+      const indexes = waiting.get(origin) ?? []
+      waiting.set(origin, indexes)
+      indexes.push(index)
+    }
+    for (const [origin, indexes] of waiting) {
+      const since = this.#waiting.get(origin) ?? []
+      this.#waiting.set(origin, [...indexes.filter((index) => !since.includes(index)), ...since])
+    }
+    this.#loaded = true
   }
 
   #say({ idText, header: { origin, records } }: SealedHeader, more: number): void {

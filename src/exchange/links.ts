@@ -105,6 +105,7 @@ async function cosignOnce(context: Context, child: string, asked: CosigningAsked
   const witnessed = await witnessedOps(context.store, origin, tree.size, context.clock.nowMs())
   await context.writer.save([witnessOp(origin, { size: tree.size, root: tree.root, note }), ...witnessed])
   context.alarms.clear('unproven', child)
+  context.alarms.clear('rollback', child)
   return { line: cosign(parseNote(note).text, context.cosigner, BigInt(Math.floor(context.clock.nowMs() / 1000))) }
 }
 

@@ -17,7 +17,7 @@ import { type BodyPieces, decodePieces, divideBody, encodePieces, leavesOf, open
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Log } from '../log/log.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, entryKey, keyText, piecesKey } from '../store/keys.ts'
+import { bodyKey, entryKey, keyText, piecesKey, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Alarms } from './alarms.ts'
 
@@ -27,6 +27,9 @@ const BYTES_MAX = 16 << 20
 const ENTRY_BYTES = 2_000
 const PIECE_BYTES = 300
 const HASH_BYTES = 32
+/** Places that are read again at a time. */
+const LOOKS = 8
+const PREFIX = textKey(tables.meta, 'damage/')
 
 export interface RecordReaderOptions {
   readonly store: Store
@@ -65,6 +68,8 @@ export class RecordReader {
   readonly #opened = new Map<bigint, Opened>()
   /** Entries and pieces that did not read well, by the name of their row and the number of the piece. */
   readonly #damaged = new Set<string>()
+  /** Those of them that the store names; undefined before it was read. */
+  #kept: Set<string> | undefined
   #bytes = 0
 
   constructor(options: RecordReaderOptions) {
@@ -84,6 +89,31 @@ export class RecordReader {
     const opened = await this.#open(index)
     if (!opened?.entry.verdict.accepted || position >= opened.batch.header.records) return undefined
     return await this.#readAgain(index, opened, position) ?? this.#readPiece(index, opened, { position, turns })
+  }
+
+  /** Reads some places that did not read well again, also those of before a start: who asks for them may never come again. */
+  async review(): Promise<void> {
+    const { store } = this.#options
+    if (!this.#kept) {
+      this.#kept = new Set((await store.range(prefixRange(PREFIX))).map(([key]) => Buffer.from(key.subarray(PREFIX.length)).toString()))
+      for (const name of this.#kept) await this.#look(name)
+    }
+    for (const name of [...this.#damaged].slice(0, LOOKS)) await this.#look(name)
+    const changed = [...new Set([...this.#damaged, ...this.#kept])].filter((name) => this.#damaged.has(name) !== this.#kept!.has(name))
+    if (changed.length === 0) return
+    await store.write(changed.map((name) => ({ key: keyOf(name), value: this.#damaged.has(name) ? checkedValue(keyOf(name), new Uint8Array()) : undefined })))
+    this.#kept = new Set(this.#damaged)
+  }
+
+  /** Whether a place reads well is said by the reading. */
+  async #look(name: string): Promise<void> {
+    const [what, index = '0', piece = '0'] = name.split(' ')
+    // The next one is looked at first the next time.
+    if (this.#damaged.delete(name)) this.#damaged.add(name)
+    const read = what === 'entry' ? this.entry(BigInt(index)).then((found) => found && this.#isWell(name)) : this.read(BigInt(index), Number(piece) * PIECE_LEAVES)
+    await read.catch((error: unknown) => {
+      if (!isHuxinError(error, 'store_corrupt')) throw error
+    })
   }
 
   async #open(index: bigint): Promise<Opened | undefined> {
@@ -200,6 +230,10 @@ export class RecordReader {
     for (const name of names) this.#damaged.delete(name)
     if (this.#damaged.size === 0) this.#options.alarms.clear('damage')
   }
+}
+
+function keyOf(name: string): Uint8Array {
+  return textKey(tables.meta, `damage/${name}`)
 }
 
 function entryName(index: bigint): string {

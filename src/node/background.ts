@@ -6,6 +6,7 @@ import { alarmText } from '../exchange/alarms.ts'
 import type { Approvals } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
 import type { Door } from '../exchange/door.ts'
+import { KeptAlarms } from '../exchange/kept-alarms.ts'
 import { hashRequestIds } from '../exchange/request-ids.ts'
 import { scrub } from '../exchange/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../exchange/recognize.ts'
@@ -48,12 +49,13 @@ const HEALTH_MS = 2_000
 const UNHEALTHY_MS = 200
 const SCRUB_MS = 10_000
 const NEIGHBOURS_MS = 5_000
+const ALARMS_MS = 2_000
 const DAY_MS = 86_400_000
 const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), neighboursLoop(options), formerEpochs(options), hashOldRequestIds(options)]
+  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), neighboursLoop(options), alarmsLoop(options), formerEpochs(options), hashOldRequestIds(options)]
 }
 
 function formerEpochs(options: BackgroundOptions): Promise<void> {
@@ -93,6 +95,21 @@ async function neighboursLoop({ context, reviewNeighbours, clockIsRight, signal 
     if (signal.aborted || !clockIsRight()) continue
     // While the database is opened again there is nothing to read.
     await reviewNeighbours().catch(() => undefined)
+  }
+}
+
+/** Alarms that stand over a start, and places that did not read well. The last look is made while the node stops. */
+async function alarmsLoop({ context, signal }: BackgroundOptions): Promise<void> {
+  let kept: KeptAlarms | undefined
+  for (let last = false; !last;) {
+    last = signal.aborted
+    // While the database is opened again there is nothing to read.
+    try {
+      kept ??= await KeptAlarms.open(context)
+      await kept.review()
+      await context.records.review()
+    } catch {}
+    await sleep(context.clock, ALARMS_MS, signal)
   }
 }
 

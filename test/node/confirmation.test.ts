@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { Confirmation, type ConfirmationOptions } from '../../src/node/confirmation.ts'
-import { openStore } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/leveldb/engine.ts'
 
 const HOUR_MS = 3_600_000
 const NOW_MS = Date.parse('2026-11-30T08:00:00Z')
