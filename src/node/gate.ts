@@ -139,6 +139,8 @@ export class Gate {
   }
 
   get #unheard(): Text {
+    const suspended = this.#options.alarms.standing().find(({ code }) => code === 'suspended')
+    if (suspended) return text`${suspended.text}; since this node was started again it takes and signs nothing, and goes on by itself when the parent's operator has lifted that (huxin member activate)`
     const since = formatTime(this.#started.ms)
     return this.#options.asks === 'parent'
       ? text`since it was started, ${since}, this node has not heard from its parent what that last saw of its log, and takes and signs nothing before: is the parent up (huxin node status)? Where it is gone for long, stop this node and start it with huxin node start --alone`
@@ -147,7 +149,11 @@ export class Gate {
 
   /** Says after a while that nothing is signed, and why. Call it now and then while nothing is. */
   review(): void {
-    if (this.#options.asks === 'parent' && !this.maySign && !this.#broken && this.#isLate) this.#options.alarms.raise('start', '', this.#unheard)
+    const { asks, alarms } = this.#options
+    if (asks !== 'parent' || this.maySign || this.#broken || !this.#isLate) return
+    // One alarm says it, with reason and document: the parent is there, and --alone would help nobody.
+    if (alarms.has('suspended')) alarms.clear('start')
+    else alarms.raise('start', '', this.#unheard)
   }
 
   get #override(): Text {

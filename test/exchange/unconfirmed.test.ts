@@ -5,6 +5,7 @@ import { amend } from '../../src/exchange/amend.ts'
 import { issueEvidence } from '../../src/exchange/evidence.ts'
 import { answerRecognition, requestRecognition } from '../../src/exchange/recognize.ts'
 import { SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
+import { setMemberStatus } from '../../src/exchange/members.ts'
 import { civilDate } from '../../src/base/clock.ts'
 import { exitCodes } from '../../src/cli/output.ts'
 import { runHere } from '../cli/program.ts'
@@ -12,6 +13,7 @@ import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { ask } from '../support/lookups.ts'
+import { act } from '../support/settled.ts'
 import { INDUSTRY_ITEM, industryRecord, uscc } from '../support/records.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
@@ -119,6 +121,19 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     await federation.until('it is confirmed', async () => await answer('330106', 'current-1') === 'current  content')
     await federation.until('what waited is there', async () => await answer('330000', 'waiting-1') === 'current  content')
     t.equal(await codeOf(publishRecords(county().context, [industryRecord(1, { prefix: 'late' })], ['330000'])), '')
+  })
+
+  await t.test('a county that is started while it is suspended says so, with the reason, and goes on by itself when that is lifted', async (t) => {
+    const set = (status: 'active' | 'suspended') => setMemberStatus(federation.node('330000').context, { member: 'zj.example/330106', status, act, source: { kind: 'self' } })
+    await set('suspended')
+    await county().close()
+    await federation.startNode('330106')
+    await federation.until('it is told so', () => county().alarms.has('suspended'))
+    clock.pass(11_000)
+    await t.rejects(publishRecords(county().context, [industryRecord(1, { prefix: 'halted' })], ['330000']), { code: 'unconfirmed', message: /has suspended this node: test \(.*huxin member activate/ })
+    await federation.until('the alarm of the start is over', () => !county().alarms.has('start'))
+    await set('active')
+    await federation.until('it goes on', () => county().state === 'serving')
   })
   t.same(await findings(federation), [])
 })

@@ -30,6 +30,7 @@ export const alarmsChinese: Readonly<Record<string, string>> = {
   'this node has just started and has not heard from {0} yet: send again in a moment': '本节点刚刚启动，尚未与{0}核对日志：请稍后再试',
   'its parent': '上级',
   'enough of its children': '足够多的下级',
+  '{0}; since this node was started again it takes and signs nothing, and goes on by itself when the parent\'s operator has lifted that (huxin member activate)': '{0}；本节点重新启动后不接收、不签发任何内容，上级执行 huxin member activate 恢复后自动继续',
   'since it was started, {0}, this node has not heard from its parent what that last saw of its log, and takes and signs nothing before: is the parent up (huxin node status)? Where it is gone for long, stop this node and start it with huxin node start --alone':
     '本节点自 {0} 启动以来尚未与上级核对日志，核对前不接收、不签发：上级是否运行（huxin node status）？上级长期不可用时，停止本节点，再执行 huxin node start --alone',
   'since it was started, {0}, this node has not heard from enough of its children what they last saw of its log, and takes and signs nothing before: are they up (huxin node status)? Where they are gone for long, stop this node and start it with huxin node start --alone <entries>':
