@@ -58,8 +58,7 @@ export async function hashRequestIds({ store, subjectKey }: Pick<Context, 'store
     if (!last || rows.length < PIECE) break
     from = Buffer.concat([last[0], Buffer.of(0)])
   }
-  // The engine keeps what was removed until it rewrites it.
-  if (hashed > 0) await store.compact(gte, lt)
+  if (hashed > 0) await store.destroyDeleted({ gte, lt })
   return hashed
 }
 

@@ -51,7 +51,7 @@ export async function compactSpoiled(context: Context): Promise<number> {
     let to = from + 1
     while (to < rows.length && indexAtEnd(rows[to]![0]) - indexAtEnd(rows[to - 1]![0]) < NEAR) to++
     const piece = rows.slice(from, to)
-    await context.store.compact(bodyKey(indexAtEnd(piece[0]![0])), bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n))
+    await context.store.destroyDeleted({ gte: bodyKey(indexAtEnd(piece[0]![0])), lt: bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n) })
     await removeNotes(context, piece)
     from = to
   }

@@ -15,7 +15,7 @@ import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { type CheckReport, type SignedLog } from '../exchange/check.ts'
 import { openSlot } from '../log/slot.ts'
 import type { Op, Snapshot } from '../store/store.ts'
-import { openStore } from '../store/leveldb/engine.ts'
+import { levelEngine } from '../store/leveldb/engine.ts'
 import { NODE_NAME } from '../topology/tier.ts'
 import { type ArchiveKey, ArchiveWriter, readArchive, type Secret } from './archive.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
@@ -154,7 +154,7 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   let waiting: Op[] = []
   let bytes = 0
   await mkdir(aside, { recursive: true, mode: 0o700 })
-  const store = await openStore(join(aside, 'db'), { create: true })
+  const store = await levelEngine.open(join(aside, 'db'), { create: true })
   try {
     for await (const { kind, name, value } of readArchive(file, secret)) {
       if (contents) throw unusable(text`something follows its end`)

@@ -16,7 +16,7 @@ import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { lastSignedTree, type Log } from '../log/log.ts'
 import { type CheckpointSlot, openSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, tables } from '../store/keys.ts'
-import { openStore } from '../store/leveldb/engine.ts'
+import { levelEngine } from '../store/leveldb/engine.ts'
 import type { Store } from '../store/store.ts'
 import { parseNote } from '../note/note.ts'
 import { FederationState } from '../topology/federation.ts'
@@ -120,14 +120,14 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
   const files = epochFiles(config.folder, epoch)
   const { transition, recovery } = await placeDatabase(config.folder, epoch)
   await checkOwner(dirname(files.database))
-  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await isFresh(files.database)
+  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await levelEngine.isFresh(files.database)
   await makeFolder(dirname(files.database))
   const slot = wrapSlot(await openSlot(files.checkpoint))
   try {
     // What is signed was durable before.
     const size = (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))?.size ?? 0n
     const isAcknowledged = (key: Uint8Array): boolean => key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
-    const store = wrapStore(await openStore(files.database, { create: fresh, isAcknowledged, whole }))
+    const store = wrapStore(await levelEngine.open(files.database, { create: fresh, isAcknowledged, whole }))
     const recovering = await readFile(files.recovering).then(() => true, () => false)
     return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
   } catch (error) {
@@ -152,7 +152,7 @@ export async function placeDatabase(folder: string, epoch: number): Promise<{ tr
   const before = epochFiles(folder, from).database
   const there = (database: string): Promise<boolean> => access(database).then(() => true, () => false)
   if (!await there(files.database) && await there(before)) {
-    await (await openStore(before, { create: false })).close()
+    await (await levelEngine.open(before, { create: false })).close()
     await makeFolder(dirname(files.database))
     await renameWhole(before, files.database)
   }
@@ -264,15 +264,4 @@ async function checkOwner(data: string): Promise<void> {
   }
   if (closed.length === 0) return
   throw new HuxinError('config_invalid', text`${closed.length} file(s) below ${data} belong to another user, ${closed[0]!} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)`)
-}
-
-async function isFresh(database: string): Promise<boolean> {
-  if (await readFile(join(database, 'CURRENT')).then(() => true, () => false)) return false
-  // A folder with tables but no CURRENT was damaged; it must not be taken for a new database. Only one whose making was cut
-  // off has its first manifest and neither tables nor journals.
-  const names = await readdir(database).catch(() => [])
-  if (names.some((name) => /\.(ldb|log)$|^MANIFEST-(?!000001$)/.test(name))) {
-    throw new HuxinError('store_corrupt', text`${database} is damaged: its file CURRENT is missing; run huxin node recover`)
-  }
-  return true
 }

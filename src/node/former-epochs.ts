@@ -22,7 +22,7 @@ import { publish } from '../exchange/publish.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
-import { openStore } from '../store/leveldb/engine.ts'
+import { levelEngine } from '../store/leveldb/engine.ts'
 import type { Store } from '../store/store.ts'
 import { epochFiles } from './config.ts'
 import { FormerActs } from './former-acts.ts'
@@ -99,7 +99,7 @@ async function inFormer(options: FormerEpochsOptions, former: number, take: (sto
 /** Undefined when it is damaged: it was given up for that, and nothing can be read from it. @throws HuxinError store_locked */
 async function openFormer({ folder, log }: FormerEpochsOptions, former: number): Promise<Store | undefined> {
   try {
-    return await openStore(epochFiles(folder, former).database, { create: false })
+    return await levelEngine.open(epochFiles(folder, former).database, { create: false })
   } catch (error) {
     if (!isHuxinError(error, 'store_corrupt')) throw error
     log.warn({ epoch: former, reason: error.message }, 'the database of an earlier epoch cannot be read, nothing is taken from it')

@@ -12,7 +12,7 @@ import { emptyRoot } from '../merkle/hash.ts'
 import { treeRoot } from '../merkle/proof.ts'
 import { parseSignerKey, type Signer } from '../note/key.ts'
 import { tileKey } from '../store/keys.ts'
-import { openStore } from '../store/leveldb/engine.ts'
+import { levelEngine } from '../store/leveldb/engine.ts'
 import type { FrozenTree } from '../topology/member.ts'
 import { currentEpoch, epochFiles, type NodeConfig, RECOVERY, TRANSITION } from './config.ts'
 import { formatRecovery, readRecovery, type RootRecovery } from './folder.ts'
@@ -101,8 +101,8 @@ async function unsaidRecovery(folder: string, epoch: number): Promise<RootRecove
 /** Whether the database of a prepared epoch is where it will be looked for. One that a start has made anew in the place of a lost one has no checkpoint beside it. */
 async function isWhole({ folder, node }: NodeConfig, epoch: number, { log, left }: RootRecovery): Promise<boolean> {
   const files = epochFiles(folder, epoch)
-  const made = await there(join(files.database, 'CURRENT'))
-  if (left.size > 0n) return made || there(join(epochFiles(folder, epochOfLog(log)).database, 'CURRENT'))
+  const made = await levelEngine.isMade(files.database)
+  if (left.size > 0n) return made || levelEngine.isMade(epochFiles(folder, epochOfLog(log)).database)
   if (!await there(files.begun)) return true
   const { note: signer } = await loadKeys(folder, epoch, node)
   return made && await there(files.checkpoint) && await lastTree(files.checkpoint, { signer, origin: `${node}/${epoch}` }) !== undefined
@@ -121,7 +121,7 @@ async function whatIsLeft(
   if (lost) return { left: nothing, seen: undefined }
   const files = epochFiles(config.folder, epoch)
   const signed = await there(files.checkpoint) ? await lastTree(files.checkpoint, { signer, origin: `${config.node}/${epoch}` }) : undefined
-  const store = await openStore(files.database, { create: false }).catch((error: unknown) => {
+  const store = await levelEngine.open(files.database, { create: false }).catch((error: unknown) => {
     if (isHuxinError(error, 'store_locked')) throw error
     return undefined
   })

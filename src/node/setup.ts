@@ -22,7 +22,7 @@ import { parseSignerKey, parseVkey } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { loadNodeMaterial, loadTlsMaterial, type TlsFiles } from '../pki/material.ts'
 import { entryKey, receiptKey } from '../store/keys.ts'
-import { openStore } from '../store/leveldb/engine.ts'
+import { levelEngine } from '../store/leveldb/engine.ts'
 import { FederationState, type TrustAnchor } from '../topology/federation.ts'
 import { formatJoinFile, parseJoinFile, signApplication, trustOf } from '../topology/join.ts'
 import { type MemberStatement, formatStatement, parseStatement } from '../topology/member.ts'
@@ -277,7 +277,7 @@ export async function rebuildNode(folder: string, onProgress?: (done: bigint, to
   const epoch = await currentEpoch(config.folder)
   const keys = await loadKeys(config.folder, epoch, config.node)
   await placeDatabase(config.folder, epoch)
-  const store = await openStore(epochFiles(config.folder, epoch).database, { create: false })
+  const store = await levelEngine.open(epochFiles(config.folder, epoch).database, { create: false })
   try {
     return await rebuildStore(store, genesisOf(config, await readJoin(config), keys.subject), onProgress)
   } finally {
@@ -344,7 +344,7 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
   const files = epochFiles(config.folder, epoch)
   const unsent: string[] = []
   try {
-    const store = await openStore(files.database, { create: false })
+    const store = await levelEngine.open(files.database, { create: false })
     try {
       const size = await storedSize(store)
       for (let index = 0n; index < size; index++) {

@@ -9,7 +9,7 @@ import { sealHeader } from '../../src/batch/seal.ts'
 import { Log } from '../../src/log/log.ts'
 import { type CheckpointSlot, openSlot } from '../../src/log/slot.ts'
 import { formatSignerKey, parseSignerKey, type Signer } from '../../src/note/key.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { BODY } from '../support/federation.ts'
 import { ReadCounter } from '../support/counting-store.ts'
@@ -63,7 +63,7 @@ export class BenchLog {
   /** Opens what is in the folder, or begins it. */
   static async open(folder: string): Promise<BenchLog> {
     await mkdir(folder, { recursive: true })
-    const store = await openStore(join(folder, 'db'), { create: true })
+    const store = await levelEngine.open(join(folder, 'db'), { create: true })
     const counter = new ReadCounter()
     const slot = await openSlot(join(folder, 'checkpoint.signed'))
     const counted = counter.wrap(store)
@@ -110,7 +110,7 @@ export class BenchLog {
 
   /** Has the database rearrange its files now, as it has those of a log that has long been there. */
   async settle(): Promise<void> {
-    await this.store.compact(Uint8Array.of(0), Uint8Array.of(0xff))
+    await this.store.destroyDeleted({ gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) })
   }
 
   /** Size of all its files. */

@@ -435,8 +435,8 @@ t.test('what is erased while an earlier erasure of its batch is rewritten on dis
   let meanwhile = (): Promise<unknown> => Promise.resolve()
   const node = await federation.restart('330000', { wrapStore: (store) => ({
     ...store,
-    compact: async (gte, lt) => {
-      await store.compact(gte, lt)
+    destroyDeleted: async (range) => {
+      await store.destroyDeleted(range)
       const doing = meanwhile
       meanwhile = () => Promise.resolve()
       await doing()

@@ -13,7 +13,7 @@ import { checkFolder } from '../../src/node/maintenance.ts'
 import { Node } from '../../src/node/node.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { rebuildNode, recoverNode } from '../../src/node/setup.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { FaultyDisk } from '../support/faulty-store.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
@@ -58,10 +58,10 @@ t.test('a second process on the folder of a running node is turned away and dist
 t.test('a database that is damaged is not taken for one that another process uses', async (t) => {
   const federation = await federationOf(t, [PROVINCE])
   const store = join(federation.folderOf('330000'), 'block-lock')
-  const made = await openStore(store, { create: true })
+  const made = await levelEngine.open(store, { create: true })
   await made.close()
   await writeFile(join(store, 'CURRENT'), 'no manifest, no lock, no block\n')
-  t.equal(await codeOf(openStore(store, { create: false })), 'store_corrupt')
+  t.equal(await codeOf(levelEngine.open(store, { create: false })), 'store_corrupt')
 })
 
 for (const disk of ['full', 'lying'] as const) {

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { be64, concat } from '../../src/base/bytes.ts'
 import { Lanes, type LaneView } from '../../src/ledger/lanes.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../../src/store/keys.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Op, Store } from '../../src/store/store.ts'
 import { logged } from '../support/entries.ts'
 
@@ -14,7 +14,7 @@ const headOp = (lane: string, number: bigint, n: number): Op => ({ key: textKey(
 
 async function opened(t: Test): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-lanes-'))
-  const store = await openStore(join(folder, 'db'), { create: true })
+  const store = await levelEngine.open(join(folder, 'db'), { create: true })
   t.teardown(async () => {
     await store.close()
     await rm(folder, { recursive: true, force: true })

@@ -13,7 +13,7 @@ import {
 import { Sieve } from '../../src/ledger/sieve.ts'
 import { Tail } from '../../src/ledger/tail.ts'
 import { prefixRange, tables } from '../../src/store/keys.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { SeededRandom } from '../support/federation.ts'
 
@@ -42,7 +42,7 @@ const newest = (rows: readonly Row[], identity: Identity): Place[] => rows.filte
 
 async function open(t: Test): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-index-'))
-  const store = await openStore(join(folder, 'db'), { create: true })
+  const store = await levelEngine.open(join(folder, 'db'), { create: true })
   t.teardown(async () => {
     await store.close()
     await rm(folder, { recursive: true })

@@ -6,7 +6,7 @@ import { checkFolder } from '../../src/node/maintenance.ts'
 import { epochFiles } from '../../src/node/config.ts'
 import { rebuildNode } from '../../src/node/setup.ts'
 import { PRESENT, prefixRange, tables, textKey } from '../../src/store/keys.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { findings } from '../support/checks.ts'
 import { runHere } from '../cli/program.ts'
@@ -31,7 +31,7 @@ t.test('a node whose subject.key is not that of its record index does not start,
     federation.nodes.delete('330000')
   }
   const inStore = async (change: (store: Store) => Promise<void>): Promise<void> => {
-    const store = await openStore(epochFiles(folder, 1).database, { create: false })
+    const store = await levelEngine.open(epochFiles(folder, 1).database, { create: false })
     try {
       await change(store)
     } finally {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SeededRandom } from '../../src/base/random.ts'
 import { crc32c, findDamage } from '../../src/store/leveldb/journal.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import { codeOf } from '../support/checks.ts'
 
 const BLOCK = 32_768
@@ -21,7 +21,7 @@ interface Made {
 async function made(t: Test, sizes: readonly number[]): Promise<Made> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-journal-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const store = await openStore(folder, { create: true })
+  const store = await levelEngine.open(folder, { create: true })
   for (const [i, size] of sizes.entries()) await store.commit([{ key: Buffer.from(`k${i}`), value: bytes(size) }])
   await store.close()
   const file = join(folder, (await readdir(folder)).find((name) => /^\d+\.log$/.test(name))!)
@@ -91,11 +91,11 @@ t.test('a journal cut off anywhere is torn and not damaged, and opens', async (t
   t.same(found.filter((at) => at !== undefined), [])
   for (const length of [journal.length - 5, BLOCK + 3, 90]) {
     await writeFile(file, journal.subarray(0, length))
-    const copy = await openStore(folder, { create: false })
+    const copy = await levelEngine.open(folder, { create: false })
     t.equal((await copy.get(Buffer.from('k3'))), undefined)
     await copy.close()
     for (const name of await readdir(folder)) await rm(join(folder, name))
-    await (await openStore(folder, { create: true })).close()
+    await (await levelEngine.open(folder, { create: true })).close()
   }
 })
 
@@ -151,11 +151,11 @@ t.test('a database with a damaged journal is not opened, and stays as it is', as
   const { folder, file, journal } = await made(t, [100, 200, 300])
   await writeFile(file, turned(journal, 8 * 40))
   const before = await readdir(folder)
-  t.equal(await codeOf(openStore(folder, { create: false })), 'store_corrupt')
-  await t.rejects(openStore(folder, { create: false }), { message: /000003\.log is damaged at byte 0, and whole commits follow/ })
+  t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_corrupt')
+  await t.rejects(levelEngine.open(folder, { create: false }), { message: /000003\.log is damaged at byte 0, and whole commits follow/ })
   t.same(await readdir(folder), before)
   await writeFile(file, journal)
-  const store = await openStore(folder, { create: false })
+  const store = await levelEngine.open(folder, { create: false })
   t.equal((await store.get(Buffer.from('k2')))?.length, 300)
   await store.close()
 })

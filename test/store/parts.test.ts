@@ -7,13 +7,13 @@ import { crc32 } from 'node:zlib'
 import { be32 } from '../../src/base/bytes.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../../src/store/keys.ts'
 import { PART_BYTES } from '../../src/store/parts.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 
 async function withStore(work: (store: Store) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-parts-'))
-  const store = await openStore(folder, { create: true })
+  const store = await levelEngine.open(folder, { create: true })
   try {
     await work(store)
   } finally {
@@ -121,14 +121,14 @@ t.test('a copy of all rows is a copy of all values, as a backup makes it', async
 t.test('what is put after everything that is there needs no look, also in a folder that was opened again', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-parts-'))
   t.teardown(() => rm(folder, { recursive: true }))
-  const first = await openStore(folder, { create: true })
+  const first = await levelEngine.open(folder, { create: true })
   await first.commit([{ key: bodyKey(3n), value: body(90_000) }, { key: bodyKey(9n), value: body(90_000) }])
   await first.commit([{ key: bodyKey(3n), value: body(20) }])
   t.equal((await rows(first)).length, 1 + 1 + Math.ceil(90_000 / PART_BYTES), 'one before the last')
   // As a backup gives it back.
   const raw = await first.range(prefixRange(tables.body))
   await first.close()
-  const again = await openStore(folder, { create: false })
+  const again = await levelEngine.open(folder, { create: false })
   await again.commit([{ key: bodyKey(9n), value: body(20) }])
   t.equal((await rows(again)).length, 2, 'the last one')
   await again.commit(raw.map(([name, value]) => ({ key: Buffer.concat([bodyKey(12n), Buffer.from(name).subarray(9)]), value })).slice(1))

@@ -1,7 +1,7 @@
 /** A process of its own that opens a folder and reads keys, which LevelDB may end: `node reading-child.js <folder> <key> …` */
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 
 const [folder = '', ...keys] = process.argv.slice(2)
-const store = await openStore(folder, { create: false })
+const store = await levelEngine.open(folder, { create: false })
 for (const key of keys) await store.get(Buffer.from(key)).catch(() => undefined)
 await store.close()

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { batchClasses } from '../../src/topology/lane.ts'
 import { classKey, entryKey, indexAtEnd, laneIndexKey, placeKey, prefixRange, tables, textKey, tileKey } from '../../src/store/keys.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { codeOf } from '../support/checks.ts'
 
@@ -22,7 +22,7 @@ async function folderOf(t: Test): Promise<string> {
 }
 
 async function open(t: Test, folder?: string): Promise<Store> {
-  const store = await openStore(folder ?? await folderOf(t), { create: true })
+  const store = await levelEngine.open(folder ?? await folderOf(t), { create: true })
   t.teardown(() => store.close())
   return store
 }
@@ -123,9 +123,9 @@ t.test('keys sort as the log does, and a table ends where the next begins', asyn
 
 t.test('a folder belongs to one process, and to one store of it', async (t) => {
   const folder = await folderOf(t)
-  const store = await openStore(folder, { create: true })
+  const store = await levelEngine.open(folder, { create: true })
   await store.commit([put('a')])
-  t.equal(await codeOf(openStore(folder, { create: true })), 'store_locked')
+  t.equal(await codeOf(levelEngine.open(folder, { create: true })), 'store_locked')
   t.same(await elsewhere(folder, 1), { written: 0, said: ['store_locked'] })
   t.same(await all(store), ['a=a'], 'who has it goes on')
   await store.close()
@@ -134,12 +134,12 @@ t.test('a folder belongs to one process, and to one store of it', async (t) => {
 
 t.test('what is not there or does not open is not taken for a new database', async (t) => {
   const folder = await folderOf(t)
-  t.equal(await codeOf(openStore(folder, { create: false })), 'store_corrupt')
-  const store = await openStore(folder, { create: true })
+  t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_corrupt')
+  const store = await levelEngine.open(folder, { create: true })
   await store.commit([put('a')])
   await store.close()
   await writeFile(join(folder, 'CURRENT'), 'MANIFEST-999999\n')
-  t.equal(await codeOf(openStore(folder, { create: false })), 'store_corrupt')
+  t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_corrupt')
 })
 
 t.test('a write that the system refuses is answered store_failed until the store is opened again, and no commit is halved', async (t) => {
@@ -158,7 +158,7 @@ t.test('a write that the system refuses is answered store_failed until the store
 })
 
 t.test('a store that is closed fails with a code of the table', async (t) => {
-  const store = await openStore(await folderOf(t), { create: true })
+  const store = await levelEngine.open(await folderOf(t), { create: true })
   await store.close()
   t.equal(await codeOf(store.write([put('a')])), 'store_failed')
   t.equal(await codeOf(store.commit([put('a')])), 'store_failed')
@@ -179,10 +179,10 @@ t.test('what was deleted is in no file once its range is rewritten', async (t) =
   const store = await open(t, folder)
   const onDisk = (text: string): Promise<boolean> => isOnDisk(folder, text)
   await store.commit([put('s1', 'a secret'), put('s2', 'no secret')])
-  await store.compact(key('s'), key('t'))
+  await store.destroyDeleted({ gte: key('s'), lt: key('t') })
   await store.commit([gone('s1')])
   t.equal(await onDisk('a secret'), true)
-  await store.compact(key('s'), key('t'))
+  await store.destroyDeleted({ gte: key('s'), lt: key('t') })
   t.equal(await onDisk('a secret'), false)
   t.same(await all(store), ['s2=no secret'])
 })
@@ -193,14 +193,14 @@ t.test('nor is it when somebody reads meanwhile, however long', async (t) => {
   for (let i = 0; i < 8; i++) await store.write([{ key: key(`s${i + 10}`), value: Buffer.alloc(1 << 20, i) }])
   for (const reads of ['a snapshot', 'many keys', 'a range'] as const) {
     await store.commit([put('s0', `a secret of ${reads}`)])
-    await store.compact(key('s'), key('t'))
+    await store.destroyDeleted({ gte: key('s'), lt: key('t') })
     const names = new Set(await readdir(folder))
     const snapshot = store.snapshot()
     const reading = reads === 'many keys' ? store.getMany(Array.from({ length: 80 }, (_, i) => key(`s${i % 8 + 10}`)))
       : reads === 'a range' ? store.range({ gte: key('s'), lt: key('t') }) : undefined
     if (reading) await snapshot.close()
     await store.commit([gone('s0')])
-    const compacting = store.compact(key('s'), key('t'))
+    const compacting = store.destroyDeleted({ gte: key('s'), lt: key('t') })
     // It ends while the files are being written anew, or before they are.
     if (!reading) await lastLargeFile(folder, names)
     await (reading ?? snapshot.close())
@@ -219,7 +219,7 @@ t.test('nor when somebody writes meanwhile, without a pause', async (t) => {
   for (let i = 0; i < 20; i++) {
     await store.commit([put('s0', `a secret of ${i}`)])
     await store.commit([gone('s0')])
-    await store.compact(key('s'), key('t'))
+    await store.destroyDeleted({ gte: key('s'), lt: key('t') })
     t.equal(await isOnDisk(folder, `a secret of ${i}`), false, String(i))
   }
   writing = false
@@ -238,13 +238,13 @@ async function lastLargeFile(folder: string, before: ReadonlySet<string>): Promi
 
 t.test('a journal that cannot be read is not gone on without: what was synced last is there when it can', async (t) => {
   const folder = await folderOf(t)
-  const store = await openStore(folder, { create: true })
+  const store = await levelEngine.open(folder, { create: true })
   await store.commit([put('synced')])
   await store.close()
   const journal = join(folder, (await readdir(folder)).find((name) => /^\d+\.log$/.test(name))!)
   await rename(journal, `${journal}.away`)
   await mkdir(journal)
-  t.equal(await codeOf(openStore(folder, { create: false })), 'store_failed')
+  t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_failed')
   await rmdir(journal)
   await rename(`${journal}.away`, journal)
   t.same(await all(await open(t, folder)), ['synced=synced'])

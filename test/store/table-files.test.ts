@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SeededRandom } from '../../src/base/random.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import { findTableDamage } from '../../src/store/leveldb/table-files.ts'
 import { codeOf } from '../support/checks.ts'
 
@@ -20,16 +20,16 @@ const ROWS = 60
 async function made(t: Test): Promise<{ folder: string; name: string; table: Buffer }> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-tables-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const store = await openStore(folder, { create: true })
+  const store = await levelEngine.open(folder, { create: true })
   for (let i = 0; i < ROWS; i++) await store.commit([{ key: key(i), value: random.fill(new Uint8Array(150)) }])
-  await store.compact(Buffer.of(0), Buffer.of(0xff))
+  await store.destroyDeleted({ gte: Buffer.of(0), lt: Buffer.of(0xff) })
   await store.close()
   const [name, ...others] = (await readdir(folder)).filter((one) => /\.(ldb|sst)$/.test(one))
   t.same(others, [])
   return { folder, name: name!, table: await readFile(join(folder, name!)) }
 }
 
-const opens = (folder: string, whole = false): Promise<string> => codeOf(openStore(folder, { create: false, whole }).then((store) => store.close()))
+const opens = (folder: string, whole = false): Promise<string> => codeOf(levelEngine.open(folder, { create: false, whole }).then((store) => store.close()))
 
 t.test('bits of a table turned are found, but in the end that says nothing; where others are found by it, without reading the rest', async (t) => {
   const { folder, name, table } = await made(t)
@@ -65,7 +65,7 @@ t.test('a table with a sector of zeros, or cut off anywhere, is refused with its
     t.equal(await opens(folder), 'store_corrupt', `${length} bytes`)
   }
   await writeFile(file, Buffer.concat([table.subarray(0, 600), Buffer.alloc(SECTOR), table.subarray(600 + SECTOR)]))
-  await t.rejects(openStore(folder, { create: false, whole: true }), { message: /table .* is damaged at byte \d+.*huxin node recover, or restore the newest backup/ })
+  await t.rejects(levelEngine.open(folder, { create: false, whole: true }), { message: /table .* is damaged at byte \d+.*huxin node recover, or restore the newest backup/ })
   await writeFile(file, table)
   t.equal(await opens(folder, true), '')
 })
@@ -74,7 +74,7 @@ t.test('after a process that did not close it a database is checked whole, by it
   const { folder, name, table } = await made(t)
   const killed = `${folder}-killed`
   t.teardown(() => rm(killed, { recursive: true, force: true }))
-  const store = await openStore(folder, { create: false })
+  const store = await levelEngine.open(folder, { create: false })
   await cp(folder, killed, { recursive: true })
   await store.close()
   t.equal(await opens(killed), '', 'one that is whole opens')

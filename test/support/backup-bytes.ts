@@ -9,7 +9,7 @@ import { newArchiveKey } from '../../src/node/archive.ts'
 import { writeBackup } from '../../src/node/backup.ts'
 import type { NodeConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 
 const VALUES = 100
 const VALUE_BYTES = 3_300_000
@@ -22,7 +22,7 @@ async function anonymousMb(): Promise<number> {
 
 tuneMemory()
 const [folder = ''] = process.argv.slice(2)
-const store = await openStore(join(folder, 'db'), { create: true })
+const store = await levelEngine.open(join(folder, 'db'), { create: true })
 const random = new SeededRandom('values')
 const value = random.fill(new Uint8Array(VALUE_BYTES))
 for (let i = 0; i < VALUES; i++) await store.write([{ key: Buffer.from(`k${String(i).padStart(4, '0')}`), value }])

@@ -66,7 +66,7 @@ export async function holders(federation: TestFederation, text: string): Promise
 export async function compactAll(federation: TestFederation): Promise<void> {
   for (const node of federation.nodes.values()) {
     const { store } = node.context
-    await store.compact(prefixRange(Uint8Array.of(0)).gte, Uint8Array.of(0xff))
+    await store.destroyDeleted({ gte: Uint8Array.of(0), lt: Uint8Array.of(0xff) })
   }
 }
 

@@ -14,7 +14,7 @@ export class ReadCounter {
       return { ...this.#counting(snapshot), close: () => snapshot.close() }
     },
     clear: (range) => store.clear(range),
-    compact: (gte, lt) => store.compact(gte, lt),
+    destroyDeleted: (range) => store.destroyDeleted(range),
     reopen: () => store.reopen(),
     close: () => store.close(),
   })

@@ -27,7 +27,7 @@ export class FaultyDisk {
       write: (ops) => failing(() => store.write(ops)),
       snapshot: () => store.snapshot(),
       clear: (range) => store.clear(range),
-      compact: (gte, lt) => store.compact(gte, lt),
+      destroyDeleted: (range) => store.destroyDeleted(range),
       async reopen() {
         await store.reopen()
       },

@@ -63,7 +63,7 @@ export class WritePoints {
       commit: (ops, expect) => through('commit', () => tablesOf(ops), () => store.commit(ops, expect)),
       write: (ops) => through('write', () => tablesOf(ops), () => store.write(ops)),
       clear: (range) => through('clear', () => tablesOf([{ key: range.gte, value: undefined }]), () => store.clear(range)),
-      compact: (gte, lt) => through('compact', () => tablesOf([{ key: gte, value: undefined }]), () => store.compact(gte, lt)),
+      destroyDeleted: (range) => through('destroy', () => tablesOf([{ key: range.gte, value: undefined }]), () => store.destroyDeleted(range)),
       reopen: async () => {
         if (this.#fault?.fatal) this.#refuse()
         this.#dead = false

@@ -120,7 +120,6 @@ export const nodeChinese: Readonly<Record<string, string>> = {
   '{0} cannot be looked for: {1}': '无法查找 {0}：{1}',
   '{0} cannot be read by this user: {1}': '当前用户无法读取 {0}：{1}',
   '{0} file(s) below {1} belong to another user, {2} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)': '{1} 下有 {0} 个文件属于其他用户（例如 {2}），当前用户无权打开。是否曾以 root 对停止的节点执行过命令？内容没有损坏：请归还属主（chown -R 给服务用户）',
-  '{0} is damaged: its file CURRENT is missing; run huxin node recover': '{0} 已损坏：缺少 CURRENT 文件；请执行 huxin node recover',
   // gate.ts
   'the operator says that {0} entries of this log were cosigned, there are {1}: the database is an old copy; nothing is signed; run huxin node recover': '操作员称本日志已有 {0} 条被见证，现只有 {1} 条：数据库是旧备份；停止签发；请执行 huxin node recover',
   'the log {0} is frozen at {1} entries: its successor takes what comes now (huxin log status)': '日志 {0} 已终结于 {1} 条：由后续日志接收（huxin log status）',

@@ -10,7 +10,7 @@ import type { KeyRange } from '../store.ts'
  * those it compacts, and rewrites a file only when a newer one overlaps it. So: flush, lay a newer file
  * of two deletions over the whole range, and compact that file down into everything beneath it.
  */
-export async function compactRange(db: Level<Buffer, Buffer>, folder: string, { gte, lt }: KeyRange): Promise<void> {
+export async function rewrite(db: Level<Buffer, Buffer>, folder: string, { gte, lt }: KeyRange): Promise<void> {
   const from = keyBefore(gte)
   const to = Buffer.concat([lt, Buffer.of(0xff)])
   await flush(db, folder)

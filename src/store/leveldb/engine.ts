@@ -13,10 +13,10 @@ import { HuxinError } from '../../base/errors.ts'
 import { text, textOf } from '../../base/text.ts'
 import { prefixRange, tables } from '../keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from '../parts.ts'
-import type { OpenOptions, Op, Reader, Snapshot, Store } from '../store.ts'
-import { compactRange, flush } from './destroy.ts'
-import { causeOf, codeOf, notOpen, reading, whileOpen } from './errors.ts'
-import { checkFiles, isMarked, mark, unmark } from './files.ts'
+import type { Engine, OpenOptions, Op, Reader, Snapshot, Store } from '../store.ts'
+import { flush, rewrite } from './destroy.ts'
+import { causeOf, codeOf, notOpen, reading, whileOpen, writing } from './errors.ts'
+import { checkFiles, isFresh, isMade, isMarked, mark, unmark } from './files.ts'
 import { readRange } from './range.ts'
 
 const SYNC_READS_MAX = 64
@@ -38,40 +38,38 @@ const options = {
  * @throws HuxinError store_locked when another process has it; store_corrupt when it cannot be opened,
  *   or when it does not exist and `create` is false.
  */
-export async function openStore(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Store> {
-  const held = resolve(folder)
-  if (holding.has(held)) throw new HuxinError('store_locked', text`this process uses ${folder} already`)
-  holding.add(held)
+async function openStore(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Store> {
+  const hold = new Hold(folder)
+  hold.take()
   let db = await openLevel(folder, { create, isAcknowledged, whole: whole || await isMarked(folder) }).catch((error: unknown) => {
-    holding.delete(held)
+    hold.letGo()
     throw error
   })
   await mark(folder)
-  const sublevelFree = (): Level<Buffer, Buffer> => db
   const reads = new OpenReads()
+  /** The last commit with an expectation. */
+  let judged: Promise<void> = Promise.resolve()
   const last = new LastBody((await readRange(db, { ...prefixRange(tables.body), reverse: true, limit: 1 }))[0]?.[0])
-  const put = async (ops: readonly Op[], sync: boolean): Promise<void> => {
-    try {
-      const batch = sublevelFree().batch()
-      for (const op of ops) {
-        const isFresh = last.passes(op.key)
-        for (const { key, value } of rowsOf(op, (name) => (isFresh ? undefined : db.getSync(name)))) {
-          if (value === undefined) batch.del(asBuffer(key))
-          else batch.put(asBuffer(key), asBuffer(value))
-        }
+  const put = (ops: readonly Op[], sync: boolean): Promise<void> => writing(async () => {
+    const batch = db.batch()
+    for (const op of ops) {
+      const isNext = last.passes(op.key)
+      for (const { key, value } of rowsOf(op, (name) => (isNext ? undefined : db.getSync(name)))) {
+        if (value === undefined) batch.del(asBuffer(key))
+        else batch.put(asBuffer(key), asBuffer(value))
       }
-      await batch.write({ sync } as object)
-    } catch (error) {
-      throw new HuxinError('store_failed', text`the database did not write: ${causeOf(error)}`, { cause: error })
     }
-  }
+    await batch.write({ sync } as object)
+  })
   return {
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
     ...pointReads((key) => db.getSync(key), (keys) => reads.during(db.getMany(keys))),
     range: (range) => reads.during(reading(() => readRange(db, range))),
-    async commit(ops, expect) {
-      if (expect) await expectValue(db, expect)
-      await put(ops, true)
+    commit(ops, expect) {
+      if (!expect) return put(ops, true)
+      const written = judged.then(() => expectValue(db, expect)).then(() => put(ops, true))
+      judged = written.catch(() => undefined)
+      return written
     },
     write: (ops) => put(ops, false),
     snapshot() {
@@ -82,27 +80,33 @@ export async function openStore(folder: string, { create, isAcknowledged, whole 
       }))
       return { ...snapshot, close: () => snapshot.close().finally(closed) }
     },
-    clear: (range) => reads.during(db.clear({ gte: asBuffer(range.gte), lt: asBuffer(range.lt) })),
-    async compact(gte, lt) {
+    clear: ({ gte, lt }) => reads.during(writing(() => db.clear({ gte: asBuffer(gte), lt: asBuffer(lt) }))),
+    async destroyDeleted(range) {
       // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
       await reads.ended()
-      await whileOpen(compactRange(db, folder, { gte, lt }))
+      await whileOpen(rewrite(db, folder, range))
       await reads.ended()
       // LevelDB looks for replaced files only after it wrote one.
       await whileOpen(flush(db, folder))
     },
     async reopen() {
+      hold.take()
       await checkRoom(folder)
       await db.close().catch(() => undefined)
       db = await openLevel(folder, { create: false, isAcknowledged })
+      await mark(folder)
     },
     async close() {
       await db.close()
+      if (!hold.isHeld) return
       await unmark(folder)
-      holding.delete(held)
+      hold.letGo()
     },
   }
 }
+
+/** LevelDB: a database is a folder with its files. */
+export const levelEngine: Engine = { open: openStore, isMade, isFresh }
 
 /** Reading single values, which are stored whole or in parts. */
 function pointReads(read: ReadRow, readMany: (keys: Buffer[]) => Promise<(Buffer | undefined)[]>): Pick<Reader, 'get' | 'getMany' | 'part'> {
@@ -146,10 +150,32 @@ function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
 }
 
 /**
- * Folders open in this process. LevelDB's file lock is the process's: a second open here would fail, and
+ * The right to a folder in this process. LevelDB's file lock is the process's: a second open here would fail, and
  * by closing its file would let go of the lock of the first.
  */
-const holding = new Set<string>()
+class Hold {
+  /** Who holds each folder: a fact of the process, as the lock is. */
+  static readonly #holders = new Map<string, Hold>()
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = resolve(folder)
+  }
+
+  get isHeld(): boolean {
+    return Hold.#holders.get(this.#folder) === this
+  }
+
+  /** @throws HuxinError store_locked when another store of this process has it */
+  take(): void {
+    if (Hold.#holders.has(this.#folder) && !this.isHeld) throw new HuxinError('store_locked', text`this process uses ${this.#folder} already`)
+    Hold.#holders.set(this.#folder, this)
+  }
+
+  letGo(): void {
+    if (this.isHeld) Hold.#holders.delete(this.#folder)
+  }
+}
 
 async function openLevel(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Level<Buffer, Buffer>> {
   await checkFiles(folder, { isAcknowledged, whole })

@@ -10,7 +10,8 @@ export async function whileOpen(work: Promise<void>): Promise<void> {
 }
 
 function isNotOpen(error: unknown): boolean {
-  return codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN'
+  // Of the database, of a snapshot or of an iterator that it closed.
+  return /^LEVEL_[A-Z]+_NOT_OPEN$/.test(String(codeOf(error)))
 }
 
 /** The database is closed. */
@@ -26,6 +27,15 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
     if (isHuxinError(error)) throw error
     if (isNotOpen(error)) throw notOpen(error)
     throw new HuxinError('store_corrupt', text`the database did not read: ${causeOf(error)}`, { cause: error })
+  }
+}
+
+/** @throws HuxinError store_failed */
+export async function writing(write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    throw new HuxinError('store_failed', text`the database did not write: ${causeOf(error)}`, { cause: error })
   }
 }
 

@@ -32,6 +32,25 @@ export async function checkFiles(folder: string, { isAcknowledged, whole }: { is
   if (table) throw new HuxinError('store_corrupt', text`the table ${table.file} is damaged at byte ${table.at}: it is not opened, or what is read of it would end the process. Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup`)
 }
 
+/** Whether a database was made in a folder. */
+export async function isMade(folder: string): Promise<boolean> {
+  return readFile(join(folder, 'CURRENT')).then(() => true, () => false)
+}
+
+/**
+ * Whether a folder has no database yet. One with tables but no CURRENT was damaged; it must not be taken for a new database. Only
+ * one whose making was cut off has its first manifest and neither tables nor journals.
+ * @throws HuxinError store_corrupt
+ */
+export async function isFresh(folder: string): Promise<boolean> {
+  if (await isMade(folder)) return false
+  const names = await readdir(folder).catch(() => [])
+  if (names.some((name) => /\.(ldb|log)$|^MANIFEST-(?!000001$)/.test(name))) {
+    throw new HuxinError('store_corrupt', text`${folder} is damaged: its file CURRENT is missing; run huxin node recover`)
+  }
+  return true
+}
+
 /** Whether a process had the database open and did not close it. */
 export function isMarked(folder: string): Promise<boolean> {
   return access(join(folder, MARK)).then(() => true, () => false)
