@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { Confirmation, type ConfirmationOptions } from '../../src/node/confirmation.ts'
-import { openStore } from '../../src/store/leveldb/engine.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
 
 const HOUR_MS = 3_600_000
 const NOW_MS = Date.parse('2026-11-30T08:00:00Z')
 
 t.test('a time that was kept while the clock was wrong delays nothing', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-test-'))
-  const store = await openStore(join(folder, 'db'), { create: true })
+  const store = await levelEngine.open(join(folder, 'db'), { create: true })
   t.teardown(async () => {
     await store.close()
     await rm(folder, { recursive: true })
