@@ -3,7 +3,10 @@
  * original file and five of its own behind them, which an import leaves out; one line a row, with all reasons. Its cells
  * are those of the original, persons' numbers among them: it is for its owner alone.
  */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { extname } from 'node:path'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import type { RowFault, SourceRow } from './table.ts'
@@ -29,16 +32,40 @@ export function rejectFileOf(file: string): string {
   return file.endsWith(ENDING) ? file : `${file}${ENDING}`
 }
 
+/** What imports wrote as reject files, by the SHA-256 of their bytes: a file that has other bytes may be somebody's work. */
+export interface WrittenRejects {
+  has(sha256: string): Promise<boolean>
+  add(sha256: string): Promise<void>
+}
+
+/** How a reject file ended. */
+export interface RejectEnd {
+  /** The file with the rows of this import, when there are any. */
+  readonly file: string | undefined
+  /** Files in the way that somebody may have worked on: they are as they were. */
+  readonly kept: readonly string[]
+}
+
+export interface RejectPlace {
+  readonly file: string
+  readonly written: WrittenRejects
+  /** The file is replaced, whoever wrote it. */
+  readonly force: boolean
+}
+
 /** Written beside the place where it is wanted, and put there when all rows were seen. */
 export class RejectFile {
   readonly #file: string
+  readonly #place: RejectPlace
   readonly #header: readonly string[]
   readonly #own: ReadonlySet<number>
+  readonly #digest = createHash('sha256')
   #handle: FileHandle | undefined
 
   /** @param header names of the columns of the file that is imported */
-  constructor(file: string, header: readonly string[]) {
-    this.#file = file
+  constructor(place: RejectPlace, header: readonly string[]) {
+    this.#file = place.file
+    this.#place = place
     this.#header = header
     this.#own = new Set(isRejectHeader(header) ? [...header.keys()].filter((at) => isRejectColumn(header[at]!)) : [])
   }
@@ -48,13 +75,13 @@ export class RejectFile {
     const columns = this.#header.filter((_, at) => !this.#own.has(at))
     if (!this.#handle) {
       this.#handle = await openOwnerOnly(this.#partial, this.#file)
-      await this.#handle.write(`\ufeff${csvLine([...columns, ...OWN_COLUMNS])}`)
+      await this.#write(this.#handle, `\ufeff${csvLine([...columns, ...OWN_COLUMNS])}`)
     }
     const cells = row.cells.filter((_, at) => !this.#own.has(at))
     const said = (reason: (fault: RowFault) => string, colon: string, separator: string): string => (
       faults.map((fault) => (fault.column === '' ? reason(fault) : `${fault.column}${colon}${reason(fault)}`)).join(separator)
     )
-    await this.#handle.write(csvLine([
+    await this.#write(this.#handle, csvLine([
       ...columns.map((_, at) => cells[at] ?? ''), String(row.line), [...new Set(faults.map(({ column }) => column).filter((column) => column !== ''))].join('、'),
       [...new Set(faults.map(({ code }) => code))].join(' '),
       said(({ reasonZh }) => reasonZh, '：', '；'), said(({ reason }) => reason, ': ', '; '),
@@ -63,22 +90,57 @@ export class RejectFile {
     ]))
   }
 
+  async #write(handle: FileHandle, line: string): Promise<void> {
+    this.#digest.update(line)
+    await handle.write(line)
+  }
+
   /**
-   * Ends the file: it takes the place of one of before, which goes when no row was rejected. A file that an import was
-   * made from keeps its place unless all of it was seen.
+   * Ends the file. It takes the place of one of before that nobody changed, which goes when no row was rejected. One that
+   * somebody changed stays as it is, and the new one has a number. An import that ended early replaces nothing. A file that
+   * an import was made from keeps its place unless all of it was seen.
    * @param complete every row was seen, and every good one is in
-   * @returns the file, when there is one
+   * @param read every row was seen, whether or not it was sent
+   * @param imported the file is the one that was imported
    */
-  async end({ complete, imported }: { complete: boolean; imported: boolean }): Promise<string | undefined> {
-    if (this.#handle) {
-      await this.#handle.close()
-      if (complete || !imported) {
-        await rename(this.#partial, this.#file)
-        return this.#file
-      }
+  async end({ complete, read, imported }: { complete: boolean; read: boolean; imported: boolean }): Promise<RejectEnd> {
+    if (!this.#handle) return { file: undefined, kept: complete ? await this.#clear(imported) : [] }
+    await this.#handle.close()
+    const sha256 = this.#digest.digest('hex')
+    const { file, kept } = imported ? { file: complete ? this.#file : undefined, kept: [] } : await this.#free(sha256, read)
+    if (file === undefined) {
       await rm(this.#partial, { force: true })
-    } else if (complete && await isRejectFile(this.#file)) await rm(this.#file, { force: true })
-    return undefined
+      return { file, kept }
+    }
+    await this.#place.written.add(sha256)
+    await rename(this.#partial, file)
+    return { file, kept }
+  }
+
+  /** Removes what this or an earlier import wrote. @returns what is left, since somebody changed it */
+  async #clear(imported: boolean): Promise<string[]> {
+    const kept: string[] = []
+    for (const file of names(this.#file)) {
+      const standing = await hashOf(file)
+      if (standing === undefined) break
+      if ((imported && file === this.#file) || await this.#place.written.has(standing)) await rm(file, { force: true })
+      else if (await isRejectFile(file)) kept.push(file)
+    }
+    return kept
+  }
+
+  /** The first name at which nothing stands that somebody may have changed; none for rows of a part where a file of before stands. */
+  async #free(sha256: string, read: boolean): Promise<RejectEnd> {
+    const { written, force } = this.#place
+    const kept: string[] = []
+    for (const file of names(this.#file)) {
+      const standing = force ? undefined : await hashOf(file)
+      if (standing === undefined || standing === sha256) return { file, kept }
+      if (!read) return { file: undefined, kept: [] }
+      if (await written.has(standing)) return { file, kept }
+      kept.push(file)
+    }
+    throw new HuxinError('argument_invalid', text`there are too many reject files beside ${this.#file}: import them or put them elsewhere`)
   }
 
   get #partial(): string {
@@ -86,8 +148,8 @@ export class RejectFile {
   }
 }
 
-/** Whether a file is one that was written here: no other is removed. */
-async function isRejectFile(file: string): Promise<boolean> {
+/** Whether a file has the header of a reject file. */
+export async function isRejectFile(file: string): Promise<boolean> {
   try {
     const handle = await open(file, 'r')
     try {
@@ -101,6 +163,27 @@ async function isRejectFile(file: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+const NAMES_MAX = 100
+
+/** The name that is wanted, and those with numbers: `x.csv.rejected.csv`, `x.csv.2.rejected.csv`. */
+function* names(file: string): Generator<string> {
+  yield file
+  const ending = file.endsWith(ENDING) ? ENDING : extname(file)
+  for (let number = 2; number <= NAMES_MAX; number++) yield `${file.slice(0, file.length - ending.length)}.${number}${ending}`
+}
+
+/** SHA-256 of a file in hexadecimal; undefined where there is none. @throws HuxinError argument_invalid */
+async function hashOf(file: string): Promise<string | undefined> {
+  const digest = createHash('sha256')
+  try {
+    for await (const piece of createReadStream(file)) digest.update(piece as Uint8Array)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new HuxinError('argument_invalid', text`${file} cannot be read: ${textOf(error)}`)
+  }
+  return digest.digest('hex')
 }
 
 async function openOwnerOnly(partial: string, file: string): Promise<FileHandle> {

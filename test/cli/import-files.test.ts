@@ -11,7 +11,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { type ImportOptions, type ImportSummary, type Publisher, runImport } from '../../src/cli/import/import.ts'
 import { reachOf, reachText } from '../../src/cli/import/reach.ts'
 import { formatSummary } from '../../src/cli/import/report.ts'
-import { findRun, listRuns, RunLog } from '../../src/cli/import/runs.ts'
+import { findRun, listRuns, RunLog, writtenRejects } from '../../src/cli/import/runs.ts'
 import { sourcesOf } from '../../src/cli/import/sources.ts'
 import { resultFile, watchFolder } from '../../src/cli/import/watch.ts'
 import { localTime } from '../../src/cli/output.ts'
@@ -70,7 +70,7 @@ async function save(lines: readonly string[], name = `${++files}.csv`): Promise<
 
 function importFile(file: string, taker: Publisher, more: Partial<ImportOptions> = {}): Promise<ImportSummary> {
   return runImport(taker, {
-    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, ignoreExtra: false, dryRun: false, settleMs: 0,
+    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, written: writtenRejects(folder), ignoreExtra: false, dryRun: false, settleMs: 0,
     onProgress: () => undefined, clock: systemClock, random: systemRandom, ...more,
   })
 }
@@ -147,6 +147,42 @@ t.test('an import that ends early says what is in, and the same again is safe', 
   const edited = new Taker()
   edited.before = (call) => (call === 2 ? appendFile(file, line('new', 1)) : undefined)
   t.match(await importFile(file, edited).catch(messageOf), /changed while it was read.*the same import again is safe/s)
+})
+
+t.test('a reject file that somebody changed is never replaced, and one that nobody changed is', async (t) => {
+  const bad = (id: string, of: number): string => line(id, of).replace('2026-06-30', 'x')
+  const file = await save([bad('k-1', 1), bad('k-2', 2), line('k-3', 3)])
+  const [first, second] = [`${file}.rejected.csv`, `${file}.2.rejected.csv`]
+  t.match(await importFile(file, new Taker(), { dryRun: true }), { rejectFile: first, keptRejects: [] })
+  t.match(await importFile(file, new Taker()), { rejectFile: first, keptRejects: [] }, 'what a check wrote is replaced')
+  const whole = await readFile(first, 'utf8')
+  const mended = whole.replace(',x,', ',2026-06-30,')
+  await writeFile(first, mended)
+  for (const turn of [1, 2]) {
+    const summary = await importFile(file, new Taker())
+    t.match(summary, { rejectFile: second, keptRejects: [first] }, `import ${turn} of the original`)
+    t.match(formatSummary({ language: 'zh' }, summary), new RegExp(`${first} 已改过、尚未导入：按原样保留`))
+    t.same([await readFile(first, 'utf8'), await readFile(second, 'utf8')], [mended, whole])
+  }
+  const lost = new Taker()
+  lost.before = () => { throw new HuxinError('store_failed', 'the disk is gone') }
+  await t.rejects(importFile(file, lost), { code: 'store_failed' })
+  t.same([await readFile(first, 'utf8'), await readFile(second, 'utf8')], [mended, whole], 'an import that ends early replaces nothing')
+  t.match(await importFile(first, new Taker(), { rejectFile: first }), { published: 1, rejected: 1, rejectFile: first, keptRejects: [] }, 'what is left of the mended file stays in it')
+  await writeFile(first, mended)
+  await writeFile(file, [HEAD, line('k-1', 1), ''].join('\n'))
+  t.match(await importFile(file, new Taker()), { rejectFile: undefined, keptRejects: [first] }, 'a clean import says what is left')
+  await t.rejects(stat(second), { code: 'ENOENT' })
+  t.equal(await readFile(first, 'utf8'), mended)
+  await writeFile(file, [HEAD, bad('k-1', 1), ''].join('\n'))
+  t.match(await importFile(file, new Taker(), { force: true }), { rejectFile: first, keptRejects: [] })
+  const early = await save([...Array.from({ length: 1_001 }, (_, i) => line(`l-${i}`, i)), bad('l', 2)])
+  await t.rejects(importFile(early, lost), { code: 'store_failed' })
+  await writeFile(join(folder, 'theirs.csv'), 'a,b\n')
+  const reject = join(folder, 'theirs.csv')
+  await t.rejects(sourcesOf([file], { input: undefined, reject }), { code: 'argument_invalid', message: /no reject file.*--force/ })
+  t.equal((await sourcesOf([file], { input: undefined, reject, force: true })).sources.length, 1)
+  t.equal((await sourcesOf([file], { input: undefined, reject: first })).sources.length, 1)
 })
 
 t.test('updates are shown, the first few, and then counted', async (t) => {

@@ -19,6 +19,7 @@ import { parseBody, recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
 import { formatSummary } from '../../src/cli/import/report.ts'
+import { writtenRejects } from '../../src/cli/import/runs.ts'
 import { rejectFileOf } from '../../src/intake/reject.ts'
 import { type ImportOptions, type ImportSummary, type Publisher, runImport } from '../../src/cli/import/import.ts'
 import { openTable } from '../../src/intake/open.ts'
@@ -110,7 +111,7 @@ async function save(content: string | Uint8Array, ending = 'csv'): Promise<strin
 
 async function importFile(file: string, shelf: Publisher, more: Partial<ImportOptions> = {}): Promise<ImportSummary> {
   return runImport(shelf, {
-    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, ignoreExtra: false, dryRun: false, settleMs: 0,
+    file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, written: writtenRejects(folder), ignoreExtra: false, dryRun: false, settleMs: 0,
     onProgress: () => undefined, clock: systemClock, random: systemRandom, ...more,
   })
 }
@@ -324,10 +325,11 @@ t.test('bad rows go to an owner-only file with row, column and reason; good rows
   await chmod(`${file}.rejected.csv`, 0o644)
   const shelf = new Shelf()
   const summary = await importFile(file, shelf)
-  t.match(summary, { rows: 2 * bad.length, published: bad.length, rejected: bad.length, rejectFile: `${file}.rejected.csv` })
+  t.match(summary, { rows: 2 * bad.length, published: bad.length, rejected: bad.length, rejectFile: `${file}.2.rejected.csv`, keptRejects: [`${file}.rejected.csv`] })
   t.same(shelf.decoded().map(({ recordId }) => recordId), bad.map((_, i) => `e-${2 * i + 1}`), 'every good row, in order')
-  t.equal((await stat(`${file}.rejected.csv`)).mode & 0o777, 0o600)
-  const text = await readFile(`${file}.rejected.csv`, 'utf8')
+  t.equal(await readFile(`${file}.rejected.csv`, 'utf8'), 'an older one, readable by others', 'a file of somebody stays')
+  t.equal((await stat(`${file}.2.rejected.csv`)).mode & 0o777, 0o600)
+  const text = await readFile(`${file}.2.rejected.csv`, 'utf8')
   const rows = rejectedRows(text)
   t.equal(rows.length, bad.length)
   for (const [i, [, column, code]] of bad.entries()) {

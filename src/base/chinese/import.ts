@@ -45,6 +45,8 @@ export const importChinese: Readonly<Record<string, string>> = {
   'the node refuses the rows: {0}': '节点退回这些行：{0}',
   'there is no standard input to import': '没有可导入的标准输入',
   'there is no table in the folder {0}: {1} are looked for': '文件夹 {0} 中没有可导入的文件：只接收 {1}',
+  '{0} exists and is no reject file: name another with --reject, or replace it with --force': '{0} 已存在，且不是退回文件：请用 --reject 另指定，确要覆盖请加 --force',
+  'there are too many reject files beside {0}: import them or put them elsewhere': '{0} 旁的退回文件过多：请先导入或移走',
   '--reject names one file, and there are {0} to import: leave it out, and each has its own beside it': '--reject 只能指定一个文件，而待导入文件有 {0} 个：请去掉该选项，各文件旁会有各自的退回行文件',
   'standard input is longer than {0} bytes: import it as several files': '标准输入超过 {0} 字节：请分成多个文件导入',
   'rows {0} and {1} have one record id and say different things, one would replace the other: leave one, or give each an id of its own': '第 {0} 行与第 {1} 行记录编号相同而内容不同，后者会替代前者：请保留其一，或分别编号',

@@ -14,7 +14,7 @@ import type { Connection } from '../connect.ts'
 import { type ImportOptions, type ImportSummary, runImport } from '../import/import.ts'
 import { formatSummary } from '../import/report.ts'
 import { type Reach, reachOf, reachText } from '../import/reach.ts'
-import { listRuns, RunLog } from '../import/runs.ts'
+import { listRuns, RunLog, writtenRejects } from '../import/runs.ts'
 import { type Source, sourcesOf } from '../import/sources.ts'
 import { watchFolder } from '../import/watch.ts'
 import { exitCodeOf, exitCodes, type Output, print, say, withLocalTimes } from '../output.ts'
@@ -34,6 +34,7 @@ interface Options {
   readonly class: 'normal' | 'bulk'
   readonly encoding: string
   readonly reject?: string
+  readonly force?: boolean
   readonly ignoreExtra?: boolean
   readonly acceptOddNames?: boolean
   readonly verbatim?: boolean
@@ -67,6 +68,7 @@ export function importCommand(program: Command, shell: Shell): void {
     .addOption(wordOption(shell, '--class <class>', { en: 'lane; bulk (the default) yields to normal', zh: '通道，批量（默认）让位于普通', list: wordLists.lane }).default('bulk'))
     .addOption(new Option('--encoding <encoding>', say(shell, 'encoding of the file', '文件编码')).choices(['auto', ...encodings]).default('auto'))
     .option('--reject <file>', say(shell, 'where bad rows go (default: <file>.rejected.csv)', '退回行文件（默认：原文件名.rejected.csv）'))
+    .option('--force', say(shell, 'replace the file that --reject names, also when somebody changed it', '覆盖 --reject 指定的已有文件（即使已改过）'))
     .option('--accept-odd-names', say(shell, 'take names and texts that look damaged as they are', '疑似有误的名称与文本按原样导入'))
     .option('--verbatim', say(shell, 'no spreadsheet had the file: codes that end in 000 are right', '文件未经电子表格处理，以 000 结尾的代码属实'))
     .option('--ignore-extra', say(shell, 'leave out columns whose name is like that of a missing one', '略过名称与所缺列相近的列'))
@@ -199,7 +201,7 @@ class Runner {
   /** Imports each; one that fails does not keep the others away. @throws HuxinError of the only one */
   async files(names: readonly string[]): Promise<void> {
     const { shell, output, options, signal } = this.#of
-    const { sources, close } = await sourcesOf(names, { input: shell.io.stdin, reject: options.reject })
+    const { sources, close } = await sourcesOf(names, { input: shell.io.stdin, reject: options.reject, force: options.force ?? false })
     const results: object[] = []
     try {
       for (const source of sources) {
@@ -265,7 +267,7 @@ class Runner {
         listCatalog: (request) => records.listCatalog(request, CALL),
         publish: (request) => records.publish(request, { timeoutMs: 120_000 }),
       }, {
-        ...terms, file, rejectFile, dryRun: options.dryRun ?? false, settleMs: SETTLE_MS, signal, clock: systemClock, random: systemRandom,
+        ...terms, file, rejectFile, force: options.force ?? false, written: writtenRejects(config.folder), dryRun: options.dryRun ?? false, settleMs: SETTLE_MS, signal, clock: systemClock, random: systemRandom,
         onProgress: (phase, rows, share) => progress.show(phase, rows, share),
         onChecked: async (checked) => {
           if (options.dryRun === true) return

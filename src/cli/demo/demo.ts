@@ -12,6 +12,7 @@ import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { formatSummary } from '../import/report.ts'
+import { writtenRejects } from '../import/runs.ts'
 import { runImport } from '../import/import.ts'
 import { localTime, ago, type Output, say, table } from '../output.ts'
 import { starterItems } from '../../record/data/items.ts'
@@ -132,7 +133,7 @@ class Demo {
     const { records } = await this.nodes.connection('330106')
     const begin = systemClock.monotonicMs()
     const summary = await runImport({ listCatalog: (request) => records.listCatalog(request, CALL), publish: (request) => records.publish(request, CALL) }, {
-      file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`,
+      file, item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], batchClass: 'bulk', encoding: 'auto', rejectFile: `${file}.rejected.csv`, written: writtenRejects(this.#folder),
       ignoreExtra: false, dryRun: false, settleMs: 0, onProgress: () => undefined, clock: systemClock, random: systemRandom,
     })
     this.#output.write(`${formatSummary(this.#output, summary)}\n`)

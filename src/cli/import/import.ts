@@ -22,7 +22,7 @@ import type { CellSettings } from '../../intake/cells.ts'
 import { CellNotices, SameText } from '../../intake/notices.ts'
 import { openTable } from '../../intake/open.ts'
 import type { Profile } from '../../intake/profile.ts'
-import { isRejectHeader, RejectFile } from '../../intake/reject.ts'
+import { isRejectHeader, type RejectEnd, RejectFile, type WrittenRejects } from '../../intake/reject.ts'
 import { RowReader } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { refusalText } from '../../exchange/refusal.ts'
@@ -47,6 +47,10 @@ export interface ImportOptions {
   readonly batchClass: 'normal' | 'bulk'
   readonly encoding: string
   readonly rejectFile: string
+  /** The reject file is replaced, whoever wrote it. */
+  readonly force?: boolean
+  /** What earlier imports wrote as reject files. */
+  readonly written: WrittenRejects
   readonly ignoreExtra: boolean
   /** Sheet of a workbook; undefined for the one whose header fits. */
   readonly sheet?: string | undefined
@@ -107,6 +111,8 @@ export interface ImportSummary extends Checked {
   readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly column: string; readonly line: number; readonly rows: number }[]
   readonly batches: readonly SentBatch[]
   readonly rejectFile: string | undefined
+  /** Reject files of before that somebody changed: they are as they were. */
+  readonly keptRejects: readonly string[]
   readonly dryRun: boolean
 }
 
@@ -220,7 +226,7 @@ class ImportRun {
     this.#publisher = publisher
     this.#options = options
     this.#parts = parts
-    this.#reject = new RejectFile(options.rejectFile, parts.source.header)
+    this.#reject = new RejectFile({ file: options.rejectFile, written: options.written, force: options.force ?? false }, parts.source.header)
     this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
@@ -228,23 +234,23 @@ class ImportRun {
     const { source, whole, checked } = this.#parts
     const { file, rejectFile, dryRun } = this.#options
     const imported = resolve(rejectFile) === resolve(file)
-    let rejected: string | undefined
-    let complete = false
+    let rejects: RejectEnd = { file: undefined, kept: [] }
+    let read = false
     try {
       await this.#sendAll()
       if (!await whole.isSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read: rows of both may be in`)
-      complete = !dryRun
+      read = true
     } catch (error) {
       throw this.#endedEarly(error)
     } finally {
-      rejected = await this.#reject.end({ complete, imported })
+      rejects = await this.#reject.end({ complete: read && !dryRun, read, imported })
     }
     const nameColumn = source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     return {
       ...checked, published: this.#published, added: this.#published - this.#updated - this.#widened, updated: this.#updated, widened: this.#widened,
       existing: this.#existing, rejected: this.#rejected, encoding: source.encoding, updates: this.#updates,
       notices: [...source.notices(), ...this.#notices.list(), ...this.#names.list(nameColumn)].map(({ code, text: said }) => ({ code, message: said.en, messageZh: said.zh })),
-      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches, rejectFile: rejected, dryRun,
+      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches, rejectFile: rejects.file, keptRejects: rejects.kept, dryRun,
     }
   }
 

@@ -6,7 +6,7 @@ type Reader = Pick<Output, 'language'>
 
 /** The summary of an import: each outcome has its count, and what was replaced is shown. */
 export function formatSummary(output: Reader, summary: ImportSummary): string {
-  const { rows, published, rejected, encoding, notices, reasons, rejectFile, provider, item } = summary
+  const { rows, published, rejected, encoding, notices, reasons, rejectFile, keptRejects, provider, item } = summary
   const lines = [rows === 0
     ? say(output, `0 rows (${encoding}): the file has a header and nothing below it; nothing was sent`, `共 0 行（${encoding}）：文件只有表头，没有数据行；未报送任何记录`)
     : summary.dryRun
@@ -19,6 +19,7 @@ export function formatSummary(output: Reader, summary: ImportSummary): string {
     lines.push(`  ${count} × ${code}: ${at}${say(output, `${reason} (first in row ${line})`, `${reasonZh}（首见第 ${line} 行）`)}`)
   }
   if (rejectFile) lines.push(say(output, `rejected rows: ${rejectFile} (mend them there and import that file)`, `退回行文件：${rejectFile}（改好后直接导入该文件）`))
+  for (const kept of keptRejects) lines.push(say(output, `${kept} was changed and is not imported yet: it is as it was`, `${kept} 已改过、尚未导入：按原样保留，请另行导入`))
   lines.push(say(output, `item: ${item}${provider === '' ? '' : `; provider: ${provider}`}`, `目录项：${item}${provider === '' ? '' : `；数据提供单位：${provider}`}`))
   return lines.join('\n')
 }

@@ -6,11 +6,12 @@
  * sent. What it costs: a line for each batch. What is left when it ends: nothing, it is removed after `import.keepDays`.
  */
 import { appendFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hex } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Random } from '../../base/random.ts'
+import type { WrittenRejects } from '../../intake/reject.ts'
 import { localTime } from '../output.ts'
 import type { SentBatch } from './import.ts'
 
@@ -144,4 +145,25 @@ async function removeOld(place: string, before: string): Promise<void> {
 /** `20261130-213045`, the time where the machine stands, as every time that people read. */
 function stamp(ms: number): string {
   return localTime(ms).slice(0, 19).replace(/[-:]/g, '').replace(' ', '-')
+}
+
+const REJECTS_FILE = 'reject-files'
+/** Half of them are forgotten beyond that: a file of theirs is then taken for one that somebody changed, and kept. */
+const REJECTS_MAX = 10_000
+const HASH_LENGTH = 65
+
+/** Hashes of the reject files that imports of this node's folder wrote, a line each, in `imports/reject-files`. */
+export function writtenRejects(folder: string): WrittenRejects {
+  const place = join(folder, 'imports')
+  const file = join(place, REJECTS_FILE)
+  const known = async (): Promise<string> => readFile(file, 'latin1').catch(() => '')
+  return {
+    has: async (sha256) => (await known()).split('\n').includes(sha256),
+    add: async (sha256) => {
+      await mkdir(place, { recursive: true, mode: 0o700 })
+      const before = await known()
+      if (before.length > REJECTS_MAX * HASH_LENGTH) await writeFile(file, before.slice(-(REJECTS_MAX / 2) * HASH_LENGTH), { mode: 0o600 })
+      await appendFile(file, `${sha256}\n`, { mode: 0o600 })
+    },
+  }
 }

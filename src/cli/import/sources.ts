@@ -6,7 +6,7 @@ import { extname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
-import { rejectFileOf } from '../../intake/reject.ts'
+import { isRejectFile, rejectFileOf } from '../../intake/reject.ts'
 
 /** One file to import. */
 export interface Source {
@@ -31,8 +31,11 @@ export function isTable(name: string): boolean {
  * The files that arguments name, those of a folder by name. Standard input is kept in an owner-only file while it is imported.
  * @throws HuxinError argument_invalid
  */
-export async function sourcesOf(names: readonly string[], { input, reject }: { input: NodeJS.ReadableStream | undefined; reject: string | undefined }): Promise<{ sources: Source[]; close: () => Promise<void> }> {
+export async function sourcesOf(names: readonly string[], { input, reject, force = false }: { input: NodeJS.ReadableStream | undefined; reject: string | undefined; force?: boolean }): Promise<{ sources: Source[]; close: () => Promise<void> }> {
   const sources: Source[] = []
+  if (reject !== undefined && !force && await stat(reject).then(() => true, () => false) && !await isRejectFile(reject)) {
+    throw new HuxinError('argument_invalid', text`${reject} exists and is no reject file: name another with --reject, or replace it with --force`)
+  }
   let spool: string | undefined
   const close = async (): Promise<void> => {
     if (spool !== undefined) await rm(spool, { recursive: true, force: true })
