@@ -10,6 +10,8 @@ export const storeChinese: Readonly<Record<string, string>> = {
   'the database in {0} is not opened again yet, and read as it is: {1}': '{0} 中的数据库尚未重新打开，目前按原状读取：{1}',
   'the database in {0} does not open now: {1} cannot be read: {2}': '{0} 中的数据库暂时无法打开：{1}无法读取：{2}',
   '{0} is damaged: its file CURRENT is missing; run huxin node recover': '{0} 已损坏：缺少 CURRENT 文件；请执行 huxin node recover',
+  'there is no database {0} in memory': '内存中没有数据库 {0}',
+  'the database in memory is closed': '内存中的数据库已关闭',
   'the folder': '文件夹',
   'a table': '数据表文件',
   'the table {0} is damaged at byte {1}: it is not opened, or what is read of it would end the process. Check the disk and keep a copy of this folder; then run huxin node recover, or restore the newest backup': '数据表文件 {0} 在第 {1} 字节处损坏：不予打开，否则读取时进程会中止。请检查磁盘并保存该文件夹的副本；再执行 huxin node recover，或恢复最新备份',

@@ -82,6 +82,7 @@ async function openStore(folder: string, { create, isAcknowledged, whole = false
     },
     clear: ({ gte, lt }) => reads.during(writing(() => db.clear({ gte: asBuffer(gte), lt: asBuffer(lt) }))),
     async destroyDeleted(range) {
+      if (db.status !== 'open') throw notOpen(undefined)
       // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
       await reads.ended()
       await whileOpen(rewrite(db, folder, range))
