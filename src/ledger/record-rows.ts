@@ -7,7 +7,7 @@ import { bodyRoot, parseBody, recordAt, type RecordSpans, recordSpans } from '..
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
-import { lanes, type Lanes } from '../merkle/sha256-lanes.ts'
+import { type Lanes, secretLanes } from '../merkle/sha256-lanes.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { decodeRecord } from '../record/record.ts'
 import { ends, found, RECORD_ID, scan, starts, SUBJECT_ID } from '../record/scan.ts'
@@ -216,7 +216,7 @@ export class BodyIdentities {
    */
   static of(body: RecordSpans, key: Uint8Array, { places, more }: { places?: IdPlaces; more?: Uint32Array } = {}): BodyIdentities {
     const identities = new BodyIdentities(body.count)
-    const vector = lanes()
+    const vector = secretLanes()
     for (let from = 0; from < body.count; from += PIECE) identities.#addPiece(body, { from, to: Math.min(from + PIECE, body.count), key, places, more, vector })
     return identities
   }
@@ -245,7 +245,7 @@ export class BodyIdentities {
 
   #addPiece(body: RecordSpans, { from, to, key, places, more, vector }: Piece & { more: Uint32Array | undefined; vector: Lanes | undefined }): void {
     const { kinds } = this.#columns
-    const digests = vector ? hashPiece(vector, body, { from, to, key, places }, kinds.subarray(from, to)) : kinds.fill(SLOWLY, from, to)
+    const digests = vector ? hashWiped(vector, body, { from, to, key, places }, kinds.subarray(from, to)) : kinds.fill(SLOWLY, from, to)
     for (let i = from; i < to; i++) {
       if (kinds[i] === SLOWLY) this.#addSlowly(recordAt(body, i), { i, key, more })
       else if (kinds[i] !== ABSENT) this.#set(i, digests, 2 * HASH_BYTES * (i - from), more)
@@ -293,6 +293,15 @@ const ABSENT = 0
 const WITHOUT_SUBJECT = 1
 const WITH_SUBJECT = 2
 const SLOWLY = 3
+
+/** The digests of a piece; neither the key nor what was hashed with it is left behind. */
+function hashWiped(vector: Lanes, body: RecordSpans, piece: Piece, kinds: Uint8Array): Buffer {
+  try {
+    return hashPiece(vector, body, piece, kinds)
+  } finally {
+    vector.wipe()
+  }
+}
 
 /** Digests of record id and subject of each record of a piece, two each; what is unusual is left to be read slowly. */
 function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key, places }: Piece, kinds: Uint8Array): Buffer {

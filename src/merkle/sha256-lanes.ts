@@ -7,7 +7,8 @@
  * The kernel is generated below, because nothing is needed to build it then and every instruction can be
  * read beside the standard. At first use it is compared with the platform's digest over lengths around
  * every block boundary; where it differs, or where vectors are not supported, it is not used and
- * `lanes()` is undefined: callers then hash one by one. Never used for keys or anything secret.
+ * `lanes()` is undefined: callers then hash one by one. Nothing secret enters the memory of
+ * `lanes()`: messages with a key in them are hashed by `secretLanes()`, which has memory of its own, and are wiped after each use.
  */
 import { hash } from 'node:crypto'
 
@@ -24,6 +25,8 @@ export interface Lanes {
   finish(): void
   /** Copies results [0, count) out, 32 bytes each. */
   results(count: number): Buffer
+  /** Overwrites with zeros whatever was loaded, staged and made since the last time. */
+  wipe(): void
   /** Root of an RFC 6962 tree of n leaf hashes, n x 32 bytes, n > 0. Loads them, so earlier results are gone. */
   root(leafHashes: Uint8Array): Buffer
 }
@@ -53,14 +56,23 @@ const NOTHING = new Uint8Array(0)
 const KEPT_BYTES = 2 << 20
 
 let known: Lanes | null | undefined
+let secret: Lanes | null | undefined
 
 /** The vector hasher, or undefined where it cannot be trusted or run. One at a time: not reentrant. */
 export function lanes(): Lanes | undefined {
-  if (known === undefined) {
-    known = open() ?? null
-    if (known && !agrees(known)) known = null
-  }
+  if (known === undefined) known = openTested()
   return known ?? undefined
+}
+
+/** One of its own for messages with a secret in them. Whoever uses it wipes it in the same turn. */
+export function secretLanes(): Lanes | undefined {
+  if (secret === undefined) secret = openTested()
+  return secret ?? undefined
+}
+
+function openTested(): Lanes | null {
+  const opened = open()
+  return opened && agrees(opened) ? opened : null
 }
 
 interface Kernel {
@@ -103,6 +115,9 @@ class VectorLanes implements Lanes {
   #waiting = 0
   #blocks = 0
   readonly #targets = new Int32Array(4)
+  /** Most blocks that a message had, and the end of what was loaded and made, since the last wiping. */
+  #blocksMax = 0
+  #end = 0
 
   constructor(module: WebAssembly.Module) {
     this.#module = module
@@ -117,6 +132,7 @@ class VectorLanes implements Lanes {
       this.#kernel = instantiate(this.#module, Math.max(wanted, KEPT_BYTES))
       this.#bytes = Buffer.from(this.#kernel.memory.buffer)
     }
+    this.#end = Math.max(this.#end, wanted)
     this.#bytes.set(input, this.#inputAt)
     if (more.length > 0) this.#bytes.set(more, this.#inputAt + input.length)
     this.#waiting = 0
@@ -139,6 +155,12 @@ class VectorLanes implements Lanes {
     return Buffer.from(this.#bytes.subarray(this.#resultsAt, this.#resultsAt + HASH * count))
   }
 
+  wipe(): void {
+    for (let lane = 0; lane < 4; lane++) this.#bytes.fill(0, lane * LANE_BYTES, lane * LANE_BYTES + this.#blocksMax * BLOCK)
+    this.#bytes.fill(0, this.#inputAt, this.#end)
+    this.#blocksMax = this.#end = this.#waiting = 0
+  }
+
   root(leafHashes: Uint8Array): Buffer {
     this.load(leafHashes, 0)
     const at = this.#inputAt
@@ -159,6 +181,7 @@ class VectorLanes implements Lanes {
     const blocks = ((length + 8) >>> 6) + 1
     if (this.#waiting > 0 && blocks !== this.#blocks) this.finish()
     this.#blocks = blocks
+    if (blocks > this.#blocksMax) this.#blocksMax = blocks
     const to = this.#waiting * LANE_BYTES
     this.#kernel.stage(to, prefix, from, size, from2, size2, to + blocks * BLOCK)
     this.#targets[this.#waiting++] = target

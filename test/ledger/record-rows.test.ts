@@ -21,6 +21,16 @@ import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 const key = Uint8Array.from({ length: 32 }, (_, i) => 5 * i)
 const origin = 'zj.example/330106'
 
+/** Every memory that the vector hashers have; they are made when they are first used. */
+const collected: { readonly buffer: ArrayBuffer }[] = []
+const engine = (globalThis as unknown as { WebAssembly: { Memory: new (options: object) => { readonly buffer: ArrayBuffer } } }).WebAssembly
+engine.Memory = class extends engine.Memory {
+  constructor(options: object) {
+    super(options)
+    collected.push(this)
+  }
+}
+
 function record(recordId: string, subject?: { type: number; id: string }): Uint8Array {
   return toBinary(RecordSchema, create(RecordSchema, { recordId, ...(subject ? { subject: create(SubjectSchema, { type: subject.type as SubjectType, id: subject.id }) } : {}), attributes: Buffer.from('{}') }))
 }
@@ -100,4 +110,12 @@ t.test('what is erased, malformed, refused, of another kind or passing has no ro
     t.equal(weight, weightOf(3))
     t.same(tails.recordId.buckets(), [], JSON.stringify(options))
   }
+})
+
+t.test('the key is in no memory of the hasher once a body was read, however large it was', async (t) => {
+  const memories = collected.map((memory) => Buffer.from(memory.buffer))
+  t.ok(memories.length > 0, 'bodies were hashed in lanes')
+  t.equal(memories.some((memory) => memory.includes(Buffer.from(key))), false)
+  const tail = Buffer.from(key.subarray(0, 8))
+  t.equal(memories.some((memory) => memory.includes(tail)), false, 'nor a part of it')
 })
