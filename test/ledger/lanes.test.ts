@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { be64, concat } from '../../src/base/bytes.ts'
 import { Lanes, type LaneView } from '../../src/ledger/lanes.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../../src/store/keys.ts'
-import { levelEngine } from '../../src/store/leveldb/engine.ts'
+import { openMemoryStore } from '../../src/store/memory/engine.ts'
 import type { Op, Store } from '../../src/store/store.ts'
 import { logged } from '../support/entries.ts'
 
@@ -13,12 +10,8 @@ const id = (n: number): Uint8Array => new Uint8Array(32).fill(n)
 const headOp = (lane: string, number: bigint, n: number): Op => ({ key: textKey(tables.lane, lane), value: concat(be64(number), id(n)) })
 
 async function opened(t: Test): Promise<Store> {
-  const folder = await mkdtemp(join(tmpdir(), 'huxin-lanes-'))
-  const store = await levelEngine.open(join(folder, 'db'), { create: true })
-  t.teardown(async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  const store = await openMemoryStore()
+  t.teardown(() => store.close())
   return store
 }
 

@@ -1,8 +1,5 @@
 /** The record index against a naive one: every size, every step, erasures whenever they come, and crashes between two writes. */
 import t, { type Test } from 'tap'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { HuxinError } from '../../src/base/errors.ts'
 import { RecordIndex } from '../../src/ledger/record-index.ts'
 import { type IndexTable, indexTables } from '../../src/ledger/record-rows.ts'
@@ -13,7 +10,7 @@ import {
 import { Sieve } from '../../src/ledger/sieve.ts'
 import { Tail } from '../../src/ledger/tail.ts'
 import { prefixRange, tables } from '../../src/store/keys.ts'
-import { levelEngine } from '../../src/store/leveldb/engine.ts'
+import { openMemoryStore } from '../../src/store/memory/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { SeededRandom } from '../support/federation.ts'
 
@@ -41,12 +38,8 @@ const same = (a: Identity, b: Identity): boolean => a.high === b.high && a.word 
 const newest = (rows: readonly Row[], identity: Identity): Place[] => rows.filter((row) => same(row.identity, identity)).map(({ place }) => place).reverse()
 
 async function open(t: Test): Promise<Store> {
-  const folder = await mkdtemp(join(tmpdir(), 'huxin-index-'))
-  const store = await levelEngine.open(join(folder, 'db'), { create: true })
-  t.teardown(async () => {
-    await store.close()
-    await rm(folder, { recursive: true })
-  })
+  const store = await openMemoryStore()
+  t.teardown(() => store.close())
   return store
 }
 

@@ -13,7 +13,7 @@ import type { CheckpointSlot } from '../../src/log/slot.ts'
 import { formatSignerKey, parseSignerKey } from '../../src/note/key.ts'
 import { createDevelopmentPki, issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { acceptsGzip, parseStaticPath, readStatic } from '../../src/service/static-log.ts'
-import { levelEngine } from '../../src/store/leveldb/engine.ts'
+import { openMemoryStore } from '../../src/store/memory/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { type Place, TestFederation } from '../support/federation.ts'
@@ -51,12 +51,8 @@ function naiveBundle(entries: readonly Uint8Array[]): Buffer {
 
 /** A log alone, whose entries may be any bytes. */
 async function openLog(t: Test): Promise<{ log: Log; context: Context; stage: (entries: readonly Uint8Array[]) => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'huxin-static-'))
-  const store: Store = await levelEngine.open(join(folder, 'db'), { create: true })
-  t.teardown(async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  const store: Store = await openMemoryStore()
+  t.teardown(() => store.close())
   const slot: CheckpointSlot = { read: async () => [], write: async () => undefined, close: async () => undefined }
   const signer = parseSignerKey(formatSignerKey('example.com/log', 'ed25519', new Uint8Array(32)))
   const log = await Log.open({ store, origin: 'example.com/log/1', signer, slot })
