@@ -20,7 +20,7 @@ import { type AmendedBatch, checkAmendable, checkMayAmend } from './may-amend.ts
 import { checkNotAmended, withdrawalsOf } from './restore.ts'
 import { firstBatchOf } from './request-ids.ts'
 import { type Published, publish } from './publish.ts'
-import type { Actor } from './register.ts'
+import type { Actor } from './actor.ts'
 import { earlierBatches } from './versions.ts'
 import type { Moment } from './writer.ts'
 

@@ -23,7 +23,7 @@ import { amend, checkAmending, type RecordChange } from './amend.ts'
 import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { type Published, publish, publishedBefore } from './publish.ts'
-import type { Actor } from './register.ts'
+import type { Actor } from './actor.ts'
 import type { Moment } from './writer.ts'
 import { refusalText } from './refusal.ts'
 

@@ -11,7 +11,8 @@ import { standardShape } from '../ledger/segments.ts'
 import { sizeKey } from '../log/log.ts'
 import { batchKey, bodyKey, entryKey, indexAtEnd, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { KeyRange, Op, Reader } from '../store/store.ts'
-import type { Find, Genesis } from './check.ts'
+import type { Find } from './finding.ts'
+import type { Genesis } from './genesis.ts'
 import { IndexCheck } from './check-index.ts'
 
 const PIECE = 1_000

@@ -16,7 +16,7 @@ import { parseBody, recordAt } from '../batch/body.ts'
 import { openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
-import type { Find } from './check.ts'
+import type { Find } from './finding.ts'
 
 const PIECE = 1_000
 const REBUILD = text`run huxin node rebuild`

@@ -21,7 +21,7 @@ import type { FederationState } from '../topology/federation.ts'
 import { parseReceiptNote } from '../topology/receipt.ts'
 import { foreseen } from './ahead.ts'
 import { readSpineTile } from './spine.ts'
-import type { Find, SignedLog } from './check.ts'
+import type { Find, SignedLog } from './finding.ts'
 import { countRows } from './check-derived.ts'
 import { decodeReceipt, receiptLog, verifyReceipt } from './receipts.ts'
 

@@ -6,7 +6,7 @@ import { openHeader } from '../batch/seal.ts'
 import { openChecked } from '../store/checked.ts'
 import { entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
-import type { Find } from './check.ts'
+import type { Find } from './finding.ts'
 import { countRows } from './check-derived.ts'
 
 const REBUILD = text`run huxin node rebuild`

@@ -4,7 +4,7 @@ import { text } from '../base/text.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
 import { entryKey, keyText, prefixRange, tables, tileKey } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
-import type { Find } from './check.ts'
+import type { Find } from './finding.ts'
 import { countRows } from './check-derived.ts'
 
 const REBUILD = text`run huxin node rebuild`

@@ -13,51 +13,21 @@ import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
 import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
-import type { LaneHead } from '../ledger/lanes.ts'
 import { Ledger, type PassingLane } from '../ledger/ledger.ts'
-import type { Shape } from '../ledger/segments.ts'
-import { type Log, sizeKey } from '../log/log.ts'
+import { sizeKey } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
 import { bodyKey, entryKey, keyText, laneIndexKey, prefixRange, tables } from '../store/keys.ts'
 import type { Reader, Snapshot } from '../store/store.ts'
-import type { FederationState } from '../topology/federation.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { bodyOf, DerivedCheck } from './check-derived.ts'
 import { checkKept } from './check-kept.ts'
 import { checkPieces } from './check-pieces.ts'
 import { TileCheck } from './check-tiles.ts'
 import { introducedKeys } from './epochs.ts'
-
-export interface CheckReport {
-  /** One line each, in English. */
-  readonly findings: readonly string[]
-  /** The same lines in Chinese. */
-  readonly findingsZh: readonly string[]
-  /** Log indexes whose body (or refusal) is missing, damaged, or lost records; `huxin fsck --repair` asks neighbours for them. */
-  readonly damaged: readonly bigint[]
-  readonly entries: bigint
-  readonly records: bigint
-  readonly erased: bigint
-  readonly dropped: bigint
-}
-
-/** What a fresh fold starts from. */
-export interface Genesis {
-  readonly self: string
-  readonly federation: () => FederationState
-  readonly lanes: ReadonlyMap<string, LaneHead>
-  readonly subjectKey: Uint8Array
-  /** Sizes of the record index, where they are not the usual ones. */
-  readonly shape?: Shape
-}
-
-/** What of the log a check needs: the newest signed tree and whose it is. */
-export type SignedLog = Pick<Log, 'signed' | 'origin' | 'verifier'>
-
-/** Takes one finding: key of the row, and what is wrong with it. */
-export type Find = (key: Uint8Array, what: Text) => void
+import type { CheckReport, Find, SignedLog } from './finding.ts'
+import type { Genesis } from './genesis.ts'
 
 const FINDINGS_MAX = 1_000
 const PIECE = 256n

@@ -10,7 +10,7 @@ import type { EntrySource } from '../batch/entry.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { isIndexed } from '../ledger/record-rows.ts'
 import type { Context } from './context.ts'
-import type { Actor } from './register.ts'
+import type { Actor } from './actor.ts'
 
 /** The batch whose record is to be amended. */
 export interface AmendedBatch {

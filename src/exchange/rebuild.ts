@@ -14,7 +14,7 @@ import { leafHash } from '../merkle/hash.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
 import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, PRESENT, tables, textKey, tileKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
-import type { Genesis } from './check.ts'
+import type { Genesis } from './genesis.ts'
 import { subjectKeyOp } from './subject-key.ts'
 
 const PIECE = 256

@@ -12,17 +12,11 @@ import { term, text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { type RegisteredClient, RegisteredClientSchema, type RegisteredProvider, RegisteredProviderSchema, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
 import { type ClientRole, clientRoles, encodeRegisterEntry, normalSerial, registerFault } from '../ledger/register.ts'
+import type { Actor } from './actor.ts'
 import type { Context } from './context.ts'
 import { checkAct, type PersonalAct } from './members.ts'
 import { publish } from './publish.ts'
 import { refusalText } from './refusal.ts'
-
-/** Who calls, as this node knows them. */
-export type Actor =
-  /** A machine; `body` is the unified social credit code that it acts for. */
-  | { readonly kind: 'client'; readonly name: string; readonly body: string }
-  /** A person. */
-  | { readonly kind: 'operator'; readonly name: string; readonly serial: string }
 
 /** What a certificate says of its holder. */
 export interface Credential {

@@ -13,7 +13,7 @@ import type { StoredAmendment } from '../ledger/amendments.ts'
 import { entryKey } from '../store/keys.ts'
 import type { Context } from './context.ts'
 import type { AmendedBatch } from './may-amend.ts'
-import type { Actor } from './register.ts'
+import type { Actor } from './actor.ts'
 
 const names: ReadonlyMap<number, Text> = new Map([
   [AmendmentAction.WITHDRAW, text`withdrawn`], [AmendmentAction.REPAIR, text`repaired`], [AmendmentAction.OBJECT, text`marked as disputed`], [AmendmentAction.ERASE, text`erased`],

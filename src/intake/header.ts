@@ -8,7 +8,7 @@ import { bilingual, type Text, text } from '../base/text.ts'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import { columnLetters } from '../workbook/place.ts'
 import { accountWords, citizenIdAliases, harmlessRemarks, headerAliases, personNameAliases } from './data/header-words.ts'
-import { isRejectColumn } from './reject.ts'
+import { isRejectColumn } from './reject-columns.ts'
 
 /** Which column of the file feeds which field. */
 export interface Mapping {

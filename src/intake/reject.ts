@@ -9,22 +9,11 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
+import { isRejectColumn, isRejectHeader, OWN_COLUMNS } from './reject-columns.ts'
 import type { RowFault, SourceRow } from './table.ts'
 import { toTextCell } from './text-cell.ts'
 
-/** The columns that an import leaves out by itself. */
-const OWN_COLUMNS = ['退回行号 (row)', '退回列 (columns)', '退回代码 (codes)', '退回原因', '退回原因 (reasons)'] as const
 const HEAD_BYTES = 65_536
-
-export function isRejectColumn(name: string): boolean {
-  return (OWN_COLUMNS as readonly string[]).includes(name.trim())
-}
-
-/** True for the header of a reject file. */
-export function isRejectHeader(header: readonly string[]): boolean {
-  return OWN_COLUMNS.every((name) => header.some((one) => one.trim() === name))
-}
-
 const ENDING = '.rejected.csv'
 
 /** Where the rows of a file go that are rejected. What is left of a reject file stays in it. */

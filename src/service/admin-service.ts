@@ -3,17 +3,17 @@ import { create } from '@bufbuild/protobuf'
 import { formatAddress } from '../base/address.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { type Text, text } from '../base/text.ts'
+import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
-import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../exchange/context.ts'
-import { type CheckReport, checkStore } from '../exchange/check.ts'
+import { checkStore } from '../exchange/check.ts'
+import type { CheckReport } from '../exchange/finding.ts'
 import { frozenAt, frozenCheckpoint, treeOf } from '../exchange/freeze.ts'
 import { issueEvidence } from '../exchange/evidence.ts'
 import { cosignedCheckpoint, cosigners, finalSize } from '../exchange/links.ts'
 import { judgeName } from '../exchange/judge-catalog.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../exchange/graft.ts'
-import { approveMember, type PersonalAct, setMemberCatalog, setMemberStatus } from '../exchange/members.ts'
+import { approveMember, setMemberCatalog, setMemberStatus } from '../exchange/members.ts'
 import { publish } from '../exchange/publish.ts'
 import { liftQuarantine, listQuarantines } from '../exchange/quarantine.ts'
 import { repairRunning } from '../exchange/repair.ts'
@@ -28,60 +28,20 @@ import {
 import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
-import type { SignedTree } from '../log/log.ts'
-import type { PeerIdentity } from '../pki/identity.ts'
-import type { TrustAnchor } from '../topology/join.ts'
 import { prefixesOf } from '../topology/catalog-names.ts'
 import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
-import type { Genesis } from '../exchange/check.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { explainBatch, readAccount, searchEntries } from './account-calls.ts'
-import { approvalHandlers, type ApprovalPort } from './approval-calls.ts'
+import type { AdminPort } from './admin-port.ts'
+import { approvalHandlers } from './approval-calls.ts'
 import { personalAct, sourceOf } from './caller.ts'
 import { certificateHandlers } from './certificate-calls.ts'
 import { registerHandlers } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import { nodeStatus } from './node-status.ts'
 import { pageOf } from './pages.ts'
-import { publishedMessage } from './record-service.ts'
-
-/** What these services need of the running node. */
-export interface AdminPort extends ApprovalPort {
-  readonly state: string
-  readonly port: number
-  readonly join: { readonly anchors: readonly TrustAnchor[] }
-  readonly config: { readonly tier: string; readonly advertise: string | undefined; readonly listen: { readonly host: string }; readonly parent: { readonly node: string } | undefined }
-  readonly uplink: UplinkView | undefined
-  lastContactMs(child: string): number
-  genesis(): Genesis
-  readonly backups: BackupPort
-  readonly rotation: RotationPort
-  connected(): readonly PeerIdentity[]
-}
-
-/** What these services need of the end of a log. */
-export interface RotationPort {
-  freeze(act: PersonalAct, source: EntrySource): Promise<SignedTree>
-  rotate(act: PersonalAct, source: EntrySource, options: { readonly keepKeys: boolean }): Promise<SignedTree>
-}
-
-/** What these services need of the backups of the node. */
-export interface BackupPort {
-  readonly state: { readonly state: string; readonly file: string; readonly bytes: number; readonly contents: { readonly size: bigint; readonly rows: number } | undefined; readonly error: Text | undefined }
-  begin(key: { readonly head: Uint8Array; readonly key: Uint8Array }): BackupPort['state']
-}
-
-export interface UplinkView {
-  readonly state: string
-  readonly suspension: { readonly status: string; readonly reason: string; readonly document: string; readonly actor: string; readonly sinceMs: number } | undefined
-  readonly lastContactMs: number
-  readonly clockOffsetMs: number
-  readonly follower: { readonly verified: { readonly size: bigint } }
-  waiting(): Promise<number>
-  readPackage(lane: string, number: bigint): Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined>
-  traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]>
-}
+import { publishedMessage } from './published.ts'
 
 export function adminServices(node: AdminPort): readonly ServiceBinding[] {
   const admin = defineService(AdminService, forCallers({

@@ -6,7 +6,7 @@ import type { Context } from '../exchange/context.ts'
 import type { GrantApprovalRequest, ListApprovalsRequest, RejectApprovalRequest } from '../gen/huxin/v1/admin_service_pb.ts'
 import type { CallContext } from '../wire/service.ts'
 import { personalAct, sourceOf } from './caller.ts'
-import { publishedMessage } from './record-service.ts'
+import { publishedMessage } from './published.ts'
 
 /** What these calls need of the running node. */
 export interface ApprovalPort {

@@ -6,7 +6,7 @@ import { alarmTable } from '../exchange/alarm-table.ts'
 import { childReceipt, cosignedCheckpoint, cosignedSize, finalSize, witnessState } from '../exchange/links.ts'
 import { waitingFor } from '../exchange/reconcile.ts'
 import type { Member } from '../topology/member.ts'
-import type { AdminPort } from './admin-service.ts'
+import type { AdminPort } from './admin-port.ts'
 
 /** Milliseconds since its last call for which a child counts as connected. */
 const CONNECTED_MS = 60_000

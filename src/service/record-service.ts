@@ -7,9 +7,9 @@ import { fromBinary } from '@bufbuild/protobuf'
 import { amend, type RecordChange } from '../exchange/amend.ts'
 import { takesTwo } from '../exchange/approvals.ts'
 import type { Context } from '../exchange/context.ts'
-import { type Published, publish, publishedBefore } from '../exchange/publish.ts'
+import { publish, publishedBefore } from '../exchange/publish.ts'
 import { bodyState, findBatch } from '../exchange/query.ts'
-import { receiptFor, receiptsOf } from '../exchange/receipts.ts'
+import { receiptsOf } from '../exchange/receipts.ts'
 import { afterRequest, type FoundRecognition, pageOfRecognitions } from '../exchange/recognize.ts'
 import { providerFor } from '../exchange/register.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
@@ -24,6 +24,7 @@ import { actorOf } from './client-register.ts'
 import { forCallers } from './for-callers.ts'
 import type { ApprovalPort } from './approval-calls.ts'
 import { getRecords, givenRecord, storedRecord, unconfirmed } from './get-records.ts'
+import { publishedMessage } from './published.ts'
 import { pageOf, pageSizeOf, pageToken, positionOf } from './pages.ts'
 
 const RECORDS_MAX = 10_000
@@ -73,22 +74,6 @@ async function amendRecords({ context, approvals }: ApprovalPort, request: Amend
   if (by.kind === 'client' || !takesTwo(approvals.policy, changes)) return publishedMessage(context, await amend(context, { ...asked, by, signal: () => call.signal }))
   const approval = await approvals.propose({ ...asked, by }, () => call.signal)
   return approval.state === 'published' ? publishedMessage(context, await publishedBefore(context, approval.batchId)) : { approvalId: approval.id }
-}
-
-/** The answer to whoever published. */
-export async function publishedMessage(context: Context, published: Published) {
-  return {
-    batchId: published.batch?.id ?? new Uint8Array(),
-    ...(published.batch ? { receipt: await receiptFor(context, published.batch.id, published.index, published.tree) } : {}),
-    published: published.published,
-    existing: published.existing,
-    updated: published.beside?.updated ?? 0,
-    widened: published.beside?.widened ?? 0,
-    replaced: published.beside?.replaced.map(({ position, record }) => ({ index: position, record })) ?? [],
-    ...(published.refusal ? { refusal: published.refusal } : {}),
-    warnings: (published.warnings ?? []).map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })),
-    warningCount: published.warningCount ?? 0,
-  }
 }
 
 async function getBatch(context: Context, request: GetBatchRequest) {

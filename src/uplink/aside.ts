@@ -17,7 +17,7 @@ import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { type BatchClass, laneKey, parseLaneKey } from '../topology/lane.ts'
-import type { LinkOptions } from './link.ts'
+import type { AsideRoom, LinkOptions } from './link.ts'
 
 /** Milliseconds that what is missing may take before anybody is told. */
 export const PATIENCE_MS = 10_000
@@ -39,13 +39,6 @@ const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'receipt_w
 /** True for what is wrong with one batch, and not with this node, the link or the parent's log. */
 export function concernsOneBatch(error: unknown): error is HuxinError {
   return isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'refused' || error.kind === 'denied' || awaited.includes(error.code))
-}
-
-/** Lanes that are kept: of all origins, of each, and of each although all have as many as they may. */
-export interface AsideRoom {
-  readonly all: number
-  readonly each: number
-  readonly few: number
 }
 
 interface Waiting {

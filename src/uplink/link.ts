@@ -4,9 +4,15 @@ import type { HuxinError } from '../base/errors.ts'
 import type { Context } from '../exchange/context.ts'
 import type { Door } from '../exchange/door.ts'
 import type { FederationState } from '../topology/federation.ts'
-import type { AsideRoom } from './aside.ts'
 import type { ParentCalls } from './parent.ts'
 import type { ParentKeys } from './parent-keys.ts'
+
+/** Lanes that are kept: of all origins, of each, and of each although all have as many as they may. */
+export interface AsideRoom {
+  readonly all: number
+  readonly each: number
+  readonly few: number
+}
 
 export interface UplinkOptions {
   readonly context: Context

@@ -330,7 +330,7 @@ export class Pusher {
 
   /** The parent refused a batch that stands accepted here: the refusal is logged and goes on down. */
   async #returned(outgoing: Outgoing, outcome: Outcome): Promise<void> {
-    const { context, door, parent } = this.#options
+    const { door, parent } = this.#options
     if (!outgoing.entry.verdict.accepted) return
     try {
       await door.accept({

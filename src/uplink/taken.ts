@@ -2,8 +2,7 @@
  * Up to when everything that the parent had of members and of changes to records was taken here. A class is taken when the
  * parent had nothing more of it to give, or when it is read as far as the parent's log was seen to go.
  */
-import type { Follower } from './follower.ts'
-import type { Puller } from './puller.ts'
+import type { BatchClass } from '../topology/lane.ts'
 
 /** The parent's log when it was seen to its end. */
 export interface SeenLog {
@@ -15,17 +14,31 @@ export interface SeenLog {
   readonly parentMs: number
 }
 
+/** What is asked of the follower: the log that it follows, and how far it was seen. */
+interface Follows {
+  readonly log: string
+  readonly seen: SeenLog | undefined
+}
+
+/** What is asked of the puller of a class. */
+interface Pulls {
+  readonly batchClass: BatchClass
+  readonly cursor: bigint
+  /** When the parent had nothing more of it to give, milliseconds since 1970. */
+  readonly emptyMs: number | undefined
+}
+
 /** Classes that say what holds of what was logged before. */
 const SAYING: readonly string[] = ['control', 'amendment']
 
 export class Taken {
-  readonly #follower: Pick<Follower, 'log' | 'seen'>
-  readonly #pullers: readonly Pick<Puller, 'batchClass' | 'cursor' | 'emptyMs'>[]
+  readonly #follower: Follows
+  readonly #pullers: readonly Pulls[]
   /** Seen, and not read as far yet. */
   #reading: SeenLog | undefined
   #ms: number | undefined
 
-  constructor(follower: Pick<Follower, 'log' | 'seen'>, pullers: readonly Pick<Puller, 'batchClass' | 'cursor' | 'emptyMs'>[]) {
+  constructor(follower: Follows, pullers: readonly Pulls[]) {
     this.#follower = follower
     this.#pullers = pullers.filter(({ batchClass }) => SAYING.includes(batchClass))
   }

@@ -1,5 +1,5 @@
 /** Divisions outside Zhejiang that have no city, no county, or no tier of their own. State of 2026-04. */
-import type { Division } from '../divisions.ts'
+import type { Division } from '../division.ts'
 
 function of(level: Division['level'], codes: string): readonly Division[] {
   return codes.split(' ').map((one) => ({ code: one.slice(0, 6), nameZh: one.slice(6), level, city: undefined }))

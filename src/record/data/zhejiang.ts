@@ -1,5 +1,5 @@
 /** Zhejiang: 11 cities and 90 county-level units as of 2026-04, and withdrawn codes that are still met. */
-import type { Division } from '../divisions.ts'
+import type { Division } from '../division.ts'
 
 /** A city and its county-level units. A bare two-character name is that of a district (区). */
 const cities: readonly string[] = [

@@ -1,0 +1,19 @@
+import type { Context } from '../exchange/context.ts'
+import type { Published } from '../exchange/publish.ts'
+import { receiptFor } from '../exchange/receipts.ts'
+
+/** The answer to whoever published. */
+export async function publishedMessage(context: Context, published: Published) {
+  return {
+    batchId: published.batch?.id ?? new Uint8Array(),
+    ...(published.batch ? { receipt: await receiptFor(context, published.batch.id, published.index, published.tree) } : {}),
+    published: published.published,
+    existing: published.existing,
+    updated: published.beside?.updated ?? 0,
+    widened: published.beside?.widened ?? 0,
+    replaced: published.beside?.replaced.map(({ position, record }) => ({ index: position, record })) ?? [],
+    ...(published.refusal ? { refusal: published.refusal } : {}),
+    warnings: (published.warnings ?? []).map(({ index, path, code, message, messageZh }) => ({ index, path, code, message, messageZh })),
+    warningCount: published.warningCount ?? 0,
+  }
+}
