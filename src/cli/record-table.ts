@@ -66,7 +66,7 @@ const contents = {
 function attributeText(reader: Reader, value: unknown): string {
   if (typeof value === 'boolean') return yesOrNo(reader, value)
   if (Array.isArray(value)) return listed(reader, value.map((one) => attributeText(reader, one)))
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 const yesOrNo = (reader: Reader, value: boolean): string => (value ? say(reader, 'yes', '是') : say(reader, 'no', '否'))

@@ -22,7 +22,7 @@ async function rowsOf(reader: Reader, range: KeyRange = everything): Promise<str
 interface Place {
   readonly engine: Engine
   readonly folder: string
-  open(): Promise<Store>
+  readonly open: () => Promise<Store>
 }
 
 const engines: readonly { readonly name: string; readonly place: (t: Test) => Promise<{ engine: Engine; folder: string }> }[] = [
