@@ -71,7 +71,8 @@ export const keptAlarms: Partial<Record<AlarmCode, Ended>> = {
 
 export class KeptAlarms {
   readonly #context: Context
-  readonly #kept: Map<string, KeptAlarm>
+  /** As the store has them. */
+  #kept: ReadonlyMap<string, KeptAlarm>
 
   private constructor(context: Context, kept: Map<string, KeptAlarm>) {
     this.#context = context
@@ -84,34 +85,30 @@ export class KeptAlarms {
     for (const [key, value] of await context.store.range(prefixRange(PREFIX))) {
       const alarm = readAlarm(key, value)
       if (!alarm) continue
-      kept.set(`${alarm.code} ${alarm.subject}`, alarm)
+      kept.set(nameOf(alarm), alarm)
       if (!context.alarms.has(alarm.code, alarm.subject)) context.alarms.restore({ ...alarm, text: bilingual(alarm.en, alarm.zh) })
     }
     return new KeptAlarms(context, kept)
   }
 
-  /** Ends what is over, and keeps what stands now. */
+  /** Ends what is over, and keeps what stands now. A write that failed is made by the next look. */
   async review(): Promise<void> {
     const { alarms, store } = this.#context
-    const ops: Op[] = []
-    const standing = new Map(alarms.standing().filter(({ code }) => keptAlarms[code]).map((alarm) => [`${alarm.code} ${alarm.subject}`, alarm]))
-    for (const [name, alarm] of standing) {
-      const before = this.#kept.get(name)
-      const now = this.#keep(alarm, before)
-      if (await keptAlarms[now.code]!(this.#context, now)) {
-        alarms.clear(now.code, now.subject)
-        standing.delete(name)
-      } else if (before?.en !== now.en) {
-        this.#kept.set(name, now)
-        ops.push(rowOf(now))
-      }
+    const now = new Map<string, KeptAlarm>()
+    for (const standing of alarms.standing()) {
+      const ended = keptAlarms[standing.code]
+      if (!ended) continue
+      const name = nameOf(standing)
+      const alarm = this.#keep(standing, this.#kept.get(name))
+      if (await ended(this.#context, alarm)) alarms.clear(alarm.code, alarm.subject)
+      else now.set(name, alarm)
     }
-    for (const [name, { code, subject }] of this.#kept) {
-      if (standing.has(name)) continue
-      this.#kept.delete(name)
-      ops.push({ key: keyOf(code, subject), value: undefined })
-    }
+    const ops: Op[] = [
+      ...[...now].filter(([name, alarm]) => this.#kept.get(name) !== alarm).map(([, alarm]) => rowOf(alarm)),
+      ...[...this.#kept].filter(([name]) => !now.has(name)).map(([, { code, subject }]) => ({ key: keyOf(code, subject), value: undefined })),
+    ]
     if (ops.length > 0) await store.write(ops)
+    this.#kept = now
   }
 
   #keep({ code, subject, sinceMs, text }: StandingAlarm, before: KeptAlarm | undefined): KeptAlarm {
@@ -120,6 +117,10 @@ export class KeptAlarms {
     const about = keptAlarms[code] === ownEpochEnded ? undefined : ledger().federation.member(subject.split(' ')[0]!)
     return { code, subject, sinceMs, ...wordsOf(text), epoch: about?.epoch ?? own, size: String(log().signed.size) }
   }
+}
+
+function nameOf({ code, subject }: Pick<KeptAlarm, 'code' | 'subject'>): string {
+  return `${code} ${subject}`
 }
 
 function wordsOf({ en, zh }: Text): { en: string; zh: string } {

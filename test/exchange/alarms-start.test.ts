@@ -2,11 +2,17 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { systemClock } from '../../src/base/clock.ts'
 import { text } from '../../src/base/text.ts'
 import { type AlarmCode, alarmTable } from '../../src/exchange/alarm-table.ts'
+import { Alarms } from '../../src/exchange/alarms.ts'
+import type { Context } from '../../src/exchange/context.ts'
 import { KeptAlarms, keptAlarms } from '../../src/exchange/kept-alarms.ts'
+import { openMemoryStore } from '../../src/store/memory/engine.ts'
 import { tables, textKey } from '../../src/store/keys.ts'
 import { findings } from '../support/checks.ts'
+import { FaultyDisk } from '../support/faulty-store.ts'
+import { silent } from '../support/federation.ts'
 import { CITY, federationOf, PROVINCE, send } from '../support/recovery.ts'
 
 t.setTimeout(60_000)
@@ -26,6 +32,27 @@ t.test('each code has somebody who ends it', async (t) => {
   for (const code of Object.keys(alarmTable) as AlarmCode[]) {
     const isCleared = new RegExp(`\\.clear(All)?\\('${code}'|code === '${code}'[^]{0,80}\\.clear\\(code`).test(all) || (code === 'former_epoch' && all.includes(`ALARM = '${code}'`))
     t.ok(keptAlarms[code] !== undefined || isCleared || UNTIL_THE_END[code] !== undefined, code)
+  }
+})
+
+t.test('alarms that the disk did not take are kept by the next look, whether or not it took them', async (t) => {
+  const disk = new FaultyDisk()
+  const store = disk.wrap(await openMemoryStore())
+  const log = { origin: 'zj.example/330000/1', signed: { size: 9n } }
+  const nobody = { federation: { member: () => undefined } }
+  const started = (): Context => ({ self: 'zj.example/330000', epoch: 1, clock: systemClock, store, ledger: () => nobody, log: () => log, alarms: new Alarms({ clock: systemClock, log: silent }) }) as unknown as Context
+  const context = started()
+  const kept = await KeptAlarms.open(context)
+  for (const [i, state] of (['full', 'lying', 'full', 'lying'] as const).entries()) {
+    if (i === 2) context.alarms.clear('receipts')
+    else context.alarms.raise('receipts', '', text`${i} is suspended`)
+    disk.state = state
+    await t.rejects(kept.review(), { code: 'store_failed' })
+    disk.state = 'good'
+    await kept.review()
+    const after = started()
+    await KeptAlarms.open(after)
+    t.same(after.alarms.standing().map(({ text: said }) => said.en), i === 2 ? [] : [`${i} is suspended`])
   }
 })
 

@@ -18,8 +18,8 @@ import { type Acknowledged, BusyCity, type City, type Step } from '../support/bu
 import { industryRecord } from '../support/records.ts'
 import { type Failing, type Fault, type Point, pointName, WritePoints } from '../support/write-points.ts'
 
-/** Written by the clock, and again all the time: nothing rests on it. */
-const BY_THE_CLOCK = /^write meta (probe|quota)( |$)/
+/** Written by the clock, and again all the time: nothing rests on it. A write of alarms that fails is met in exchange/alarms-start. */
+const BY_THE_CLOCK = /^write meta (probe|quota|alarm)( |$)/
 /** Of a file's write, how much was done; one after the other. */
 const TORN: readonly number[] = [0.02, 0.5, 0.99]
 /** `--all`: every write in every way, each time that it is made. */

@@ -68,7 +68,7 @@ export async function issuerIn(certificateFile: string): Promise<string> {
   return authorityOf(certificatesOf(await readFile(certificateFile, 'utf8'))[1]!)
 }
 
-const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+export const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
 export class TestFederation {
   readonly folder: string
