@@ -19,6 +19,8 @@
  * 10. **Closed is closed.** A read is `not_ready` then, and so is a commit with an expectation; other writes are `store_failed`, until
  *    it is opened again.
  */
+import { HuxinError } from '../base/errors.ts'
+import { text } from '../base/text.ts'
 
 /** Puts `value`, at least one byte (keys.ts, PRESENT), at `key`, or deletes the key when value is undefined. */
 export interface Op {
@@ -48,6 +50,12 @@ export interface Reader {
   part(key: Uint8Array, start: number, end: number): Promise<Uint8Array | undefined>
   /** Rows in order as they are stored: a large body is a head and its parts (parts.ts). Large ranges come in pieces: use `limit` and go on after the last key. */
   range(range: KeyRange): Promise<[Uint8Array, Uint8Array][]>
+}
+
+/** Guarantee 2, for each engine: what stands at a key is what a commit expects. @throws HuxinError log_conflict */
+export function checkExpected(found: Uint8Array | undefined, { value }: Op): void {
+  const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
+  if (!same) throw new HuxinError('log_conflict', text`the store changed under its writer: nothing was written; run huxin fsck`)
 }
 
 /** The store as it was at one moment, whatever is written since. Close it: until then nothing that it shows is freed. */

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { be32 } from '../../src/base/bytes.ts'
+import { bodyRoot, encodeBody, parseBody } from '../../src/batch/body.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../../src/store/keys.ts'
 import { PART_BYTES } from '../../src/store/parts.ts'
 import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
-import { SeededRandom } from '../../src/base/random.ts'
+import { SeededRandom, systemRandom } from '../../src/base/random.ts'
 
 async function withStore(work: (store: Store) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-parts-'))
@@ -69,23 +70,40 @@ t.test('nothing is left of a value that was replaced or removed', async (t) => {
   })
 })
 
-t.test('a value of which a part is wrong or missing is none', async (t) => {
+t.test('a value of which a part is missing, or whose head states another length, is none: its head is given', async (t) => {
   await withStore(async (store) => {
     const value = body(50_000)
     await store.commit([{ key, value }])
-    const stored = await rows(store)
-    for (const [name, part] of stored) {
-      const bad = Buffer.from(part)
-      bad[5]! ^= 1
-      await store.commit([{ key: name, value: bad }])
-      t.notSame(await store.get(key), value, 'one bit')
-      if (name.length > key.length) {
-        await store.commit([{ key: name, value: undefined }])
-        t.notSame(await store.get(key), value, 'missing')
+    const [[, head], ...parts] = (await rows(store)) as [[Uint8Array, Uint8Array], ...[Uint8Array, Uint8Array][]]
+    for (const [name, part] of parts) {
+      for (const left of [undefined, part.subarray(1)]) {
+        await store.write([{ key: name, value: left }])
+        t.same(await store.get(key), head)
       }
-      await store.commit([{ key: name, value: part }])
+      await store.write([{ key: name, value: part }])
       t.same(await store.get(key), value, 'put back')
     }
+    for (const bit of [1, 0x80]) {
+      const other = Buffer.from(head)
+      other[other.length - 1]! ^= bit
+      await store.write([{ key, value: other }])
+      t.same(await store.get(key), other)
+    }
+  })
+})
+
+t.test('a byte of a part that changed on the disk is in the value: the root of the batch tells', async (t) => {
+  await withStore(async (store) => {
+    const changed = encodeBody([body(40_000), body(40_000, 'second')], systemRandom)
+    const value = Buffer.from(changed.bytes)
+    await store.commit([{ key, value }])
+    const [name, part] = (await rows(store))[2]!
+    const bad = Buffer.from(part)
+    bad[500]! ^= 1
+    await store.write([{ key: name, value: bad }])
+    const read = await store.get(key)
+    t.equal(read!.length, value.length)
+    t.notSame(bodyRoot(parseBody(read!)), bodyRoot(changed))
   })
 })
 

@@ -13,7 +13,7 @@ import { HuxinError } from '../../base/errors.ts'
 import { text, textOf } from '../../base/text.ts'
 import { prefixRange, tables } from '../keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from '../parts.ts'
-import type { Engine, OpenOptions, Op, Reader, Snapshot, Store } from '../store.ts'
+import { checkExpected, type Engine, type OpenOptions, type Op, type Reader, type Snapshot, type Store } from '../store.ts'
 import { flush, rewrite } from './destroy.ts'
 import { causeOf, codeOf, notOpen, reading, whileOpen, writing } from './errors.ts'
 import { checkFiles, isFresh, isMade, isMarked, mark, unmark } from './files.ts'
@@ -220,8 +220,6 @@ async function checkRoom(folder: string): Promise<void> {
   }
 }
 
-async function expectValue(db: Level<Buffer, Buffer>, { key, value }: Op): Promise<void> {
-  const found = await reading(async () => db.getSync(asBuffer(key)))
-  const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
-  if (!same) throw new HuxinError('log_conflict', text`the store changed under its writer: nothing was written; run huxin fsck`)
+async function expectValue(db: Level<Buffer, Buffer>, expected: Op): Promise<void> {
+  checkExpected(await reading(async () => db.getSync(asBuffer(expected.key))), expected)
 }

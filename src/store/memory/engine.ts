@@ -6,7 +6,7 @@ import { asBuffer } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { joined, joinedPart, rowsOf } from '../parts.ts'
-import type { Bounds, Engine, KeyRange, OpenOptions, Op, Reader, Snapshot, Store } from '../store.ts'
+import { type Bounds, checkExpected, type Engine, type KeyRange, type OpenOptions, type Op, type Reader, type Snapshot, type Store } from '../store.ts'
 import { OrderedRows, type RowBounds } from './ordered-rows.ts'
 
 /** A database, open or not. */
@@ -97,7 +97,7 @@ class MemoryStore {
     return {
       ...readerOf(() => this.#readable()),
       commit: async (ops, expect) => {
-        if (expect) this.#expect(expect)
+        if (expect) checkExpected(this.#readable().get(nameOf(expect.key)), expect)
         this.#put(ops)
         this.#database.durable = this.#database.rows.frozen()
       },
@@ -149,12 +149,6 @@ class MemoryStore {
         else rows.set(nameOf(key), Buffer.from(value))
       }
     }
-  }
-
-  #expect({ key, value }: Op): void {
-    const found = this.#readable().get(nameOf(key))
-    const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
-    if (!same) throw new HuxinError('log_conflict', text`the store changed under its writer: nothing was written; run huxin fsck`)
   }
 
   #readable(): OrderedRows {
