@@ -2,10 +2,14 @@
  * Files that are there after the power fails: their bytes are on the disk before their name is, and the
  * name is before anybody is told.
  */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { type Text, text } from './text.ts'
+
+const DIGEST_PIECE = 1 << 20
 
 /** Makes the names in a folder durable, where the system can open folders. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -45,6 +49,13 @@ export async function makeFolder(folder: string): Promise<void> {
 export async function renameWhole(from: string, to: string): Promise<void> {
   await rename(from, to)
   await syncFolder(dirname(to))
+}
+
+/** SHA-256 of a file in hexadecimal; a piece of it at a time is in memory. Fails as the file system does. */
+export async function fileDigest(file: string): Promise<string> {
+  const digest = createHash('sha256')
+  for await (const piece of createReadStream(file, { highWaterMark: DIGEST_PIECE })) digest.update(piece as Uint8Array)
+  return digest.digest('hex')
 }
 
 /**

@@ -1,17 +1,16 @@
 /** What became of a file that was imported with a node's folder: of each import of it in few lines, refused batches first. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { fromHex } from '../base/bytes.ts'
+import { fileDigest } from '../base/files.ts'
 import { HuxinError } from '../base/errors.ts'
 import { bilingual } from '../base/text.ts'
 import type { ExplainBatchResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { CALL } from './commands/shared.ts'
 import type { Connection } from './connect.ts'
 import { outcomeOf } from './import/outcome.ts'
-import { findRun, type Run, runsWhere } from './import/runs.ts'
+import { findRun, listRuns, type Run } from './import/runs.ts'
 import { exitCodes, localTime, type Output, print, say } from './output.ts'
 import type { Shell } from './shell.ts'
 import { formatStory, storyJson, type Telling, tellingOf } from './why.ts'
@@ -44,18 +43,12 @@ export async function importsOf(folder: string, what: string): Promise<AskedImpo
   const named = (one: Run): boolean => one.file === resolve(what) || basename(one.file) === what || one.end?.rejectFile === resolve(what)
   const isFile = await stat(what).then((found) => found.isFile(), () => false)
   if (isFile) {
-    const sha256 = await hashOf(what)
-    const runs = await runsWhere(folder, (one) => one.sha256 === sha256, RUNS_TOLD)
-    return { what, runs, others: runs.length > 0 ? [] : await runsWhere(folder, named, RUNS_TOLD) }
+    const sha256 = await fileDigest(what)
+    const runs = await listRuns(folder, RUNS_TOLD, (one) => one.sha256 === sha256)
+    return { what, runs, others: runs.length > 0 ? [] : await listRuns(folder, RUNS_TOLD, named) }
   }
-  const runs = await runsWhere(folder, named, RUNS_TOLD)
+  const runs = await listRuns(folder, RUNS_TOLD, named)
   return runs.length > 0 ? { what, runs, others: [] } : undefined
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const piece of createReadStream(file)) hash.update(piece as Uint8Array)
-  return hash.digest('hex')
 }
 
 /** @throws HuxinError not_found when no import is of this content */

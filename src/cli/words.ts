@@ -65,6 +65,11 @@ export function readWord(list: WordList, typed: string): string {
   return code
 }
 
+/** Reads the words of an option that may be given again. */
+export function collectWords(list: WordList): (typed: string, before: string[] | undefined) => string[] {
+  return (typed, before) => [...before ?? [], readWord(list, typed)]
+}
+
 /** An option that takes a word of a list; its help has all of them. */
 export function wordOption(reader: Reader, flags: string, { en, zh, list }: { readonly en: string; readonly zh: string; readonly list: WordList }): Option {
   return new Option(flags, say(reader, `${en}: ${[...list.keys()].join(', ')}`, `${zh}：${wordsIn(reader, list)}`)).argParser((typed: string) => readWord(list, typed))

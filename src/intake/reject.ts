@@ -4,10 +4,10 @@
  * are those of the original, persons' numbers among them: it is for its owner alone.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { HuxinError } from '../base/errors.ts'
+import { fileDigest } from '../base/files.ts'
 import { text, textOf } from '../base/text.ts'
 import { isRejectColumn, isRejectHeader, OWN_COLUMNS } from './reject-columns.ts'
 import type { RowFault, SourceRow } from './table.ts'
@@ -165,14 +165,12 @@ function* names(file: string): Generator<string> {
 
 /** SHA-256 of a file in hexadecimal; undefined where there is none. @throws HuxinError argument_invalid */
 async function hashOf(file: string): Promise<string | undefined> {
-  const digest = createHash('sha256')
   try {
-    for await (const piece of createReadStream(file)) digest.update(piece as Uint8Array)
+    return await fileDigest(file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new HuxinError('argument_invalid', text`${file} cannot be read: ${textOf(error)}`)
   }
-  return digest.digest('hex')
 }
 
 async function openOwnerOnly(partial: string, file: string): Promise<FileHandle> {

@@ -8,7 +8,7 @@ import { openHeader } from '../../batch/seal.ts'
 import type { Connection } from '../connect.ts'
 import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
-import { readWord, sourceText, verdictOf, verdictText, word, wordLists, wordsIn } from '../words.ts'
+import { collectWords, sourceText, verdictOf, verdictText, word, wordLists, wordsIn } from '../words.ts'
 import { atNode, CALL, civilDay, wholeNumber, withNode } from './shared.ts'
 
 const LAST_MAX = 10_000
@@ -38,7 +38,7 @@ export interface ListedEntry {
 export function listCommand(log: Command, shell: Shell): void {
   const filtered = (command: Command): Command => command
     .option('--origin <node>', say(shell, 'born at this node or below it', '仅该节点及其下级报送的批次'), '')
-    .option('--kind <kind>', say(shell, `kind of batch; may be given again: ${[...wordLists.kind.keys()].join(', ')}`, `批次种类，可多次给出：${wordsIn(shell, wordLists.kind)}`), (typed: string, before: string[] | undefined) => [...before ?? [], readWord(wordLists.kind, typed)])
+    .option('--kind <kind>', say(shell, `kind of batch; may be given again: ${[...wordLists.kind.keys()].join(', ')}`, `批次种类，可多次给出：${wordsIn(shell, wordLists.kind)}`), collectWords(wordLists.kind))
     .option('--verdict <verdict>', say(shell, 'accepted, refused, or the code of a refusal', '结论：入账（accepted）、退回（refused），或退回代码'), verdictOf, '')
     .option('--since <date>', say(shell, 'logged on this day or later', '起始日期'), civilDay(shell))
     .option('--until <date>', say(shell, 'logged on this day or before', '截止日期'), civilDay(shell))

@@ -8,7 +8,7 @@ import { identityOfCertificate, type PeerIdentity } from '../../pki/identity.ts'
 import type { Connection } from '../connect.ts'
 import { print, say, table } from '../output.ts'
 import { readInput, type Shell } from '../shell.ts'
-import { readWord, word, wordLists, wordsIn } from '../words.ts'
+import { collectWords, word, wordLists, wordsIn } from '../words.ts'
 import { atNode, CALL, collect, withAct, withNode } from './shared.ts'
 
 /** What a command says when it is done: that the register says it now, or said it already. */
@@ -54,7 +54,7 @@ export function clientCommands(program: Command, shell: Shell): void {
     .requiredOption('--body <uscc>', say(shell, 'body that it acts for', '所代表单位的统一社会信用代码'))
     .option('--certificate <file>', say(shell, 'its certificate: this one and no other of its name; may be given again', '客户端证书：只认所列证书，可多次给出'), collect)
     .option('--serial <number>', say(shell, 'serial number of its certificate, instead of the file; may be given again', '证书序列号（代替证书文件），可多次给出'), collect)
-    .option('--role <role>', say(shell, `what it may do; may be given again (default: all): ${wordsIn(shell, wordLists.clientRole)}`, `允许的操作，可多次给出（默认全部）：${wordsIn(shell, wordLists.clientRole)}`), (typed: string, before: string[] | undefined) => [...before ?? [], readWord(wordLists.clientRole, typed)])
+    .option('--role <role>', say(shell, `what it may do; may be given again (default: all): ${wordsIn(shell, wordLists.clientRole)}`, `允许的操作，可多次给出（默认全部）：${wordsIn(shell, wordLists.clientRole)}`), collectWords(wordLists.clientRole))
     .action(async (given: string | undefined, _options, command: Command) => addClient(shell, command, given))
   for (const [verb, status, en, zh] of [
     ['suspend', 'suspended', 'take no call of a client, from now on', '立即暂停客户端'], ['activate', 'active', 'lift a suspension', '恢复客户端'], ['remove', 'ended', 'end a client', '注销客户端'],

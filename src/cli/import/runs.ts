@@ -89,23 +89,13 @@ export class RunLog {
   }
 }
 
-/** Runs of a node's folder, newest first. */
-export async function listRuns(folder: string, limit: number): Promise<Run[]> {
-  const runs: Run[] = []
-  for (const name of (await runNames(folder)).slice(0, limit)) {
-    const run = parseRun(await readFile(join(folder, 'imports', name), 'utf8').catch(() => ''))
-    if (run) runs.push(run)
-  }
-  return runs
-}
-
-/** Runs of a folder that fit, newest first. */
-export async function runsWhere(folder: string, fits: (run: Run) => boolean, limit: number): Promise<Run[]> {
+/** Runs of a node's folder that fit, newest first. */
+export async function listRuns(folder: string, limit: number, fits: (run: Run) => boolean = () => true): Promise<Run[]> {
   const runs: Run[] = []
   for (const name of await runNames(folder)) {
+    if (runs.length >= limit) break
     const run = parseRun(await readFile(join(folder, 'imports', name), 'utf8').catch(() => ''))
     if (run && fits(run)) runs.push(run)
-    if (runs.length >= limit) break
   }
   return runs
 }

@@ -2,11 +2,10 @@
  * A file that is read twice is read as one thing: a department may still be copying it, or save it again meanwhile. It is
  * looked at before the first row is sent, before each batch and at the end.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Clock, sleep } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
+import { fileDigest } from '../../base/files.ts'
 import { text, textOf } from '../../base/text.ts'
 
 /** How a file stands at one moment. */
@@ -70,13 +69,11 @@ function isSame(a: Look, b: Look): boolean {
 }
 
 async function hashOf(file: string): Promise<string> {
-  const digest = createHash('sha256')
   try {
-    for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) digest.update(piece as Uint8Array)
+    return await fileDigest(file)
   } catch (error) {
     throw unreadable(file, error)
   }
-  return digest.digest('hex')
 }
 
 function unreadable(file: string, error: unknown): HuxinError {
