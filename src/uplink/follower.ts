@@ -157,7 +157,7 @@ export class Follower {
     const before = this.#receipts
     const deferMs = Math.max(0, (this.#deferred?.againMs ?? 0) - this.#options.clock.monotonicMs())
     const answer = await this.#options.calls.readLog({
-      start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : limits.pollWaitMsMax,
+      start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : this.#waitMs(log),
       receiptsAfter: deferMs > 0 ? NO_RECEIPTS : this.#receipts,
     }, signal)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', text`the parent sent a torn piece of its spine`)
@@ -189,6 +189,11 @@ export class Follower {
       this.#wake()
     }
     await this.#pace.rest({ gotOn: have > start || this.#receipts !== before, sinceMs: askedMs, signal })
+  }
+
+  /** Up to when this node has what others did is said by the end of the parent's log: until that was seen, no news are news too. */
+  #waitMs(log: string): number {
+    return this.seen?.log === log ? limits.pollWaitMsMax : 0
   }
 
   /** `remember` comes after the rows are written: what memory shows may be cosigned and so kept at any time. */

@@ -135,5 +135,15 @@ t.test('what has ended is answered as label and date, and a node that cannot kno
     await set('active')
     await federation.until('it goes on', () => county().state === 'serving')
   })
+
+  await t.test('a county that is started beside a parent with nothing new is confirmed by that', async (t) => {
+    const parent = federation.node('330000').context
+    await federation.until('nothing is on its way', async () => await county().uplink!.waiting() === 0 && county().uplink!.follower.verified.size === parent.log().size && county().state === 'serving')
+    const { size } = parent.log()
+    await county().close()
+    await federation.startNode('330106')
+    await federation.until('nothing new is news too', async () => await answer('330106', 'current-1') === 'current  content', 15_000)
+    t.equal(parent.log().size, size, 'the parent had nothing new')
+  })
   t.same(await findings(federation), [])
 })

@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   federation = await TestFederation.start(PLACES)
   await federation.writeConfig(PROVINCE, AUDIT)
   await federation.restart('330000')
-  await federation.until('the province may sign', () => federation!.node('330000').state !== 'starting')
+  await federation.confirmed()
   await federation.until('the catalog is everywhere', () => PLACES.every(({ id }) => federation!.node(id).context.ledger().catalog.item(INDUSTRY_ITEM)))
   await auditedByGo(federation)
   await proofsCheckedByGo(federation)
