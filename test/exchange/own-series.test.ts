@@ -54,6 +54,7 @@ t.test('a record id', async (t) => {
     await context.indexer.caughtUp()
     t.equal(await say(context, [one('new', 5)]), '0 record_id record_id_taken', 'later')
     const again = await federation.restart('330100')
+    await federation.confirmed()
     await federation.until('it serves again', () => again.state === 'serving')
     context = again.context
     t.equal(await say(context, [one('new', 5)]), '0 record_id record_id_taken', 'after a restart')
