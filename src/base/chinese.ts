@@ -1,25 +1,33 @@
 /** The Chinese of all templates, gathered from the tables of the rooms. */
 import { accountChinese } from './chinese/account.ts'
-import { alarmsChinese } from './chinese/alarms.ts'
+import { alarmChinese } from './chinese/alarm.ts'
 import { baseChinese } from './chinese/base.ts'
 import { batchChinese } from './chinese/batch.ts'
 import { cliChinese } from './chinese/cli.ts'
-import { checkChinese } from './chinese/check.ts'
 import { clientChinese } from './chinese/client.ts'
+import { commitChinese } from './chinese/commit.ts'
 import { evidenceChinese } from './chinese/evidence.ts'
 import { exchangeChinese } from './chinese/exchange.ts'
 import { filesChinese } from './chinese/files.ts'
 import { foreignChinese } from './chinese/foreign.ts'
+import { fsckChinese } from './chinese/fsck.ts'
 import { importChinese } from './chinese/import.ts'
 import { intakeChinese } from './chinese/intake.ts'
+import { kindsChinese } from './chinese/kinds.ts'
 import { ledgerChinese } from './chinese/ledger.ts'
 import { logChinese } from './chinese/log.ts'
+import { lookupChinese } from './chinese/lookup.ts'
+import { membersChinese } from './chinese/members.ts'
 import { merkleChinese } from './chinese/merkle.ts'
 import { nodeChinese } from './chinese/node.ts'
 import { noteChinese } from './chinese/note.ts'
 import { operatorsChinese } from './chinese/operators.ts'
 import { pkiChinese } from './chinese/pki.ts'
+import { publishChinese } from './chinese/publish.ts'
+import { queryChinese } from './chinese/query.ts'
+import { recognitionChinese } from './chinese/recognition.ts'
 import { recordChinese } from './chinese/record.ts'
+import { rightsChinese } from './chinese/rights.ts'
 import { serviceChinese } from './chinese/service.ts'
 import { storeChinese } from './chinese/store.ts'
 import { systemChinese } from './chinese/system.ts'
@@ -27,35 +35,45 @@ import { termsChinese } from './chinese/terms.ts'
 import { topologyChinese } from './chinese/topology.ts'
 import { uplinkChinese } from './chinese/uplink.ts'
 import { wireChinese } from './chinese/wire.ts'
+import { witnessChinese } from './chinese/witness.ts'
 import { workbookChinese } from './chinese/workbook.ts'
 
 const tables: readonly Readonly<Record<string, string>>[] = [
   accountChinese,
-  alarmsChinese,
+  alarmChinese,
   baseChinese,
   batchChinese,
   cliChinese,
-  checkChinese,
   clientChinese,
+  commitChinese,
   evidenceChinese,
   exchangeChinese,
   filesChinese,
+  fsckChinese,
   importChinese,
   intakeChinese,
+  kindsChinese,
   ledgerChinese,
   logChinese,
+  lookupChinese,
+  membersChinese,
   merkleChinese,
   nodeChinese,
   noteChinese,
   operatorsChinese,
   pkiChinese,
+  publishChinese,
+  queryChinese,
+  recognitionChinese,
   recordChinese,
+  rightsChinese,
   serviceChinese,
   storeChinese,
   systemChinese,
   topologyChinese,
   uplinkChinese,
   wireChinese,
+  witnessChinese,
   workbookChinese,
 ]
 

@@ -1,7 +1,7 @@
 /** The account of a period as people read it: gathered from its pages, as a table, as CSV. */
 import { HuxinError } from '../base/errors.ts'
 import { bilingual } from '../base/text.ts'
-import type { AccountLine as CountedLine, Counts } from '../exchange/account.ts'
+import type { AccountLine as CountedLine, Counts } from '../account/account.ts'
 import type { AccountCounts, AccountLine, ReadAccountResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { toTextCell } from '../intake/text-cell.ts'
 import { type WrittenColumn, workbookBytes } from '../workbook/writer.ts'

@@ -12,8 +12,8 @@ import { type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
-import { checkAfterFinal, introducedKeys } from './epochs.ts'
-import type { Refused } from './refusal.ts'
+import { checkAfterFinal, introducedKeys } from '../ledger/epochs.ts'
+import type { Refused } from '../kinds/refusal.ts'
 
 export interface AdmissionOptions {
   readonly ledger: () => Ledger

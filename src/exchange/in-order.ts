@@ -13,9 +13,9 @@ import { decodeAmendments } from '../ledger/amendments.ts'
 import { decodeKnown, type Ledger } from '../ledger/ledger.ts'
 import { batchKey, entryKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { type Refused, refuse } from './refusal.ts'
-import type { Recent } from './recent.ts'
-import type { RoundView } from './writer.ts'
+import { type Refused, refuse } from '../kinds/refusal.ts'
+import type { Recent } from '../commit/recent.ts'
+import type { RoundView } from '../commit/writer.ts'
 
 export interface InOrderOptions {
   readonly ledger: () => Ledger

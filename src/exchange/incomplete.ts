@@ -14,7 +14,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { checkedValue } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
-import type { Alarms } from './alarms.ts'
+import type { Alarms } from '../alarm/alarms.ts'
 
 const PREFIX = textKey(tables.meta, 'incomplete/')
 

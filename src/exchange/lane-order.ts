@@ -13,8 +13,8 @@ import { checkedValue } from '../store/checked.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
-import type { Recent } from './recent.ts'
-import type { RoundView } from './writer.ts'
+import type { Recent } from '../commit/recent.ts'
+import type { RoundView } from '../commit/writer.ts'
 
 export interface LaneOrderOptions {
   readonly ledger: () => Ledger

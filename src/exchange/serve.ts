@@ -15,10 +15,10 @@ import { parseBody } from '../batch/body.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
-import type { Context } from './context.ts'
-import { lapse } from './first-receipt.ts'
-import { earliestReceipt, receiptFor, type StoredReceipt } from './receipts.ts'
-import type { LoggedEntry } from './recent.ts'
+import type { Context } from '../commit/context.ts'
+import { lapse } from '../witness/first-receipt.ts'
+import { earliestReceipt, receiptFor, type StoredReceipt } from '../witness/receipts.ts'
+import type { LoggedEntry } from '../commit/recent.ts'
 
 /** An entry with what belongs to it. */
 export interface Delivered {

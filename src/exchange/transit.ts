@@ -15,9 +15,9 @@ import { checkedValue } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import type { Context } from './context.ts'
-import { childReceipt } from './links.ts'
-import type { LoggedEntry } from './recent.ts'
+import type { Context } from '../commit/context.ts'
+import { childReceipt } from '../witness/links.ts'
+import type { LoggedEntry } from '../commit/recent.ts'
 
 /** Rows read in one piece, and entries looked at in one sweep: a tenth of a second. */
 const SWEEP_ROWS = 1_024

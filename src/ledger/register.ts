@@ -1,7 +1,7 @@
 /**
  * The register of this node: the bodies whose records are born here and the clients that act for them. A fold of its own
  * batches of kind `register`, which address this node alone; the newest entry of a body or a client decides. Memory
- * holds it whole. It says who is registered as what; `exchange/register.ts` says what follows from that.
+ * holds it whole. It says who is registered as what; `members/register.ts` says what follows from that.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { term, text, type Text } from '../base/text.ts'

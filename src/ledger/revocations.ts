@@ -1,6 +1,6 @@
 /**
  * Revocations that stand: which certificates count no more, and who said so. A fold of the batches of kind
- * `revocation`; memory holds it whole. Attacker-controlled: the records of other nodes, which `exchange/revocation.ts`
+ * `revocation`; memory holds it whole. Attacker-controlled: the records of other nodes, which `members/revocation.ts`
  * judges before. Bounded: so many for each node that certificates name, and those are members.
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'

@@ -4,7 +4,7 @@
  * and the order of a commit:
  *
  * 1. `stage` computes the store operations of an append; nothing has changed yet.
- * 2. The caller (`exchange/writer`) makes them durable together with everything that belongs to the
+ * 2. The caller (`commit/writer`) makes them durable together with everything that belongs to the
  *    entries, compare-and-set on the log size.
  * 3. `seal` re-reads the right edge from the store, recomputes the root, signs it, and writes the
  *    checkpoint outside the database. Only then may anything be acknowledged.

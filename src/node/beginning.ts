@@ -1,9 +1,9 @@
 /** The first entry of a log: a root's own statement, or the one by which a log goes on from a frozen one. */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import type { Context } from '../exchange/context.ts'
-import { forgetCosigned, forgetReceipts } from '../exchange/freeze.ts'
-import { publish } from '../exchange/publish.ts'
+import type { Context } from '../commit/context.ts'
+import { forgetCosigned, forgetReceipts } from '../members/freeze.ts'
+import { publish } from '../publish/publish.ts'
 import { idOf } from '../ledger/ledger.ts'
 import { continuesFrom, type OpenFolder } from './folder.ts'
 

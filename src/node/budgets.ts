@@ -1,5 +1,5 @@
 /** What callers may take of this node: as node.yaml says it, and by how they stand to it. */
-import type { Context } from '../exchange/context.ts'
+import type { Context } from '../commit/context.ts'
 import { standingOf } from '../service/standing.ts'
 import type { WireServerOptions } from '../wire/server.ts'
 import type { NodeConfig } from './config.ts'

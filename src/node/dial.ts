@@ -1,7 +1,7 @@
 /** The link to the parent: one channel, and the loops over it. */
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
-import type { Context } from '../exchange/context.ts'
+import type { Context } from '../commit/context.ts'
 import type { TlsMaterial } from '../pki/material.ts'
 import type { AsideRoom } from '../uplink/link.ts'
 import type { UplinkOptions } from '../uplink/link.ts'

@@ -5,7 +5,7 @@
 import { statfs } from 'node:fs/promises'
 import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
-import type { Alarms } from '../exchange/alarms.ts'
+import type { Alarms } from '../alarm/alarms.ts'
 import type { BatchClass } from '../topology/lane.ts'
 
 /** What a file system says of itself, as `statfs` does. */

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder, writeWhole } from '../base/files.ts'
 import { text } from '../base/text.ts'
-import type { Alarms } from '../exchange/alarms.ts'
+import type { Alarms } from '../alarm/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
 

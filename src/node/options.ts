@@ -1,7 +1,7 @@
 /** What a node is started with. */
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
-import type { CheckRecords } from '../exchange/judge.ts'
+import type { CheckRecords } from '../kinds/judge.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import type { NodeConfig } from './config.ts'
 import type { LinkTimes } from './dial.ts'

@@ -1,7 +1,7 @@
 /** What a node does when a write failed: it may have happened, and the database stays failed until it is opened again. */
 import { type Clock, sleep } from '../base/clock.ts'
 import { type HuxinError, isHuxinError } from '../base/errors.ts'
-import { type Alarms, alarmText } from '../exchange/alarms.ts'
+import { type Alarms, alarmText } from '../alarm/alarms.ts'
 import type { Store } from '../store/store.ts'
 
 export interface ReloadOptions {

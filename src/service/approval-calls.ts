@@ -1,8 +1,8 @@
 /** The calls with which operators grant and reject what takes a second person. */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import type { Approvals, Decision } from '../exchange/approvals.ts'
-import type { Context } from '../exchange/context.ts'
+import type { Approvals, Decision } from '../members/approvals.ts'
+import type { Context } from '../commit/context.ts'
 import type { GrantApprovalRequest, ListApprovalsRequest, RejectApprovalRequest } from '../gen/huxin/v1/admin_service_pb.ts'
 import type { CallContext } from '../wire/service.ts'
 import { personalAct, sourceOf } from './caller.ts'

@@ -4,8 +4,8 @@
  */
 import { HuxinError } from '../base/errors.ts'
 import { type Said, term, text } from '../base/text.ts'
-import { checkCertificate } from '../exchange/authority.ts'
-import type { Context } from '../exchange/context.ts'
+import { checkCertificate } from '../members/authority.ts'
+import type { Context } from '../commit/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { checkClient } from './client-register.ts'
 

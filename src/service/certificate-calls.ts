@@ -1,8 +1,8 @@
 /** The calls of AdminService about certificates: who may issue them, which are revoked, who is connected. */
 import { create } from '@bufbuild/protobuf'
-import type { Context } from '../exchange/context.ts'
-import { setAuthorities } from '../exchange/members.ts'
-import { reinstateCertificates, revokeCertificates } from '../exchange/revocation.ts'
+import type { Context } from '../commit/context.ts'
+import { setAuthorities } from '../members/members.ts'
+import { reinstateCertificates, revokeCertificates } from '../members/revocation.ts'
 import {
   type CertificateView, CertificateViewSchema, type ListCertificatesRequest, type ReinstateCertificateRequest, type RevokeCertificateRequest, type SetMemberAuthoritiesRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'

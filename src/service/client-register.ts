@@ -1,9 +1,9 @@
 /** Clients of this node: which of them may call what, by the register, and the calls with which operators keep it. */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import type { Context } from '../exchange/context.ts'
-import type { Actor } from '../exchange/actor.ts'
-import { registeredClient, setClient, setProvider } from '../exchange/register.ts'
+import type { Context } from '../commit/context.ts'
+import type { Actor } from '../publish/actor.ts'
+import { registeredClient, setClient, setProvider } from '../members/register.ts'
 import type { ListClientsRequest, ListProvidersRequest, SetClientRequest, SetProviderRequest } from '../gen/huxin/v1/admin_service_pb.ts'
 import type { Act } from '../gen/huxin/v1/catalog_pb.ts'
 import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'

@@ -1,10 +1,10 @@
 /** GetStatus of AdminService: how the node stands, its alarms, its links. Whoever may call AdminService may ask; it costs a few reads a neighbour. */
 import { isHuxinError } from '../base/errors.ts'
 import { VERSION } from '../base/version.ts'
-import type { StandingAlarm } from '../exchange/alarms.ts'
-import { alarmTable } from '../exchange/alarm-table.ts'
-import { childReceipt, cosignedCheckpoint, cosignedSize, finalSize, witnessState } from '../exchange/links.ts'
-import { waitingFor } from '../exchange/reconcile.ts'
+import type { StandingAlarm } from '../alarm/alarms.ts'
+import { alarmTable } from '../alarm/alarm-table.ts'
+import { childReceipt, cosignedCheckpoint, cosignedSize, finalSize, witnessState } from '../witness/links.ts'
+import { waitingFor } from '../account/reconcile.ts'
 import type { Member } from '../topology/member.ts'
 import type { AdminPort } from './admin-port.ts'
 

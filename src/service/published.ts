@@ -1,6 +1,6 @@
-import type { Context } from '../exchange/context.ts'
-import type { Published } from '../exchange/publish.ts'
-import { receiptFor } from '../exchange/receipts.ts'
+import type { Context } from '../commit/context.ts'
+import type { Published } from '../publish/publish.ts'
+import { receiptFor } from '../witness/receipts.ts'
 
 /** The answer to whoever published. */
 export async function publishedMessage(context: Context, published: Published) {

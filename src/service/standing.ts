@@ -1,5 +1,5 @@
 /** How a caller stands to this node, which decides what is kept for it when many call (wire/budgets.ts). */
-import type { Context } from '../exchange/context.ts'
+import type { Context } from '../commit/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { Standing } from '../wire/budgets.ts'
 

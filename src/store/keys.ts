@@ -46,7 +46,7 @@ export const tables = {
   amendment: table('a'),
   /** index → whom a body held in transit came from; there until every next hop has it */
   transit: table('T'),
-  /** level, segment, bucket → keyed hashes of record ids, with index and position of each (`ledger/segments.ts`) */
+  /** level, segment, bucket → keyed hashes of record ids, with index and position of each (`lookup/segments.ts`) */
   recordId: table('r'),
   /** level, segment, bucket → keyed hashes of subjects, with index and position of each */
   subject: table('s'),

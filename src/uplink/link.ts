@@ -1,7 +1,7 @@
 /** What the loops of one link work with. */
 import type { Clock } from '../base/clock.ts'
 import type { HuxinError } from '../base/errors.ts'
-import type { Context } from '../exchange/context.ts'
+import type { Context } from '../commit/context.ts'
 import type { Door } from '../exchange/door.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { ParentCalls } from './parent.ts'

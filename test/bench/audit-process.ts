@@ -6,7 +6,7 @@
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '../../src/base/clock.ts'
-import type { Context } from '../../src/exchange/context.ts'
+import type { Context } from '../../src/commit/context.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
 import { loadTlsMaterial } from '../../src/pki/material.ts'
 import { AuditServer } from '../../src/service/audit-server.ts'

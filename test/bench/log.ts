@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SeededRandom } from '../../src/base/random.ts'
-import { Writer } from '../../src/exchange/writer.ts'
+import { Writer } from '../../src/commit/writer.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { verifyConsistency, verifyInclusion } from '../../src/merkle/proof.ts'
 import { signCheckpoint } from '../../src/note/checkpoint.ts'

@@ -1,7 +1,7 @@
 /** Part `trickle`: single records over two hops, and how long each takes. */
 import { systemClock } from '../../src/base/clock.ts'
 import { systemRandom } from '../../src/base/random.ts'
-import type { Context } from '../../src/exchange/context.ts'
+import type { Context } from '../../src/commit/context.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'

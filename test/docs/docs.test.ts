@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseConfig } from '../../src/node/config.ts'
 import { verifyFork } from '../../src/evidence/fork.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
-import { alarmTable } from '../../src/exchange/alarm-table.ts'
+import { alarmTable } from '../../src/alarm/alarm-table.ts'
 import { alarmRows, errorRows, examples } from './examples.ts'
 
 const root = process.cwd()

@@ -1,7 +1,7 @@
 /** The worked examples of proto/README.md, made by the code from fixed seeds. */
 import { createHash } from 'node:crypto'
 import { errorTable } from '../../src/base/errors.ts'
-import { alarmTable } from '../../src/exchange/alarm-table.ts'
+import { alarmTable } from '../../src/alarm/alarm-table.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { bodyRoot, encodeBody, leafHashAt, recordAt } from '../../src/batch/body.ts'
 import { formatEntry } from '../../src/batch/entry.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findBatch } from '../../src/exchange/query.ts'
+import { findBatch } from '../../src/query/query.ts'
 import { type Delivery } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { findings, forge, publishRecords } from '../support/checks.ts'
 import { industryRecord } from '../support/records.ts'

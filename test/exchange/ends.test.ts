@@ -1,9 +1,9 @@
 /** What ends by the calendar: an erasure on its day, and a body in transit that its child never fetched. */
 import t from 'tap'
 import { civilDate } from '../../src/base/clock.ts'
-import { amend } from '../../src/exchange/amend.ts'
-import { bodyState, findBatch, findByRecordId } from '../../src/exchange/query.ts'
-import { setMemberStatus } from '../../src/exchange/members.ts'
+import { amend } from '../../src/publish/amend.ts'
+import { bodyState, findBatch, findByRecordId } from '../../src/query/query.ts'
+import { setMemberStatus } from '../../src/members/members.ts'
 import { findings, holders, publishRecords } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { BODY, TestFederation } from '../support/federation.ts'

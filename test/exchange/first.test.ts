@@ -1,6 +1,6 @@
 import t from 'tap'
-import { publish } from '../../src/exchange/publish.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { publish } from '../../src/publish/publish.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import { SEVEN, TestFederation, BODY } from '../support/federation.ts'
 import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
 

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { formatJudged } from '../../src/batch/entry.ts'
-import { nextStatement } from '../../src/exchange/members.ts'
+import { nextStatement } from '../../src/members/members.ts'
 import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { RegisteredClientSchema } from '../../src/gen/huxin/v1/register_pb.ts'
 import { encodeRegisterEntry } from '../../src/ledger/register.ts'

@@ -2,10 +2,10 @@
 import { clone, create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import t from 'tap'
 import { civilDate } from '../../src/base/clock.ts'
-import type { Context } from '../../src/exchange/context.ts'
-import { publish } from '../../src/exchange/publish.ts'
-import { findBatch } from '../../src/exchange/query.ts'
-import { afterRequest, answerRecognition, listRecognitions, pageOfRecognitions, requestRecognition, type RecognitionAsk } from '../../src/exchange/recognize.ts'
+import type { Context } from '../../src/commit/context.ts'
+import { publish } from '../../src/publish/publish.ts'
+import { findBatch } from '../../src/query/query.ts'
+import { afterRequest, answerRecognition, listRecognitions, pageOfRecognitions, requestRecognition, type RecognitionAsk } from '../../src/recognition/recognize.ts'
 import { CatalogRecordSchema, type GradeMapping, GradeMappingSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import {
   RecognitionConfirmationSchema, RecognitionDecision, RecognitionRequestSchema, RecordSchema, type Subject, SubjectSchema, SubjectType,

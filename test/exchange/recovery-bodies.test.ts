@@ -1,8 +1,8 @@
 /** Records that only passed: whoever relayed them has dropped them when the hub loses its disk, and the lanes must go on. */
 import t from 'tap'
-import { findBatch } from '../../src/exchange/query.ts'
-import { amend } from '../../src/exchange/amend.ts'
-import { repairRunning } from '../../src/exchange/repair.ts'
+import { findBatch } from '../../src/query/query.ts'
+import { amend } from '../../src/publish/amend.ts'
+import { repairRunning } from '../../src/fsck/repair.ts'
 import { findings } from '../support/checks.ts'
 import { BODY } from '../support/federation.ts'
 import { CITY, COUNTY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, startAt } from '../support/recovery.ts'

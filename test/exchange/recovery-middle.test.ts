@@ -2,9 +2,9 @@
 import t from 'tap'
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { derivedRows, rebuildStore } from '../../src/exchange/rebuild.ts'
-import { cosignedSize } from '../../src/exchange/links.ts'
-import { receiptsOf } from '../../src/exchange/receipts.ts'
+import { derivedRows, rebuildStore } from '../../src/fsck/rebuild.ts'
+import { cosignedSize } from '../../src/witness/links.ts'
+import { receiptsOf } from '../../src/witness/receipts.ts'
 import { findings } from '../support/checks.ts'
 import { accusations, CITY, COUNTY, federationOf, has, loseDisk, OTHER, PROVINCE, recover, send, startAgain, startAt, well } from '../support/recovery.ts'
 

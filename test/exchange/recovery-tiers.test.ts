@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { approveMember } from '../../src/exchange/members.ts'
+import { approveMember } from '../../src/members/members.ts'
 import { joinNode } from '../../src/node/setup.ts'
 import { findings } from '../support/checks.ts'
 import type { Place } from '../support/federation.ts'

@@ -1,7 +1,7 @@
 /** Who has a batch, as others say it: only what is signed counts. */
 import t from 'tap'
-import { findByRecordId } from '../../src/exchange/query.ts'
-import { provenReceipts, traceLane } from '../../src/exchange/reconcile.ts'
+import { findByRecordId } from '../../src/query/query.ts'
+import { provenReceipts, traceLane } from '../../src/account/reconcile.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { type Place, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'

@@ -1,6 +1,6 @@
 /** Bodies in transit: dropped when every next hop has them, whoever else is away. */
 import t from 'tap'
-import { bodyState, findBatch } from '../../src/exchange/query.ts'
+import { bodyState, findBatch } from '../../src/query/query.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { federationOf, well } from '../support/faults.ts'
 import type { Place } from '../support/federation.ts'

@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import t from 'tap'
 import { understood } from '../../src/batch/header.ts'
-import { findBatch, findByRecordId } from '../../src/exchange/query.ts'
+import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { RecallResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import type { NodeOptions } from '../../src/node/node.ts'

@@ -8,8 +8,8 @@ import t, { type Test } from 'tap'
 import { sleep, systemClock } from '../../src/base/clock.ts'
 import { equalBytes, hex } from '../../src/base/bytes.ts'
 import { isHuxinError } from '../../src/base/errors.ts'
-import { checkStore } from '../../src/exchange/check.ts'
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { checkStore } from '../../src/fsck/check.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import { openCheckpoint } from '../../src/note/checkpoint.ts'
 import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { tables, textKey } from '../../src/store/keys.ts'
@@ -18,7 +18,7 @@ import { type Acknowledged, BusyCity, type City, type Step } from '../support/bu
 import { industryRecord } from '../support/records.ts'
 import { type Failing, type Fault, type Point, pointName, WritePoints } from '../support/write-points.ts'
 
-/** Written by the clock, and again all the time: nothing rests on it. A write of alarms that fails is met in exchange/alarms-start. */
+/** Written by the clock, and again all the time: nothing rests on it. A write of alarms that fails is met in node/alarms-start. */
 const BY_THE_CLOCK = /^write meta (probe|quota|alarm)( |$)/
 /** Of a file's write, how much was done; one after the other. */
 const TORN: readonly number[] = [0.02, 0.5, 0.99]

@@ -1,8 +1,8 @@
 /** Room on the disk: warned of before it ends, and kept for what may not wait. */
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
-import { Alarms } from '../../src/exchange/alarms.ts'
-import { amend } from '../../src/exchange/amend.ts'
+import { Alarms } from '../../src/alarm/alarms.ts'
+import { amend } from '../../src/publish/amend.ts'
 import { DiskSpace } from '../../src/node/disk.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { federationOf, publishOne, standing, well } from '../support/faults.ts'

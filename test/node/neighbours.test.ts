@@ -1,8 +1,8 @@
 /** What a node says of those around it: absent children, certificates that end, entries that nobody cosigns. */
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
-import { Alarms } from '../../src/exchange/alarms.ts'
-import type { Context } from '../../src/exchange/context.ts'
+import { Alarms } from '../../src/alarm/alarms.ts'
+import type { Context } from '../../src/commit/context.ts'
 import { Neighbours } from '../../src/node/neighbours.ts'
 import { issueDevelopmentLeaf } from '../../src/pki/devpki.ts'
 import { findings, publishRecords } from '../support/checks.ts'

@@ -1,10 +1,10 @@
 /** GetRecords: what it costs, what it answers page by page, which questions it refuses, and what it says where bytes are wrong. */
 import t from 'tap'
-import { type Context } from '../../src/exchange/context.ts'
+import { type Context } from '../../src/commit/context.ts'
 import { type SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { isHuxinError } from '../../src/base/errors.ts'
-import { amend } from '../../src/exchange/amend.ts'
+import { amend } from '../../src/publish/amend.ts'
 import { bodyKey, entryKey, piecesKey } from '../../src/store/keys.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'

@@ -1,5 +1,5 @@
 /** The doors of the nodes that run in this process, for tests that hold what a node's use cases work with and hand it a batch. */
-import type { Context } from '../../src/exchange/context.ts'
+import type { Context } from '../../src/commit/context.ts'
 import type { Door } from '../../src/exchange/door.ts'
 import type { Node } from '../../src/node/node.ts'
 

@@ -1,5 +1,5 @@
 /** What the tests of faulty machines share: a federation that is well, and one record at a time. */
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import { publishRecords } from './checks.ts'
 import { type Place, TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from './records.ts'

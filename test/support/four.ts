@@ -1,6 +1,6 @@
 /** Four nodes in a line with a neighbour, and how the tests of faults see that what should go on goes on. */
 import type { Test } from 'tap'
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import { findings, publishRecords } from './checks.ts'
 import { type Place, TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM, industryRecord } from './records.ts'

@@ -1,7 +1,7 @@
 /** A province that tells one of its two cities something else than the truth, over the real connection. */
 import { type Test } from 'tap'
 import { create, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import { findBatch } from '../../src/exchange/query.ts'
+import { findBatch } from '../../src/query/query.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { ExchangeService } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import type { ServiceBinding } from '../../src/wire/service.ts'

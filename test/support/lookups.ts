@@ -2,7 +2,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { GetRecordsRequestSchema, type StoredRecord } from '../../src/gen/huxin/v1/record_service_pb.ts'
-import type { Context } from '../../src/exchange/context.ts'
+import type { Context } from '../../src/commit/context.ts'
 import { getRecords } from '../../src/service/get-records.ts'
 import { uscc } from './records.ts'
 

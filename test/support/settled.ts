@@ -1,5 +1,5 @@
 /** What tests of whole federations begin with: a person who acts, and waiting until the catalog is everywhere. */
-import { findByRecordId } from '../../src/exchange/query.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import type { TestFederation } from './federation.ts'
 import { INDUSTRY_ITEM } from './records.ts'
 

@@ -39,7 +39,7 @@ function withoutComments(text: string): string {
 async function floors(rooms: ReadonlySet<string>): Promise<Map<string, number>> {
   const readme = await readFile(join(root, 'src/README.md'), 'utf8')
   const found = new Map<string, number>()
-  for (const [, floor, line] of readme.matchAll(/^ (\d) {2}(.*)$/gm)) {
+  for (const [, floor, line] of readme.matchAll(/^ ?(\d{1,2}) {2}(.*)$/gm)) {
     for (const name of line!.split(/\s+/)) {
       if (!rooms.has(name)) break
       found.set(name, Number(floor))

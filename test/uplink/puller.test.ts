@@ -1,6 +1,6 @@
 /** What one delivery of a page comes to while the next one is waited for. */
 import t from 'tap'
-import type { Context } from '../../src/exchange/context.ts'
+import type { Context } from '../../src/commit/context.ts'
 import type { Door } from '../../src/exchange/door.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { systemClock } from '../../src/base/clock.ts'

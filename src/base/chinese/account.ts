@@ -11,4 +11,6 @@ export const accountChinese: Readonly<Record<string, string>> = {
   'a batch id has {0} bytes, and its beginning at least {1}; this one has {2}': '批次编号为 {0} 字节，开头部分至少 {1} 字节，此处为 {2} 字节',
   'several batches begin with {0}: give more of the number': '有多个批次以 {0} 开头：请给出更多位数',
   '{0} is {1} already, by its statement {2}': '{0} 的状态已是 {1}（声明序号 {2}），无须重复办理',
+  // reconcile.ts
+  '{0} is not a lane: "<origin> <epoch> <target> <class>" is wanted': '{0} 不是报送序列：应为“<来源> <纪元> <送达范围> <类别>”',
 }

@@ -1,5 +1,7 @@
 /** The Chinese of room `ledger`. */
 export const ledgerChinese: Readonly<Record<string, string>> = {
+  // epochs.ts
+  'the parent delivers a batch of {0} as entry {1}, after the final entry, which is number {2}': '上级送来 {0} 的批次为条目 {1}，晚于终结条目 {2}',
   // catalog.ts
   'a catalog record does not decode: {0}': '目录记录无法解码：{0}',
   'a catalog record is neither an item, a scale nor a mapping': '目录记录既不是目录项，也不是等级体系或等级对照',
@@ -15,8 +17,6 @@ export const ledgerChinese: Readonly<Record<string, string>> = {
   'batch row {0} names no entry; run huxin fsck': '批次索引行 {0} 不指向任何条目；请执行 huxin fsck',
   // own-lanes.ts
   'where the lane {0} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild': '本节点报送序列 {0} 的位置在两处存储不一致；停止签发；请执行 huxin fsck，再执行 huxin node rebuild',
-  // record-index.ts
-  '{0} of the record index is damaged: it is made anew, ask again later': '记录索引 {0} 已损坏：正在重建，请稍后再查',
   // revocations.ts
   'revocation {0} does not decode': '吊销 {0} 无法解码',
   // periods.ts

@@ -182,4 +182,9 @@ export const nodeChinese: Readonly<Record<string, string>> = {
   '{0}; name an address of this machine, or 0.0.0.0': '{0}；请给出本机地址，或 0.0.0.0',
   'the clock is {0} off the parent\'s: set it': '时钟与上级相差 {0}：请校准',
   '{0}. The parent\'s certificate leads to no root in tls.roots here, or this node\'s to none of the parent\'s: both sides pin the root of one federation': '{0}。上级证书不能追溯到此处 tls.roots 中的根，或本节点证书不能追溯到上级的根：双方须信任同一联邦的根证书',
+  // clock-guard.ts
+  'the clock is {0} {1} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted': '时钟比此前可信的时间{1} {0}：在校准之前，或上级（根节点则为半数以上下级）显示相同时间之前，或节点重新启动之前，停止写入',
+  'ahead of': '快',
+  behind: '慢',
+  'the clock is {0} behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)': '时钟比本日志最后一条慢 {0}：在校准之前或上级确认之前停止写入（可用 --alone 越过）',
 }

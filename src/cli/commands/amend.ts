@@ -7,7 +7,7 @@ import { HuxinError } from '../../base/errors.ts'
 import { bilingual, joined, text } from '../../base/text.ts'
 import { RecordSchema } from '../../gen/huxin/v1/record_pb.ts'
 import type { StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
-import { recordDate } from '../../exchange/series.ts'
+import { recordDate } from '../../query/series.ts'
 import { confirm, mayAsk } from '../confirm.ts'
 import type { Connection } from '../connect.ts'
 import { print, say } from '../output.ts'
@@ -15,7 +15,7 @@ import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, civilDay, recordIdOf, withNode } from './shared.ts'
-import { refusalText } from '../../exchange/refusal.ts'
+import { refusalText } from '../../kinds/refusal.ts'
 
 const actions = [
   ['withdraw', 'a record is no longer in force; restore undoes it', '撤回记录（误撤回可用 restore 恢复）'],

@@ -11,7 +11,7 @@ import { HuxinError } from '../../base/errors.ts'
 import { bilingual, type Text, text } from '../../base/text.ts'
 import type { Record as CreditRecord } from '../../gen/huxin/v1/record_pb.ts'
 import { rowFault, type RowFault, type SourceRow } from '../../intake/table.ts'
-import { Sieve } from '../../ledger/sieve.ts'
+import { Sieve } from '../../lookup/sieve.ts'
 import { decodeRecord } from '../../record/record.ts'
 
 /** For so many keys the filter is right but for one in hundreds. */
