@@ -5,6 +5,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 
 const root = process.cwd()
 const LINES_MAX = 400
+const ROOM_FILES_MAX = 15
+const ROOM_LINES_MAX = 2_500
 
 /** Rooms that use another of their own floor; src/README.md names the same. */
 const sideways: Readonly<Record<string, string>> = { note: 'merkle', topology: 'note', wire: 'pki' }
@@ -61,6 +63,30 @@ t.test('imports go strictly downward by the table in src/README.md', async (t) =
   t.same(wrong, [])
   const readme = await readFile(join(root, 'src/README.md'), 'utf8')
   for (const [room, other] of Object.entries(sideways)) t.ok(readme.includes(`\`${room}\` uses \`${other}\``), `src/README.md says that ${room} uses ${other}`)
+})
+
+/** Rooms that are larger than a room may be; the list may only shrink. */
+const LARGE_ROOMS: Readonly<Record<string, { readonly files: number; readonly lines: number }>> = {
+  cli: { files: 68, lines: 6_900 },
+  intake: { files: 25, lines: 3_200 },
+  node: { files: 36, lines: 5_000 },
+  record: { files: 25, lines: 2_800 },
+  service: { files: 21, lines: 2_100 },
+}
+
+t.test(`a room has at most ${ROOM_FILES_MAX} files and ${ROOM_LINES_MAX} lines`, async (t) => {
+  const size = new Map<string, { files: number; lines: number }>()
+  // Tables of Chinese and shipped catalogs are data.
+  for (const { room, text } of (await sources()).filter(({ path, room }) => room !== 'gen' && !/^(?:base\/chinese|record\/data)\//.test(path))) {
+    const one = size.get(room) ?? { files: 0, lines: 0 }
+    size.set(room, { files: one.files + 1, lines: one.lines + text.split('\n').length - 1 })
+  }
+  t.ok(size.size > 20, 'rooms were found')
+  for (const [room, { files, lines }] of size) {
+    const most = LARGE_ROOMS[room] ?? { files: ROOM_FILES_MAX, lines: ROOM_LINES_MAX }
+    if (files > most.files || lines > most.lines) t.fail(`${room} has ${files} files and ${lines} lines, at most ${most.files} and ${most.lines}: divide it by subject`)
+    if (room in LARGE_ROOMS && files <= ROOM_FILES_MAX && lines <= ROOM_LINES_MAX) t.fail(`${room} is no longer large: take it off the list`)
+  }
 })
 
 t.test('no files import each other in a circle, nor for types alone', async (t) => {
