@@ -3,10 +3,11 @@
  * before it is sent. The same row always gives the same bytes, so that importing it again adds nothing.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import { createHash } from 'node:crypto'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import { CatalogedRecordSchema, EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { checkRecordBytes, type CompiledItem } from '../record/item.ts'
+import { derivedIds, derivedIdsOf } from '../record/record-id.ts'
+import { decodeRecord } from '../record/record.ts'
 import { attributeSchemas } from '../record/schema.ts'
 import { type CellPlace, type CellSettings, readCell } from './cells.ts'
 import type { Said } from './codes.ts'
@@ -141,9 +142,17 @@ function build(item: CatalogItem, fields: ReadonlyMap<string, string | number>, 
   }))
 }
 
-/** A record id for files without one: from provider, item, subject, field of industry and date. */
+/** A record id for files without one: from provider, item, subject, field of industry and date, and from kind and scale where they are unusual. */
 function naturalId(item: CatalogItem, fields: ReadonlyMap<string, string | number>, provider: string): string {
-  const parts = ['subject.type', 'subject.id', 'evaluation_result.domain', 'evaluation_result.evaluated_on', 'cataloged_record.document', 'cataloged_record.decided_on']
-  const key = [provider, item.id, ...parts.map((field) => String(fields.get(field) ?? '').normalize('NFC'))].join('\n')
-  return `r-${createHash('sha256').update(key).digest('hex').slice(0, 30)}`
+  const part = (field: string): string => String(fields.get(field) ?? '')
+  return derivedIds(item, provider, {
+    subjectType: part('subject.type'), subjectId: part('subject.id'), domain: part('evaluation_result.domain'), evaluatedOn: part('evaluation_result.evaluated_on'),
+    document: part('cataloged_record.document'), decidedOn: part('cataloged_record.decided_on'), kind: part('evaluation_result.kind'), scale: part('evaluation_result.scale'),
+  }).id
+}
+
+/** A record under the id that was derived for it before kind and scale were part of one. */
+export function underFormerId(item: CatalogItem, provider: string, bytes: Uint8Array): Uint8Array {
+  const record = decodeRecord(bytes)
+  return toBinary(RecordSchema, { ...record, recordId: derivedIdsOf(item, provider, record).former })
 }

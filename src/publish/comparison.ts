@@ -15,6 +15,7 @@ import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { isIndexed, recordIdentity } from '../lookup/record-rows.ts'
 import type { Identity, Place } from '../lookup/segments.ts'
 import type { FaultCode } from '../record/fault.ts'
+import { derivedIdsOf, isDerivedId } from '../record/record-id.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { decodeRecord } from '../record/record.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
@@ -67,6 +68,10 @@ export async function compare(context: Context, publishing: Publishing, records:
   const comparer = new Comparer(context, publishing)
   const outcomes: Outcome[] = []
   for (const record of records) outcomes.push(await comparer.outcomeOf(record, mayStand))
+  const ids = new Set(outcomes.some(({ kind }) => kind === 'new') ? records.map((record) => peekRecord(record)?.recordId) : [])
+  for (const [i, record] of records.entries()) {
+    if (outcomes[i]!.kind === 'new' && await comparer.standsUnderFormerId(record, { ids, mayStand })) outcomes[i] = { kind: 'refused', code: 'record_id_former', detail: '' }
+  }
   return { outcomes, sealFromMs: comparer.sealFromMs }
 }
 
@@ -114,6 +119,21 @@ class Comparer {
     const newest = await this.#newestOf(peek, await this.#context.indexer.find('recordId', identity))
     if (!newest) return { kind: 'new' }
     return this.#besideNewest(record, newest)
+  }
+
+  /** Whether a record with a derived id is in under the one that it had before kind and scale were part of it, with the same of both. */
+  async standsUnderFormerId(record: Uint8Array, { ids, mayStand }: { ids: ReadonlySet<string | undefined>; mayStand: (identity: Identity) => boolean }): Promise<boolean> {
+    const { item, provider } = this.#publishing
+    const peek = peekRecord(record)
+    const known = item === undefined ? undefined : this.#context.ledger().catalog.item(item)
+    if (!peek || !known || !isDerivedId(peek.recordId)) return false
+    const decoded = decodeRecord(record)
+    const { id, former } = derivedIdsOf(known, provider, decoded)
+    // Another record of the call is the one of that id.
+    if (id !== peek.recordId || id === former || ids.has(former)) return false
+    const identity = recordIdentity(this.#context.subjectKey, former)
+    const newest = mayStand(identity) ? await this.#newestOf({ ...peek, recordId: former }, await this.#context.indexer.find('recordId', identity)) : undefined
+    return newest !== undefined && derivedIdsOf(known, provider, decodeRecord(newest.bytes)).id === id
   }
 
   #besideNewest(record: Uint8Array, newest: Found): Outcome {

@@ -1,8 +1,17 @@
 /**
- * Record ids of departments that have Chinese in them, such as 龙交信〔2026〕1号. A record id is ASCII in every format, so
- * such a number is written in Punycode (RFC 3492) behind `xn--`, without the mappings of domain names: the same number
- * always gives the same id, and the number can be read from the id with any Punycode program.
+ * Record ids that are made: from numbers of departments that have Chinese in them, and from the row where there is no number.
+ *
+ * A record id is ASCII in every format, so a number such as 龙交信〔2026〕1号 is written in Punycode (RFC 3492) behind `xn--`,
+ * without the mappings of domain names: the same number always gives the same id, and the number can be read from
+ * the id with any Punycode program.
+ *
+ * A derived id is a hash of provider, item, subject, field of industry, date and document, so that the same row always has the
+ * same id. Kind and scale of an evaluation are part of it where they are other than the item's usual ones: two
+ * grades of one company on two scales are two records. Until then they were not; what is in under such a former id keeps it.
  */
+import { hash } from 'node:crypto'
+import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
+import { EvaluationKind, type Record, SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { ofText, isRecordId } from './forms.ts'
 
 const PREFIX = 'xn--'
@@ -90,4 +99,51 @@ function adapt(delta: number, size: number, first: boolean): number {
   let k = 0
   for (; rest > Math.floor(((BASE - T_MIN) * T_MAX) / 2); k += BASE) rest = Math.floor(rest / (BASE - T_MIN))
   return k + Math.floor(((BASE - T_MIN + 1) * rest) / (rest + SKEW))
+}
+
+export interface DerivedIds {
+  readonly id: string
+  /** The id without kind and scale; the same where both are usual. */
+  readonly former: string
+}
+
+/** What a derived id is made from, as texts. */
+export type DerivedParts = { readonly [part in 'subjectType' | 'subjectId' | 'domain' | 'evaluatedOn' | 'document' | 'decidedOn' | 'kind' | 'scale']: string }
+
+export function derivedIds(item: CatalogItem, provider: string, { kind, scale, ...parts }: DerivedParts): DerivedIds {
+  const { subjectType, subjectId, domain, evaluatedOn, document, decidedOn } = parts
+  const key = [provider, item.id, ...[subjectType, subjectId, domain, evaluatedOn, document, decidedOn].map((part) => part.normalize('NFC'))]
+  const former = idOf(key)
+  const isUsual = kind === usual(item, 'evaluation_result.kind') && scale === usual(item, 'evaluation_result.scale')
+  return { id: item.kind !== 'evaluation' || isUsual ? former : idOf([...key, kind, scale]), former }
+}
+
+/** The ids that a record has when they are derived from it. */
+export function derivedIdsOf(item: CatalogItem, provider: string, { subject, content }: Record): DerivedIds {
+  const result = content.case === 'evaluationResult' ? content.value : undefined
+  const other = content.case === 'catalogedRecord' ? content.value : undefined
+  return derivedIds(item, provider, {
+    subjectType: nameOf(SubjectType, subject?.type), subjectId: subject?.id ?? '', domain: result?.domain ?? '', evaluatedOn: result?.evaluatedOn ?? '', document: other?.document ?? '', decidedOn: other?.decidedOn ?? '',
+    kind: nameOf(EvaluationKind, result?.kind), scale: result?.scale ?? '',
+  })
+}
+
+/** Whether a record id looks like a derived one. */
+export function isDerivedId(recordId: string): boolean {
+  return /^r-[0-9a-f]{30}$/.test(recordId)
+}
+
+function idOf(key: readonly string[]): string {
+  return `r-${hash('sha256', key.join('\n')).slice(0, 30)}`
+}
+
+/** What a row has that says nothing. */
+function usual({ columns }: CatalogItem, field: string): string {
+  const column = columns.find((known) => known.field === field)
+  return column ? column.values[column.defaultValue] ?? column.defaultValue : ''
+}
+
+/** As cells name it; '' for what is not said. */
+function nameOf(values: Readonly<{ [name: string]: number }>, value = 0): string {
+  return value === 0 ? '' : Object.entries(values).find(([, known]) => known === value)?.[0] ?? ''
 }

@@ -1,5 +1,6 @@
 /** Whole files: what contradicts itself, what changes while it is read, what is left when an import ends early; folders, standard input, and kept runs. */
 import t from 'tap'
+import { createHash } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +35,7 @@ class Taker implements Publisher {
   readonly ids: string[] = []
   readonly providers = new Set<string>()
   refuses: ReadonlySet<string> = new Set()
+  refusal = 'record_id_taken'
   before: (call: number) => Promise<void> | void = () => undefined
   #calls = 0
 
@@ -50,7 +52,7 @@ class Taker implements Publisher {
     await this.before(++this.#calls)
     this.providers.add(provider)
     const ids = records.map((record) => fromBinary(RecordSchema, record).recordId)
-    const faults = ids.flatMap((id, index) => (this.refuses.has(id) ? [{ $typeName: 'huxin.v1.RecordFault' as const, index, path: 'record_id', code: 'record_id_taken', message: 'of another subject', messageZh: '属于另一主体' }] : []))
+    const faults = ids.flatMap((id, index) => (this.refuses.has(id) ? [{ $typeName: 'huxin.v1.RecordFault' as const, index, path: 'record_id', code: this.refusal, message: 'of another subject', messageZh: '属于另一主体' }] : []))
     const none = { batchId: new Uint8Array(), published: 0, existing: 0 }
     if (faults.length > 0) return { ...none, refusal: { $typeName: 'huxin.v1.Refusal' as const, code: 'record_invalid', message: 'bad', messageZh: '有误', faults, faultCount: faults.length } }
     this.ids.push(...ids)
@@ -89,6 +91,23 @@ t.test('rows that replace or contradict each other are rejected, both, with both
   t.match(rejected, /第 7 行与第 8 行记录编号相同/)
   t.match(rejected, /第 9 行与第 10 行对同一主体、同一领域、同一有效期给出两个结果（A、E）/)
   t.equal((await stat(summary.rejectFile!)).mode & 0o777, 0o600)
+})
+
+t.test('rows without a number are two records where kind or scale is another, and the usual ones have the ids of before', async (t) => {
+  const rows = (kind: string, of: number): string => `${line('', of, 'A').slice(1)},${kind}`
+  const file = join(folder, `${++files}.csv`)
+  await writeFile(file, [`${HEAD.slice('记录编号,'.length)},评价类别`, rows('行业', 1), rows('综合', 1), rows('', 2), ''].join('\n'))
+  const taker = new Taker()
+  t.match(await importFile(file, taker), { published: 3, rejected: 0 })
+  const idOf = (...parts: string[]): string => `r-${createHash('sha256').update([BODY, 'zj/industry-evaluation', 'ENTERPRISE', ...parts].join('\n')).digest('hex').slice(0, 30)}`
+  const [first, second] = [1, 2].map((of) => [uscc(of), '运输', '2026-06-30', '', ''])
+  const unusual = idOf(...first!, 'COMPREHENSIVE', 'zj/five-grade@2020')
+  t.same(taker.ids, [idOf(...first!), unusual, idOf(...second!)])
+  const before = new Taker()
+  before.refuses = new Set([unusual])
+  before.refusal = 'record_id_former'
+  t.match(await importFile(file, before), { published: 3, rejected: 0 }, 'one that is in under its former id is sent under that one')
+  t.same(before.ids, [idOf(...first!), idOf(...first!), idOf(...second!)])
 })
 
 t.test('rows that the node refuses are rejected, and the others are sent without them', async (t) => {

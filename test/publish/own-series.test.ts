@@ -3,12 +3,15 @@ import t from 'tap'
 import { amend } from '../../src/publish/amend.ts'
 import type { Published } from '../../src/publish/publish.ts'
 import type { Context } from '../../src/commit/context.ts'
+import { toBinary } from '@bufbuild/protobuf'
+import { EvaluationKind, RecordSchema } from '../../src/gen/huxin/v1/record_pb.ts'
 import { decodeRecord } from '../../src/record/record.ts'
+import { type DerivedIds, derivedIdsOf } from '../../src/record/record-id.ts'
 import { syntheticUscc } from '../../src/record/uscc.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, TestFederation } from '../support/federation.ts'
 import { evaluation, standings } from '../support/lookups.ts'
-import { industryRecord, many } from '../support/records.ts'
+import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 import { settled, source } from '../support/settled.ts'
 
 const PLACES: readonly Place[] = [
@@ -143,6 +146,23 @@ t.test('a record id', async (t) => {
     t.equal(await take(one('healed', 31, 'E')), '0 record_id record_repaired')
     t.equal(await take(one('healed', 31, 'D')), '0 record_id record_repaired', 'with another cell it is still what was repaired')
     t.equal(await take(one('healed', 31, 'B', '2026-11-01')), 'published 1', 'a new decision')
+  })
+
+  await t.test('that was derived before kind and scale were part of it goes on', async (t) => {
+    const item = context.ledger().catalog.item(INDUSTRY_ITEM)!
+    const made = (id: (ids: DerivedIds) => string, of: number, kind: EvaluationKind, grade = 'A'): Uint8Array => {
+      const record = decodeRecord(one('', of, grade))
+      if (record.content.case === 'evaluationResult') record.content.value.kind = kind
+      return toBinary(RecordSchema, { ...record, recordId: id(derivedIdsOf(item, BODY, record)) })
+    }
+    const [now, former] = [(ids: DerivedIds): string => ids.id, (ids: DerivedIds): string => ids.former]
+    const { INDUSTRY, COMPREHENSIVE } = EvaluationKind
+    const take = async (...records: Uint8Array[]): Promise<string> => say(context, records, EVERYBODY, { skipExisting: true })
+    t.equal(await take(made(former, 40, COMPREHENSIVE), made(now, 41, INDUSTRY)), 'published 2', 'as a program before sent them')
+    t.equal(await take(made(now, 40, COMPREHENSIVE, 'C'), made(now, 42, COMPREHENSIVE)), '0 record_id record_id_former')
+    t.equal(await take(made(former, 40, COMPREHENSIVE)), 'published 0', 'under that id it is there')
+    t.equal(await take(made(now, 41, COMPREHENSIVE)), 'published 1', 'another kind under the former id is another record')
+    t.same(await standings(context, { recordId: decodeRecord(made(now, 41, INDUSTRY)).recordId }), ['330100 A current'])
   })
 
   await t.test('is looked for among thousands of others', async (t) => {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { extname, resolve } from 'node:path'
 import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
-import { hex } from '../../base/bytes.ts'
+import { equalBytes, hex } from '../../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import type { Random } from '../../base/random.ts'
@@ -24,7 +24,7 @@ import { openTable } from '../../intake/open.ts'
 import type { Profile } from '../../intake/profile.ts'
 import { isRejectHeader } from '../../intake/reject-columns.ts'
 import { type RejectEnd, RejectFile, type WrittenRejects } from '../../intake/reject.ts'
-import { RowReader } from '../../intake/rows.ts'
+import { RowReader, underFormerId } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { refusalText } from '../../kinds/refusal.ts'
 import { changedColumns, type Update } from './changes.ts'
@@ -317,8 +317,12 @@ class ImportRun {
     }
   }
 
-  /** @returns the rows that have no fault */
+  /** @returns the rows that have no fault, and those that are in under a former id with that one */
   async #rejectFaults(rows: readonly GoodRow[], faults: readonly RecordFault[]): Promise<GoodRow[]> {
+    const { item, checked: { provider } } = this.#parts
+    const former = new Map(faults.filter(({ code }) => code === 'record_id_former').map(({ index }) => [index, underFormerId(item, provider, rows[index]!.record)]))
+    // Each is sent so once.
+    if ([...former].some(([i, record]) => !equalBytes(record, rows[i]!.record))) return rows.map((one, i) => ({ ...one, record: former.get(i) ?? one.record }))
     const byRow = new Map<number, RowFault[]>()
     const headerOf = (path: string): string => this.#parts.source.mapping.columns.find(({ column }) => column.field === path)?.header ?? ''
     for (const fault of faults) byRow.set(fault.index, [...byRow.get(fault.index) ?? [], nodeFault(headerOf(fault.path), fault)])
