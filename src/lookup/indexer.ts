@@ -181,15 +181,15 @@ export class Indexer {
     return this.#cursor >= this.#options.size()
   }
 
-  /** The sieve, when it is filled; until then it is filled beside other work. */
+  /** The sieve of record ids, when it is filled; until then it is filled beside other work. */
   sieveNow(): Sieve | undefined {
     // After a start it does not know yet what was logged last.
-    return this.#cursor < this.#known ? undefined : this.#index.sieveNow(this.#options.ledger().recordCount)
+    return this.#cursor < this.#known ? undefined : this.#index.sieves.recordId.now(this.#options.ledger().recordCount)
   }
 
-  /** Tells whether a record id may be in the index; costs one reading of the index the first time. */
-  sieve(): Promise<Sieve> {
-    return this.#index.sieve(this.#options.ledger().recordCount)
+  /** Tells whether an identity may be in a table of the index; costs one reading of the table the first time. */
+  sieve(table: IndexTable): Promise<Sieve> {
+    return this.#index.sieves[table].filled(this.#options.ledger().recordCount)
   }
 
   async #reach(size: () => bigint): Promise<void> {
@@ -284,7 +284,7 @@ export class Indexer {
     const entries = await store.range({ gte: entryKey(from), lt: entryKey(to) })
     let records = 0
     for (const [, bytes] of entries) {
-      const before = tails.recordId.count
+      const before = { recordId: tails.recordId.count, subject: tails.subject.count }
       const rows = this.#takeKept(this.#cursor) ?? await readRows({ store, ledger: ledger(), subjectKey, onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined }, this.#cursor, bytes, tails)
       this.#index.added(before)
       if (rows.ops.length > 0) await store.write(rows.ops)

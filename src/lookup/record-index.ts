@@ -11,13 +11,13 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { formerOwn, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
-import type { KeyRange, Op, Snapshot, Store } from '../store/store.ts'
+import type { KeyRange, Op, Store } from '../store/store.ts'
 import { type IndexTable, indexTables } from './record-rows.ts'
 import {
   bucketKey, bucketOf, bucketsOf, decodeProgress, eachRow, encodeProgress, findRows, type Identity, levelToMerge, liveSegments, mergeBuckets, parseBucketKey, type Place,
   type Progress, ROW_BYTES, type Shape, withoutRow,
 } from './segments.ts'
-import { Sieve } from './sieve.ts'
+import { TableSieve } from './table-sieve.ts'
 import { Tail } from './tail.ts'
 
 export const indexedKey = textKey(tables.state, 'indexed')
@@ -26,8 +26,6 @@ export const indexedKey = textKey(tables.state, 'indexed')
 const PIECE_ROWS = 32_768
 /** Rows for which a bucket counts, however few it has. */
 const BUCKET_ROWS = 256
-/** Buckets read at once to fill a sieve. */
-const SIEVE_PIECE = 64
 /** Tables that are made from bodies alone: all of them begin anew together. */
 const FROM_BODIES: readonly Uint8Array[] = [tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, formerOwn]
 
@@ -59,14 +57,10 @@ export class RecordIndex {
   readonly #shape: Shape
   readonly #pieceRows: number
   readonly tails: Readonly<Record<IndexTable, Tail>> = { recordId: new Tail(), subject: new Tail() }
+  readonly sieves: Readonly<Record<IndexTable, TableSieve>>
   #progress: Progress
   /** The merge under way: its level, and how many buckets of both tables are done. */
   #merging: { readonly level: number; readonly done: number } | undefined
-  /** What is added goes into it, also while it is filled with what was there before. */
-  #sieve: Sieve | undefined
-  #filled: Promise<Sieve> | undefined
-  #ready: Sieve | undefined
-  #isFilling = false
   /**
    * Buckets of level 0 that were read, without their check values, by segment, bucket and table; undefined for those that
    * are empty. All of them together are six megabytes, and a lookup wants fifteen.
@@ -82,6 +76,8 @@ export class RecordIndex {
     this.#shape = shape
     this.#pieceRows = pieceRows
     this.#progress = noProgress(shape)
+    const sieveOf = (table: IndexTable): TableSieve => new TableSieve({ store, shape, prefix: tables[table], tail: this.tails[table], open: (key, stored) => this.#open(key, stored) })
+    this.sieves = { recordId: sieveOf('recordId'), subject: sieveOf('subject') }
   }
 
   /** Entries in segments; those after it are in memory. */
@@ -97,8 +93,7 @@ export class RecordIndex {
   async load(): Promise<void> {
     for (const table of indexTables) this.tails[table].clear()
     this.#merging = undefined
-    this.#sieve = undefined
-    this.#ready = undefined
+    for (const table of indexTables) this.sieves[table].forget()
     this.#forget()
     const row = await this.#store.get(indexedKey)
     const stored = this.damaged ? undefined : openProgress(row, this.#shape)
@@ -151,34 +146,9 @@ export class RecordIndex {
     this.#newest.clear()
   }
 
-  /** Tells whether a record id may be in the index of about so many records; costs one reading of it the first time. */
-  async sieve(records: bigint): Promise<Sieve> {
-    const before = await this.#filled?.catch(() => undefined)
-    if (before && before === this.#sieve && !before.isFull) return before
-    const sieve = new Sieve(records)
-    this.tails.recordId.identities((high, word) => sieve.add(high, word))
-    this.#sieve = sieve
-    this.#filled = this.#fill(sieve, this.#store.snapshot())
-    return this.#filled
-  }
-
-  /** The sieve, when it is filled; until then it is filled beside other work. */
-  sieveNow(records: bigint): Sieve | undefined {
-    if (this.#ready && !this.#ready.isFull) return this.#ready
-    if (this.#isFilling) return this.#ready
-    this.#isFilling = true
-    void this.sieve(records).then((sieve) => {
-      this.#ready = sieve
-    }, () => undefined).finally(() => {
-      this.#isFilling = false
-    })
-    // One that is full says "perhaps" more often.
-    return this.#ready
-  }
-
-  /** An entry was added to the tails, with the record ids after the first `before`. */
-  added(before: number): void {
-    for (const sieve of new Set([this.#sieve, this.#ready])) if (sieve) this.tails.recordId.identities((high, word) => sieve.add(high, word), before)
+  /** An entry was added to the tails; how many rows they had before it. */
+  added(before: Readonly<Record<IndexTable, number>>): void {
+    for (const table of indexTables) this.sieves[table].added(before[table])
   }
 
   /** Makes a segment of what is in memory: the entries before `boundary`. */
@@ -275,23 +245,6 @@ export class RecordIndex {
     if (bucket && bucket.length % ROW_BYTES === 0) return bucket
     this.damaged = true
     throw new HuxinError('store_corrupt', text`${keyText(key)} of the record index is damaged: it is made anew, ask again later`)
-  }
-
-  async #fill(sieve: Sieve, snapshot: Snapshot): Promise<Sieve> {
-    try {
-      const { gte, lt } = prefixRange(tables.recordId)
-      for (let from = gte; ;) {
-        const rows = await snapshot.range({ gte: from, lt, limit: SIEVE_PIECE })
-        for (const [key, stored] of rows) {
-          const { level, bucket } = parseBucketKey(key)!
-          eachRow(this.#open(key, stored), (word) => sieve.add(bucket >>> (level * this.#shape.fanInBits), word))
-        }
-        if (rows.length < SIEVE_PIECE) return sieve
-        from = Buffer.concat([rows.at(-1)![0], Buffer.of(0)])
-      }
-    } finally {
-      await snapshot.close()
-    }
   }
 
   /** Buckets of merges that were not finished, and of segments that were merged. */

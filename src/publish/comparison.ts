@@ -12,7 +12,7 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
-import { isIndexed, recordIdentity } from '../lookup/record-rows.ts'
+import { type IndexTable, isIndexed, recordIdentity } from '../lookup/record-rows.ts'
 import type { Identity, Place } from '../lookup/segments.ts'
 import type { FaultCode } from '../record/fault.ts'
 import { derivedIdsOf, isDerivedId } from '../record/record-id.ts'
@@ -22,6 +22,7 @@ import { bodyKey, entryKey } from '../store/keys.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { targetWithin } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
+import { type Contradiction, Contradictions } from './contradiction.ts'
 import { compareVersions, recordDate, seriesPrefix, type Version } from '../query/series.ts'
 
 /** From so many records on it pays to sift first. */
@@ -53,9 +54,15 @@ export type Outcome =
   | { readonly kind: 'updated'; readonly replaced: Uint8Array | undefined }
   | { readonly kind: 'refused'; readonly code: FaultCode; readonly detail: string }
 
+/** A record beside which another result holds, by its place in the list. */
+export interface Contradicted extends Contradiction {
+  readonly position: number
+}
+
 export interface Comparison {
   /** For each record. */
   readonly outcomes: readonly Outcome[]
+  readonly contradicted: readonly Contradicted[]
   /** A batch that is sealed before this time, milliseconds since 1970, might be ordered before what it replaces. */
   readonly sealFromMs: number
 }
@@ -63,8 +70,11 @@ export interface Comparison {
 /** For each record, what it is beside what was published here before. */
 export async function compare(context: Context, publishing: Publishing, records: readonly Uint8Array[]): Promise<Comparison> {
   await context.indexer.caughtUp()
-  const sieve = records.length < SIFT_MIN ? undefined : await context.indexer.sieve()
-  const mayStand = (identity: Identity): boolean => sieve?.mayHave(identity) ?? true
+  const sift = async (table: IndexTable): Promise<(identity: Identity) => boolean> => {
+    const sieve = records.length < SIFT_MIN ? undefined : await context.indexer.sieve(table)
+    return (identity) => sieve?.mayHave(identity) ?? true
+  }
+  const mayStand = await sift('recordId')
   const comparer = new Comparer(context, publishing)
   const outcomes: Outcome[] = []
   for (const record of records) outcomes.push(await comparer.outcomeOf(record, mayStand))
@@ -72,7 +82,14 @@ export async function compare(context: Context, publishing: Publishing, records:
   for (const [i, record] of records.entries()) {
     if (outcomes[i]!.kind === 'new' && await comparer.standsUnderFormerId(record, { ids, mayStand })) outcomes[i] = { kind: 'refused', code: 'record_id_former', detail: '' }
   }
-  return { outcomes, sealFromMs: comparer.sealFromMs }
+  const contradictions = new Contradictions(context, { mayStand: await sift('subject'), before: publishing.before })
+  const contradicted: Contradicted[] = []
+  for (const [i, record] of records.entries()) {
+    if (outcomes[i]!.kind !== 'new' && outcomes[i]!.kind !== 'updated') continue
+    const other = await contradictions.of(record)
+    if (other) contradicted.push({ position: i, ...other })
+  }
+  return { outcomes, contradicted, sealFromMs: comparer.sealFromMs }
 }
 
 /** A batch that this node published and that stands. */

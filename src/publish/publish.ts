@@ -24,7 +24,7 @@ import type { Op } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import { parseTarget } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
-import { type Outcome, compare } from './comparison.ts'
+import { compare, type Contradicted, type Outcome } from './comparison.ts'
 import { firstBatchOf, requestKey } from './request-ids.ts'
 import { judge, judgeContract } from '../kinds/judge.ts'
 import { judgeOwnCatalog } from '../kinds/judge-catalog.ts'
@@ -82,6 +82,8 @@ export interface Beside {
   readonly widened: number
   /** What was replaced, of the first few; position in the caller's list. */
   readonly replaced: readonly { readonly position: number; readonly record: Uint8Array }[]
+  /** Beside them another result holds, under another record id; position in the caller's list. */
+  readonly contradicted: readonly Contradicted[]
 }
 
 /**
@@ -141,7 +143,7 @@ const SEAL_WAIT_MS_MAX = 5_000
 
 async function publishMissing(context: Context, publication: Publication): Promise<Published> {
   const { records } = publication
-  const { outcomes, sealFromMs } = await compare(context, publication, records)
+  const { outcomes, contradicted, sealFromMs } = await compare(context, publication, records)
   const twice = repeatsOf(records)
   const faults = outcomes.flatMap((outcome, i) => {
     if (twice.other.has(i)) return [fault(i, 'record_id', 'record_id_twice')]
@@ -156,7 +158,7 @@ async function publishMissing(context: Context, publication: Publication): Promi
   const published = await seal(context, { ...publication, records: places.map((i) => records[i]!) }, existing)
   if (published.refusal) return { ...published, refusal: atPlaces(published.refusal, places, records.length) }
   const warnings = published.warnings?.map((warning) => ({ ...warning, index: places[warning.index]! })) ?? []
-  return { ...published, warnings, beside: besideOf(places.map((position) => ({ position, outcome: outcomes[position]! }))) }
+  return { ...published, warnings, beside: { ...besideOf(places.map((position) => ({ position, outcome: outcomes[position]! }))), contradicted } }
 }
 
 /** Records of a call that repeat the id of one before: the same again, or something else. */
@@ -180,7 +182,7 @@ async function sealableFrom({ clock }: Context, fromMs: number): Promise<void> {
   if (waitMs > 0) await sleep(clock, waitMs)
 }
 
-function besideOf(published: readonly { position: number; outcome: Outcome }[]): Beside {
+function besideOf(published: readonly { position: number; outcome: Outcome }[]): Omit<Beside, 'contradicted'> {
   return {
     updated: published.filter(({ outcome }) => outcome.kind === 'updated').length,
     widened: published.filter(({ outcome }) => outcome.kind === 'widened').length,
@@ -335,8 +337,9 @@ async function firstAnswer(context: Context, publication: Publication): Promise<
 async function besideBefore(context: Context, publication: Publication, { index, stored }: { index: bigint; stored: readonly (Uint8Array | undefined)[] }): Promise<Beside> {
   const positions = new Map(publication.records.map((record, i) => [asBuffer(record).toString('latin1'), i]))
   const records = stored.filter((record) => record !== undefined)
-  const { outcomes } = await compare(context, { ...publication, before: index }, records)
-  return besideOf(outcomes.map((outcome, i) => ({ position: positions.get(asBuffer(records[i]!).toString('latin1'))!, outcome })))
+  const { outcomes, contradicted } = await compare(context, { ...publication, before: index }, records)
+  const positionOf = (i: number): number => positions.get(asBuffer(records[i]!).toString('latin1'))!
+  return { ...besideOf(outcomes.map((outcome, i) => ({ position: positionOf(i), outcome }))), contradicted: contradicted.map((one) => ({ ...one, position: positionOf(one.position) })) }
 }
 
 /** What was answered when a batch was published here. @throws HuxinError not_found */

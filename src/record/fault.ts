@@ -31,7 +31,6 @@ export const faultTable = {
   record_withdrawn: ['this very record was withdrawn: huxin amend restore undoes that, and a corrected record may have the same id; batch and position', '该记录已撤回，不会重新入账：误撤回的用 huxin amend restore 恢复，更正后的记录可沿用原编号；批次和位置'],
   record_repaired: ['this record was repaired and is not published again; a new decision has a later date; batch and position', '该记录已信用修复，不得再次报送，新的决定应有更晚的日期；批次和位置'],
   record_id_former: ['this record is in under the id that was derived for it before kind and scale were part of one: send it under that id', '该记录已以原编号（当时未计入评价类别与等级体系）入账，请沿用原编号'],
-  result_contradicts: ['for this subject, field and period another result holds, under another record id: withdraw the wrong one (huxin amend withdraw); that record id', '同一主体、同一领域、同一有效期已有另一结果生效，记录编号不同：请核对，撤回有误的一条（huxin amend withdraw）；该编号'],
   family_mismatch: ['the content is not of the kind that the catalog item carries', '记录内容与目录项种类不符'],
   required: ['a required field is empty', '必填项为空'],
   too_long: ['the text is too long', '文本过长'],

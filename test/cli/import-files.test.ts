@@ -36,6 +36,7 @@ class Taker implements Publisher {
   readonly providers = new Set<string>()
   refuses: ReadonlySet<string> = new Set()
   refusal = 'record_id_taken'
+  contradicted: NonNullable<Awaited<ReturnType<Publisher['publish']>>['contradicted']> = []
   before: (call: number) => Promise<void> | void = () => undefined
   #calls = 0
 
@@ -56,7 +57,7 @@ class Taker implements Publisher {
     const none = { batchId: new Uint8Array(), published: 0, existing: 0 }
     if (faults.length > 0) return { ...none, refusal: { $typeName: 'huxin.v1.Refusal' as const, code: 'record_invalid', message: 'bad', messageZh: '有误', faults, faultCount: faults.length } }
     this.ids.push(...ids)
-    return { ...none, batchId: new Uint8Array(32).fill(this.#calls), published: ids.length }
+    return { ...none, batchId: new Uint8Array(32).fill(this.#calls), published: ids.length, contradicted: this.contradicted, contradictedCount: this.contradicted.length }
   }
 }
 
@@ -208,6 +209,15 @@ t.test('updates are shown, the first few, and then counted', async (t) => {
   const summary = await importFile(await save([line('a', 1)]), new Taker())
   const shown = { ...summary, published: 30, updated: 30, added: 0, updates: [{ line: 2, recordId: 'a', columns: [{ column: '评价等级', from: 'A', to: 'C' }] }] }
   t.match(formatSummary({ language: 'zh' }, shown), /新增 0 条，更新 30 条.*\n {2}第 2 行 a：评价等级 A → C\n {2}另有 29 条更新/)
+})
+
+t.test('a result beside which another one holds is said, with both numbers', async (t) => {
+  const taker = new Taker()
+  taker.contradicted = Array.from({ length: 6 }, (_, index) => ({ $typeName: 'huxin.v1.ContradictedResult' as const, index, recordId: index === 0 ? 'xn--21-9l3b27y' : `former-${index}`, result: 'E 40' }))
+  const summary = await importFile(await save(Array.from({ length: 7 }, (_, i) => line(`now-${i}`, i))), taker)
+  t.match(summary, { published: 7, contradicted: 6, contradictions: [{ line: 2, recordId: 'now-0', other: { result: 'E 40' } }] })
+  t.match(formatSummary({ language: 'zh' }, summary), /提示：有 6 条与此前入账的另一条结果不同.*均有效.*huxin amend withdraw.*\n {2}第 2 行 now-0：另一条为 .*（E 40）\n {2}第 3 行 now-1：另一条为 former-1（E 40）[\s\S]*另有 1 条/)
+  t.match(formatSummary({ language: 'en' }, summary), /notice: 6 record\(s\) .*Both hold now.*\n {2}row 2, now-0: beside/)
 })
 
 t.test('targets are said in words: how many of each tier get the records', async (t) => {

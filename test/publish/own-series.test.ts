@@ -2,6 +2,7 @@
 import t from 'tap'
 import { amend } from '../../src/publish/amend.ts'
 import type { Published } from '../../src/publish/publish.ts'
+import { findByRecordId } from '../../src/query/query.ts'
 import type { Context } from '../../src/commit/context.ts'
 import { toBinary } from '@bufbuild/protobuf'
 import { EvaluationKind, RecordSchema } from '../../src/gen/huxin/v1/record_pb.ts'
@@ -30,6 +31,12 @@ async function say(context: Context, records: readonly Uint8Array[], targets = E
 function placeIn({ refusal }: Published): [Uint8Array, number] {
   const [, batchId = '', position = ''] = /([0-9a-f]{64}) (\d+)$/.exec(refusal!.faults[0]!.messageZh) ?? []
   return [Buffer.from(batchId, 'hex'), Number(position)]
+}
+
+/** Where the newest version of a record is. */
+async function place(context: Context, recordId: string): Promise<[Uint8Array, number]> {
+  const [found] = await findByRecordId(context, recordId)
+  return [found!.batch.id, found!.position]
 }
 
 function gradeIn(record: Uint8Array): string {
@@ -163,6 +170,23 @@ t.test('a record id', async (t) => {
     t.equal(await take(made(former, 40, COMPREHENSIVE)), 'published 0', 'under that id it is there')
     t.equal(await take(made(now, 41, COMPREHENSIVE)), 'published 1', 'another kind under the former id is another record')
     t.same(await standings(context, { recordId: decodeRecord(made(now, 41, INDUSTRY)).recordId }), ['330100 A current'])
+  })
+
+  await t.test('of another result for the same subject, field and period is said, while that one holds', async (t) => {
+    const beside = async (...records: Uint8Array[]): Promise<string[]> => {
+      const answer = await publishRecords(context, records, EVERYBODY, { skipExisting: true })
+      return answer.beside?.contradicted.map(({ position, recordId, result }) => `${position} ${recordId} ${result}`) ?? []
+    }
+    t.same(await beside(one('first-file', 50), one('alone', 51)), [])
+    t.same(await beside(one('agrees', 50), one('next-year', 50, 'E', '2026-07-31')), [], 'the same result, and another period')
+    t.same(await beside(one('other', 51, 'A'), one('second-file', 50, 'E'), one('third-file', 51, 'C')), ['1 agrees A', '2 alone A'])
+    t.same(await beside(one('alone', 51, 'B')), ['0 third-file C'], 'a correction too')
+    t.same(await beside(one('alone', 51, 'B')), [], 'what is there is not published')
+    const many = Array.from({ length: 30 }, (_, i) => one(`fill-${i}`, 60 + i))
+    t.same(await beside(...many, one('sieved', 50, 'D')), ['30 second-file E'], 'among many')
+    const [batchId, position] = await place(context, 'second-file')
+    await amend(context, { provider: BODY, source, changes: [{ action: 'withdraw', batchId, position, effectiveOn: '2026-01-01', basis: 'test/wrong', document: '' }] })
+    t.same(await beside(one('sieved', 50, 'C')), ['0 agrees A'], 'what was withdrawn says nothing')
   })
 
   await t.test('is looked for among thousands of others', async (t) => {

@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto'
 import { extname, resolve } from 'node:path'
-import { fromBinary } from '@bufbuild/protobuf'
 import { type Clock, holdProcess, sleep } from '../../base/clock.ts'
 import { equalBytes, hex } from '../../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
@@ -13,11 +12,9 @@ import { text } from '../../base/text.ts'
 import type { Random } from '../../base/random.ts'
 import type { PublishRequest, PublishResponse } from '../../gen/huxin/v1/record_service_pb.ts'
 import type { RecordFault } from '../../gen/huxin/v1/body_pb.ts'
-import { type CatalogItem, CatalogRecordSchema, type GradeScale } from '../../gen/huxin/v1/catalog_pb.ts'
-import { compileItem, type CompiledItem } from '../../record/item.ts'
+import type { CatalogItem } from '../../gen/huxin/v1/catalog_pb.ts'
+import type { CompiledItem } from '../../record/item.ts'
 import { decodeRecord } from '../../record/record.ts'
-import { scaleId } from '../../record/scales.ts'
-import { allPages } from '../pages.ts'
 import type { CellSettings } from '../../intake/cells.ts'
 import { CellNotices, SameText } from '../../intake/notices.ts'
 import { openTable } from '../../intake/open.ts'
@@ -28,14 +25,14 @@ import { RowReader, underFormerId } from '../../intake/rows.ts'
 import type { RowFault, SourceRow, TableSource } from '../../intake/table.ts'
 import { refusalText } from '../../kinds/refusal.ts'
 import { changedColumns, type Update } from './changes.ts'
+import { type CatalogSource, loadItem } from './item.ts'
 import { applyProfile, lenient } from './profiles.ts'
 import { type Conflicts, type GoodRow, nodeFault, survey } from './survey.ts'
 import { WholeFile } from './whole-file.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
-export interface Publisher {
-  listCatalog(request: { id?: string; pageToken?: string }): Promise<{ entries: { id: string; record: Uint8Array; standing?: string }[]; nextPageToken: string }>
-  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'> & Partial<Pick<PublishResponse, 'updated' | 'widened' | 'replaced'>>>
+export interface Publisher extends CatalogSource {
+  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'> & Partial<Pick<PublishResponse, 'updated' | 'widened' | 'replaced' | 'contradicted' | 'contradictedCount'>>>
 }
 
 export interface ImportOptions {
@@ -91,6 +88,13 @@ export interface Checked {
   readonly bytes: number
 }
 
+/** A row beside whose result another one holds. */
+export interface Contradiction {
+  readonly line: number
+  readonly recordId: string
+  readonly other: { readonly recordId: string; readonly result: string }
+}
+
 export interface ImportSummary extends Checked {
   /** With a dry run: rows that would be sent. */
   readonly published: number
@@ -104,6 +108,10 @@ export interface ImportSummary extends Checked {
   readonly existing: number
   /** What the first updates change. */
   readonly updates: readonly Update[]
+  /** Of those published: another result holds beside them, under another record id. */
+  readonly contradicted: number
+  /** The first of these. */
+  readonly contradictions: readonly Contradiction[]
   readonly rejected: number
   readonly encoding: string
   /** What the reader did on its own account: what it left out, which form it found, what it took from cells written otherwise, what is doubtful. */
@@ -124,6 +132,7 @@ const RETRY_MS_MAX = 10_000
 const RETRIES = 20
 
 const UPDATES_SHOWN = 20
+const CONTRADICTIONS_SHOWN = 5
 /** Kinds of reasons that are told apart by their words; what comes after is told apart by its code. */
 const REASONS_SHOWN = 20
 const PROGRESS_ROWS = 1_000
@@ -222,6 +231,8 @@ class ImportRun {
   #updated = 0
   #widened = 0
   #existing = 0
+  #contradicted = 0
+  readonly #contradictions: Contradiction[] = []
 
   constructor(publisher: Publisher, options: ImportOptions, parts: RunParts) {
     this.#publisher = publisher
@@ -249,7 +260,7 @@ class ImportRun {
     const nameColumn = source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     return {
       ...checked, published: this.#published, added: this.#published - this.#updated - this.#widened, updated: this.#updated, widened: this.#widened,
-      existing: this.#existing, rejected: this.#rejected, encoding: source.encoding, updates: this.#updates,
+      existing: this.#existing, contradicted: this.#contradicted, contradictions: this.#contradictions, rejected: this.#rejected, encoding: source.encoding, updates: this.#updates,
       notices: [...source.notices(), ...this.#notices.list(), ...this.#names.list(nameColumn)].map(({ code, text: said }) => ({ code, message: said.en, messageZh: said.zh })),
       reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches, rejectFile: rejects.file, keptRejects: rejects.kept, dryRun,
     }
@@ -330,7 +341,7 @@ class ImportRun {
     return rows.filter((_, i) => !byRow.has(i))
   }
 
-  #count(rows: readonly GoodRow[], { batchId, published, updated = 0, widened = 0, replaced = [] }: Answer): void {
+  #count(rows: readonly GoodRow[], { batchId, published, updated = 0, widened = 0, replaced = [], contradicted = [], contradictedCount = 0 }: Answer): void {
     const { onBatch } = this.#options
     this.#published += published
     this.#updated += updated
@@ -341,6 +352,11 @@ class ImportRun {
       if (this.#updates.length >= UPDATES_SHOWN) break
       const { row, record: now } = rows[index]!
       this.#updates.push({ line: row.line, recordId: decodeRecord(now).recordId, columns: changedColumns(this.#parts.item, record, now) })
+    }
+    this.#contradicted += contradictedCount
+    for (const { index, recordId, result } of contradicted.slice(0, CONTRADICTIONS_SHOWN - this.#contradictions.length)) {
+      const { row, record } = rows[index]!
+      this.#contradictions.push({ line: row.line, recordId: decodeRecord(record).recordId, other: { recordId, result } })
     }
     if (published === 0) return
     const batch = { batchId: Buffer.from(batchId).toString('hex'), records: published, updated, widened }
@@ -381,19 +397,3 @@ class ImportRun {
 }
 
 type Answer = Awaited<ReturnType<Publisher['publish']>>
-
-/** The item and its id with edition. @throws HuxinError argument_invalid */
-export async function loadItem(publisher: Pick<Publisher, 'listCatalog'>, asked: string): Promise<{ compiled: CompiledItem; item: string }> {
-  const entries = await allPages((pageToken) => publisher.listCatalog({ pageToken }), (answer) => answer.entries)
-  const scales = new Map<string, GradeScale>()
-  const items = new Map<string, { item: CatalogItem; inForce: boolean }>()
-  for (const { id, record, standing } of entries) {
-    const { content } = fromBinary(CatalogRecordSchema, record)
-    if (content.case === 'scale') scales.set(scaleId(content.value), content.value)
-    if (content.case === 'item') items.set(id, { item: content.value, inForce: standing === 'in_force' })
-  }
-  const newest = [...items].filter(([, { item, inForce }]) => item.id === asked && inForce).sort(([, a], [, b]) => (a.item.effectiveFrom < b.item.effectiveFrom ? -1 : 1)).at(-1)
-  const [item, found] = newest ?? [asked, items.get(asked)]
-  if (!found) throw new HuxinError('argument_invalid', text`catalog item ${JSON.stringify(asked)} is not known at the node; known are ${[...items.keys()].join(', ') || text`none`}`)
-  return { compiled: compileItem(found.item, (scale) => scales.get(scale)), item }
-}

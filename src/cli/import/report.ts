@@ -1,4 +1,5 @@
 /** What an import did, for people. */
+import { decodeRecordId } from '../../record/record-id.ts'
 import { type Output, say } from '../output.ts'
 import type { ImportSummary } from './import.ts'
 
@@ -12,7 +13,7 @@ export function formatSummary(output: Reader, summary: ImportSummary): string {
     : summary.dryRun
     ? say(output, `${rows} rows (${encoding}): ${published} good, ${rejected} bad; nothing was sent`, `共 ${rows} 行（${encoding}）：合格 ${published} 行，不合格 ${rejected} 行；未入账`)
     : outcomes(output, summary)]
-  lines.push(...updates(output, summary))
+  lines.push(...updates(output, summary), ...contradictions(output, summary))
   for (const { message, messageZh } of rows === 0 ? notices.filter(({ code }) => code !== 'no_rows') : notices) lines.push(say(output, `notice: ${message}`, `提示：${messageZh}`))
   for (const { code, reason, reasonZh, rows: count, column, line } of reasons) {
     const at = column === '' ? '' : say(output, `${column}: `, `“${column}”：`)
@@ -37,8 +38,19 @@ function outcomes(output: Reader, { rows, encoding, published, added, updated, w
 function updates(output: Reader, { updates: shown, updated }: ImportSummary): string[] {
   if (updated === 0) return []
   const lines = shown.map(({ line, recordId, columns }) => say(output,
-    `  row ${line}, ${recordId}: ${columns.map(({ column, from, to }) => `${column} ${from || '-'} → ${to || '-'}`).join(', ') || 'another edition of the item'}`,
-    `  第 ${line} 行 ${recordId}：${columns.map(({ column, from, to }) => `${column} ${from || '空'} → ${to || '空'}`).join('，') || '目录项版次不同'}`))
+    `  row ${line}, ${decodeRecordId(recordId)}: ${columns.map(({ column, from, to }) => `${column} ${from || '-'} → ${to || '-'}`).join(', ') || 'another edition of the item'}`,
+    `  第 ${line} 行 ${decodeRecordId(recordId)}：${columns.map(({ column, from, to }) => `${column} ${from || '空'} → ${to || '空'}`).join('，') || '目录项版次不同'}`))
   const more = updated - shown.length
   return more > 0 ? [...lines, say(output, `  and ${more} more`, `  另有 ${more} 条更新`)] : lines
+}
+
+/** Results that hold beside another one of the same subject, field and period, which an earlier file gave under another record id. */
+function contradictions(output: Reader, { contradicted, contradictions: shown }: ImportSummary): string[] {
+  if (contradicted === 0) return []
+  return [
+    say(output, `notice: ${contradicted} record(s) give a subject another result than one that was imported before, for the same field and period, under another record id. Both hold now: withdraw the wrong one (huxin amend withdraw <record id>)`,
+      `提示：有 ${contradicted} 条与此前入账的另一条结果不同：同一主体、同一领域、同一有效期，而记录编号不同。两条现均有效，请核对并撤回有误的一条（huxin amend withdraw 记录编号）`),
+    ...shown.map(({ line, recordId, other }) => say(output, `  row ${line}, ${decodeRecordId(recordId)}: beside ${decodeRecordId(other.recordId)} (${other.result})`, `  第 ${line} 行 ${decodeRecordId(recordId)}：另一条为 ${decodeRecordId(other.recordId)}（${other.result}）`)),
+    ...(contradicted > shown.length ? [say(output, `  and ${contradicted - shown.length} more`, `  另有 ${contradicted - shown.length} 条`)] : []),
+  ]
 }

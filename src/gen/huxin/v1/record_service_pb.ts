@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file huxin/v1/record_service.proto.
  */
 export const file_huxin_v1_record_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSLGAgoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwSDwoHdXBkYXRlZBgIIAEoBRIPCgd3aWRlbmVkGAkgASgFEioKCHJlcGxhY2VkGAogAygLMhguaHV4aW4udjEuUmVwbGFjZWRSZWNvcmQSJwoId2FybmluZ3MYCyADKAsyFS5odXhpbi52MS5SZWNvcmRGYXVsdBIVCg13YXJuaW5nX2NvdW50GAwgASgFIi8KDlJlcGxhY2VkUmVjb3JkEg0KBWluZGV4GAEgASgNEg4KBnJlY29yZBgCIAEoDCJwCgZDaGFuZ2USDgoGYWN0aW9uGAEgASgJEhAKCGJhdGNoX2lkGAIgASgMEg0KBWluZGV4GAMgASgNEhQKDGVmZmVjdGl2ZV9vbhgEIAEoCRINCgViYXNpcxgFIAEoCRIQCghkb2N1bWVudBgGIAEoCSJXCgxBbWVuZFJlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkSIQoHY2hhbmdlcxgCIAMoCzIQLmh1eGluLnYxLkNoYW5nZRISCgpyZXF1ZXN0X2lkGAMgASgJIqYBChFHZXRSZWNvcmRzUmVxdWVzdBIRCglyZWNvcmRfaWQYASABKAkSIgoHc3ViamVjdBgCIAEoCzIRLmh1eGluLnYxLlN1YmplY3QSDQoFbGltaXQYAyABKAUSEQoJcGFnZV9zaXplGAQgASgFEhIKCnBhZ2VfdG9rZW4YBSABKAkSJAoFcGxhY2UYBiABKAsyFS5odXhpbi52MS5SZWNvcmRQbGFjZSIuCgtSZWNvcmRQbGFjZRIQCghiYXRjaF9pZBgBIAEoDBINCgVpbmRleBgCIAEoDSLOAQoMU3RvcmVkUmVjb3JkEhAKCGJhdGNoX2lkGAEgASgMEg0KBWluZGV4GAIgASgNEhEKCWxvZ19pbmRleBgDIAEoAxIMCgRpdGVtGAQgASgJEg4KBm9yaWdpbhgFIAEoCRIQCghwcm92aWRlchgGIAEoCRIOCgZyZWNvcmQYByABKAwSEAoIc3RhbmRpbmcYCCABKAkSEAoIZGlzcHV0ZWQYCSABKAgSEQoJbGVhZl9oYXNoGAogASgMEhMKC3N0YW5kaW5nX29uGAsgASgJInQKEkdldFJlY29yZHNSZXNwb25zZRInCgdyZWNvcmRzGAEgAygLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIcChR1bmNvbmZpcm1lZF9zaW5jZV9tcxgDIAEoAyIjCg9HZXRCYXRjaFJlcXVlc3QSEAoIYmF0Y2hfaWQYASABKAwimQEKEEdldEJhdGNoUmVzcG9uc2USEwoLbG9nX2luZGV4ZXMYASADKAMSDwoHZW50cmllcxgCIAMoDBISCgpib2R5X3N0YXRlGAMgASgJEiIKB3JlZnVzYWwYBCABKAsyES5odXhpbi52MS5SZWZ1c2FsEicKCHJlY2VpcHRzGAUgAygLMhUuaHV4aW4udjEuTm9kZVJlY2VpcHQiPwoLTm9kZVJlY2VpcHQSDAoEbm9kZRgBIAEoCRIiCgdyZWNlaXB0GAIgASgLMhEuaHV4aW4udjEuUmVjZWlwdCJHChJMaXN0Q2F0YWxvZ1JlcXVlc3QSCgoCaWQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiVwoTTGlzdENhdGFsb2dSZXNwb25zZRInCgdlbnRyaWVzGAEgAygLMhYuaHV4aW4udjEuQ2F0YWxvZ0VudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJPCgxDYXRhbG9nRW50cnkSCgoCaWQYASABKAkSDgoGcmVjb3JkGAIgASgMEhEKCWxvZ19pbmRleBgDIAEoAxIQCghzdGFuZGluZxgEIAEoCSJuChdMaXN0UmVjb2duaXRpb25zUmVxdWVzdBIZChFyZXF1ZXN0X3JlY29yZF9pZBgBIAEoCRIRCglvcGVuX29ubHkYAiABKAgSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkifgoYTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlEisKDHJlY29nbml0aW9ucxgBIAMoCzIVLmh1eGluLnYxLlJlY29nbml0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIcChR1bmNvbmZpcm1lZF9zaW5jZV9tcxgDIAEoAyJ4CgtSZWNvZ25pdGlvbhInCgdyZXF1ZXN0GAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEjEKDWNvbmZpcm1hdGlvbnMYAiADKAsyGi5odXhpbi52MS5Db25maXJtYXRpb25WaWV3Eg0KBXN0YXRlGAMgASgJImYKEENvbmZpcm1hdGlvblZpZXcSLAoMY29uZmlybWF0aW9uGAEgASgLMhYuaHV4aW4udjEuU3RvcmVkUmVjb3JkEhAKCHZhbGlkaXR5GAIgASgJEhIKCmZlbGxfYXRfbXMYAyABKAMyvgMKDVJlY29yZFNlcnZpY2USPgoHUHVibGlzaBIYLmh1eGluLnYxLlB1Ymxpc2hSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEjoKBUFtZW5kEhYuaHV4aW4udjEuQW1lbmRSZXF1ZXN0GhkuaHV4aW4udjEuUHVibGlzaFJlc3BvbnNlEkcKCkdldFJlY29yZHMSGy5odXhpbi52MS5HZXRSZWNvcmRzUmVxdWVzdBocLmh1eGluLnYxLkdldFJlY29yZHNSZXNwb25zZRJBCghHZXRCYXRjaBIZLmh1eGluLnYxLkdldEJhdGNoUmVxdWVzdBoaLmh1eGluLnYxLkdldEJhdGNoUmVzcG9uc2USSgoLTGlzdENhdGFsb2cSHC5odXhpbi52MS5MaXN0Q2F0YWxvZ1JlcXVlc3QaHS5odXhpbi52MS5MaXN0Q2F0YWxvZ1Jlc3BvbnNlElkKEExpc3RSZWNvZ25pdGlvbnMSIS5odXhpbi52MS5MaXN0UmVjb2duaXRpb25zUmVxdWVzdBoiLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
+  fileDesc("Ch1odXhpbi92MS9yZWNvcmRfc2VydmljZS5wcm90bxIIaHV4aW4udjEikgEKDlB1Ymxpc2hSZXF1ZXN0EgwKBGl0ZW0YASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDwoHdGFyZ2V0cxgDIAMoCRIPCgdyZWNvcmRzGAQgAygMEhMKC2JhdGNoX2NsYXNzGAUgASgJEhUKDXNraXBfZXhpc3RpbmcYBiABKAgSEgoKcmVxdWVzdF9pZBgHIAEoCSKWAwoPUHVibGlzaFJlc3BvbnNlEhAKCGJhdGNoX2lkGAEgASgMEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0EhEKCXB1Ymxpc2hlZBgDIAEoBRIQCghleGlzdGluZxgEIAEoBRIiCgdyZWZ1c2FsGAUgASgLMhEuaHV4aW4udjEuUmVmdXNhbBIRCglyZWNvcmRfaWQYBiABKAkSEwoLYXBwcm92YWxfaWQYByABKAwSDwoHdXBkYXRlZBgIIAEoBRIPCgd3aWRlbmVkGAkgASgFEioKCHJlcGxhY2VkGAogAygLMhguaHV4aW4udjEuUmVwbGFjZWRSZWNvcmQSJwoId2FybmluZ3MYCyADKAsyFS5odXhpbi52MS5SZWNvcmRGYXVsdBIVCg13YXJuaW5nX2NvdW50GAwgASgFEhoKEmNvbnRyYWRpY3RlZF9jb3VudBgNIAEoBRIyCgxjb250cmFkaWN0ZWQYDiADKAsyHC5odXhpbi52MS5Db250cmFkaWN0ZWRSZXN1bHQiRgoSQ29udHJhZGljdGVkUmVzdWx0Eg0KBWluZGV4GAEgASgNEhEKCXJlY29yZF9pZBgCIAEoCRIOCgZyZXN1bHQYAyABKAkiLwoOUmVwbGFjZWRSZWNvcmQSDQoFaW5kZXgYASABKA0SDgoGcmVjb3JkGAIgASgMInAKBkNoYW5nZRIOCgZhY3Rpb24YASABKAkSEAoIYmF0Y2hfaWQYAiABKAwSDQoFaW5kZXgYAyABKA0SFAoMZWZmZWN0aXZlX29uGAQgASgJEg0KBWJhc2lzGAUgASgJEhAKCGRvY3VtZW50GAYgASgJIlcKDEFtZW5kUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRIhCgdjaGFuZ2VzGAIgAygLMhAuaHV4aW4udjEuQ2hhbmdlEhIKCnJlcXVlc3RfaWQYAyABKAkipgEKEUdldFJlY29yZHNSZXF1ZXN0EhEKCXJlY29yZF9pZBgBIAEoCRIiCgdzdWJqZWN0GAIgASgLMhEuaHV4aW4udjEuU3ViamVjdBINCgVsaW1pdBgDIAEoBRIRCglwYWdlX3NpemUYBCABKAUSEgoKcGFnZV90b2tlbhgFIAEoCRIkCgVwbGFjZRgGIAEoCzIVLmh1eGluLnYxLlJlY29yZFBsYWNlIi4KC1JlY29yZFBsYWNlEhAKCGJhdGNoX2lkGAEgASgMEg0KBWluZGV4GAIgASgNIs4BCgxTdG9yZWRSZWNvcmQSEAoIYmF0Y2hfaWQYASABKAwSDQoFaW5kZXgYAiABKA0SEQoJbG9nX2luZGV4GAMgASgDEgwKBGl0ZW0YBCABKAkSDgoGb3JpZ2luGAUgASgJEhAKCHByb3ZpZGVyGAYgASgJEg4KBnJlY29yZBgHIAEoDBIQCghzdGFuZGluZxgIIAEoCRIQCghkaXNwdXRlZBgJIAEoCBIRCglsZWFmX2hhc2gYCiABKAwSEwoLc3RhbmRpbmdfb24YCyABKAkidAoSR2V0UmVjb3Jkc1Jlc3BvbnNlEicKB3JlY29yZHMYASADKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhwKFHVuY29uZmlybWVkX3NpbmNlX21zGAMgASgDIiMKD0dldEJhdGNoUmVxdWVzdBIQCghiYXRjaF9pZBgBIAEoDCKZAQoQR2V0QmF0Y2hSZXNwb25zZRITCgtsb2dfaW5kZXhlcxgBIAMoAxIPCgdlbnRyaWVzGAIgAygMEhIKCmJvZHlfc3RhdGUYAyABKAkSIgoHcmVmdXNhbBgEIAEoCzIRLmh1eGluLnYxLlJlZnVzYWwSJwoIcmVjZWlwdHMYBSADKAsyFS5odXhpbi52MS5Ob2RlUmVjZWlwdCI/CgtOb2RlUmVjZWlwdBIMCgRub2RlGAEgASgJEiIKB3JlY2VpcHQYAiABKAsyES5odXhpbi52MS5SZWNlaXB0IkcKEkxpc3RDYXRhbG9nUmVxdWVzdBIKCgJpZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJXChNMaXN0Q2F0YWxvZ1Jlc3BvbnNlEicKB2VudHJpZXMYASADKAsyFi5odXhpbi52MS5DYXRhbG9nRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KDENhdGFsb2dFbnRyeRIKCgJpZBgBIAEoCRIOCgZyZWNvcmQYAiABKAwSEQoJbG9nX2luZGV4GAMgASgDEhAKCHN0YW5kaW5nGAQgASgJIm4KF0xpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0EhkKEXJlcXVlc3RfcmVjb3JkX2lkGAEgASgJEhEKCW9wZW5fb25seRgCIAEoCBIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJ+ChhMaXN0UmVjb2duaXRpb25zUmVzcG9uc2USKwoMcmVjb2duaXRpb25zGAEgAygLMhUuaHV4aW4udjEuUmVjb2duaXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhwKFHVuY29uZmlybWVkX3NpbmNlX21zGAMgASgDIngKC1JlY29nbml0aW9uEicKB3JlcXVlc3QYASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSMQoNY29uZmlybWF0aW9ucxgCIAMoCzIaLmh1eGluLnYxLkNvbmZpcm1hdGlvblZpZXcSDQoFc3RhdGUYAyABKAkiZgoQQ29uZmlybWF0aW9uVmlldxIsCgxjb25maXJtYXRpb24YASABKAsyFi5odXhpbi52MS5TdG9yZWRSZWNvcmQSEAoIdmFsaWRpdHkYAiABKAkSEgoKZmVsbF9hdF9tcxgDIAEoAzK+AwoNUmVjb3JkU2VydmljZRI+CgdQdWJsaXNoEhguaHV4aW4udjEuUHVibGlzaFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USOgoFQW1lbmQSFi5odXhpbi52MS5BbWVuZFJlcXVlc3QaGS5odXhpbi52MS5QdWJsaXNoUmVzcG9uc2USRwoKR2V0UmVjb3JkcxIbLmh1eGluLnYxLkdldFJlY29yZHNSZXF1ZXN0GhwuaHV4aW4udjEuR2V0UmVjb3Jkc1Jlc3BvbnNlEkEKCEdldEJhdGNoEhkuaHV4aW4udjEuR2V0QmF0Y2hSZXF1ZXN0GhouaHV4aW4udjEuR2V0QmF0Y2hSZXNwb25zZRJKCgtMaXN0Q2F0YWxvZxIcLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVxdWVzdBodLmh1eGluLnYxLkxpc3RDYXRhbG9nUmVzcG9uc2USWQoQTGlzdFJlY29nbml0aW9ucxIhLmh1eGluLnYxLkxpc3RSZWNvZ25pdGlvbnNSZXF1ZXN0GiIuaHV4aW4udjEuTGlzdFJlY29nbml0aW9uc1Jlc3BvbnNlYgZwcm90bzM", [file_huxin_v1_body, file_huxin_v1_exchange_service, file_huxin_v1_record]);
 
 /**
  * Records to publish.
@@ -174,6 +174,21 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
    * @generated from field: int32 warning_count = 12;
    */
   warningCount: number;
+
+  /**
+   * With skip_existing: how many of the published records are results beside which another one holds that this node published
+   * under another record_id, of the same subject, kind, domain, scale, evaluator and period, with another grade or score. Both hold now.
+   *
+   * @generated from field: int32 contradicted_count = 13;
+   */
+  contradictedCount: number;
+
+  /**
+   * The first 20 of them.
+   *
+   * @generated from field: repeated huxin.v1.ContradictedResult contradicted = 14;
+   */
+  contradicted: ContradictedResult[];
 };
 
 /**
@@ -182,6 +197,41 @@ export type PublishResponse = Message<"huxin.v1.PublishResponse"> & {
  */
 export const PublishResponseSchema: GenMessage<PublishResponse> = /*@__PURE__*/
   messageDesc(file_huxin_v1_record_service, 1);
+
+/**
+ * A published result beside which another one holds.
+ *
+ * @generated from message huxin.v1.ContradictedResult
+ */
+export type ContradictedResult = Message<"huxin.v1.ContradictedResult"> & {
+  /**
+   * Required. Position in the request.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Required. record_id of the other one.
+   *
+   * @generated from field: string record_id = 2;
+   */
+  recordId: string;
+
+  /**
+   * Required. Grade and score of the other one, with a space between them where it has both.
+   *
+   * @generated from field: string result = 3;
+   */
+  result: string;
+};
+
+/**
+ * Describes the message huxin.v1.ContradictedResult.
+ * Use `create(ContradictedResultSchema)` to create a new message.
+ */
+export const ContradictedResultSchema: GenMessage<ContradictedResult> = /*@__PURE__*/
+  messageDesc(file_huxin_v1_record_service, 2);
 
 /**
  * What a published record replaces.
@@ -209,7 +259,7 @@ export type ReplacedRecord = Message<"huxin.v1.ReplacedRecord"> & {
  * Use `create(ReplacedRecordSchema)` to create a new message.
  */
 export const ReplacedRecordSchema: GenMessage<ReplacedRecord> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 2);
+  messageDesc(file_huxin_v1_record_service, 3);
 
 /**
  * One change to one record.
@@ -265,7 +315,7 @@ export type Change = Message<"huxin.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 3);
+  messageDesc(file_huxin_v1_record_service, 4);
 
 /**
  * Changes, as one batch.
@@ -300,7 +350,7 @@ export type AmendRequest = Message<"huxin.v1.AmendRequest"> & {
  * Use `create(AmendRequestSchema)` to create a new message.
  */
 export const AmendRequestSchema: GenMessage<AmendRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 4);
+  messageDesc(file_huxin_v1_record_service, 5);
 
 /**
  * What is looked for: exactly one of record_id, subject and place.
@@ -358,7 +408,7 @@ export type GetRecordsRequest = Message<"huxin.v1.GetRecordsRequest"> & {
  * Use `create(GetRecordsRequestSchema)` to create a new message.
  */
 export const GetRecordsRequestSchema: GenMessage<GetRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 5);
+  messageDesc(file_huxin_v1_record_service, 6);
 
 /**
  * Where a record is.
@@ -386,7 +436,7 @@ export type RecordPlace = Message<"huxin.v1.RecordPlace"> & {
  * Use `create(RecordPlaceSchema)` to create a new message.
  */
 export const RecordPlaceSchema: GenMessage<RecordPlace> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 6);
+  messageDesc(file_huxin_v1_record_service, 7);
 
 /**
  * A record and how it stands.
@@ -482,7 +532,7 @@ export type StoredRecord = Message<"huxin.v1.StoredRecord"> & {
  * Use `create(StoredRecordSchema)` to create a new message.
  */
 export const StoredRecordSchema: GenMessage<StoredRecord> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 7);
+  messageDesc(file_huxin_v1_record_service, 8);
 
 /**
  * Records, newest in this node's log first.
@@ -516,7 +566,7 @@ export type GetRecordsResponse = Message<"huxin.v1.GetRecordsResponse"> & {
  * Use `create(GetRecordsResponseSchema)` to create a new message.
  */
 export const GetRecordsResponseSchema: GenMessage<GetRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 8);
+  messageDesc(file_huxin_v1_record_service, 9);
 
 /**
  * Which batch.
@@ -537,7 +587,7 @@ export type GetBatchRequest = Message<"huxin.v1.GetBatchRequest"> & {
  * Use `create(GetBatchRequestSchema)` to create a new message.
  */
 export const GetBatchRequestSchema: GenMessage<GetBatchRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 9);
+  messageDesc(file_huxin_v1_record_service, 10);
 
 /**
  * What is known of a batch.
@@ -586,7 +636,7 @@ export type GetBatchResponse = Message<"huxin.v1.GetBatchResponse"> & {
  * Use `create(GetBatchResponseSchema)` to create a new message.
  */
 export const GetBatchResponseSchema: GenMessage<GetBatchResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 10);
+  messageDesc(file_huxin_v1_record_service, 11);
 
 /**
  * A receipt and who gave it.
@@ -610,7 +660,7 @@ export type NodeReceipt = Message<"huxin.v1.NodeReceipt"> & {
  * Use `create(NodeReceiptSchema)` to create a new message.
  */
 export const NodeReceiptSchema: GenMessage<NodeReceipt> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 11);
+  messageDesc(file_huxin_v1_record_service, 12);
 
 /**
  * Which part of the catalog.
@@ -645,7 +695,7 @@ export type ListCatalogRequest = Message<"huxin.v1.ListCatalogRequest"> & {
  * Use `create(ListCatalogRequestSchema)` to create a new message.
  */
 export const ListCatalogRequestSchema: GenMessage<ListCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 12);
+  messageDesc(file_huxin_v1_record_service, 13);
 
 /**
  * Encoded CatalogRecord messages with their places.
@@ -671,7 +721,7 @@ export type ListCatalogResponse = Message<"huxin.v1.ListCatalogResponse"> & {
  * Use `create(ListCatalogResponseSchema)` to create a new message.
  */
 export const ListCatalogResponseSchema: GenMessage<ListCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 13);
+  messageDesc(file_huxin_v1_record_service, 14);
 
 /**
  * One catalog record.
@@ -714,7 +764,7 @@ export type CatalogEntry = Message<"huxin.v1.CatalogEntry"> & {
  * Use `create(CatalogEntrySchema)` to create a new message.
  */
 export const CatalogEntrySchema: GenMessage<CatalogEntry> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 14);
+  messageDesc(file_huxin_v1_record_service, 15);
 
 /**
  * Which recognitions.
@@ -757,7 +807,7 @@ export type ListRecognitionsRequest = Message<"huxin.v1.ListRecognitionsRequest"
  * Use `create(ListRecognitionsRequestSchema)` to create a new message.
  */
 export const ListRecognitionsRequestSchema: GenMessage<ListRecognitionsRequest> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 15);
+  messageDesc(file_huxin_v1_record_service, 16);
 
 /**
  * Requests with answers.
@@ -792,7 +842,7 @@ export type ListRecognitionsResponse = Message<"huxin.v1.ListRecognitionsRespons
  * Use `create(ListRecognitionsResponseSchema)` to create a new message.
  */
 export const ListRecognitionsResponseSchema: GenMessage<ListRecognitionsResponse> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 16);
+  messageDesc(file_huxin_v1_record_service, 17);
 
 /**
  * One request and its answers.
@@ -824,7 +874,7 @@ export type Recognition = Message<"huxin.v1.Recognition"> & {
  * Use `create(RecognitionSchema)` to create a new message.
  */
 export const RecognitionSchema: GenMessage<Recognition> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 17);
+  messageDesc(file_huxin_v1_record_service, 18);
 
 /**
  * An answer and whether it still holds.
@@ -860,7 +910,7 @@ export type ConfirmationView = Message<"huxin.v1.ConfirmationView"> & {
  * Use `create(ConfirmationViewSchema)` to create a new message.
  */
 export const ConfirmationViewSchema: GenMessage<ConfirmationView> = /*@__PURE__*/
-  messageDesc(file_huxin_v1_record_service, 18);
+  messageDesc(file_huxin_v1_record_service, 19);
 
 /**
  * For the departments of this node. The caller is identified by its certificate, role "client" (or "operator"). A client
