@@ -14,7 +14,12 @@ export interface Clock {
   monotonicMs(): number
   /** Calls back once after `delayMs`; returns a function that cancels. Does not keep the process alive. */
   after(delayMs: number, callback: () => void): () => void
+  /** Resolves when whatever else is ready has run. */
+  turn(): Promise<void>
 }
+
+/** What long work needs of a clock. */
+export type TurnClock = Pick<Clock, 'monotonicMs' | 'turn'>
 
 const HOLD_TICK_MS = 60_000
 
@@ -26,6 +31,7 @@ export const systemClock: Clock = {
     timer.unref()
     return () => clearTimeout(timer)
   },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 }
 
 /** Resolves after `delayMs`, or at once when `signal` is aborted. */
@@ -42,22 +48,17 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
-/** Lets whatever else is ready in this process run first. */
-export function yieldTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
 /** Milliseconds of work after which others get their turn. */
 const TURN_MS = 10
 
 /** Long work in turns: ask it often, and it lets others run whenever its share of the time is used. */
 export class Turns {
-  readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #clock: TurnClock
   readonly #signal: (() => AbortSignal) | undefined
   #endMs: number
 
   /** `signal` is asked for at the end of the first turn: most work ends before, and a signal costs something. */
-  constructor(clock: Pick<Clock, 'monotonicMs'> = systemClock, signal?: () => AbortSignal) {
+  constructor(clock: TurnClock, signal?: () => AbortSignal) {
     this.#clock = clock
     this.#signal = signal
     this.#endMs = clock.monotonicMs() + TURN_MS
@@ -70,7 +71,7 @@ export class Turns {
 
   /** Resolves when others have run. @throws HuxinError cancelled when nobody wants the answer any more */
   async next(): Promise<void> {
-    await yieldTurn()
+    await this.#clock.turn()
     if (this.#signal?.().aborted) throw new HuxinError('cancelled', text`the caller gave the call up, or its deadline passed`)
     this.#endMs = this.#clock.monotonicMs() + TURN_MS
   }

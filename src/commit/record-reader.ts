@@ -8,7 +8,7 @@
  * A false byte anywhere is store_corrupt for the records that it can concern, and an alarm until they read well again.
  */
 import { equalBytes } from '../base/bytes.ts'
-import { Turns } from '../base/clock.ts'
+import { type TurnClock, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { recordLeafHash, SALT_BYTES, saltDistance } from '../batch/body.ts'
@@ -35,6 +35,7 @@ export interface RecordReaderOptions {
   readonly store: Store
   readonly log: () => Log
   readonly alarms: Alarms
+  readonly clock: TurnClock
 }
 
 /** An entry that is in the log. */
@@ -85,7 +86,7 @@ export class RecordReader {
    * The record at a place; undefined when there is none, or its batch was refused.
    * @throws HuxinError store_corrupt | cancelled
    */
-  async read(index: bigint, position: number, turns = new Turns()): Promise<CheckedRecord | undefined> {
+  async read(index: bigint, position: number, turns = new Turns(this.#options.clock)): Promise<CheckedRecord | undefined> {
     const opened = await this.#open(index)
     if (!opened?.entry.verdict.accepted || position >= opened.batch.header.records) return undefined
     return await this.#readAgain(index, opened, position) ?? this.#readPiece(index, opened, { position, turns })

@@ -168,7 +168,7 @@ export class Door {
       return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options.checkRecords))
+    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options))
     return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 

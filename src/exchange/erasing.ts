@@ -125,7 +125,7 @@ export class Erasing {
    * has not come. Runs inside a round of the writer.
    */
   async eraseOps({ by, index: at, body }: ErasingAmendment, view: RoundView): Promise<Op[]> {
-    const turns = new Turns()
+    const turns = new Turns(this.#options.clock)
     const today = civilDate(this.#options.clock.nowMs())
     const positions = new Map<string, { id: Uint8Array; which: Set<number> }>()
     const later = new Map<string, Op>()

@@ -5,7 +5,6 @@
  * they were.
  */
 import { be32, concat, equalBytes } from '../base/bytes.ts'
-import { yieldTurn } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
@@ -112,7 +111,7 @@ export class TransitSweep {
         const index = indexAtEnd(key)
         if (!this.#mayBeDue(index, graceMs) || await this.#stillWaits(index, confirmed)) continue
         // Looking at a thousand entries takes a tenth of a second: others first.
-        if (++looked % SWEEP_TURN === 0) await yieldTurn()
+        if (++looked % SWEEP_TURN === 0) await this.#context.clock.turn()
         const wanted = await confirmed.wanted(index)
         if (wanted === undefined ? this.#isDue(index, graceMs) : this.#isLate(wanted)) due.push(index)
         else if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX) this.#wanted.set(Number(index), wanted)
@@ -121,7 +120,7 @@ export class TransitSweep {
       read += rows.length
       this.#from = rows.length < SWEEP_ROWS ? undefined : concat(rows.at(-1)![0], Uint8Array.of(0))
       if (!this.#from) break
-      await yieldTurn()
+      await this.#context.clock.turn()
     }
     return dropped
   }

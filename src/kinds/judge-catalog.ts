@@ -2,7 +2,7 @@
  * What every node checks of a batch of kind "catalog": the publisher makes catalogs at all and owns the names,
  * the editions are sound and new. By signed data alone that all nodes have.
  */
-import { Turns } from '../base/clock.ts'
+import { type TurnClock, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { term, text } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
@@ -18,7 +18,7 @@ import { catalogPrefix, prefixesOf, prefixOwner } from '../topology/catalog-name
 import { type Refused, refuse, refusedRecords } from './refusal.ts'
 
 /** Takes turns with whatever else the node does: the schema of an item may take a tenth of a second. */
-export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules }: { readonly rules?: string }): Promise<Refused | undefined> {
+export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules, clock }: { readonly rules?: string; readonly clock: TurnClock }): Promise<Refused | undefined> {
   const member = ledger.federation.member(header.origin)
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
     return refuse('origin_not_allowed', text`${header.origin} is a ${term(member.tier)} node; the catalog is made by nation and province`)
@@ -26,7 +26,7 @@ export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Bo
   const members = ledger.federation.all()
   const scales = new Map<string, GradeScale>()
   const seen = new Set<string>()
-  const turns = new Turns()
+  const turns = new Turns(clock)
   for (let i = 0; i < body.count; i++) {
     if (turns.over) await turns.next()
     const bytes = recordAt(body, i)
@@ -67,8 +67,8 @@ export function judgeName({ federation, catalog, periods }: Ledger, { origin, cr
 }
 
 /** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
-export async function judgeOwnCatalog(body: Body): Promise<Refused | undefined> {
-  const turns = new Turns()
+export async function judgeOwnCatalog(body: Body, clock: TurnClock): Promise<Refused | undefined> {
+  const turns = new Turns(clock)
   for (let i = 0; i < body.count; i++) {
     if (turns.over) await turns.next()
     const { content } = decodeCatalogRecord(recordAt(body, i)!)

@@ -5,7 +5,7 @@
  * "Not yet knowing" an item is not a verdict: it is unavailable and the batch is sent again.
  */
 import { fromBinary } from '@bufbuild/protobuf'
-import { civilDate, isCivilDate, Turns } from '../base/clock.ts'
+import { civilDate, isCivilDate, type TurnClock, Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { term, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
@@ -36,8 +36,15 @@ export interface Terms extends Judged {
   readonly rules?: string
 }
 
-/** Replaceable for tests that need a node with other rules. May note where record ids are, where it is given room for that. */
-export type CheckRecords = (compiled: CompiledItem, body: Body, ids?: IdPlaces) => readonly RecordFault[] | Promise<readonly RecordFault[]>
+/** Replaceable for tests that need a node with other rules. Long work takes turns by the clock; may note where record ids are, where it is given room for that. */
+export type CheckRecords = (compiled: CompiledItem, body: Body, how: { readonly clock: TurnClock; readonly ids?: IdPlaces }) => readonly RecordFault[] | Promise<readonly RecordFault[]>
+
+/** What a judgement works with. */
+export interface Judging {
+  readonly checkRecords: CheckRecords
+  /** Long work takes turns by it. */
+  readonly clock: TurnClock
+}
 
 /**
  * Judges a batch whose header is authentic and whose body has the header's root. Records are checked in turns with
@@ -45,13 +52,13 @@ export type CheckRecords = (compiled: CompiledItem, body: Body, ids?: IdPlaces) 
  * @returns undefined when accepted
  * @throws HuxinError item_unknown | member_unknown
  */
-export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> | Refused | undefined {
+export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, judging: Judging): Promise<Refused | undefined> | Refused | undefined {
   const astray = judgeReach(ledger.federation, header)
   if (astray) return refuse(astray.code, astray.said)
   if (!understood(header)) return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, terms)
   switch (header.kind) {
     case 'member': return undefined
-    case 'catalog': return judgeCatalog(ledger, header, body, terms)
+    case 'catalog': return judgeCatalog(ledger, header, body, { ...terms, clock: judging.clock })
     case 'freeze': return judgeFreeze(ledger, header, body)
     case 'amendment': return judgeAmendment(body, { coded: bindsAll(terms.rules), restores: isRestoring(header) })
     case 'heads': return judgeHeads(body)
@@ -59,7 +66,7 @@ export function judge(ledger: Ledger, header: BatchHeader, body: Body, terms: Te
     case 'act': return judgeAct(body)
     case 'revocation': return judgeRevocation(ledger, header, body)
     case 'register': return judgeRegister(ledger, header, body)
-    default: return judgeRecords(ledger, header, body, terms, checkRecords)
+    default: return judgeRecords(ledger, header, body, terms, judging)
   }
 }
 
@@ -68,9 +75,9 @@ const PIECE = 32
 const PIECE_BYTES = 65_536
 
 /** Every record of a body against its item. Nothing is awaited for a batch that takes less than a turn. */
-export const checkAllRecords: CheckRecords = (compiled, body, ids) => {
+export const checkAllRecords: CheckRecords = (compiled, body, { clock, ids }) => {
   const faults: RecordFault[] = []
-  const turns = new Turns()
+  const turns = new Turns(clock)
   const from = checkFrom(compiled, body, { start: 0, faults, turns, ids })
   return from < body.count ? checkRest(compiled, body, { start: from, faults, turns, ids }) : faults
 }
@@ -159,10 +166,10 @@ export function outOfForce({ effectiveFrom, effectiveTo }: CatalogItem, id: stri
   return refuse('item_not_in_force', text`catalog item ${id} is in force from ${effectiveFrom} to ${effectiveTo || text`further notice`}, not on ${date}`)
 }
 
-async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, checkRecords: CheckRecords): Promise<Refused | undefined> {
+async function judgeRecords(ledger: Ledger, header: BatchHeader, body: Body, terms: Terms, { checkRecords, clock }: Judging): Promise<Refused | undefined> {
   const contract = judgeContract(ledger, header, terms)
   if (!contract || 'refusal' in contract) return contract
-  const faults = await checkRecords(contract, body)
+  const faults = await checkRecords(contract, body, { clock })
   if (faults.length > 0) return refusedRecords(faults, body.count)
   return header.kind === 'recognition' && bindsAll(terms.rules) ? judgeRecognitions(ledger, header, body) : undefined
 }

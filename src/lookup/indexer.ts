@@ -8,7 +8,7 @@
  *
  * Held in transit means never indexed: only batches whose origin or target this node is get rows.
  */
-import { type Clock, yieldTurn } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { entryKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import { type ErasedRows, erasedNotes, openErasedNote } from './erased.ts'
@@ -224,7 +224,7 @@ export class Indexer {
     while (!this.#closed && !this.#loading && this.#isDue() && this.#mayGoOn()) {
       await this.#turn()
       // Others first: nothing acknowledged waits for the index.
-      await yieldTurn()
+      await this.#options.clock.turn()
     }
   }
 

@@ -332,7 +332,7 @@ export class Node {
     const { config, clock, random } = this.#options
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
-      writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
+      writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms, clock }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }

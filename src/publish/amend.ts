@@ -85,7 +85,7 @@ interface Checked {
 export async function amend(context: Context, asked: Amending): Promise<Published> {
   const amending = { ...asked, moment: asked.moment ?? context.writer.moment() }
   const { changes, requestId } = amending
-  const turns = new Turns(undefined, amending.signal)
+  const turns = new Turns(context.clock, amending.signal)
   const isRepeated = await firstBatchOf(context, amending) !== undefined
   const { batches, withdrawals } = await checkChanges(context, { ...amending, isRepeated }, turns)
   const own = distinct(changes)
@@ -127,7 +127,7 @@ async function restoreFirst(context: Context, amending: Amending & { readonly mo
  * @throws HuxinError argument_invalid | not_found | amendment_invalid | role_denied | cancelled
  */
 export async function checkAmending(context: Context, amending: Pick<Amending, 'changes' | 'by' | 'signal'>): Promise<void> {
-  await checkChanges(context, amending, new Turns(undefined, amending.signal))
+  await checkChanges(context, amending, new Turns(context.clock, amending.signal))
 }
 
 function publishChanges(context: Context, amending: Amending & { readonly moment: Moment; readonly withdrawals?: Checked['withdrawals'] }, changes: readonly RecordChange[], requestId?: string): Promise<Published> {

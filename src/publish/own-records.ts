@@ -7,7 +7,7 @@
  */
 import { fromBinary } from '@bufbuild/protobuf'
 import { utf8Text } from '../base/bytes.ts'
-import { Turns } from '../base/clock.ts'
+import { type TurnClock, Turns } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type Record, RecordSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
@@ -35,14 +35,14 @@ export const nothingFound: OwnFindings = { faults: [], warnings: [], warningCoun
 
 /**
  * Looks through the records of a batch.
- * @param idPlaces filled for records that passed the fast check; they have nothing irregular but damaged texts
+ * `idPlaces` is filled for records that passed the fast check; they have nothing irregular but damaged texts
  */
-export async function ownFindings({ largeNumbers: large }: Pick<CompiledItem, 'largeNumbers'>, body: Body, idPlaces: IdPlaces): Promise<OwnFindings> {
+export async function ownFindings({ largeNumbers: large }: Pick<CompiledItem, 'largeNumbers'>, body: Body, { idPlaces, clock }: { readonly idPlaces: IdPlaces; readonly clock: TurnClock }): Promise<OwnFindings> {
   const suspects = recordsWithSigns(body)
   const faults: RecordFault[] = []
   const warnings: RecordFault[] = []
   let warningCount = 0
-  const turns = new Turns()
+  const turns = new Turns(clock)
   for (let i = 0; i < body.count; i++) {
     // The evaluator of a batch is mostly one: the first record tells of it.
     const doubtful = !isPlaced(idPlaces, i) || (i === 0 && hasDoubtfulEvaluator(body))

@@ -69,7 +69,7 @@ function suspectsOf({ indexer }: Context, identities: BodyIdentities, again: Rea
 }
 
 async function findFaults(context: Context, { header, body }: Draft, { identities, again, suspects }: { identities: BodyIdentities; again: ReadonlySet<number>; suspects: readonly number[] }): Promise<RecordFault[]> {
-  const turns = new Turns()
+  const turns = new Turns(context.clock)
   const search = new Search(context, header, turns)
   const faults: RecordFault[] = []
   const inCall = again.size > 0 ? subjectsById(body) : undefined

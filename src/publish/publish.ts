@@ -191,7 +191,7 @@ function besideOf(published: readonly { position: number; outcome: Outcome }[]):
 }
 
 async function seal(context: Context, publication: Publication, existing: number): Promise<Published> {
-  const turns = new Turns()
+  const turns = new Turns(context.clock)
   const judged: Judged = { timeMs: context.clock.nowMs(), node: context.self }
   const draft = draftHeader(context, publication)
   const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
@@ -201,10 +201,10 @@ async function seal(context: Context, publication: Publication, existing: number
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
   const idPlaces = noPlaces(body.count)
-  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, (compiled, records) => context.checkRecords(compiled, records, idPlaces))) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body) : undefined)
+  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, { clock: context.clock, checkRecords: (compiled, records, how) => context.checkRecords(compiled, records, { ...how, ids: idPlaces }) })) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body, context.clock) : undefined)
   const unpublished = ({ refusal }: Refused): Published => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal })
   if (refused) return unpublished(refused)
-  const own = gated && 'item' in gated ? await ownFindings(gated, body, idPlaces) : nothingFound
+  const own = gated && 'item' in gated ? await ownFindings(gated, body, { idPlaces, clock: context.clock }) : nothingFound
   if (own.faults.length > 0) return unpublished(refusedRecords(own.faults, body.count))
   if (turns.over) await turns.next()
   const { warnings, warningCount } = own

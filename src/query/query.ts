@@ -119,7 +119,7 @@ async function findAll(context: Context, wanted: Wanted, size: number): Promise<
 }
 
 /** One page of an answer. @throws HuxinError store_corrupt when the index is damaged | cancelled */
-export async function findPage(context: Context, wanted: Wanted, { size, bytesMax = Infinity, after, turns = new Turns() }: PageOptions): Promise<Page> {
+export async function findPage(context: Context, wanted: Wanted, { size, bytesMax = Infinity, after, turns = new Turns(context.clock) }: PageOptions): Promise<Page> {
   await context.indexer.caughtUp()
   const { table, identity } = sought(context, wanted)
   const places = await context.indexer.find(table, identity)

@@ -53,7 +53,7 @@ export class Standings {
   readonly #known = new Map<string, Promise<KnownBatch | undefined>>()
   readonly #versions = new Map<string, Promise<Versions>>()
 
-  constructor(context: Context, turns = new Turns()) {
+  constructor(context: Context, turns = new Turns(context.clock)) {
     this.#context = context
     this.#turns = turns
     this.#today = civilDate(context.clock.nowMs())

@@ -233,7 +233,7 @@ export async function pageOfRecognitions(
   const { gte, lt } = prefixRange(tables.recognition)
   const rows = await context.store.range({ gte, lt: from === undefined ? lt : Buffer.concat([tables.recognition, Buffer.from(from, 'hex')]), reverse: true, limit: PAGE_ROWS_MAX })
   const found: FoundRecognition[] = []
-  const turns = new Turns()
+  const turns = new Turns(context.clock)
   let before: Uint8Array = new Uint8Array()
   for (const [key, family] of rows) {
     if (found.length === size) return { found, next: hex(before) }

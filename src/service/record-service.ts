@@ -101,7 +101,7 @@ async function listCatalog(context: Context, request: ListCatalogRequest) {
   const found = context.ledger().catalog.entries().filter(({ id }) => request.id === '' || id === request.id || id.startsWith(`${request.id}@`))
   const { elements, nextPageToken } = pageOf(`catalog ${request.id}`, found, request, ({ bytes }) => bytes.length)
   const entries = []
-  const turns = new Turns()
+  const turns = new Turns(context.clock)
   for (const { id, bytes, index, record } of elements) {
     // After a start nobody has read these items yet.
     if (turns.over) await turns.next()

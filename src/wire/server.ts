@@ -91,7 +91,7 @@ export class WireServer {
   readonly #budgets: Budgets
   readonly #arrivals: Arrivals
   readonly #connections: Connections
-  readonly #slices = new Slices()
+  readonly #slices: Slices
   /** Every TCP connection, by remote address and port. */
   readonly #sockets = new Map<string, Socket>()
   readonly #mayLog: () => boolean
@@ -114,6 +114,7 @@ export class WireServer {
   private constructor(options: WireServerOptions) {
     secureContext(options.material)
     this.#options = options
+    this.#slices = new Slices(options.clock)
     this.#pinned = options.material.rootsPem
     this.#mayLog = rateLimit(options.clock, LOG_LINES_MAX, LOG_WINDOW_MS)
     const handshakeMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS

@@ -5,7 +5,7 @@
  *
  * Calls begin in the order in which they came, one by itself at once. What waits is on the account of its caller.
  */
-import { yieldTurn } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 /** Calls that begin in one turn of the event loop, at least. */
 const SLICE_CALLS = 4
@@ -13,10 +13,15 @@ const SLICE_CALLS = 4
 const SLICE_SHARE = 1 / 8
 
 export class Slices {
+  readonly #clock: Pick<Clock, 'turn'>
   readonly #waiting: (() => void)[] = []
   /** Calls that may begin in this turn. */
   #room = SLICE_CALLS
   #turning = false
+
+  constructor(clock: Pick<Clock, 'turn'>) {
+    this.#clock = clock
+  }
 
   /** Calls `begin` now or in a later turn. */
   add(begin: () => void): void {
@@ -27,7 +32,7 @@ export class Slices {
     this.#room--
     if (!this.#turning) {
       this.#turning = true
-      void yieldTurn().then(() => this.#turn())
+      void this.#clock.turn().then(() => this.#turn())
     }
     begin()
   }

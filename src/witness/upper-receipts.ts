@@ -6,7 +6,7 @@
  * the key of its epoch, within the tree at which that log was frozen, and not dated after the epoch had ended.
  */
 import { hex } from '../base/bytes.ts'
-import { formatTime, yieldTurn } from '../base/clock.ts'
+import { formatTime } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
@@ -37,7 +37,7 @@ export async function checkUpperReceipts(context: Context, unverified: readonly 
   const wrong: Text[] = []
   const unknown: Text[] = []
   for (const [i, receipt] of unverified.entries()) {
-    if (i > 0 && i % TURN === 0) await yieldTurn()
+    if (i > 0 && i % TURN === 0) await context.clock.turn()
     const log = receiptLog(receipt)
     const what = text`of ${hex(receipt.batchId).slice(0, 16)}… in ${log?.origin ?? text`no log`}`
     if (receipt.batchId.length !== 32 || !log) {

@@ -16,7 +16,7 @@ function busy(ms: number): void {
 }
 
 t.test('work that takes turns delays others by a turn, work that does not by all of it', async (t) => {
-  const turns = new Turns()
+  const turns = new Turns(systemClock)
   const kind = await withLoopDelay(async () => {
     for (let i = 0; i < 300; i++) {
       busy(1)

@@ -129,11 +129,11 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
     t.same([start, end], [0n, context.log().signed.size])
     const sum = new Map<string, number>()
     for (let from = start; from < end; from++) {
-      const { lines, next } = await accountPage(context, asked, { start: from, end: from + 1n, turns: new Turns() })
+      const { lines, next } = await accountPage(context, asked, { start: from, end: from + 1n, turns: new Turns(systemClock) })
       t.equal(next, from + 1n)
       for (const { way, node, batches } of lines) sum.set(`${way} ${node}`, (sum.get(`${way} ${node}`) ?? 0) + batches.due)
     }
-    t.same(new Map((await accountPage(context, asked, { start, end, turns: new Turns() })).lines.map(({ way, node, batches }) => [`${way} ${node}`, batches.due])), new Map(sum))
+    t.same(new Map((await accountPage(context, asked, { start, end, turns: new Turns(systemClock) })).lines.map(({ way, node, batches }) => [`${way} ${node}`, batches.due])), new Map(sum))
     t.same(await indexesOf(context, { sinceMs: 0, untilMs: 1 }), { start: 0n, end: 0n }, 'a period before the log looks at nothing')
   })
 
@@ -152,7 +152,7 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
     t.match(await runHere(['log', 'list', '--origin', '339999', ...at('330100')]), { code: 2, err: /no member 339999 is known here/ })
     t.match(await runHere(['log', 'list', '--last', '50', ...at('330106')]), { code: 0, out: /\n\d+ .* client test +accepted\n/ })
     const { context } = federation.node('330100')
-    const piece = await searchLog(context, { origin: undefined, kinds: [], verdict: undefined, item: undefined, provider: undefined, sinceMs: 0, untilMs: systemClock.nowMs() + 1 }, { before: 5n, size: 3, turns: new Turns() })
+    const piece = await searchLog(context, { origin: undefined, kinds: [], verdict: undefined, item: undefined, provider: undefined, sinceMs: 0, untilMs: systemClock.nowMs() + 1 }, { before: 5n, size: 3, turns: new Turns(systemClock) })
     t.same([piece.found.map(({ index }) => index), piece.next], [[4n, 3n, 2n], 2n])
   })
 

@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { parse } from 'csv-parse/sync'
 import { loadProfile } from '../../src/cli/import/profiles.ts'
-import { systemClock, yieldTurn } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { parseBody, recordAt } from '../../src/batch/body.ts'
@@ -561,7 +561,7 @@ t.test('no more than three calls are under way, and reading waits for them', asy
     listCatalog: () => shelf.listCatalog(),
     async publish(request) {
       most = Math.max(most, ++underWay)
-      for (let turn = 0; turn < 500; turn++) await yieldTurn()
+      for (let turn = 0; turn < 500; turn++) await systemClock.turn()
       rowsAhead = Math.max(rowsAhead, rows - shelf.records.length)
       underWay--
       return shelf.publish(request)

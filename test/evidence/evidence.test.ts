@@ -137,9 +137,9 @@ t.test('an access record that goes anywhere is refused', async (t) => {
   const record = toBinary(AccessRecordSchema, create(AccessRecordSchema, { act: 'evidence', batchId, caller: new Uint8Array(16), purpose: 'x', document: 'y' }))
   const { batch: { header }, body } = forge(hub, [record], ['000000'], { kind: 'access', item: undefined })
   const judged = { timeMs: 0, node: hub.self }
-  t.equal((await judge(hub.ledger(), header, body, judged, hub.checkRecords))?.code, 'target_not_allowed')
+  t.equal((await judge(hub.ledger(), header, body, judged, hub))?.code, 'target_not_allowed')
   const bad = forge(hub, [toBinary(AccessRecordSchema, create(AccessRecordSchema, { act: 'evidence' }))], ['330000'], { kind: 'access', item: undefined })
-  t.equal((await judge(hub.ledger(), bad.batch.header, bad.body, judged, hub.checkRecords))?.code, 'record_invalid')
+  t.equal((await judge(hub.ledger(), bad.batch.header, bad.body, judged, hub))?.code, 'record_invalid')
 })
 
 t.test('evidence is asked for by one thing that is there, for a purpose, on a document', async (t) => {

@@ -296,6 +296,7 @@ function handClock(): Clock & { pass(ms: number): void } {
   return {
     nowMs: () => nowMs,
     monotonicMs: () => nowMs,
+    turn: () => Promise.resolve(),
     after: (delayMs, callback) => {
       const timer = { atMs: nowMs + delayMs, callback }
       timers.add(timer)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { utf8 } from '../../src/base/bytes.ts'
+import { systemClock } from '../../src/base/clock.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { encodeBody } from '../../src/batch/body.ts'
 import { ownFindings } from '../../src/publish/own-records.ts'
@@ -53,9 +54,9 @@ function record({ id = GOOD, name = '甲公司', domain = '道路运输', evalua
 async function found(records: readonly Fields[]) {
   const body = encodeBody(records.map(record), new SeededRandom('own'))
   const places = noPlaces(body.count)
-  const faults = await checkAllRecords(compiled, body, places)
+  const faults = await checkAllRecords(compiled, body, { clock: systemClock, ids: places })
   t.same(faults, [], 'the rules take them')
-  const own = await ownFindings(compiled, body, places)
+  const own = await ownFindings(compiled, body, { idPlaces: places, clock: systemClock })
   const said = (list: typeof own.faults): string[] => list.map(({ index, path, code }) => `${index} ${path} ${code}`)
   return { faults: said(own.faults), warnings: said(own.warnings), warningCount: own.warningCount, messages: own.faults.map(({ message }) => message) }
 }

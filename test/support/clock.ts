@@ -17,6 +17,10 @@ export class MovableClock implements Clock {
     return systemClock.after(delayMs, callback)
   }
 
+  turn(): Promise<void> {
+    return systemClock.turn()
+  }
+
   /** Lets time pass, which the monotonic clock notices too; timers do not. */
   pass(ms: number): void {
     this.#passedMs += ms
@@ -43,5 +47,9 @@ export class HeldClock implements Clock {
   after(_delayMs: number, callback: () => void): () => void {
     this.timers.add(callback)
     return () => this.timers.delete(callback)
+  }
+
+  turn(): Promise<void> {
+    return systemClock.turn()
   }
 }

@@ -8,6 +8,7 @@ function quickClock(): Clock & { now: number } {
     now: 0,
     nowMs: () => clock.now,
     monotonicMs: () => clock.now,
+    turn: () => Promise.resolve(),
     after: (ms: number, call: () => void) => {
       clock.now += ms
       queueMicrotask(call)

@@ -10,7 +10,7 @@
  */
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { yieldTurn } from '../../base/clock.ts'
+import { systemClock } from '../../base/clock.ts'
 import { isChecked, wholeRecords } from './journal.ts'
 
 const FOOTER = 48
@@ -95,7 +95,7 @@ async function checkBlocks(handle: FileHandle, places: readonly Place[], length:
     if (!piece) return at
     for (const place of sorted.slice(from, to)) if (!isBlock(piece.subarray(place.at - at, endOf(place) - at))) return place.at
     from = to
-    await yieldTurn()
+    await systemClock.turn()
   }
   return undefined
 }
