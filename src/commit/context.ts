@@ -1,5 +1,6 @@
 /** What every use case works with: the parts of one running node, wired by `node`. */
 import type { Clock } from '../base/clock.ts'
+import type { OneAtATime } from '../base/one-at-a-time.ts'
 import type { Random } from '../base/random.ts'
 import type { Body } from '../batch/body.ts'
 import type { Indexer } from '../lookup/indexer.ts'
@@ -48,8 +49,10 @@ export interface Context {
   /** Key of the subject index, secret to this node. */
   readonly subjectKey: Uint8Array
   readonly checkRecords: CheckRecords
-  /** Answers to requests: of two at once the second finds the first. */
-  readonly answers: OneByOne
+  /** Use cases of this node that must not run at once, by a key of theirs. */
+  readonly oneAtATime: OneAtATime
+  /** Where the next receipt of a higher tier goes in their order; undefined until somebody has looked. */
+  readonly receiptOrder: { next: bigint | undefined }
   /** Operations that destroy the records which an amendment erases; inside a round of the writer. */
   readonly eraseOps: (amendment: ErasingAmendment, view: RoundView) => Promise<Op[]>
   /** The time that neighbours are told: not the clock's while that is known to be wrong. */
@@ -70,16 +73,6 @@ export interface Context {
   readonly certificate: () => PeerIdentity
   /** Keeps a file of evidence, unless one of that name is there. @returns where it is */
   readonly keepEvidence: (name: string, content: Uint8Array) => Promise<string>
-}
-
-/** Runs what is asked of it one after the other: each sees what the one before did. */
-export class OneByOne {
-  #last: Promise<unknown> = Promise.resolve()
-
-  /** Waits for those before; that one of them failed is no matter here. */
-  run<T>(doing: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(doing)
-    this.#last = mine.catch(() => undefined)
-    return mine
-  }
+  /** Where a file of evidence is, when it was kept since the start. */
+  readonly evidenceAt: (name: string) => string | undefined
 }

@@ -21,16 +21,25 @@ const REST_MS = 20
 
 const cursorKey = textKey(tables.meta, 'scrub/next')
 
-/** Standing findings, by log index. */
-const findings = new WeakMap<Context, Map<bigint, Text>>()
+export class Scrub {
+  readonly #context: Context
+  /** What stands, by log index. */
+  readonly #findings = new Map<bigint, Text>()
 
-/**
- * Reads about `bytes` bytes, one entry at least, and begins anew at the end of the log; less when the signal comes.
- * @returns the bytes that were read
- */
-export async function scrub(context: Context, bytes: number, signal?: AbortSignal): Promise<number> {
-  const standing = findings.get(context) ?? new Map<bigint, Text>()
-  findings.set(context, standing)
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /**
+   * Reads about `bytes` bytes, one entry at least, and begins anew at the end of the log; less when the signal comes.
+   * @returns the bytes that were read
+   */
+  run(bytes: number, signal?: AbortSignal): Promise<number> {
+    return scrub(this.#context, this.#findings, { bytes, signal })
+  }
+}
+
+async function scrub(context: Context, standing: Map<bigint, Text>, { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal | undefined }): Promise<number> {
   for (const index of [...standing.keys()]) await look(context, standing, index)
   const { size } = context.log().signed
   const cursor = openChecked(cursorKey, await context.store.get(cursorKey))

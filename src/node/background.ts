@@ -8,7 +8,7 @@ import type { Context } from '../commit/context.ts'
 import type { Door } from '../exchange/door.ts'
 import { KeptAlarms } from './kept-alarms.ts'
 import { hashRequestIds } from '../publish/request-ids.ts'
-import { scrub } from '../fsck/scrub.ts'
+import { Scrub } from '../fsck/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../recognition/recognize.ts'
 import { tables, textKey } from '../store/keys.ts'
 import { removeFormerEpochs } from './former-epochs.ts'
@@ -117,12 +117,13 @@ async function alarmsLoop({ context, signal }: BackgroundOptions): Promise<void>
 async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOptions): Promise<void> {
   // What was read beyond its share is waited for.
   let ahead = 0
+  const scrub = new Scrub(context)
   while (!signal.aborted && scrubBytesPerDay > 0) {
     await sleep(context.clock, SCRUB_MS, signal)
     ahead -= (scrubBytesPerDay * SCRUB_MS) / DAY_MS
     if (signal.aborted || ahead >= 0) continue
     // While the database is opened again there is nothing to read.
-    ahead += await scrub(context, -ahead, signal).catch(() => 0)
+    ahead += await scrub.run(-ahead, signal).catch(() => 0)
     ahead = Math.max(ahead, -scrubBytesPerDay / 24)
   }
 }

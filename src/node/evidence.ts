@@ -21,6 +21,8 @@ export class EvidenceFolder {
   readonly #folder: string
   readonly #alarms: Alarms
   readonly #log: { warn(fields: object, message: string): void }
+  /** What was kept since the start, and where it is. */
+  readonly #kept = new Map<string, string>()
 
   constructor(folder: string, { alarms, log }: { alarms: Alarms; log: { warn(fields: object, message: string): void } }) {
     this.#folder = folder
@@ -31,9 +33,13 @@ export class EvidenceFolder {
   /** @returns where it is */
   readonly keep = async (name: string, content: Uint8Array): Promise<string> => {
     const file = await writeEvidence(this.#folder, name, content)
+    this.#kept.set(name, file)
     this.#log.warn({ file }, 'evidence was written')
     return file
   }
+
+  /** Where a file of evidence is, when it was kept since the start. */
+  readonly at = (name: string): string | undefined => this.#kept.get(name)
 
   readonly keepFork = async (first: Uint8Array, second: Uint8Array, lane: string): Promise<void> => {
     const { name, content } = laneForkEvidence(first, second, lane)

@@ -5,12 +5,13 @@
 import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { dirname } from 'node:path'
+import { OneAtATime } from '../base/one-at-a-time.ts'
 import { text } from '../base/text.ts'
 import { Alarms } from '../alarm/alarms.ts'
 import { Approvals } from '../members/approvals.ts'
 import { Changes } from '../commit/changes.ts'
 import type { Genesis } from '../fsck/genesis.ts'
-import { type Context, OneByOne } from '../commit/context.ts'
+import type { Context } from '../commit/context.ts'
 import { Quotas } from '../commit/quotas.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../members/freeze.ts'
@@ -38,7 +39,6 @@ import { batchClasses } from '../topology/lane.ts'
 import type { Uplink } from '../uplink/uplink.ts'
 import type { WireChannel } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
-import type { ServiceBinding } from '../wire/service.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { budgetsOf } from './budgets.ts'
@@ -333,14 +333,14 @@ export class Node {
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms, clock }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, answers: new OneByOne(), ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep,
+      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, oneAtATime: new OneAtATime(), receiptOrder: { next: undefined }, ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep, evidenceAt: this.#evidence.at,
       joined: this.#joined, certificate: () => this.#tls!.current.identity,
     }
   }
 
   async #listen(): Promise<void> {
     const { config, clock, log } = this.#options
-    const bindings: readonly ServiceBinding[] = [
+    const bindings = [
       exchangeService({
         context: () => this.#context, door: () => this.#door,
         clock,

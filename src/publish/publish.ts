@@ -111,31 +111,15 @@ export async function publish(context: Context, publication: Publication): Promi
   })
 }
 
-/** Requests under way, by client and id: the second of two looks at what became of the first. */
-const requested = new WeakMap<Context, Map<string, Promise<Published>>>()
-
+/** By client and request id: the second of two looks at what became of the first. */
 function inTurn(context: Context, publication: Publication, run: () => Promise<Published>): Promise<Published> {
   const key = requestKey(context, publication)
-  if (!key) return run()
-  const name = Buffer.from(key).toString()
-  const turns = requested.get(context) ?? new Map<string, Promise<Published>>()
-  requested.set(context, turns)
-  const before: Promise<unknown> = turns.get(name) ?? Promise.resolve()
-  const mine = before.catch(() => undefined).then(run)
-  turns.set(name, mine)
-  return mine.finally(() => {
-    if (turns.get(name) === mine) turns.delete(name)
-  })
+  return key ? context.oneAtATime.run(`request ${Buffer.from(key).toString('latin1')}`, run) : run()
 }
 
 /** One at a time: two imports of the same rows must not both find them new. */
-const importing = new WeakMap<Context, Promise<unknown>>()
-
 function publishNew(context: Context, publication: Publication): Promise<Published> {
-  const before = importing.get(context) ?? Promise.resolve()
-  const mine = before.catch(() => undefined).then(() => publishMissing(context, publication))
-  importing.set(context, mine)
-  return mine
+  return context.oneAtATime.run('import', () => publishMissing(context, publication))
 }
 
 /** Milliseconds that an update may wait until it is ordered after what it replaces. */

@@ -117,7 +117,7 @@ export async function requestRecognition(context: Context, ask: RecognitionAsk):
  * @throws HuxinError not_found | argument_invalid | item_unknown
  */
 export function answerRecognition(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {
-  return context.answers.run(() => answerOne(context, answer))
+  return context.oneAtATime.run('answers', () => answerOne(context, answer))
 }
 
 async function answerOne(context: Context, answer: RecognitionAnswer): Promise<Published & { recordId: string }> {

@@ -9,19 +9,14 @@ import { formatNote, parseNote } from '../note/note.ts'
 import type { Context } from '../commit/context.ts'
 import { showStatements } from './statements.ts'
 
-/** Where the proof against a log is, by log: it may be shown again and again. */
-const kept = new WeakMap<Context, Map<string, string>>()
-
 /** Writes the proof, with the statements that lead to the key of `member`, whose log it is. @returns where it is */
 export async function keepFork(context: Context, member: string, fork: Fork): Promise<string> {
-  const files = kept.get(context) ?? new Map<string, string>()
-  kept.set(context, files)
-  const there = files.get(fork.log)
+  const name = `fork-${fork.log.replaceAll('/', '-')}.txt`
+  // It may be shown again and again.
+  const there = context.evidenceAt(name)
   if (there !== undefined) return there
   const statements = await showStatements(context, new Set([member]))
-  const file = await context.keepEvidence(`fork-${fork.log.replaceAll('/', '-')}.txt`, formatFork(fork, statements))
-  files.set(fork.log, file)
-  return file
+  return context.keepEvidence(name, formatFork(fork, statements))
 }
 
 /** A note with those of its lines that claim to be by this key: lines that nobody verified make a note useless to who knows their key. */

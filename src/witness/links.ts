@@ -55,9 +55,6 @@ export async function newestSeen({ store }: { store: Reader }, node: string): Pr
   return (await witnessState({ store }, `${node}/${epoch}`))?.note ?? new Uint8Array()
 }
 
-/** One cosigning at a time for each log: compare and persist are one step. */
-const cosigning = new Map<string, Promise<unknown>>()
-
 /** A checkpoint handed in for cosigning. */
 export interface CosigningAsked {
   /** Size that the proof leads from. */
@@ -70,17 +67,12 @@ export interface CosigningAsked {
 }
 
 /**
- * Cosigns a child's checkpoint, after it is durable that this node did.
+ * Cosigns a child's checkpoint, after it is durable that this node did. Compare and persist are one step: of one log one at a time.
  * @returns the cosignature line, or the size that the child must prove from
  * @throws HuxinError signature_invalid | proof_invalid | log_forked (it is proved, and the proof kept) | log_behind
  */
 export function cosignChild(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
-  const key = `${context.self} ${child}`
-  const mine = (cosigning.get(key) ?? Promise.resolve()).catch(() => undefined).then(() => cosignOnce(context, child, asked))
-  cosigning.set(key, mine)
-  return mine.finally(() => {
-    if (cosigning.get(key) === mine) cosigning.delete(key)
-  })
+  return context.oneAtATime.run(`cosign ${child}`, () => cosignOnce(context, child, asked))
 }
 
 async function cosignOnce(context: Context, child: string, asked: CosigningAsked): Promise<{ line: string } | { knownSize: bigint }> {
@@ -273,18 +265,13 @@ export interface ReceiptsOf {
   readonly receipts: readonly StoredReceipt[]
 }
 
-/** One writing at a time for each node: a position is seen only after all before it. */
-const keeping = new WeakMap<Context, Promise<unknown>>()
-
 /**
  * Keeps receipts of higher tiers, in an order that children read, together with `more` rows. Not fsynced:
- * losing all of it costs asking again.
+ * losing all of it costs asking again. One writing at a time: a position is seen only after all before it.
  * @throws HuxinError store_failed
  */
 export function keepReceipts(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
-  const mine = (keeping.get(context) ?? Promise.resolve()).catch(() => undefined).then(() => keepReceiptsNow(context, groups, more))
-  keeping.set(context, mine)
-  return mine
+  return context.oneAtATime.run('receipts', () => keepReceiptsNow(context, groups, more))
 }
 
 async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
@@ -303,23 +290,20 @@ async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], 
     await context.store.write([...ops, ...more])
   } catch (error) {
     // It may have happened: what comes next may not take the same positions.
-    reserved.delete(context)
+    context.receiptOrder.next = undefined
     throw error
   }
-  reserved.set(context, position)
+  context.receiptOrder.next = position
 }
-
-const reserved = new WeakMap<Context, bigint>()
 
 /** Where the next receipt goes in the order. */
 export async function nextReceiptPosition(context: Context): Promise<bigint> {
-  const ahead = reserved.get(context)
+  const ahead = context.receiptOrder.next
   if (ahead !== undefined) return ahead
   const { gte, lt } = prefixRange(tables.receiptOrder)
   const [last] = await context.store.range({ gte, lt, limit: 1, reverse: true })
-  const next = reserved.get(context) ?? (last ? fromBe64(last[0], 1) + 1n : 0n)
-  reserved.set(context, next)
-  return next
+  context.receiptOrder.next ??= last ? fromBe64(last[0], 1) + 1n : 0n
+  return context.receiptOrder.next
 }
 
 /** Receipts of higher tiers, after a position, for batches that came from a child's subtree. */

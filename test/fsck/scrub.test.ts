@@ -9,7 +9,7 @@ import { amend } from '../../src/publish/amend.ts'
 import { checkStore } from '../../src/fsck/check.ts'
 import { findByRecordId } from '../../src/query/query.ts'
 import { findRepairs, repairRunning } from '../../src/fsck/repair.ts'
-import { scrub } from '../../src/fsck/scrub.ts'
+import { Scrub } from '../../src/fsck/scrub.ts'
 import { checkFolder, repairFolder } from '../../src/node/maintenance.ts'
 import { bodyKey, tables, textKey } from '../../src/store/keys.ts'
 import { findings, publishRecords } from '../support/checks.ts'
@@ -58,15 +58,16 @@ t.test('a damaged body is found by the scrub, raises an alarm, and is taken back
   const node = await federation.startNode(CITY)
   await federation.until('it serves', () => node.state === 'serving')
   const { context } = node
+  const scrub = new Scrub(context)
   t.notOk(node.alarms.has('scrub'))
   // A byte a time: it goes on where it stood.
   const cursor = textKey(tables.meta, 'scrub/next')
   for (let i = 1n; i <= index; i++) {
-    await scrub(context, 1)
+    await scrub.run(1)
     t.equal(Buffer.from(openChecked(cursor, await context.store.get(cursor))!).readBigUInt64BE(), i)
   }
   t.notOk(node.alarms.has('scrub'), 'all before it is well')
-  await scrub(context, 1)
+  await scrub.run(1)
   t.match(node.alarms.list().join('\n'), `scrub: body ${index}: is not what was logged`)
   const { damaged } = await checkStore(context.store, context.log(), node.genesis())
   t.same(damaged, [index])
@@ -75,7 +76,7 @@ t.test('a damaged body is found by the scrub, raises an alarm, and is taken back
   t.same(wrong, [{ index, op: undefined }], 'what does not match is not put back')
   t.same(await repairRunning(context, damaged, (lane, number) => node.uplink!.readPackage(lane, number)), [index])
   for (const i of [0, 1, 2]) t.equal((await findByRecordId(context, `one-${i}`)).length, 1, 'what was put back is found')
-  await scrub(context, 1)
+  await scrub.run(1)
   t.notOk(node.alarms.has('scrub'), 'the alarm is over')
   t.same(await findings(federation), [])
 })

@@ -17,7 +17,7 @@ import { cosignChild, cosignedSize, keepChildReceipt, keepCosignature, keepRecei
 import { setMemberStatus } from '../../src/members/members.ts'
 import type { Published } from '../../src/publish/publish.ts'
 import { receiptFor, type StoredReceipt } from '../../src/witness/receipts.ts'
-import { scrub } from '../../src/fsck/scrub.ts'
+import { Scrub } from '../../src/fsck/scrub.ts'
 import { AmendmentAction, AmendmentSchema, CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import type { SignedTree } from '../../src/log/log.ts'
@@ -275,6 +275,6 @@ async function linkSteps(province: Context, county: Context, receipts: readonly 
       if (own && !await node.context.store.get(receiptKey(own, province.self))) throw new HuxinError('not_ready', 'what was pushed has no receipt')
     } },
     { name: 'what only passed is dropped', run: async ({ node }) => void await node.sweep(0) },
-    { name: 'the log is read again', run: async ({ node }) => void await scrub(node.context, 10_000) },
+    { name: 'the log is read again', run: async ({ node }) => void await new Scrub(node.context).run(10_000) },
   ]
 }

@@ -138,6 +138,15 @@ t.test('time, timers, chance, the environment and the console are used where the
   }
 })
 
+t.test('what a module holds by itself is a cache of what anybody would compute alike', async (t) => {
+  const caches = [
+    'base/abort.ts', 'base/clock.ts', 'merkle/hash.ts', 'merkle/sha256-lanes.ts', 'note/checkpoint.ts', 'note/key.ts', 'record/damage.ts', 'record/divisions.ts',
+    'record/scan.ts', 'record/schema.ts', 'wire/encode.ts',
+  ]
+  const holds = /^(?:export )?(?:let |const \w+(?:: [^=]+)? = new (?:Weak)?(?:Map|Set)(?:<.*>)?\(\))/m
+  t.same((await sources()).filter(({ room, code }) => room !== 'gen' && holds.test(code)).map(({ path }) => path), caches, 'state with a lifetime has an owner')
+})
+
 t.test(`no file is longer than ${LINES_MAX} lines`, async (t) => {
   for (const { path, room, text } of await sources()) {
     const lines = text.split('\n').length - 1
