@@ -28,7 +28,7 @@ export class Contradictions {
   readonly #context: Context
   readonly #mayStand: (identity: Identity) => boolean
   readonly #before: bigint | undefined
-  readonly #turns = new Turns()
+  readonly #turns: Turns
   readonly #standings: Standings
 
   /** @param before only what was logged before this entry counts */
@@ -36,6 +36,7 @@ export class Contradictions {
     this.#context = context
     this.#mayStand = mayStand
     this.#before = before
+    this.#turns = new Turns(context.clock)
     this.#standings = new Standings(context, this.#turns)
   }
 
