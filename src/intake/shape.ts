@@ -177,13 +177,18 @@ class Shape {
     const cells = this.#sparse && row.cells.length < this.#header.length ? [...row.cells, ...Array<string>(this.#header.length - row.cells.length).fill('')] : row.cells
     for (const at of this.#unnamed) if ((cells[at] ?? '').trim() !== '') this.#unnamedFilled.add(at)
     const dated = row.dates && this.#textColumns.find((at) => row.dates!.has(at))
-    const fault = row.fault ?? this.#faultOf(cells, dated)
+    const unlike = row.unlike && this.#textColumns.find((at) => row.unlike!.has(at))
+    const fault = row.fault ?? this.#faultOf(cells, { dated, unlike })
     if (!fault) return { line, cells }
-    return { line, cells: dated === undefined ? cells : Object.assign([...cells], { [dated]: UNREAD }), fault }
+    const unread = [dated, unlike].filter((at) => at !== undefined).map((at) => [at, UNREAD] as const)
+    return { line, cells: unread.length === 0 ? cells : Object.assign([...cells], Object.fromEntries(unread)), fault }
   }
 
-  /** @param dated a column of texts whose cell is a date */
-  #faultOf(cells: readonly string[], dated: number | undefined): RowFault | undefined {
+  /**
+   * @param dated a column of texts whose cell is a date
+   * @param unlike a column whose cell shows another number than it has
+   */
+  #faultOf(cells: readonly string[], { dated, unlike }: { dated: number | undefined; unlike: number | undefined }): RowFault | undefined {
     const columns = this.#header.length
     if (cells.length > columns && cells.slice(columns).some((cell) => cell.trim() !== '')) {
       const at = columns + cells.slice(columns).findIndex((cell) => cell.trim() !== '')
@@ -201,6 +206,9 @@ class Shape {
     }
     if (dated !== undefined) {
       return rowFault('cell_date', text`the spreadsheet made a date of column ${columnLetters(dated)}: format the column as text and type the cell again`, this.#header[dated])
+    }
+    if (unlike !== undefined) {
+      return rowFault('cell_format', text`the number format of column ${columnLetters(unlike)} shows another number than the cell has (in thousands, or with signs between the digits): format the column as General or text, and fill in what is meant`, this.#header[unlike])
     }
     return undefined
   }

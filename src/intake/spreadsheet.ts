@@ -29,7 +29,7 @@ export async function openSpreadsheet(file: string, names: HeaderNames, asked: s
 }
 
 function noCounts(): SheetCounts {
-  return { formulas: 0, hiddenRows: 0, hiddenColumns: [], merged: 0 }
+  return { formulas: 0, hiddenRows: 0, hiddenColumns: [], merged: 0, rounded: 0 }
 }
 
 function namedSheet(file: string, workbook: Workbook, asked: string): Sheet {
@@ -68,12 +68,12 @@ async function* gridRows(workbook: Workbook, sheet: Sheet, counts: SheetCounts, 
   return undefined
 }
 
-function gridRow({ line, cells, dates, uncalculated, wide }: WorkbookRow): GridRow {
+function gridRow({ line, cells, dates, unlike, uncalculated, wide }: WorkbookRow): GridRow {
   if (uncalculated !== undefined) {
     return { line, cells: Object.assign([...cells], { [uncalculated]: UNREAD }), fault: rowFault('formula_empty', text`the formula in column ${columnLetters(uncalculated)} has no stored value: open the file in a spreadsheet program, save it, and import it then`) }
   }
   if (wide) return { line, cells, fault: rowFault('row_form', text`the row has cells beyond column ${columnLetters(999)}`) }
-  return dates ? { line, cells, dates } : { line, cells }
+  return { line, cells, ...(dates && { dates }), ...(unlike && { unlike }) }
 }
 
 function sheetNotices(sheet: Sheet, others: readonly Sheet[]): Notice[] {
@@ -81,11 +81,12 @@ function sheetNotices(sheet: Sheet, others: readonly Sheet[]): Notice[] {
   return [{ code: 'sheet', text: text`sheet ${shown(sheet.name)} is read; the others are not: ${others.slice(0, 20).map(({ name, hidden }) => (hidden ? text`${shown(name)} (hidden)` : shown(name)))}` }]
 }
 
-function countNotices({ formulas, hiddenRows, hiddenColumns, merged }: SheetCounts): Notice[] {
+function countNotices({ formulas, hiddenRows, hiddenColumns, merged, rounded }: SheetCounts): Notice[] {
   const found: Notice[] = []
   if (formulas > 0) found.push({ code: 'formulas', text: text`${formulas} cell(s) are formulas: the values that were stored with them are taken` })
   if (hiddenRows > 0) found.push({ code: 'hidden_rows', text: text`${hiddenRows} row(s) are hidden or filtered out, and are taken like the others` })
   if (hiddenColumns.length > 0) found.push({ code: 'hidden_columns', text: text`columns ${hiddenColumns.slice(0, 20).map(columnLetters)} are hidden, and are taken like the others` })
   if (merged > 0) found.push({ code: 'merged_cells', text: text`${merged} cell(s) have the value of the merged cells they belong to` })
+  if (rounded > 0) found.push({ code: 'rounded_cells', text: text`${rounded} cell(s) have more decimals than they show: all of them are taken` })
   return found
 }

@@ -22,6 +22,8 @@ export interface SourceRow {
 export interface GridRow extends SourceRow {
   /** Positions of cells that the file calls dates, for a column that is no date. */
   readonly dates?: ReadonlySet<number>
+  /** Positions of cells that show another number than they have. */
+  readonly unlike?: ReadonlySet<number>
 }
 
 /** One reason why a row was rejected. */

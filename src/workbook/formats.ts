@@ -5,25 +5,110 @@
  */
 import { attribute, readXml } from './xml.ts'
 
-/** How the numbers of a cell are shown. `{ digits }`: with leading zeros. */
-export type NumberFormat = 'general' | 'date' | 'time' | 'percent' | { readonly digits: number }
+/** How numbers are shown that are no days. */
+export interface NumberShape {
+  readonly percent?: true
+  /** With leading zeros to so many digits. */
+  readonly digits?: number
+  /** Decimals that are shown. */
+  readonly decimals: number
+  /** Words before and behind the number. */
+  readonly words?: readonly [before: string, after: string]
+  /** What is shown is another number than the one that is stored, or none. */
+  readonly unlike?: true
+}
+
+/** How the numbers of a cell are shown; by sign or by a condition where there are several. */
+export type NumberFormat = 'general' | 'date' | 'time' | NumberShape | readonly Section[]
+
+interface Section {
+  readonly format: NumberShape | 'general'
+  readonly condition: (value: number) => boolean
+}
 
 /** Formats that every workbook has, ECMA-376 part 1, 18.8.30; 27 to 36 and 50 to 58 are dates in Chinese. */
 function builtIn(id: number): NumberFormat {
-  if (id === 9 || id === 10) return 'percent'
+  if (id === 9 || id === 10) return { percent: true, decimals: id === 9 ? 0 : 2 }
   if (id >= 14 && id <= 17 || id === 22 || id >= 27 && id <= 31 || id === 36 || id >= 50 && id <= 54 || id === 57 || id === 58) return 'date'
   if (id >= 18 && id <= 21 || id >= 32 && id <= 35 || id >= 45 && id <= 47 || id === 55 || id === 56) return 'time'
-  return 'general'
+  if ([1, 3, 37, 38, 41, 42].includes(id)) return { decimals: 0 }
+  return [2, 4, 39, 40, 43, 44].includes(id) ? { decimals: 2 } : 'general'
 }
 
-/** A format by its code, for example `yyyy"年"m"月"d"日"`. */
+/** A format by its code, for example `yyyy"年"m"月"d"日"` or `"第"0"号"`. */
 export function formatOf(code: string): NumberFormat {
-  const first = code.split(';')[0]!
-  const bare = first.replace(/"[^"]*"|\\.|_.|\*./g, '').replace(/\[(?!h+\]|m+\]|s+\])[^\]]*\]/gi, '')
-  if (/^0{2,}$/.test(bare)) return { digits: bare.length }
-  if (/general|[#0?@]/i.test(bare) && !/[ymd]/i.test(bare.replace(/general/gi, ''))) return bare.includes('%') ? 'percent' : 'general'
+  const sections = sectionsOf(code).map(piecesOf)
+  const kind = kindOf(sections[0]!)
+  if (kind !== 'number') return kind
+  const shapes = sections.slice(0, 3).map(shapeOf)
+  const conditions = sections.map((pieces) => conditionOf(pieces))
+  const isPlain = shapes.every((shape) => shape === 'general' || (shape.words === undefined && shape.unlike === undefined))
+  if (shapes.length === 1 || isPlain) return shapes[0]!
+  const bySign: readonly Section['condition'][] = shapes.length === 2 ? [(value) => value >= 0, () => true] : [(value) => value > 0, (value) => value < 0, () => true]
+  return shapes.map((format, i): Section => ({ format, condition: conditions.some((one) => one !== undefined) ? conditions[i] ?? (() => true) : bySign[i]! }))
+}
+
+const CODE_LENGTH_MAX = 1_000
+const DECIMALS_MAX = 15
+
+/** A piece of a format: a place for a digit, a text that is shown as it is, or something else. */
+interface Piece {
+  readonly kind: 'digit' | 'words' | 'other'
+  readonly text: string
+}
+
+/** Up to four sections; semicolons in texts divide nothing. */
+function sectionsOf(code: string): string[] {
+  const sections = ['']
+  for (const [token] of code.slice(0, CODE_LENGTH_MAX).matchAll(/"[^"]*"|[\\!].|[^]/gu)) {
+    if (token === ';') sections.push('')
+    else sections[sections.length - 1] += token
+  }
+  return sections.slice(0, 4)
+}
+
+function piecesOf(section: string): Piece[] {
+  return [...section.matchAll(/"([^"]*)"|[\\!](.)|(general|[0#?])|[_*].|\[[^\]]*\]|(\p{Script=Han})|[^]/giu)].map(([whole, quoted, escaped, digit, plain]): Piece => {
+    const words = quoted ?? escaped ?? plain
+    if (words !== undefined) return { kind: 'words', text: words }
+    return { kind: digit === undefined ? 'other' : 'digit', text: /^[_*]./u.test(whole) ? '' : whole }
+  })
+}
+
+function kindOf(pieces: readonly Piece[]): 'number' | 'general' | 'date' | 'time' {
+  const bare = pieces.filter(({ kind }) => kind !== 'words').map(({ text }) => (/^\[(?!h+\]|m+\]|s+\])/i.test(text) ? '' : text)).join('')
+  const isNumber = /general|[#0?@]/i.test(bare) && !/[ymd]/i.test(bare.replace(/general/gi, ''))
+  if (isNumber) return /general|[0#?]/i.test(bare) && !/[0#?]e[+-]|\/|@/i.test(bare) ? 'number' : 'general'
   if (/[yd]|e(?![+-])/i.test(bare) || /m/i.test(bare) && !/[hs]/i.test(bare)) return 'date'
   return /[hs]/i.test(bare) ? 'time' : 'general'
+}
+
+function shapeOf(pieces: readonly Piece[]): NumberShape | 'general' {
+  const [first, last] = [pieces.findIndex(({ kind }) => kind === 'digit'), pieces.findLastIndex(({ kind }) => kind === 'digit')]
+  const wordsOf = (some: readonly Piece[]): string => some.filter(({ kind }) => kind === 'words').map(({ text }) => text).join('')
+  // Marks alone, as the dash of accounts for 0, are no words.
+  const says = (words: string): boolean => /[\p{L}\p{N}]/u.test(words)
+  if (first < 0) return says(wordsOf(pieces)) ? { decimals: 0, unlike: true } : 'general'
+  const [before, inside, after] = [pieces.slice(0, first), pieces.slice(first, last + 1), pieces.slice(last + 1)]
+  const number = inside.map(({ text }) => text).join('')
+  const [whole = '', fraction = ''] = number.split('.')
+  const words = [wordsOf(before), wordsOf(after)] as const
+  const isUnlike = inside.some(({ kind, text }) => kind === 'words' || (kind === 'other' && !/^[,. ]?$/.test(text))) || after[0]?.text === ','
+  const isGeneral = /general/i.test(number)
+  if (isGeneral && !words.some(says)) return 'general'
+  return {
+    decimals: isGeneral ? DECIMALS_MAX : fraction.length, ...(pieces.some(({ kind, text }) => kind === 'other' && text === '%') && { percent: true as const }), ...(/^0{2,}$/.test(whole) && fraction === '' && { digits: whole.length }),
+    ...(words.some(says) && { words }), ...(isUnlike && { unlike: true as const }),
+  }
+}
+
+/** A condition of a section, for example `[>=10000]`. */
+function conditionOf(pieces: readonly Piece[]): Section['condition'] | undefined {
+  const [, sign, limit] = pieces.map(({ text }) => /^\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]$/.exec(text)).find((found) => found) ?? []
+  if (sign === undefined) return undefined
+  const than = Number(limit)
+  const tests: Readonly<Record<string, Section['condition']>> = { '<': (value) => value < than, '>': (value) => value > than, '=': (value) => value === than, '<=': (value) => value <= than, '>=': (value) => value >= than, '<>': (value) => value !== than }
+  return tests[sign]
 }
 
 /** Format of each style, in the order in which cells name them. */
@@ -64,8 +149,18 @@ export function dateOfSerial(serial: number, since1904: boolean): string | undef
   return seconds === 0 ? iso.slice(0, 10) : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`
 }
 
-/** A number as it is stored, as text. */
-export function numberText(stored: string, format: NumberFormat, since1904: boolean): { readonly text: string; readonly date?: true } {
+/** What a cell with a number says. */
+export interface NumberText {
+  readonly text: string
+  readonly date?: true
+  /** It shows fewer decimals than it has. */
+  readonly rounded?: true
+  /** What it shows is not what it has. */
+  readonly unlike?: true
+}
+
+/** A number as it is stored, as text, with the words that its format shows beside it. */
+export function numberText(stored: string, format: NumberFormat, since1904: boolean): NumberText {
   const value = Number(stored)
   if (stored.trim() === '' || !Number.isFinite(value)) return { text: stored }
   if (format === 'date') {
@@ -73,9 +168,19 @@ export function numberText(stored: string, format: NumberFormat, since1904: bool
     return date === undefined ? { text: plain(value) } : { text: date, date: true }
   }
   if (format === 'time' && value >= 0 && value < 1) return { text: new Date(Math.round(value * 86_400) * 1_000).toISOString().slice(11, 19) }
-  if (format === 'percent') return { text: `${plain(Number(`${Number(value.toPrecision(15))}e2`))}%` }
-  if (typeof format === 'object' && Number.isInteger(value) && value >= 0) return { text: plain(value).padStart(format.digits, '0') }
-  return { text: plain(value) }
+  const shape = isSections(format) ? format.find(({ condition }) => condition(value))?.format ?? 'general' : format
+  return typeof shape === 'object' ? shapedText(value, shape) : { text: plain(value) }
+}
+
+function isSections(format: NumberFormat): format is readonly Section[] {
+  return Array.isArray(format)
+}
+
+function shapedText(value: number, { percent, digits, decimals, words: [before, after] = ['', ''], unlike }: NumberShape): NumberText {
+  const number = percent ? plain(Number(`${Number(value.toPrecision(15))}e2`)) : plain(value)
+  const padded = digits !== undefined && Number.isInteger(value) && value >= 0 ? number.padStart(digits, '0') : number
+  const isRounded = (/\.(\d+)$/.exec(number)?.[1]!.length ?? 0) > decimals
+  return { text: `${before}${padded}${percent ? '%' : ''}${after}`, ...(isRounded && { rounded: true as const }), ...(unlike && { unlike }) }
 }
 
 /** Fifteen digits at most, as a spreadsheet has them: 0.1 + 0.2 is 0.3. */

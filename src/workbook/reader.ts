@@ -1,7 +1,7 @@
 /** Sheets of an .xlsx file, row by row. */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { type NumberFormat, numberText, readFormats } from './formats.ts'
+import { type NumberFormat, type NumberText, numberText, readFormats } from './formats.ts'
 import { MergeScan, type Merges } from './merges.ts'
 import { columnOf } from './place.ts'
 import { readSharedStrings, type SharedStrings, unescaped } from './shared-strings.ts'
@@ -19,6 +19,8 @@ export interface WorkbookRow {
   readonly cells: readonly string[]
   /** Positions of cells with the format of a date. */
   readonly dates?: ReadonlySet<number>
+  /** Positions of cells that show another number than they have. */
+  readonly unlike?: ReadonlySet<number>
   /** Position of the first formula without a stored value. */
   readonly uncalculated?: number
   /** Whether a column beyond the last one that is kept has something. */
@@ -33,6 +35,8 @@ export interface SheetCounts {
   hiddenColumns: number[]
   /** Cells that have the value of the merged area they belong to. */
   merged: number
+  /** Cells that show fewer decimals than they have. */
+  rounded: number
 }
 
 interface Sheet {
@@ -168,6 +172,7 @@ class SheetHandler {
   #at = -1
   #cells: string[] = []
   #dates: Set<number> | undefined
+  #unlike: Set<number> | undefined
   #uncalculated: number | undefined
   #wide = false
   #length = 0
@@ -221,6 +226,7 @@ class SheetHandler {
     this.#at = -1
     this.#cells = []
     this.#dates = undefined
+    this.#unlike = undefined
     this.#uncalculated = undefined
     this.#wide = false
     this.#length = 0
@@ -246,17 +252,19 @@ class SheetHandler {
     if (this.#formula) this.#parts.counts.formulas++
     // A formula may well give the empty text; a number is never empty.
     if (this.#formula && (this.#value ?? '') === '' && !(this.#type === 'str' && this.#value !== undefined)) this.#uncalculated ??= at
-    const cell = this.#value === undefined ? { text: '' } : this.#cellText(this.#value)
+    const cell: NumberText = this.#value === undefined ? { text: '' } : this.#cellText(this.#value)
     if (at >= COLUMNS_MAX) {
       if (cell.text.trim() !== '') this.#wide = true
       return
     }
     while (this.#cells.length < at) this.#cells.push('')
     this.#cells[at] = cell.text
-    if ('date' in cell) (this.#dates ??= new Set()).add(at)
+    if (cell.date) (this.#dates ??= new Set()).add(at)
+    if (cell.unlike) (this.#unlike ??= new Set()).add(at)
+    if (cell.rounded) this.#parts.counts.rounded++
   }
 
-  #cellText(value: string): { text: string; date?: true } {
+  #cellText(value: string): NumberText {
     switch (this.#type) {
       case 's': {
         const words = this.#parts.strings.get(Number(value))
@@ -279,7 +287,7 @@ class SheetHandler {
     if (blank && this.#uncalculated === undefined) return
     if (this.#hidden) counts.hiddenRows++
     onRow({
-      line: this.#line, cells: this.#cells, ...(this.#dates && { dates: this.#dates }), ...(this.#uncalculated !== undefined && { uncalculated: this.#uncalculated }), ...(this.#wide && { wide: true as const }),
+      line: this.#line, cells: this.#cells, ...(this.#dates && { dates: this.#dates }), ...(this.#unlike && { unlike: this.#unlike }), ...(this.#uncalculated !== undefined && { uncalculated: this.#uncalculated }), ...(this.#wide && { wide: true as const }),
     })
   }
 }

@@ -52,8 +52,8 @@ function xlsx({ sheets, strings, styles, workbook = '', states = [], extra = {} 
 /** The first sheet of a workbook. */
 const templateSheet = (bytes: Uint8Array): Uint8Array => unzipSync(bytes)['xl/worksheets/sheet1.xml']!
 
-const styles = `<styleSheet><numFmts><numFmt numFmtId="200" formatCode="yyyy&quot;年&quot;m&quot;月&quot;d&quot;日&quot;"/><numFmt numFmtId="201" formatCode="000000"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>
-  <cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="200"/><xf numFmtId="9"/><xf numFmtId="201"/></cellXfs></styleSheet>`
+const styles = `<styleSheet><numFmts><numFmt numFmtId="200" formatCode="yyyy&quot;年&quot;m&quot;月&quot;d&quot;日&quot;"/><numFmt numFmtId="201" formatCode="000000"/><numFmt numFmtId="202" formatCode="&quot;第&quot;0&quot;号&quot;"/><numFmt numFmtId="203" formatCode="0!.0,&quot;万&quot;"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>
+  <cellXfs><xf/><xf numFmtId="14"/><xf numFmtId="200"/><xf numFmtId="9"/><xf numFmtId="201"/><xf numFmtId="202"/><xf numFmtId="203"/><xf numFmtId="2"/></cellXfs></styleSheet>`
 
 t.test('a workbook of a department is read', async (t) => {
   const read = await readTable(join(process.cwd(), 'test/intake/cases/21-file.xlsx'))
@@ -72,16 +72,20 @@ t.test('numbers are what the spreadsheet shows, dates are days, and formulas hav
     rowXml(good(5, { 0: '<c s="1"><v>46204</v></c>' })),
     rowXml(good(6, { 10: '<c><f>1+1</f><v></v></c>' })),
     rowXml(good(7, { 9: '<c t="str"><f>IF(A1="","",1)</f><v></v></c>' })),
+    rowXml(good(8, { 0: '<c s="5"><v>5</v></c>', 10: '<c s="7"><v>2.004</v></c>' })),
+    rowXml(good(9, { 10: '<c s="6"><v>20000</v></c>' })),
   ].join('')
   const { rows: read, records, faults, notices, noticesZh } = await readTable(scratch.save(xlsx({ sheets: [['数据', rows]], strings, styles }), 'a.xlsx'))
   t.match(records[0], { 主体名称: '甲\r乙&公司', 评价日期: '2026-06-30', 有效期起: '2026-07-01 12:00:00', 检查次数: '1' })
   t.match(records[1], { 主体名称: '分两段', 统一社会信用代码: '9.13308250000004E+17', 行业代码: '005430', 检查次数: '95%' })
   t.match(records[2], { 主体名称: '查得公司', 评价等级: 'TRUE', 检查次数: '#N/A' })
-  t.same([faults, read.map(({ line }) => line)], [['7 formula_empty', '8 cell_date', '9 formula_empty'], [4, 5, 6, 7, 8, 9, 10]])
+  t.same([faults, read.map(({ line }) => line)], [['7 formula_empty', '8 cell_date', '9 formula_empty', '12 cell_format'], [4, 5, 6, 7, 8, 9, 10, 11, 12]])
+  t.match(records[4], { 记录编号: '第5号', 检查次数: '2.004' }, 'words of the format are shown, and belong to the text')
+  t.match(read[8]!.fault, { column: '检查次数', reasonZh: /K 列的数字格式/ })
   t.same([read[3]!.cells[2], read[4]!.cells[0], read[5]!.cells[10]], ['#VALUE!', '#VALUE!', '#VALUE!'], 'what could not be read is refused again in a reject file')
   t.match(read[3]!.fault, { reasonZh: /C 列的公式没有存下计算结果/ })
   t.match(read[4]!.fault, { column: '记录编号', reasonZh: /把 A 列的内容变成了日期/ })
-  t.same(notices, ['formulas: 4 cell(s) are formulas: the values that were stored with them are taken', 'hidden_rows: 1 row(s) are hidden or filtered out, and are taken like the others'])
+  t.same(notices, ['formulas: 4 cell(s) are formulas: the values that were stored with them are taken', 'hidden_rows: 1 row(s) are hidden or filtered out, and are taken like the others', 'rounded_cells: 1 cell(s) have more decimals than they show: all of them are taken'])
   t.match(noticesZh, [/4 个单元格是公式/, /1 行被隐藏或筛选掉/])
 })
 
@@ -94,14 +98,21 @@ t.test('cells at the end of a row that the file leaves out are empty', async (t)
 
 t.test('formats and serial numbers of both date systems', async (t) => {
   const formats: readonly (readonly [string, unknown])[] = [
-    ['yyyy/m/d', 'date'], ['[$-804]yyyy"年"m"月"', 'date'], ['m/d', 'date'], ['d-mmm-yy', 'date'], ['h:mm', 'time'], ['[h]:mm:ss', 'time'], ['yyyy-mm-dd hh:mm', 'date'], ['General', 'general'], ['#,##0.00', 'general'], ['0.00%', 'percent'],
-    ['@', 'general'], ['0000', { digits: 4 }], ['"day"0', 'general'], ['0.00E+00', 'general'], ['[Red]0.0', 'general'],
+    ['yyyy/m/d', 'date'], ['[$-804]yyyy"年"m"月"', 'date'], ['m/d', 'date'], ['d-mmm-yy', 'date'], ['h:mm', 'time'], ['[h]:mm:ss', 'time'], ['yyyy-mm-dd hh:mm', 'date'], ['General', 'general'], ['#,##0.00', { decimals: 2 }], ['0.00%', { decimals: 2, percent: true }],
+    ['@', 'general'], ['0000', { digits: 4, decimals: 0 }], ['"day"0', { decimals: 0, words: ['day', ''] }], ['0.00E+00', 'general'], ['[Red]0.0', { decimals: 1 }],
+    ['_ * #,##0.00_ ;_ * -#,##0.00_ ;_ * "-"??_ ;_ @_ ', { decimals: 2 }], ['# ?/?', 'general'], ['\\第\\ 0', { decimals: 0, words: ['第 ', ''] }],
   ]
+  const shown: readonly (readonly [code: string, stored: string, text: string, more?: string])[] = [
+    ['"第"0"号"', '5', '第5号'], ['"龙交信〔2026〕"0"号"', '12', '龙交信〔2026〕12号'], ['"R"000000', '2104', 'R002104'], ['General"次"', '3', '3次'], ['0.0"万元"', '3.25', '3.25万元', 'rounded'], ['0号', '7', '7号'],
+    ['0"分";"负"0"分";"零";@', '95', '95分'], ['0"分";"负"0"分";"零";@', '0', '0', 'unlike'], ['0!.0,"万"', '12345', '12345万', 'unlike'], ['#,##0,', '5000', '5000', 'unlike'], ['000-000', '123456', '123456', 'unlike'], ['# ##0', '1234', '1234'], ['000\\-000', '123456', '123456', 'unlike'],
+    ['[>=10000]0!.0,"万";0', '9', '9'], ['[>=10000]0!.0,"万";0', '20000', '20000万', 'unlike'], ['0.00', '95.333', '95.333', 'rounded'], ['0%', '0.9512', '95.12%', 'rounded'], ['0.0', '95', '95'],
+  ]
+  for (const [code, stored, text, more] of shown) t.same(numberText(stored, formatOf(code), false), { text, ...(more && { [more]: true }) }, `${code} ${stored}`)
   for (const [code, format] of formats) t.same(formatOf(code), format, code)
   t.same([1, 59, 60, 61, 46203, 2_958_465, 0, 2_958_466].map((serial) => dateOfSerial(serial, false)), ['1900-01-01', '1900-02-28', undefined, '1900-03-01', '2026-06-30', '9999-12-31', undefined, undefined])
   t.same(dateOfSerial(44741, true), '2026-06-30')
   t.same(['0.30000000000000004', '1E-7', '123456789012345', '12.50', '-3'].map((stored) => numberText(stored, 'general', false).text), ['0.3', '0.0000001', '123456789012345', '12.5', '-3'])
-  t.same(numberText('0.07', 'percent', false).text, '7%')
+  t.same(numberText('0.07', { percent: true, decimals: 0 }, false).text, '7%')
   const since1904 = await readTable(scratch.save(xlsx({ workbook: '<workbookPr date1904="1"/>', sheets: [['a', rowXml(HEAD) + rowXml(good(1, { 5: '<c s="1"><v>44741</v></c>' }))]], styles }), 'a.xlsx'))
   t.equal(since1904.records[0]!['评价日期'], '2026-06-30')
 })

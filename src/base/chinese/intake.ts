@@ -27,6 +27,8 @@ export const intakeChinese: Readonly<Record<string, string>> = {
     '该行有 {0} 个单元格，表头为 {1} 列：缺少 {2} 至 {3} 列，或其前漏了分隔符',
   'the spreadsheet made a date of column {0}: format the column as text and type the cell again':
     '表格软件把 {0} 列的内容变成了日期：请将该列设为文本格式后重新填写该单元格',
+  'the number format of column {0} shows another number than the cell has (in thousands, or with signs between the digits): format the column as General or text, and fill in what is meant':
+    '{0} 列的数字格式使显示的数与实际存放的数不同（如按千、万显示，或在数字之间插入字符）：请将该列设为常规或文本格式，再填写实际内容',
   'two keys mean the same column: keep one of them': '两个键表示同一列：请只保留一个',
   'a key stands there twice: keep one of them': '同一个键出现两次：请只保留一个',
   'vertical bar': '竖线',
@@ -88,6 +90,7 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   '{0} (hidden)': '{0}（隐藏）',
   '{0} cell(s) are formulas: the values that were stored with them are taken': '{0} 个单元格是公式：已取其存下的计算结果',
   '{0} row(s) are hidden or filtered out, and are taken like the others': '{0} 行被隐藏或筛选掉，仍与其他行一并读取',
+  '{0} cell(s) have more decimals than they show: all of them are taken': '{0} 个单元格的小数位多于显示的位数：按实际存放的数读取',
   '{0} cell(s) have the value of the merged cells they belong to': '{0} 个单元格取自所属合并单元格的内容',
   '{0} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that': '{0} 是其他格式的 XML：请将表格另存为 .xlsx 或“CSV UTF-8”后再导入',
   'the file is a web page: its table is read': '该文件实为网页：已读取其中的表格',
