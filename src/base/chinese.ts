@@ -1,6 +1,7 @@
 /** The Chinese of all templates, gathered from the tables of the rooms. */
 import { accountChinese } from './chinese/account.ts'
 import { alarmChinese } from './chinese/alarm.ts'
+import { archiveChinese } from './chinese/archive.ts'
 import { baseChinese } from './chinese/base.ts'
 import { batchChinese } from './chinese/batch.ts'
 import { cliChinese } from './chinese/cli.ts'
@@ -41,6 +42,7 @@ import { workbookChinese } from './chinese/workbook.ts'
 const tables: readonly Readonly<Record<string, string>>[] = [
   accountChinese,
   alarmChinese,
+  archiveChinese,
   baseChinese,
   batchChinese,
   cliChinese,

@@ -1,5 +1,5 @@
 /**
- * Backup and restore of a node: its folder at one size of its log, in one encrypted file (`archive.ts`). The
+ * Backup and restore of a node: its folder at one size of its log, in one encrypted file (room `archive`). The
  * rows come from a snapshot of the database, so the node goes on meanwhile; the checkpoint is the one that was signed
  * before the snapshot was taken, so that the rows are never behind it.
  *
@@ -8,16 +8,18 @@
  */
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, normalize, sep } from 'node:path'
-import { concat, utf8 } from '../base/bytes.ts'
+import { type FileKey, unusable } from '../archive/age-file.ts'
+import { BackupWriter, endOf, readBackup } from '../archive/backup-file.ts'
+import type { Secret } from '../archive/file-key.ts'
+import { concat } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
-import { type Said, type Text, text, textOf } from '../base/text.ts'
+import { type Text, text, textOf } from '../base/text.ts'
 import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import type { CheckReport, SignedLog } from '../fsck/finding.ts'
 import { openSlot } from '../log/slot.ts'
 import type { Op, Snapshot } from '../store/store.ts'
 import { levelEngine } from '../store/leveldb/engine.ts'
 import { NODE_NAME } from '../topology/tier.ts'
-import { type ArchiveKey, ArchiveWriter, readArchive, type Secret } from './archive.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { checkFolder, signedLogOf, withFolder } from './maintenance.ts'
 
@@ -44,7 +46,6 @@ const ROWS_BYTES = 2 << 20
 const WRITE_BYTES = 8 << 20
 const FILES = ['node.yaml', 'join.json', 'application.txt']
 const FOLDERS = ['keys', 'evidence']
-const CHECKPOINT = 'checkpoint'
 
 /** What a backup in progress is told and tells. */
 export interface BackupProgress {
@@ -57,28 +58,28 @@ export interface BackupProgress {
  * Writes a backup. The file has its name only when all of it is on disk. Needs a few megabytes, whatever the size of the database.
  * @throws HuxinError argument_invalid | store_corrupt | cancelled
  */
-export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: ArchiveKey, { onProgress, signal }: BackupProgress = {}): Promise<BackupContents> {
+export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: FileKey, { onProgress, signal }: BackupProgress = {}): Promise<BackupContents> {
   const { signed } = log
   const snapshot = store.snapshot()
-  const archive = await ArchiveWriter.create(file, key).catch(async (error: unknown) => {
+  const archive = await BackupWriter.create(file, key).catch(async (error: unknown) => {
     await snapshot.close()
     throw error
   })
   try {
-    for (const name of await filesOf(config.folder)) await archive.add({ kind: 'f', name: utf8(name), value: await readFile(join(config.folder, name)) })
-    await archive.add({ kind: 'c', name: utf8(CHECKPOINT), value: signed.note })
+    for (const name of await filesOf(config.folder)) await archive.add({ kind: 'file', name, value: await readFile(join(config.folder, name)) })
+    await archive.add({ kind: 'checkpoint', value: signed.note })
     let rows = 0
     for (let from: Uint8Array = new Uint8Array(); ;) {
       const page = await snapshot.range({ gte: from, lt: Buffer.of(0xff, 0xff), bytesMax: ROWS_BYTES })
       if (page.length === 0) break
-      for (const [name, value] of page) await archive.add({ kind: 'r', name, value })
+      for (const [key, value] of page) await archive.add({ kind: 'row', key, value })
       rows += page.length
       onProgress?.(archive.bytes)
       if (signal?.aborted) throw new HuxinError('cancelled', text`the backup was given up: the node stops. Ask for another when it runs again`)
       from = concat(page.at(-1)![0], Uint8Array.of(0))
     }
     const contents: BackupContents = { node: config.node, epoch, size: signed.size, rows }
-    await archive.add({ kind: 'e', name: utf8('end'), value: utf8(JSON.stringify({ ...contents, size: String(signed.size) })) })
+    await archive.add(endOf({ ...contents, size: String(signed.size) }))
     await archive.end()
     return contents
   } catch (error) {
@@ -90,7 +91,7 @@ export async function writeBackup({ config, epoch, log, store }: BackupSource, f
 }
 
 /** Backs up a node that does not run. @throws HuxinError config_invalid | store_locked | store_corrupt */
-export async function backupFolder(folder: string, file: string, key: ArchiveKey): Promise<BackupContents> {
+export async function backupFolder(folder: string, file: string, key: FileKey): Promise<BackupContents> {
   return withFolder(folder, async (config, open) => writeBackup({ config, epoch: open.epoch, store: open.store, log: await signedLogOf(config, open) }, file, key))
 }
 
@@ -156,14 +157,14 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   await mkdir(aside, { recursive: true, mode: 0o700 })
   const store = await levelEngine.open(join(aside, 'db'), { create: true })
   try {
-    for await (const { kind, name, value } of readArchive(file, secret)) {
+    for await (const part of readBackup(file, secret)) {
       if (contents) throw unusable(text`something follows its end`)
-      if (kind === 'f') files.push(await writeFileOf(aside, Buffer.from(name).toString(), value))
-      else if (kind === 'c') checkpoint = Uint8Array.from(value)
-      else if (kind === 'e') contents = parseContents(value)
-      else if (kind === 'r') {
-        waiting.push({ key: Uint8Array.from(name), value: Uint8Array.from(value) })
-        bytes += name.length + value.length
+      if (part.kind === 'file') files.push(await writeFileOf(aside, part.name, part.value))
+      else if (part.kind === 'checkpoint') checkpoint = Uint8Array.from(part.value)
+      else if (part.kind === 'end') contents = parseContents(part.value)
+      else {
+        waiting.push({ key: Uint8Array.from(part.key), value: Uint8Array.from(part.value) })
+        bytes += part.key.length + part.value.length
         rows++
       }
       if (bytes < WRITE_BYTES) continue
@@ -209,10 +210,6 @@ function parseContents(value: Uint8Array): BackupContents {
   return { node, epoch, size: BigInt(size), rows }
 }
 
-function unusable(what: Said): HuxinError {
-  return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
-}
-
 /** How a backup of a running node stands. */
 export interface BackupState {
   readonly state: 'none' | 'writing' | 'done' | 'failed'
@@ -244,7 +241,7 @@ export class Backups {
   }
 
   /** Begins one. @throws HuxinError overloaded while one is written; not_ready while the node stops */
-  begin(key: ArchiveKey): BackupState {
+  begin(key: FileKey): BackupState {
     if (this.#stop.signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
     if (this.#state.state === 'writing') throw new HuxinError('overloaded', text`a backup is being written: ${this.#state.file}`)
     const source = this.#source()

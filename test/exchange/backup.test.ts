@@ -11,7 +11,11 @@ import { SeededRandom, systemRandom } from '../../src/base/random.ts'
 import { BackupResponseSchema } from '../../src/gen/huxin/v1/admin_service_pb.ts'
 import { findByRecordId } from '../../src/query/query.ts'
 import { cosignedSize } from '../../src/witness/links.ts'
-import { ArchiveWriter, newArchiveKey, readArchive, type Secret } from '../../src/node/archive.ts'
+import { Decrypter, generateIdentity, identityToRecipient } from 'age-encryption'
+import { packTar, unpackTar } from 'modern-tar'
+import { AgeWriter, headOf } from '../../src/archive/age-file.ts'
+import { BackupWriter, readBackup } from '../../src/archive/backup-file.ts'
+import { newFileKey, type Secret } from '../../src/archive/file-key.ts'
 import { Backups, backupFolder, restoreBackup, writeBackup } from '../../src/node/backup.ts'
 import { recoverNode } from '../../src/node/setup.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
@@ -56,7 +60,7 @@ function cosigned(federation: TestFederation): Promise<void> {
 async function backup(federation: TestFederation, secret: Secret = key): Promise<string> {
   const file = join(federation.folder, `backup-${federation.node(COUNTY).context.log().size}`)
   const { config, context } = federation.node(COUNTY)
-  await writeBackup({ config, epoch: context.epoch, log: context.log(), store: context.store }, file, await newArchiveKey(secret, systemRandom))
+  await writeBackup({ config, epoch: context.epoch, log: context.log(), store: context.store }, file, await newFileKey(secret))
   return file
 }
 
@@ -146,7 +150,7 @@ t.test('a backup under load is of one moment, and the node goes on', async (t) =
 
 t.test('a backup says nothing without its secret, and is taken whole or not at all', async (t) => {
   const federation = await start(t)
-  await send(federation, COUNTY, '330000', 'secret')
+  await publishRecords(federation.node(COUNTY).context, many(300, (i) => industryRecord(i, { prefix: 'secret' })), ['330000'])
   const folder = federation.folderOf(COUNTY)
   const file = await backup(federation)
   const bytes = await readFile(file)
@@ -163,9 +167,11 @@ t.test('a backup says nothing without its secret, and is taken whole or not at a
   t.equal(await tried(bytes, { kind: 'passphrase', text: 'correct horse battery' }), 'argument_invalid')
   t.equal(await tried(Buffer.concat([bytes, Buffer.of(0)])), 'argument_invalid')
   const random = new SeededRandom('backup bits')
+  const payload = headOf(bytes).length + 16
   const chunks: number[] = []
-  for (let at = bytes.indexOf(10) + 1; at < bytes.length; at += 5 + bytes.readUInt32BE(at + 1)) chunks.push(at)
-  for (const cut of [0, 10, ...chunks, bytes.length - 1]) t.equal(await tried(bytes.subarray(0, cut)), 'argument_invalid', `cut off at ${cut}`)
+  for (let at = payload; at < bytes.length; at += 65_536 + 16) chunks.push(at)
+  t.ok(chunks.length > 1)
+  for (const cut of [0, 10, payload - 1, ...chunks, chunks[0]! + 15, bytes.length - 1]) t.equal(await tried(bytes.subarray(0, cut)), 'argument_invalid', `cut off at ${cut}`)
   for (let i = 0; i < 20; i++) {
     const changed = Buffer.from(bytes)
     const at = i < 5 ? chunks[0]! + i : random.below(bytes.length)
@@ -181,12 +187,12 @@ t.test('a passphrase opens what it made, of a node that is stopped', async (t) =
   const folder = federation.folderOf(COUNTY)
   const secret: Secret = { kind: 'passphrase', text: 'correct horse battery' }
   const file = join(federation.folder, 'stopped')
-  t.equal(await codeOf(backupFolder(folder, file, await newArchiveKey(secret, systemRandom))), 'store_locked')
+  t.equal(await codeOf(backupFolder(folder, file, await newFileKey(secret))), 'store_locked')
   await federation.node(COUNTY).close()
-  const made = await backupFolder(folder, file, await newArchiveKey(secret, systemRandom))
+  const made = await backupFolder(folder, file, await newFileKey(secret))
   const restored = await restoreBackup(file, join(federation.folder, 'elsewhere'), secret)
   t.same({ ...restored, check: restored.check.findings }, { ...made, check: [] })
-  t.equal(await codeOf(newArchiveKey({ kind: 'passphrase', text: 'short' }, systemRandom)), 'argument_invalid')
+  t.equal(await codeOf(newFileKey({ kind: 'passphrase', text: 'short' })), 'argument_invalid')
   await federation.startNode(COUNTY)
   await well(federation)
 })
@@ -218,7 +224,7 @@ t.test('a backup of a large database needs little memory', { skip: process.platf
 t.test('a node that stops gives a backup up, and leaves nothing of it', async (t) => {
   const federation = await start(t)
   const { config, context } = federation.node(COUNTY)
-  const made = await newArchiveKey(key, systemRandom)
+  const made = await newFileKey(key)
   const folder = join(config.folder, 'backup')
   // One that never ends: the same rows again and again.
   const endless = () => {
@@ -272,11 +278,11 @@ t.test('huxin node backup does not take the folder of a node that stopped meanwh
 t.test('what a crafted backup says of itself names no place outside the folder, and costs no more than a backup', async (t) => {
   const folder = t.testdir()
   const file = join(folder, 'crafted')
-  const made = await newArchiveKey(key, systemRandom)
-  const crafted = async (end: unknown, more: readonly string[] = []): Promise<string> => {
-    const archive = await ArchiveWriter.create(file, made)
-    for (const name of ['node.yaml', 'join.json', 'keys/1/note.key']) await archive.add({ kind: 'f', name: Buffer.from(name), value: Buffer.from('none') })
-    for (const text of [typeof end === 'string' ? end : JSON.stringify(end), ...more]) await archive.add({ kind: 'e', name: Buffer.from('end'), value: Buffer.from(text) })
+  const made = await newFileKey(key)
+  const crafted = async (end: unknown, more: readonly string[] = [], names: readonly string[] = []): Promise<string> => {
+    const archive = await BackupWriter.create(file, made)
+    for (const name of ['node.yaml', 'join.json', 'keys/1/note.key', ...names]) await archive.add({ kind: 'file', name, value: Buffer.from('none') })
+    for (const text of [typeof end === 'string' ? end : JSON.stringify(end), ...more]) await archive.add({ kind: 'end', value: Buffer.from(text) })
     await archive.end()
     const said = await restoreBackup(file, join(folder, 'to'), key).then(() => 'restored', (error: Error & { code?: string }) => `${error.code}: ${error.message}`)
     t.same(await readdir(join(folder, 'to')), [], 'nothing is left')
@@ -289,7 +295,56 @@ t.test('what a crafted backup says of itself names no place outside the folder, 
   t.match(await crafted(good, [JSON.stringify(good)]), /^argument_invalid: .* something follows its end$/)
   t.same((await readdir(folder)).sort(), ['crafted', 'to'])
 
+  for (const name of ['../x', 'keys/../../x', '/tmp/x', 'data/x', 'keys', 'evidence']) t.match(await crafted(good, [], [name]), /^argument_invalid: .* it has a file /, name)
+  const tar = await packTar([{ header: { name: 'node.yaml', size: 0, type: 'symlink', linkname: '/etc/passwd' } }])
+  const linked = await AgeWriter.create(file, made, systemRandom)
+  await linked.write(tar)
+  await linked.end()
+  await t.rejects(readBackup(file, key).next(), { code: 'argument_invalid', message: /"node.yaml" is no file/ })
+
+  const passphrase: Secret = { kind: 'passphrase', text: 'correct horse battery' }
   const costly = Buffer.from(`${JSON.stringify({ format: 'huxin/backup/v1', kdf: 'scrypt', n: 1 << 20, r: 16, p: 4, salt: Buffer.alloc(32).toString('base64') })}\n`)
   await writeFile(file, Buffer.concat([costly, Buffer.alloc(100)]))
-  await t.rejects(readArchive(file, { kind: 'passphrase', text: 'correct horse battery' }).next(), { code: 'argument_invalid', message: /its key costs 64 times what a backup's does/ })
+  await t.rejects(readBackup(file, passphrase).next(), { code: 'argument_invalid', message: /its key costs 64 times what a backup's does/ })
+  await writeFile(file, `age-encryption.org/v1\n-> scrypt ${'A'.repeat(22)} 20\n${'A'.repeat(43)}\n--- ${'A'.repeat(43)}\n${'x'.repeat(100)}`)
+  await t.rejects(readBackup(file, passphrase).next(), { code: 'argument_invalid', message: /its key costs more than twice what a backup's does/ })
+})
+
+t.test('a backup of before is restored', async (t) => {
+  const folder = t.testdir()
+  const restored = await restoreBackup(join(process.cwd(), 'test/node/province-v1.backup'), folder, { kind: 'passphrase', text: 'correct horse battery' })
+  t.same({ ...restored, check: restored.check.findings }, { node: 'zj.example/330000', epoch: 1, size: 3n, rows: restored.rows, check: [] })
+  t.ok(restored.rows > 10)
+})
+
+t.test('age itself opens a backup, by passphrase, by key and by what the key file is as a passphrase, and there is a tar in it', async (t) => {
+  const federation = await TestFederation.start([PLACES[0]!])
+  t.teardown(() => federation.stop())
+  const { config, context } = federation.node('330000')
+  const source = { config, epoch: context.epoch, log: context.log(), store: context.store }
+  const identity = await generateIdentity()
+  const recipient = await identityToRecipient(identity)
+  const opened = async (made: Secret, open: (age: Decrypter) => void): Promise<string[]> => {
+    const file = join(federation.folder, 'opened')
+    await writeBackup(source, file, await newFileKey(made))
+    const age = new Decrypter()
+    open(age)
+    const entries = await unpackTar(await age.decrypt(await readFile(file)))
+    t.equal(Buffer.from(entries.find(({ header }) => header.name === 'keys/1/note.key')!.data!).toString(), await readFile(join(config.folder, 'keys/1/note.key'), 'utf8'))
+    return entries.map(({ header }) => header.name)
+  }
+  const names = await opened({ kind: 'passphrase', text: 'correct horse battery' }, (age) => age.addPassphrase('correct horse battery'))
+  t.same([names[0], names.at(-2), names.at(-1)], ['node.yaml', 'rows/000000001', 'backup.json'])
+  t.same(await opened(key, (age) => age.addPassphrase(Buffer.from((key as { bytes: Uint8Array }).bytes).toString('base64'))), names)
+  const own: Secret = { kind: 'key', bytes: Buffer.from(`# created: today\n# public key: ${recipient}\n${identity}\n`) }
+  t.same(await opened(own, (age) => age.addIdentity(identity)), names)
+  // Whoever writes needs no more than the public key; whoever restores needs the other one.
+  const publicAlone: Secret = { kind: 'key', bytes: Buffer.from(recipient) }
+  t.same(await opened(publicAlone, (age) => age.addIdentity(identity)), names)
+  const file = join(federation.folder, 'opened')
+  const restored = async (secret: Secret): Promise<string> => codeOf(restoreBackup(file, join(federation.folder, 'elsewhere'), secret))
+  t.equal(await restored(publicAlone), 'argument_invalid')
+  t.equal(await restored({ kind: 'passphrase', text: 'correct horse battery' }), 'argument_invalid')
+  t.equal(await codeOf(newFileKey({ kind: 'key', bytes: Buffer.from('age1nonsense\n') })), 'argument_invalid')
+  t.equal((await restoreBackup(file, join(federation.folder, 'elsewhere'), own)).node, config.node)
 })

@@ -2,13 +2,12 @@
 import t from 'tap'
 import { access, cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemRandom } from '../../src/base/random.ts'
 import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { issueEvidence } from '../../src/rights/evidence.ts'
 import { frozenAt, treeOf } from '../../src/members/freeze.ts'
 import { finalSize } from '../../src/witness/links.ts'
 import { findBatch } from '../../src/query/query.ts'
-import { newArchiveKey, type Secret } from '../../src/node/archive.ts'
+import { newFileKey, type Secret } from '../../src/archive/file-key.ts'
 import { backupFolder, restoreBackup } from '../../src/node/backup.ts'
 import { checkFolder } from '../../src/node/maintenance.ts'
 import { rebuildNode } from '../../src/node/setup.ts'
@@ -219,7 +218,7 @@ t.test('with the same keys, then backed up, restored, checked and rebuilt', asyn
   t.same((await checkFolder(folder)).findings, [])
   const secret: Secret = { kind: 'key', bytes: new Uint8Array(32).fill(3) }
   const file = join(federation.folder, 'one.backup')
-  await backupFolder(folder, file, await newArchiveKey(secret, systemRandom))
+  await backupFolder(folder, file, await newFileKey(secret))
   await rm(folder, { recursive: true })
   t.same((await restoreBackup(file, folder, secret)).check.findings, [])
   t.ok(await rebuildNode(folder) > 0n)

@@ -1,6 +1,6 @@
 // Programs of Go's C2SP tools against this product and the other way round; `npm run test:foreign` builds
 // and runs them (run.ts). Nothing here knows how the product works: formats come from golang.org/x/mod,
-// transparency-dev/formats, merkle and tessera, and filippo.io/torchwood.
+// transparency-dev/formats, merkle and tessera, filippo.io/torchwood and filippo.io/age.
 package main
 
 import (
@@ -26,6 +26,7 @@ var commands = map[string]func(given *words) (any, error){
 	"append":  add,    // to a log of Tessera's, witnessed over HTTP
 	"prove":   prove,  // an entry of a log of Tessera's
 	"cosign":  cosign, // a checkpoint, as a witness
+	"unpack":  unpack, // a backup, by age and tar
 }
 
 func main() {

@@ -4,15 +4,19 @@
  * `-- --write` makes `vectors.json` anew, which `npm test` reads.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { generateIdentity, identityToRecipient } from 'age-encryption'
+import { newFileKey, type Secret } from '../../src/archive/file-key.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { issueEvidence } from '../../src/rights/evidence.ts'
 import { cosignedCheckpoint, cosignedSize, witnessState } from '../../src/witness/links.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { proveConsistency, proveInclusion, treeRoot, verifyConsistency, verifyInclusion } from '../../src/merkle/proof.ts'
 import { tilePath, tileWidth } from '../../src/merkle/tile.ts'
+import { writeBackup } from '../../src/node/backup.ts'
 import { openCheckpoint } from '../../src/note/checkpoint.ts'
 import { formatVkey, generateSigner, parseVkey } from '../../src/note/key.ts'
 import { openCosignedCheckpoint, parsePolicy } from '../../src/note/policy.ts'
@@ -62,7 +66,25 @@ async function main(): Promise<void> {
   await evidenceCheckedByGo(federation)
   await cosignedByGo(federation)
   await tesseraWitnessedHere(federation)
+  await backupOpenedByGo(federation)
   same('every store is what fsck wants', await findings(federation), [])
+}
+
+/** A backup, opened by age and tar: each file of the folder is in it as it is. */
+async function backupOpenedByGo(federation: TestFederation): Promise<void> {
+  const { config, context } = federation.node('330100')
+  const identity = await generateIdentity()
+  const secrets: readonly (readonly [Secret, string[]])[] = [
+    [{ kind: 'passphrase', text: 'correct horse battery' }, ['--passphrase', 'correct horse battery']],
+    [{ kind: 'key', bytes: Buffer.from(await identityToRecipient(identity)) }, ['--identity', identity]],
+  ]
+  for (const [secret, words] of secrets) {
+    const file = join(folder, `${secret.kind}.backup`)
+    await writeBackup({ config, epoch: context.epoch, log: context.log(), store: context.store }, file, await newFileKey(secret))
+    const entries = await foreign('unpack', ['--file', file, ...words]) as Record<string, string>
+    const wanted = createHash('sha256').update(await readFile(join(config.folder, 'keys/1/note.key'))).digest('hex')
+    same(`age opens a backup by ${secret.kind}, and tar reads it`, [entries['keys/1/note.key'], 'rows/000000001' in entries, 'backup.json' in entries], [wanted, true, true])
+  }
 }
 
 /** `vectors.json` is what the program makes; its log is the one that Tessera publishes. */

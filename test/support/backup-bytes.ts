@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SeededRandom, systemRandom } from '../../src/base/random.ts'
-import { newArchiveKey } from '../../src/node/archive.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+import { newFileKey } from '../../src/archive/file-key.ts'
 import { writeBackup } from '../../src/node/backup.ts'
 import type { NodeConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
@@ -26,7 +26,7 @@ const store = await levelEngine.open(join(folder, 'db'), { create: true })
 const random = new SeededRandom('values')
 const value = random.fill(new Uint8Array(VALUE_BYTES))
 for (let i = 0; i < VALUES; i++) await store.write([{ key: Buffer.from(`k${String(i).padStart(4, '0')}`), value }])
-const key = await newArchiveKey({ kind: 'key', bytes: random.fill(new Uint8Array(32)) }, systemRandom)
+const key = await newFileKey({ kind: 'key', bytes: random.fill(new Uint8Array(32)) })
 const idle = await anonymousMb()
 let peak = idle
 let looking: Promise<unknown> = Promise.resolve()

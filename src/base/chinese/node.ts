@@ -1,27 +1,7 @@
 /** The Chinese of room `node`. */
 export const nodeChinese: Readonly<Record<string, string>> = {
-  // archive.ts
-  'the backup was made with a {0}': '备份所用的是{0}',
-  'passphrase: give --passphrase-file': '口令：请给出 --passphrase-file',
-  'key file: give --key-file': '密钥文件：请给出 --key-file',
-  'the key file has {0} bytes, at least 32 are wanted: head -c 32 /dev/urandom': '密钥文件有 {0} 字节，至少须 32 字节：head -c 32 /dev/urandom',
-  'the passphrase has fewer than 12 characters': '口令不足 12 个字符',
-  'this is no backup of this version: {0}': '这不是本版本的备份：{0}',
-  'its first line is not JSON': '首行不是 JSON',
-  'its first line does not name {0}': '首行未标明 {0}',
-  'it has no salt of 32 bytes': '没有 32 字节的盐',
-  'it names no way to make the key that is known': '未标明已知的密钥生成方式',
-  'its key costs {0} times what a backup\'s does': '其密钥的计算量是备份应有的 {0} 倍',
-  'the key of a backup has 32 bytes and one line': '备份的密钥应为 32 字节和一行',
-  'it ends inside a frame': '在帧中间截断',
-  'chunk {0} has no valid head': '数据块 {0} 没有有效的块头',
-  'the passphrase or key is another one, or its beginning was changed': '口令或密钥不符，或开头被改动',
-  'chunk {0} was changed': '数据块 {0} 被改动',
-  'something follows its end': '末尾之后还有内容',
-  'a frame is too long': '帧过长',
-  'it is cut off': '被截断',
-  'the backup cannot be used: {0}': '备份不可用：{0}',
   // backup.ts
+  'something follows its end': '末尾之后还有内容',
   'the backup was given up: the node stops. Ask for another when it runs again': '备份已放弃：节点正在停止。请在节点恢复运行后重新备份',
   '{0} has {1} already: a backup is restored into an empty folder': '{0} 中已有 {1}：备份须恢复到空文件夹',
   'it has {0} rows, {1} were written': '其中有 {0} 行，写出的为 {1}',

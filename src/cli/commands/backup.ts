@@ -2,11 +2,11 @@
 import { copyFile, rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { FileKey } from '../../archive/age-file.ts'
+import { newFileKey, type Secret } from '../../archive/file-key.ts'
 import { holdProcess, sleep, systemClock } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { bilingual, term, text } from '../../base/text.ts'
-import { systemRandom } from '../../base/random.ts'
-import { newArchiveKey, type Secret } from '../../node/archive.ts'
 import { backupFolder, type BackupContents, type Restored, restoreBackup } from '../../node/backup.ts'
 import { print, progress, say } from '../output.ts'
 import { checkFree, checkReadable, type Overwriting, readInput, type Shell, textOfFile } from '../shell.ts'
@@ -17,14 +17,14 @@ const POLL_MS = 200
 export function backupCommands(node: Command, shell: Shell): void {
   const withSecret = (command: Command): Command => command
     .option('--passphrase-file <file>', say(shell, 'file whose first line is the passphrase, at least 12 characters', '口令文件（首行为口令，至少 12 个字符）'))
-    .option('--key-file <file>', say(shell, 'key file, at least 32 random bytes', '密钥文件（至少 32 字节随机数）'))
+    .option('--key-file <file>', say(shell, 'key file: keys of age (age-keygen), or at least 32 random bytes', '密钥文件：age 密钥（age-keygen），或至少 32 字节随机数'))
   shell.common(withForce(withSecret(atNode(node.command('backup'), shell)), shell), 'huxin node backup --node nodes/330825 --out 330825.backup --passphrase-file secret.txt')
     .description(say(shell, 'write one encrypted file with database, keys, join file and checkpoint, while the node runs or not', '备份为一个加密文件：数据库、密钥、接入文件与签名点（节点运行与否均可）'))
     .requiredOption('--out <file>', say(shell, 'where it goes', '输出文件'))
     .action(async (_options, command: Command) => {
       const { out, node: folder, force } = command.opts<{ out: string; node: string } & Overwriting>()
       await checkFree(out, { force })
-      const key = await newArchiveKey((await secretsOf(command))[0], systemRandom)
+      const key = await newFileKey((await secretsOf(command))[0])
       const output = shell.output(command)
       const bar = progress(output, say(output, 'bytes', '字节'))
       const contents = await backupRunning(command, { key, out, onBytes: (bytes) => bar.show(bytes, 0) })
@@ -79,7 +79,7 @@ async function restore(file: string, folder: string, [secret, ...before]: readon
 }
 
 /** Lets the running node write the file beside itself, encrypted, and fetches it from there. */
-async function backupRunning(command: Command, { key, out, onBytes }: { key: { head: Uint8Array; key: Uint8Array }; out: string; onBytes: (bytes: number) => void }): Promise<BackupContents> {
+async function backupRunning(command: Command, { key, out, onBytes }: { key: FileKey; out: string; onBytes: (bytes: number) => void }): Promise<BackupContents> {
   const release = holdProcess()
   try {
     return await withNode(command, async ({ admin, config }) => {

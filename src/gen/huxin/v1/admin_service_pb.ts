@@ -1486,14 +1486,14 @@ export const CheckStoreResponseSchema: GenMessage<CheckStoreResponse> = /*@__PUR
  */
 export type BackupRequest = Message<"huxin.v1.BackupRequest"> & {
   /**
-   * Optional. First line of the file, which says how the key is made (huxin/backup/v1).
+   * Optional. Header of the file, which wraps its key (huxin/backup/v2, age-encryption.org/v1).
    *
    * @generated from field: bytes head = 1;
    */
   head: Uint8Array;
 
   /**
-   * Optional. The key, 32 bytes. What it is made from stays with the operator.
+   * Optional. The key of the file, 16 bytes. What opens the header stays with the operator.
    *
    * @generated from field: bytes key = 2;
    */

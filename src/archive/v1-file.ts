@@ -1,17 +1,19 @@
 /**
- * The encrypted file of a backup (`huxin/backup/v1`, proto/README.md): one line of JSON that says how the
+ * Backups of before (`huxin/backup/v1`), for restoring alone: one line of JSON that says how the
  * key is made, then chunks under AES-256-GCM. The nonce is the number of the chunk; the line, the
  * number and whether it is the last one are authenticated with each, so that nothing can be left out, moved or cut
  * off. Inside are frames: one byte of kind, two lengths, a name, a value. Whatever is read here may be an attacker's until
  * its chunk is authentic, and is of use only when the end was reached.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, scrypt } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { base64, be64, concat, fromBase64, utf8 } from '../base/bytes.ts'
+import { createDecipheriv, hkdfSync, scrypt } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { be64, concat, fromBase64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
-import type { Random } from '../base/random.ts'
+import { unusable } from './age-file.ts'
+import type { Secret } from './file-key.ts'
+import type { Part } from './part.ts'
 
 const FORMAT = 'huxin/backup/v1'
 const CHUNK_BYTES = 1 << 20
@@ -24,35 +26,19 @@ const VALUE_BYTES_MAX = 2 * limits.bodyBytesMax
 const SCRYPT = { n: 1 << 17, r: 8, p: 1 } as const
 /** What a file may ask for before anything in it is authentic: twice the memory and time of its own. */
 const SCRYPT_COST_MAX = 2 * SCRYPT.n * SCRYPT.r * SCRYPT.p
-/** Bytes after which what was written is brought to the disk: the node's own writes wait for no more. */
-const SYNC_BYTES = 32 << 20
-
-/** What an operator keeps to open a backup. */
-export type Secret =
-  | { readonly kind: 'passphrase'; readonly text: string }
-  /** The bytes of a key file, at least 32. */
-  | { readonly kind: 'key'; readonly bytes: Uint8Array }
 
 /** The first line of a backup and the key that follows from it and the secret. */
-export interface ArchiveKey {
+interface ArchiveKey {
   /** One line with its line feed. */
   readonly head: Uint8Array
   /** 32 bytes. */
   readonly key: Uint8Array
 }
 
-export interface Frame {
+interface Frame {
   readonly kind: string
   readonly name: Uint8Array
   readonly value: Uint8Array
-}
-
-/** Makes the key of a new backup. @throws HuxinError argument_invalid */
-export async function newArchiveKey(secret: Secret, random: Random): Promise<ArchiveKey> {
-  const salt = base64(random.fill(new Uint8Array(32)))
-  const kdf = secret.kind === 'key' ? { kdf: 'hkdf-sha256', salt } : { kdf: 'scrypt', ...SCRYPT, salt }
-  const head = utf8(`${JSON.stringify({ format: FORMAT, ...kdf })}\n`)
-  return { head, key: await deriveKey(secret, head) }
 }
 
 /** @throws HuxinError argument_invalid */
@@ -90,104 +76,30 @@ function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number
   return { kdf: 'scrypt', n, r, p, salt }
 }
 
-/** Writes a backup: under another name until its end is on disk. */
-export class ArchiveWriter {
-  readonly #file: string
-  readonly #handle: FileHandle
-  readonly #key: ArchiveKey
-  /** One buffer for all chunks: a backup makes as little garbage as it can. */
-  readonly #plain = Buffer.alloc(CHUNK_BYTES)
-  #filled = 0
-  #number = 0n
-  bytes = 0
-  #unsynced = 0
-
-  /** @throws HuxinError argument_invalid when the first line is not one of a backup */
-  static async create(file: string, key: ArchiveKey): Promise<ArchiveWriter> {
-    if (key.key.length !== 32 || key.head.length > HEAD_BYTES_MAX || key.head.indexOf(10) !== key.head.length - 1) throw new HuxinError('argument_invalid', text`the key of a backup has 32 bytes and one line`)
-    parseHead(key.head)
-    const handle = await open(`${file}.part`, 'w', 0o600)
-    await handle.write(key.head)
-    return new ArchiveWriter(file, handle, key)
-  }
-
-  private constructor(file: string, handle: FileHandle, key: ArchiveKey) {
-    this.#file = file
-    this.#handle = handle
-    this.#key = key
-  }
-
-  async add({ kind, name, value }: Frame): Promise<void> {
-    const head = Buffer.alloc(FRAME_HEAD)
-    head.write(kind, 0, 1, 'latin1')
-    head.writeUInt32BE(name.length, 1)
-    head.writeUInt32BE(value.length, 5)
-    for (const part of [head, name, value]) await this.#put(part)
-  }
-
-  /** Everything is on disk under its name when it resolves. */
-  async end(): Promise<void> {
-    await this.#chunk(true)
-    await this.#handle.sync()
-    await this.#handle.close()
-    await rename(`${this.#file}.part`, this.#file)
-  }
-
-  async abort(): Promise<void> {
-    await this.#handle.close().catch(() => undefined)
-    await rm(`${this.#file}.part`, { force: true })
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      if (this.#filled === CHUNK_BYTES) await this.#chunk(false)
-      const end = Math.min(bytes.length, at + CHUNK_BYTES - this.#filled)
-      this.#plain.set(bytes.subarray(at, end), this.#filled)
-      this.#filled += end - at
-      at = end
-    }
-  }
-
-  async #chunk(last: boolean): Promise<void> {
-    const number = this.#number++
-    const cipher = createCipheriv('aes-256-gcm', this.#key.key, nonceOf(number))
-    cipher.setAAD(authenticated(this.#key.head, number, last))
-    const parts = [cipher.update(this.#plain.subarray(0, this.#filled)), cipher.final(), cipher.getAuthTag()]
-    const length = parts.reduce((sum, part) => sum + part.length, 0)
-    const head = Buffer.alloc(5)
-    head[0] = last ? 1 : 0
-    head.writeUInt32BE(length, 1)
-    for (const part of [head, ...parts]) await this.#handle.writeFile(part)
-    this.#filled = 0
-    this.bytes += 5 + length
-    this.#unsynced += 5 + length
-    if (this.#unsynced < SYNC_BYTES) return
-    await this.#handle.datasync()
-    this.#unsynced = 0
-  }
-}
-
 /**
- * Reads a backup frame by frame. Take nothing of it for whole until it ends without an error.
+ * Reads a backup of before part by part. Take nothing of it for whole until it ends without an error.
  * @throws HuxinError argument_invalid when it is not a backup, is damaged, cut off, or of another secret
  */
-export async function* readArchive(file: string, secret: Secret): AsyncGenerator<Frame> {
-  const handle = await open(file, 'r')
-  try {
-    const head = await readHead(handle)
-    const key = await deriveKey(secret, head)
-    let rest: Uint8Array = new Uint8Array()
-    for await (const plain of chunks(handle, { head, key })) {
-      rest = rest.length === 0 ? plain : concat(rest, plain)
-      for (let frame = takeFrame(rest); frame; frame = takeFrame(rest)) {
-        yield frame
-        rest = rest.subarray(FRAME_HEAD + frame.name.length + frame.value.length)
-      }
+export async function* readVersion1(handle: FileHandle, secret: Secret): AsyncGenerator<Part> {
+  const head = await readHead(handle)
+  const key = await deriveKey(secret, head)
+  let rest: Uint8Array = new Uint8Array()
+  for await (const plain of chunks(handle, { head, key })) {
+    rest = rest.length === 0 ? plain : concat(rest, plain)
+    for (let frame = takeFrame(rest); frame; frame = takeFrame(rest)) {
+      yield partOf(frame)
+      rest = rest.subarray(FRAME_HEAD + frame.name.length + frame.value.length)
     }
-    if (rest.length > 0) throw damaged(text`it ends inside a frame`)
-  } finally {
-    await handle.close()
   }
+  if (rest.length > 0) throw unusable(text`it ends inside a frame`)
+}
+
+function partOf({ kind, name, value }: Frame): Part {
+  if (kind === 'f') return { kind: 'file', name: Buffer.from(name).toString(), value }
+  if (kind === 'c') return { kind: 'checkpoint', value }
+  if (kind === 'r') return { kind: 'row', key: name, value }
+  if (kind === 'e') return { kind: 'end', value }
+  throw unusable(text`it has a part ${JSON.stringify(kind)} that is not known`)
 }
 
 async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGenerator<Uint8Array> {
@@ -196,7 +108,7 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     const prefix = await readAt(handle, at, 5)
     const length = prefix.readUInt32BE(1)
     const last = prefix[0] === 1
-    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw damaged(text`chunk ${number} has no valid head`)
+    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw unusable(text`chunk ${number} has no valid head`)
     const sealed = await readAt(handle, at + 5, length)
     at += 5 + length
     const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(number))
@@ -206,11 +118,11 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     try {
       plain = Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
     } catch {
-      throw damaged(number === 0n ? text`the passphrase or key is another one, or its beginning was changed` : text`chunk ${number} was changed`)
+      throw unusable(number === 0n ? text`the passphrase or key is another one, or its beginning was changed` : text`chunk ${number} was changed`)
     }
     yield plain
     if (!last) continue
-    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw damaged(text`something follows its end`)
+    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw unusable(text`something follows its end`)
     return
   }
 }
@@ -220,7 +132,7 @@ function takeFrame(bytes: Uint8Array): Frame | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, FRAME_HEAD)
   const name = FRAME_HEAD + head.readUInt32BE(1)
   const end = name + head.readUInt32BE(5)
-  if (end > VALUE_BYTES_MAX) throw damaged(text`a frame is too long`)
+  if (end > VALUE_BYTES_MAX) throw unusable(text`a frame is too long`)
   return end > bytes.length ? undefined : { kind: head.toString('latin1', 0, 1), name: bytes.subarray(FRAME_HEAD, name), value: bytes.subarray(name, end) }
 }
 
@@ -231,7 +143,7 @@ async function readHead(handle: FileHandle): Promise<Uint8Array> {
 
 async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, position)
-  if (bytesRead < length) throw damaged(text`it is cut off`)
+  if (bytesRead < length) throw unusable(text`it is cut off`)
   return buffer
 }
 
@@ -241,8 +153,4 @@ function nonceOf(number: bigint): Uint8Array {
 
 function authenticated(head: Uint8Array, number: bigint, last: boolean): Uint8Array {
   return concat(head, be64(number), Uint8Array.of(last ? 1 : 0))
-}
-
-function damaged(what: Said): HuxinError {
-  return new HuxinError('argument_invalid', text`the backup cannot be used: ${what}`)
 }
