@@ -14,7 +14,7 @@ import { formerOwn, keyText, prefixRange, tables, textKey } from '../store/keys.
 import type { KeyRange, Op, Store } from '../store/store.ts'
 import { type IndexTable, indexTables } from './record-rows.ts'
 import {
-  bucketKey, bucketOf, bucketsOf, decodeProgress, eachRow, encodeProgress, findRows, type Identity, levelToMerge, liveSegments, mergeBuckets, parseBucketKey, type Place,
+  bucketKey, bucketOf, bucketsOf, decodeProgress, encodeProgress, findRows, type Identity, levelToMerge, liveSegments, mergeBuckets, type Place,
   type Progress, ROW_BYTES, type Shape, withoutRow,
 } from './segments.ts'
 import { TableSieve } from './table-sieve.ts'
