@@ -76,7 +76,23 @@ function withoutRemarks(plain: string): string {
 export interface HeaderMapping extends Mapping {
   /** Columns that have no place in the item, left out. */
   readonly extra: readonly { readonly at: number; readonly name: string }[]
+  /** Columns that the item calls otherwise. */
+  readonly assumed: readonly Assumed[]
 }
+
+/** A name that departments use for a column of the item. */
+export interface Assumed {
+  readonly name: string
+  readonly column: Column
+}
+
+/** Which columns are read under another name; undefined for none. */
+export function assumedText(assumed: readonly Assumed[]): Text | undefined {
+  if (assumed.length === 0) return undefined
+  return text`columns that the catalog item calls otherwise are taken for its own: ${assumed.slice(0, NAMES_SHOWN).map(({ name, column }) => bilingual(`${shown(name)} as ${column.headerZh} (${column.headerEn})`, `“${shown(name)}”按“${column.headerZh}”`))}`
+}
+
+const NAMES_SHOWN = 20
 
 /**
  * Maps a header line by the item's columns. Columns that the item does not know are left out, unless their name
@@ -97,7 +113,7 @@ export function mapHeader(names: HeaderNames, header: readonly string[], ignoreE
       throw new HuxinError('argument_invalid', text`column ${columnLetters(at)} (${shown(name)}) may mean ${columnName(meant)}: name it so, or leave it out with --ignore-extra`)
     }
   }
-  return { columns, extra, defaults: absent.filter(({ defaultValue }) => defaultValue !== '') }
+  return { columns, extra, assumed: columns.filter(({ own }) => !own).map(({ header: name, column }) => ({ name, column })), defaults: absent.filter(({ defaultValue }) => defaultValue !== '') }
 }
 
 /** Columns of the item, and the others. A name of the item's own stands before another that means the same. */

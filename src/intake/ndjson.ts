@@ -5,7 +5,7 @@
 import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { EncodingFault, type TextFile } from './encoding.ts'
-import { type HeaderNames, mapHeader, shown } from './header.ts'
+import { type Assumed, assumedText, type HeaderNames, mapHeader, shown } from './header.ts'
 import { type Notice, ROW_LENGTH_MAX, rowFault, type SourceRow, type TableSource, UNREAD } from './table.ts'
 
 const EXTRA_KEYS_MAX = 20
@@ -59,6 +59,7 @@ class ObjectReader {
   /** Position of each key that was met; undefined for one that has no place. */
   readonly #positions = new Map<string, number | undefined>()
   readonly #extra = new Set<string>()
+  readonly #assumed: Assumed[] = []
 
   constructor(header: readonly string[], names: HeaderNames) {
     this.#header = header
@@ -91,18 +92,24 @@ class ObjectReader {
 
   #positionOf(key: string): number | undefined {
     if (this.#positions.has(key)) return this.#positions.get(key)
-    const column = this.#names.find(key)?.column
+    const found = this.#names.find(key)
+    const column = found?.column
     const exact = this.#header.indexOf(key)
     const at = exact >= 0 ? exact : this.#header.findIndex((name) => column !== undefined && this.#names.find(name)?.column === column)
     const position = at < 0 ? undefined : at
     if (column === undefined && this.#extra.size < EXTRA_KEYS_MAX) this.#extra.add(shown(key))
+    if (found && !found.own && this.#assumed.length < EXTRA_KEYS_MAX) this.#assumed.push({ name: key, column: found.column })
     // Keys without end would fill the memory.
     if (this.#positions.size < 10_000) this.#positions.set(key, position)
     return position
   }
 
   notices(): readonly Notice[] {
-    return this.#extra.size === 0 ? [] : [{ code: 'extra_columns', text: text`keys that the catalog item does not have are left out: ${[...this.#extra]}` }]
+    const found: Notice[] = []
+    const aliases = assumedText(this.#assumed)
+    if (aliases) found.push({ code: 'alias_columns', text: aliases })
+    if (this.#extra.size > 0) found.push({ code: 'extra_columns', text: text`keys that the catalog item does not have are left out: ${[...this.#extra]}` })
+    return found
   }
 }
 

@@ -6,7 +6,7 @@ import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { columnLetters } from '../workbook/place.ts'
 import { footerWords, totalWords } from './data/header-words.ts'
-import { columnName, type HeaderMapping, type HeaderNames, mapHeader, plainName, shown } from './header.ts'
+import { assumedText, columnName, type HeaderMapping, type HeaderNames, mapHeader, plainName, shown } from './header.ts'
 import { type Grid, type GridRow, type Notice, type RowFault, rowFault, RowNumbers, type SourceRow, type TableSource, UNREAD } from './table.ts'
 
 /** Rows among which the header is looked for. */
@@ -215,9 +215,11 @@ class Shape {
 
   notices(): readonly Notice[] {
     const { header, total, footer } = this.#left
-    const { extra } = this.#mapping
+    const { extra, assumed } = this.#mapping
     const found: Notice[] = []
     if (this.#titles.length > 0) found.push({ code: 'title_rows', text: text`${this.#titles.length} row(s) above the header are left out` })
+    const aliases = assumedText(assumed)
+    if (aliases) found.push({ code: 'alias_columns', text: aliases })
     if (extra.length > 0) found.push({ code: 'extra_columns', text: text`columns that the catalog item does not have are left out: ${extra.slice(0, 20).map(({ at, name }) => `${columnLetters(at)} ${shown(name)}`)}` })
     if (this.#unnamedFilled.size > 0) found.push({ code: 'unnamed_columns', text: text`columns without a name are left out: ${[...this.#unnamedFilled].slice(0, 20).map(columnLetters)}` })
     if (header.count > 0) found.push({ code: 'header_again', text: text`${header.count} row(s) that repeat the header or the title are left out: ${header.toString()}` })

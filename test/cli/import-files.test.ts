@@ -13,7 +13,7 @@ import { type ImportOptions, type ImportSummary, type Publisher, runImport } fro
 import { reachOf, reachText } from '../../src/cli/import/reach.ts'
 import { formatSummary } from '../../src/cli/import/report.ts'
 import { findRun, listRuns, RunLog, writtenRejects } from '../../src/cli/import/runs.ts'
-import { sourcesOf } from '../../src/cli/import/sources.ts'
+import { skippedText, sourcesOf } from '../../src/cli/import/sources.ts'
 import { resultFile, watchFolder } from '../../src/cli/import/watch.ts'
 import { localTime } from '../../src/cli/output.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
@@ -145,6 +145,9 @@ t.test('nothing is sent of a file that does not read to its end, or is still bei
   await t.rejects(importFile(await save([...rows, '"never closed']), taker), { code: 'argument_invalid' })
   const growing = await save(rows)
   await t.rejects(importFile(growing, taker, { settleMs: 60_000, clock: { ...systemClock, after: (_ms, then) => systemClock.after(1, () => void appendFile(growing, line('late', 1)).then(then)) } }), { message: /still being written/ })
+  const old = await save([line('old', 1)])
+  await utimes(old, new Date(), new Date(Date.now() - 5_000))
+  await importFile(old, new Taker(), { settleMs: 1_000, clock: { ...systemClock, after: () => t.fail('a file that nobody wrote to for seconds is not waited for') as never } })
   const changed = await save(rows)
   await t.rejects(importFile(changed, taker, { onProgress: () => void utimes(changed, new Date(), new Date(1)) }), { message: /changed while it was read.*nothing was sent/ })
   t.same(taker.ids, [])
@@ -234,9 +237,15 @@ t.test('targets are said in words: how many of each tier get the records', async
 t.test('several files, a folder and standard input are sources; what an import wrote and half a download are none', async (t) => {
   const place = join(folder, 'drop')
   await mkdir(place)
-  for (const name of ['b.csv', 'a.xlsx', 'b.csv.rejected.csv', 'a.xlsx.result.txt', '~$a.xlsx', '.hidden.csv', 'c.tmp.csv', 'note.pdf']) await writeFile(join(place, name), 'x')
-  const { sources, close } = await sourcesOf([place, 'one.csv', '-'], { input: Readable.from([Buffer.from('piped')]), reject: undefined })
+  for (const name of ['b.csv', 'a.xlsx', 'b.csv.rejected.csv', 'a.xlsx.result.txt', '~$a.xlsx', '.hidden.csv', 'c.tmp.csv', 'note.pdf', 'd.xlsx.crdownload', 'b.csv.rejected.csv.partial', '函.docx']) await writeFile(join(place, name), 'x')
+  await mkdir(join(place, '旧'))
+  const { sources, skipped, close } = await sourcesOf([place, 'one.csv', '-'], { input: Readable.from([Buffer.from('piped')]), reject: undefined })
   t.same(sources.slice(0, 3).map(({ name }) => name), [join(place, 'a.xlsx'), join(place, 'b.csv'), 'one.csv'])
+  t.same(skipped.map((one) => skippedText(one).zh), [
+    '略过 2 个文件，不是可导入的表格：note.pdf、函.docx；可导入的文件类型为 .csv、.tsv、.txt、.xlsx、.xls、.et、.ndjson、.jsonl', '略过 2 个文件，像是尚未传完的临时文件：c.tmp.csv、d.xlsx.crdownload',
+    '略过 1 个退回行文件：b.csv.rejected.csv；改好的请指明文件名单独导入', '略过 1 个子文件夹，其中的文件未读取：旧',
+  ], 'what is left out is named, but for what programs hide')
+  await t.rejects(sourcesOf([join(place, '旧')], { input: undefined, reject: undefined }), { message: /no table in the folder/ })
   t.equal(await readFile(sources[3]!.file, 'utf8'), 'piped')
   t.equal((await stat(sources[3]!.file)).mode & 0o777, 0o600)
   await close()
@@ -253,7 +262,7 @@ t.test('a watched folder: whole files once, failures beside the others, and noth
     const release = holdProcess()
     let looks = 0
     const clock = { ...systemClock, after: (_ms: number, then: () => void) => systemClock.after(1, () => void Promise.resolve(until()).then((done) => { if (done || ++looks > 2_000) ending.abort(); then() })) }
-    await watchFolder({ folder: place, clock, signal: ending.signal, importOne: async (file) => { taken.push(file); return answer(file) } }).finally(release)
+    await watchFolder({ folder: place, clock, signal: ending.signal, unread: 'no table', importOne: async (file) => { taken.push(file); return answer(file) } }).finally(release)
   }
   await writeFile(join(place, 'a.csv'), 'a')
   await writeFile(join(place, 'b.csv'), 'b')
@@ -262,7 +271,9 @@ t.test('a watched folder: whole files once, failures beside the others, and noth
   t.match(await readFile(resultFile(join(place, 'a.csv')), 'utf8'), /^result of .*a\.csv\n# huxin\/import-result\/v1 1 /)
   t.equal((await stat(resultFile(join(place, 'a.csv')))).mode & 0o777, 0o600)
   let looks = 0
+  await writeFile(join(place, 'letter.docx'), 'x')
   await watch(() => ++looks > 4)
+  t.match(await readFile(resultFile(join(place, 'letter.docx')), 'utf8'), /^no table\n/, 'a file that is no table is told so')
   t.equal(taken.length, 2, 'after a restart nothing is taken again')
   let grown = 0
   await writeFile(join(place, 'c.csv'), 'c')

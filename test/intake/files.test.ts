@@ -123,6 +123,8 @@ t.test('titles, two lines of header, sums and signatures are left out, and said 
 t.test('columns are known by what departments call them, and no other', async (t) => {
   const alias = await readTable(caseFile('20c-alias-header.csv'))
   t.match(alias.records[0], { 统一社会信用代码: '91330825MA0020016T', 主体名称: '龙游测试2001有限公司', 有效期止: '2027-06-30' })
+  t.match(alias.noticesZh, [/^部分列按目录列名读取：“社会信用代码”按“统一社会信用代码”、“企业名称”按“主体名称”/], 'what was assumed is said')
+  t.match(alias.notices, [/^alias_columns: columns .* are taken for its own: .*企业名称 as 主体名称 \(Subject name\)/])
   const decorated = HEAD.replace('统一社会信用代码', '"统一社会\n信用代码（必填）"').replace('主体名称', '\u00a0主体 名称* ').replace('评价等级', '※评价等级：').replace('有效期起', '有效期（起）')
     .replace('有效期止', '【有效期至】').replace('评价日期', '评价日期(YYYY-MM-DD)').replace('行业领域', 'CF_行业领域').replace('评价单位代码', '评价单位代码（18位）')
   t.equal((await readTable(scratch.save(`\ufeff${decorated}\n${row(1)}\n`))).records[0]!['有效期止'], '2027-06-30')
@@ -203,5 +205,5 @@ t.test('lines of NDJSON may have other keys, and two that mean one column are na
   t.match(read.records, [{ 检查次数: '' }, { 检查次数: '3' }, { 主体名称: '甲":"乙\\', 检查次数: '1e-18' }, { 检查次数: '1234567890123456' }])
   t.same(read.faults, ['4 row_form', '5 row_form', '6 value_form', '7 number_rounded', '8 number_rounded', '9 row_form'])
   t.same(read.rows.filter(({ cells }) => cells.includes('#VALUE!')).map(({ line }) => line), [5, 6, 7, 8], 'what could not be read is refused again in a reject file')
-  t.same(read.noticesZh, ['略过目录项以外的键：经办人'])
+  t.same(read.noticesZh, ['部分列按目录列名读取：“企业名称”按“主体名称”', '略过目录项以外的键：经办人'])
 })

@@ -7,6 +7,7 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   'cells are separated by {0}': '单元格以{0}分隔',
   'column {0} ({1}) may mean {2}: name it so, or leave it out with --ignore-extra':
     '{0} 列“{1}”可能是“{2}”：请改用该名称，或加 --ignore-extra 略过此列',
+  'columns that the catalog item calls otherwise are taken for its own: {0}': '部分列按目录列名读取：{0}',
   'columns that the catalog item does not have are left out: {0}': '略过目录项以外的列：{0}',
   'columns {0} ({1}) and {2} ({3}) both mean {4}: keep one of them': '{0} 列“{1}”与 {2} 列“{3}”都表示“{4}”：请只保留一列',
   'comma': '逗号',

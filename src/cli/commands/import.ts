@@ -15,7 +15,7 @@ import { type ImportOptions, type ImportSummary, runImport } from '../import/imp
 import { formatSummary } from '../import/report.ts'
 import { type Reach, reachOf, reachText } from '../import/reach.ts'
 import { listRuns, RunLog, writtenRejects } from '../import/runs.ts'
-import { type Source, sourcesOf } from '../import/sources.ts'
+import { notTable, skippedText, type Source, sourcesOf } from '../import/sources.ts'
 import { watchFolder } from '../import/watch.ts'
 import { exitCodeOf, exitCodes, type Output, print, say, withLocalTimes } from '../output.ts'
 import { allPages } from '../pages.ts'
@@ -201,8 +201,9 @@ class Runner {
   /** Imports each; one that fails does not keep the others away. @throws HuxinError of the only one */
   async files(names: readonly string[]): Promise<void> {
     const { shell, output, options, signal } = this.#of
-    const { sources, close } = await sourcesOf(names, { input: shell.io.stdin, reject: options.reject, force: options.force ?? false })
+    const { sources, skipped, close } = await sourcesOf(names, { input: shell.io.stdin, reject: options.reject, force: options.force ?? false })
     const results: object[] = []
+    for (const one of skipped) output.writeError(`${one.folder}${say(output, ': ', '：')}${skippedText(one).in(output.language)}\n`)
     try {
       for (const source of sources) {
         if (signal.aborted) break
@@ -231,7 +232,7 @@ class Runner {
     const { output, signal } = this.#of
     output.writeError(`${say(output, `files that are dropped into ${folder} are imported; Ctrl-C ends it`, `正在接收放入 ${folder} 的文件，按 Ctrl-C 结束`)}\n`)
     await watchFolder({
-      folder, clock: systemClock, signal,
+      folder, clock: systemClock, signal, unread: notTable().in(output.language),
       importOne: async (file) => {
         const result = await this.#importOne({ name: file, file, rejectFile: rejectFileOf(file) }).then((summary) => ({ summary }), (error: unknown) => ({ error }))
         const later = 'error' in result && isHuxinError(result.error) && (result.error.retry === 'later' || result.error.code === 'cancelled')

@@ -8,7 +8,7 @@
 import { lstat, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Clock, sleep } from '../../base/clock.ts'
-import { isTable } from './sources.ts'
+import { unreadReason } from './sources.ts'
 
 const LOOK_MS = 2_000
 const RETRY_MS = 30_000
@@ -25,12 +25,14 @@ export interface WatchOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
   readonly importOne: (file: string) => Promise<Outcome>
+  /** The result of a file that is no table. */
+  readonly unread: string
   /** Milliseconds between two looks. */
   readonly lookMs?: number
 }
 
 /** Ends with the signal. One file's failure does not keep the others away. Fails when the folder cannot be read at first. */
-export async function watchFolder({ folder, clock, signal, importOne, lookMs = LOOK_MS }: WatchOptions): Promise<void> {
+export async function watchFolder({ folder, clock, signal, importOne, unread, lookMs = LOOK_MS }: WatchOptions): Promise<void> {
   let before = new Map<string, string>()
   const notBeforeMs = new Map<string, number>()
   await readdir(folder)
@@ -39,7 +41,7 @@ export async function watchFolder({ folder, clock, signal, importOne, lookMs = L
     for (const [name, look] of looks) {
       if (signal.aborted) return
       if (before.get(name) !== look || clock.monotonicMs() < (notBeforeMs.get(name) ?? 0) || await wasDone(join(folder, name), look)) continue
-      const { later, text } = await importOne(join(folder, name))
+      const { later, text } = unreadReason(name) === undefined ? await importOne(join(folder, name)) : { later: false, text: unread }
       // What has a result is not looked at again.
       if (later) notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS)
       // Where it cannot be written the import is tried again: what is in is left out.
@@ -55,14 +57,20 @@ export function resultFile(file: string): string {
   return `${file}.result.txt`
 }
 
-/** Tables of the folder, with size and time of each; one that went meanwhile is left out. */
+/** Files of the folder that somebody put there, with size and time of each; one that went meanwhile is left out. */
 async function looksOf(folder: string): Promise<Map<string, string>> {
   const looks = new Map<string, string>()
-  for (const name of (await readdir(folder).catch(() => [])).filter(isTable).sort((a, b) => (a < b ? -1 : 1))) {
+  for (const name of (await readdir(folder).catch(() => [])).filter(isGiven).sort((a, b) => (a < b ? -1 : 1))) {
     const found = await lstat(join(folder, name)).catch(() => undefined)
     if (found?.isFile()) looks.set(name, `${found.size} ${found.mtimeMs}`)
   }
   return looks
+}
+
+/** Tables, and what is none and is told so. */
+function isGiven(name: string): boolean {
+  const reason = unreadReason(name)
+  return reason === undefined || reason === 'kind'
 }
 
 /** Takes the place of whatever has the name of the result: `wx` and a new name follow no link. */
