@@ -361,7 +361,7 @@ export class Node {
       host: config.listen.host, port: config.listen.port, material: this.#tls!.current,
       services: this.#options.wrapServices?.(bindings) ?? bindings,
       authorize: (peer, path) => authorizeCall(this.#context, peer, path), counts: (peer) => counts(this.#context, peer),
-      ...budgetsOf(config, () => this.#context), maxConcurrentStreams: 256, clock, log, reflection: config.reflection,
+      ...budgetsOf(config, () => this.#context), clock, log, reflection: config.reflection,
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
     if (config.audit) {

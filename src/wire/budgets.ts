@@ -7,6 +7,10 @@
  * parent, its operators) may take all; clients and auditors of the node leave a reserve; whoever else has
  * a certificate of the federation gets a tenth and no more, all of them together.
  *
+ * Calls are offered before they are counted: the streams of HTTP/2 that one identity is offered, on all its connections
+ * together, are the calls it may have under way, so that its clients queue the rest by themselves. While connections
+ * open, older ones still have calls of when they had more; so a refusal begins at twice as many.
+ *
  * Counters only: nothing here waits, reads or writes. Every take is given back exactly once, by the end of
  * a call or a connection; an account without any is forgotten.
  */
@@ -18,7 +22,7 @@ export interface BudgetLimits {
   readonly connections: number
   /** Connections of one identity. */
   readonly connectionsPerPeer: number
-  /** Calls under way of one identity. */
+  /** Calls under way that one identity is offered. */
   readonly callsPerPeer: number
   /** Bytes held for the calls of all. */
   readonly bytes: number
@@ -35,6 +39,8 @@ const FOREIGN_SHARE = 0.1
 const FOREIGN_CONNECTIONS_MAX = 4
 const FOREIGN_CALLS_MAX = 16
 const FOREIGN_BYTES_MAX = 1 << 20
+/** Calls that are taken for one that is offered. */
+const CALLS_TAKEN = 2
 
 /** What is taken by one identity, or by all of one standing. */
 interface Taken {
@@ -100,9 +106,15 @@ export class Budgets {
     const foreign = standing === 'foreign'
     switch (resource) {
       case 'connections': return foreign ? Math.min(connectionsPerPeer, FOREIGN_CONNECTIONS_MAX) : connectionsPerPeer
-      case 'calls': return foreign ? Math.min(callsPerPeer, FOREIGN_CALLS_MAX) : callsPerPeer
+      case 'calls': return CALLS_TAKEN * (foreign ? Math.min(callsPerPeer, FOREIGN_CALLS_MAX) : callsPerPeer)
       case 'bytes': return foreign ? Math.min(bytesPerPeer, FOREIGN_BYTES_MAX) : standing === 'kin' ? 2 * bytesPerPeer : bytesPerPeer
     }
+  }
+
+  /** Streams to offer on each connection of an identity; without one: what anybody may have at first. */
+  streams(account?: Account): number {
+    const calls = this.own(account?.standing ?? 'foreign', 'calls') / CALLS_TAKEN
+    return Math.max(1, Math.floor(calls / Math.max(1, account?.connections ?? 1)))
   }
 
   #fits(account: Account, resource: Resource, count: number): boolean {

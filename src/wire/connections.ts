@@ -50,6 +50,9 @@ export class Connection implements Caller {
   readonly sinceMs: number
   prefaced = false
   called = false
+  /** Streams that it was offered last, and whether its peer has yet to say that it knows. */
+  offered = 0
+  offering = false
 
   constructor({ session, socket, identity, notAfterMs }: Admission, { account, budgets, sinceMs }: { account: Account; budgets: Budgets; sinceMs: number }) {
     this.session = session
@@ -100,6 +103,7 @@ export class Connections {
     session.once('remoteSettings', () => { connection.prefaced = true })
     session.once('close', () => this.#gone(connection))
     socket.once('close', () => this.#gone(connection))
+    this.#offerAgain(account)
     return undefined
   }
 
@@ -127,9 +131,24 @@ export class Connections {
     // Calls have ended when their session is closed; where it never is, they end here.
     for (const passage of [...connection.calls]) passage.end()
     this.#options.budgets.give(connection.account, 'connections', 1)
+    this.#offerAgain(connection.account)
     connection.session.destroy()
     connection.socket.destroy()
     if (this.#open.size === 0) this.#onEmpty?.()
+  }
+
+  #offerAgain(account: Account): void {
+    for (const connection of this.#open.values()) if (connection.account === account) this.#offer(connection)
+  }
+
+  /** Tells a peer how many calls it may have under way on this connection. The sweep tells what a slow peer missed. */
+  #offer(connection: Connection): void {
+    const { session, account } = connection
+    const maxConcurrentStreams = this.#options.budgets.streams(account)
+    if (connection.offering || maxConcurrentStreams === connection.offered || session.destroyed || session.closed) return
+    connection.offered = maxConcurrentStreams
+    connection.offering = true
+    session.settings({ maxConcurrentStreams }, () => { connection.offering = false })
   }
 
   #makeRoom(account: Account, identity: PeerIdentity): void {
@@ -164,6 +183,7 @@ export class Connections {
       const ageMs = nowMs - sinceMs
       if ((!prefaced && ageMs > PREFACE_MS) || (!called && ageMs > FIRST_CALL_MS)) this.cut(connection)
       budgets.account(connection.account.key, standing(identity))
+      this.#offer(connection)
       for (const passage of connection.calls) passage.check(nowMs)
     }
   }

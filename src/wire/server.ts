@@ -63,8 +63,6 @@ export interface WireServerOptions {
   readonly handshakes?: { readonly perAddress: number; readonly all: number }
   /** How a caller stands to this node, asked again while it is connected. */
   standing(peer: PeerIdentity): Standing
-  /** Calls in progress on one connection; a client queues the rest. */
-  readonly maxConcurrentStreams: number
   readonly clock: Clock
   readonly log: { warn(fields: object, message: string): void }
   /** Milliseconds from TCP accept to the end of the TLS handshake; default 10 s. */
@@ -127,7 +125,7 @@ export class WireServer {
       requestCert: true,
       rejectUnauthorized: true,
       handshakeTimeout: handshakeMs,
-      settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams: options.maxConcurrentStreams },
+      settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams: this.#budgets.streams() },
     }, secureContextOptions(options.material))
     this.#grpc = new Server({
       'grpc.max_receive_message_length': messageBytesMax,

@@ -120,7 +120,7 @@ async function impostor(t: Test, material: TlsMaterial): Promise<{ port: number;
   const handlers = Object.fromEntries(ExchangeService.methods.map(({ localName }) => [localName, answer])) as unknown as Handlers<typeof ExchangeService.method>
   const server = await WireServer.listen({
     host: '127.0.0.1', port: 0, material, services: [defineService(ExchangeService, handlers)], authorize: () => undefined,
-    budgets: { connections: 100, connectionsPerPeer: 100, callsPerPeer: 100, bytes: 100 << 20, bytesPerPeer: 50 << 20 }, standing: () => 'kin', maxConcurrentStreams: 100, clock: systemClock, log: { warn: () => undefined },
+    budgets: { connections: 100, connectionsPerPeer: 100, callsPerPeer: 100, bytes: 100 << 20, bytesPerPeer: 50 << 20 }, standing: () => 'kin', clock: systemClock, log: { warn: () => undefined },
   })
   t.teardown(() => server.close(0))
   return { port: server.port, calls: () => calls }

@@ -229,7 +229,7 @@ t.test('each stolen key does what certs/README.md says, and ends as it says', as
     const handlers = Object.fromEntries(ExchangeService.methods.map(({ localName }) => [localName, () => Promise.resolve({ n: calls++ })])) as unknown as Handlers<typeof ExchangeService.method>
     const impostor = await WireServer.listen({
       host: '127.0.0.1', port: 0, material: stolen, services: [defineService(ExchangeService, handlers)], authorize: () => undefined,
-      budgets: { connections: 100, connectionsPerPeer: 100, callsPerPeer: 100, bytes: 100 << 20, bytesPerPeer: 50 << 20 }, standing: () => 'kin', maxConcurrentStreams: 100, clock: systemClock, log: { warn: () => undefined },
+      budgets: { connections: 100, connectionsPerPeer: 100, callsPerPeer: 100, bytes: 100 << 20, bytesPerPeer: 50 << 20 }, standing: () => 'kin', clock: systemClock, log: { warn: () => undefined },
     })
     t.teardown(() => impostor.close(0))
     relay.aim(impostor.port)

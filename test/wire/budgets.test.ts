@@ -8,14 +8,16 @@ import { HuxinError } from '../../src/base/errors.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { networkOf } from '../../src/wire/arrivals.ts'
 import { type Account, Budgets } from '../../src/wire/budgets.ts'
-import { Http2Peer } from '../support/http2-peer.ts'
+import { type Answer, Http2Peer } from '../support/http2-peer.ts'
 import { budgets, call, closing, county, dial, failure, federation, listen, nodeName, recordService, until } from './testbed.ts'
 import { tookMs } from '../support/own-time.ts'
 
 const PUBLISH = '/huxin.v1.RecordService/Publish'
+const BATCH = '/huxin.v1.RecordService/GetBatch'
 const HEALTH = '/grpc.health.v1.Health/Check'
 const department = federation.client('330000', 'loans')
 const stranger = federation.client('330782', 'x')
+const offered = (peer: Http2Peer): number => peer.session.remoteSettings.maxConcurrentStreams!
 const standing = ({ nodeName: node, role }: { nodeName: string; role: string }): 'kin' | 'own' | 'foreign' => role === 'node' ? 'kin' : node === nodeName ? 'own' : 'foreign'
 
 t.test('a budget keeps a reserve for kin, a tenth for strangers, and counts exactly', (t) => {
@@ -33,7 +35,7 @@ t.test('a budget keeps a reserve for kin, a tenth for strangers, and counts exac
   t.equal(takeAll(own, 'connections'), 74, 'of 100, sixteen are kept and ten are the strangers\'')
   t.equal(takeAll(other, 'connections'), 0)
   t.equal(takeAll(child, 'connections'), 16)
-  t.same([takeAll(own, 'calls'), takeAll(other, 'calls'), takeAll(strangers[0]!, 'calls')], [20, 20, 16], 'calls are counted by caller')
+  t.same([takeAll(own, 'calls'), takeAll(other, 'calls'), takeAll(strangers[0]!, 'calls')], [40, 40, 32], 'calls are counted by caller, and taken up to twice what is offered')
   t.equal(takeAll(own, 'bytes'), 50)
   t.equal(takeAll(other, 'bytes'), 10, 'a third of all bytes is kept')
   t.equal(takeAll(child, 'bytes'), 30)
@@ -42,7 +44,7 @@ t.test('a budget keeps a reserve for kin, a tenth for strangers, and counts exac
   t.equal(takeAll(other, 'bytes'), 0, 'the whole is taken')
   all.give(own, 'bytes', 50)
   t.equal(takeAll(other, 'bytes'), 40, 'what one gave back is there for others, up to what one may have')
-  for (const [account, [connections, calls, bytes]] of [[own, [74, 20, 0]], [other, [0, 20, 50]], [child, [16, 0, 30]], ...strangers.map((account, i) => [account, [[4, 4, 2, 0][i]!, i === 0 ? 16 : 0, 0]] as const)] as const) {
+  for (const [account, [connections, calls, bytes]] of [[own, [74, 40, 0]], [other, [0, 40, 50]], [child, [16, 0, 30]], ...strangers.map((account, i) => [account, [[4, 4, 2, 0][i]!, i === 0 ? 32 : 0, 0]] as const)] as const) {
     all.give(account, 'connections', connections)
     all.give(account, 'calls', calls)
     all.give(account, 'bytes', bytes)
@@ -83,22 +85,55 @@ t.test('a message over its limit is refused with our code as soon as it is annou
   })
 })
 
+t.test('a client that makes many calls at once meets no refusal: it is offered what is taken, and queues the rest itself', async (t) => {
+  let most = 0
+  const opened = await listen({ standing, budgets: { ...budgets, callsPerPeer: 24 }, services: [recordService({ getBatch: async () => {
+    most = Math.max(most, opened.server.held.calls)
+    for (let i = 0; i < 5; i++) await systemClock.turn()
+    return {}
+  } })] })
+  const peers = [await Http2Peer.open(opened.server.port, department), await Http2Peer.open(opened.server.port, stranger)]
+  await closing([{ close: () => peers.forEach((peer) => peer.close()) }, opened], async () => {
+    const statuses = (peer: Http2Peer): Promise<(number | undefined)[]> => Promise.all(Array.from({ length: 201 }, async () => (await peer.unary(BATCH, Buffer.alloc(0))).status))
+    const all = new Array<number>(201).fill(0)
+    t.same(await statuses(peers[0]!), all)
+    t.ok(most > 16 && most <= 24, `${most} at once`)
+    t.same(peers.map(offered), [24, 16], 'a stranger is offered less')
+    t.same(await statuses(peers[1]!), all)
+    const early = statuses(peers[0]!)
+    peers.push(await Http2Peer.open(opened.server.port, department), await Http2Peer.open(opened.server.port, department))
+    t.same((await Promise.all([early, ...peers.slice(2).map(statuses)])).flat(), [...all, ...all, ...all])
+    await until(() => offered(peers[0]!) === 8)
+    t.same(peers.map(offered), [8, 16, 8, 8], 'several connections share what one may have')
+    peers[3]!.close()
+    await until(() => offered(peers[0]!) === 12)
+  })
+})
+
 t.test('calls under way have a limit for each caller, whatever its connections, and others are served', async (t) => {
   let finish = (): void => undefined
   const finished = new Promise<void>((resolve) => { finish = resolve })
   const opened = await listen({ standing, budgets: { ...budgets, callsPerPeer: 10 }, services: [recordService({ getBatch: () => finished.then(() => ({})) })] })
-  const channels = [dial(opened.address, { material: department }), dial(opened.address, { material: department })]
+  const peers: Http2Peer[] = []
   const honest = dial(opened.address)
-  await closing([...channels, honest, opened], async () => {
-    const waiting = Array.from({ length: 10 }, (_, i) => channels[i % 2]!.client(RecordService).getBatch({}, call))
-    await until(() => opened.server.held.calls === 10)
-    const refused = await failure(channels[0]!.client(RecordService).publish({}, call))
-    t.equal(refused.code, 'overloaded')
-    t.match(refused.message, 'has 10 calls under way, at most 10')
+  await closing([{ close: () => peers.forEach((peer) => peer.close()) }, honest, opened], async () => {
+    const waiting: Promise<Answer>[] = []
+    // Each connection uses what it is offered at first, and none gives way to the next.
+    for (let taken = 0, of = 1; taken < 20; of++) {
+      const peer = await Http2Peer.open(opened.server.port, department)
+      peers.push(peer)
+      for (let i = 0; i < Math.floor(10 / of) && taken < 20; i++, taken++) waiting.push(peer.unary(BATCH, Buffer.alloc(0)))
+      await until(() => opened.server.held.calls === taken)
+    }
+    const last = await Http2Peer.open(opened.server.port, department)
+    peers.push(last)
+    const refused = await last.unary(PUBLISH, Buffer.alloc(0))
+    t.equal(refused.status, 8)
+    t.match(refused.message, 'has 20 calls under way, at most 20')
     t.equal((await honest.client(RecordService).publish({}, call)).published, 0)
     finish()
-    await Promise.all(waiting)
-    t.equal((await channels[0]!.client(RecordService).publish({}, call)).published, 0)
+    t.ok((await Promise.all(waiting)).every(({ status }) => status === 0))
+    t.equal((await last.unary(PUBLISH, Buffer.alloc(0))).status, 0)
     await until(() => opened.server.held.calls === 0)
     t.equal(opened.server.held.bytes, 0)
   })
@@ -133,7 +168,7 @@ t.test('answers that nobody reads are held up to a budget, the next ones are ref
   const peer = await Http2Peer.open(opened.server.port, department, { windowBytes: 0 })
   const honest = dial(opened.address)
   await closing([peer, honest, opened], async () => {
-    const answers = Array.from({ length: 40 }, () => peer.unary('/huxin.v1.RecordService/GetBatch', Buffer.alloc(0)))
+    const answers = Array.from({ length: 40 }, () => peer.unary(BATCH, Buffer.alloc(0)))
     const refused = await Promise.any(answers)
     t.equal(refused.status, 8)
     await until(() => opened.server.held.calls <= 8)

@@ -58,7 +58,6 @@ export async function listen(options: Partial<WireServerOptions> = {}): Promise<
     authorize: () => undefined,
     budgets,
     standing: () => 'kin',
-    maxConcurrentStreams: 100,
     clock: systemClock,
     log: { warn: () => undefined },
     onTlsRefused: (reason, remoteAddress) => refusals.push({ reason, remoteAddress }),
