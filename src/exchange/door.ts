@@ -1,14 +1,13 @@
 /**
- * Room `exchange`: the use cases. This file is the one door: whatever enters this node's log, from a
- * department, a child, the parent or a fetched file, enters through `accept`, in this order:
+ * Room `exchange`: the way of a batch. This file is the one door: whatever enters this node's log, from a
+ * child, the parent or a fetched file, enters through `accept`, in this order:
  *
- *   size → authentic header → may this peer carry this origin → as of when it is judged → body is the one the
- *   header states → judged → lane continues → one atomic, fsynced write → checkpoint → answer
+ *   size → known already? → authentic header → may this peer carry this origin → as of when it is judged → body is the one
+ *   the header states → judged → lane continues → one atomic, fsynced write → checkpoint → answer
  *
- * What fails before "judged" is answered with an error and never logged, so that nobody can flood a
- * log. What is judged is logged, accepted or refused, and always advances its lane.
- *
- * Rooms below propose operations; `exchange` is the only one that commits. It knows no transport.
+ * A known batch gets its first answer again, whoever shows it: its hash is the header's, which nobody has who was not
+ * given the batch. What fails before "judged" is answered with an error and never logged, so that nobody can flood a log. What is
+ * judged is logged, accepted or refused, and always advances its lane. It knows no transport.
  */
 import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
@@ -29,7 +28,7 @@ import { FirstReceipt, type FirstReceiptOptions, type Stated, type Vouched } fro
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { type CheckRecords, judge, type Terms } from '../kinds/judge.ts'
-import { LaneOrder, type LaneOrderOptions } from './lane-order.ts'
+import { type Fork, LaneOrder, type LaneOrderOptions } from './lane-order.ts'
 import type { Quotas } from '../commit/quotas.ts'
 import { checkAddressed } from '../kinds/reach.ts'
 import { shownOp, type StoredReceipt } from '../witness/receipts.ts'
@@ -175,6 +174,7 @@ export class Door {
   async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
     const { batch } = prepared
     let repeated: KnownBatch | undefined
+    let fork: Fork | undefined
     let refusal: Uint8Array | undefined
     const committed = await this.#options.writer.propose(sizeOf(inbound), async (index, view) => {
       const known = await this.#known(batch)
@@ -182,17 +182,19 @@ export class Door {
         repeated = known
         return { entries: [], ops: [], remember: () => undefined }
       }
+      fork = known ? undefined : await this.#laneOrder.continueLanes(batch, inbound, view)
+      if (fork) return { entries: [], ops: fork.ops, remember: fork.remember }
       const decided = await this.#decide(prepared, inbound, { index, known, view })
       refusal = decided.refusal
       return decided.decision
     })
+    if (fork) throw fork.error
     return repeated ? this.#repeat(batch, repeated) : this.#done(prepared, refusal, committed)
   }
 
   async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
     const { batch, terms: { rules, ...judged } } = prepared
     const ledger = this.#options.ledger()
-    if (!known) await this.#laneOrder.continueLanes(batch, inbound, view)
     const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
     if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`)

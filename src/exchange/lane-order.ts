@@ -11,7 +11,7 @@ import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Ledger, PassingLane } from '../ledger/ledger.ts'
 import { checkedValue } from '../store/checked.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
-import type { Store } from '../store/store.ts'
+import type { Op, Store } from '../store/store.ts'
 import { laneKey } from '../topology/lane.ts'
 import type { Recent } from '../commit/recent.ts'
 import type { RoundView } from '../commit/writer.ts'
@@ -28,6 +28,14 @@ export interface LaneOrderOptions {
   readonly onGap: (lane: string, number: bigint, source: EntrySource) => void
 }
 
+/** Two different batches with one number of a lane: what becomes durable in this round before the error is answered. */
+export interface Fork {
+  readonly error: HuxinError
+  readonly ops: readonly Op[]
+  /** Changes memory, with the round. */
+  remember(): void
+}
+
 export class LaneOrder {
   readonly #options: LaneOrderOptions
 
@@ -35,8 +43,12 @@ export class LaneOrder {
     this.#options = options
   }
 
-  /** Every lane that passes here continues with this batch. @throws HuxinError lane_gap | lane_fork */
-  async continueLanes(batch: SealedHeader, { source, givenBack = false }: { source: EntrySource; givenBack?: boolean }, view: RoundView): Promise<void> {
+  /**
+   * Every lane that passes here continues with this batch.
+   * @returns the fork that was found; undefined when there is none
+   * @throws HuxinError lane_gap
+   */
+  async continueLanes(batch: SealedHeader, { source, givenBack = false }: { source: EntrySource; givenBack?: boolean }, view: RoundView): Promise<Fork | undefined> {
     const { ledger, onGap, recovering } = this.#options
     for (const lane of ledger().passingLanes(batch.header, source)) {
       const { key, number, previous } = lane
@@ -51,11 +63,9 @@ export class LaneOrder {
         })
       }
       const forked = number < next || (head !== undefined && (previous === undefined || !equalBytes(previous, head.id)))
-      if (forked) {
-        await this.#fork(batch, key, number < next ? number : next - 1n)
-        throw new HuxinError('lane_fork', text`lane ${key} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
-      }
+      if (forked) return this.#fork(batch, lane, number < next ? number : next - 1n, view)
     }
+    return undefined
   }
 
   /**
@@ -66,10 +76,8 @@ export class LaneOrder {
    */
   async #fillsHole(batch: SealedHeader, { key, number, previous, takenBack, givenBack }: PassingLane & { readonly givenBack: boolean }, view: RoundView): Promise<boolean> {
     const at = async (place: bigint): Promise<SealedHeader | undefined> => {
-      const row = await view.get(laneIndexKey(key, place))
-      const index = row && fromBe64(row)
-      const bytes = index === undefined ? undefined : this.#options.recent.bytes(index) ?? await this.#options.store.get(entryKey(index))
-      return bytes && openHeader(parseEntry(bytes).header)
+      const note = await this.#noteAt(key, place, view)
+      return note && openHeader(note)
     }
     if (await view.get(laneIndexKey(key, number))) return false
     const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
@@ -84,16 +92,23 @@ export class LaneOrder {
     return follows && (named === undefined || equalBytes(named, batch.id))
   }
 
-  async #fork(batch: SealedHeader, lane: string, number: bigint): Promise<void> {
-    const { store, ledger, onFork } = this.#options
-    const at = await store.get(laneIndexKey(lane, number))
-    const first = at && await store.get(entryKey(Buffer.from(at).readBigUInt64BE()))
-    if (!first) return
+  async #fork(batch: SealedHeader, { key: lane, number }: PassingLane, at: bigint, view: RoundView): Promise<Fork> {
+    const { ledger, onFork } = this.#options
+    const error = new HuxinError('lane_fork', text`lane ${lane} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
+    const first = await this.#noteAt(lane, at, view)
+    if (!first) return { error, ops: [], remember: () => undefined }
     const { origin } = batch.header
     const key = textKey(tables.quarantine, origin)
     // In this order: a quarantine turns the second batch away, and nobody would see again what it is for.
-    await onFork(parseEntry(first).header, batch.note, lane)
-    await store.commit([{ key, value: checkedValue(key, batch.id) }])
-    ledger().quarantined.add(origin)
+    await onFork(first, batch.note, lane)
+    return { error, ops: [{ key, value: checkedValue(key, batch.id) }], remember: () => void ledger().quarantined.add(origin) }
+  }
+
+  /** The signed header at a number of a lane, also of a batch that came earlier in this round. */
+  async #noteAt(lane: string, number: bigint, view: RoundView): Promise<Uint8Array | undefined> {
+    const row = await view.get(laneIndexKey(lane, number))
+    const index = row && fromBe64(row)
+    const bytes = index === undefined ? undefined : this.#options.recent.bytes(index) ?? await this.#options.store.get(entryKey(index))
+    return bytes && parseEntry(bytes).header
   }
 }

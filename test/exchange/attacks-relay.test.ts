@@ -208,6 +208,24 @@ t.test('a relay', async (t) => {
     t.equal((await again2.send(carried(again))).code, 'lane_fork', 'the second batch with that number is still none, and says so anew')
     t.same([...after.ledger().quarantined], [below.name])
     await liftQuarantine(after, { origin: below.name, act, source: operator })
+
+    // Both in one round of the writer, so that neither is durable when the other is judged.
+    const side = fresh(again2, { origin: below.name, signer: below.signer, batchClass: 'bulk' })
+    const other = fresh(again2, { origin: below.name, signer: below.signer, batchClass: 'bulk', lanes: side.batch.header.lanes })
+    const propose = after.writer.propose.bind(after.writer)
+    const waiting: (() => void)[] = []
+    after.writer.propose = (...words) => new Promise((resolve, reject) => {
+      waiting.push(() => propose(...words).then(resolve, reject))
+    })
+    const both = again2.submit(carried(side), carried(other))
+    await federation.until('both wait for the round', () => waiting.length >= 2)
+    after.writer.propose = propose
+    for (const go of waiting) go()
+    t.same((await both).map(({ code }) => code), ['', 'lane_fork'])
+    t.same([...after.ledger().quarantined], [below.name])
+    t.ok((await evidenceOf(federation, 'lane-fork')).some((file) => file.includes(Buffer.from(other.batch.note).toString()) && file.includes(Buffer.from(side.batch.note).toString())), 'both notes are kept')
+    await arrives(federation, side)
+    await liftQuarantine(after, { origin: below.name, act, source: operator })
     await federation.restart('330000')
     t.same([...federation.node('330000').context.ledger().quarantined], [], 'lifted is lifted, after a restart too')
   })
