@@ -22,6 +22,7 @@ import { confirmationKey } from '../lookup/record-rows.ts'
 import { recognizes } from '../record/recognized.ts'
 import { inForce, mapGrade, mappingApplies } from '../record/scales.ts'
 import { placeKey, prefixRange, tables } from '../store/keys.ts'
+import type { Member } from '../topology/member.ts'
 import { amend } from '../publish/amend.ts'
 import type { Context } from '../commit/context.ts'
 import { type Published, publish } from '../publish/publish.ts'
@@ -54,13 +55,18 @@ export interface RecognitionAnswer {
   readonly source: EntrySource
 }
 
-/** How a request stands: `forged` when another node signed it than its requester, `overdue` when its deadline passed without an answer. */
-export type RequestState = 'open' | 'answered' | 'overdue' | 'withdrawn' | 'forged'
+/**
+ * How a request stands: `forged` when another node signed it than its requester, `overdue` when its deadline passed without an
+ * answer. A retired member comes back never: without its holder or its requester a request has ended.
+ */
+export type RequestState = 'open' | 'answered' | 'overdue' | 'withdrawn' | 'forged' | 'holder_retired' | 'requester_retired'
 
 /** A request and what was answered. */
 export interface FoundRecognition {
   readonly request: FoundRecord
   readonly state: RequestState
+  /** Who was retired, why and on which document: where that ended the request. */
+  readonly retired: Member | undefined
   readonly confirmations: readonly { readonly confirmation: FoundRecord; readonly validity: Validity; readonly fellAtMs: number }[]
 }
 
@@ -68,6 +74,9 @@ export interface FoundRecognition {
 export async function requestRecognition(context: Context, ask: RecognitionAsk): Promise<Published & { recordId: string }> {
   const holder = context.ledger().federation.member(ask.holder)
   if (!holder) throw new HuxinError('argument_invalid', text`${ask.holder} is no member of this federation: see huxin member list`)
+  if (holder.status === 'retired') {
+    throw new HuxinError('argument_invalid', text`${holder.name} is retired (${holder.reason}, ${holder.document}) and answers nothing any more: ask the member that has its records now (huxin member list)`)
+  }
   const item = context.ledger().catalog.item(ask.item)
   if (!item) throw new HuxinError('item_unknown', text`catalog item ${ask.item} is not known here: see huxin catalog list`)
   if (!item.purposes.includes(ask.purpose)) {
@@ -172,9 +181,10 @@ async function requestToAnswer(context: Context, recordId: string): Promise<Foun
   const request = own.findLast((record) => askedIn(record)!.holder === context.self) ?? own.at(-1)
   if (!request && found[0]) throw new HuxinError('argument_invalid', text`request ${recordId} says that ${askedIn(found[0])!.requester} asks, and comes from ${found[0].batch.header.origin}: it is forged and wants no answer`)
   if (!request) throw new HuxinError('not_found', text`no recognition request ${recordId} here: see huxin recognition list`)
-  const { holder, item: id, purpose, deadline } = askedIn(request)!
+  const { holder, requester, item: id, purpose, deadline } = askedIn(request)!
   if (holder !== context.self) throw new HuxinError('argument_invalid', text`request ${recordId} is addressed to ${holder}, not to ${context.self}`)
   if (isOver(request)) throw new HuxinError('argument_invalid', text`request ${recordId} was withdrawn: it wants no answer`)
+  if (isRetired(context, requester)) throw new HuxinError('argument_invalid', text`${requester}, which made request ${recordId}, is retired: it wants no answer`)
   const item = context.ledger().catalog.item(id)
   if (!item) throw new HuxinError('item_unknown', text`catalog item ${id} of request ${recordId} is not known here yet: answer when the catalog has it`)
   if (!item.purposes.includes(purpose)) throw new HuxinError('argument_invalid', text`request ${recordId} is for the purpose ${JSON.stringify(purpose)}, which ${id} does not allow: it wants no answer`)
@@ -263,7 +273,8 @@ async function recognitionOf(context: Context, request: FoundRecord, openOnly: b
   if (!request.record || !asked || (openOnly && asked.holder !== context.self)) return undefined
   const confirmations = await confirmationsOf(context, request)
   const state = stateOf(context, request, confirmations)
-  return openOnly && state !== 'open' ? undefined : { request, state, confirmations }
+  const retired = state === 'holder_retired' ? asked.holder : state === 'requester_retired' ? asked.requester : undefined
+  return openOnly && state !== 'open' ? undefined : { request, state, retired: retired === undefined ? undefined : context.ledger().federation.member(retired), confirmations }
 }
 
 function stateOf(context: Context, request: FoundRecord, confirmations: FoundRecognition['confirmations']): RequestState {
@@ -271,7 +282,13 @@ function stateOf(context: Context, request: FoundRecord, confirmations: FoundRec
   if (!isOwnWord(request)) return 'forged'
   if (confirmations.some(({ confirmation, validity }) => validity !== 'forged' && confirmation.batch.header.origin === asked.holder)) return 'answered'
   if (isOver(request)) return 'withdrawn'
+  if (isRetired(context, asked.holder)) return 'holder_retired'
+  if (isRetired(context, asked.requester)) return 'requester_retired'
   return asked.deadline !== '' && civilDate(context.clock.nowMs()) > asked.deadline ? 'overdue' : 'open'
+}
+
+function isRetired(context: Context, name: string): boolean {
+  return context.ledger().federation.member(name)?.status === 'retired'
 }
 
 /** Whether this node holds any confirmation at all: most have nothing to review. */

@@ -125,6 +125,7 @@ async function recognitions(context: Context, request: ListRecognitionsRequest) 
   const sinceMs = context.unconfirmedSinceMs()
   const elements = found.map((one) => ({
     state: one.state,
+    ...(one.retired ? { stateReason: one.retired.reason, stateDocument: one.retired.document } : {}),
     request: storedRecord(one.request),
     confirmations: one.confirmations.map((answer) => confirmationView(answer, sinceMs)),
   }))

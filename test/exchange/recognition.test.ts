@@ -3,6 +3,7 @@ import { clone, create, fromBinary, type MessageInitShape, toBinary } from '@buf
 import t from 'tap'
 import { civilDate } from '../../src/base/clock.ts'
 import type { Context } from '../../src/commit/context.ts'
+import { setMemberStatus } from '../../src/members/members.ts'
 import { publish } from '../../src/publish/publish.ts'
 import { findBatch } from '../../src/query/query.ts'
 import { afterRequest, answerRecognition, listRecognitions, pageOfRecognitions, requestRecognition, type RecognitionAsk } from '../../src/recognition/recognize.ts'
@@ -213,6 +214,23 @@ t.test('recognitions', async (t) => {
     await federation.until('it serves', () => federation.node('330106').state !== 'starting')
     const states = (await listRecognitions(again, { requestRecordId: first })).map(({ state, confirmations }) => [state, ...confirmations.map(({ validity }) => validity)])
     t.same(states, [['forged'], ['answered', 'forged', 'mismatch', 'valid']])
+  })
+
+  await t.test('a request ends when its holder or its requester is retired, and says why at every node', async (t) => {
+    const [province, county] = [context('330000'), context('330106')]
+    const toHolder = (await requestRecognition(county, wish(2, { deadline: '' }))).recordId
+    const toRetired = (await requestRecognition(province, wish(2, { holder: ASKER }))).recordId
+    const all = async (at: Context): Promise<string[]> => [...await listRecognitions(at, { requestRecordId: toHolder }), ...await listRecognitions(at, { requestRecordId: toRetired })].map(({ state, retired }) => `${state} ${retired?.document ?? '-'}`)
+    await federation.until('both are where they are read', async () => (await all(holder)).includes('open -') && (await all(province)).includes('open -') && (await all(county)).length === 2)
+    await setMemberStatus(holder, { member: ASKER, status: 'retired', act: { ...act, document: '国函〔2021〕47号' }, source })
+    t.same(await all(holder), ['requester_retired 国函〔2021〕47号'])
+    t.same((await listRecognitions(holder, { openOnly: true })).filter(({ request: { record } }) => record!.recordId === toHolder), [], 'nobody waits for an answer')
+    await t.rejects(answer(toHolder, 'no_result'), { code: 'argument_invalid', message: /^zj\.example\/330106, which made request rq-\w+, is retired: it wants no answer$/ })
+    await federation.until('the province knows', async () => (await all(province)).includes('holder_retired 国函〔2021〕47号'))
+    await t.rejects(requestRecognition(province, wish(2, { holder: ASKER })), { code: 'argument_invalid', messageZh: /^zj\.example\/330106 已注销（.*国函〔2021〕47号），不再答复：请向承接其记录的节点申请/ })
+    const shown = fromBinary(ListRecognitionsResponseSchema, await recordService(nodeOf(province)).methods.find(({ name }) => name === 'ListRecognitions')!
+      .call(toBinary(ListRecognitionsRequestSchema, create(ListRecognitionsRequestSchema, { requestRecordId: toRetired })), { peer: { role: 'operator', name: '张三', serial: '1', nodeId: '330000' } } as never))
+    t.match(shown.recognitions, [{ state: 'holder_retired', stateReason: act.reason, stateDocument: '国函〔2021〕47号' }])
   })
   t.same(await findings(federation), [])
 })

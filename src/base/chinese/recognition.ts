@@ -13,6 +13,8 @@ export const recognitionChinese: Readonly<Record<string, string>> = {
   'request {0} says that {1} asks, and comes from {2}: it is forged and wants no answer': '申请 {0} 称由 {1} 提出，却来自 {2}：系伪造，无须答复',
   'no recognition request {0} here: see huxin recognition list': '此处没有互认申请 {0}：见 huxin recognition list',
   'request {0} is addressed to {1}, not to {2}': '申请 {0} 是向 {1} 提出的，不是向 {2}',
+  '{0} is retired ({1}, {2}) and answers nothing any more: ask the member that has its records now (huxin member list)': '{0} 已注销（{1}，{2}），不再答复：请向承接其记录的节点申请（huxin member list）',
+  '{0}, which made request {1}, is retired: it wants no answer': '提出申请 {1} 的 {0} 已注销：无须答复',
   'request {0} was withdrawn: it wants no answer': '申请 {0} 已撤回：无须答复',
   'catalog item {0} of request {1} is not known here yet: answer when the catalog has it': '此处尚不知申请 {1} 的目录项 {0}：待目录到达后再答复',
   'request {0} is for the purpose {1}, which {2} does not allow: it wants no answer': '申请 {0} 的使用目的为 {1}，{2} 不允许：无须答复',

@@ -9,7 +9,7 @@ export const termsChinese: Readonly<Record<string, string>> = {
   // records, confirmations and bodies
   current: '有效', superseded: '已被替代', withdrawn: '已撤回', repaired: '已修复', erased: '已删除', refused: '已退回', expired: '已到期', not_yet: '尚未生效', damaged: '本地存储损坏', unconfirmed: '未核实',
   valid: '有效', source_withdrawn: '来源已撤回', source_superseded: '来源已被替代', accepted: '已入账',
-  forged: '伪造', mismatch: '不符', unproven: '待核实', open: '待答复', answered: '已答复', overdue: '逾期未答复',
+  forged: '伪造', mismatch: '不符', unproven: '待核实', open: '待答复', answered: '已答复', overdue: '逾期未答复', holder_retired: '持有节点已注销', requester_retired: '申请节点已注销',
   held: '在库', transit: '过境', dropped: '过境已清除', incomplete: '不完整',
   // the catalog
   in_force: '生效', future: '未生效', ended: '已失效', not_understood: '本版本不识别', item: '目录项', scale: '等级体系', mapping: '等级对照',

@@ -71,9 +71,10 @@ export function recognitionCommands(program: Command, shell: Shell): void {
     .action((_options, command: Command) => list(command, '', command.opts<{ open?: boolean }>().open ?? false))
 }
 
-function view({ request, state, confirmations }: Recognition): object {
+function view({ request, state, stateReason, stateDocument, confirmations }: Recognition): object {
   return {
     state,
+    ...(stateReason === '' ? {} : { stateReason, stateDocument }),
     request: request ? recordView(request) : null,
     confirmations: confirmations.map(({ confirmation, validity, fellAtMs }) => ({ confirmation: confirmation ? recordView(confirmation) : null, validity, fellAtMs })),
   }
@@ -87,7 +88,7 @@ const decisions: Readonly<Record<number, readonly [string, string]>> = {
 }
 
 /** What is asked, on what grounds: what whoever answers has to know. */
-function formatAsked(shell: Shell, { request }: Recognition): string {
+function formatAsked(shell: Shell, { request, state, stateReason, stateDocument }: Recognition): string {
   const record = request && request.record.length > 0 ? fromBinary(RecordSchema, request.record) : undefined
   if (record?.content.case !== 'recognitionRequest') return ''
   const asked = record.content.value
@@ -101,6 +102,9 @@ function formatAsked(shell: Shell, { request }: Recognition): string {
     ['deadline', '截止日期', asked.deadline],
     ['oldest, days', '最早结果（天）', asked.ageDaysMax > 0 ? String(asked.ageDaysMax) : ''],
     ['requested on', '申请日期', asked.requestedOn],
+    ['state', '办理状态', word(shell, state)],
+    ['why', '事由', stateReason === '' ? '' : say(shell, `${stateReason}, document ${stateDocument}`, `${stateReason}，依据 ${stateDocument}`)],
+    ['next', '后续', state === 'holder_retired' ? say(shell, 'ask the member that has its records now (huxin member list)', '请向承接其记录的节点重新申请（huxin member list）') : ''],
     ['batch', '批次', request ? `${Buffer.from(request.batchId).toString('hex')} ${request.index}` : ''],
   ]
   return table([say(shell, 'property', '项'), say(shell, 'value', '值')], rows.filter(([, , value]) => value !== '').map(([en, zh, value]) => [say(shell, en, zh), value]))
