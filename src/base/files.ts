@@ -3,13 +3,110 @@
  * name is before anybody is told.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type Text, text } from './text.ts'
 
 const DIGEST_PIECE = 1 << 20
+
+/** What a file system says of itself, as `statfs` does. */
+export interface Space {
+  readonly blocks: number
+  readonly bsize: number
+  readonly bavail: number
+  /** Inodes in all and free; 0 where it has no fixed number. */
+  readonly files: number
+  readonly ffree: number
+}
+
+/** A file that is written in place. */
+export interface DurableFile {
+  /** At most `length` bytes from `at` on, fewer where the file ends before. */
+  read(at: number, length: number): Promise<Buffer>
+  /** Durable when it resolves; when it rejects a part of it may be written. @returns the bytes that were written */
+  write(at: number, bytes: Uint8Array): Promise<number>
+  close(): Promise<void>
+}
+
+/**
+ * The files of a running node, its database aside: the one way from a node to what stands in its folder. Fails as the file
+ * system does, with its codes (`ENOENT`, `EACCES`).
+ */
+export interface Files {
+  read(file: string): Promise<Buffer>
+  /** Names in a folder. */
+  names(folder: string): Promise<string[]>
+  /** False where nothing of that name is; fails where that cannot be said. */
+  isThere(file: string): Promise<boolean>
+  /** Writes a whole file, owner-only: after a crash it is the old one or the new one. Durable when it resolves. */
+  writeWhole(file: string, content: string | Uint8Array): Promise<void>
+  /** Makes a folder and those above it, owner-only, durably. */
+  makeFolder(folder: string): Promise<void>
+  /** Gives a file or folder another name, durably. */
+  rename(from: string, to: string): Promise<void>
+  /** Removes a file, or a folder with all that is in it; nothing where it is not there. */
+  remove(file: string): Promise<void>
+  /** Opens a file for writing in place, and makes it when it is not there. */
+  openDurable(file: string): Promise<DurableFile>
+  /** Files below a folder that this user may not both read and write; none where there is no folder. */
+  closedBelow(folder: string): Promise<string[]>
+  space(folder: string): Promise<Space>
+}
+
+/** One write that returns when it is on the disk, where the system has such writes. */
+const durable = (constants.O_DSYNC as number | undefined) ?? 0
+
+/** The files of this machine. */
+export const systemFiles: Files = {
+  read: (file) => readFile(file),
+  names: (folder) => readdir(folder),
+  isThere: (file) => access(file).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return false
+    throw error
+  }),
+  writeWhole: (file, content) => writeWhole(file, content),
+  makeFolder,
+  rename: renameWhole,
+  remove: (file) => rm(file, { recursive: true, force: true }),
+  openDurable,
+  closedBelow,
+  space: (folder) => statfs(folder),
+}
+
+async function openDurable(file: string): Promise<DurableFile> {
+  const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
+  if (made) await syncFolder(dirname(file))
+  const handle = await open(file, constants.O_RDWR | durable)
+  return {
+    async read(at, length) {
+      const bytes = Buffer.alloc(length)
+      const { bytesRead } = await handle.read(bytes, 0, length, at)
+      return bytes.subarray(0, bytesRead)
+    },
+    async write(at, bytes) {
+      const { bytesWritten } = await handle.write(bytes, 0, bytes.length, at)
+      if (durable === 0) await handle.datasync()
+      return bytesWritten
+    },
+    close: () => handle.close(),
+  }
+}
+
+async function closedBelow(folder: string): Promise<string[]> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const closed: string[] = []
+  for (const file of files) {
+    const name = join(file.parentPath, file.name)
+    const may = await access(name, constants.R_OK | constants.W_OK).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'EACCES')
+    if (!may) closed.push(name)
+  }
+  return closed
+}
 
 /** Makes the names in a folder durable, where the system can open folders. */
 export async function syncFolder(folder: string): Promise<void> {

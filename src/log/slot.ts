@@ -3,10 +3,7 @@
  * fsynced, so that one of them is whole at any moment. A database that is older than this file, or
  * different, was restored from a copy, and the node must not sign (log.ts).
  */
-import { constants } from 'node:fs'
-import { open, type FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { syncFolder } from '../base/files.ts'
+import { type DurableFile, type Files, systemFiles } from '../base/files.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 
@@ -33,22 +30,11 @@ interface Held {
   readonly note: Uint8Array
 }
 
-/** One write that returns when it is on the disk, where the system has such writes. */
-const durable = (constants.O_DSYNC as number | undefined) ?? 0
-
-async function openDurable(file: string): Promise<FileHandle> {
-  try {
-    const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
-    if (made) await syncFolder(dirname(file))
-    return await open(file, constants.O_RDWR | durable)
-  } catch (error) {
-    throw new HuxinError('store_failed', text`the checkpoint file ${file} cannot be opened for writing: ${textOf(error)}`, { cause: error })
-  }
-}
-
 /** Opens or creates the file. @throws HuxinError store_failed */
-export async function openSlot(file: string): Promise<CheckpointSlot> {
-  const handle = await openDurable(file)
+export async function openSlot(file: string, files: Pick<Files, 'openDurable'> = systemFiles): Promise<CheckpointSlot> {
+  const handle = await files.openDurable(file).catch((error: unknown) => {
+    throw new HuxinError('store_failed', text`the checkpoint file ${file} cannot be opened for writing: ${textOf(error)}`, { cause: error })
+  })
   let sequence = 0n
   /** Where the newest checkpoint is; the other place is written. */
   let newest = 0
@@ -72,9 +58,8 @@ export async function openSlot(file: string): Promise<CheckpointSlot> {
       bytes.writeUInt16BE(note.length, 8)
       bytes.set(note, HEAD_BYTES)
       try {
-        const { bytesWritten } = await handle.write(bytes, 0, SLOT_BYTES, (1 - newest) * SLOT_BYTES)
+        const bytesWritten = await handle.write((1 - newest) * SLOT_BYTES, bytes)
         if (bytesWritten < SLOT_BYTES) throw new HuxinError('store_failed', text`${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`)
-        if (durable === 0) await handle.datasync()
       } catch (error) {
         throw new HuxinError('store_failed', text`the checkpoint file did not write: ${textOf(error)}`, { cause: error })
       }
@@ -86,10 +71,10 @@ export async function openSlot(file: string): Promise<CheckpointSlot> {
   }
 }
 
-async function readSlot(handle: FileHandle, place: number): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
-  const bytes = Buffer.alloc(SLOT_BYTES)
-  const { bytesRead } = await handle.read(bytes, 0, SLOT_BYTES, place * SLOT_BYTES)
+async function readSlot(handle: DurableFile, place: number): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
+  const bytes = await handle.read(place * SLOT_BYTES, SLOT_BYTES)
+  if (bytes.length < HEAD_BYTES) return undefined
   const length = bytes.readUInt16BE(8)
-  if (bytesRead < HEAD_BYTES || length === 0 || HEAD_BYTES + length > SLOT_BYTES) return undefined
+  if (length === 0 || bytes.length < HEAD_BYTES + length || HEAD_BYTES + length > SLOT_BYTES) return undefined
   return { sequence: bytes.readBigUInt64BE(), note: bytes.subarray(HEAD_BYTES, HEAD_BYTES + length) }
 }

@@ -13,6 +13,7 @@ import { hasConfirmations, reviewConfirmations } from '../recognition/recognize.
 import { tables, textKey } from '../store/keys.ts'
 import { removeFormerEpochs } from './former-epochs.ts'
 import type { NodeLog } from './node-log.ts'
+import type { Disk } from './ports.ts'
 
 export interface BackgroundOptions {
   readonly context: Context
@@ -37,6 +38,7 @@ export interface BackgroundOptions {
   readonly onHealth: (ready: boolean) => void
   /** The node's folder, and the epoch that it runs in. */
   readonly folder: string
+  readonly disk: Disk
   readonly epoch: number
   readonly log: NodeLog
   /** True while what others hold of this node comes back. */

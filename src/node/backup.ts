@@ -14,7 +14,7 @@ import type { Secret } from '../archive/file-key.ts'
 import { concat } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Text, text, textOf } from '../base/text.ts'
-import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
+import { type Files, makeFolder, renameWhole, systemFiles, writeWhole } from '../base/files.ts'
 import type { CheckReport, SignedLog } from '../fsck/finding.ts'
 import { openSlot } from '../log/slot.ts'
 import type { Op, Snapshot } from '../store/store.ts'
@@ -222,12 +222,14 @@ export interface BackupState {
 /** The backups of a running node, one at a time, written into its folder. */
 export class Backups {
   readonly #source: () => BackupSource
+  readonly #files: Pick<Files, 'names' | 'remove'>
   #state: BackupState = { state: 'none', file: '', bytes: 0, contents: undefined, error: undefined }
   #running: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
 
-  constructor(source: () => BackupSource) {
+  constructor(source: () => BackupSource, files: Pick<Files, 'names' | 'remove'> = systemFiles) {
     this.#source = source
+    this.#files = files
   }
 
   get state(): BackupState {
@@ -237,7 +239,7 @@ export class Backups {
   /** Removes what a process that was killed left of one. Call before the first. */
   async clear(): Promise<void> {
     const folder = join(this.#source().config.folder, 'backup')
-    for (const name of await readdir(folder).catch(() => [])) if (name.endsWith('.backup.part')) await rm(join(folder, name), { force: true })
+    for (const name of await this.#files.names(folder).catch(() => [])) if (name.endsWith('.backup.part')) await this.#files.remove(join(folder, name))
   }
 
   /** Begins one. @throws HuxinError overloaded while one is written; not_ready while the node stops */

@@ -11,13 +11,13 @@
  * The newest epoch under keys/ is the one in force. `node` starts and stops; it decides nothing about
  * batches.
  */
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
 import { HuxinError, messageOf } from '../base/errors.ts'
-import { deniedAt, textFromEditor } from '../base/files.ts'
+import { deniedAt, type Files, systemFiles, textFromEditor } from '../base/files.ts'
 import { bilingual, joined, type Language, term, type Text, text } from '../base/text.ts'
 import { defaultQuotas, type QuotaLimits } from '../commit/quotas.ts'
 import { keywordText } from '../record/schema-words.ts'
@@ -256,8 +256,8 @@ function yamlFault(error: unknown): Text {
 }
 
 /** The newest epoch that has keys in a node's folder; 0 when there is none. */
-export async function currentEpoch(folder: string): Promise<number> {
-  const names = await readdir(join(folder, 'keys')).catch(() => [])
+export async function currentEpoch(folder: string, files: Pick<Files, 'names'> = systemFiles): Promise<number> {
+  const names = await files.names(join(folder, 'keys')).catch(() => [])
   return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
 }
 

@@ -2,21 +2,11 @@
  * Room on the disk, in bytes and in files. It is warned of before it ends; then records are refused, so that what is left is
  * there for amendments, erasures, statements, checkpoints, and for LevelDB, which has to write to be opened again.
  */
-import { statfs } from 'node:fs/promises'
 import { HuxinError } from '../base/errors.ts'
+import type { Files, Space } from '../base/files.ts'
 import { type Text, text } from '../base/text.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 import type { BatchClass } from '../topology/lane.ts'
-
-/** What a file system says of itself, as `statfs` does. */
-export interface FileSystem {
-  readonly blocks: number
-  readonly bsize: number
-  readonly bavail: number
-  /** Inodes in all and free; 0 where it has no fixed number. */
-  readonly files: number
-  readonly ffree: number
-}
 
 export interface DiskOptions {
   /** Lies on the disk that is looked at. */
@@ -25,8 +15,7 @@ export interface DiskOptions {
   readonly warnBytes: number | undefined
   readonly reserveBytes: number | undefined
   readonly alarms: Alarms
-  /** Another one in tests. */
-  readonly look?: (folder: string) => Promise<FileSystem>
+  readonly files: Pick<Files, 'space'>
 }
 
 const WARN_BYTES = 2 ** 31
@@ -52,8 +41,7 @@ export class DiskSpace {
 
   /** Looks how much is free, and raises or clears the alarms `disk`, `inodes` and `disk_full`. Where that cannot be said nothing is refused. */
   async look(): Promise<void> {
-    const { folder, look = statfs } = this.#options
-    const found = await look(folder).catch(() => undefined)
+    const found = await this.#options.files.space(this.#options.folder).catch(() => undefined)
     if (!found) return
     const [bytes, files] = [this.#bytes(found), this.#files(found)]
     const full = bytes ?? files
@@ -70,7 +58,7 @@ export class DiskSpace {
   }
 
   /** @returns why no records are taken */
-  #bytes({ blocks, bsize, bavail }: FileSystem): Text | undefined {
+  #bytes({ blocks, bsize, bavail }: Space): Text | undefined {
     const { folder, warnBytes, reserveBytes, alarms } = this.#options
     const total = blocks * bsize
     const free = bavail * bsize
@@ -89,7 +77,7 @@ export class DiskSpace {
   }
 
   /** @returns why no records are taken */
-  #files({ files, ffree }: FileSystem): Text | undefined {
+  #files({ files, ffree }: Space): Text | undefined {
     const { folder, alarms } = this.#options
     const reserve = Math.min(RESERVE_FILES, files * RESERVE_FILES_SHARE)
     if (files === 0 || ffree >= Math.min(WARN_FILES, files * WARN_FILES_SHARE) || ffree < reserve) {

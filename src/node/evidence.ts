@@ -1,38 +1,39 @@
 /** Files that prove somebody's misbehaviour to anybody, kept beside the log. */
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeFolder, writeWhole } from '../base/files.ts'
+import type { Files } from '../base/files.ts'
 import { text } from '../base/text.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 import { parseNote } from '../note/note.ts'
 import { parseStatement } from '../topology/member.ts'
 
 /** Writes a file of evidence, owner-only, and on the disk before it returns. One that is there already stays as it is. @returns where it is */
-async function writeEvidence(folder: string, name: string, content: Uint8Array): Promise<string> {
-  await makeFolder(folder)
+async function writeEvidence(files: Files, folder: string, { name, content }: { readonly name: string; readonly content: Uint8Array }): Promise<string> {
+  await files.makeFolder(folder)
   const file = join(folder, name)
-  if (await access(file).then(() => true, () => false)) return file
-  await writeWhole(file, content)
+  if (await files.isThere(file).catch(() => false)) return file
+  await files.writeWhole(file, content)
   return file
 }
 
 /** Keeps evidence in one folder, and says so. */
 export class EvidenceFolder {
   readonly #folder: string
+  readonly #files: Files
   readonly #alarms: Alarms
   readonly #log: { warn(fields: object, message: string): void }
   /** What was kept since the start, and where it is. */
   readonly #kept = new Map<string, string>()
 
-  constructor(folder: string, { alarms, log }: { alarms: Alarms; log: { warn(fields: object, message: string): void } }) {
+  constructor(folder: string, { files, alarms, log }: { files: Files; alarms: Alarms; log: { warn(fields: object, message: string): void } }) {
     this.#folder = folder
+    this.#files = files
     this.#alarms = alarms
     this.#log = log
   }
 
   /** @returns where it is */
   readonly keep = async (name: string, content: Uint8Array): Promise<string> => {
-    const file = await writeEvidence(this.#folder, name, content)
+    const file = await writeEvidence(this.#files, this.#folder, { name, content })
     this.#kept.set(name, file)
     this.#log.warn({ file }, 'evidence was written')
     return file

@@ -1,10 +1,9 @@
 /** What a node finds in its folder: keys, join file, database, checkpoint; and what a fold of its log starts from. */
-import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { base64, fromBase64, fromHex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
-import { deniedAt, makeFolder, renameWhole, writeWhole } from '../base/files.ts'
+import { deniedAt, type Files, systemFiles } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -14,9 +13,8 @@ import { readRestorations } from '../exchange/unread.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { lastSignedTree, type Log } from '../log/log.ts'
-import { type CheckpointSlot, openSlot } from '../log/slot.ts'
+import type { CheckpointSlot } from '../log/slot.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, tables } from '../store/keys.ts'
-import { levelEngine } from '../store/leveldb/engine.ts'
 import type { Store } from '../store/store.ts'
 import { parseNote } from '../note/note.ts'
 import { FederationState } from '../topology/federation.ts'
@@ -24,12 +22,14 @@ import { type JoinFile, parseJoinFile } from '../topology/join.ts'
 import { type FrozenTree, parseStatement } from '../topology/member.ts'
 import { currentEpoch, epochFiles, type NodeConfig, RECOVERY, TRANSITION } from './config.ts'
 import { loadKeys, type NodeKeys } from './keys.ts'
+import type { Disk } from './ports.ts'
 
 /** The table and eight bytes of index. */
 const ENTRY_KEY_BYTES = 9
 
 /** A node's folder, opened for its newest epoch. */
 export interface OpenFolder {
+  readonly disk: Disk
   readonly join: JoinFile
   readonly keys: NodeKeys
   readonly epoch: number
@@ -67,8 +67,8 @@ export function formatRecovery({ log, left: { size, root }, seen }: RootRecovery
 }
 
 /** What a root found when it prepared an epoch after a loss; undefined for any other epoch. @throws HuxinError config_invalid */
-export async function readRecovery(folder: string, epoch: number): Promise<RootRecovery | undefined> {
-  const text = await readFile(epochFiles(folder, epoch).recovery, 'utf8').catch(() => undefined)
+export async function readRecovery(folder: string, epoch: number, files: Pick<Files, 'read'> = systemFiles): Promise<RootRecovery | undefined> {
+  const text = await files.read(epochFiles(folder, epoch).recovery).then(String, () => undefined)
   return text === undefined ? undefined : parseRecovery(text)
 }
 
@@ -102,34 +102,29 @@ function parseTransition(content: string): Transition {
   throw new HuxinError('config_invalid', text`${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
 }
 
-/** What stands between a node and its disk, for tests. */
-export interface DiskWraps {
-  readonly wrapStore?: ((store: Store) => Store) | undefined
-  readonly wrapSlot?: ((slot: CheckpointSlot) => CheckpointSlot) | undefined
-}
-
 /**
  * Opens the newest epoch of a node's folder. The caller closes store and slot. `whole`: every table of the database is checked first.
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function openFolder(config: NodeConfig, { wrapStore = (store) => store, wrapSlot = (slot) => slot, whole = false }: DiskWraps & { readonly whole?: boolean } = {}): Promise<OpenFolder> {
-  const epoch = await currentEpoch(config.folder)
+export async function openFolder(config: NodeConfig, disk: Disk, { whole = false }: { readonly whole?: boolean } = {}): Promise<OpenFolder> {
+  const { files: onDisk, engine } = disk
+  const epoch = await currentEpoch(config.folder, onDisk)
   if (epoch === 0) throw new HuxinError('config_invalid', text`${config.folder} has no keys: run huxin node init`)
-  const join_ = await readJoin(config)
-  const keys = await loadKeys(config.folder, epoch, config.node)
+  const join_ = await readJoin(config, onDisk)
+  const keys = await loadKeys(config.folder, epoch, { node: config.node, files: onDisk })
   const files = epochFiles(config.folder, epoch)
-  const { transition, recovery } = await placeDatabase(config.folder, epoch)
-  await checkOwner(dirname(files.database))
-  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await levelEngine.isFresh(files.database)
-  await makeFolder(dirname(files.database))
-  const slot = wrapSlot(await openSlot(files.checkpoint))
+  const { transition, recovery } = await placeDatabase(config.folder, epoch, disk)
+  await checkOwner(onDisk, dirname(files.database))
+  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await engine.isFresh(files.database)
+  await onDisk.makeFolder(dirname(files.database))
+  const slot = await disk.openSlot(files.checkpoint)
   try {
     // What is signed was durable before.
     const size = (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))?.size ?? 0n
     const isAcknowledged = (key: Uint8Array): boolean => key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
-    const store = wrapStore(await levelEngine.open(files.database, { create: fresh, isAcknowledged, whole }))
-    const recovering = await readFile(files.recovering).then(() => true, () => false)
-    return { join: join_, keys, epoch, store, slot, transition, recovery, recovering }
+    const store = await engine.open(files.database, { create: fresh, isAcknowledged, whole })
+    const recovering = await onDisk.isThere(files.recovering).catch(() => false)
+    return { disk, join: join_, keys, epoch, store, slot, transition, recovery, recovering }
   } catch (error) {
     await slot.close()
     throw error
@@ -142,19 +137,19 @@ export async function openFolder(config: NodeConfig, { wrapStore = (store) => st
  * @returns how the epoch goes on; neither for one that began empty
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function placeDatabase(folder: string, epoch: number): Promise<{ transition: Transition | undefined; recovery: RootRecovery | undefined }> {
+export async function placeDatabase(folder: string, epoch: number, { files: disk, engine }: Pick<Disk, 'files' | 'engine'>): Promise<{ transition: Transition | undefined; recovery: RootRecovery | undefined }> {
   const files = epochFiles(folder, epoch)
-  const text = await readFile(files.transition, 'utf8').catch(() => undefined)
+  const text = await disk.read(files.transition).then(String, () => undefined)
   const transition = text === undefined ? undefined : parseTransition(text)
-  const recovery = await readRecovery(folder, epoch)
+  const recovery = await readRecovery(folder, epoch, disk)
   const from = transition ? epoch - 1 : recovery && recovery.left.size > 0n ? Number(recovery.log.slice(recovery.log.lastIndexOf('/') + 1)) : undefined
   if (from === undefined) return { transition, recovery }
   const before = epochFiles(folder, from).database
-  const there = (database: string): Promise<boolean> => access(database).then(() => true, () => false)
+  const there = (database: string): Promise<boolean> => disk.isThere(database).catch(() => false)
   if (!await there(files.database) && await there(before)) {
-    await (await levelEngine.open(before, { create: false })).close()
-    await makeFolder(dirname(files.database))
-    await renameWhole(before, files.database)
+    await (await engine.open(before, { create: false })).close()
+    await disk.makeFolder(dirname(files.database))
+    await disk.rename(before, files.database)
   }
   return { transition, recovery }
 }
@@ -175,9 +170,9 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
 }
 
 /** Reads what the parent answered. @throws HuxinError config_invalid */
-export async function readJoin(config: NodeConfig): Promise<JoinFile> {
+export async function readJoin(config: NodeConfig, files: Pick<Files, 'read'> = systemFiles): Promise<JoinFile> {
   const file = join(config.folder, 'join.json')
-  const bytes = await readFile(file).catch(async (error: unknown) => {
+  const bytes = await files.read(file).catch(async (error: unknown) => {
     throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
   })
   return parseJoinFile(bytes)
@@ -195,21 +190,20 @@ export async function readJoin(config: NodeConfig): Promise<JoinFile> {
 export async function takeUpLog(log: Log, { config, folder, maySign }: { config: NodeConfig; folder: OpenFolder; maySign: boolean }): Promise<number> {
   const isNew = log.signed.size < 0n
   const { begun } = epochFiles(config.folder, folder.epoch)
-  const marked = await isThere(begun)
+  const marked = await isThere(folder.disk.files, begun)
   // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
   if (marked && isNew && !continuesFrom(folder)) {
     throw new HuxinError('log_behind', text`the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ${config.parent ? text`run huxin node recover` : text`restore the newest backup (huxin node restore) or run huxin node recover`}`)
   }
   if (isNew) await log.seal()
-  if (!marked) await writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
+  if (!marked) await folder.disk.files.writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
   if (maySign) await log.seal()
   return isNew || log.size === 0n ? 0 : lastEntryMs(log)
 }
 
 /** @throws HuxinError store_failed when that cannot be said */
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false
+function isThere(files: Files, file: string): Promise<boolean> {
+  return files.isThere(file).catch((error: unknown) => {
     throw new HuxinError('store_failed', text`${file} cannot be looked for: ${textOf(error)}`, { cause: error })
   })
 }
@@ -251,17 +245,10 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
  * right looks like a missing file, and that like damage.
  * @throws HuxinError config_invalid
  */
-async function checkOwner(data: string): Promise<void> {
-  const files = await readdir(data, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
+async function checkOwner(files: Files, data: string): Promise<void> {
+  const closed = await files.closedBelow(data).catch((error: unknown) => {
     throw new HuxinError('config_invalid', text`${data} cannot be read by this user: ${textOf(error)}`)
   })
-  const closed: string[] = []
-  for (const file of files) {
-    const name = join(file.parentPath, file.name)
-    const may = await access(name, constants.R_OK | constants.W_OK).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'EACCES')
-    if (!may) closed.push(name)
-  }
   if (closed.length === 0) return
   throw new HuxinError('config_invalid', text`${closed.length} file(s) below ${data} belong to another user, ${closed[0]!} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)`)
 }

@@ -8,7 +8,6 @@
  * restoration names withdrawals: one that has another id now is named by that. Whatever was said of a batch that has another id
  * now, here or at a node above, is said of its new place (`former-places.ts`).
  */
-import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { civilDate, type Clock, sleep } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
@@ -22,9 +21,9 @@ import { publish } from '../publish/publish.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { bodyKey, entryKey, prefixRange, tables } from '../store/keys.ts'
-import { levelEngine } from '../store/leveldb/engine.ts'
 import type { Store } from '../store/store.ts'
 import { epochFiles } from './config.ts'
+import type { Disk } from './ports.ts'
 import { FormerActs } from './former-acts.ts'
 import { FormerPlaces, requestIdOf } from './former-places.ts'
 import type { NodeLog } from './node-log.ts'
@@ -32,6 +31,7 @@ import type { NodeLog } from './node-log.ts'
 export interface FormerEpochsOptions {
   /** The node's folder. */
   readonly folder: string
+  readonly disk: Disk
   readonly epoch: number
   readonly context: Context
   readonly clock: Clock
@@ -52,10 +52,10 @@ const TAKEN_OVER: readonly string[] = ['evaluation', 'record', 'recognition', 'a
 
 /** Ends when no database of an earlier epoch is left, or at the signal. */
 export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<void> {
-  const { clock, context, log, signal, folder, epoch } = options
+  const { clock, context, log, signal, folder } = options
   let revoked: number | undefined
   while (!signal.aborted) {
-    const [former] = await formerDatabases(folder, epoch)
+    const [former] = await formerDatabases(options)
     if (former === undefined) return context.alarms.clear(ALARM)
     if (!options.mayAppend() || (options.recovering() && revoked === former)) {
       await sleep(clock, WAIT_MS, signal)
@@ -67,7 +67,7 @@ export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<
       revoked = former
       if (options.recovering()) continue
       const published = await inFormer(options, former, (store, acts) => publishAgain(options, { former, store, acts }))
-      await rm(epochFiles(folder, former).database, { recursive: true, force: true })
+      await options.disk.files.remove(epochFiles(folder, former).database)
       log.info({ epoch: former, batches: published }, 'the database of an earlier epoch is removed; what stood there alone is published again')
     } catch (error) {
       if (signal.aborted) return
@@ -78,10 +78,10 @@ export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<
 }
 
 /** Earlier epochs that have a database, newest first. */
-async function formerDatabases(folder: string, epoch: number): Promise<number[]> {
-  const names = await readdir(join(folder, 'data')).catch(() => [])
+async function formerDatabases({ folder, epoch, disk: { files } }: FormerEpochsOptions): Promise<number[]> {
+  const names = await files.names(join(folder, 'data')).catch(() => [])
   const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number).filter((one) => one < epoch)
-  const there = await Promise.all(epochs.map((one) => access(epochFiles(folder, one).database).then(() => true, () => false)))
+  const there = await Promise.all(epochs.map((one) => files.isThere(epochFiles(folder, one).database).catch(() => false)))
   return epochs.filter((_, i) => there[i]).sort((a, b) => b - a)
 }
 
@@ -97,9 +97,9 @@ async function inFormer(options: FormerEpochsOptions, former: number, take: (sto
 }
 
 /** Undefined when it is damaged: it was given up for that, and nothing can be read from it. @throws HuxinError store_locked */
-async function openFormer({ folder, log }: FormerEpochsOptions, former: number): Promise<Store | undefined> {
+async function openFormer({ folder, disk, log }: FormerEpochsOptions, former: number): Promise<Store | undefined> {
   try {
-    return await levelEngine.open(epochFiles(folder, former).database, { create: false })
+    return await disk.engine.open(epochFiles(folder, former).database, { create: false })
   } catch (error) {
     if (!isHuxinError(error, 'store_corrupt')) throw error
     log.warn({ epoch: former, reason: error.message }, 'the database of an earlier epoch cannot be read, nothing is taken from it')

@@ -15,6 +15,7 @@ import { parseVkey } from '../note/key.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
+import { systemDisk } from './ports.ts'
 import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
 
 /**
@@ -24,7 +25,7 @@ import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
 export async function withFolder<T>(folder: string, work: (config: NodeConfig, open: OpenFolder) => Promise<T>): Promise<T> {
   const config = await loadConfig(folder)
   // Whoever looks into a folder by hand suspects it.
-  const open = await openFolder(config, { whole: true })
+  const open = await openFolder(config, systemDisk, { whole: true })
   try {
     return await work(config, open)
   } finally {

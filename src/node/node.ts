@@ -2,7 +2,6 @@
  * One running node: opens what is in its folder, checks it, wires the rooms, listens, dials its parent.
  * Many nodes may run in one process.
  */
-import { rm } from 'node:fs/promises'
 import { setMaxListeners } from 'node:events'
 import { dirname } from 'node:path'
 import { OneAtATime } from '../base/one-at-a-time.ts'
@@ -75,7 +74,7 @@ export class Node {
   readonly #stop = new AbortController()
   /** Written while the node runs, on request. */
   readonly approvals: Approvals
-  readonly backups = new Backups(() => ({ config: this.config, epoch: this.#folder.epoch, log: this.#log, store: this.#folder.store }))
+  readonly backups: Backups
   #ledger: Ledger
   #log!: Log
   #writer!: Writer
@@ -104,7 +103,7 @@ export class Node {
    * @throws HuxinError config_invalid | store_locked | store_corrupt | log_behind | log_forked
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const node = new Node(options, await openFolder(options.config, options))
+    const node = new Node(options, await openFolder(options.config, options.disk))
     try {
       await node.#open()
     } catch (error) {
@@ -134,8 +133,9 @@ export class Node {
       // What was durable and unsigned at the start is signed by a round that has nothing else to do.
       onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
     })
-    this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { alarms: this.#alarms, log: options.log })
-    this.#disk = new DiskSpace({ folder: dirname(epochFiles(options.config.folder, folder.epoch).database), ...options.config.disk, alarms: this.#alarms })
+    this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { files: options.disk.files, alarms: this.#alarms, log: options.log })
+    this.#disk = new DiskSpace({ folder: dirname(epochFiles(options.config.folder, folder.epoch).database), ...options.config.disk, files: options.disk.files, alarms: this.#alarms })
+    this.backups = new Backups(() => ({ config: this.config, epoch: folder.epoch, log: this.#log, store: folder.store }), options.disk.files)
     this.approvals = new Approvals(() => this.#context, options.config.approvals)
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
@@ -266,7 +266,7 @@ export class Node {
     this.#transit = new TransitSweep(this.#context, config.transitDaysMax * 86_400_000)
     this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
     this.#restoration = await Restoration.open({
-      config, context: this.#context, door: this.#door, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
+      config, files: this.#options.disk.files, context: this.#context, door: this.#door, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
       onBroken: (error) => this.#gate.breakFor(error),
     })
     const cosigning = await cosigningChildren(this.#context)
@@ -292,7 +292,7 @@ export class Node {
     this.#background = startBackground({
       context: this.#context, door: this.#door, approvals: this.approvals, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: async () => { try { await this.#neighbours.review() } finally { await this.#confirmation.save() } },
       sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
-      onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
+      onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, disk: this.#options.disk, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
     })
     this.#background.push(reviewLoop({ context: this.#context, holders: () => [this.#server, this.#audit], reviewParent: () => this.#channel?.review(), signal: this.#stop.signal }))
     this.#indexer.kick()
@@ -381,7 +381,7 @@ export class Node {
       recovering: () => this.#recovering,
       // What the parent held when this node came back is here.
       onCaughtUp: async () => {
-        await rm(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering, { force: true })
+        await this.#options.disk.files.remove(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering)
         this.#recovering = false
         log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
       },
@@ -391,9 +391,9 @@ export class Node {
   }
 
   #newRotation(): Rotation {
-    const { config, clock, random } = this.#options
+    const { config, clock, random, disk } = this.#options
     return new Rotation({
-      config, clock, random, context: this.#context, signal: this.#stop.signal, heard: () => this.#gate.heard, onReady: () => this.#succeed(),
+      config, files: disk.files, clock, random, context: this.#context, signal: this.#stop.signal, heard: () => this.#gate.heard, onReady: () => this.#succeed(),
       parent: config.parent && { calls: () => parentCalls(this.#channel!), handedUp: (size) => this.#uplink?.handedUp(size) ?? false, connected: () => this.#uplink?.state === 'connected' && !this.#recovering },
     })
   }

@@ -1,17 +1,13 @@
 /** What a node is started with. */
-import type { Clock } from '../base/clock.ts'
-import type { Random } from '../base/random.ts'
 import type { CheckRecords } from '../kinds/judge.ts'
 import type { ServiceBinding } from '../wire/service.ts'
 import type { NodeConfig } from './config.ts'
 import type { LinkTimes } from './dial.ts'
-import type { DiskWraps } from './folder.ts'
 import type { NodeLog } from './node-log.ts'
+import type { Ports } from './ports.ts'
 
-export interface NodeOptions {
+export interface NodeOptions extends Ports {
   readonly config: NodeConfig
-  readonly clock: Clock
-  readonly random: Random
   readonly log: NodeLog
   /**
    * Starts without asking the parent, or at a root the children, what they last saw; the operator takes responsibility, and it is
@@ -23,9 +19,6 @@ export interface NodeOptions {
   readonly checkRecords?: CheckRecords
   /** Wraps the services, for faults in tests and the demo. */
   readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
-  /** Wraps what writes to the disk, for faults in tests. */
-  readonly wrapStore?: DiskWraps['wrapStore']
-  readonly wrapSlot?: DiskWraps['wrapSlot']
   readonly transitGraceMs?: number
   readonly link?: LinkTimes
 }

@@ -8,10 +8,9 @@ import { openHeader } from '../batch/seal.ts'
 import { ExchangeService, type ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { FederationState } from '../topology/federation.ts'
+import type { JoinFile } from '../topology/join.ts'
 import type { Member } from '../topology/member.ts'
 import type { WireChannel } from '../wire/channel.ts'
-import type { NodeConfig } from './config.ts'
-import { readJoin } from './folder.ts'
 
 export function parentCalls(channel: WireChannel): ParentCalls {
   const client = channel.client(ExchangeService)
@@ -31,8 +30,8 @@ export function parentCalls(channel: WireChannel): ParentCalls {
 type ReadControl = (request: { batchClass: string; start: bigint; bytesMax: number; waitMs: number; includeOwn: boolean }) => Promise<ReadBodiesResponse>
 
 /** This member, by its newest statement and with all of them, oldest first, as the parent's control lane has them. @throws HuxinError member_unknown */
-export async function memberAtParent(read: ReadControl, config: NodeConfig): Promise<{ member: Member; history: readonly Uint8Array[] }> {
-  const federation = FederationState.from((await readJoin(config)).anchors)
+export async function memberAtParent(read: ReadControl, { anchors }: Pick<JoinFile, 'anchors'>, node: string): Promise<{ member: Member; history: readonly Uint8Array[] }> {
+  const federation = FederationState.from(anchors)
   for (let start = 0n; ;) {
     const page = await read({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true })
     for (const { entry, body } of page.deliveries) {
@@ -45,7 +44,7 @@ export async function memberAtParent(read: ReadControl, config: NodeConfig): Pro
     if (page.deliveries.length === 0) break
     start = page.next
   }
-  const member = federation.member(config.node)
-  if (!member) throw new HuxinError('member_unknown', text`the parent does not know ${config.node}`)
-  return { member, history: federation.history(config.node) }
+  const member = federation.member(node)
+  if (!member) throw new HuxinError('member_unknown', text`the parent does not know ${node}`)
+  return { member, history: federation.history(node) }
 }

@@ -1,10 +1,10 @@
 /** What a recovery finds in a folder, and how a root begins its own: it asks nobody, its children give back at its next start. */
-import { access, readdir, readFile, rm } from 'node:fs/promises'
+import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, type Text } from '../base/text.ts'
-import { renameWhole, writeWhole } from '../base/files.ts'
+import { type Files, renameWhole, systemFiles, writeWhole } from '../base/files.ts'
 import type { Random } from '../base/random.ts'
 import { lastSignedTree, storedSize } from '../log/log.ts'
 import { openSlot } from '../log/slot.ts'
@@ -46,8 +46,8 @@ export async function newestDatabase(folder: string): Promise<number> {
 }
 
 /** The note key of an epoch; undefined when it is lost or damaged. */
-export async function noteKeyOf(config: NodeConfig, epoch: number): Promise<Signer | undefined> {
-  const text = await readFile(epochFiles(config.folder, epoch).noteKey, 'utf8').catch(() => undefined)
+export async function noteKeyOf(config: NodeConfig, epoch: number, files: Pick<Files, 'read'> = systemFiles): Promise<Signer | undefined> {
+  const text = await files.read(epochFiles(config.folder, epoch).noteKey).then(String, () => undefined)
   try {
     const signer = text === undefined ? undefined : parseSignerKey(text.trim())
     return signer?.name === config.node && signer.type === 'ed25519' ? signer : undefined
@@ -80,8 +80,8 @@ export async function recoverRoot(config: NodeConfig, { random }: { random: Rand
   const pending = join(folder, 'keys', 'next')
   if (await there(join(pending, TRANSITION))) throw new HuxinError('config_invalid', text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`)
   const { left, seen } = await whatIsLeft(config, { epoch: oldEpoch, signer: old, lost: unsaid !== undefined })
-  await makeKeys(pending, node, random)
-  await createSubjectKey(folder, random)
+  await makeKeys(pending, node, { random })
+  await createSubjectKey(folder, { random })
   await writeWhole(join(pending, RECOVERY), formatRecovery({ log: `${node}/${oldEpoch}`, left, seen: seen?.note ?? unsaid?.seen }))
   const newEpoch = oldEpoch + 1
   if (unsaid) await discard(folder, newEpoch)
@@ -104,7 +104,7 @@ async function isWhole({ folder, node }: NodeConfig, epoch: number, { log, left 
   const made = await levelEngine.isMade(files.database)
   if (left.size > 0n) return made || levelEngine.isMade(epochFiles(folder, epochOfLog(log)).database)
   if (!await there(files.begun)) return true
-  const { note: signer } = await loadKeys(folder, epoch, node)
+  const { note: signer } = await loadKeys(folder, epoch, { node })
   return made && await there(files.checkpoint) && await lastTree(files.checkpoint, { signer, origin: `${node}/${epoch}` }) !== undefined
 }
 

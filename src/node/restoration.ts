@@ -13,11 +13,10 @@
  * old log counts only with this root's own signature. What a colluding child could add with a stolen old key of the root is, until
  * the new epoch begins, what that thief could publish himself, and afterwards records.
  */
-import { readFile } from 'node:fs/promises'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { term, text } from '../base/text.ts'
-import { writeWhole } from '../base/files.ts'
+import type { Files } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import { FIRST_EDITION } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
@@ -48,6 +47,7 @@ const HASHES_MAX = 64
 
 export interface RestorationOptions {
   readonly config: NodeConfig
+  readonly files: Files
   readonly context: Context
   readonly door: Door
   /** What was left of the log before; undefined where nothing was lost. */
@@ -85,7 +85,7 @@ export class Restoration {
 
   static async open(options: RestorationOptions): Promise<Restoration> {
     const { recovery, config, context: { store } } = options
-    const restoration = new Restoration(options, recovery && await noteKeyOf(config, epochOfLog(recovery.log)))
+    const restoration = new Restoration(options, recovery && await noteKeyOf(config, epochOfLog(recovery.log), options.files))
     if (!recovery) return restoration
     if (recovery.seen) await restoration.show(config.node, recovery.seen)
     const { gte, lt } = prefixRange(gaveKey(recovery.log, ''))
@@ -240,7 +240,7 @@ export class Restoration {
     const { federation } = context.ledger()
     const file = epochFiles(config.folder, context.epoch).statement
     for (const earlier of [epochFiles(config.folder, context.epoch - 1).statement, file]) {
-      const note = await readFile(earlier).catch(() => undefined)
+      const note = await this.#options.files.read(earlier).catch(() => undefined)
       const member = note && federation.foresee([note]).member(context.self)
       if (!member || member.epoch <= (federation.member(context.self)?.epoch ?? 0)) continue
       if (earlier === file) return [note]
@@ -254,7 +254,7 @@ export class Restoration {
   /** Durable before anybody is shown it: what was signed once is not signed otherwise. */
   async #sign(current: Member, file: string): Promise<Uint8Array> {
     const { context, config, recovery } = this.#options
-    const old = await noteKeyOf(config, current.epoch)
+    const old = await noteKeyOf(config, current.epoch, this.#options.files)
     if (current.epoch !== context.epoch - 1 || old?.vkey !== current.noteVkey) {
       throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this root, and no recovery from ${recovery!.log} can follow it: restore a backup that has keys/${current.epoch} (huxin node restore), then run huxin node recover`)
     }
@@ -265,7 +265,7 @@ export class Restoration {
       reason: `recovery: ${left.size === 0n ? 'lost-disk' : 'snapshot'}`, ...(seen.size > left.size ? { lost: { from: left.size, seen } } : {}),
     })
     const note = signNote(content, [old, context.noteSigner])
-    await writeWhole(file, note)
+    await this.#options.files.writeWhole(file, note)
     return note
   }
 }

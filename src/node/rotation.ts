@@ -10,12 +10,11 @@
  * Each step finds what an earlier try left, so a node that stopped anywhere goes on at its next start. Nothing is appended
  * between 1 and the next epoch; reads, proofs and cosignatures go on.
  */
-import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
-import { syncFolder } from '../base/files.ts'
+import type { Files } from '../base/files.ts'
 import { type Said, type Text, text, textOf } from '../base/text.ts'
 import type { Random } from '../base/random.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -30,7 +29,7 @@ import { tables, textKey } from '../store/keys.ts'
 import { formatStatement, type Member, parseStatement } from '../topology/member.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { epochFiles, type NodeConfig, TRANSITION } from './config.ts'
-import { formatTransition } from './folder.ts'
+import { formatTransition, readJoin } from './folder.ts'
 import { makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
 
@@ -44,6 +43,7 @@ interface Wanted extends PersonalAct {
 
 export interface RotationOptions {
   readonly config: NodeConfig
+  readonly files: Files
   readonly context: Context
   readonly clock: Clock
   readonly random: Random
@@ -145,13 +145,13 @@ export class Rotation {
   }
 
   async #succeed(wanted: Wanted): Promise<void> {
-    const { config, context, parent, random } = this.#options
+    const { config, files, context, parent, random } = this.#options
     const pending = join(config.folder, 'keys', 'next')
-    if (wanted.keepKeys) await keepKeys(config.folder, context.epoch, pending)
-    const next = await makeKeys(pending, config.node, random)
+    if (wanted.keepKeys) await keepKeys(files, epochFiles(config.folder, context.epoch), pending)
+    const next = await makeKeys(pending, config.node, { random, files })
     const known = context.ledger().federation.member(context.self)!
     const { member: current, history } = parent
-      ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), config) : { member: known, history: [] }
+      ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), await readJoin(config, files), config.node) : { member: known, history: [] }
     const { signed } = context.log()
     const statement = current.epoch > context.epoch ? answered(current, next.note.vkey, context.epoch) : await this.#sign(current, { wanted, next })
     const { frozen } = parseStatement(parseNote(statement).text)
@@ -159,7 +159,7 @@ export class Rotation {
     await context.writer.save([{ key: frozenKey(context.log().origin), value: await cosignedCheckpoint(context) }])
     // What was said of this member since the log was frozen could not be logged in it.
     const missed = history.filter((note) => parseStatement(parseNote(note).text).serial > known.serial && !equalBytes(note, statement))
-    await place(config.folder, { pending, statements: [...missed, statement], epoch: context.epoch + 1 })
+    await place(files, config.folder, { pending, statements: [...missed, statement], epoch: context.epoch + 1 })
   }
 
   async #sign(current: Member, { wanted, next }: { wanted: Wanted; next: Awaited<ReturnType<typeof makeKeys>> }): Promise<Uint8Array> {
@@ -181,18 +181,15 @@ function answered(current: Member, noteVkey: string, epoch: number): Uint8Array 
   throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this node with other keys than those in keys/next: run huxin node recover`)
 }
 
-async function keepKeys(folder: string, epoch: number, pending: string): Promise<void> {
-  const files = epochFiles(folder, epoch)
-  await mkdir(pending, { recursive: true, mode: 0o700 })
-  await copyFile(files.noteKey, join(pending, 'note.key'))
-  await copyFile(files.cosignKey, join(pending, 'cosign.key'))
+async function keepKeys(files: Files, { noteKey, cosignKey }: { readonly noteKey: string; readonly cosignKey: string }, pending: string): Promise<void> {
+  await files.makeFolder(pending)
+  await files.writeWhole(join(pending, 'note.key'), await files.read(noteKey))
+  await files.writeWhole(join(pending, 'cosign.key'), await files.read(cosignKey))
 }
 
 /** One rename puts keys and statements where the next start looks for them. */
-async function place(folder: string, { pending, statements, epoch }: { pending: string; statements: readonly Uint8Array[]; epoch: number }): Promise<void> {
-  await writeFile(join(pending, TRANSITION), formatTransition(statements), { mode: 0o600, flush: true })
-  await syncFolder(pending)
-  await rename(pending, join(folder, 'keys', String(epoch)))
-  await syncFolder(join(folder, 'keys'))
+async function place(files: Files, folder: string, { pending, statements, epoch }: { pending: string; statements: readonly Uint8Array[]; epoch: number }): Promise<void> {
+  await files.writeWhole(join(pending, TRANSITION), formatTransition(statements))
+  await files.rename(pending, join(folder, 'keys', String(epoch)))
 }
 

@@ -32,6 +32,7 @@ import { genesisOf, placeDatabase, readJoin } from './folder.ts'
 import { fitHandles, handleLimit, handlesOf } from './handles.ts'
 import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
+import { systemDisk } from './ports.ts'
 import { newestDatabase, noteKeyOf, type Recovery, recoverRoot } from './recovery.ts'
 
 /** What is written into a new `node.yaml`. */
@@ -73,8 +74,8 @@ export async function initNode(folder: string, fields: NodeFields | undefined, {
   const config = await loadConfig(folder)
   // Under their own name last: an init that was cut off goes on with the keys that it made.
   const pending = join(folder, 'keys', 'next')
-  const keys = await makeKeys(pending, config.node, random)
-  await createSubjectKey(folder, random)
+  const keys = await makeKeys(pending, config.node, { random })
+  await createSubjectKey(folder, { random })
   const base = {
     member: config.node, tier: config.tier, divisions: config.divisions, body: config.body, host: config.host, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey,
     authorities: await authoritiesOf(config, clock),
@@ -181,7 +182,7 @@ export async function checkNode(folder: string, { clock, parent = true }: { cloc
   await add('keys', async () => {
     const epoch = await currentEpoch(known.folder)
     if (epoch === 0) throw new HuxinError('config_invalid', text`there are no keys: run huxin node init`)
-    await loadKeys(known.folder, epoch, known.node)
+    await loadKeys(known.folder, epoch, known)
     const { mode } = await stat(epochFiles(known.folder, epoch).noteKey)
     if ((mode & 0o077) !== 0) throw new HuxinError('config_invalid', text`note.key can be read by others: chmod 600 it`)
     return [`epoch ${epoch}`, `纪元 ${epoch}`]
@@ -275,8 +276,8 @@ async function dialParent(config: NodeConfig, clock: Clock): Promise<WireChannel
 export async function rebuildNode(folder: string, onProgress?: (done: bigint, total: bigint) => void): Promise<bigint> {
   const config = await loadConfig(folder)
   const epoch = await currentEpoch(config.folder)
-  const keys = await loadKeys(config.folder, epoch, config.node)
-  await placeDatabase(config.folder, epoch)
+  const keys = await loadKeys(config.folder, epoch, config)
+  await placeDatabase(config.folder, epoch, systemDisk)
   const store = await levelEngine.open(epochFiles(config.folder, epoch).database, { create: false })
   try {
     return await rebuildStore(store, genesisOf(config, await readJoin(config), keys.subject), onProgress)
@@ -304,8 +305,8 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
     throw new HuxinError('config_invalid', text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`)
   }
   await rm(join(pending, TRANSITION), { force: true })
-  const next = await makeKeys(pending, config.node, random)
-  await createSubjectKey(config.folder, random)
+  const next = await makeKeys(pending, config.node, { random })
+  await createSubjectKey(config.folder, { random })
   if (!old) {
     const application = join(config.folder, 'application.txt')
     await writeWhole(application, signApplication({
@@ -319,7 +320,7 @@ export async function recoverNode(folder: string, { clock, random }: { clock: Cl
     const client = channel.client(ExchangeService)
     // Also for a root that has to hear what its children saw of it before it signs the new epoch.
     const seen = await client.recall({ protocol: PROTOCOL_VERSION, logOrigin: `${config.node}/${oldEpoch}`, parentCheckpoint }, { timeoutMs: 30_000 })
-    const { member: current } = await memberAtParent((request) => client.readBodies(request, { timeoutMs: 30_000 }), config)
+    const { member: current } = await memberAtParent((request) => client.readBodies(request, { timeoutMs: 30_000 }), await readJoin(config), config.node)
     // The parent may have made it already, and the answer was lost, or this machine stopped after it.
     const done = current.noteVkey === next.note.vkey
     const newEpoch = done ? current.epoch : current.epoch + 1

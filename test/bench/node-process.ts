@@ -1,13 +1,12 @@
 /** One node in a process of its own, for benchmarks: `node node-process.js <folder>`; stops at SIGTERM. */
-import { systemClock } from '../../src/base/clock.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
 import { Node } from '../../src/node/node.ts'
+import { systemPorts } from '../../src/node/ports.ts'
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: report, error: report }
 tuneMemory()
-const node = await Node.start({ config: await loadConfig(process.argv[2]!), clock: systemClock, random: systemRandom, log: quiet })
+const node = await Node.start({ config: await loadConfig(process.argv[2]!), ...systemPorts, log: quiet })
 process.stdout.write(`listening ${node.port}\n`)
 process.on('SIGTERM', () => {
   void node.close().then(() => process.exit(0))

@@ -1,6 +1,4 @@
 /** Part `trickle`: single records over two hops, and how long each takes. */
-import { systemClock } from '../../src/base/clock.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import type { Context } from '../../src/commit/context.ts'
 import { RecordService } from '../../src/gen/huxin/v1/record_service_pb.ts'
 import { loadConfig } from '../../src/node/config.ts'
@@ -12,6 +10,7 @@ import { type Bench, countCpu, type Figure, type Part, pause } from './figure.ts
 import { CITY, COUNTY, Processes, PROVINCE } from './processes.ts'
 import { send } from './records.ts'
 import { partOf } from './script.ts'
+import { systemPorts } from '../../src/node/ports.ts'
 
 const WARM_RECORDS = 4_000
 
@@ -25,7 +24,7 @@ export async function measureTrickle({ limits }: Bench): Promise<Figure[]> {
   tuneMemory()
   const processes = await Processes.setUp([PROVINCE, CITY, COUNTY])
   const province = await Node.start({
-    config: await loadConfig(processes.federation.folderOf('330000')), clock: systemClock, random: systemRandom,
+    ...systemPorts, config: await loadConfig(processes.federation.folderOf('330000')),
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
   })
   await processes.start(['330100', '330106'])

@@ -45,7 +45,7 @@ async function start(t: Test): Promise<Scene> {
   federation.nodes.delete('330900')
   const relay = await Rogue.at(federation, '330900', '330000')
   const name = federation.name('330902')
-  const keys = await loadKeys(federation.folderOf('330902'), 1, name)
+  const keys = await loadKeys(federation.folderOf('330902'), 1, { node: name })
   t.teardown(() => relay.close())
   return { federation, relay, below: { name, signer: keys.note, forge: (changed) => fresh(relay, { origin: name, signer: keys.note, ...changed }) } }
 }

@@ -4,9 +4,7 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { Level } from 'level'
-import { systemClock } from '../../src/base/clock.ts'
 import { equalBytes } from '../../src/base/bytes.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { openHeader } from '../../src/batch/seal.ts'
 import { amend } from '../../src/publish/amend.ts'
@@ -26,6 +24,7 @@ import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SeededRandom, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
 import { doorOf } from '../support/doors.ts'
+import { systemPorts } from '../../src/node/ports.ts'
 
 const PLACES: readonly Place[] = [
   { id: '330000', tier: 'province', divisions: ['330000'] },
@@ -170,7 +169,7 @@ t.test('a bit', async (t) => {
 
 /** Starts a copy of the node by itself and lets it make a batch. */
 async function startAndPublish(folder: string): Promise<void> {
-  const node = await Node.start({ config: { ...await loadConfig(folder), folder }, clock: systemClock, random: systemRandom, log: silent, alone: true })
+  const node = await Node.start({ config: { ...await loadConfig(folder), folder }, ...systemPorts, log: silent, alone: true })
   try {
     await publishRecords(node.context, [industryRecord(77, { prefix: 'new' })], ['330106'])
   } finally {

@@ -146,7 +146,7 @@ t.test('the key of an ended epoch, in the hands of a relay', async (t) => {
   const { federation, clock, below } = scene
   const beforeMs = clock.nowMs()
   await passes(scene, HOUR_MS)
-  const next = await makeKeys(join(federation.folderOf(BELOW), 'keys', '2'), federation.name(BELOW), systemRandom)
+  const next = await makeKeys(join(federation.folderOf(BELOW), 'keys', '2'), federation.name(BELOW), { random: systemRandom })
   await scene.say({ epoch: 2, noteVkey: next.note.vkey, cosignVkey: next.cosign.vkey }, below.keys.note)
   await passes(scene, 2 * HOUR_MS)
   await t.test('nor does the county\'s own city take it', async (t) => {

@@ -175,7 +175,7 @@ t.test('what a verdict rests on is kept from a city', async (t) => {
   await t.test('the statement of an epoch', async (t) => {
     withhold(scene, ({ kind, origin }) => kind === 'member' && isCounty(origin))
     const city = federation.node(WITNESS).context
-    const keys = await makeKeys(`${federation.folder}/second`, federation.name(COUNTY), systemRandom)
+    const keys = await makeKeys(`${federation.folder}/second`, federation.name(COUNTY), { random: systemRandom })
     const next = { ...nextStatement(city.ledger().federation.member(COUNTY)!), ...act, epoch: 2, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey }
     await publish(city, {
       kind: 'member', item: undefined, provider: BODY, targets: everyone, batchClass: 'control', source: { kind: 'self' },

@@ -25,7 +25,7 @@ t.test('a city and a county of its own that show a receipt of the rules of befor
   for (const id of ['330106', '330100']) await federation.node(id).close()
   const city = await Rogue.at(federation, '330100', '330000')
   t.teardown(() => city.close())
-  const county = await loadKeys(federation.folderOf('330106'), 1, federation.name('330106'))
+  const county = await loadKeys(federation.folderOf('330106'), 1, { node: federation.name('330106') })
   const forge = (kind: string, batchClass: 'control' | 'amendment', record: Uint8Array): Forged =>
     city.forge([record], ['**'], { origin: federation.name('330106'), signer: county.note, kind, item: undefined, batchClass })
   const relayed = async (forged: Forged) => {
@@ -58,7 +58,7 @@ t.test('a city and a county of its own that show a receipt of the rules of befor
 
 t.test('a root that has begun its next epoch takes nothing back that decides what others are told or may do', async (t) => {
   const federation = await federationOf(t, [PROVINCE, CITY])
-  const stolen = await loadKeys(federation.folderOf('330000'), 1, federation.name('330000'))
+  const stolen = await loadKeys(federation.folderOf('330000'), 1, { node: federation.name('330000') })
   const { batch } = await send(federation, '330000', '330100', 'kept')
   await federation.until('it is at the city', () => has(federation, '330100', 'kept'))
   const port = await loseDisk(federation, '330000')

@@ -5,7 +5,6 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
-import type { NodeOptions } from '../../src/node/node.ts'
 import type { ParentCalls } from '../../src/uplink/parent.ts'
 import { Uplink } from '../../src/uplink/uplink.ts'
 import { publishRecords } from '../support/checks.ts'
@@ -15,6 +14,7 @@ import { NodeProcesses } from '../support/processes.ts'
 import { industryRecord } from '../support/records.ts'
 import { Relay } from '../wire/testbed.ts'
 import { tookMs } from '../support/own-time.ts'
+import type { TestOptions } from '../support/ports.ts'
 
 const COUNTY = FOUR[2]!
 /** Of a link whose network is as bad as in these tests, in milliseconds. */
@@ -30,7 +30,7 @@ async function relay(t: Test, federation: TestFederation, options: { idleMsMax?:
 }
 
 /** Starts the county anew, with another way to its parent. */
-async function reroute(federation: TestFederation, address: string, { proxy, ...options }: Partial<NodeOptions> & { proxy?: string } = {}): Promise<void> {
+async function reroute(federation: TestFederation, address: string, { proxy, ...options }: TestOptions & { proxy?: string } = {}): Promise<void> {
   await federation.node('330106').close()
   await federation.writeConfig(COUNTY, '', address, proxy)
   await federation.startNode('330106', options)

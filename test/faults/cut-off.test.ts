@@ -8,7 +8,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { cosignedSize } from '../../src/witness/links.ts'
 import { epochFiles } from '../../src/node/config.ts'
-import type { Node, NodeOptions } from '../../src/node/node.ts'
+import type { Node } from '../../src/node/node.ts'
 import { initNode, joinNode } from '../../src/node/setup.ts'
 import { openCheckpoint } from '../../src/note/checkpoint.ts'
 import { codeOf, findings } from '../support/checks.ts'
@@ -16,6 +16,7 @@ import type { TestFederation } from '../support/federation.ts'
 import { COUNTY, CITY, federationOf, has, loseDisk, PROVINCE, recover, send, startAgain, well } from '../support/recovery.ts'
 import { ACT, succeeded } from '../support/rotation.ts'
 import { type Failing, type Fault, pointName, WritePoints } from '../support/write-points.ts'
+import type { TestOptions } from '../support/ports.ts'
 
 /** Children look for their parent again at once. */
 const QUICK = { backoffMsMax: 100, retryMsMax: 100 }
@@ -119,7 +120,7 @@ for (const unbegun of UNBEGUN) {
     await cp(folder, `${folder}-before`, { recursive: true })
     const files = epochFiles(folder, unbegun.epoch)
     // Nobody is asked, so that each try finds the federation as the one before did.
-    const start = (options: Partial<NodeOptions> = {}): Promise<Node> => federation.startNode(COUNTY.id, { link: { backoffMsMax: 60_000 }, ...options })
+    const start = (options: TestOptions = {}): Promise<Node> => federation.startNode(COUNTY.id, { link: { backoffMsMax: 60_000 }, ...options })
     const again = async (): Promise<void> => {
       await rm(folder, { recursive: true })
       await cp(`${folder}-before`, folder, { recursive: true })
@@ -144,7 +145,7 @@ for (const unbegun of UNBEGUN) {
 interface Beginning {
   readonly first: bigint
   readonly files: ReturnType<typeof epochFiles>
-  readonly start: (options?: Partial<NodeOptions>) => Promise<Node>
+  readonly start: (options?: TestOptions) => Promise<Node>
 }
 
 /** The machine stops at a write of the first start: the second one begins the log, with the same tree. */

@@ -19,6 +19,7 @@ import { FaultyDisk } from '../support/faulty-store.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
 import type { Place, TestFederation } from '../support/federation.ts'
 import { catalogEverywhere, federationOf, publishOne, standing, well } from '../support/faults.ts'
+import { systemPorts } from '../../src/node/ports.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -38,7 +39,7 @@ t.test('a second process on the folder of a running node is turned away and dist
   const folder = federation.folderOf('330100')
   const config = await loadConfig(folder)
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
-  t.equal(await codeOf(Node.start({ config, clock: systemClock, random: systemRandom, log: silent })), 'store_locked', 'start, in this process')
+  t.equal(await codeOf(Node.start({ config, ...systemPorts, log: silent })), 'store_locked', 'start, in this process')
   const second = await new Promise<{ code: number | null; said: string }>((resolve) => {
     const child = execFile(process.execPath, [MAIN, 'node', 'start', '--node', folder], { env: { PATH: process.env['PATH'] ?? '', LANG: 'C' }, timeout: 20_000 },
       (_error, out, said) => resolve({ code: child.exitCode, said: out + said }))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { HuxinError } from '../../src/base/errors.ts'
 import { cosignedSize } from '../../src/witness/links.ts'
 import type { CheckpointSlot } from '../../src/log/slot.ts'
-import type { Node, NodeOptions } from '../../src/node/node.ts'
+import type { Node } from '../../src/node/node.ts'
 import { parseCheckpoint, signCheckpoint } from '../../src/note/checkpoint.ts'
 import { parseNote } from '../../src/note/note.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -15,6 +15,7 @@ import type { Place, TestFederation } from '../support/federation.ts'
 import { accusations, federationOf, has, recover, send, startAt, well } from '../support/recovery.ts'
 import { industryRecord } from '../support/records.ts'
 import { Rogue } from '../support/rogue.ts'
+import type { TestOptions, Wraps } from '../support/ports.ts'
 
 const ROOT = '330000'
 const [ONE, TWO, THREE] = ['330100', '330700', '330800'] as const
@@ -49,7 +50,7 @@ class Machine {
     this.#kept = kept
   }
 
-  options(): Pick<NodeOptions, 'wrapStore' | 'wrapSlot'> {
+  options(): Wraps {
     return {
       wrapStore: (store: Store): Store => ({
         ...store,
@@ -175,7 +176,7 @@ t.test('a root without its database', async (t) => {
   const federation = await federationOf(t, PLACES, QUICK)
   const folder = federation.folderOf(ROOT)
   const { port } = federation.node(ROOT)
-  const start = (options: Partial<NodeOptions> = {}): Promise<Node> => federation.startNode(ROOT, { config: { ...federation.node(ROOT).config, listen: { host: '127.0.0.1', port } }, ...options })
+  const start = (options: TestOptions = {}): Promise<Node> => federation.startNode(ROOT, { config: { ...federation.node(ROOT).config, listen: { host: '127.0.0.1', port } }, ...options })
   await send(federation, ROOT, '330000/**', 'all')
   await send(federation, ROOT, TWO, 'two')
   await send(federation, ONE, '330000', 'mine')

@@ -9,10 +9,8 @@ import { execFile, execFileSync } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { systemClock } from '../../src/base/clock.ts'
 import { fromHex, hex } from '../../src/base/bytes.ts'
 import { messageOf } from '../../src/base/errors.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { amend } from '../../src/publish/amend.ts'
 import { checkStore } from '../../src/fsck/check.ts'
 import { findByRecordId } from '../../src/query/query.ts'
@@ -24,6 +22,7 @@ import { receiptFor } from '../../src/witness/receipts.ts'
 import { publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { industryRecord } from '../support/records.ts'
+import { systemPorts } from '../../src/node/ports.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -44,7 +43,7 @@ interface Answer {
 }
 
 async function start(folder: string): Promise<Node> {
-  return Node.start({ config: await loadConfig(folder), clock: systemClock, random: systemRandom, log: silent, alone: true })
+  return Node.start({ config: await loadConfig(folder), ...systemPorts, log: silent, alone: true })
 }
 
 /** The run that is traced: three batches, an erasure, what is erased rewritten, a stop in order. */
@@ -206,7 +205,7 @@ async function main(): Promise<void> {
       command: (folder) => [MAIN, 'node', 'init', '--node', folder],
       async check(folder) {
         const again = await traced([MAIN, 'node', 'init', '--node', folder], { paths: [folder], log: `${folder}.again` })
-        await loadKeys(folder, 1, federation.name(ROOT))
+        await loadKeys(folder, 1, { node: federation.name(ROOT) })
         const names = await readdir(folder)
         return names.includes('join.json') ? [] : [`it has ${names.join(', ')}: ${again.said}`]
       },

@@ -1,5 +1,6 @@
 /** Room on the disk: warned of before it ends, and kept for what may not wait. */
 import t from 'tap'
+import { systemFiles } from '../../src/base/files.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { Alarms } from '../../src/alarm/alarms.ts'
 import { amend } from '../../src/publish/amend.ts'
@@ -20,7 +21,7 @@ t.test('little room is an alarm, less of it refuses records and nothing else', a
   const look = async (warnBytes: number | undefined, reserveBytes: number | undefined, folder = '.'): Promise<string[]> => {
     alarms.clear('disk')
     alarms.clear('disk_full')
-    const disk = new DiskSpace({ folder, warnBytes, reserveBytes, alarms })
+    const disk = new DiskSpace({ folder, warnBytes, reserveBytes, files: systemFiles, alarms })
     t.equal(await codeOf((async () => disk.check('normal'))()), '', 'before it looked nothing is refused')
     await disk.look()
     return Promise.all((['normal', 'bulk', 'amendment', 'control'] as const).map((one) => codeOf((async () => disk.check(one))())))

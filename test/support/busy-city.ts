@@ -6,8 +6,6 @@
 import { cp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { systemClock } from '../../src/base/clock.ts'
-import { systemRandom } from '../../src/base/random.ts'
 import { HuxinError, isHuxinError } from '../../src/base/errors.ts'
 import { formatJudged } from '../../src/batch/entry.ts'
 import { amend } from '../../src/publish/amend.ts'
@@ -36,6 +34,7 @@ import { INDUSTRY_ITEM, industryRecord, many } from './records.ts'
 import { exchangeQuietly } from './quiet-link.ts'
 import type { WritePoints } from './write-points.ts'
 import { doorOf, noteNode } from './doors.ts'
+import { portsOf } from './ports.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
@@ -124,8 +123,7 @@ export class BusyCity {
   async start(folder: string, points?: WritePoints): Promise<City> {
     const config = await loadConfig(folder)
     const node = await Node.start({
-      config: { ...config, parent: { ...config.parent!, address: '127.0.0.1:1' } }, clock: systemClock, random: systemRandom, log: silent, alone: true,
-      ...points?.options(epochFiles(folder, 1).checkpoint),
+      config: { ...config, parent: { ...config.parent!, address: '127.0.0.1:1' } }, ...portsOf(points?.options(epochFiles(folder, 1).checkpoint) ?? {}), log: silent, alone: true,
     })
     noteNode(node)
     return { node, acknowledged: [], own: undefined }

@@ -28,6 +28,7 @@ import { catalogPrefix, prefixOwner } from '../../src/topology/catalog-names.ts'
 import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
 import { type Tier, tiers } from '../../src/topology/tier.ts'
 import { Patience } from './own-time.ts'
+import { portsOf, type TestOptions } from './ports.ts'
 
 export const BODY = '11330825TT00000903'
 export const DOMAIN = 'zj.example'
@@ -115,7 +116,7 @@ export class TestFederation {
   }
 
   /** Initializes, admits and starts a node. */
-  async add(place: Place, options: Partial<NodeOptions> = {}): Promise<Node> {
+  async add(place: Place, options: TestOptions = {}): Promise<Node> {
     this.#places.set(place.id, place)
     await this.init(place)
     return this.startNode(place.id, options)
@@ -135,8 +136,8 @@ export class TestFederation {
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'client', nodeId: place.id, name: 'bench' })
     await issueDevelopmentLeaf(this.pki, { tier: place.tier, role: 'operator', nodeId: place.id, name: '张三' })
     await this.writeConfig(place)
-    const keys = await makeKeys(join(folder, 'keys', '1'), this.name(place.id), systemRandom)
-    await createSubjectKey(folder, systemRandom)
+    const keys = await makeKeys(join(folder, 'keys', '1'), this.name(place.id), { random: systemRandom })
+    await createSubjectKey(folder, { random: systemRandom })
     const base = { member: this.name(place.id), tier: place.tier, divisions: [...(place.divisions ?? [])].sort(), body: BODY, host: undefined, noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey, authorities: place.authorities ?? [await issuerIn(certificateFile)] }
     if (place.parent === undefined) {
       const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', actor: '张三', document: '-', reason: 'root' }, keys.note)
@@ -175,7 +176,7 @@ export class TestFederation {
       `tls:\n  certificate: ${certs}/node.crt\n  key: ${certs}/node.key\n  roots: [${this.pki.folder}/root.crt]\n${extra}`)
   }
 
-  async startNode(id: string, options: Partial<NodeOptions> = {}): Promise<Node> {
+  async startNode(id: string, options: TestOptions = {}): Promise<Node> {
     const config = await loadConfig(this.folderOf(id))
     const keep = (level: string) => (fields: object, message: string): void => {
       const line = `${id} ${level} ${message} ${JSON.stringify(fields)}`
@@ -183,7 +184,7 @@ export class TestFederation {
       if (process.env['HUXIN_TEST_LOG']) process.stderr.write(`${line}\n`)
     }
     const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
-    const node = await Node.start({ config, clock: this.#clock, random: systemRandom, log, ...(this.#link ? { link: this.#link } : {}), ...options })
+    const node = await Node.start({ ...portsOf(options), config, clock: this.#clock, log, ...(this.#link ? { link: this.#link } : {}), ...options })
     // Batches made by hand are numbered by what memory holds of their lanes.
     const { lanes } = node.context.ledger()
     for await (const [lane] of lanes.heads()) await lanes.find(lane, { get: (key) => node.context.store.get(key), staged: () => [] })
@@ -193,7 +194,7 @@ export class TestFederation {
   }
 
   /** Keeps the port of a node over a restart, so that its children find it again. */
-  async restart(id: string, options: Partial<NodeOptions> = {}): Promise<Node> {
+  async restart(id: string, options: TestOptions = {}): Promise<Node> {
     const before = this.node(id)
     const { port } = before
     await before.close()

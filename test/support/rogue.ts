@@ -40,7 +40,7 @@ export class Rogue {
   /** Takes the place of a member that was initialized below a running parent and is not running itself. */
   static async at(federation: TestFederation, id: string, parent: string): Promise<Rogue> {
     const node = federation.node(parent)
-    const keys = await loadKeys(federation.folderOf(id), 1, federation.name(id))
+    const keys = await loadKeys(federation.folderOf(id), 1, { node: federation.name(id) })
     return new Rogue(federation.name(id), keys, node, await dialWith(federation, `${id}/node`, node))
   }
 

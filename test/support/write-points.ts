@@ -6,9 +6,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { HuxinError } from '../../src/base/errors.ts'
 import type { CheckpointSlot } from '../../src/log/slot.ts'
-import type { NodeOptions } from '../../src/node/node.ts'
 import { keyText } from '../../src/store/keys.ts'
 import type { Op, Store } from '../../src/store/store.ts'
+import type { Wraps } from './ports.ts'
 
 /**
  * How a write fails. `lost`: not done. `kept`: done, and answered with an error. A file may be `torn` too:
@@ -52,7 +52,7 @@ export class WritePoints {
   }
 
   /** What the node is started with; `checkpoint` is the file of its slot. */
-  options(checkpoint: string): Pick<NodeOptions, 'wrapStore' | 'wrapSlot'> {
+  options(checkpoint: string): Wraps {
     return { wrapStore: (store) => this.#store(store), wrapSlot: (slot) => this.#slot(slot, checkpoint) }
   }
 

@@ -22,6 +22,7 @@ import { accountCommands } from './account.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
 import { statusCommand } from './node-status.ts'
+import { systemPorts } from '../../node/ports.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
   const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护节点'))
@@ -143,7 +144,7 @@ function startCommand(command: Command, shell: Shell): void {
         process.once('SIGTERM', () => stop('stopped'))
         process.once('disconnect', () => stop('stopped'))
       })
-      const options = { config, clock: systemClock, random: systemRandom, log, alone: aloneOf(self.opts<{ alone?: true | string }>().alone) }
+      const options = { ...systemPorts, config, log, alone: aloneOf(self.opts<{ alone?: true | string }>().alone) }
       await runEpochs(options, stopped, ({ port }) => shell.io.stderr.write(`huxin ${config.node} ${say(shell, 'listens on', '监听')} ${formatAddress({ host: config.listen.host, port })}\n`))
       // A channel to a parent process would keep this one alive.
       if (process.connected) process.disconnect()

@@ -5,8 +5,6 @@
  */
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { pino } from 'pino'
-import { systemClock } from '../../base/clock.ts'
-import { systemRandom } from '../../base/random.ts'
 import { parseEntry } from '../../batch/entry.ts'
 import { openHeader } from '../../batch/seal.ts'
 import { ReadBodiesResponseSchema, ReadLaneResponseSchema } from '../../gen/huxin/v1/exchange_service_pb.ts'
@@ -14,6 +12,7 @@ import { loadConfig } from '../../node/config.ts'
 import { Node } from '../../node/node.ts'
 import { laneKey } from '../../topology/lane.ts'
 import type { ServiceBinding } from '../../wire/service.ts'
+import { systemPorts } from '../../node/ports.ts'
 
 const [folder = '', lane = '', number = ''] = process.argv.slice(2)
 
@@ -52,7 +51,7 @@ function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[
 
 const config = await loadConfig(folder)
 const node = await Node.start({
-  config, clock: systemClock, random: systemRandom, wrapServices: withhold,
+  ...systemPorts, config, wrapServices: withhold,
   log: pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true })),
 })
 const stop = (): void => {

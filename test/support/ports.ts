@@ -1,0 +1,28 @@
+/** A node's ports with something between them and the machine. */
+import { type Disk, type Ports, systemPorts } from '../../src/node/ports.ts'
+import type { NodeOptions } from '../../src/node/node.ts'
+import type { CheckpointSlot } from '../../src/log/slot.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** What a test puts between a node and its disk. */
+export interface Wraps {
+  /** Around the database of the epoch that runs. */
+  readonly wrapStore?: (store: Store) => Store
+  /** Around the file of the last signed checkpoint. */
+  readonly wrapSlot?: (slot: CheckpointSlot) => CheckpointSlot
+}
+
+/** What a node is started with in a test. */
+export type TestOptions = Partial<NodeOptions> & Wraps
+
+/** The machine's ports, with what a test puts between. */
+export function portsOf({ wrapStore = (store) => store, wrapSlot = (slot) => slot }: Wraps): Ports {
+  const { disk } = systemPorts
+  const wrapped: Disk = {
+    ...disk,
+    // A node opens its own database with what it knows to be signed; others to take over what stands in them.
+    engine: { ...disk.engine, open: async (folder, options) => options.isAcknowledged ? wrapStore(await disk.engine.open(folder, options)) : disk.engine.open(folder, options) },
+    openSlot: async (file) => wrapSlot(await disk.openSlot(file)),
+  }
+  return { ...systemPorts, disk: wrapped }
+}
