@@ -1,45 +1,9 @@
-/**
- * Certificates of a running node: its own files, read again when they change (a bad one leaves the last good one and an
- * alarm), and those of others, looked at again whenever a statement or a revocation comes.
- */
-import type { Clock } from '../base/clock.ts'
+/** Certificates of others, looked at again whenever a statement or a revocation comes. */
 import { isHuxinError } from '../base/errors.ts'
-import { type Alarms, alarmText } from '../alarm/alarms.ts'
+import { alarmText } from '../alarm/alarms.ts'
 import { checkCertificate, reviewAuthorities } from '../members/authority.ts'
-import type { Changes } from '../commit/changes.ts'
 import type { Context } from '../commit/context.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
-import { type TlsMaterial, TlsMaterialWatcher } from '../pki/material.ts'
-import type { NodeConfig } from './config.ts'
-import type { NodeLog } from './node-log.ts'
-
-interface Watched {
-  readonly config: NodeConfig
-  readonly clock: Clock
-  readonly changes: Changes
-  readonly alarms: Alarms
-  readonly log: NodeLog
-  /** Called with each material that replaces another. */
-  readonly onChange: (material: TlsMaterial) => void
-}
-
-/** @throws HuxinError config_invalid when the files cannot be used at first */
-export function watchCertificates({ config, clock, changes, alarms, log, onChange }: Watched): Promise<TlsMaterialWatcher> {
-  return TlsMaterialWatcher.open({
-    files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
-    nodeName: config.node,
-    clock,
-    onChange: (material) => {
-      onChange(material)
-      changes.announce(['certificate'])
-      log.info({ serial: material.identity.serial }, 'certificate files were read again')
-    },
-    onAlarm: (what) => {
-      if (what === undefined) alarms.clear('certificate')
-      else alarms.raise('certificate', '', what)
-    },
-  })
-}
 
 /** Whether a certificate counts here, whatever its role may do. One of nobody that is known may still be heard. */
 export function counts(context: Context, peer: PeerIdentity): boolean {

@@ -2,15 +2,15 @@
 import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { Context } from '../commit/context.ts'
-import type { TlsMaterial } from '../pki/material.ts'
 import type { AsideRoom } from '../uplink/link.ts'
 import type { UplinkOptions } from '../uplink/link.ts'
 import { Uplink } from '../uplink/uplink.ts'
-import { WireChannel, type WireChannelOptions } from '../wire/channel.ts'
+import type { WireChannelOptions } from '../wire/channel.ts'
 import { checkParent } from './certificates.ts'
 import type { NodeConfig } from './config.ts'
 import type { NodeLog } from './node-log.ts'
 import { parentCalls } from './parent-calls.ts'
+import type { Link, TransportEnd } from './ports.ts'
 
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
 export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number; readonly asideRoom?: AsideRoom }
@@ -18,7 +18,7 @@ export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeo
 export interface DialOptions extends Pick<UplinkOptions, 'door' | 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'> {
   readonly context: Context
   readonly parent: NonNullable<NodeConfig['parent']>
-  readonly material: TlsMaterial
+  readonly end: Pick<TransportEnd, 'dial'>
   readonly clock: Clock
   readonly random: Random
   readonly log: NodeLog
@@ -26,9 +26,9 @@ export interface DialOptions extends Pick<UplinkOptions, 'door' | 'onRecall' | '
 }
 
 /** Dials the parent and starts the loops; the caller stops them, then closes the channel. */
-export function dialParent({ context, door, parent, material, clock, random, log, times, ...hooks }: DialOptions): { channel: WireChannel; uplink: Uplink } {
-  const channel = WireChannel.dial({
-    address: parent.address, expectedNodeName: parent.node, checkServer: (server) => checkParent(context, server), material, clock, backoffMsMax: 5_000,
+export function dialParent({ context, door, parent, end, clock, random, log, times, ...hooks }: DialOptions): { channel: Link; uplink: Uplink } {
+  const channel = end.dial({
+    address: parent.address, expectedNodeName: parent.node, checkServer: (server) => checkParent(context, server), clock, backoffMsMax: 5_000,
     ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...times,
   })
   const uplink = new Uplink({

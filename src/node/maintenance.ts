@@ -15,7 +15,7 @@ import { parseVkey } from '../note/key.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import { currentEpoch, epochFiles, loadConfig, type NodeConfig } from './config.ts'
-import { systemDisk } from './ports.ts'
+import { systemDisk } from './system-ports.ts'
 import { genesisOf, type OpenFolder, openFolder } from './folder.ts'
 
 /**

@@ -26,9 +26,7 @@ import { Indexer } from '../lookup/indexer.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { Log } from '../log/log.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
-import type { TlsMaterialWatcher } from '../pki/material.ts'
 import { adminServices } from '../service/admin-service.ts'
-import { AuditServer } from '../service/audit-server.ts'
 import { authorizeCall } from '../service/authorize.ts'
 import { exchangeService } from '../service/exchange-service.ts'
 import { recordService } from '../service/record-service.ts'
@@ -36,13 +34,11 @@ import type { FederationState } from '../topology/federation.ts'
 import { type JoinFile, trustOf } from '../topology/join.ts'
 import { batchClasses } from '../topology/lane.ts'
 import type { Uplink } from '../uplink/uplink.ts'
-import type { WireChannel } from '../wire/channel.ts'
-import { WireServer } from '../wire/server.ts'
 import { Backups } from './backup.ts'
 import { startBackground } from './background.ts'
 import { budgetsOf } from './budgets.ts'
 import { Beginning } from './beginning.ts'
-import { counts, reviewLoop, watchCertificates } from './certificates.ts'
+import { counts, reviewLoop } from './certificates.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import { Confirmation } from './confirmation.ts'
 import { dialParent } from './dial.ts'
@@ -56,6 +52,7 @@ import { parentCalls } from './parent-calls.ts'
 import { reload } from './reload.ts'
 import { Restoration } from './restoration.ts'
 import { Rotation } from './rotation.ts'
+import type { AuditListener, Link, Listener, TransportEnd } from './ports.ts'
 
 export type { NodeOptions }
 
@@ -83,11 +80,11 @@ export class Node {
   #indexer!: Indexer
   #context!: Context
   #transit!: TransitSweep
-  #server: WireServer | undefined
-  #audit: AuditServer | undefined
-  #channel: WireChannel | undefined
+  #server: Listener | undefined
+  #audit: AuditListener | undefined
+  #channel: Link | undefined
   #uplink: Uplink | undefined
-  #tls: TlsMaterialWatcher | undefined
+  #end: TransportEnd | undefined
   #rotation: Rotation | undefined
   #succeed!: () => void
   #beginning!: Beginning
@@ -204,7 +201,7 @@ export class Node {
 
   /** Reads certificate files again now. */
   async reloadTls(): Promise<void> {
-    await this.#tls?.reload()
+    await this.#end?.reload()
   }
 
   /** Drops transit bodies whose time has come, and rewrites what was dropped or erased, now. */
@@ -235,7 +232,7 @@ export class Node {
     await this.#confirmation?.save(true).catch(() => undefined)
     await this.#indexer?.close()
     await backup
-    this.#tls?.close()
+    this.#end?.close()
     await this.#folder.slot.close().catch(() => undefined)
     await this.#folder.store.close().catch(() => undefined)
   }
@@ -280,9 +277,12 @@ export class Node {
     })
     this.#gate.waitFor(cosigning)
     this.#rotation = this.#newRotation()
-    this.#tls = await watchCertificates({
-      config, clock, changes: this.#changes, alarms: this.#alarms, log: this.#options.log,
-      onChange: (material) => [this.#server, this.#audit, this.#channel].forEach((user) => user?.updateMaterial(material)),
+    this.#end = await this.#options.transport.open({
+      config, clock, onAlarm: (what) => (what ? this.#alarms.raise('certificate', '', what) : this.#alarms.clear('certificate')),
+      onChange: ({ serial }) => {
+        this.#changes.announce(['certificate'])
+        this.#options.log.info({ serial }, 'certificate files were read again')
+      },
     })
     await this.backups.clear()
     await this.#listen()
@@ -334,7 +334,7 @@ export class Node {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms, clock }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
       subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, oneAtATime: new OneAtATime(), receiptOrder: { next: undefined }, ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep, evidenceAt: this.#evidence.at,
-      joined: this.#joined, certificate: () => this.#tls!.current.identity,
+      joined: this.#joined, certificate: () => this.#end!.identity,
     }
   }
 
@@ -357,22 +357,21 @@ export class Node {
       recordService(this),
       ...adminServices(this),
     ]
-    this.#server = await WireServer.listen({
-      host: config.listen.host, port: config.listen.port, material: this.#tls!.current,
-      services: this.#options.wrapServices?.(bindings) ?? bindings,
+    this.#server = await this.#end!.listen({
+      host: config.listen.host, port: config.listen.port, services: bindings,
       authorize: (peer, path) => authorizeCall(this.#context, peer, path), counts: (peer) => counts(this.#context, peer),
       ...budgetsOf(config, () => this.#context), clock, log, reflection: config.reflection,
       onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
     })
     if (config.audit) {
-      this.#audit = await AuditServer.listen({ ...config.audit, material: this.#tls!.current, context: () => this.#context, maySign: () => this.#gate.maySign, maxConnections: config.connectionsMax, clock, log })
+      this.#audit = await this.#end!.serveAudit({ ...config.audit, context: () => this.#context, maySign: () => this.#gate.maySign, maxConnections: config.connectionsMax, clock, log })
     }
   }
 
   #dial(parent: NonNullable<NodeConfig['parent']>): void {
     const { clock, random, log, link } = this.#options
     const { channel, uplink } = dialParent({
-      context: this.#context, door: this.#door, parent, material: this.#tls!.current, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
+      context: this.#context, door: this.#door, parent, end: this.#end!, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin()

@@ -1,6 +1,5 @@
 /** What a node is started with. */
 import type { CheckRecords } from '../kinds/judge.ts'
-import type { ServiceBinding } from '../wire/service.ts'
 import type { NodeConfig } from './config.ts'
 import type { LinkTimes } from './dial.ts'
 import type { NodeLog } from './node-log.ts'
@@ -17,8 +16,6 @@ export interface NodeOptions extends Ports {
   /** Takes lost batches back from the parent (after `huxin node recover`). */
   readonly recovering?: boolean
   readonly checkRecords?: CheckRecords
-  /** Wraps the services, for faults in tests and the demo. */
-  readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
   readonly transitGraceMs?: number
   readonly link?: LinkTimes
 }

@@ -10,9 +10,9 @@ import type { ParentCalls } from '../uplink/parent.ts'
 import { FederationState } from '../topology/federation.ts'
 import type { JoinFile } from '../topology/join.ts'
 import type { Member } from '../topology/member.ts'
-import type { WireChannel } from '../wire/channel.ts'
+import type { Link } from './ports.ts'
 
-export function parentCalls(channel: WireChannel): ParentCalls {
+export function parentCalls(channel: Pick<Link, 'client'>): ParentCalls {
   const client = channel.client(ExchangeService)
   const poll = limits.pollWaitMsMax + 15_000
   return {

@@ -32,7 +32,7 @@ import { genesisOf, placeDatabase, readJoin } from './folder.ts'
 import { fitHandles, handleLimit, handlesOf } from './handles.ts'
 import { createSubjectKey, loadKeys, makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
-import { systemDisk } from './ports.ts'
+import { systemDisk } from './system-ports.ts'
 import { newestDatabase, noteKeyOf, type Recovery, recoverRoot } from './recovery.ts'
 
 /** What is written into a new `node.yaml`. */

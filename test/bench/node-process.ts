@@ -2,7 +2,7 @@
 import { loadConfig } from '../../src/node/config.ts'
 import { tuneMemory } from '../../src/node/memory.ts'
 import { Node } from '../../src/node/node.ts'
-import { systemPorts } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: report, error: report }
 tuneMemory()

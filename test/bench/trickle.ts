@@ -10,7 +10,7 @@ import { type Bench, countCpu, type Figure, type Part, pause } from './figure.ts
 import { CITY, COUNTY, Processes, PROVINCE } from './processes.ts'
 import { send } from './records.ts'
 import { partOf } from './script.ts'
-import { systemPorts } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 
 const WARM_RECORDS = 4_000
 

@@ -24,7 +24,7 @@ import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SeededRandom, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
 import { doorOf } from '../support/doors.ts'
-import { systemPorts } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 
 const PLACES: readonly Place[] = [
   { id: '330000', tier: 'province', divisions: ['330000'] },

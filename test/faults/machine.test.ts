@@ -19,7 +19,7 @@ import { FaultyDisk } from '../support/faulty-store.ts'
 import { WireChannel } from '../../src/wire/channel.ts'
 import type { Place, TestFederation } from '../support/federation.ts'
 import { catalogEverywhere, federationOf, publishOne, standing, well } from '../support/faults.ts'
-import { systemPorts } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 
 const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }

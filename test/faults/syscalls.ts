@@ -22,7 +22,7 @@ import { receiptFor } from '../../src/witness/receipts.ts'
 import { publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { industryRecord } from '../support/records.ts'
-import { systemPorts } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 
 const SELF = fileURLToPath(import.meta.url)
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))

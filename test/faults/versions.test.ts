@@ -4,7 +4,7 @@ import { understood } from '../../src/batch/header.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { RecallResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
-import type { NodeOptions } from '../../src/node/node.ts'
+import type { Wraps } from '../support/ports.ts'
 import type { CallContext } from '../../src/wire/service.ts'
 import { codeOf, forge, publishRecords } from '../support/checks.ts'
 import { bothWays, clean, held, passes, serving, startFour } from '../support/four.ts'
@@ -18,7 +18,7 @@ t.setTimeout(120_000)
 const UNKNOWN_FIELD = Buffer.concat([Buffer.from([0xba, 0x3e, 5]), Buffer.from('later')])
 
 /** The services as a peer of protocol `protocol` sees and gives them: newer fields in every message, both ways. */
-function later(protocol: number, seen: Set<string>): NonNullable<NodeOptions['wrapServices']> {
+function later(protocol: number, seen: Set<string>): NonNullable<Wraps['wrapServices']> {
   return (services) => services.map((service) => ({
     ...service,
     methods: service.methods.map((method) => ({

@@ -1,11 +1,14 @@
 /** A node's ports with something between them and the machine. */
-import { type Disk, type Ports, systemPorts } from '../../src/node/ports.ts'
+import { type Disk, type Ports, withServices } from '../../src/node/ports.ts'
+import { systemPorts } from '../../src/node/system-ports.ts'
 import type { NodeOptions } from '../../src/node/node.ts'
 import type { CheckpointSlot } from '../../src/log/slot.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { ServiceBinding } from '../../src/wire/service.ts'
 
-/** What a test puts between a node and its disk. */
+/** What a test puts between a node and the machine. */
 export interface Wraps {
+  readonly wrapServices?: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]
   /** Around the database of the epoch that runs. */
   readonly wrapStore?: (store: Store) => Store
   /** Around the file of the last signed checkpoint. */
@@ -16,13 +19,13 @@ export interface Wraps {
 export type TestOptions = Partial<NodeOptions> & Wraps
 
 /** The machine's ports, with what a test puts between. */
-export function portsOf({ wrapStore = (store) => store, wrapSlot = (slot) => slot }: Wraps): Ports {
-  const { disk } = systemPorts
+export function portsOf({ wrapServices = (services) => services, wrapStore = (store) => store, wrapSlot = (slot) => slot }: Wraps): Ports {
+  const { disk, transport } = systemPorts
   const wrapped: Disk = {
     ...disk,
     // A node opens its own database with what it knows to be signed; others to take over what stands in them.
     engine: { ...disk.engine, open: async (folder, options) => options.isAcknowledged ? wrapStore(await disk.engine.open(folder, options)) : disk.engine.open(folder, options) },
     openSlot: async (file) => wrapSlot(await disk.openSlot(file)),
   }
-  return { ...systemPorts, disk: wrapped }
+  return { ...systemPorts, disk: wrapped, transport: withServices(transport, wrapServices) }
 }

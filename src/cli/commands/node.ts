@@ -22,7 +22,7 @@ import { accountCommands } from './account.ts'
 import { backupCommands } from './backup.ts'
 import { fsckCommand } from './fsck.ts'
 import { statusCommand } from './node-status.ts'
-import { systemPorts } from '../../node/ports.ts'
+import { systemPorts } from '../../node/system-ports.ts'
 
 export function nodeCommands(program: Command, shell: Shell): void {
   const node = program.command('node').description(say(shell, 'set up, run and look after a node', '安装、运行与维护节点'))

@@ -12,7 +12,8 @@ import { loadConfig } from '../../node/config.ts'
 import { Node } from '../../node/node.ts'
 import { laneKey } from '../../topology/lane.ts'
 import type { ServiceBinding } from '../../wire/service.ts'
-import { systemPorts } from '../../node/ports.ts'
+import { systemPorts } from '../../node/system-ports.ts'
+import { withServices } from '../../node/ports.ts'
 
 const [folder = '', lane = '', number = ''] = process.argv.slice(2)
 
@@ -51,7 +52,7 @@ function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[
 
 const config = await loadConfig(folder)
 const node = await Node.start({
-  ...systemPorts, config, wrapServices: withhold,
+  ...systemPorts, transport: withServices(systemPorts.transport, withhold), config,
   log: pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true })),
 })
 const stop = (): void => {

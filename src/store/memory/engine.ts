@@ -55,6 +55,11 @@ export class MemoryEngine implements Engine {
     this.#databases.delete(name)
   }
 
+  /** Whoever has the database open is gone without closing it; what was written stands. */
+  abandon(name: string): void {
+    this.#databases.get(name)?.holder?.letGo()
+  }
+
   /** The power fails: what was not durable is gone, and whoever has the database open has it no more. */
   losePower(name: string): void {
     const database = this.#databases.get(name)
