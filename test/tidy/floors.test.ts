@@ -129,7 +129,7 @@ t.test('time, timers, chance, the environment and the console are used where the
     { what: 'key generation', pattern: /\bgenerateKey(?:Pair)?(?:Sync)?\b/, allowed: /^pki\/issue\.ts$/ },
     { what: 'the environment', pattern: /\bprocess\.(?:env|argv|cwd|exit|exitCode|stdin|stdout|stderr|on|once|kill)\b/, allowed: /^cli\// },
     // What a node has in its folder it reaches through its port; these read settings and certificates, or work for commands on a folder whose node does not run.
-    { what: 'the disk', pattern: /'node:fs(?:\/promises)?'/, allowed: /^(?:base\/files|store\/leveldb\/\w+(?:-\w+)*|pki\/(?:material|devpki)|client\/record-client|node\/(?:config|handles|setup|recovery|backup|archive|maintenance))\.ts$|^(?:cli|intake)\// },
+    { what: 'the disk', pattern: /'node:fs(?:\/promises)?'/, allowed: /^(?:base\/files|store\/leveldb\/\w+(?:-\w+)*|pki\/(?:material|devpki)|client\/record-client|node\/(?:config|handles|setup|recovery|backup|maintenance))\.ts$|^(?:cli|intake|archive)\// },
     { what: 'the console', pattern: /\bconsole\./, allowed: /^cli\// },
   ]
   const files = await sources()
