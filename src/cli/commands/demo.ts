@@ -1,8 +1,13 @@
 /** `huxin demo`. */
 import type { Command } from 'commander'
-import { runDemo } from '../demo/demo.ts'
+import { type DemoOptions, runDemo } from '../demo/demo.ts'
 import { say } from '../output.ts'
 import type { Shell } from '../shell.ts'
+import { wholeNumber } from './shared.ts'
+
+/** One batch for each of three counties. */
+const RECORDS_MIN = 3_000
+const RECORDS_MAX = 1_000_000
 
 export function demoCommand(program: Command, shell: Shell): void {
   shell.common(program.command('demo'), 'huxin demo --exit')
@@ -11,7 +16,8 @@ export function demoCommand(program: Command, shell: Shell): void {
     .option('--detail', say(shell, 'show checkpoints and cosigners', '显示签名点与见证'))
     .option('--keep <folder>', say(shell, 'keep the nodes\' folders there', '保留节点目录'))
     .option('--seed <text>', say(shell, 'seed of the synthetic data', '合成数据种子'), 'huxin')
+    .option('--records <count>', say(shell, `records that a county imports and the nation sends back, from ${RECORDS_MIN}`, `区县导入并由国家回流的记录数，不少于 ${RECORDS_MIN}`), wholeNumber(shell, RECORDS_MIN, RECORDS_MAX), 20_000)
     .action(async (_options, command: Command) => {
-      shell.exitCode = await runDemo(command.opts<{ exit?: boolean; detail?: boolean; keep?: string; seed: string }>(), shell.output(command))
+      shell.exitCode = await runDemo(command.opts<DemoOptions>(), shell.output(command))
     })
 }

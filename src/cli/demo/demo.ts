@@ -26,11 +26,12 @@ export interface DemoOptions {
   readonly detail?: boolean
   readonly keep?: string
   readonly seed: string
+  /** Records that the county imports and that the nation sends back. */
+  readonly records: number
 }
 
 const CALL = { timeoutMs: 60_000 }
 const WAIT_MS = 60_000
-const ROWS = 20_000
 const COUNTIES = ['330106', '330110', '330782'] as const
 
 const validityZh: Readonly<Record<string, string>> = {
@@ -127,9 +128,9 @@ class Demo {
   }
 
   async #sceneImport(): Promise<void> {
-    this.#title(`Scene 1: county Xihu imports a department's file of ${ROWS.toLocaleString('en-US')} industry evaluations, 12 of them bad`, `场景一：西湖区导入部门文件，${ROWS} 条行业信用评价，其中 12 条有误`)
+    this.#title(`Scene 1: county Xihu imports a department's file of ${this.#options.records.toLocaleString('en-US')} industry evaluations, 12 of them bad`, `场景一：西湖区导入部门文件，${this.#options.records} 条行业信用评价，其中 12 条有误`)
     const file = join(this.#folder, '行业评价.csv')
-    await writeFile(file, this.#data.industryCsv('330106', ROWS))
+    await writeFile(file, this.#data.industryCsv('330106', this.#options.records))
     const { records } = await this.nodes.connection('330106')
     const begin = systemClock.monotonicMs()
     const summary = await runImport({ listCatalog: (request) => records.listCatalog(request, CALL), publish: (request) => records.publish(request, CALL) }, {
@@ -148,13 +149,14 @@ class Demo {
   }
 
   async #sceneReturnFlow(): Promise<void> {
-    this.#title(`Scene 2: the nation's A–D results (${ROWS.toLocaleString('en-US')}) flow back to the counties concerned`, `场景二：国家 A–D 综合评价结果（${ROWS} 条）回流到相关区县`)
+    this.#title(`Scene 2: the nation's A–D results (${this.#options.records.toLocaleString('en-US')}) flow back to the counties concerned`, `场景二：国家 A–D 综合评价结果（${this.#options.records} 条）回流到相关区县`)
     const nation = await this.nodes.connection('000000')
+    const { records: count } = this.#options
     const begin = systemClock.monotonicMs()
     const sent = new Map<string, number>()
-    for (let number = 0; number < ROWS; number += 1_000) {
+    for (let number = 0; number < count; number += 1_000) {
       const county = COUNTIES[(number / 1_000) % COUNTIES.length]!
-      const batch = Array.from({ length: Math.min(1_000, ROWS - number) }, (_, i) => this.#data.national(county, 200_000 + number + i))
+      const batch = Array.from({ length: Math.min(1_000, count - number) }, (_, i) => this.#data.national(county, 200_000 + number + i))
       await nation.records.publish({ item: NATIONAL_ITEM, provider: BODY, targets: [county], records: batch, batchClass: 'bulk' }, CALL)
       sent.set(county, (sent.get(county) ?? 0) + batch.length)
     }
