@@ -2,11 +2,11 @@
  * Runs every test file (tap), prints what failed, and ends with one line: `N passed, N failed`.
  * Arguments: parts of file names; `long` for the long ones; none means all but the long ones.
  */
-import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Outcome, reasonsIn, runFile } from './support/run-file.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const wanted = process.argv.slice(2)
@@ -20,42 +20,18 @@ const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .sort()
 
 const FILE_MS_MAX = 240_000
-/** One more than a small machine has processors: many tests wait for time to pass. */
-const FILES_AT_ONCE = Math.max(1, Math.min(3, cpus().length + 1))
+/** Two more than a small machine has processors: many tests wait for time to pass. */
+const FILES_AT_ONCE = Math.min(4, cpus().length + 2)
 let passed = 0
 let failed = 0
 
-interface Outcome {
-  readonly pass: number
-  readonly fail: number
-}
-
-/** A tap file is an ordinary script: its standard output is TAP, its exit code the verdict. */
-function run(file: string): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TAP_BAIL: '0', TAP_TIMEOUT: String(FILE_MS_MAX / 1000) } })
-    let out = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString()
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      out += chunk.toString()
-    })
-    const timer = setTimeout(() => child.kill('SIGKILL'), FILE_MS_MAX)
-    const begin = performance.now()
-    child.once('close', (code, signal) => {
-      clearTimeout(timer)
-      const total = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(out)
-      const pass = Number(total?.[2] ?? 0)
-      const fail = Number(total?.[3] ?? 0)
-      // A file that dies, hangs or runs no test has failed whatever it counted.
-      const broken = total === null || pass + fail === 0 || (code !== 0 && fail === 0)
-      const seconds = ((performance.now() - begin) / 1000).toFixed(1)
-      process.stdout.write(`${fail > 0 || broken ? 'FAIL' : 'ok  '} ${relative(here, file)}: ${pass} passed, ${fail} failed (${seconds} s)${signal ? `, killed by ${signal}` : ''}\n`)
-      if (fail > 0 || broken) process.stdout.write(`${out.split('\n').filter((line) => /not ok|^\s*(?:error|message|diff|\+|-)|Error/.test(line)).slice(0, 60).join('\n') || out.slice(-2_000)}\n`)
-      resolve({ pass, fail: fail + (broken ? 1 : 0) })
-    })
-  })
+/** Runs a file and prints what became of it. */
+async function run(file: string): Promise<Outcome> {
+  const outcome = await runFile(file, { msMax: FILE_MS_MAX })
+  const { pass, fail, seconds, signal } = outcome
+  process.stdout.write(`${fail > 0 ? 'FAIL' : 'ok  '} ${relative(here, file)}: ${pass} passed, ${fail} failed (${seconds.toFixed(1)} s)${signal ? `, killed by ${signal}` : ''}\n`)
+  if (fail > 0) process.stdout.write(`${reasonsIn(outcome.out)}\n`)
+  return outcome
 }
 
 function count({ pass, fail }: Outcome): void {
