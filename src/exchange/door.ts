@@ -183,7 +183,7 @@ export class Door {
         return { entries: [], ops: [], remember: () => undefined }
       }
       fork = known ? undefined : await this.#laneOrder.continueLanes(batch, inbound, view)
-      if (fork) return { entries: [], ops: fork.ops, remember: fork.remember }
+      if (fork) return { entries: [], ops: fork.ops, remember: () => fork?.remember() }
       const decided = await this.#decide(prepared, inbound, { index, known, view })
       refusal = decided.refusal
       return decided.decision

@@ -12,6 +12,9 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
+import { formatJudged, parseEntry } from '../batch/entry.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { bodyKey, entryKey } from '../store/keys.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
@@ -169,4 +172,39 @@ export function entitled(
   if (batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
   if (ownBranch && !route.accepted) return true
   return route.targets.some((target) => intersectsSubtree(target, childId, ledger.federation))
+}
+
+/** A batch as it travels. */
+export interface FoundPackage {
+  readonly header: Uint8Array
+  readonly body: Uint8Array
+  readonly refusal: Uint8Array
+  readonly judged: string
+  readonly receipt?: StoredReceipt
+}
+
+/** A batch as it is handed to a child that asks for a place of a lane; undefined when it is not here, or not for this child. */
+export async function packageFor(context: Context, child: string, index: bigint): Promise<FoundPackage | undefined> {
+  const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
+  if (!entryBytes || !stored) return undefined
+  const entry = parseEntry(entryBytes)
+  const batch = openHeader(entry.header)
+  const { header } = batch
+  if (!isFor(context, child, batch)) return undefined
+  const none = new Uint8Array()
+  const wanted = (entry.verdict.accepted && isDropped(stored)) || lapse(context.ledger(), header, context.clock.nowMs())
+  const receipt = wanted ? await earliestReceipt(context, { index, entry, batch }) : undefined
+  const more = { judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) }
+  return entry.verdict.accepted
+    ? { header: entry.header, body: stored, refusal: none, ...more }
+    : { header: entry.header, body: none, refusal: stored, ...more }
+}
+
+/** Whether a target of a batch lies in the child's subtree. */
+export function isEntitled(context: Context, child: string, note: Uint8Array): boolean {
+  return isFor(context, child, openHeader(note))
+}
+
+function isFor(context: Context, child: string, { header }: SealedHeader): boolean {
+  return header.lanes.some(({ target }) => intersectsSubtree(target, idOf(child), context.ledger().federation))
 }

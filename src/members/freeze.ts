@@ -5,6 +5,7 @@
  * A log is frozen by an entry and not by a mark on a checkpoint: the entry is under the signed tree, so that
  * every witness cosigns it, and no checkpoint beside it has to be believed.
  */
+import type { PersonalAct } from '../publish/actor.ts'
 import { bodyRoot, encodeBody } from '../batch/body.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import { sealHeader } from '../batch/seal.ts'
@@ -18,7 +19,6 @@ import type { Op, Store } from '../store/store.ts'
 import { signFreeze } from '../topology/freeze.ts'
 import type { Context } from '../commit/context.ts'
 import { cosignedCheckpoint } from '../witness/links.ts'
-import type { PersonalAct } from './members.ts'
 import { announce, decide, draftHeader, numberLanes, type Publication } from '../publish/publish.ts'
 import type { SignedTree } from '../log/log.ts'
 

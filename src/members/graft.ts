@@ -4,6 +4,7 @@
  * want it: the root proposes, the parent signs and publishes, the root publishes too. Every node of both
  * federations has pinned the other root key before (`huxin node pin`).
  */
+import type { PersonalAct } from '../publish/actor.ts'
 import { base64, fromBase64, utf8, utf8Text } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
@@ -13,7 +14,7 @@ import { addSignatureLines } from '../note/cosignature.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { formatStatement, type MemberStatement, parseStatement } from '../topology/member.ts'
 import type { Context } from '../commit/context.ts'
-import { checkAct, nextStatement, type PersonalAct, publishNote } from './members.ts'
+import { checkAct, nextStatement, publishNote } from './members.ts'
 
 const STATEMENTS_MAX = 1_000
 

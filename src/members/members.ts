@@ -2,6 +2,7 @@
  * Acts on members: admit, suspend, retire, re-key. A parent speaks for its children by signed
  * statements that flow to the whole federation on the control lane.
  */
+import type { PersonalAct } from '../publish/actor.ts'
 import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -20,13 +21,6 @@ import type { Context } from '../commit/context.ts'
 import { cosignedCheckpoint, witnessState } from '../witness/links.ts'
 import { publish } from '../publish/publish.ts'
 import { parseLaneKey } from '../topology/lane.ts'
-
-/** Who acts, why, and on which document. */
-export interface PersonalAct {
-  readonly actor: string
-  readonly reason: string
-  readonly document: string
-}
 
 export const PROTOCOL_VERSION = 1_000
 

@@ -4,6 +4,7 @@
  * here. What the origin sent meanwhile comes again by itself. The second batch stays away: its number is taken.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
+import type { PersonalAct } from '../publish/actor.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -12,7 +13,7 @@ import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Context } from '../commit/context.ts'
-import { checkAct, type PersonalAct } from './members.ts'
+import { checkAct} from './members.ts'
 import { publish } from '../publish/publish.ts'
 import { refusalText } from '../kinds/refusal.ts'
 

@@ -9,6 +9,7 @@
  * key. It takes effect with the entry, at each node as it comes: open connections are cut then (`node/certificates.ts`).
  */
 import { create } from '@bufbuild/protobuf'
+import type { PersonalAct } from '../publish/actor.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text, type Text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
@@ -17,7 +18,7 @@ import { type Revocation, RevocationSchema } from '../gen/huxin/v1/revocation_pb
 import { encodeRevocation, type StandingRevocation } from '../ledger/revocations.ts'
 import { canonicalSerial, type PeerIdentity, spiffeUri } from '../pki/identity.ts'
 import type { Context } from '../commit/context.ts'
-import { checkAct, type PersonalAct } from './members.ts'
+import { checkAct} from './members.ts'
 import { publish } from '../publish/publish.ts'
 import { revocationFault } from '../kinds/revocation-rules.ts'
 import { refusalText } from '../kinds/refusal.ts'

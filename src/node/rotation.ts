@@ -11,6 +11,7 @@
  * between 1 and the next epoch; reads, proofs and cosignatures go on.
  */
 import { join } from 'node:path'
+import type { PersonalAct } from '../publish/actor.ts'
 import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -21,7 +22,7 @@ import type { EntrySource } from '../batch/entry.ts'
 import type { Context } from '../commit/context.ts'
 import { freezeLog, frozenAt, frozenKey } from '../members/freeze.ts'
 import { cosignedCheckpoint, finalSize } from '../witness/links.ts'
-import { checkAct, nextStatement, type PersonalAct } from '../members/members.ts'
+import { checkAct, nextStatement} from '../members/members.ts'
 import type { SignedTree } from '../log/log.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'

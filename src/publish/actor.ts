@@ -4,3 +4,10 @@ export type Actor =
   | { readonly kind: 'client'; readonly name: string; readonly body: string }
   /** A person. */
   | { readonly kind: 'operator'; readonly name: string; readonly serial: string }
+
+/** Who acts, why, and on which document. */
+export interface PersonalAct {
+  readonly actor: string
+  readonly reason: string
+  readonly document: string
+}

@@ -1,7 +1,7 @@
 /** What the services for operators need of the running node. */
+import type { PersonalAct } from '../publish/actor.ts'
 import type { Text } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
-import type { PersonalAct } from '../members/members.ts'
 import type { Genesis } from '../fsck/genesis.ts'
 import type { SignedTree } from '../log/log.ts'
 import type { PeerIdentity } from '../pki/identity.ts'

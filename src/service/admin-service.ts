@@ -1,7 +1,6 @@
 /** AdminService for the operators of this node, LogService for auditors. */
 import { create } from '@bufbuild/protobuf'
 import { formatAddress } from '../base/address.ts'
-import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
@@ -11,10 +10,9 @@ import type { CheckReport } from '../fsck/finding.ts'
 import { frozenAt, frozenCheckpoint, treeOf } from '../members/freeze.ts'
 import { issueEvidence } from '../rights/evidence.ts'
 import { cosignedCheckpoint, cosigners, finalSize } from '../witness/links.ts'
-import { judgeName } from '../kinds/judge-catalog.ts'
 import { approveGraft, proposeGraft, takeGraft } from '../members/graft.ts'
 import { approveMember, setMemberCatalog, setMemberStatus } from '../members/members.ts'
-import { publish } from '../publish/publish.ts'
+import { publishCatalog } from '../publish/publish-catalog.ts'
 import { liftQuarantine, listQuarantines } from '../members/quarantine.ts'
 import { repairRunning } from '../fsck/repair.ts'
 import { answerRecognition, requestRecognition } from '../recognition/recognize.ts'
@@ -25,9 +23,7 @@ import {
   type ProveConsistencyRequest,
   type ProveEntryRequest, type PublishCatalogRequest, type ReadAccountRequest, type RequestRecognitionRequest, type SearchEntriesRequest, type SetMemberCatalogRequest, type SetMemberStatusRequest, type TraceLaneRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
-import { ActSchema, type CatalogRecord } from '../gen/huxin/v1/catalog_pb.ts'
 import { SubjectSchema, SubjectType } from '../gen/huxin/v1/record_pb.ts'
-import { catalogId, encodeCatalogRecord } from '../ledger/catalog.ts'
 import { prefixesOf } from '../topology/catalog-names.ts'
 import { predecessorOf } from '../topology/member.ts'
 import { parseLaneKey } from '../topology/lane.ts'
@@ -58,7 +54,7 @@ export function adminServices(node: AdminPort): readonly ServiceBinding[] {
     freezeLog: (request: FreezeLogRequest, call: CallContext) => freeze(node, request, call),
     setMemberCatalog: async ({ member, prefixes, act }: SetMemberCatalogRequest, call: CallContext) =>
       ({ statement: await setMemberCatalog(node.context, { member, prefixes, act: personalAct(act, call), source: sourceOf(call) }) }),
-    publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalog(node.context, request, call),
+    publishCatalog: (request: PublishCatalogRequest, call: CallContext) => publishCatalogRecords(node.context, request, call),
     requestRecognition: (request: RequestRecognitionRequest, call: CallContext) => askRecognition(node.context, request, call),
     answerRecognition: (request: AnswerRecognitionRequest, call: CallContext) => answer(node.context, request, call),
     checkStore: (request: CheckStoreRequest) => check(node, request),
@@ -115,25 +111,9 @@ async function freeze({ context, rotation }: AdminPort, { act, successor, keepKe
   return { log, size: tree.size, root: tree.root, checkpoint: tree.note }
 }
 
-async function publishCatalog(context: Context, request: PublishCatalogRequest, call: CallContext) {
-  const act = personalAct(request.act, call)
-  if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', text`an act on the catalog states its reason and document: give --reason and --document`)
-  if (request.records.length < 1 || request.records.length > 1_000) throw new HuxinError('argument_invalid', text`${request.records.length} catalog records in one call, allowed are 1 to 1000`)
-  const { catalog } = context.ledger()
-  const spoken = { origin: context.self, createdMs: context.clock.nowMs() }
-  const given = request.ownedOnly ? request.records.filter((record) => judgeName(context.ledger(), spoken, catalogId(record)) === undefined) : request.records
-  const content = (record: CatalogRecord): Uint8Array => encodeCatalogRecord({ ...record, act: undefined })
-  const wanted = given.filter((record) => {
-    const before = catalog.published(catalogId(record), context.self)
-    return !before || !equalBytes(content(before.record), content(record))
-  })
-  const existing = given.length - wanted.length
-  if (wanted.length === 0) return { published: 0, existing }
-  const records = wanted.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) }))
-  const published = await publish(context, {
-    kind: 'catalog', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records, source: sourceOf(call),
-  })
-  return { ...await publishedMessage(context, published), existing }
+async function publishCatalogRecords(context: Context, { act, records, ownedOnly }: PublishCatalogRequest, call: CallContext) {
+  const { published, existing } = await publishCatalog(context, { act: personalAct(act, call), records, ownedOnly, source: sourceOf(call) })
+  return published ? { ...await publishedMessage(context, published), existing } : { published: 0, existing }
 }
 
 async function askRecognition(context: Context, request: RequestRecognitionRequest, call: CallContext) {

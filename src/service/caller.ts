@@ -1,6 +1,6 @@
 /** Who called, as the log says it. */
+import type { PersonalAct } from '../publish/actor.ts'
 import type { EntrySource } from '../batch/entry.ts'
-import type { PersonalAct } from '../members/members.ts'
 import type { Act } from '../gen/huxin/v1/catalog_pb.ts'
 import type { CallContext } from '../wire/service.ts'
 

@@ -9,26 +9,21 @@ import type { Clock } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
-import { formatJudged, parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
-import { openHeader } from '../batch/seal.ts'
 import { checkCertificate } from '../members/authority.ts'
 import type { Context } from '../commit/context.ts'
 import type { Accepted, Door } from '../exchange/door.ts'
-import { lapse } from '../witness/first-receipt.ts'
 import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../witness/links.ts'
 import { notActive, PROTOCOL_VERSION, renewMember } from '../members/members.ts'
 import { traceLane } from '../account/reconcile.ts'
-import { earliestReceipt, receiptFor, type StoredReceipt } from '../witness/receipts.ts'
-import { isDropped, readBodies, readSpine } from '../exchange/serve.ts'
+import { receiptFor } from '../witness/receipts.ts'
+import { isDropped, isEntitled, packageFor, readBodies, readSpine } from '../exchange/serve.ts'
 import {
   ExchangeService, type GiveBackRequest, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
   type RenewRequest, type SubmitRequest, type WitnessRequest,
 } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
-import { intersectsSubtree } from '../topology/target.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
-import { bodyKey, entryKey } from '../store/keys.ts'
 import { CallOrder } from './call-order.ts'
 
 /** How a root takes back what it lost; at any other node nothing is lost. */
@@ -188,11 +183,11 @@ class ExchangeHandlers {
     const { context, child } = this.#child(call)
     const trace = await traceLane(context, request.lane, request.number)
     const traces = [{ node: trace.node, held: trace.held, index: trace.index, receiptNotes: [...trace.receiptNotes] }]
-    const found = trace.held ? await packageAt(context, child, trace.index) : undefined
+    const found = trace.held ? await packageFor(context, child, trace.index) : undefined
     // What the nodes above say is asked for even when it is here: a relay's word alone is no trace.
     const above = await this.#options.askParent?.(request.lane, request.number, call.signal).catch(() => undefined)
     const all = [...traces, ...(above?.traces ?? [])]
-    const given = above?.package && mayHave(context, child, above.package) ? above.package : undefined
+    const given = above?.package && isEntitled(context, child, above.package.header) ? above.package : undefined
     // What is gone here may be whole above.
     const pack = found && (!isDropped(found.body) || !given || isDropped(given.body)) ? found : given
     return pack ? { package: pack, traces: all } : { traces: all }
@@ -237,37 +232,6 @@ async function failed(context: Context, pack: Package, error: unknown) {
     errorMessage: error.message,
     laneHeads: lane === undefined || pack.header.length === 0 ? [] : [{ lane, number: head?.number ?? -1n, batchId: head?.id ?? new Uint8Array() }],
   }
-}
-
-interface FoundPackage {
-  readonly header: Uint8Array
-  readonly body: Uint8Array
-  readonly refusal: Uint8Array
-  readonly judged: string
-  readonly receipt?: StoredReceipt
-}
-
-async function packageAt(context: Context, child: string, index: bigint): Promise<FoundPackage | undefined> {
-  const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-  if (!entryBytes || !stored) return undefined
-  const entry = parseEntry(entryBytes)
-  const batch = openHeader(entry.header)
-  const { header } = batch
-  const childId = child.slice(child.lastIndexOf('/') + 1)
-  if (!header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))) return undefined
-  const none = new Uint8Array()
-  const wanted = (entry.verdict.accepted && isDropped(stored)) || lapse(context.ledger(), header, context.clock.nowMs())
-  const receipt = wanted ? await earliestReceipt(context, { index, entry, batch }) : undefined
-  const more = { judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) }
-  return entry.verdict.accepted
-    ? { header: entry.header, body: stored, refusal: none, ...more }
-    : { header: entry.header, body: none, refusal: stored, ...more }
-}
-
-function mayHave(context: Context, child: string, pack: { header: Uint8Array }): boolean {
-  const { header } = openHeader(pack.header)
-  const childId = child.slice(child.lastIndexOf('/') + 1)
-  return header.lanes.some(({ target }) => intersectsSubtree(target, childId, context.ledger().federation))
 }
 
 /** Heads of the lanes that a child originates, as many as fit. */

@@ -215,7 +215,7 @@ t.test('a relay', async (t) => {
     const propose = after.writer.propose.bind(after.writer)
     const waiting: (() => void)[] = []
     after.writer.propose = (...words) => new Promise((resolve, reject) => {
-      waiting.push(() => propose(...words).then(resolve, reject))
+      waiting.push(() => void propose(...words).then(resolve, reject))
     })
     const both = again2.submit(carried(side), carried(other))
     await federation.until('both wait for the round', () => waiting.length >= 2)

@@ -95,7 +95,7 @@ t.test('a client that makes many calls at once meets no refusal: it is offered w
   const peers = [await Http2Peer.open(opened.server.port, department), await Http2Peer.open(opened.server.port, stranger)]
   await closing([{ close: () => peers.forEach((peer) => peer.close()) }, opened], async () => {
     const statuses = (peer: Http2Peer): Promise<(number | undefined)[]> => Promise.all(Array.from({ length: 201 }, async () => (await peer.unary(BATCH, Buffer.alloc(0))).status))
-    const all = new Array<number>(201).fill(0)
+    const all = Array.from({ length: 201 }, () => 0)
     t.same(await statuses(peers[0]!), all)
     t.ok(most > 16 && most <= 24, `${most} at once`)
     t.same(peers.map(offered), [24, 16], 'a stranger is offered less')
