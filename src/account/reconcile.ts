@@ -83,6 +83,12 @@ export async function waitingFor(context: Context, child: string, held: { readon
   return waiting
 }
 
+/** Batches of records that are due to a child and that it has not signed for. Costs as much as `waitingFor`. */
+export async function recordsWaitingFor(context: Context, child: string): Promise<number> {
+  const { normal, bulk } = await waitingFor(context, child, await childReceipt(context, child))
+  return normal + bulk
+}
+
 /** What this node knows of one batch of a lane. */
 export interface LaneTrace {
   readonly node: string

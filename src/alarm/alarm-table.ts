@@ -74,6 +74,9 @@ export const alarmTable = {
   waiting: warning('origin class', 'the next batch of an origin cannot be taken here; its lanes wait, everything else goes on', '某来源的下一批次暂不能接收；仅该序列等待，其余照常', 'what the message says; it is asked for again by itself', '按信息所述处理；会自动再次索取'),
   incomplete: warning('origin', 'a batch came without its records: whoever passed it on has dropped them', '批次到达时缺少记录，转送节点已不再保存', 'ask the origin to publish them again and then to erase that batch; it ends when they are erased, withdrawn or back (huxin fsck --repair)', '请来源重新报送，再删除该批次；记录删除、撤回或补回（huxin fsck --repair）后解除'),
   transit: warning('child', 'bodies in transit were dropped, because the child did not fetch them within transitDaysMax', '下级在期限（transitDaysMax）内未取，过境批次体已清除', 'is it suspended or away for good? When it comes back it says what it misses (incomplete), and the origins publish that again', '确认该下级是否已停用；恢复后由其提出所缺（incomplete），请来源重新报送'),
+  undelivered: warning('child', 'batches wait for a child that is suspended, or never reached one that was retired', '有批次待送已暂停的下级，或未及送达已注销的下级',
+    'suspended: huxin member activate when it is settled; after transitDaysMax what it has not fetched is dropped here. Retired: huxin reconcile --with <child> --by origin,item names whose they are; the origins publish them again to the member that has its divisions now. Of a retired child the alarm stands for a week',
+    '已暂停的：事由了结后执行 huxin member activate；超过 transitDaysMax 未取的在此清除。已注销的：huxin reconcile --with <下级> --by origin,item 列出来源，请来源向现承接其辖区的节点重新报送；已注销下级的告警保留一周'),
   quota: warning('member quota', 'a member has used four fifths of a quota here; beyond it what it sends waits at the sender', '成员已用去此处配额的五分之四；超出部分在报送方等待', 'ask its operator what it is; raise quotas in node.yaml where it is meant', '向其操作员了解情况；确属正常时调高 node.yaml 的 quotas'),
 } as const satisfies Record<string, AlarmRow>
 

@@ -159,7 +159,7 @@ export function isDropped(stored: Uint8Array): boolean {
   return body.erased === body.count
 }
 
-/** Whether a child may have an entry in full. */
+/** Whether a child may have an entry in full. One that is retired is due what was logged before that, and fetches nothing. */
 export function entitled(
   ledger: Ledger,
   child: string,
@@ -170,6 +170,7 @@ export function entitled(
   if (ownBranch && includeOwn) return true
   if (ownBranch && route.child === child) return false
   if (batchClass !== 'control' && index < (ledger.admissions.get(child) ?? 0n)) return false
+  if (index >= (ledger.retirements.get(child)?.index ?? index + 1n)) return false
   if (ownBranch && !route.accepted) return true
   return route.targets.some((target) => intersectsSubtree(target, childId, ledger.federation))
 }

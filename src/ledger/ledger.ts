@@ -94,6 +94,8 @@ export class Ledger {
   readonly quarantined = new Set<string>()
   /** Child → log index of the statement that first admitted it. */
   readonly admissions = new Map<string, bigint>()
+  /** Child → where the statement was logged that retired it, and when: nothing after it is due to that child. */
+  readonly retirements = new Map<string, { readonly index: bigint; readonly timeMs: number }>()
   /** Log origin → its size with the final entry, for every log whose final entry is known here. */
   readonly frozen = new Map<string, bigint>()
   /** Records accepted, from the headers. */
@@ -301,6 +303,7 @@ export class Ledger {
       const member = record && this.federation.applyStatement(record)
       if (record) this.periods.learn(record, timeMs)
       if (member && member.parent === this.self && !this.admissions.has(member.name)) this.admissions.set(member.name, index)
+      if (member?.status === 'retired' && member.parent === this.self && !this.retirements.has(member.name)) this.retirements.set(member.name, { index, timeMs })
     }
   }
 }

@@ -5,6 +5,7 @@
 import { be64, fromBe64 } from '../base/bytes.ts'
 import { type Clock, formatTime } from '../base/clock.ts'
 import { text } from '../base/text.ts'
+import { recordsWaitingFor } from '../account/reconcile.ts'
 import { parseEntry } from '../batch/entry.ts'
 import type { Context } from '../commit/context.ts'
 import { cosigners, finalSize } from '../witness/links.ts'
@@ -35,12 +36,18 @@ const NAMED_MAX = 5
 const CERTIFICATE_DAYS = 30
 const SAVE_MS = 60_000
 const PREFIX = 'contact/'
+/** Milliseconds between two counts of what waits for a child that is suspended. */
+const COUNT_MS = 60_000
+/** Days for which it is said that a retired child never fetched something: time to see to it. */
+const UNDELIVERED_DAYS = 7
 
 export class Neighbours {
   readonly #options: NeighboursOptions
   readonly #contacts = new Map<string, Contact>()
   readonly #saved = new Map<string, number>()
   #savedMs = -Infinity
+  /** Batches that wait for a child that is not active, when they were counted, and how it stood then. */
+  readonly #undelivered = new Map<string, { readonly batches: number; readonly monotonicMs: number; readonly serial: number }>()
 
   private constructor(options: NeighboursOptions) {
     this.#options = options
@@ -78,6 +85,7 @@ export class Neighbours {
     const children = context.ledger().federation.children(context.self)
     this.#sayAway(children.filter(({ status }) => status === 'active'))
     this.#sayCertificates(children.filter(({ status }) => status !== 'retired'))
+    await this.#sayUndelivered(children)
     await this.#sayNotFinal()
     await this.#save()
   }
@@ -105,6 +113,34 @@ export class Neighbours {
     }))
     for (const { code, subject } of alarms.standing()) if (code === 'child_certificate' && !ending.has(subject)) alarms.clear(code, subject)
     for (const [name, notAfterMs] of ending) alarms.raise('child_certificate', name, text`the certificate of ${name} ends at ${formatTime(notAfterMs)}`)
+  }
+
+  async #sayUndelivered(children: readonly Member[]): Promise<void> {
+    const { context, context: { alarms } } = this.#options
+    const said = new Set<string>()
+    for (const child of children) {
+      const batches = child.status === 'active' ? 0 : await this.#undeliveredTo(child)
+      if (batches === 0) continue
+      said.add(child.name)
+      const { name, reason, document } = child
+      alarms.raise('undelivered', name, child.status === 'retired'
+        ? text`${batches} batches never reached ${name}, which is retired (${reason}, ${document})`
+        : text`${batches} batches wait for ${name}, which is suspended (${reason}, ${document})`)
+    }
+    for (const { code, subject } of alarms.standing()) if (code === 'undelivered' && !said.has(subject)) alarms.clear(code, subject)
+    for (const name of this.#undelivered.keys()) if (context.ledger().federation.member(name)?.status === 'active') this.#undelivered.delete(name)
+  }
+
+  /** Nothing changes for one that is retired; for one that is suspended it is counted once a minute. */
+  async #undeliveredTo({ name, status, serial }: Member): Promise<number> {
+    const { context, clock } = this.#options
+    const isRetired = status === 'retired'
+    if (isRetired && clock.nowMs() - (context.ledger().retirements.get(name)?.timeMs ?? 0) > UNDELIVERED_DAYS * DAY_MS) return 0
+    const before = this.#undelivered.get(name)
+    if (before?.serial === serial && (isRetired || clock.monotonicMs() - before.monotonicMs < COUNT_MS)) return before.batches
+    const batches = await recordsWaitingFor(context, name)
+    this.#undelivered.set(name, { batches, monotonicMs: clock.monotonicMs(), serial })
+    return batches
   }
 
   /** While the parent is away, or has suspended this node, that is what is said. */

@@ -80,11 +80,14 @@ async function childStatus(node: AdminPort, child: Member) {
   const { context } = node
   const held = await readable(childReceipt(context, child.name), undefined)
   const last = node.lastContactMs(child.name)
+  const waiting = await readable<Record<string, number>>(waitingFor(context, child.name, held), {})
+  // One that is retired lacks records and amendments; statements of members are nothing to it any more.
+  const counted = Object.entries(waiting).filter(([batchClass]) => child.status !== 'retired' || batchClass !== 'control')
   return {
     node: child.name,
     state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < CONNECTED_MS ? 'connected' : 'away',
     lastContactMs: BigInt(last),
-    waiting: BigInt(Object.values(await readable<Record<string, number>>(waitingFor(context, child.name, held), {})).reduce((sum, count) => sum + count, 0)),
+    waiting: BigInt(counted.reduce((sum, [, count]) => sum + count, 0)),
     cosignedSize: (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ?? 0n,
     clockOffsetMs: 0n,
     receivedSize: held?.receipt.size ?? 0n,

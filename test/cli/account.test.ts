@@ -11,8 +11,12 @@ import { RunLog } from '../../src/cli/import/runs.ts'
 import { accountPage, type AccountAsked } from '../../src/account/account.ts'
 import { indexesOf, searchLog } from '../../src/account/journal.ts'
 import { receiptsOf } from '../../src/witness/receipts.ts'
+import { Alarms } from '../../src/alarm/alarms.ts'
+import type { Context } from '../../src/commit/context.ts'
+import { Neighbours } from '../../src/node/neighbours.ts'
 import { findings, publishRecords } from '../support/checks.ts'
-import { BODY, type Place, TestFederation } from '../support/federation.ts'
+import { MovableClock } from '../support/clock.ts'
+import { BODY, type Place, silent, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many } from '../support/records.ts'
 import { held, settled } from '../support/settled.ts'
 import { english, englishWords } from './english.ts'
@@ -202,8 +206,25 @@ t.test('a month is accounted for in both directions, and a refused batch is expl
     const toCounty = async (): Promise<Line | undefined> => (await account('330100')).find(({ way, node }) => way === 'to_child' && node === 'zj.example/330106')
     t.match(await toCounty(), { due: 2, sent: 1, inTransit: 1, late: 0, undelivered: 0, inTransitRecords: 1 })
     t.match(await runHere(['why', late.batch!.idText, ...at('330100')]), { code: 0, out: /zj\.example\/330106 does not have it yet: / })
+    const city = federation.node('330100').context
+    const clock = new MovableClock()
+    // What the node itself looks at every few seconds, with another clock.
+    const alarms = new Alarms({ clock, log: silent })
+    const neighbours = await Neighbours.open({ context: Object.create(city, { alarms: { value: alarms } }) as Context, clock, limits: { parentAwayMinutes: 1, childAwayMinutes: 60, childAwayMinutesOf: {}, notFinalMinutes: 15, refusalsPerHour: 10 } })
+    const said = async (): Promise<string[]> => {
+      await neighbours.review()
+      return alarms.standing().flatMap(({ code, text: { zh } }) => (code === 'undelivered' ? [zh] : []))
+    }
+    t.same(await said(), [], 'for one that is merely away there is another alarm')
+    t.match(await runHere(['member', 'suspend', '330106', '--reason', '核查', '--document', '0号', ...at('330100')]), { code: 0 })
+    t.same(await said(), ['zj.example/330106 已暂停（核查，0号），有 1 批待送'])
     t.match(await runHere(['member', 'retire', '330106', '--reason', '撤并', '--document', '1号', ...at('330100')]), { code: 0 })
-    t.match(await toCounty(), { due: 2, sent: 1, inTransit: 0, undelivered: 1 })
+    await publishRecords(city, [industryRecord(32, { prefix: 'after' })], ['330100/**'])
+    t.match(await toCounty(), { due: 2, sent: 1, inTransit: 0, undelivered: 1 }, 'what comes later is not due to it')
+    t.same(await said(), ['zj.example/330106 已注销（撤并，1号），有 1 批未及送达'])
+    t.match(await runHere(['node', 'status', ...at('330100'), '--lang', 'zh']), { out: /zj\.example\/330106 +已注销 .* 1 批未送达/ })
+    clock.pass(7.1 * 86_400_000)
+    t.same(await said(), [], 'time was to see to it; the account says it on')
     t.match(await runHere(['why', late.batch!.idText, ...at('330100'), '--lang', 'zh']), { code: 0, out: /zj\.example\/330106 已注销，未曾取走/ })
     t.match(await runHere(['reconcile', ...at('330100'), '--lang', 'zh']), { out: /逾期 +无法送达/ })
     await federation.until('the province knows', () => federation.node('330000').context.ledger().federation.member('330106')!.status === 'retired')

@@ -70,7 +70,7 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
   const behind = status.logSize - status.indexedSize
   const peers = [...(status.parent ? [[say(output, 'parent', '上级'), status.parent] as const] : []), ...status.children.map((child) => [say(output, 'child', '下级'), child] as const)]
   const row = ([role, peer]: readonly [string, PeerStatus]): string[] => [
-    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), String(peer.waiting), String(peer.receivedSize), String(peer.cosignedSize), duration(output, Number(peer.clockOffsetMs)),
+    role, peer.node, word(output, peer.state), ago(output, Number(peer.lastContactMs), now), waitingText(output, peer), String(peer.receivedSize), String(peer.cosignedSize), duration(output, Number(peer.clockOffsetMs)),
   ]
   return [
     say(output, `${status.node} (${status.tier}, epoch ${status.epoch}): ${status.state}`, `${status.node}（${word(output, status.tier)}，纪元 ${status.epoch}）：${word(output, status.state)}`),
@@ -86,6 +86,11 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
       say(output, 'waiting', '待送'), say(output, 'has of ours', '已收本方至'), say(output, 'we cosigned', '本方见证至'), say(output, 'clock', '时差'),
     ], peers.map(row))] : []),
   ].join('\n')
+}
+
+/** What never reached a child that is retired waits for nothing. */
+function waitingText(output: Output, { state, waiting }: PeerStatus): string {
+  return state === 'retired' && waiting > 0n ? say(output, `${waiting} undelivered`, `${waiting} 批未送达`) : String(waiting)
 }
 
 /** Who suspended this node is said beside why: it is whom to ask. */

@@ -310,7 +310,8 @@ export type PeerStatus = Message<"huxin.v1.PeerStatus"> & {
   lastContactMs: bigint;
 
   /**
-   * Batches waiting to go to it: for a child, those that it has not signed for.
+   * Batches waiting to go to it: for a child, those that it has not signed for; for one that is retired, those of
+   * records and amendments that were due before and never reached it.
    *
    * @generated from field: int64 waiting = 4;
    */
