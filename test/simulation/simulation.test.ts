@@ -1,0 +1,56 @@
+/** Whole federations under one seed: two nodes and nothing wrong, then random histories with faults. */
+import t from 'tap'
+import { publish } from '../../src/publish/publish.ts'
+import { findByRecordId } from '../../src/query/query.ts'
+import { industryRecord } from '../support/records.ts'
+import { BODY, ITEM, SimulatedFederation } from './federation.ts'
+import { HistoryFailed, type Report, runHistory } from './history.ts'
+
+t.setTimeout(0)
+
+/** Short histories of each run of the tests, ten seconds of a processor. More of them, and longer ones: `npm run simulate`. */
+const HISTORIES = 15
+
+/** A province and a county; the county publishes a record that the province gets. */
+async function twoNodes(seed: string): Promise<{ readonly digest: Readonly<Record<string, string>>; readonly findings: readonly string[]; readonly found: number }> {
+  const federation = new SimulatedFederation(seed)
+  return federation.time.run((async () => {
+    await federation.add({ id: '330000', tier: 'province', parent: undefined })
+    await federation.publishCatalog('330000')
+    await federation.add({ id: '330106', tier: 'county', parent: '330000' })
+    await federation.until('the catalog is there', () => federation.context('330106').ledger().catalog.item(ITEM) !== undefined)
+    await publish(federation.context('330106'), {
+      kind: 'evaluation', item: ITEM, provider: BODY, targets: ['330000'], batchClass: 'normal', records: [industryRecord(1)], source: { kind: 'client', name: 'test' },
+    })
+    const found = (): Promise<number> => findByRecordId(federation.context('330000'), 'e-1').then(({ length }) => length)
+    await federation.until('the record is at the province', async () => await found() === 1)
+    await federation.time.sleep(60_000)
+    return { digest: await federation.digest(), findings: await federation.findings(), found: await found() }
+  })())
+}
+
+t.test('one seed gives the same bytes in every log, another one others', async (t) => {
+  const first = await twoNodes('one')
+  t.same(first.findings, [])
+  t.equal(first.found, 1)
+  t.same(await twoNodes('one'), first)
+  t.not((await twoNodes('two')).digest['330106'], first.digest['330106'])
+})
+
+t.test('what was acknowledged is everywhere it must be, once, whatever goes wrong on the way', async (t) => {
+  const reports: Report[] = []
+  for (let seed = 1; seed <= HISTORIES; seed++) {
+    try {
+      reports.push(await runHistory(String(seed), { short: true }))
+    } catch (error) {
+      if (!(error instanceof HistoryFailed)) throw error
+      t.fail(`${error.message}\n  npm run simulate -- --seed ${seed} --histories 1 --short --log`)
+    }
+  }
+  const sum = (count: (report: Report) => number): number => reports.reduce((all, report) => all + count(report), 0)
+  t.ok(sum(({ acknowledged }) => acknowledged) > HISTORIES, 'batches were acknowledged')
+  t.ok(sum(({ amended }) => amended) > HISTORIES / 4, 'records were amended')
+  t.ok(sum(({ kills }) => kills) > HISTORIES / 4 && sum(({ cuts }) => cuts) > HISTORIES / 4, 'processes died and lines were cut')
+  const worst = reports.toSorted((a, b) => b.kills - a.kills)[0]!
+  t.same(await runHistory(worst.seed, { short: true }), worst, 'a seed replays to the byte, faults and all')
+})
