@@ -3,6 +3,7 @@
  * it. Certain damage (`certainDamage`) is in no right text: a node publishes none of it. Likely damage (`likelyDamage`) is
  * for whoever has the file before him to judge: an import refuses it unless told otherwise.
  */
+import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
 
 /** What is certainly wrong with a text. */
@@ -132,7 +133,7 @@ export function rightText(text: string): string | undefined {
   if (strange.length < 3) return undefined
   const bytes = gbkBytes(text)
   // The end of the last character may be lost.
-  const right = bytes && decodeWith('utf-8', bytes, true)?.replace(/[\x00-\x7f]+/g, '')
+  const right = bytes && utf8Of(bytes.subarray(0, bytes.length - unfinished(bytes)))?.replace(/[\x00-\x7f]+/g, '')
   return right !== undefined && right.length >= 2 && HAN_ONLY.test(right) ? right : undefined
 }
 
@@ -146,13 +147,28 @@ function fromLatin(text: string, strange: string): string | undefined {
   }
   // Western names have such letters alone or in pairs.
   if (!/[\u0080-\u00ff\u0152-\u2122]{3}/.test(text)) return undefined
-  const right = decodeWith('utf-8', bytes) ?? (/^[\u00a1-\u00fe]{4,}$/.test(strange) ? decodeWith('gb18030', bytes) : undefined)
+  const right = utf8Of(bytes) ?? (/^[\u00a1-\u00fe]{4,}$/.test(strange) ? gb18030Of(bytes) : undefined)
   return right !== undefined && HAN_ONLY.test(right) ? right : undefined
 }
 
-function decodeWith(encoding: string, bytes: Uint8Array, unfinished = false): string | undefined {
+/** Without an error, which costs more than everything else that is asked of a right name. */
+function utf8Of(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes) ? asBuffer(bytes).toString().replace(/^\ufeff/, '') : undefined
+}
+
+/** Bytes at the end that begin a character of UTF-8 and do not end it. */
+function unfinished(bytes: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+    if (byte < 0x80) return 0
+  }
+  return 0
+}
+
+function gb18030Of(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: unfinished })
+    return new TextDecoder('gb18030', { fatal: true }).decode(bytes)
   } catch {
     return undefined
   }
