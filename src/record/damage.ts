@@ -158,12 +158,8 @@ function utf8Of(bytes: Uint8Array): string | undefined {
 
 /** Bytes at the end that begin a character of UTF-8 and do not end it. */
 function unfinished(bytes: Uint8Array): number {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!
-    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
-    if (byte < 0x80) return 0
-  }
-  return 0
+  const end = asBuffer(bytes.subarray(-3)).toString('latin1')
+  return /(?:[\xc0-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf7][\x80-\xbf]{0,2})$/.exec(end)?.[0].length ?? 0
 }
 
 function gb18030Of(bytes: Uint8Array): string | undefined {

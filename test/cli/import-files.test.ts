@@ -14,6 +14,8 @@ import { reachOf, reachText } from '../../src/cli/import/reach.ts'
 import { formatSummary } from '../../src/cli/import/report.ts'
 import { findRun, listRuns, RunLog, writtenRejects } from '../../src/cli/import/runs.ts'
 import { skippedText, sourcesOf } from '../../src/cli/import/sources.ts'
+import { Claims } from '../../src/cli/import/claims.ts'
+import { type GoodRow, survey } from '../../src/cli/import/survey.ts'
 import { resultFile, watchFolder } from '../../src/cli/import/watch.ts'
 import { localTime } from '../../src/cli/output.ts'
 import { CatalogRecordSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
@@ -22,6 +24,7 @@ import { encodeCatalogRecord } from '../../src/ledger/catalog.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 import { starterScales } from '../../src/record/data/scales.ts'
 import { BODY } from '../support/federation.ts'
+import { evaluation } from '../support/lookups.ts'
 import { INDUSTRY_ITEM, uscc } from '../support/records.ts'
 
 const HEAD = '记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码'
@@ -92,6 +95,17 @@ t.test('rows that replace or contradict each other are rejected, both, with both
   t.match(rejected, /第 7 行与第 8 行记录编号相同/)
   t.match(rejected, /第 9 行与第 10 行对同一主体、同一领域、同一有效期给出两个结果（A、E）/)
   t.equal((await stat(summary.rejectFile!)).mode & 0o777, 0o600)
+})
+
+t.test('rows that repeat others are compared by the hundred thousand, and beyond the bound it is said where to divide', async (t) => {
+  const rows = 20_000
+  const record = (i: number, grade: string): Uint8Array => evaluation({ id: `c-${i}`, of: i, grade })
+  async function* read(): AsyncGenerator<GoodRow> {
+    for (let i = 0; i < 2 * rows; i++) yield { row: { line: i + 2, cells: [] }, record: record(i % rows, i >= rows && i % rows < 3 ? 'E' : 'A') }
+  }
+  const found = await survey(read)
+  t.same([found.rows, [0, 2, 3].map((i) => found.conflicts.faultOf(record(i, 'A'))?.reason.slice(0, 18))], [2 * rows, ['rows 2 and 20002 h', 'rows 4 and 20004 h', undefined]], 'rows that are the same are no conflict')
+  await t.rejects(survey(read, new Claims(1 << 12)), { code: 'argument_invalid', messageZh: /至第 \d+ 行.*请在该行之前把文件拆开/ })
 })
 
 t.test('rows without a number are two records where kind or scale is another, and the usual ones have the ids of before', async (t) => {

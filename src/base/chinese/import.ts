@@ -56,7 +56,8 @@ export const importChinese: Readonly<Record<string, string>> = {
   'standard input is longer than {0} bytes: import it as several files': '标准输入超过 {0} 字节：请分成多个文件导入',
   'rows {0} and {1} have one record id and say different things, one would replace the other: leave one, or give each an id of its own': '第 {0} 行与第 {1} 行记录编号相同而内容不同，后者会替代前者：请保留其一，或分别编号',
   'rows {0} and {1} give one subject for one field and period two results ({2}, {3}): leave the right one': '第 {0} 行与第 {1} 行对同一主体、同一领域、同一有效期给出两个结果（{2}、{3}）：请保留正确的一行',
-  'more than {0} rows repeat the record id, or the subject, field and period, of another: is the file there twice? Nothing was sent': '超过 {0} 行与其他行的记录编号（或主体、领域和有效期）重复：文件内容是否粘贴了两遍？未报送任何记录',
+  'up to row {0} more than a million rows repeat the record id, or the subject, field and period, of another, more than can be compared: divide the file before that row, and import the parts one after the other. Nothing was sent':
+    '至第 {0} 行已有一百多万行与其他行的记录编号或主体、领域、有效期重复，超出可比对的数量：请在该行之前把文件拆开，分几次先后导入。未报送任何记录',
   '{0} is still being written: import it when it is whole; nothing was sent': '{0} 仍在写入：请待文件完整后再导入，未报送任何记录',
   'see huxin node status': '见 huxin node status',
   'item, provider, targets, keepDays': 'item、provider、targets、keepDays',

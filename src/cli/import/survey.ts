@@ -3,8 +3,8 @@
  * which rows contradict each other. One of two rows with one record id would replace the other, and two grades of one
  * company for one field and period cannot both be meant: neither is sent.
  *
- * Memory does not grow with the file: a filter of fixed size tells which rows may repeat an earlier one, and only these are
- * compared, in a second reading.
+ * Memory does not grow with the file: filters of fixed size tell which rows may repeat an earlier one, and only these are
+ * compared, in a second reading, up to three million claims (claims.ts).
  */
 import { hash } from 'node:crypto'
 import { HuxinError } from '../../base/errors.ts'
@@ -13,11 +13,10 @@ import type { Record as CreditRecord } from '../../gen/huxin/v1/record_pb.ts'
 import { rowFault, type RowFault, type SourceRow } from '../../intake/table.ts'
 import { Sieve } from '../../lookup/sieve.ts'
 import { decodeRecord } from '../../record/record.ts'
+import { type Claim, Claims, type Pair } from './claims.ts'
 
-/** For so many keys the filter is right but for one in hundreds. */
+/** For so many keys each of two filters is right but for one in thousands: a wrong doubt costs a reading of the file. */
 const SIEVE_KEYS = 4_000_000n
-/** Keys that are compared exactly: two rows each in most files. */
-const DOUBTFUL_MAX = 200_000
 const EVALUATORS_MAX = 5
 
 /** A good row. */
@@ -34,46 +33,31 @@ export interface Survey {
   readonly conflicts: Conflicts
 }
 
-/** One thing that a row says, and of what. */
-interface Claim {
-  readonly key: string
-  readonly kind: 'record id' | 'result'
-  readonly content: string
-  /** Of a result. */
-  readonly recordId: string
-}
-
-/** Two rows that cannot both be meant. */
-interface Pair {
-  readonly kind: Claim['kind']
-  readonly lines: readonly [number, number]
-  readonly contents: readonly [string, string]
-}
-
 /** Rows of a file that contradict another one. */
 export class Conflicts {
-  readonly #pairs: ReadonlyMap<string, Pair>
+  readonly #claims: Claims
 
-  constructor(pairs: ReadonlyMap<string, Pair>) {
-    this.#pairs = pairs
+  constructor(claims: Claims) {
+    this.#claims = claims
   }
 
   /** Why a row is not sent. */
-  faultOf(record: Uint8Array): RowFault | undefined {
-    if (this.#pairs.size === 0) return undefined
-    for (const { key } of claimsOf(decodeRecord(record), record)) {
-      const pair = this.#pairs.get(key)
-      if (pair) return pair.kind === 'record id' ? rowFault('record_id_twice', twice(pair)) : rowFault('result_twice', contradicting(pair))
-    }
-    return undefined
+  faultOf(bytes: Uint8Array): RowFault | undefined {
+    if (this.#claims.pairs === 0) return undefined
+    const record = decodeRecord(bytes)
+    const twice = this.#claims.pairOf(idKey(record))
+    if (twice) return rowFault('record_id_twice', twiceText(twice))
+    const key = resultKey(record)
+    const other = key && this.#claims.pairOf(key)
+    return other && rowFault('result_twice', contradictingText(other))
   }
 }
 
-function twice({ lines: [first, second] }: Pair): Text {
+function twiceText({ lines: [first, second] }: Pair): Text {
   return text`rows ${first} and ${second} have one record id and say different things, one would replace the other: leave one, or give each an id of its own`
 }
 
-function contradicting({ lines: [first, second], contents: [one, other] }: Pair): Text {
+function contradictingText({ lines: [first, second], said: [one, other] }: Pair): Text {
   return text`rows ${first} and ${second} give one subject for one field and period two results (${one}, ${other}): leave the right one`
 }
 
@@ -81,9 +65,8 @@ function contradicting({ lines: [first, second], contents: [one, other] }: Pair)
  * Reads the rows that `read` gives, once, and once more when some may contradict each other. Bad rows are counted.
  * @throws HuxinError argument_invalid
  */
-export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>): Promise<Survey> {
-  const sieve = new Sieve(SIEVE_KEYS)
-  const doubtful = new Set<string>()
+export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>, claims = new Claims()): Promise<Survey> {
+  const sieves = [new Sieve(SIEVE_KEYS), new Sieve(SIEVE_KEYS)]
   const evaluators = new Set<string>()
   let [rows, good] = [0, 0]
   for await (const one of read()) {
@@ -92,52 +75,60 @@ export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>): Pr
     good++
     const record = decodeRecord(one.record)
     if (record.content.case === 'evaluationResult' && evaluators.size < EVALUATORS_MAX) evaluators.add(record.content.value.evaluator)
-    for (const { key } of claimsOf(record, one.record)) {
-      const identity = identityOf(key)
-      if (sieve.mayHave(identity)) doubtful.add(key)
-      else sieve.add(identity.high, identity.word)
+    for (const key of [idKey(record), resultKey(record)]) {
+      if (key && mayRepeat(sieves, key) && !claims.add(key)) throw tooMany(one.row.line)
     }
-    if (doubtful.size > DOUBTFUL_MAX) throw new HuxinError('argument_invalid', text`more than ${DOUBTFUL_MAX} rows repeat the record id, or the subject, field and period, of another: is the file there twice? Nothing was sent`)
   }
-  return { rows, good, evaluators: [...evaluators], conflicts: new Conflicts(doubtful.size === 0 ? new Map() : await compareRows(read, doubtful)) }
+  if (claims.size > 0) await compareRows(read, claims)
+  return { rows, good, evaluators: [...evaluators], conflicts: new Conflicts(claims) }
 }
 
-/** The pairs among rows that may repeat another one. */
-async function compareRows(read: () => AsyncIterable<SourceRow | GoodRow>, doubtful: ReadonlySet<string>): Promise<Map<string, Pair>> {
-  const first = new Map<string, { line: number; claim: Claim }>()
-  const pairs = new Map<string, Pair>()
+function tooMany(line: number): HuxinError {
+  return new HuxinError('argument_invalid', text`up to row ${line} more than a million rows repeat the record id, or the subject, field and period, of another, more than can be compared: divide the file before that row, and import the parts one after the other. Nothing was sent`)
+}
+
+/** Whether a key may have been there before; it is from now on. The filters look at other bits of it. */
+function mayRepeat(sieves: readonly Sieve[], key: Buffer): boolean {
+  let known = true
+  for (const [i, sieve] of sieves.entries()) {
+    const identity = { high: key[16 + i]! >>> 2, word: key.readUInt32BE(8 + 4 * i) }
+    if (sieve.mayHave(identity)) continue
+    known = false
+    sieve.add(identity.high, identity.word)
+  }
+  return known
+}
+
+async function compareRows(read: () => AsyncIterable<SourceRow | GoodRow>, claims: Claims): Promise<void> {
   for await (const one of read()) {
     if (!('record' in one)) continue
-    for (const claim of claimsOf(decodeRecord(one.record), one.record)) {
-      if (!doubtful.has(claim.key) || pairs.has(claim.key)) continue
-      const before = first.get(claim.key)
-      if (!before) first.set(claim.key, { line: one.row.line, claim })
-      else if (before.claim.content !== claim.content && (claim.kind === 'record id' || before.claim.recordId !== claim.recordId)) {
-        pairs.set(claim.key, { kind: claim.kind, lines: [before.line, one.row.line], contents: [before.claim.content, claim.content] })
-      }
-    }
+    for (const claim of claimsOf(decodeRecord(one.record), one.record)) claims.compare(one.row.line, claim)
   }
-  return pairs
 }
 
 function claimsOf(record: CreditRecord, bytes: Uint8Array): Claim[] {
-  const { recordId, subject, content } = record
-  const claims: Claim[] = [{ key: keyOf(['id', recordId]), kind: 'record id', content: hash('sha256', bytes, 'base64'), recordId }]
-  if (content.case === 'evaluationResult') {
-    const { kind, domain, scale, evaluator, validFrom, validTo, grade, score } = content.value
-    claims.push({ key: keyOf(['result', subject?.type ?? 0, subject?.id ?? '', kind, domain, scale, evaluator, validFrom, validTo]), kind: 'result', content: [grade, score].filter((part) => part !== '').join(' '), recordId })
+  const [id, result] = [idKey(record), resultKey(record)]
+  const claims: Claim[] = [{ key: id, kind: 'record id', content: digest(bytes), recordId: id, said: '' }]
+  if (result && record.content.case === 'evaluationResult') {
+    const said = [record.content.value.grade, record.content.value.score].filter((part) => part !== '').join(' ')
+    claims.push({ key: result, kind: 'result', content: digest(said), recordId: id, said })
   }
   return claims
 }
 
-/** 96 bits. */
-function keyOf(parts: readonly (string | number)[]): string {
-  return hash('sha256', JSON.stringify(parts), 'base64').slice(0, 16)
+function idKey({ recordId }: CreditRecord): Buffer {
+  return digest(`id\n${recordId}`)
 }
 
-function identityOf(key: string): { high: number; word: number } {
-  const bytes = Buffer.from(key, 'base64')
-  return { high: bytes[0]! >>> 2, word: bytes.readUInt32BE(1) }
+/** Of what a result is; undefined for another record. */
+function resultKey({ subject, content }: CreditRecord): Buffer | undefined {
+  if (content.case !== 'evaluationResult') return undefined
+  const { kind, domain, scale, evaluator, validFrom, validTo } = content.value
+  return digest(JSON.stringify([subject?.type ?? 0, subject?.id ?? '', kind, domain, scale, evaluator, validFrom, validTo]))
+}
+
+function digest(said: string | Uint8Array): Buffer {
+  return hash('sha256', said, 'buffer')
 }
 
 /** What a node answers of a record, as the fault of its row. */
