@@ -85,6 +85,7 @@ export class Neighbours {
     const children = context.ledger().federation.children(context.self)
     this.#sayAway(children.filter(({ status }) => status === 'active'))
     this.#sayCertificates(children.filter(({ status }) => status !== 'retired'))
+    this.#endDivisions(children)
     await this.#sayUndelivered(children)
     await this.#sayNotFinal()
     await this.#save()
@@ -113,6 +114,13 @@ export class Neighbours {
     }))
     for (const { code, subject } of alarms.standing()) if (code === 'child_certificate' && !ending.has(subject)) alarms.clear(code, subject)
     for (const [name, notAfterMs] of ending) alarms.raise('child_certificate', name, text`the certificate of ${name} ends at ${formatTime(notAfterMs)}`)
+  }
+
+  /** One that does not call any more does not say that it has the same table now. */
+  #endDivisions(children: readonly Member[]): void {
+    const { alarms } = this.#options.context
+    const gone = new Set(children.filter(({ status }) => status !== 'active').map(({ name }) => name))
+    for (const { code, subject } of alarms.standing()) if (code === 'divisions' && gone.has(subject)) alarms.clear(code, subject)
   }
 
   async #sayUndelivered(children: readonly Member[]): Promise<void> {

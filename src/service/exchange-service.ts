@@ -14,6 +14,7 @@ import { checkCertificate } from '../members/authority.ts'
 import type { Context } from '../commit/context.ts'
 import type { Accepted, Door } from '../exchange/door.ts'
 import { cosignChild, keepChildReceipt, keepCosignature, nextReceiptPosition, receiptsFor, witnessState } from '../witness/links.ts'
+import { compareDivisionTable } from '../members/division-table.ts'
 import { notActive, PROTOCOL_VERSION, renewMember } from '../members/members.ts'
 import { traceLane } from '../account/reconcile.ts'
 import { receiptFor } from '../witness/receipts.ts'
@@ -22,6 +23,7 @@ import {
   ExchangeService, type GiveBackRequest, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
   type RenewRequest, type SubmitRequest, type WitnessRequest,
 } from '../gen/huxin/v1/exchange_service_pb.ts'
+import { divisionsVersion } from '../record/divisions.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { type CallContext, defineService, type ServiceBinding } from '../wire/service.ts'
 import { CallOrder } from './call-order.ts'
@@ -99,6 +101,7 @@ class ExchangeHandlers {
     if (restoration.due) return this.#recallLost(request, call)
     const { context, child } = this.#child(call)
     this.#options.onRecall(child, Number(request.clockMs))
+    compareDivisionTable(context, child, request.divisionsVersion)
     const lost = request.givesBack ? restoration.lost(child) : undefined
     const { federation } = context.ledger()
     const { epoch } = federation.member(child)!
@@ -113,6 +116,7 @@ class ExchangeHandlers {
       // The nearest first: what its own say is wanted most.
       statements: federation.lineage(context.self).toReversed().flatMap(({ name }) => federation.history(name)),
       ...(lost ? { lost } : {}),
+      divisionsVersion,
     }
   }
 

@@ -5,6 +5,7 @@ import type { StandingAlarm } from '../alarm/alarms.ts'
 import { alarmTable } from '../alarm/alarm-table.ts'
 import { childReceipt, cosignedCheckpoint, cosignedSize, finalSize, witnessState } from '../witness/links.ts'
 import { waitingFor } from '../account/reconcile.ts'
+import { divisionsVersion } from '../record/divisions.ts'
 import type { Member } from '../topology/member.ts'
 import type { AdminPort } from './admin-port.ts'
 
@@ -42,6 +43,7 @@ export async function nodeStatus(node: AdminPort) {
     recordCount: context.ledger().recordCount,
     quarantined: [...context.ledger().quarantined],
     version: VERSION,
+    divisionsVersion,
     ...(unconfirmed === undefined ? {} : { unconfirmedSinceMs: BigInt(Math.round(unconfirmed)) }),
   }
 }

@@ -19,6 +19,8 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { batchClasses } from '../topology/lane.ts'
 import { aheadOp } from '../witness/ahead.ts'
+import { compareDivisionTable } from '../members/division-table.ts'
+import { divisionsVersion } from '../record/divisions.ts'
 import { newestSeen } from '../witness/links.ts'
 import type { LostLog } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { Follower } from './follower.ts'
@@ -204,7 +206,7 @@ export class Uplink {
     const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
     const parentStatements = context.ledger().federation.history(parent).slice(-STATEMENTS_SHOWN)
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, clockMs: BigInt(Math.round(before)), givesBack: true }, this.#stop.signal)
+    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, clockMs: BigInt(Math.round(before)), givesBack: true, divisionsVersion }, this.#stop.signal)
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
       throw new HuxinError('argument_invalid', text`the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
@@ -216,6 +218,7 @@ export class Uplink {
     })
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
+    compareDivisionTable(context, parent, answer.divisionsVersion)
     for (const pusher of this.#pushers) pusher.recalled()
     for (const { aside } of this.#pullers) aside.hurry()
     if (this.#follower.follow(answer.logOrigin)) for (const pusher of this.#pushers) pusher.wake()

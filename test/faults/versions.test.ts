@@ -3,7 +3,8 @@ import t from 'tap'
 import { understood } from '../../src/batch/header.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
-import { RecallResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
+import { RecallRequestSchema, RecallResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
+import { divisionsVersion } from '../../src/record/divisions.ts'
 import type { Wraps } from '../support/ports.ts'
 import type { CallContext } from '../../src/wire/service.ts'
 import { codeOf, forge, publishRecords } from '../support/checks.ts'
@@ -18,7 +19,7 @@ t.setTimeout(120_000)
 const UNKNOWN_FIELD = Buffer.concat([Buffer.from([0xba, 0x3e, 5]), Buffer.from('later')])
 
 /** The services as a peer of protocol `protocol` sees and gives them: newer fields in every message, both ways. */
-function later(protocol: number, seen: Set<string>): NonNullable<Wraps['wrapServices']> {
+function later(protocol: number, seen: Set<string>, divisions: { table: string } = { table: '' }): NonNullable<Wraps['wrapServices']> {
   return (services) => services.map((service) => ({
     ...service,
     methods: service.methods.map((method) => ({
@@ -26,8 +27,10 @@ function later(protocol: number, seen: Set<string>): NonNullable<Wraps['wrapServ
       call: async (request: Uint8Array, context: CallContext) => {
         seen.add(method.name)
         // Of a field that comes twice, the last counts.
-        const version = method.name === 'Recall' ? toBinary(RecallResponseSchema, create(RecallResponseSchema, { protocol })) : Buffer.alloc(0)
-        const answer = await method.call(Buffer.concat([request, method.name === 'Recall' ? version : UNKNOWN_FIELD]), context)
+        const isRecall = method.name === 'Recall'
+        const version = isRecall ? toBinary(RecallResponseSchema, create(RecallResponseSchema, { protocol, divisionsVersion: divisions.table })) : Buffer.alloc(0)
+        const asked = isRecall ? toBinary(RecallRequestSchema, create(RecallRequestSchema, { protocol, divisionsVersion: divisions.table })) : UNKNOWN_FIELD
+        const answer = await method.call(Buffer.concat([request, asked]), context)
         return Buffer.concat([answer, version, UNKNOWN_FIELD])
       },
     })),
@@ -37,7 +40,8 @@ function later(protocol: number, seen: Set<string>): NonNullable<Wraps['wrapServ
 t.test('two peers one minor version apart work together, and carry what only one of them knows', async (t) => {
   const federation = await startFour(t)
   const seen = new Set<string>()
-  await federation.restart('330100', { wrapServices: later(1_001, seen) })
+  const divisions = { table: '' }
+  await federation.restart('330100', { wrapServices: later(1_001, seen, divisions) })
   await federation.restart('330106')
   await serving(federation)
   await bothWays(federation)
@@ -74,6 +78,20 @@ t.test('two peers one minor version apart work together, and carry what only one
     await publishRecords(context, [industryRecord(4, { prefix: 'later' })], ['330106'])
     await federation.until('the batch after it arrives', () => held(federation, '330106', 'later-4'))
     t.match((await findBatch(county, batch.id))!.entry.verdict, { accepted: false, code: 'moon_phase' })
+  })
+  await t.test('two tables of divisions are an alarm at both, until they have one again', async (t) => {
+    const said = (): string[] => ['330100', '330106'].flatMap((id) => federation.node(id).alarms.standing().flatMap(({ code, subject, text: { zh } }) => (code === 'divisions' ? [`${id} ${subject}: ${zh}`] : [])))
+    t.same(said(), [], 'the same table')
+    divisions.table = 'mca-2025-12'
+    await federation.restart('330106')
+    await federation.until('both say so', () => said().length === 2)
+    t.same(said(), [['330100', '330106'], ['330106', '330100']].map(([at, other]) => `${at} zj.example/${other}: zj.example/${other} 的区划表为 mca-2025-12，本节点为 ${divisionsVersion}：一方接收的，另一方可能退回`))
+    divisions.table = '\u001b[2J 无告警'
+    await federation.restart('330106')
+    await federation.until('it says another thing', () => said().length === 2 && said().every((line) => line.endsWith(`的区划表与本节点（${divisionsVersion}）不同，且未说明版本：一方接收的，另一方可能退回`)))
+    divisions.table = divisionsVersion
+    await federation.restart('330106')
+    await federation.until('it is over', () => federation.node('330106').state === 'serving' && said().length === 0)
   })
   await passes(federation, '330110', '330000')
   await clean(t, federation)

@@ -65,6 +65,8 @@ export const alarmChinese: Readonly<Record<string, string>> = {
   'the certificate of {0} ends at {1}': '{0} 的证书将于 {1} 到期',
   'entry {0} of this log and those after it wait to be cosigned since {1}': '本日志自条目 {0} 起，自 {1} 以来未获见证',
   '{0} batches of {1} were refused in this hour': '{1} 本小时内有 {0} 批被退回',
+  '{0} has the table of divisions {1}, this node {2}: what one of them takes the other may refuse': '{0} 的区划表为 {1}，本节点为 {2}：一方接收的，另一方可能退回',
+  '{0} has another table of divisions than this node ({1}) and does not say which: what one of them takes the other may refuse': '{0} 的区划表与本节点（{1}）不同，且未说明版本：一方接收的，另一方可能退回',
   '{0} batches never reached {1}, which is retired ({2}, {3})': '{1} 已注销（{2}，{3}），有 {0} 批未及送达',
   '{0} batches wait for {1}, which is suspended ({2}, {3})': '{1} 已暂停（{2}，{3}），有 {0} 批待送',
   '{0} is suspended': '{0} 已被暂停',

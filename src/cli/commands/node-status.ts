@@ -77,6 +77,7 @@ function formatStatus(output: Output, status: GetStatusResponse): string {
     say(output,
       `log ${status.logSize} entries, final ${status.finalSize}, indexed ${status.indexedSize}${behind > 0n ? ` (${behind} follow by themselves in a moment)` : ''}; ${status.recordCount} records; ${Math.round(Number(status.memoryBytes) / 1e6)} MB`,
       `日志 ${status.logSize} 条，终局 ${status.finalSize}，已索引 ${status.indexedSize}${behind > 0n ? `（其余 ${behind} 条片刻后自动索引）` : ''}；记录 ${status.recordCount} 条；内存 ${Math.round(Number(status.memoryBytes) / 1e6)} MB`),
+    say(output, `program ${status.version}, table of divisions ${status.divisionsVersion || 'not said'}`, `程序 ${status.version}，区划表 ${status.divisionsVersion || '未说明'}`),
     ...formatAlarms(output, status),
     ...formatMembership(output, status),
     ...(status.unconfirmedSinceMs > 0n ? [unconfirmedText(output, status.unconfirmedSinceMs)] : []),
