@@ -10,7 +10,7 @@ import type { EntryRoute } from '../ledger/entry-route.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import { parseReceiptNote, type ReceiptNote } from '../topology/receipt.ts'
-import { childReceipt } from '../witness/links.ts'
+import { childReceipt } from '../witness/delivery.ts'
 import type { Context } from '../commit/context.ts'
 import { entitled } from '../exchange/serve.ts'
 

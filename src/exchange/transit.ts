@@ -15,7 +15,7 @@ import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, table
 import type { Op } from '../store/store.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Context } from '../commit/context.ts'
-import { childReceipt } from '../witness/links.ts'
+import { childReceipt } from '../witness/delivery.ts'
 import type { LoggedEntry } from '../commit/recent.ts'
 
 /** Rows read in one piece, and entries looked at in one sweep: a tenth of a second. */

@@ -18,7 +18,7 @@ import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
 import { signFreeze } from '../topology/freeze.ts'
 import type { Context } from '../commit/context.ts'
-import { cosignedCheckpoint } from '../witness/links.ts'
+import { cosignedCheckpoint } from '../witness/cosigned.ts'
 import { announce, decide, draftHeader, numberLanes, type Publication } from '../publish/publish.ts'
 import type { SignedTree } from '../log/log.ts'
 

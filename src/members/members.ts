@@ -18,7 +18,8 @@ import {
 } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
-import { cosignedCheckpoint, witnessState } from '../witness/links.ts'
+import { cosignedCheckpoint } from '../witness/cosigned.ts'
+import { witnessState } from '../witness/cosigning.ts'
 import { publish } from '../publish/publish.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 

@@ -13,7 +13,7 @@ import { parseLaneKey } from '../topology/lane.ts'
 import type { AlarmCode } from '../alarm/alarm-table.ts'
 import type { StandingAlarm } from '../alarm/alarms.ts'
 import type { Context } from '../commit/context.ts'
-import { childReceipt } from '../witness/links.ts'
+import { childReceipt } from '../witness/delivery.ts'
 
 /** An alarm as the store holds it. */
 interface KeptAlarm {

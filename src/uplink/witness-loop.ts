@@ -6,7 +6,7 @@
 import { sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { keepCosignature } from '../witness/links.ts'
+import { keepCosignature } from '../witness/cosigned.ts'
 import { addSignatureLines, cosign } from '../note/cosignature.ts'
 import { parseNote } from '../note/note.ts'
 import { formatReceiptNote } from '../topology/receipt.ts'

@@ -16,7 +16,7 @@ import { receiptKey } from '../store/keys.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { parseStatement } from '../topology/member.ts'
 import type { Context } from '../commit/context.ts'
-import type { ReceiptsOf } from './links.ts'
+import type { ReceiptsOf } from './kept-receipts.ts'
 import { receiptLog, type StoredReceipt, verifyReceipt } from './receipts.ts'
 
 /** What became of receipts that were handed down; those that are kept already are in none of the lists. */

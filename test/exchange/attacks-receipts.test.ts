@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { generateSigner, type Signer } from '../../src/note/key.ts'
 import { findBatch } from '../../src/query/query.ts'
-import { keepReceipts } from '../../src/witness/links.ts'
+import { keepReceipts } from '../../src/witness/kept-receipts.ts'
 import { receiptLog, receiptsOf, type StoredReceipt } from '../../src/witness/receipts.ts'
 import { checkUpperReceipts } from '../../src/witness/upper-receipts.ts'
 import type { Receipt } from '../../src/gen/huxin/v1/exchange_service_pb.ts'

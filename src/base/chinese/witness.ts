@@ -7,7 +7,7 @@ export const witnessChinese: Readonly<Record<string, string>> = {
   'entry {0} of the log {1} is shown in a tree that {2} has not cosigned': '日志 {1} 的条目 {0} 所在的树，{2} 未曾见证',
   'the first receipt (judged) is malformed: "<time> <node>" is wanted': '首次回执（judged）格式有误：应为“<时间> <节点>”',
   'batch {0} would not be taken today ({1}): send with it the receipt that shows since when it is logged': '批次 {0} 按今日规则不能入账（{1}）：请附可证明入账时间的回执',
-  // links.ts
+  // cosigning.ts, cosigned.ts, delivery.ts
   'what is kept of the log {0} is not the tree of its checkpoint; run huxin fsck': '所存日志 {0} 与其签名点的树不符；请执行 huxin fsck',
   '{0} is not known here': '此处不知 {0}',
   '{0} was seen with {1} entries and now shows {2}: run huxin node recover': '{0} 此前日志为 {1} 条，现只出示 {2} 条：请执行 huxin node recover',
