@@ -72,7 +72,7 @@ export async function judgeOwnCatalog(body: Body, clock: TurnClock): Promise<Ref
   for (let i = 0; i < body.count; i++) {
     if (turns.over) await turns.next()
     const { content } = decodeCatalogRecord(recordAt(body, i)!)
-    const faults = content.case === 'item' ? itemFaults(content.value) : content.case === 'scale' ? scaleFaults(content.value) : []
+    const faults = content.case === 'item' ? itemFaults(content.value, { own: true }) : content.case === 'scale' ? scaleFaults(content.value) : []
     if (content.case === undefined) return refuse('record_invalid', text`catalog record ${i} is neither an item, a scale nor a mapping`)
     if (faults.length > 0) return refusedRecords(faults.map((fault) => ({ ...fault, index: i })), body.count)
   }

@@ -53,8 +53,8 @@ const patternForm = /^(?:\*\*|[a-z0-9-]{1,32}(?:\/\*\*)?|tier:(?:nation|province
 const kinds = ['evaluation', 'recognition', 'record']
 const columnTypes = ['text', 'date', 'integer', 'decimal', 'uscc', 'citizen_id', 'enum']
 
-/** What is wrong with an item in itself; paths are fields of CatalogItem. */
-export function itemFaults(item: CatalogItem): readonly RecordFault[] {
+/** What is wrong with an item in itself; paths are fields of CatalogItem. `own`: it is published now, so that more is asked of it. */
+export function itemFaults(item: CatalogItem, { own = false }: { readonly own?: boolean } = {}): readonly RecordFault[] {
   return gather(0, (report) => {
     if (!itemForm.test(`${item.id}@${item.edition}`)) report('id', 'id_form')
     reportText({ path: 'name_zh', text: item.nameZh, lengthMax: 200, required: true }, report)
@@ -68,7 +68,7 @@ export function itemFaults(item: CatalogItem): readonly RecordFault[] {
     reportScales(item, report)
     reportPurposes(item.purposes, report)
     if (item.retentionYears < 0 || item.retentionYears > 100) report('retention_years', 'range', text`0 to 100`)
-    const attributes = checkSchema(item.attributesSchema, report)
+    const attributes = checkSchema(item.attributesSchema, report, { own })
     reportColumns(item, attributes, report)
   })
 }

@@ -5,7 +5,7 @@
  * A plain pattern is matched by the platform's engine, which backtracks: it has no alternation, no counted repetition
  * and few quantifiers, so that it is at most quadratic on a short text. Every other pattern is matched by RE2
  * (re2js), whose time is linear in the text and in the size of the compiled pattern; that product is bounded here.
- * References to groups are refused; look-around, which RE2 does not know, is taken in plain patterns alone.
+ * References to groups are refused. Look-around, which RE2 does not know, is not published any more; items of before have it in plain patterns alone.
  */
 import { RE2JS } from 're2js'
 import { messageOf } from '../base/errors.ts'
@@ -34,8 +34,10 @@ export interface Pattern {
 /**
  * What is wrong with a pattern of a schema; undefined when nothing is.
  * @param lengthMax the `maxLength` that stands beside it, in characters
+ * @param own whoever publishes it is asked: look-around is for items of before alone
  */
-export function patternFault(pattern: string, lengthMax: unknown): Text | undefined {
+export function patternFault(pattern: string, lengthMax: unknown, { own = false }: { readonly own?: boolean } = {}): Text | undefined {
+  if (own && isLookAround(bareOf(pattern, { groups: true }))) return text`RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it`
   if (pattern.length > PATTERN_LENGTH_MAX) return text`at most ${PATTERN_LENGTH_MAX} characters`
   const textMax = typeof lengthMax === 'number' ? Math.min(lengthMax, TEXT_MAX) : TEXT_MAX
   if (isPlain(pattern, textMax)) return undefined
@@ -98,7 +100,8 @@ function isLookAround(pattern: string): boolean {
   return /\(\?<?[=!]/.test(pattern)
 }
 
-/** The pattern with one letter for each escape and class, and without what follows the opening of a group. */
-function bareOf(pattern: string): string {
-  return pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x').replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
+/** The pattern with one letter for each escape and class, and, unless `groups` stay, without what follows the opening of a group. */
+function bareOf(pattern: string, { groups = false }: { readonly groups?: boolean } = {}): string {
+  const bare = pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x')
+  return groups ? bare : bare.replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
 }

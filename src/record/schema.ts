@@ -52,10 +52,10 @@ function parseObject(text: string): Schema | undefined {
 }
 
 /**
- * Reports what is wrong with an attributes schema.
+ * Reports what is wrong with an attributes schema; `own`: of one that is published now, of which more is asked.
  * @returns the names of its top-level properties; empty when it cannot be read
  */
-export function checkSchema(content: string, report: Report): readonly string[] {
+export function checkSchema(content: string, report: Report, { own = false }: { readonly own?: boolean } = {}): readonly string[] {
   const at = 'attributes_schema'
   if (utf8(content).length > SCHEMA_BYTES_MAX) {
     report(at, 'schema_too_large', text`at most ${SCHEMA_BYTES_MAX} bytes`)
@@ -74,7 +74,7 @@ export function checkSchema(content: string, report: Report): readonly string[] 
   }
   if ($schema !== undefined && $schema !== DIALECT) unsound(`${at}.$schema`, 'schema_keyword', text`only ${DIALECT}`)
   if (root['type'] !== 'object') unsound(`${at}.type`, 'schema_invalid', text`the root is of type object`)
-  checkNode(root, { at, depth: 0 }, unsound)
+  checkNode(root, { at, depth: 0, own }, unsound)
   if (sound) checkCompiles(schema, report)
   return isSchema(root['properties']) ? Object.keys(root['properties']) : []
 }
@@ -90,10 +90,11 @@ function checkCompiles(schema: Schema, report: Report): void {
 interface Place {
   readonly at: string
   readonly depth: number
+  readonly own: boolean
 }
 
 function checkNode(schema: unknown, place: Place, report: Report): void {
-  const { at, depth } = place
+  const { at, depth, own } = place
   if (!isSchema(schema)) return report(at, 'schema_invalid', text`a schema is an object`)
   if (depth > DEPTH_MAX) return report(at, 'schema_too_large', text`at most ${DEPTH_MAX} levels`)
   for (const keyword of Object.keys(schema)) {
@@ -102,13 +103,13 @@ function checkNode(schema: unknown, place: Place, report: Report): void {
   }
   if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', text`every schema has one type`)
   if (schema['type'] === 'array' && schema['items'] === undefined) report(`${at}.items`, 'required')
-  const pattern = typeof schema['pattern'] === 'string' ? patternFault(schema['pattern'], schema['maxLength']) : undefined
+  const pattern = typeof schema['pattern'] === 'string' ? patternFault(schema['pattern'], schema['maxLength'], { own }) : undefined
   if (pattern !== undefined) report(`${at}.pattern`, 'schema_pattern', pattern)
   if (schema['type'] === 'object') checkObject(schema, place, report)
-  if (schema['items'] !== undefined) checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1 }, report)
+  if (schema['items'] !== undefined) checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1, own }, report)
 }
 
-function checkObject(schema: Schema, { at, depth }: Place, report: Report): void {
+function checkObject(schema: Schema, { at, depth, own }: Place, report: Report): void {
   if (schema['additionalProperties'] !== false) report(at, 'schema_closed')
   const properties = schema['properties'] ?? {}
   if (!isSchema(properties)) return report(`${at}.properties`, 'schema_invalid', text`properties are an object`)
@@ -116,7 +117,7 @@ function checkObject(schema: Schema, { at, depth }: Place, report: Report): void
     const path = `${at}.properties.${name}`
     const marking = isSchema(property) ? property['x-personal-data'] : undefined
     if (!['none', 'personal', 'sensitive'].includes(String(marking))) report(path, 'schema_personal_data')
-    checkNode(property, { at: path, depth: depth + 1 }, report)
+    checkNode(property, { at: path, depth: depth + 1, own }, report)
   }
 }
 

@@ -196,6 +196,21 @@ t.test('an attributes schema is closed, marked and bounded at every depth', asyn
   }
 })
 
+t.test('a pattern with look-around is not published any more, and is judged as it was', async (t) => {
+  const item = clone(CatalogItemSchema, starterItems[0]!)
+  item.columns = []
+  for (const pattern of ['^(?=.*[0-9])[a-z0-9]{1,20}$', '^(?!x)[a-z]{1,9}$', '^[a-z]{1,9}(?<=y)$', '^(?<!x)a$']) {
+    item.attributesSchema = JSON.stringify({ ...closed, properties: { list: { type: 'array', 'x-personal-data': 'none', items: { ...text, maxLength: 20, pattern } } } })
+    t.same(codes(itemFaults(item)), [])
+    t.same(codes(itemFaults(item, { own: true })), ['attributes_schema.properties.list.items.pattern schema_pattern'], pattern)
+  }
+  for (const pattern of ['^[(?=]{1,3}$', '^\\(?=?$', '^(?<year>[0-9]{4})$']) {
+    item.attributesSchema = JSON.stringify(one({ pattern }))
+    t.same(codes(itemFaults(item, { own: true })), [], pattern)
+  }
+  for (const shipped of starterItems) t.same(codes(itemFaults(shipped, { own: true })), [])
+})
+
 t.test('every fault is explained in both languages', async (t) => {
   for (const [code, [english, chinese]] of Object.entries(faultTable)) {
     t.match(english, /^[\x20-\x7e]+$/, code)

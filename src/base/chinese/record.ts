@@ -52,6 +52,7 @@ export const recordChinese: Readonly<Record<string, string>> = {
   'at most {0} bytes': '至多 {0} 字节',
   // pattern.ts
   'at most {0} characters': '至多 {0} 字',
+  'RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it': '正则引擎 RE2 不支持前瞻与后顾 (?= (?! (?<= (?<!：请直接写明文本的形式，而非其前后内容',
   'RE2 does not take it: {0}': '正则引擎 RE2 不接受：{0}',
   'it is too large ({0} steps, at most {1}): repeat less often': '过于庞大（{0} 步，至多 {1} 步）：请减少重复次数',
   'it is too slow for texts of {0} characters: give a maxLength of at most {1}': '匹配 {0} 字的文本过慢：请给出不大于 {1} 的 maxLength',
