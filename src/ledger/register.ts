@@ -4,6 +4,7 @@
  * holds it whole. It says who is registered as what; `members/register.ts` says what follows from that.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { isSeen } from '../base/printable.ts'
 import { term, text, type Text } from '../base/text.ts'
 import { recordAt, type RecordSpans } from '../batch/body.ts'
 import { type RegisteredClient, type RegisteredProvider, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
@@ -107,7 +108,7 @@ function bodyFault(body: string): Text | undefined {
 }
 
 function nameFault(name: string): Text | undefined {
-  if (name.trim() === '' || name.length > NAME_CHARACTERS_MAX || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name)) {
+  if (name.trim() === '' || name.length > NAME_CHARACTERS_MAX || !isSeen(name)) {
     return text`a name is one line of 1 to ${NAME_CHARACTERS_MAX} characters, without characters that nobody sees`
   }
   return undefined

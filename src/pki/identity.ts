@@ -11,12 +11,13 @@
  *   spiffe://<trust domain>/auditor/<node id>/<name>
  *
  * Name constraints bind each issuing CA to its trust domain. A certificate with another number of such
- * names, or a name in another form, is nobody. Which authority may issue in whose name is pinned in member
+ * names, or a name in another form or with characters that nobody sees, is nobody; so is one that may itself issue. Which authority may issue in whose name is pinned in member
  * statements, so an identity says who issued it: the SHA-256 of the key that signed the certificate.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import type { PeerCertificate } from 'node:tls'
 import { HuxinError } from '../base/errors.ts'
+import { isSeen } from '../base/printable.ts'
 import { text } from '../base/text.ts'
 
 export type PeerRole = 'node' | 'client' | 'operator' | 'auditor'
@@ -59,6 +60,7 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array,
   const [first = ''] = names
   const identity = names.length === 1 ? parseSpiffe(first.slice(4)) : undefined
   if (!identity) throw new HuxinError('unauthenticated', text`the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
+  if (x509.ca) throw new HuxinError('unauthenticated', text`the certificate is that of an authority (CA:TRUE): whoever calls has one of its own, which issues nothing`)
   return {
     ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}`,
     issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo),
@@ -117,7 +119,7 @@ function parseSpiffe(uri: string): Pick<PeerIdentity, 'trustDomain' | 'role' | '
   if (!match || (match[2] === 'node') !== (match[4] === undefined)) return undefined
   try {
     const name = decodeURIComponent(match[4] ?? '')
-    if (/[\x00-\x1f\x7f]/.test(name) || name.length > 200) return undefined
+    if ((match[4] !== undefined && name.trim() === '') || name.length > 200 || !isSeen(name)) return undefined
     return { trustDomain: match[1]!, role: match[2] as PeerRole, nodeId: match[3]!, name }
   } catch {
     return undefined

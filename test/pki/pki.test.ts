@@ -13,7 +13,7 @@ import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentCsr, issueDe
 import { identityOfCertificate } from '../../src/pki/identity.ts'
 import { createCsr, hostDomainsOf, issueCa, issueFromCsr, issueLeaf, issueRoot, type Issued, type Issuer, type LeafRequest, type Validity, validityDays } from '../../src/pki/issue.ts'
 import { loadTlsMaterial, type TlsFiles, type TlsMaterial, TlsMaterialWatcher } from '../../src/pki/material.ts'
-import { ONE_URI, P256_CSR, P384_CSR, RSA_CSR, TWO_URIS, URI_AMONG_OTHERS, URI_IN_HOST_NAME } from './foreign.ts'
+import { AUTHORITY_AS_OPERATOR, ONE_URI, P256_CSR, P384_CSR, RSA_CSR, TWO_URIS, URI_AMONG_OTHERS, URI_IN_HOST_NAME } from './foreign.ts'
 
 const NOW = systemClock.nowMs()
 const DAY_MS = 86_400_000
@@ -62,12 +62,23 @@ t.test('a name in another form is nobody', async (t) => {
     ['a client without a name', { role: 'client', name: '' }],
     ['an auditor without a name', { role: 'auditor', name: '' }],
     ['a line feed in a name', { role: 'client', name: 'a\nb' }],
+    ['an override of direction in a name', { role: 'operator', name: 'a\u202eb' }],
+    ['a mark of direction in a name', { role: 'operator', name: '张三\u200f' }],
+    ['a character of no width in a name', { role: 'client', name: 'a\u200bb' }],
+    ['a line separator in a name', { role: 'auditor', name: 'a\u2028b' }],
+    ['a blank name', { role: 'operator', name: ' \u3000' }],
     ['a name of 201 characters', { role: 'client', name: 'a'.repeat(201) }],
     ['no trust domain', { trustDomain: '' }],
     ['a port', { trustDomain: 'zj.example:443' }],
     ['a user', { trustDomain: 'zj.example@js.example' }],
   ]
   for (const [what, changed] of table) t.throws(() => identityOfCertificate(x509(leafOf(changed).certificatePem)), { code: 'unauthenticated' }, what)
+})
+
+t.test('an authority is nobody itself, whatever name it has', async (t) => {
+  const own = x509(AUTHORITY_AS_OPERATOR)
+  t.ok(own.ca)
+  t.throws(() => identityOfCertificate(own), { code: 'unauthenticated', message: /CA:TRUE/ })
 })
 
 t.test('a leaf is what its role needs and no more', async (t) => {

@@ -18,6 +18,7 @@ export const pkiChinese: Readonly<Record<string, string>> = {
   root: '根证书',
   key: '密钥',
   certificate: '证书',
+  'the certificate is that of an authority (CA:TRUE): whoever calls has one of its own, which issues nothing': '该证书是签发机构的证书（CA:TRUE）：调用者须用自己的证书，且不得签发其他证书',
   '{0} holds no certificate': '{0} 中没有证书',
   '{0} is of {1} {2}, wanted is node {3}: tls.certificate names the wrong file': '{0} 属于 {1} {2}，应属于节点 {3}：tls.certificate 指向了错误的文件',
   'the {0} file {1} cannot be read: {2}. Put it back where it was kept, or have a new one issued (certs/README.md)': '{0}文件 {1} 无法读取：{2}。请放回备份的文件，或另行签发（见 certs/README.zh-CN.md）',
