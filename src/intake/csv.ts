@@ -10,6 +10,8 @@ import { type Grid, type GridRow, type Notice, ROW_LENGTH_MAX, rowFault } from '
 import { fromTextCell } from './text-cell.ts'
 
 const SAMPLE_ROWS = 30
+/** Rows without a cell, one after another: as many as a spreadsheet has rows. */
+const EMPTY_ROWS_MAX = 1_048_576
 
 /** What may stand between cells. */
 const separators: readonly { readonly separator: string; readonly name: Text }[] = [
@@ -24,7 +26,7 @@ const separators: readonly { readonly separator: string; readonly name: Text }[]
 export type HeaderScore = (rows: readonly (readonly string[])[]) => number
 
 /** @throws HuxinError argument_invalid */
-export function openCsv(file: string, source: TextFile, score: HeaderScore): Grid {
+export function openCsv(file: string, source: TextFile, score: HeaderScore, { emptyRowsMax = EMPTY_ROWS_MAX }: { readonly emptyRowsMax?: number } = {}): Grid {
   const stated = /^\ufeff?"?sep=(.)"?\r?\n/i.exec(source.sample)?.[1]
   const separator = stated ?? likelySeparator(source.sample, score)
   const notices: Notice[] = []
@@ -34,7 +36,7 @@ export function openCsv(file: string, source: TextFile, score: HeaderScore): Gri
     encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, notices: () => notices,
     // Quotes could hide an end of line.
     openEnd: source.openEnd === undefined || source.openEnd.includes('"') ? undefined : source.openEnd.split(separator),
-    rows: csvRows(file, source, { separator, skip: stated === undefined ? 0 : 1, cells: usualCells(source.sample, separator) }),
+    rows: csvRows(file, source, { separator, skip: stated === undefined ? 0 : 1, cells: usualCells(source.sample, separator), emptyRowsMax }),
   }
 }
 
@@ -66,8 +68,8 @@ function usualCells(sample: string, separator: string): number {
 }
 
 function dialect(separator: string) {
-  // A stray quote inside a cell is part of it.
-  return { delimiter: separator, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, relax_quotes: true, bom: true, max_record_size: ROW_LENGTH_MAX }
+  // A stray quote inside a cell is part of it. For an empty line, too, the parser would make an error with its stack.
+  return { delimiter: separator, record_delimiter: ['\r\n', '\n', '\r'], relax_column_count: true, relax_quotes: true, bom: true, skip_empty_lines: true, max_record_size: ROW_LENGTH_MAX }
 }
 
 interface Reading {
@@ -76,26 +78,33 @@ interface Reading {
   readonly skip: number
   /** Cells of a usual row. */
   readonly cells: number
+  /** Rows without a cell that may follow one another. */
+  readonly emptyRowsMax: number
 }
 
-async function* csvRows(file: string, source: TextFile, { separator, skip: stated, cells }: Reading): AsyncGenerator<GridRow, undefined> {
+async function* csvRows(file: string, source: TextFile, { separator, skip: stated, cells, emptyRowsMax }: Reading): AsyncGenerator<GridRow, undefined> {
   // The parser makes an error, with its stack, for each row that is not as long as the first one, which may be a title: 60 us a row.
   const first = `${separator.repeat(cells - 1)}\n`
   const skip = stated + 1
   const feed = new Feed(source.pieces)
-  const parser = csvParser({ ...dialect(separator), on_record: feed.ended })
+  const parser = csvParser({ ...dialect(separator), on_record: feed.ended as (record: string[], at: ParserPlace) => never })
   const input = Readable.from(feed.pieces(first))
   input.on('error', (error) => parser.destroy(error))
   input.pipe(parser)
-  let line = -skip
+  let full = 0
   try {
-    for await (const record of parser as AsyncIterable<string[]>) {
-      line++
-      if (line > 0 && !record.every((cell) => cell.trim() === '')) yield rowOf(record, { line, separator, file })
+    for await (const { record, place } of parser as AsyncIterable<PlacedRow>) {
+      const line = place - skip
+      if (record.every((cell) => cell.trim() === '')) {
+        if (line - full > emptyRowsMax) throw new HuxinError('argument_invalid', text`${file}: row ${full + 1} and ${emptyRowsMax} more behind it have no cell: delete the empty rows, and import the file then`)
+        continue
+      }
+      full = line
+      if (line > 0) yield rowOf(record, { line, separator, file })
     }
   } catch (error) {
     if (error instanceof HuxinError) throw error
-    if (feed.failure === undefined) throw new HuxinError('argument_invalid', unreadable(file, feed.records - skip + 1, error))
+    if (feed.failure === undefined) throw new HuxinError('argument_invalid', unreadable(file, parser.info.records + parser.info.empty_lines - skip + 1, error))
   } finally {
     input.destroy()
     parser.destroy()
@@ -129,6 +138,18 @@ function holdsRows(cell: string, separator: string, columns: number): boolean {
   return cell.split(/\r\n|\n|\r/).some((part) => part.split(separator).length > Math.max(2, columns / 2))
 }
 
+/** Rows and empty lines so far, as the parser counts them. */
+interface ParserPlace {
+  readonly records: number
+  readonly empty_lines: number
+}
+
+/** A row, and which one it is in what the parser was given, from 1 on, empty lines counted. */
+interface PlacedRow {
+  readonly record: string[]
+  readonly place: number
+}
+
 /**
  * Text on its way to the parser. The parser keeps a row until it ends and counts neither its empty cells nor its
  * separators: a row of a hundred million commas would fill the memory. A fault of the encoding is kept until the rows
@@ -138,7 +159,7 @@ class Feed {
   readonly #pieces: AsyncIterable<string>
   #read = 0
   #endedAt = 0
-  /** How many rows ended. */
+  /** Where the last row ended, empty lines counted. */
   records = 0
   failure: unknown
 
@@ -146,10 +167,10 @@ class Feed {
     this.#pieces = pieces
   }
 
-  readonly ended = <T>(record: T): T => {
+  readonly ended = (record: string[], { records, empty_lines: empty }: ParserPlace): PlacedRow => {
     this.#endedAt = this.#read
-    this.records++
-    return record
+    this.records = records + empty
+    return { record, place: this.records }
   }
 
   /** `first` is a row before those of the text. */

@@ -5,8 +5,8 @@
  *
  * A profile is written by an operator and read with each import. It is checked whole: every fault is told with its place.
  */
-import { parse as parseYaml } from 'yaml'
 import { bilingual, type Text, textOf } from '../base/text.ts'
+import { parseYaml } from '../base/yaml.ts'
 import type { CatalogItem, Column } from '../gen/huxin/v1/catalog_pb.ts'
 import type { CompiledItem } from '../record/item.ts'
 import { attributeSchemas } from '../record/schema.ts'

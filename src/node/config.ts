@@ -14,11 +14,11 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { parse as parseYaml } from 'yaml'
 import { isDialable, parseAddress } from '../base/address.ts'
-import { HuxinError, messageOf } from '../base/errors.ts'
+import { HuxinError, isHuxinError, messageOf } from '../base/errors.ts'
 import { deniedAt, type Files, systemFiles, textFromEditor } from '../base/files.ts'
 import { bilingual, joined, type Language, term, type Text, text } from '../base/text.ts'
+import { parseYaml } from '../base/yaml.ts'
 import { defaultQuotas, type QuotaLimits } from '../commit/quotas.ts'
 import { keywordText } from '../record/schema-words.ts'
 import { isUscc } from '../record/uscc.ts'
@@ -239,7 +239,7 @@ export function parseConfig(content: string, folder: string): { config: NodeConf
   try {
     raw = parseYaml(content)
   } catch (error) {
-    return { config: undefined, faults: [{ path: '(file)', message: yamlFault(error), hint: text`YAML is wanted` }] }
+    return { config: undefined, faults: [{ path: '(file)', message: isHuxinError(error) ? error.text : yamlFault(error), hint: text`YAML is wanted` }] }
   }
   const faults = validate(raw) ? [] : (validate.errors ?? []).map(faultOf)
   const fields = raw as RawConfig

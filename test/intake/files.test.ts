@@ -5,6 +5,8 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { uscc } from '../support/records.ts'
+import { openCsv } from '../../src/intake/csv.ts'
+import { openText } from '../../src/intake/encoding.ts'
 import { openTable } from '../../src/intake/open.ts'
 import { industryItem, readTable, refusal, Scratch } from './reading.ts'
 
@@ -196,6 +198,20 @@ t.test('cells that are long or strange take no time', async (t) => {
   t.match(await refusal(scratch.save(`${'*'.repeat(900_000)}x,${'('.repeat(90_000)}\n`)), { zh: /找不到表头/ })
   const { user, system } = process.cpuUsage(began)
   t.ok(user + system < 15_000_000, `${Math.round((user + system) / 1_000)} ms of the processor`)
+})
+
+t.test('empty lines are left out and counted, and rows without a cell end somewhere', async (t) => {
+  const { rows } = await readTable(scratch.save(`${HEAD}\n${row(1)}\n${'\n'.repeat(100_000)}${row(2)}\n`))
+  t.same(rows.map(({ line }) => line), [2, 100_003])
+  const read = async (count: number): Promise<number> => {
+    const file = scratch.save(`${HEAD}\n${row(1)}\n${`${','.repeat(8)}\n`.repeat(count)}${row(2)}\n`)
+    const { rows: found } = openCsv(file, await openText(file, 'auto'), () => 0, { emptyRowsMax: 1_000 })
+    let taken = 0
+    while (!(await found.next()).done) taken++
+    return taken
+  }
+  t.equal(await read(1_000), 3)
+  await t.rejects(read(1_001), { code: 'argument_invalid', text: { en: /row 3 and 1000 more behind it have no cell: delete the empty rows/, zh: /第 3 行及其后 1000 行都是空行；请删除空行后再导入/ } })
 })
 
 t.test('lines of NDJSON may have other keys, and two that mean one column are named', async (t) => {

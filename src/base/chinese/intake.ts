@@ -65,6 +65,8 @@ export const intakeChinese: Readonly<Record<string, string>> = {
   '{0} row(s) that repeat the header or the title are left out: {1}': '略过重复的表头或标题 {0} 行：第 {1} 行',
   '{0}: from row {1} on the file has zero bytes alone: it was not copied whole. Copy it again, and import it then':
     '{0}：第 {1} 行起全是零字节，文件没有复制完。请重新复制后再导入',
+  '{0}: row {1} and {2} more behind it have no cell: delete the empty rows, and import the file then':
+    '{0}：第 {1} 行及其后 {2} 行都是空行；请删除空行后再导入',
   '{0}: in row {1}, column {2} a quote is opened and never closed; close it, or remove it':
     '{0}：第 {1} 行 {2} 列的双引号没有闭合；请补上或删去该引号',
   '{0}: line {1} is longer than {2} characters; one JSON object a line is wanted': '{0}：第 {1} 行超过 {2} 个字符；应每行一个 JSON 对象',

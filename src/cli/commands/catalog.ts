@@ -1,9 +1,9 @@
 /** `huxin catalog`. */
 import { create, fromBinary, fromJson, type JsonValue, toJson } from '@bufbuild/protobuf'
 import type { Command } from 'commander'
-import { parse as parseYaml } from 'yaml'
 import { HuxinError } from '../../base/errors.ts'
 import { mapped, text, textOf } from '../../base/text.ts'
+import { parseYaml } from '../../base/yaml.ts'
 import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
