@@ -33,11 +33,10 @@ export interface Pattern {
 
 /**
  * What is wrong with a pattern of a schema; undefined when nothing is.
- * @param lengthMax the `maxLength` that stands beside it, in characters
- * @param own whoever publishes it is asked: look-around is for items of before alone
+ * @param lengthMax the `maxLength` that stands beside it, in characters; `own`: it is published now, and look-around is for items of before
  */
 export function patternFault(pattern: string, lengthMax: unknown, { own = false }: { readonly own?: boolean } = {}): Text | undefined {
-  if (own && isLookAround(bareOf(pattern, { groups: true }))) return text`RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it`
+  if (own && isLookAround(withoutClasses(pattern))) return text`RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it`
   if (pattern.length > PATTERN_LENGTH_MAX) return text`at most ${PATTERN_LENGTH_MAX} characters`
   const textMax = typeof lengthMax === 'number' ? Math.min(lengthMax, TEXT_MAX) : TEXT_MAX
   if (isPlain(pattern, textMax)) return undefined
@@ -56,8 +55,7 @@ export function patternFault(pattern: string, lengthMax: unknown, { own = false 
  * @throws Error when the pattern does not compile
  */
 export const patternEngine = Object.assign((pattern: string, flags: string): Pattern => {
-  const plain = isPlain(pattern, TEXT_MAX) || isLookAround(pattern)
-  return plain ? new RegExp(pattern, flags) : new Re2Pattern(pattern)
+  return isPlain(pattern, TEXT_MAX) || isLookAround(pattern) ? new RegExp(pattern, flags) : new Re2Pattern(pattern)
 }, { code: 'patternEngine' })
 
 class Re2Pattern implements Pattern {
@@ -96,12 +94,9 @@ function isPlain(pattern: string, textMax: number): boolean {
   return quantifiers.length <= PLAIN_QUANTIFIERS_MAX && unbounded <= PLAIN_UNBOUNDED_MAX && ways <= COUNTED_WAYS_MAX && (unbounded === 0 || textMax <= PLAIN_TEXT_MAX)
 }
 
-function isLookAround(pattern: string): boolean {
-  return /\(\?<?[=!]/.test(pattern)
-}
+const isLookAround = (pattern: string): boolean => /\(\?<?[=!]/.test(pattern)
 
-/** The pattern with one letter for each escape and class, and, unless `groups` stay, without what follows the opening of a group. */
-function bareOf(pattern: string, { groups = false }: { readonly groups?: boolean } = {}): string {
-  const bare = pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x')
-  return groups ? bare : bare.replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
-}
+/** The pattern with one letter for each escape and class. */
+const withoutClasses = (pattern: string): string => pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x')
+/** The same without what follows the opening of a group. */
+const bareOf = (pattern: string): string => withoutClasses(pattern).replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
