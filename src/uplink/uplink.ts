@@ -286,7 +286,7 @@ export class Uplink {
 }
 
 /** Milliseconds, before jitter, that the first wait after a failure doubles. */
-const RECALL_MS = 60_000
+export const RECALL_MS = 60_000
 const RECALL_SOON_MS = 5_000
 const RETRY_MS_MIN = 50
 /** Milliseconds after which a parent that is away is an alarm. A restart takes less. */

@@ -1,6 +1,7 @@
 /** What is trusted of a clock, and who says that it is right. */
 import t from 'tap'
 import { ClockGuard } from '../../src/node/clock-guard.ts'
+import { RECALL_MS } from '../../src/uplink/uplink.ts'
 import { MovableClock } from '../support/clock.ts'
 
 const MINUTE_MS = 60_000
@@ -39,6 +40,24 @@ t.test('a paused machine goes on when more than half of those below show its tim
   guard.show('d', clock.nowMs())
   t.notOk(wrong(guard))
   t.ok(Math.abs(guard.trustedMs() - clock.nowMs()) < 1_000)
+})
+
+t.test('a paused root goes on within two minutes, whenever it was noticed, by what its children ask every minute', async (t) => {
+  const voters = ['a', 'b', 'c']
+  for (const noticedMs of [0, 1_000, 29_000, 59_000]) {
+    const clock = new MovableClock()
+    const guard = new ClockGuard(clock, () => voters)
+    pause(clock, 10 * MINUTE_MS)
+    let wentOnMs = 0
+    for (let ms = 0; wentOnMs === 0 && ms <= 10 * MINUTE_MS; ms += 1_000) {
+      // Each child asks at its own second of the minute, with its own clock.
+      voters.forEach((who, i) => { if (ms % RECALL_MS === 7_000 + 20_000 * i) guard.show(who, clock.nowMs()) })
+      if (ms >= noticedMs && !wrong(guard)) wentOnMs = ms
+      clock.pass(1_000)
+      clock.set(10 * MINUTE_MS)
+    }
+    t.ok(wentOnMs > 0 && wentOnMs - noticedMs <= 2 * MINUTE_MS, `noticed after ${noticedMs} ms, right ${wentOnMs - noticedMs} ms later`)
+  }
 })
 
 t.test('a clock that was set wrong is not right because time passes, nor because one child has the same', async (t) => {
