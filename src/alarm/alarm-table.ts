@@ -30,7 +30,7 @@ export const alarmTable = {
   start: fault('', 'nothing is signed until those who watch this log have said what they last saw of it', '须先与见证本节点日志的上级（根节点：下级）核对，核对前不签发',
     'wait while the parent (a root: its children) starts; is the link up? For a parent that is gone for long: stop the node, then huxin node start --alone', '等待上级（根节点：下级）恢复，检查网络；上级长期不可用时，停止本节点后执行 huxin node start --alone'),
   clock: fault('', 'the clock is more than five minutes off the parent\'s, is behind the log\'s last entry, or was set by more than that; a paused machine looks the same', '本机时钟与上级相差超过五分钟、早于日志末条，或被大幅改动；虚拟机暂停后恢复也会如此',
-    'set the clock; where it is right the node goes on by itself within two minutes, a root when more than half of its active children show the same time; a root without children is restarted', '校准时钟；时钟无误时两分钟内自行恢复，根节点须有半数以上下级时间一致；没有下级的根节点须重新启动'),
+    'set the clock; where it is right the node goes on by itself within two minutes, a root when more than half of its active children show the same time, which they do once a minute; a root without children is restarted', '校准时钟；时钟无误时两分钟内自行恢复，根节点须有半数以上下级时间一致（下级每分钟对时一次）；没有下级的根节点须重新启动'),
   store: fault('', 'the database does not write; what it has is read meanwhile', '数据库无法写入；期间仍可读取', 'look at the disk, and free space; the database is opened again by itself', '检查磁盘并腾出空间；数据库会自行重新打开'),
   disk: warning('', 'little room is left on the disk of data/', '数据磁盘空间不多', 'make room; the alarm ends by itself', '腾出空间；告警自行解除'),
   disk_full: fault('', 'so little room is left on the disk of data/ that no records are taken; amendments, erasures and checkpoints are', '数据磁盘空间不足，暂不接收记录；变更、删除与签名点仍处理', 'make room; the node goes on by itself', '腾出空间；节点自行恢复'),
