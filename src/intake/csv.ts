@@ -100,7 +100,7 @@ async function* csvRows(file: string, source: TextFile, { separator, skip: state
         continue
       }
       full = line
-      if (line > 0) yield rowOf(record, { line, separator, file })
+      if (line > 0) yield* rowsOf(record, { line, separator, file })
     }
   } catch (error) {
     if (error instanceof HuxinError) throw error
@@ -121,15 +121,19 @@ function unreadable(file: string, line: number, error: unknown): Text {
   return text`${file} is no readable CSV at row ${line}: ${messageOf(error)}`
 }
 
-function rowOf(record: readonly string[], { line, separator, file }: { line: number; separator: string; file: string }): GridRow {
+/** The row of a record; the rows of one that a quote made of several, each with the fault, so that they can be mended apart. */
+function rowsOf(record: readonly string[], { line, separator, file }: { line: number; separator: string; file: string }): GridRow[] {
   if (record.every((cell) => /^[\0\s]*$/.test(cell))) {
     throw new HuxinError('argument_invalid', text`${file}: from row ${line} on the file has zero bytes alone: it was not copied whole. Copy it again, and import it then`)
   }
   const cells = record.map(fromTextCell)
   const swallowed = record.length > 2 ? cells.findIndex((cell) => holdsRows(cell, separator, record.length)) : -1
-  if (swallowed < 0) return { line, cells }
-  const lines = cells[swallowed]!.split(/\r\n|\n|\r/).length
-  return { line, cells, fault: rowFault('quote_open', text`a quote is opened in column ${columnLetters(swallowed)} and closed ${lines - 1} lines later: the rows between became one cell; close the quote, or remove it`) }
+  if (swallowed < 0) return [{ line, cells }]
+  const lines = cells[swallowed]!.split(/\r\n|\n|\r/)
+  const fault = rowFault('quote_open', text`a quote is opened in column ${columnLetters(swallowed)} and closed ${lines.length - 1} lines later, so that these rows became one: they stand apart in the reject file. Compare them there with the original, and import that file`)
+  return lines.map((part, i) => ({
+    line, fault, cells: [...(i === 0 ? cells.slice(0, swallowed) : []), ...part.split(separator), ...(i === lines.length - 1 ? cells.slice(swallowed + 1) : [])],
+  })).filter((row) => row.cells.some((cell) => cell.trim() !== ''))
 }
 
 /** Whether a cell holds what was meant as rows: as many separators on one of its lines as a row has. */

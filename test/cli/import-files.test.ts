@@ -222,6 +222,16 @@ t.test('a reject file that somebody changed is never replaced, and one that nobo
   t.equal((await sourcesOf([file], { input: undefined, reject: first })).sources.length, 1)
 })
 
+t.test('rows that an open quote made one stand apart in the reject file, and are in when that is imported', async (t) => {
+  const taker = new Taker()
+  const summary = await importFile(await save([line('q-1', 1).replace('浙江', '"浙江'), line('q-2', 2), line('q-3', 3).replace('有限公司', '有限公司"'), line('q-4', 4)]), taker)
+  t.match(summary, { published: 1, rejected: 3, reasons: [{ code: 'quote_open', rows: 3, line: 2 }] })
+  const file = summary.rejectFile!
+  t.match(await importFile(file, taker, { rejectFile: file }), { published: 3, rejected: 0 })
+  t.same(taker.ids, ['q-4', 'q-1', 'q-2', 'q-3'])
+  await t.rejects(stat(file), 'nothing is left to mend')
+})
+
 t.test('updates are shown, the first few, and then counted', async (t) => {
   const summary = await importFile(await save([line('a', 1)]), new Taker())
   const shown = { ...summary, published: 30, updated: 30, added: 0, updates: [{ line: 2, recordId: 'a', columns: [{ column: '评价等级', from: 'A', to: 'C' }] }] }

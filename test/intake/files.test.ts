@@ -160,7 +160,8 @@ t.test('a row that is not of the table is named with its row and column', async 
   })
   t.match(await refusal(scratch.save(`${HEAD}\n${row(1)}\n\n${row(2, ',', '"乙')}\n${row(3)}\n`)), { en: /in row 4, column C a quote is opened and never closed/, zh: /第 4 行 C 列的双引号没有闭合/ })
   const swallowed = await readTable(scratch.save(`${HEAD}\n${row(1, ',', '"甲')}\n${row(2)}\n${row(3, ',', '"')}\n${row(4)}\n`))
-  t.same([swallowed.faults, swallowed.rows.map(({ line }) => line)], [['2 quote_open'], [2, 3]])
+  t.same([swallowed.faults, swallowed.rows.map(({ line }) => line)], [['2 quote_open', '2 quote_open', '2 quote_open'], [2, 2, 2, 3]])
+  t.same(swallowed.rows.map(({ cells }) => [cells.length, cells[1]]), [1, 2, 3, 4].map((i) => [9, row(i).split(',')[1]]), 'each stands apart, to be mended')
   t.match(swallowed.rows[0]!.fault!.reasonZh, /C 列的双引号在 2 行之后才闭合/)
 })
 

@@ -1,8 +1,8 @@
 /** What the reader of departments' files says. */
 export const intakeChinese: Readonly<Record<string, string>> = {
   'a number this long loses its last digits: write it as text, in quotes': '数值过长，末位会丢失：请写成带引号的文本',
-  'a quote is opened in column {0} and closed {1} lines later: the rows between became one cell; close the quote, or remove it':
-    '{0} 列的双引号在 {1} 行之后才闭合，其间各行被并成了一个单元格；请补上或删去该引号',
+  'a quote is opened in column {0} and closed {1} lines later, so that these rows became one: they stand apart in the reject file. Compare them there with the original, and import that file':
+    '{0} 列的双引号在 {1} 行之后才闭合，其间各行被并成一行：退回行文件中已按行拆开，请对照原文件核对后导入退回行文件',
   'a text, a number or null is wanted': '应为文本、数值或 null',
   'cells are separated by {0}': '单元格以{0}分隔',
   'column {0} ({1}) may mean {2}: name it so, or leave it out with --ignore-extra':
