@@ -23,8 +23,9 @@ import { parseVkey } from '../note/key.ts'
 import { parseNote, type UnverifiedNote } from '../note/note.ts'
 import { covers, type Member, memberOf, type MemberStatement, parseStatement } from './member.ts'
 import { checkNew, squats } from './place.ts'
+import { checkSigners } from './signers.ts'
 import { isAbove, nodeId } from './tier.ts'
-import { checkTransition, invalid, isSignedBy } from './transition.ts'
+import { invalid, isSignedBy } from './transition.ts'
 
 /** A pinned root: its name and its note key. */
 export interface TrustAnchor {
@@ -159,7 +160,7 @@ export class FederationState {
     if (comparison.kind === 'duplicate') return { kind: 'duplicate', member: before! }
     if (before) this.#checkFollows(before, statement)
     this.#checkPlace(before, statement)
-    this.#checkSigners(before, statement, note)
+    checkSigners({ spoken: (name) => this.#members.get(name), root: (name) => this.member(name) }, { before, statement, note })
     return { kind: 'new', member: memberOf(statement, before, hash, noteBytes) }
   }
 
@@ -359,23 +360,6 @@ export class FederationState {
     if (!isAbove(statement.tier, child.tier)) throw invalid(statement, text`is of tier ${term(statement.tier)}, which is not above ${term(child.tier)} of its child ${child.name}`)
     const outside = child.divisions.find((code) => !covers(statement.divisions, code))
     if (outside !== undefined) throw invalid(statement, text`gives up ${outside}, which its child ${child.name} serves`)
-  }
-
-  #checkSigners(before: Member | undefined, statement: MemberStatement, note: UnverifiedNote): void {
-    if (before?.status === 'retired' && statement.status !== 'retired') throw invalid(statement, text`brings back a retired member`)
-    const namedParent = before ? before.parent : statement.parent
-    const speaker = namedParent === undefined ? this.member(statement.member) : this.#members.get(namedParent)
-    if (!speaker) throw new HuxinError('member_unknown', text`${namedParent ?? ''} is not known yet`)
-    const keysChange = before !== undefined && (before.noteVkey !== statement.noteVkey || before.cosignVkey !== statement.cosignVkey)
-    const newEpoch = before !== undefined && before.epoch !== statement.epoch
-    if (before && statement.frozen) return checkTransition(note, statement, { before, speaker })
-    const above = speaker.parent === undefined ? undefined : this.#members.get(speaker.parent)
-    if (newEpoch && above && before.parent === statement.parent && isSignedBy(note, above)) return
-    const wanted: { name: string; noteVkey: string }[] = [speaker]
-    if (before && before.parent !== statement.parent && statement.parent !== undefined) wanted.push(this.#members.get(statement.parent)!)
-    if (before && (keysChange || newEpoch) && (!newEpoch || above)) wanted.push(before)
-    const absent = wanted.find((signer) => !isSignedBy(note, signer))
-    if (absent) throw invalid(statement, text`is not signed by ${absent.name}${newEpoch && above ? text` (a new epoch is signed by ${speaker.name} and the old key, or by ${above.name})` : ''}`)
   }
 }
 

@@ -22,8 +22,10 @@ import { parseVkey } from '../note/key.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { spineKey, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import type { ReadLogResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { ParentCalls } from './parent.ts'
 import type { LinkOptions } from './link.ts'
+import { Deferral } from './deferral.ts'
 import { Pace } from './pace.ts'
 import type { SeenLog } from './taken.ts'
 
@@ -39,21 +41,6 @@ const DOUBT_MS = 3_600_000
 
 /** Receipts after this position: none, so that the parent's answer waits for news of its log. */
 const NO_RECEIPTS = 2n ** 63n - 1n
-/** Milliseconds until receipts that cannot be checked yet are asked for again, at first and at most. */
-const DEFER_MS_MIN = 500
-const DEFER_MS_MAX = 30_000
-/** Milliseconds for which they are, at least: the parent itself learns a new key of a log above it a moment before its own log has it. */
-const DEFER_PATIENCE_MS = 600_000
-
-/** Receipts that wait for what they are checked by. */
-interface Deferred {
-  readonly sinceMs: number
-  /** Entries of the parent's log by then: what an honest parent's receipts rest on is among them. */
-  readonly size: bigint
-  readonly delayMs: number
-  readonly againMs: number
-}
-
 const NOTHING: VerifiedTree = { size: 0n, root: new Uint8Array(32), note: new Uint8Array() }
 
 export class Follower {
@@ -66,8 +53,7 @@ export class Follower {
   /** Leaf hashes read and not yet under a verified checkpoint, from #verified.size on. */
   #pending: Uint8Array[] = []
   #receipts = 0n
-  #deferred: Deferred | undefined
-  readonly #passed: () => bigint
+  readonly #deferral: Deferral
   readonly #pace: Pace
   #loaded = ''
   /** The log that what is loaded goes on from, until something is kept under its own name. */
@@ -81,7 +67,7 @@ export class Follower {
   /** `passed` says up to where every class of the parent's log was read. */
   constructor(options: LinkOptions, passed: () => bigint) {
     this.#options = options
-    this.#passed = passed
+    this.#deferral = new Deferral(options.clock, passed)
     this.#pace = new Pace(options.clock)
   }
 
@@ -153,43 +139,63 @@ export class Follower {
 
   /** `log` is what memory holds; the parent may be said to have another at any time, which is loaded after this. */
   async #step(log: string, signal: AbortSignal): Promise<void> {
-    const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
-    const askedMs = this.#options.clock.monotonicMs()
+    const { context, clock, keys } = this.#options
+    const askedMs = clock.monotonicMs()
     const before = this.#receipts
-    const deferMs = Math.max(0, (this.#deferred?.againMs ?? 0) - this.#options.clock.monotonicMs())
+    const start = this.#verified.size + BigInt(this.#pending.reduce((sum, piece) => sum + piece.length / 32, 0))
+    const { answer, withReceipts } = await this.#ask(log, start, signal)
+    const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(keys.noteVkey(log) ?? '')], log)
+    if (withReceipts) await this.#keepReceipts(log, answer.upperReceipts, { next: answer.receiptsNext, size: checkpoint.size })
+    const tree = { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }
+    const have = start + BigInt(answer.leafHashes.length / 32)
+    await this.#checkShown(log, tree, have)
+    // Only now: what came with a bad answer is asked for again.
+    if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
+    if (have === tree.size) {
+      await this.#extend(log, tree, signal)
+      this.#seeEnd(log, { size: tree.size, ms: context.trustedMs(), parentMs: Number(answer.confirmedMs) })
+    }
+    await this.#pace.rest({ gotOn: have > start || this.#receipts !== before, sinceMs: askedMs, signal })
+  }
+
+  /** The next piece of the parent's log. Receipts that could not be checked yet are left with the parent for a while. */
+  async #ask(log: string, start: bigint, signal: AbortSignal): Promise<{ answer: ReadLogResponse; withReceipts: boolean }> {
+    const deferMs = this.#deferral.restMs()
     const answer = await this.#options.calls.readLog({
       start, limit: limits.spineLeavesMax, waitMs: deferMs > 0 ? Math.ceil(deferMs) : this.#waitMs(log),
       receiptsAfter: deferMs > 0 ? NO_RECEIPTS : this.#receipts,
     }, signal)
     if (answer.leafHashes.length % 32 !== 0) throw new HuxinError('argument_invalid', text`the parent sent a torn piece of its spine`)
-    const { context } = this.#options
-    const checkpoint = openCheckpoint(answer.checkpoint, [parseVkey(this.#options.keys.noteVkey(log) ?? '')], log)
-    if (deferMs === 0) await this.#keepReceipts(log, answer.upperReceipts, { next: answer.receiptsNext, size: checkpoint.size })
-    const have = start + BigInt(answer.leafHashes.length / 32)
-    const frozen = context.ledger().frozen.get(log)
-    if (frozen !== undefined && checkpoint.size > frozen) await this.#beyond(log, { frozen, size: checkpoint.size, note: answer.checkpoint })
-    if (checkpoint.size < this.#verified.size) {
-      throw new HuxinError('log_behind', text`the parent shows a log of ${checkpoint.size} entries after one of ${this.#verified.size}`)
+    return { answer, withReceipts: deferMs === 0 }
+  }
+
+  /** The signed tree goes on from the verified one as far as its size says. @throws HuxinError log_behind | log_forked | proof_invalid */
+  async #checkShown(log: string, tree: VerifiedTree, have: bigint): Promise<void> {
+    const frozen = this.#options.context.ledger().frozen.get(log)
+    if (frozen !== undefined && tree.size > frozen) await this.#beyond(log, { frozen, size: tree.size, note: tree.note })
+    if (tree.size < this.#verified.size) {
+      throw new HuxinError('log_behind', text`the parent shows a log of ${tree.size} entries after one of ${this.#verified.size}`)
     }
-    if (checkpoint.size === this.#verified.size && this.#verified.note.length > 0 && !equalBytes(checkpoint.root, this.#verified.root)) {
-      await this.#fork(log, { ...checkpoint, note: answer.checkpoint }, [])
-    }
-    if (have > checkpoint.size) throw new HuxinError('proof_invalid', text`the parent sent ${have} leaf hashes for a log of ${checkpoint.size} entries`)
-    // Only now: what came with a bad answer is asked for again.
-    if (answer.leafHashes.length > 0) this.#pending.push(answer.leafHashes)
+    if (tree.size === this.#verified.size && this.#verified.note.length > 0 && !equalBytes(tree.root, this.#verified.root)) await this.#fork(log, tree, [])
+    if (have > tree.size) throw new HuxinError('proof_invalid', text`the parent sent ${have} leaf hashes for a log of ${tree.size} entries`)
+  }
+
+  /** Verifies what was gathered up to a signed tree, and keeps it. */
+  async #extend(log: string, tree: VerifiedTree, signal: AbortSignal): Promise<void> {
     // What goes on from a frozen log is verified once under its own name, also before it grows.
-    const unseen = have > this.#verified.size || (have > 0n && this.#verified.note.length === 0)
-    const grown = have === checkpoint.size && unseen ? await this.#verify(log, { size: checkpoint.size, root: checkpoint.root, note: answer.checkpoint }, signal) : undefined
-    if (grown) {
-      await context.store.write(grown.ops)
-      grown.remember()
-      context.changes.announce(['spine'])
-    }
-    if (have === checkpoint.size && this.#verified.size === checkpoint.size) {
-      this.seen = { log, size: checkpoint.size, ms: context.trustedMs(), parentMs: Number(answer.confirmedMs) }
-      this.#wake()
-    }
-    await this.#pace.rest({ gotOn: have > start || this.#receipts !== before, sinceMs: askedMs, signal })
+    const unseen = tree.size > this.#verified.size || (tree.size > 0n && this.#verified.note.length === 0)
+    if (!unseen) return
+    const { context } = this.#options
+    const grown = await this.#verify(log, tree, signal)
+    await context.store.write(grown.ops)
+    grown.remember()
+    context.changes.announce(['spine'])
+  }
+
+  #seeEnd(log: string, { size, ms, parentMs }: Omit<NonNullable<Follower['seen']>, 'log'>): void {
+    if (this.#verified.size !== size) return
+    this.seen = { log, size, ms, parentMs }
+    this.#wake()
   }
 
   /** Up to when this node has what others did is said by the end of the parent's log: until that was seen, no news are news too. */
@@ -338,7 +344,7 @@ export class Follower {
     this.#before = name === log ? undefined : name
     this.#pending = []
     this.#receipts = receipts ? fromBe64(receipts) : 0n
-    this.#deferred = undefined
+    this.#deferral.end()
     this.#loaded = log
   }
 
@@ -347,12 +353,12 @@ export class Follower {
     if (next === this.#receipts) return
     const { context } = this.#options
     const { proven, wrong, unknown } = await checkUpperReceipts(context, unverified)
-    if (unknown.length > 0 && this.#defer(size)) {
+    if (unknown.length > 0 && this.#deferral.again(size)) {
       if (proven.length > 0) await keepReceipts(context, proven, [])
     } else {
       await keepReceipts(context, proven, [{ key: receiptsKey(log), value: checkedValue(receiptsKey(log), be64(next)) }])
       this.#receipts = next
-      this.#deferred = undefined
+      this.#deferral.end()
       wrong.push(...unknown)
     }
     // The first stands: a parent that lies could say another thing each time.
@@ -360,16 +366,6 @@ export class Follower {
       context.alarms.raise('receipts', '', text`the parent hands down receipts of nodes above it that prove nothing: they are not kept, the others are. The first is ${wrong[0]!}`)
     }
     context.changes.announce(['receipts'])
-  }
-
-  /** @returns false when what is unknown has not come by the time at which it should have */
-  #defer(size: bigint): boolean {
-    const nowMs = this.#options.clock.monotonicMs()
-    const { sinceMs, size: wanted, delayMs } = this.#deferred ?? { sinceMs: nowMs, size, delayMs: DEFER_MS_MIN / 2 }
-    if (nowMs - sinceMs > DEFER_PATIENCE_MS && this.#passed() >= wanted) return false
-    const doubled = Math.min(delayMs * 2, DEFER_MS_MAX)
-    this.#deferred = { sinceMs, size: wanted, delayMs: doubled, againMs: nowMs + doubled }
-    return true
   }
 
   #wake(): void {
