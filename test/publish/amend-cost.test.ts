@@ -21,7 +21,13 @@ const { context } = federation.node('330000')
 const source = { kind: 'operator', name: 'x' } as const
 const by = { kind: 'operator', name: 'x', serial: '1' } as const
 
-const nightly = (grade: string) => publishRecords(context, many(RECORDS, (i) => industryRecord(i, { prefix: 'big', grade })), ['330000'], { batchClass: 'bulk' })
+/** Records by their grade, made once: a night's file is the same but for the grades. */
+const files = new Map<string, Uint8Array[]>()
+const nightly = (grade: string) => {
+  const records = files.get(grade) ?? many(RECORDS, (i) => industryRecord(i, { prefix: 'big', grade }))
+  files.set(grade, records)
+  return publishRecords(context, records, ['330000'], { batchClass: 'bulk' })
+}
 const changes = (action: RecordChange['action'], batchId: Uint8Array, from = 0): RecordChange[] =>
   Array.from({ length: CHANGES }, (_, i) => ({ action, batchId, position: i * 3 + from, effectiveOn: '2026-01-05', basis: 'test', document: 'd' }))
 
