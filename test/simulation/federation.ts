@@ -49,6 +49,8 @@ export class SimulatedFederation {
   readonly lines: string[] = []
   /** A node that could not be started, which a test looks at in the end. */
   readonly startErrors: string[] = []
+  /** Epochs that were begun. */
+  rotations = 0
   readonly #seed: string
   readonly #machines = new Map<string, Machine>()
   readonly #starts = new Map<string, number>()
@@ -119,6 +121,8 @@ export class SimulatedFederation {
   start(id: string): Promise<Node> {
     let running = this.#running.get(id)
     if (!running) this.#running.set(id, running = this.#start(id))
+    // Whoever has no process may be started again.
+    running.catch(() => this.#running.delete(id))
     return running
   }
 
@@ -132,10 +136,19 @@ export class SimulatedFederation {
       clock: this.time.clock(() => process.alive), random: new SeededRandom(`${this.#seed} node ${id} ${times}`), log: this.#log(id),
     }).catch((error: unknown) => {
       this.startErrors.push(`${id}: ${String(error)}`)
+      machine.kill('stays')
       throw error
     }))
     this.nodes.set(id, node)
+    void process.hear(node.succeeded).then(() => this.#nextEpoch(id)).catch(() => undefined)
     return node
+  }
+
+  /** As the command that runs a node does. */
+  async #nextEpoch(id: string): Promise<void> {
+    this.rotations++
+    await this.close(id)
+    await this.start(id)
   }
 
   /** The process of a node ends without a word. */
@@ -155,11 +168,9 @@ export class SimulatedFederation {
   async close(id: string): Promise<void> {
     const node = this.node(id)
     const { process } = this.machine(id)
-    await process.hear(node.close())
     this.nodes.delete(id)
-    this.#running.delete(id)
-    process.alive = false
-    this.machine(id).kill('stays')
+    await process.hear(node.close())
+    this.kill(id, 'stays')
   }
 
   /** Publishes the scale and the item that records of the simulation are of, where their names belong. */

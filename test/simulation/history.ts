@@ -20,7 +20,7 @@ import { receiptsOf } from '../../src/witness/receipts.ts'
 import { targetReaches } from '../../src/topology/target.ts'
 import { industryRecord } from '../support/records.ts'
 import { ACT, BODY, ITEM, nameOf, type Place, SimulatedFederation } from './federation.ts'
-import type { DiskFaults } from './machine.ts'
+import type { DiskFaults, WriteFate } from './machine.ts'
 import type { Passage } from './network.ts'
 
 /** Milliseconds of virtual time in which a mended federation has everything where it belongs. */
@@ -47,6 +47,7 @@ export interface Report {
   readonly amended: number
   readonly kills: number
   readonly cuts: number
+  readonly rotations: number
   /** Timers that ran, and seconds of virtual time. */
   readonly steps: number
   readonly seconds: number
@@ -115,7 +116,7 @@ class History {
     if (faults.length > 0) throw new HistoryFailed(this.#seed, faults, federation.lines)
     return {
       seed: this.#seed, nodes: federation.places.length, acknowledged: this.#publications.filter(({ batch }) => batch).length,
-      amended: this.#publications.filter(({ amended }) => amended?.acknowledged).length, kills: this.#kills, cuts: this.#cuts,
+      amended: this.#publications.filter(({ amended }) => amended?.acknowledged).length, kills: this.#kills, cuts: this.#cuts, rotations: federation.rotations,
       steps: federation.time.steps, seconds: Math.round(federation.time.passedMs / SECOND_MS), digest: await federation.digest(),
     }
   }
@@ -137,8 +138,9 @@ class History {
     const twice = random.pick([0, 0.05, 0.3])
     const writeMs = random.pick([1, 10, 60])
     const dies = random.pick([0, 0.001, 0.006])
+    const fates: readonly WriteFate[] = random.pick([['killed-before', 'killed-after'], ['failed-before', 'failed-after'], ['killed-before', 'killed-after', 'failed-before', 'failed-after']])
     network.faults = {
-      passage: (child): Passage => {
+      passage: ({ child }): Passage => {
         if (this.#mended) return { delayMs: 1 + random.below(20) }
         const delayMs = 1 + random.below(random.below(10) === 0 ? slowMs * 20 : slowMs)
         if ((this.#cut.get(child) ?? 0) > this.federation.time.nowMs || random.next() / 2 ** 32 < loss) return { delayMs, lost: random.pick(['broken', 'silent'] as const) }
@@ -147,7 +149,7 @@ class History {
     }
     this.#diskFaults = {
       writeMs: () => random.below(this.#mended ? 2 : writeMs),
-      fate: () => (this.#mended || random.next() / 2 ** 32 >= dies ? 'made' : random.pick(['killed-before', 'killed-after'] as const)),
+      fate: () => (this.#mended || random.next() / 2 ** 32 >= dies ? 'made' : random.pick(fates)),
     }
     for (const { id } of this.federation.places) this.federation.machine(id).faults = this.#diskFaults
   }
@@ -162,7 +164,8 @@ class History {
       else if (what < 70) this.#amend()
       else if (what < 80) this.#kill(random.pick([...this.federation.nodes.keys(), undefined]))
       else if (what < 90) this.#cutLine()
-      else if (what < 96) this.#changeMember()
+      else if (what < 95) this.#changeMember()
+      else if (what < 98) this.#rotate()
       else if (late) {
         this.#admit(late)
         late = undefined
@@ -249,7 +252,10 @@ class History {
   }
 
   #restart(id: string): void {
-    void this.federation.start(id).catch(() => undefined)
+    void this.federation.start(id).catch(() => {
+      // A disk that fails may fail at a start too.
+      if (!this.#mended) this.federation.time.after(1_000 + this.#random.below(5_000), () => this.#restart(id))
+    })
   }
 
   #cutLine(): void {
@@ -264,6 +270,13 @@ class History {
     if (node) void this.#setStatus(node.context, id).catch(() => undefined)
   }
 
+  /** A node ends its log and begins the next epoch. */
+  #rotate(): void {
+    const id = this.#random.pick([...this.federation.nodes.keys()])
+    const node = this.federation.nodes.get(id)
+    if (node) void node.rotation.rotate(ACT, { kind: 'operator', name: encodeURIComponent(ACT.actor) }).catch(() => undefined)
+  }
+
   async #setStatus(context: Context, id: string): Promise<void> {
     const suspended = this.#suspended.has(id)
     if (suspended) this.#suspended.delete(id)
@@ -276,14 +289,14 @@ class History {
     const { federation } = this
     this.#mended = true
     const all = (): readonly Place[] => federation.places
-    for (const { id } of all()) await federation.start(id)
-    await federation.until('every node may sign', () => all().every(({ id, parent }) => parent === undefined || federation.nodes.get(id)?.state === 'broken' || federation.nodes.has(id)))
+    for (const { id } of all()) await federation.start(id).catch(() => federation.start(id))
+    await federation.until('every node runs', () => all().every(({ id }) => federation.nodes.has(id)))
     for (const { id, parent } of all()) {
       if (parent === undefined) continue
       await federation.until(`${id} is active again`, async () => {
-        const { context } = federation.node(parent)
-        if (context.ledger().federation.member(nameOf(id))?.status === 'active') return true
-        await setMemberStatus(context, { member: nameOf(id), status: 'active', act: ACT, source: { kind: 'self' } }).catch(() => undefined)
+        const context = federation.nodes.get(parent)?.context
+        if (context?.ledger().federation.member(nameOf(id))?.status === 'active') return true
+        if (context) await setMemberStatus(context, { member: nameOf(id), status: 'active', act: ACT, source: { kind: 'self' } }).catch(() => undefined)
         return false
       })
     }
@@ -309,6 +322,7 @@ class History {
       const node = this.federation.nodes.get(id)
       if (!node) faults.push(`${id} does not run`)
       else if (node.state === 'broken') faults.push(`!! ${id} is broken`)
+      else if (node.alarms.has('frozen')) faults.push(`${id} is frozen`)
       else if (node.state === 'starting' || node.context.unconfirmedSinceMs() !== undefined) faults.push(`${id} is ${node.state}, unconfirmed since ${node.context.unconfirmedSinceMs()}`)
     }
     if (faults.length > 0) return faults

@@ -2,16 +2,21 @@
  * A machine of a simulation: a disk that outlasts the processes on it, and one process at a time. A process that was killed never
  * hears of anything again, and what it waited for never comes: so its code stands still where it was, as if the memory were gone.
  */
+import { HuxinError, isHuxinError } from '../../src/base/errors.ts'
 import type { DurableFile, Files } from '../../src/base/files.ts'
 import type { SeededRandom } from '../../src/base/random.ts'
+import { text } from '../../src/base/text.ts'
 import { openSlot } from '../../src/log/slot.ts'
 import type { Disk } from '../../src/node/ports.ts'
 import { MemoryEngine } from '../../src/store/memory/engine.ts'
 import type { Engine, Store } from '../../src/store/store.ts'
 import type { VirtualTime } from './time.ts'
 
-/** How a process ends at a write: the write is not made; or it is, and nobody is told. */
-export type WriteFate = 'made' | 'killed-before' | 'killed-after'
+/**
+ * What becomes of a write. The process may end at it: the write is not made; or it is, and nobody is told. Or the disk says that it
+ * failed, which may be so or not.
+ */
+export type WriteFate = 'made' | 'killed-before' | 'killed-after' | 'failed-before' | 'failed-after'
 
 export interface DiskFaults {
   /** Milliseconds that a durable write takes. */
@@ -85,8 +90,10 @@ export class Machine {
     if (!process.alive) return never()
     const fate = this.faults.fate()
     if (fate === 'killed-before') return this.#die()
+    if (fate === 'failed-before') throw failed()
     const made = await make()
     if (fate === 'killed-after') return this.#die()
+    if (fate === 'failed-after') throw failed()
     return made
   }
 
@@ -150,12 +157,13 @@ export class Machine {
       write: async (at, bytes) => {
         const fate = this.faults.fate()
         // A write in place that is cut off is made in part.
-        const part = fate === 'killed-before' ? this.#random.below(bytes.length) : bytes.length
+        const part = fate.endsWith('before') ? this.#random.below(bytes.length) : bytes.length
         if (!process.alive) return never()
         this.writes++
         await this.#time.sleep(this.faults.writeMs())
         if (!process.alive) return never()
         inPlace(at, bytes.subarray(0, part))
+        if (fate.startsWith('failed')) throw failed()
         return fate === 'made' ? bytes.length : this.#die()
       },
       close: async () => undefined,
@@ -178,9 +186,13 @@ export class Machine {
   /** Writes reach the database in the order in which they were asked for. */
   #storeOf(process: Process, store: Store): Store {
     let last: Promise<unknown> = Promise.resolve()
+    // A database that failed once fails until it is opened again.
+    let isWell = true
     const inOrder = (make: () => Promise<void>): Promise<void> => {
-      const mine = last.then(() => this.#write(process, make))
-      last = mine.catch(() => undefined)
+      const mine = last.then(() => this.#write(process, isWell ? make : () => Promise.reject(failed())))
+      last = mine.catch((error: unknown) => {
+        if (isHuxinError(error, 'store_failed')) isWell = false
+      })
       return mine
     }
     const whileAlive = <A extends unknown[], T>(read: (...args: A) => Promise<T>) => (...args: A): Promise<T> => (process.alive ? read(...args) : never<T>())
@@ -190,14 +202,21 @@ export class Machine {
       getMany: whileAlive(store.getMany),
       part: whileAlive(store.part),
       range: whileAlive(store.range),
-      reopen: whileAlive(store.reopen),
+      reopen: whileAlive(async () => {
+        await store.reopen()
+        isWell = true
+      }),
       commit: (ops, expect) => inOrder(() => store.commit(ops, expect)),
       write: (ops) => inOrder(() => store.write(ops)),
       clear: (range) => inOrder(() => store.clear(range)),
       destroyDeleted: (range) => inOrder(() => store.destroyDeleted(range)),
-      close: () => inOrder(() => store.close()),
+      close: whileAlive(store.close),
     }
   }
+}
+
+function failed(): HuxinError {
+  return new HuxinError('store_failed', text`the disk did not write: Input/output error`)
 }
 
 function fail(error: Error): never {

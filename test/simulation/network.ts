@@ -28,9 +28,16 @@ export interface Passage {
   readonly againMs?: number
 }
 
+export interface Message {
+  readonly child: string
+  /** `/package.Service/Method` */
+  readonly path: string
+  readonly way: 'request' | 'answer'
+}
+
 export interface NetworkFaults {
-  /** Asked for each request and each answer between a child and its parent. */
-  passage(child: string, parent: string): Passage
+  /** Asked for each message between a child and its parent. */
+  passage(message: Message): Passage
 }
 
 /** Milliseconds after which a connection that swallows everything is given up. */
@@ -194,13 +201,13 @@ class SimulatedLink implements Link {
       this.#flights.add(flight)
       const cancel = time.after(timeoutMs, () => flight.fail({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' }))
       const forget = signal && onAbort(signal, () => flight.fail({ code: status.CANCELLED, details: 'Cancelled on client' }))
-      const passage = (): Passage => faults.passage(this.identity.nodeName, this.#ends.options.expectedNodeName ?? '')
-      const there = passage()
+      const passage = (way: Message['way']): Passage => faults.passage({ child: this.identity.nodeName, path: pathOf(method), way })
+      const there = passage('request')
       if (there.lost) return void time.after(there.lost === 'broken' ? there.delayMs : SILENCE_MS, () => this.break())
       const arrive = (): void => {
         if (!this.#flights.has(flight) || !this.#ends.process.alive) return
         this.#serve({ path: pathOf(method), bytes, deadlineMs: time.nowMs + timeoutMs, signal: gaveUp.signal }, (answer) => {
-          const back = passage()
+          const back = passage('answer')
           if (back.lost) return void time.after(back.lost === 'broken' ? back.delayMs : SILENCE_MS, () => this.break())
           time.after(back.delayMs, () => (answer instanceof Uint8Array ? land(answer) : flight.fail(answer)))
         })

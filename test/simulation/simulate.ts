@@ -15,7 +15,7 @@ for (let seed = first; seed < first + histories; seed++) {
     const begin = process.cpuUsage()
     const report = await runHistory(String(seed), values)
     const { user } = process.cpuUsage(begin)
-    if (!values.quiet) process.stdout.write(`seed ${seed}: ${report.nodes} nodes, ${report.acknowledged} batches, ${report.amended} amended, ${report.kills} kills, ${report.cuts} cuts, ${report.steps} steps, ${report.seconds} s in ${(user / 1e6).toFixed(2)} s\n`)
+    if (!values.quiet) process.stdout.write(`seed ${seed}: ${report.nodes} nodes, ${report.acknowledged} batches, ${report.amended} amended, ${report.kills} kills, ${report.cuts} cuts, ${report.rotations} rotations, ${report.steps} steps, ${report.seconds} s in ${(user / 1e6).toFixed(2)} s\n`)
   } catch (error) {
     if (!(error instanceof HistoryFailed)) throw error
     failed.push(seed)
