@@ -14,7 +14,7 @@ import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import { holdsPersonalNumber } from '../record/personal.ts'
 import { type Application, formatJoinFile, type JoinHead, type TrustAnchor, verifyApplication } from '../topology/join.ts'
 import {
-  AUTHORITIES_MAX, CATALOG_PREFIX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement, PREFIXES_MAX,
+  AUTHORITIES_MAX, CATALOG_PREFIX, formatStatement, type FrozenTree, type Member, type MemberStatement, parseStatement, PREFIXES_MAX, statementOfEpoch,
 } from '../topology/member.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
@@ -142,7 +142,9 @@ export async function renewMember(context: Context, child: string, renewal: Uint
   const old = member.epochs.find(({ epoch }) => epoch === draft.epoch - 1)
   const last = await witnessState(context, `${child}/${draft.epoch - 1}`)
   const lastCheckpoint = last?.note ?? new Uint8Array()
-  if (member.epoch === draft.epoch && member.noteVkey === draft.noteVkey) return { statement: member.noteBytes, lastCheckpoint }
+  if (member.epoch === draft.epoch && member.noteVkey === draft.noteVkey) {
+    return { statement: statementOfEpoch(context.ledger().federation.history(child), draft.epoch) ?? member.noteBytes, lastCheckpoint }
+  }
   const expected = {
     ...nextStatement(member), epoch: member.epoch + 1, noteVkey: draft.noteVkey, cosignVkey: draft.cosignVkey, actor: draft.actor, document: draft.document, reason: draft.reason,
     frozen: draft.frozen,

@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path'
 import type { PersonalAct } from '../publish/actor.ts'
-import { equalBytes, utf8, utf8Text } from '../base/bytes.ts'
+import { utf8, utf8Text } from '../base/bytes.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import type { Files } from '../base/files.ts'
@@ -27,7 +27,7 @@ import type { SignedTree } from '../log/log.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { tables, textKey } from '../store/keys.ts'
-import { formatStatement, type Member, parseStatement } from '../topology/member.ts'
+import { formatStatement, type Member, parseStatement, statementOfEpoch } from '../topology/member.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { epochFiles, type NodeConfig, TRANSITION } from './config.ts'
 import { formatTransition, readJoin } from './folder.ts'
@@ -152,14 +152,17 @@ export class Rotation {
     const next = await makeKeys(pending, config.node, { random, files })
     const known = context.ledger().federation.member(context.self)!
     const { member: current, history } = parent
-      ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), await readJoin(config, files), config.node) : { member: known, history: [] }
+      ? await memberAtParent((request) => parent.calls().readBodies(request, this.#options.signal), await readJoin(config, files), config.node) : { member: known, history: context.ledger().federation.history(context.self) }
     const { signed } = context.log()
-    const statement = current.epoch > context.epoch ? answered(current, next.note.vkey, context.epoch) : await this.#sign(current, { wanted, next })
-    const { frozen } = parseStatement(parseNote(statement).text)
+    const statement = current.epoch > context.epoch ? answered(current, history, { noteVkey: next.note.vkey, epoch: context.epoch + 1 }) : await this.#sign(current, { wanted, next })
+    const { frozen, serial: last } = parseStatement(parseNote(statement).text)
     if (frozen?.size !== signed.size) throw new HuxinError('log_forked', text`the statement of the next epoch names a tree of ${frozen?.size ?? 0} entries, the log has ${signed.size}`)
     await context.writer.save([{ key: frozenKey(context.log().origin), value: await cosignedCheckpoint(context) }])
-    // What was said of this member since the log was frozen could not be logged in it.
-    const missed = history.filter((note) => parseStatement(parseNote(note).text).serial > known.serial && !equalBytes(note, statement))
+    // What was said of this member since the log was frozen could not be logged in it; what was said after the epoch began comes from the parent.
+    const missed = history.filter((note) => {
+      const { serial } = parseStatement(parseNote(note).text)
+      return serial > known.serial && serial < last
+    })
     await place(files, config.folder, { pending, statements: [...missed, statement], epoch: context.epoch + 1 })
   }
 
@@ -177,8 +180,9 @@ export class Rotation {
 }
 
 /** What the parent signed at an earlier try whose answer was lost. */
-function answered(current: Member, noteVkey: string, epoch: number): Uint8Array {
-  if (current.epoch === epoch + 1 && current.noteVkey === noteVkey && parseStatement(parseNote(current.noteBytes).text).frozen) return current.noteBytes
+function answered(current: Member, history: readonly Uint8Array[], { noteVkey, epoch }: { readonly noteVkey: string; readonly epoch: number }): Uint8Array {
+  const begun = current.epoch === epoch && current.noteVkey === noteVkey ? statementOfEpoch(history, epoch) : undefined
+  if (begun && parseStatement(parseNote(begun).text).frozen) return begun
   throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this node with other keys than those in keys/next: run huxin node recover`)
 }
 

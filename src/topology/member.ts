@@ -7,6 +7,7 @@ import { text } from '../base/text.ts'
 import { isCivilDate } from '../base/clock.ts'
 import { hex } from '../base/bytes.ts'
 import { parseVkey } from '../note/key.ts'
+import { parseNote } from '../note/note.ts'
 import { isTier, NODE_NAME, nodeId, type Tier } from './tier.ts'
 
 export type MemberStatus = 'active' | 'suspended' | 'retired'
@@ -256,4 +257,9 @@ export function memberOf(statement: MemberStatement, before: Member | undefined,
 export function predecessorOf(member: Member, log: string): { readonly log: string; readonly tree: FrozenTree } | undefined {
   const before = member.epochs.find(({ epoch, frozen }) => frozen && `${member.name}/${epoch + 1}` === log)
   return before?.frozen && { log: `${member.name}/${before.epoch}`, tree: before.frozen }
+}
+
+/** The statement that began an epoch, of all statements of a member, oldest first: later ones say the same keys, and not what the epoch goes on from. */
+export function statementOfEpoch(history: readonly Uint8Array[], epoch: number): Uint8Array | undefined {
+  return history.find((note) => parseStatement(parseNote(note).text).epoch === epoch)
 }

@@ -3,13 +3,14 @@ import t from 'tap'
 import { publish } from '../../src/publish/publish.ts'
 import { findByRecordId } from '../../src/query/query.ts'
 import { industryRecord } from '../support/records.ts'
-import { BODY, ITEM, SimulatedFederation } from './federation.ts'
+import { setMemberStatus } from '../../src/members/members.ts'
+import { ACT, BODY, ITEM, SimulatedFederation } from './federation.ts'
 import { HistoryFailed, type Report, runHistory } from './history.ts'
 
 t.setTimeout(0)
 
 /** Short histories of each run of the tests, ten seconds of a processor. More of them, and longer ones: `npm run simulate`. */
-const HISTORIES = 15
+const HISTORIES = 12
 
 /** A province and a county; the county publishes a record that the province gets. */
 async function twoNodes(seed: string): Promise<{ readonly digest: Readonly<Record<string, string>>; readonly findings: readonly string[]; readonly found: number }> {
@@ -35,6 +36,29 @@ t.test('one seed gives the same bytes in every log, another one others', async (
   t.equal(first.found, 1)
   t.same(await twoNodes('one'), first)
   t.not((await twoNodes('two')).digest['330106'], first.digest['330106'])
+})
+
+// Found by a history.
+t.test('a planned change of epoch goes on when its answer was lost and the parent has said more of the member since', async (t) => {
+  const federation = new SimulatedFederation('rotation')
+  const { time, network } = federation
+  await time.run((async () => {
+    await federation.add({ id: '330000', tier: 'province', parent: undefined })
+    await federation.publishCatalog('330000')
+    const county = await federation.add({ id: '330106', tier: 'county', parent: '330000' })
+    await federation.until('the link stands', () => county.uplink?.state === 'connected' && county.state === 'serving')
+    const { context } = federation.node('330000')
+    const member = () => context.ledger().federation.member('zj.example/330106')!
+    network.faults = { passage: ({ path, way }) => ({ delayMs: 1, ...(path.endsWith('/Renew') && way === 'answer' ? { lost: 'broken' as const } : {}) }) }
+    await county.rotation.rotate(ACT, { kind: 'operator', name: 'test' })
+    await federation.until('the parent signed the next epoch', () => member().epoch === 2)
+    for (const status of ['suspended', 'active'] as const) await setMemberStatus(context, { member: member().name, status, act: ACT, source: { kind: 'self' } })
+    network.faults = { passage: () => ({ delayMs: 1 }) }
+    await federation.until('the next epoch runs', () => federation.rotations === 1 && federation.nodes.get('330106')?.state === 'serving')
+    await federation.until('what was said since is there', () => federation.context('330106').ledger().federation.member(member().name)?.serial === member().serial)
+    t.match(federation.context('330106').ledger().federation.member(member().name), { epoch: 2, status: 'active', serial: 3 })
+    t.same(await federation.findings(), [])
+  })())
 })
 
 t.test('what was acknowledged is everywhere it must be, once, whatever goes wrong on the way', async (t) => {
