@@ -7,6 +7,7 @@ import { openHeader } from '../batch/seal.ts'
 import type { FinalByPolicy, JudgedLog, ProvenEntry } from '../evidence/finality.ts'
 import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
+import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import { recordJson } from './commands/records.ts'
 import { localTime, type Output, say } from './output.ts'
 import { recordTable } from './record-table.ts'
@@ -29,7 +30,13 @@ export function provenView(proven: ProvenEvidence): object {
   }
 }
 
-export function formatProven(output: Output, proven: ProvenEvidence): string {
+/** A catalog file that the reader gave, and the item of the record in it. */
+export interface Titles {
+  readonly file: string
+  readonly item: CatalogItem | undefined
+}
+
+export function formatProven(output: Output, proven: ProvenEvidence, titles?: Titles): string {
   const { issuance, header, record, logs, roots, batchId } = proven
   const lines = [
     record
@@ -43,7 +50,7 @@ export function formatProven(output: Output, proven: ProvenEvidence): string {
     say(output, `issued by ${issuance.issuer}, ${localTime(issuance.issuedMs)}; purpose ${issuance.purpose}, document ${issuance.document}; access record ${Buffer.from(issuance.access).toString('hex')}`, `出具：${issuance.issuer}，${localTime(issuance.issuedMs)}；用途 ${word(output, issuance.purpose)}，文书 ${issuance.document}；查询留痕 ${Buffer.from(issuance.access).toString('hex')}`),
     say(output, `all of it follows from the root key ${roots.join(', ')}`, `以上均由根公钥推出：${roots.join('、')}`),
   ]
-  if (record) lines.push('', ...recordLines(output, proven, record))
+  if (record) lines.push('', ...recordLines(output, { proven, record, titles }))
   return lines.join('\n')
 }
 
@@ -57,16 +64,26 @@ function logLines(output: Output, log: ProvenLog): string[] {
   return lines
 }
 
-function recordLines(output: Output, proven: ProvenEvidence, record: NonNullable<ProvenEvidence['record']>): string[] {
+function recordLines(output: Output, { proven, record, titles }: { proven: ProvenEvidence; record: NonNullable<ProvenEvidence['record']>; titles: Titles | undefined }): string[] {
   if (!record.bytes) return [say(output, `the record itself is erased or not held by the issuer; its salted hash is ${Buffer.from(record.leafHash).toString('hex')}`, `记录本身已删除或出具节点不持有；其加盐哈希为 ${Buffer.from(record.leafHash).toString('hex')}`)]
-  return [say(output, 'the record:', '记录内容：'), recordText(output, proven, record.bytes)]
+  return [say(output, 'the record:', '记录内容：'), recordText(output, { proven, bytes: record.bytes, item: titles?.item }), ...titlesNote(output, proven, titles)]
 }
 
-/** Credit records under titles in words; a file of evidence has no catalog, and attributes keep their names. */
-function recordText(output: Output, proven: ProvenEvidence, bytes: Uint8Array): string {
+/** Where the titles come from, or why there are none: they are never proved. */
+function titlesNote(output: Output, { header: { item } }: ProvenEvidence, titles: Titles | undefined): string[] {
+  if (item === undefined) return []
+  if (titles?.item) return [say(output, `titles are those of ${titles.file}, which is no part of the proof`, `字段名称取自 ${titles.file}，不属于证明内容`)]
+  const how = say(output, `huxin catalog show ${item} --json > FILE at a node, then --catalog FILE`, `在节点上执行 huxin catalog show ${item} --json > 文件，再加 --catalog 文件`)
+  return [titles
+    ? say(output, `${titles.file} does not have ${item}: fields of the item stand under their names; ${how}`, `${titles.file} 中没有 ${item}：目录项字段以字段标识列出；${how}`)
+    : say(output, `the titles of the catalog are not in the file: fields of the item stand under their names; for titles ${how}`, `存证材料中没有目录：目录项字段以字段标识列出；需要名称的，${how}`)]
+}
+
+/** Credit records under titles in words; without a catalog attributes keep their names. */
+function recordText(output: Output, { proven, bytes, item }: { proven: ProvenEvidence; bytes: Uint8Array; item: CatalogItem | undefined }): string {
   if (isCreditRecord(proven)) {
     try {
-      return recordTable(output, bytes, undefined)
+      return recordTable(output, bytes, item)
     } catch {
       // What an origin sealed that is no record is shown as it is.
     }

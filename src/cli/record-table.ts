@@ -109,7 +109,7 @@ export function fieldTitle(reader: Reader, field: string, item: CatalogItem | un
 
 /** Titles that the item's schema gives to attributes. */
 function attributeTitles(item: CatalogItem | undefined): Map<string, string> {
-  if (!item) return new Map()
+  if (!item?.attributesSchema) return new Map()
   const { properties = {} } = JSON.parse(item.attributesSchema) as { properties?: Readonly<Record<string, { readonly title?: unknown }>> }
   return new Map(Object.entries(properties).flatMap(([name, { title }]) => (typeof title === 'string' ? [[`attributes.${name}`, title] as const] : [])))
 }

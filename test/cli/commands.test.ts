@@ -549,6 +549,18 @@ t.test('every command against running nodes, in both languages and as JSON', asy
     await does('330000', asked, /check it anywhere, without a network: huxin verify /)
     await does('330000', [...asked, '--lang', 'zh'], /可在任何地方离线核验：huxin verify /)
     t.match(await runProgram(['verify', evidence, '--root', roots[0]!]), { code: 0, err: '', out: /^PROVEN: record 0 is in batch/ })
+    const offline = async (...more: string[]): Promise<string> => (await runHere(['verify', evidence, '--root', roots[0]!, '--lang', 'zh', ...more])).out
+    t.match(await offline(), new RegExp(`存证材料中没有目录：目录项字段以字段标识列出；需要名称的，在节点上执行 huxin catalog show ${INDUSTRY_ITEM} --json > 文件，再加 --catalog 文件\\n$`))
+    const titles = join(folder, 'titles.json')
+    const [shown] = JSON.parse((await runHere(['catalog', 'show', INDUSTRY_ITEM, '--json', ...at('330000')])).out) as { standing: string; record: { item: { columns: { field: string; headerZh: string }[] } } }[]
+    shown!.record.item.columns.find(({ field }) => field === 'evaluation_result.grade')!.headerZh = '信用等级（试行）'
+    for (const words of [[shown], shown!.record]) {
+      await writeFile(titles, JSON.stringify(words))
+      t.match(await offline('--catalog', titles), new RegExp(`\\n信用等级（试行） +[^]*字段名称取自 ${titles}，不属于证明内容\\n$`), 'as it was printed, and as it was published')
+    }
+    await writeFile(titles, JSON.stringify({ item: { ...shown!.record.item, edition: '1999.1' } }))
+    t.match(await offline('--catalog', titles), new RegExp(`${titles} 中没有 ${INDUSTRY_ITEM}：目录项字段以字段标识列出；`))
+    t.match(await runHere(['verify', evidence, '--root', roots[0]!, '--catalog', evidence]), { code: 2, err: /is no catalog record/ })
     t.match(await runHere([...asked.slice(0, -1), join(folder, 'absent', 'x'), ...at('330000')]), { code: 2, err: /cannot be written/ })
     const proof = JSON.parse(await readFile(file, 'utf8')) as { entry: string; proof: string }
     const forged = join(folder, 'forged.json')

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { HuxinError } from '../../base/errors.ts'
 import { mapped, text, textOf } from '../../base/text.ts'
 import { parseYaml } from '../../base/yaml.ts'
-import { type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
+import { type CatalogItem, type CatalogRecord, CatalogRecordSchema } from '../../gen/huxin/v1/catalog_pb.ts'
 import { starterItems } from '../../record/data/items.ts'
 import { starterMappings, starterScales } from '../../record/data/scales.ts'
 import { formatEdition } from '../edition.ts'
@@ -65,13 +65,24 @@ function builtinRecords(): CatalogRecord[] {
   ]
 }
 
+/** The item of an id with edition in a catalog file, or in what `huxin catalog show --json` printed; undefined when it is not there. */
+export async function itemInFile(file: string, id: string): Promise<CatalogItem | undefined> {
+  const items = parseRecords(textOfFile(await readInput(file), file)).flatMap(({ content }) => (content.case === 'item' ? [content.value] : []))
+  return items.find((item) => `${item.id}@${item.edition}` === id)
+}
+
 function parseRecords(content: string): CatalogRecord[] {
   try {
     const value = parseYaml(content) as JsonValue
-    return (Array.isArray(value) ? value : [value]).map((record) => fromJson(CatalogRecordSchema, record))
+    return (Array.isArray(value) ? value : [value]).map((one) => fromJson(CatalogRecordSchema, printedRecord(one)))
   } catch (error) {
     throw new HuxinError('argument_invalid', text`the file is no catalog record: ${mapped(textOf(error), (words) => words.split('\n')[0]!.slice(0, 200))}; {"item": {…}}, {"scale": {…}} or {"mapping": {…}} is wanted`)
   }
+}
+
+/** A record as `huxin catalog show --json` prints it stands beside how it stands. */
+function printedRecord(value: JsonValue): JsonValue {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && 'standing' in value ? value['record'] ?? value : value
 }
 
 function nameOf({ content }: CatalogRecord): { what: string; nameZh: string; nameEn: string } {

@@ -11,12 +11,14 @@ import { parsePolicy, type Policy } from '../../note/policy.ts'
 import { type Output, print, say } from '../output.ts'
 import { formatJudged, formatProven, formatProvenEntry, formatProvenFork, judgedView, provenEntryView, provenForkView, provenView } from '../proven.ts'
 import { readInput, readLines, type Shell } from '../shell.ts'
+import { itemInFile } from './catalog.ts'
 import { collect } from './shared.ts'
 
 interface Asked {
   readonly root?: string[]
   readonly policy?: string
   readonly entry?: string
+  readonly catalog?: string
 }
 
 export function verifyCommands(program: Command, shell: Shell): void {
@@ -25,6 +27,7 @@ export function verifyCommands(program: Command, shell: Shell): void {
     .option('--root <vkey>', say(shell, 'root key that you trust; repeat for several (not for a .tlog-proof)', '您信任的根公钥，可多次给出（.tlog-proof 不需要）'), collect)
     .option('--policy <file>', say(shell, 'witness policy of your own (C2SP tlog-policy): what is not final by it is not proved', '自备见证策略文件（C2SP tlog-policy）；按其未终局者不算证明'))
     .option('--entry <file>', say(shell, 'the entry that a .tlog-proof is of (default: the same name with .entry)', '.tlog-proof 所证明的条目文件（默认同名 .entry）'))
+    .option('--catalog <file>', say(shell, 'catalog file with the titles of the fields, as huxin catalog show <item> --json prints it; it is no part of the proof', '含字段名称的目录文件（huxin catalog show <目录项> --json 的输出）；不属于证明内容'))
     .action(async (file: string, _options, command: Command) => {
       const output = shell.output(command)
       const asked = command.opts<Asked>()
@@ -37,7 +40,8 @@ export function verifyCommands(program: Command, shell: Shell): void {
       const roots = rootsOf(asked)
       if (isForkFile(bytes)) return verifyForkFile(output, bytes, { roots, policy })
       const { proven, judged } = ({ proven: verifyEvidence(bytes, roots), judged: policy && judgeEvidence(bytes, policy) })
-      print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
+      const titles = asked.catalog === undefined ? undefined : { file: asked.catalog, item: await itemInFile(asked.catalog, proven.header.item ?? '') }
+      print(output, { ...provenView(proven), ...(judged ? judgedView(judged) : {}) }, () => `${formatProven(output, proven, titles)}${judged ? `\n\n${formatJudged(output, judged)}` : ''}`)
     })
 }
 
