@@ -21,13 +21,16 @@ export function parseYaml(source: string): unknown {
 }
 
 function checkLevels(source: string): void {
-  let [line, brackets, marks] = [1, 0, 0]
+  let [line, marks] = [1, 0]
+  // Marks that stood before each bracket that is open: between brackets a comma ends those behind it, and no new line does.
+  const brackets: number[] = []
   for (const token of new Lexer().lex(source)) {
-    if (token === '\n' || token === '\r\n') [line, marks] = [line + 1, 0]
-    else if (token === '[' || token === '{') brackets++
-    else if (token === ']' || token === '}') brackets--
+    if (token === '\n' || token === '\r\n') [line, marks] = [line + 1, brackets.length > 0 ? marks : 0]
+    else if (token === '[' || token === '{') brackets.push(marks)
+    else if (token === ']' || token === '}') marks = brackets.pop() ?? 0
+    else if (token === ',') marks = brackets.at(-1) ?? 0
     else if (token === '-' || token === '?' || token === ':') marks++
-    if (brackets + marks > LEVELS_MAX || (token.length > INDENT_MAX && /^ +$/.test(token))) {
+    if (brackets.length + marks > LEVELS_MAX || (token.length > INDENT_MAX && /^ +$/.test(token))) {
       throw new HuxinError('argument_invalid', text`line ${line} is nested too deep: lists and tables stand in each other ${LEVELS_MAX} times at most`)
     }
   }

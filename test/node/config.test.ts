@@ -39,5 +39,8 @@ t.test('a place that is nested too deep is named in both languages, and what sta
   t.same([fault!.message.en, fault!.message.zh], ['line 2 is nested too deep: lists and tables stand in each other 64 times at most', '第 2 行嵌套过深：列表与对应表至多嵌套 64 层'])
   const deep = { a: '['.repeat(200), b: ['- - - '.repeat(40), { c: '{'.repeat(100) }] }
   t.same(parseYaml(JSON.stringify(deep)), deep)
+  const wide = { records: Array.from({ length: 100 }, (_, i) => ({ id: i, names: [{ en: 'a', zh: '甲' }] })) }
+  for (const indent of [0, 2]) t.same(parseYaml(JSON.stringify(wide, undefined, indent)), wide, 'many fields on one line are no nesting')
+  for (const piece of ['a: ', 'a:\n ', 'a: 1, b: {a: ']) t.throws(() => parseYaml(`{${piece.repeat(20_000)}`), { code: 'argument_invalid' })
   t.same(parseYaml(`${'['.repeat(60)}${']'.repeat(60)}`.concat('\n')) !== undefined, true)
 })
