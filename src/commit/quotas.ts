@@ -4,7 +4,7 @@
  * What would go beyond is answered `quota_exceeded` and not logged; others do not notice. Counts are kept every few
  * seconds, so that starting anew is no way around them.
  */
-import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import { be64, concat, fromBe64 } from '../base/bytes.ts'
 import { type Clock, formatTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
@@ -12,9 +12,12 @@ import { type EntrySource, isBornHere } from '../batch/entry.ts'
 import { type BatchHeader, understood } from '../batch/header.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { Alarms } from '../alarm/alarms.ts'
+
+/** Who → window and amount of each rate. */
+export const quotaRows = defineRows({ table: 'meta', name: 'quota', keys: textKeys, check: hasCheckValue(64) })
 
 /** Limits for one origin; a child's whole branch may have BRANCH times as much. */
 export interface QuotaLimits {
@@ -79,11 +82,10 @@ export class Quotas {
   /** With what was used before the node was started. */
   static async open(options: QuotasOptions): Promise<Quotas> {
     const quotas = new Quotas(options)
-    const prefix = keyOf('')
-    for (const [key, stored] of await options.store.range(prefixRange(prefix))) {
+    for (const [key, stored] of await options.store.range(quotaRows.range)) {
       const value = openChecked(key, stored)
       if (value?.length !== RATES.length * 16) continue
-      quotas.#used.set(Buffer.from(key.subarray(prefix.length)).toString(), Object.fromEntries(RATES.map((rate, i) => [rate, { window: Number(fromBe64(value, 16 * i)), amount: Number(fromBe64(value, 16 * i + 8)) }])) as Used)
+      quotas.#used.set(quotaRows.restOf(key).toString(), Object.fromEntries(RATES.map((rate, i) => [rate, { window: Number(fromBe64(value, 16 * i)), amount: Number(fromBe64(value, 16 * i + 8)) }])) as Used)
     }
     for (const who of quotas.#used.keys()) if (!who.endsWith('/**')) quotas.#sayRefusals(who)
     return quotas
@@ -172,7 +174,7 @@ export class Quotas {
   async save(): Promise<void> {
     if (this.#unsaved.size === 0) return
     const ops = [...this.#unsaved].map((who) => {
-      const key = keyOf(who)
+      const key = quotaRows.key(who)
       return { key, value: checkedValue(key, concat(...RATES.flatMap((rate) => [be64(BigInt(this.#usedOf(who)[rate].window)), be64(BigInt(this.#usedOf(who)[rate].amount))]))) }
     })
     const names = [...this.#unsaved]
@@ -251,8 +253,4 @@ function nameOf(who: string): Said {
   const name = who.replace(ACTS, '')
   const called = name.endsWith('/**') ? text`the branch of ${name.slice(0, -3)}` : name
   return who === name ? called : text`${called}, for statements, catalog and amendments,`
-}
-
-function keyOf(who: string): Uint8Array {
-  return concat(tables.meta, utf8(`quota/${who}`))
 }

@@ -17,8 +17,9 @@ import { type BodyPieces, decodePieces, divideBody, encodePieces, leavesOf, open
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Log } from '../log/log.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, entryKey, keyText, piecesKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, keyText, piecesKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 
 /** Bytes of what was checked that stay in memory: the leaf hashes of 400,000 records. */
@@ -29,7 +30,10 @@ const PIECE_BYTES = 300
 const HASH_BYTES = 32
 /** Places that are read again at a time. */
 const LOOKS = 8
-const PREFIX = textKey(tables.meta, 'damage/')
+/** Places that did not read well. */
+export const damageRows = defineRows({ table: 'meta', name: 'damage', keys: textKeys, check: hasCheckValue() })
+/** How bodies are divided. */
+export const piecesRows = defineRows({ table: 'pieces', derived: 'own' })
 
 export interface RecordReaderOptions {
   readonly store: Store
@@ -96,7 +100,7 @@ export class RecordReader {
   async review(): Promise<void> {
     const { store } = this.#options
     if (!this.#kept) {
-      this.#kept = new Set((await store.range(prefixRange(PREFIX))).map(([key]) => Buffer.from(key.subarray(PREFIX.length)).toString()))
+      this.#kept = new Set((await store.range(damageRows.range)).map(([key]) => damageRows.restOf(key).toString()))
       for (const name of this.#kept) await this.#look(name)
     }
     for (const name of [...this.#damaged].slice(0, LOOKS)) await this.#look(name)
@@ -234,7 +238,7 @@ export class RecordReader {
 }
 
 function keyOf(name: string): Uint8Array {
-  return textKey(tables.meta, `damage/${name}`)
+  return damageRows.key(name)
 }
 
 function entryName(index: bigint): string {

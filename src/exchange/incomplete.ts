@@ -12,14 +12,16 @@ import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect } from '../ledger/amendments.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkedValue } from '../store/checked.ts'
-import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, indexKeys } from '../store/rows.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 
-const PREFIX = textKey(tables.meta, 'incomplete/')
+/** Log indexes of such batches. */
+export const incompleteRows = defineRows({ table: 'meta', name: 'incomplete', keys: indexKeys, check: hasCheckValue() })
 
 function rowKey(index: bigint): Uint8Array {
-  return indexKey(PREFIX, index)
+  return indexKey(incompleteRows.prefix, index)
 }
 
 export interface IncompleteOptions {
@@ -76,7 +78,7 @@ export class Incomplete {
   async #load(): Promise<void> {
     const { store } = this.#options
     const waiting = new Map<string, bigint[]>()
-    for (const [key] of await store.range(prefixRange(PREFIX))) {
+    for (const [key] of await store.range(incompleteRows.range)) {
       const index = indexAtEnd(key)
       const bytes = await store.get(entryKey(index))
       if (!bytes) continue

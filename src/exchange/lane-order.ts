@@ -12,9 +12,13 @@ import type { Ledger, PassingLane } from '../ledger/ledger.ts'
 import { checkedValue } from '../store/checked.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { defineRows, hasCheckValue } from '../store/rows.ts'
 import { laneKey } from '../topology/lane.ts'
 import type { Recent } from '../commit/recent.ts'
 import type { RoundView } from '../commit/writer.ts'
+
+/** Origin → the batch for which it is under quarantine. */
+export const quarantineRows = defineRows({ table: 'quarantine', check: hasCheckValue() })
 
 export interface LaneOrderOptions {
   readonly ledger: () => Ledger

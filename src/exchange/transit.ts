@@ -5,14 +5,16 @@
  * they were.
  */
 import { be32, concat, equalBytes } from '../base/bytes.ts'
-import { isHuxinError } from '../base/errors.ts'
+import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
-import { checkedValue } from '../store/checked.ts'
-import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
+import { checkedValue, openChecked } from '../store/checked.ts'
+import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import { defineRows, indexKeys } from '../store/rows.ts'
+import type { RowView } from '../commit/row-view.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Context } from '../commit/context.ts'
 import { childReceipt } from '../witness/delivery.ts'
@@ -35,17 +37,24 @@ const LEFT_MAX = 1 << 20
  * so that one erased while an earlier one is rewritten is seen to be another.
  */
 export function spoiledOp(index: bigint, erased: number): Op {
-  const key = indexKey(spoiledPrefix, index)
+  const key = indexKey(spoiledRows.prefix, index)
   return { key, value: checkedValue(key, be32(erased)) }
 }
 
-const spoiledPrefix = textKey(tables.meta, 'spoiled/')
+/** Log index → how many records of the body are hashes. */
+export const spoiledRows = defineRows<RowView>({
+  table: 'meta', name: 'spoiled', keys: indexKeys,
+  check: async ({ key, value }, { store }) => {
+    // Those of former versions say no number.
+    if ((openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) || !await store.get(bodyKey(indexAtEnd(key)))) throw new HuxinError('store_corrupt', text`it names no body`)
+  },
+})
 /** Bodies closer than this are rewritten in one go. */
 const NEAR = 4_096n
 
 /** Rewrites on disk what was erased or dropped since the last time. @returns how many bodies */
 export async function compactSpoiled(context: Context): Promise<number> {
-  const rows = await context.store.range({ ...prefixRange(spoiledPrefix), limit: SWEEP_ROWS })
+  const rows = await context.store.range({ ...spoiledRows.range, limit: SWEEP_ROWS })
   for (let from = 0; from < rows.length;) {
     let to = from + 1
     while (to < rows.length && indexAtEnd(rows[to]![0]) - indexAtEnd(rows[to - 1]![0]) < NEAR) to++

@@ -9,11 +9,15 @@ import { isRestoring, RESTORES } from '../batch/header.ts'
 import { openHeader } from '../batch/seal.ts'
 import { amendmentRow, decodeAmendments } from '../ledger/amendments.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, classKey, entryKey, indexAtEnd, PRESENT, tables, textKey } from '../store/keys.ts'
+import { bodyKey, classKey, entryKey, indexAtEnd, PRESENT } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, onlyKey } from '../store/rows.ts'
+import { recordsRow } from '../ledger/rows.ts'
 
-const doneKey = textKey(tables.meta, 'restorations')
-const recordsKey = textKey(tables.state, 'records')
+/** Stands when restorations of before were read. */
+export const restorationsRow = defineRows({ table: 'meta', name: 'restorations', keys: onlyKey, check: hasCheckValue() })
+const doneKey = restorationsRow.key()
+const recordsKey = recordsRow.key()
 const PIECE = 1_000
 
 /** @returns how many batches were read. Run it before anything is derived from the log in memory. */

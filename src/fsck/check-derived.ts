@@ -4,12 +4,11 @@ import { text, textOf } from '../base/text.ts'
 import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
-import { isErasedNote } from '../lookup/erased.ts'
+import type { RowView } from '../commit/row-view.ts'
 import { decodeKnown, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
-import { indexedKey } from '../lookup/record-index.ts'
 import { standardShape } from '../lookup/segments.ts'
-import { sizeKey } from '../log/log.ts'
-import { batchKey, bodyKey, entryKey, indexAtEnd, prefixRange, tables, textKey } from '../store/keys.ts'
+import { batchKey, bodyKey, entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
+import type { RowFamily, RowRegister } from '../store/rows.ts'
 import type { KeyRange, Op, Reader } from '../store/store.ts'
 import type { Find } from './finding.ts'
 import type { Genesis } from './genesis.ts'
@@ -17,14 +16,6 @@ import { IndexCheck } from './check-index.ts'
 
 const PIECE = 1_000
 const REBUILD = text`run huxin node rebuild`
-const recordsKey = textKey(tables.state, 'records')
-
-/** Tables with one row for each thing that happened, whose rows are counted. */
-const countedTables = [
-  tables.batch, tables.classIndex, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recognition, tables.confirmation, tables.citation,
-] as const
-
 /** Number of rows of a range that pass a test. */
 export async function countRows(store: Reader, { gte, lt }: KeyRange, test: (key: Uint8Array, value: Uint8Array) => boolean | Promise<boolean> = () => true): Promise<number> {
   let count = 0
@@ -40,9 +31,10 @@ export class DerivedCheck {
   readonly #store: Reader
   readonly #ledger: Ledger
   readonly #genesis: Genesis
+  readonly #rows: RowRegister<RowView>
   readonly #find: Find
-  /** Rows that follow from the log, by the first byte of their table. */
-  readonly #counts = new Map<number, number>()
+  /** How many rows follow from the log, by family. */
+  readonly #counts = new Map<RowFamily<RowView> | undefined, number>()
   /** Rows of which the last one stands, by key. */
   readonly #last = new Map<string, Op>()
   #droppedBodies = false
@@ -51,6 +43,7 @@ export class DerivedCheck {
     this.#store = store
     this.#ledger = ledger
     this.#genesis = genesis
+    this.#rows = genesis.rows
     this.#find = find
   }
 
@@ -63,7 +56,7 @@ export class DerivedCheck {
     const rows = new Map(folded.ops.map((op) => [hex(op.key), op]))
     for (const [name, op] of rows) {
       const [table] = op.key
-      if (table === tables.lane[0] || table === tables.reported[0] || table === tables.state[0]) this.#last.set(name, op)
+      if (this.#rows.of(op.key)?.derived === 'last') this.#last.set(name, op)
       else if (table === tables.batch[0]) await this.#batchRow(index, op, known === undefined)
       else await this.#compare([op])
     }
@@ -75,14 +68,14 @@ export class DerivedCheck {
     await this.#lastRows()
     const source = { store: this.#store, ledger: this.#ledger, subjectKey: this.#genesis.subjectKey }
     const counts = await new IndexCheck(source, this.#genesis.shape ?? standardShape, this.#find).run(size, whole)
-    for (const [table, count] of counts) this.#counts.set(table, count)
+    for (const [table, count] of counts) this.#counts.set(this.#rows.of(Uint8Array.of(table)), count)
     if (!whole) return
-    for (const table of countedTables) {
-      const stored = await countRows(this.#store, prefixRange(table), (key) => table !== tables.transit || this.#inTransit(key))
-      const follow = this.#counts.get(table[0]!) ?? 0
+    for (const family of this.#rows.families.filter(({ derived }) => derived === 'each')) {
+      const stored = await countRows(this.#store, family.range, (key) => family.table !== 'transit' || this.#inTransit(key))
+      const follow = this.#counts.get(family) ?? 0
       // The rows of an amendment that passed through stay when its body is dropped.
-      if (stored === follow || (table === tables.amendment && this.#droppedBodies && stored > follow)) continue
-      this.#find(table, text`${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`)
+      if (stored === follow || (family.table === 'amendment' && this.#droppedBodies && stored > follow)) continue
+      this.#find(family.prefix, text`${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`)
     }
   }
 
@@ -136,21 +129,20 @@ export class DerivedCheck {
   }
 
   #count(key: Uint8Array): void {
-    this.#counts.set(key[0]!, (this.#counts.get(key[0]!) ?? 0) + 1)
+    const family = this.#rows.of(key)
+    this.#counts.set(family, (this.#counts.get(family) ?? 0) + 1)
   }
 
-  /** Lane heads, what was reported of lanes, and the counters. */
+  /** Lane heads, what was reported of lanes, and the counters; and no state that is of no family. */
   async #lastRows(): Promise<void> {
-    const { gte, lt } = prefixRange(tables.state)
-    const state = await this.#store.range({ gte, lt })
-    for (const name of [tables.lane, tables.reported]) {
-      await countRows(this.#store, prefixRange(name), (key, value) => this.#lastRow(key, value))
+    for (const family of this.#rows.families.filter(({ derived }) => derived === 'last')) {
+      await countRows(this.#store, family.range, (key, value) => this.#rows.of(key) === family && this.#lastRow(key, value))
     }
-    for (const [key, value] of state) {
-      if (equalBytes(key, sizeKey) || equalBytes(key, indexedKey) || isErasedNote(key)) this.#last.delete(hex(key))
-      else if (equalBytes(key, recordsKey)) this.#lastRow(key, value)
-      else this.#find(key, text`it is no state that is known`)
-    }
+    await countRows(this.#store, prefixRange(tables.state), (key) => {
+      const known = this.#rows.of(key) !== undefined
+      if (!known) this.#find(key, text`it is no state that is known`)
+      return known
+    })
     for (const { key } of this.#last.values()) this.#find(key, text`it is missing: ${REBUILD}`)
   }
 

@@ -18,8 +18,10 @@ import { sizeKey } from '../log/log.ts'
 import { appendLeaves, emptyFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { parseVkey } from '../note/key.ts'
-import { bodyKey, entryKey, keyText, laneIndexKey, prefixRange, tables } from '../store/keys.ts'
+import { bodyKey, entryKey, laneIndexKey, prefixRange, tables } from '../store/keys.ts'
+import type { RowRegister } from '../store/rows.ts'
 import type { Reader, Snapshot } from '../store/store.ts'
+import type { RowView } from '../commit/row-view.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { bodyOf, DerivedCheck } from './check-derived.ts'
 import { checkKept } from './check-kept.ts'
@@ -51,6 +53,7 @@ export async function checkStore(store: { snapshot(): Snapshot }, log: SignedLog
 class Check {
   readonly #store: Reader
   readonly #log: SignedLog
+  readonly #rows: RowRegister<RowView>
   readonly #ledger: Ledger
   readonly #derived: DerivedCheck
   readonly #tiles: TileCheck
@@ -64,13 +67,14 @@ class Check {
   constructor(store: Reader, log: SignedLog, genesis: Genesis) {
     this.#store = store
     this.#log = log
+    this.#rows = genesis.rows
     this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
     this.#derived = new DerivedCheck({ store, ledger: this.#ledger, genesis, find: this.#find })
     this.#tiles = new TileCheck(store, this.#find)
   }
 
   readonly #find: Find = (key, what) => {
-    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(text`${keyText(key)}: ${what}`)
+    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(text`${this.#rows.text(key)}: ${what}`)
   }
 
   async run(): Promise<CheckReport> {
@@ -80,7 +84,7 @@ class Check {
     await this.#strays(size)
     if (walked === size) await checkPieces(this.#store, this.#find)
     if (walked === size) await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
-    await checkKept(this.#store, this.#log, { ledger: this.#ledger, find: this.#find })
+    await checkKept(this.#rows, { store: this.#store, log: this.#log, ledger: this.#ledger, find: this.#find })
     return { findings: this.#findings.map(({ en }) => en), findingsZh: this.#findings.map(({ zh }) => zh), damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }
   }
 

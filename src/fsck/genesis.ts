@@ -1,5 +1,7 @@
+import type { RowView } from '../commit/row-view.ts'
 import type { LaneHead } from '../ledger/lanes.ts'
 import type { Shape } from '../lookup/segments.ts'
+import type { RowRegister } from '../store/rows.ts'
 import type { FederationState } from '../topology/federation.ts'
 
 /** What a fresh fold starts from. */
@@ -8,6 +10,8 @@ export interface Genesis {
   readonly federation: () => FederationState
   readonly lanes: ReadonlyMap<string, LaneHead>
   readonly subjectKey: Uint8Array
+  /** Every family of rows that this program writes. */
+  readonly rows: RowRegister<RowView>
   /** Sizes of the record index, where they are not the usual ones. */
   readonly shape?: Shape
 }

@@ -12,14 +12,21 @@ import { decodeKnown, Ledger } from '../ledger/ledger.ts'
 import { sizeKey, storedSize } from '../log/log.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { growTiles, rightEdgeTiles } from '../merkle/tile.ts'
-import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, PRESENT, tables, textKey, tileKey } from '../store/keys.ts'
+import { batchKey, bodyKey, derivedTables, entryKey, prefixRange, PRESENT, tileKey } from '../store/keys.ts'
+import { defineRows, onlyKey } from '../store/rows.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
 import type { Genesis } from './genesis.ts'
 import { subjectKeyOp } from './subject-key.ts'
 
 const PIECE = 256
 /** There while a rebuild is under way: what is derived is not whole, and looks like an old copy. */
-const rebuildingKey = textKey(tables.meta, 'rebuilding')
+export const rebuildingRow = defineRows({
+  table: 'meta', name: 'rebuilding', keys: onlyKey,
+  check: () => {
+    throw new HuxinError('store_corrupt', text`a rebuild was cut off: run huxin node rebuild again`)
+  },
+})
+const rebuildingKey = rebuildingRow.key()
 
 /** @throws HuxinError store_corrupt when a rebuild was cut off */
 export async function checkRebuilt(store: Reader): Promise<void> {
@@ -33,7 +40,7 @@ export async function checkRebuilt(store: Reader): Promise<void> {
 export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (done: bigint, total: bigint) => void = () => undefined): Promise<bigint> {
   const size = await countEntries(store)
   await store.commit([{ key: rebuildingKey, value: PRESENT }])
-  for (const table of derivedTables) await store.clear(prefixRange(table))
+  for (const range of genesis.rows.derivedRanges()) await store.clear(range)
   const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
   let edge = new Map<string, Uint8Array>()
   for (let start = 0n; start < size; start += BigInt(PIECE)) {

@@ -11,7 +11,8 @@ import { parseEntry } from '../batch/entry.ts'
 import { openHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, entryKey, keyText, tables, textKey, tileKey } from '../store/keys.ts'
+import { bodyKey, entryKey, keyText, tileKey } from '../store/keys.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import { bodyOf } from './check-derived.ts'
 import type { Context } from '../commit/context.ts'
 
@@ -19,7 +20,9 @@ import type { Context } from '../commit/context.ts'
 const TURN_MS = 2
 const REST_MS = 20
 
-const cursorKey = textKey(tables.meta, 'scrub/next')
+/** Where the scrub stands. */
+export const scrubRows = defineRows({ table: 'meta', name: 'scrub', keys: textKeys, check: hasCheckValue(8) })
+const cursorKey = scrubRows.key('next')
 
 export class Scrub {
   readonly #context: Context

@@ -9,10 +9,12 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { Indexer } from '../lookup/indexer.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { tables, textKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, onlyKey } from '../store/rows.ts'
 
-const key = textKey(tables.meta, 'subject-key')
+/** With which key the record index was made. */
+export const subjectKeyRow = defineRows({ table: 'meta', name: 'subject-key', keys: onlyKey, check: hasCheckValue() })
+const key = subjectKeyRow.key()
 const REMEDY = text`put the right keys/subject.key back from a backup, or, when it is lost, run huxin node rebuild: it makes the index with the key that is there`
 
 /** Says with which key the record index is made; goes with the making of one. */

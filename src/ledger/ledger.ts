@@ -20,6 +20,7 @@ import { type AccessRecord, AccessRecordSchema } from '../gen/huxin/v1/access_pb
 import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
+import { recordsRow } from './rows.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { parseFreeze } from '../topology/freeze.ts'
 import { laneKey } from '../topology/lane.ts'
@@ -119,7 +120,7 @@ export class Ledger {
       this.quarantined.add(Buffer.from(key.subarray(1)).toString())
     }
     await this.loadAmended()
-    const count = await this.#store.get(textKey(tables.state, 'records'))
+    const count = await this.#store.get(recordsRow.key())
     this.recordCount = count ? fromBe64(count) : 0n
   }
 
@@ -215,7 +216,7 @@ export class Ledger {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
     }
     const recordCount = this.recordCount + (effective ? BigInt(header.records) : 0n)
-    if (effective) ops.push({ key: textKey(tables.state, 'records'), value: be64(recordCount) })
+    if (effective) ops.push({ key: recordsRow.key(), value: be64(recordCount) })
     const remember = (): void => {
       for (const [key, standing] of standings) this.lanes.set(key, standing)
       for (const { batchId } of amending) this.#amended.add(batchId)

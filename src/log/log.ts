@@ -24,14 +24,15 @@ import { frontierFromTiles, growTiles, rightEdgeTiles, type TileCoordinate } fro
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
 import { formatTlogProof } from '../note/tlog-proof.ts'
-import { entryKey, textKey, tables, tileKey } from '../store/keys.ts'
+import { entryKey, tileKey } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { sizeRow } from './rows.ts'
 import type { FrozenTree } from '../topology/member.ts'
 import type { CheckpointSlot } from './slot.ts'
 
 /** Full tiles that reads keep in memory, 8 KB each. */
 export const TILES_CACHED_MAX = 512
-export const sizeKey = textKey(tables.state, 'size')
+export const sizeKey = sizeRow.key()
 
 export interface LogOptions {
   readonly store: Store

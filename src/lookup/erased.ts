@@ -3,18 +3,18 @@
  * goes into the commit that erases it, and the `Indexer` removes what it names, and then the note,
  * whatever it was doing at that moment. Until then whoever looks up finds a record that is not there.
  */
-import { asBuffer, be32, be64, concat, equalBytes } from '../base/bytes.ts'
+import { asBuffer, be32, be64, concat } from '../base/bytes.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { indexAtEnd, indexKey, placeKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import { indexAtEnd, indexKey, placeKey, tables } from '../store/keys.ts'
 import type { KeyRange, Op, Reader } from '../store/store.ts'
+import { eraseOnRows, erasedRows } from './rows.ts'
 import type { IndexRow } from './record-index.ts'
 import type { PlacedRecord, RecordRows } from './record-rows.ts'
 import type { Identity, Place } from './segments.ts'
 
-const prefix = textKey(tables.state, 'erased/')
 const IDENTITY_BYTES = 5
 
-export const erasedNotes: KeyRange = prefixRange(prefix)
+export const erasedNotes: KeyRange = erasedRows.range
 
 /** What an erased record may still have. */
 export interface ErasedRows {
@@ -24,14 +24,9 @@ export interface ErasedRows {
   readonly keys: readonly Uint8Array[]
 }
 
-/** True for keys of notes. */
-export function isErasedNote(key: Uint8Array): boolean {
-  return key.length === prefix.length + 12 && equalBytes(key.subarray(0, prefix.length), prefix)
-}
-
 /** The note that a record is erased. */
 export function erasedNote({ index, position }: Pick<PlacedRecord, 'index' | 'position'>, { recordId, subject, ops }: RecordRows): Op {
-  const key = placeKey(prefix, index, position)
+  const key = placeKey(erasedRows.prefix, index, position)
   const keys = ops.flatMap((op) => [Uint8Array.of(op.key.length), op.key])
   return { key, value: checkedValue(key, concat(encodeIdentity(recordId), Uint8Array.of(subject ? 1 : 0), ...(subject ? [encodeIdentity(subject)] : []), ...keys)) }
 }
@@ -41,7 +36,7 @@ export function openErasedNote(key: Uint8Array, stored: Uint8Array): ErasedRows 
   const value = openChecked(key, stored)
   if (!value) return undefined
   const bytes = asBuffer(value)
-  const place = { index: asBuffer(key).readBigUInt64BE(prefix.length), position: asBuffer(key).readUInt32BE(prefix.length + 8) }
+  const place = { index: erasedRows.restOf(key).readBigUInt64BE(), position: erasedRows.restOf(key).readUInt32BE(8) }
   const rows: IndexRow[] = [{ table: 'recordId', identity: decodeIdentity(bytes, 0), place }]
   let at = IDENTITY_BYTES
   if (bytes[at++] === 1) {
@@ -74,8 +69,6 @@ export interface PendingErasure {
   readonly index: bigint
 }
 
-const PENDING = 'erase-on/'
-
 /** The row that says that amendments at `index` erase something on a civil date. */
 export function pendingOp(effectiveOn: string, index: bigint): Op {
   const key = pendingKey(effectiveOn, index)
@@ -90,10 +83,10 @@ export async function isPending(store: Pick<Reader, 'get'>, { effectiveOn, index
 /** Erasures whose day has come by a civil date, at most `limit`. */
 export async function pendingUntil(store: Pick<Reader, 'range'>, date: string, limit: number): Promise<PendingErasure[]> {
   // A slash stands after the date, and the digit 0 after the slash in ASCII.
-  const rows = await store.range({ gte: textKey(tables.meta, PENDING), lt: textKey(tables.meta, `${PENDING}${date}0`), limit })
+  const rows = await store.range({ gte: eraseOnRows.prefix, lt: eraseOnRows.key(`${date}0`), limit })
   return rows.map(([key]) => ({ key, index: indexAtEnd(key) }))
 }
 
 function pendingKey(effectiveOn: string, index: bigint): Uint8Array {
-  return indexKey(textKey(tables.meta, `${PENDING}${effectiveOn}/`), index)
+  return indexKey(eraseOnRows.key(`${effectiveOn}/`), index)
 }

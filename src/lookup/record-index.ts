@@ -10,8 +10,9 @@ import { asBuffer } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { formerOwn, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
+import { formerOwn, keyText, prefixRange, tables } from '../store/keys.ts'
 import type { KeyRange, Op, Store } from '../store/store.ts'
+import { indexedRow } from './rows.ts'
 import { type IndexTable, indexTables } from './record-rows.ts'
 import {
   bucketKey, bucketOf, bucketsOf, decodeProgress, encodeProgress, findRows, type Identity, levelToMerge, liveSegments, mergeBuckets, type Place,
@@ -20,7 +21,7 @@ import {
 import { TableSieve } from './table-sieve.ts'
 import { Tail } from './tail.ts'
 
-export const indexedKey = textKey(tables.state, 'indexed')
+export const indexedKey = indexedRow.key()
 
 /** Rows merged in one write: some milliseconds, so that others get their turn between two. */
 const PIECE_ROWS = 32_768

@@ -17,8 +17,8 @@ import { ActSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { ChangeSchema } from '../gen/huxin/v1/record_service_pb.ts'
 import { type Approval, ApprovalSchema } from '../gen/huxin/v1/register_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import { amend, checkAmending, type RecordChange } from '../publish/amend.ts'
 import type { Context } from '../commit/context.ts'
 import { checkAct} from './members.ts'
@@ -56,7 +56,8 @@ export interface Decision {
   readonly source: EntrySource
 }
 
-const PREFIX = textKey(tables.meta, 'approval/')
+/** Id → what waits for a second person. */
+export const approvalRows = defineRows({ table: 'meta', name: 'approval', keys: textKeys, check: hasCheckValue() })
 const WAITING_MAX = 100
 const ROWS_MAX = 1_000
 const BYTES_MAX = 8 << 20
@@ -211,7 +212,7 @@ export class Approvals {
   }
 
   async #rows(): Promise<{ key: Uint8Array; row: Approval; bytes: number }[]> {
-    const rows = await this.#context().store.range(prefixRange(PREFIX))
+    const rows = await this.#context().store.range(approvalRows.range)
     return rows.flatMap(([key, value]) => {
       const row = openRow(key, value)
       return row ? [{ key, row, bytes: value.length }] : []
@@ -250,7 +251,7 @@ function proposerOf({ proposer, proposerSerial }: Approval): Operator {
 }
 
 function keyOf(id: Uint8Array): Uint8Array {
-  return textKey(tables.meta, `approval/${hex(id)}`)
+  return approvalRows.key(hex(id))
 }
 
 function rowOp(row: Approval): Op {

@@ -14,8 +14,10 @@ import { text } from '../base/text.ts'
 import { openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
+import { prefixRange, tables } from '../store/keys.ts'
 import type { Op, Store } from '../store/store.ts'
+import { defineRows, textKeys } from '../store/rows.ts'
+import { logKey, type RowView } from '../commit/row-view.ts'
 import { signFreeze } from '../topology/freeze.ts'
 import type { Context } from '../commit/context.ts'
 import { cosignedCheckpoint } from '../witness/cosigned.ts'
@@ -67,9 +69,19 @@ async function appendFinal(context: Context, { act, source, extra }: { act: Pers
   announce(context, draft)
 }
 
+/** Log → its final checkpoint. */
+export const frozenRows = defineRows<RowView>({
+  table: 'meta', name: 'frozen', keys: textKeys,
+  check: ({ rest, value }, { federation, ledger }) => {
+    const log = rest.toString()
+    const { size } = openCheckpoint(value, [logKey(federation, log)], log)
+    if (size !== ledger.frozen.get(log)) throw new HuxinError('store_corrupt', text`it is not of the size at which that log was frozen`)
+  },
+})
+
 /** Row of the final checkpoint of a log of this node that is frozen and has a successor. */
 export function frozenKey(log: string): Uint8Array {
-  return textKey(tables.meta, `frozen/${log}`)
+  return frozenRows.key(log)
 }
 
 /** The newest checkpoint of a frozen log, with every cosignature on it. @throws HuxinError not_found */

@@ -10,10 +10,10 @@ import { KeptAlarms } from './kept-alarms.ts'
 import { hashRequestIds } from '../publish/request-ids.ts'
 import { Scrub } from '../fsck/scrub.ts'
 import { hasConfirmations, reviewConfirmations } from '../recognition/recognize.ts'
-import { tables, textKey } from '../store/keys.ts'
 import { removeFormerEpochs } from './former-epochs.ts'
 import type { NodeLog } from './node-log.ts'
 import type { Disk } from './ports.ts'
+import { probeRow } from './own-rows.ts'
 
 export interface BackgroundOptions {
   readonly context: Context
@@ -143,7 +143,7 @@ async function healthLoop({ context, maySign, clockIsRight, lookAtDisk, reviewGa
 
 async function probe(context: Context): Promise<boolean> {
   const value = Buffer.from(String(context.clock.nowMs()))
-  const key = textKey(tables.meta, 'probe')
+  const key = probeRow.key()
   try {
     await context.store.write([{ key, value }])
     const read = await context.store.get(key)

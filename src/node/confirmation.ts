@@ -7,8 +7,8 @@
 import { be64, fromBe64 } from '../base/bytes.ts'
 import { limits } from '../base/limits.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { tables, textKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { confirmedRow } from './own-rows.ts'
 
 export interface ConfirmationOptions {
   readonly store: Store
@@ -26,7 +26,7 @@ export interface ConfirmationOptions {
 }
 
 const SAVE_MS = 60_000
-const key = textKey(tables.meta, 'confirmed')
+const key = confirmedRow.key()
 
 export class Confirmation {
   readonly #options: ConfirmationOptions

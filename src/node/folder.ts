@@ -14,6 +14,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { lastSignedTree, type Log } from '../log/log.ts'
 import type { CheckpointSlot } from '../log/slot.ts'
+import { rowRegister } from './rows.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, tables } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { parseNote } from '../note/note.ts'
@@ -166,6 +167,7 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
     federation: () => FederationState.from(join.anchors),
     lanes: new Map(join.heads.map(({ lane, number, batchId }) => [lane, { number, id: fromHex(batchId)! }])),
     subjectKey,
+    rows: rowRegister,
   }
 }
 

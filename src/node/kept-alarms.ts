@@ -7,13 +7,13 @@
  */
 import { bilingual, type Text } from '../base/text.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { AlarmCode } from '../alarm/alarm-table.ts'
 import type { StandingAlarm } from '../alarm/alarms.ts'
 import type { Context } from '../commit/context.ts'
 import { childReceipt } from '../witness/delivery.ts'
+import { alarmRows } from './own-rows.ts'
 
 /** An alarm as the store holds it. */
 interface KeptAlarm {
@@ -33,7 +33,6 @@ type Ended = (context: Context, alarm: KeptAlarm) => boolean | Promise<boolean>
 const DAY_MS = 86_400_000
 /** Days for which a loss is said that nobody can undo: time to see to it. */
 const LOST_DAYS = 7
-const PREFIX = textKey(tables.meta, 'alarm/')
 
 /** Whoever an alarm is about has begun another epoch, which ends what was done with the keys of this one, or is gone. */
 const epochEnded: Ended = (context, { subject, epoch }) => {
@@ -82,7 +81,7 @@ export class KeptAlarms {
   /** Raises again what stood. */
   static async open(context: Context): Promise<KeptAlarms> {
     const kept = new Map<string, KeptAlarm>()
-    for (const [key, value] of await context.store.range(prefixRange(PREFIX))) {
+    for (const [key, value] of await context.store.range(alarmRows.range)) {
       const alarm = readAlarm(key, value)
       if (!alarm) continue
       kept.set(nameOf(alarm), alarm)
@@ -128,7 +127,7 @@ function wordsOf({ en, zh }: Text): { en: string; zh: string } {
 }
 
 function keyOf(code: AlarmCode, subject: string): Uint8Array {
-  return textKey(tables.meta, `alarm/${code}/${subject}`)
+  return alarmRows.key(`${code}/${subject}`)
 }
 
 function rowOf(alarm: KeptAlarm): Op {

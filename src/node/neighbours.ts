@@ -11,9 +11,9 @@ import type { Context } from '../commit/context.ts'
 import { cosigners, finalSize } from '../witness/cosigned.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Member } from '../topology/member.ts'
 import type { AlarmLimits } from './config.ts'
+import { contactRows } from './own-rows.ts'
 
 export interface NeighboursOptions {
   readonly context: Context
@@ -35,7 +35,6 @@ const NAMED_MAX = 5
 /** Days before its end in which a certificate is an alarm. */
 const CERTIFICATE_DAYS = 30
 const SAVE_MS = 60_000
-const PREFIX = 'contact/'
 /** Milliseconds between two counts of what waits for a child that is suspended. */
 const COUNT_MS = 60_000
 /** Days for which it is said that a retired child never fetched something: time to see to it. */
@@ -57,11 +56,10 @@ export class Neighbours {
   static async open(options: NeighboursOptions): Promise<Neighbours> {
     const { context } = options
     const neighbours = new Neighbours(options)
-    const kept = textKey(tables.meta, PREFIX)
     const parent = context.ledger().federation.member(context.self)?.parent
-    for (const [key, stored] of await context.store.range(prefixRange(kept))) {
+    for (const [key, stored] of await context.store.range(contactRows.range)) {
       const value = openChecked(key, stored)
-      if (value?.length === 8) neighbours.#contacts.set(Buffer.from(key.subarray(kept.length)).toString(), { ms: Number(fromBe64(value)), notAfterMs: undefined })
+      if (value?.length === 8) neighbours.#contacts.set(contactRows.restOf(key).toString(), { ms: Number(fromBe64(value)), notAfterMs: undefined })
     }
     for (const { node, last } of await cosigners(context)) {
       if (last && node !== parent && !neighbours.#contacts.has(node)) neighbours.#contacts.set(node, { ms: Number(last.timeSeconds) * 1000, notAfterMs: undefined })
@@ -170,7 +168,7 @@ export class Neighbours {
     if (clock.monotonicMs() - this.#savedMs < SAVE_MS) return
     this.#savedMs = clock.monotonicMs()
     const ops = [...this.#contacts].filter(([child, { ms }]) => this.#saved.get(child) !== ms).map(([child, { ms }]) => {
-      const key = textKey(tables.meta, `${PREFIX}${child}`)
+      const key = contactRows.key(child)
       return { key, value: checkedValue(key, be64(BigInt(Math.round(ms)))), child, ms }
     })
     if (ops.length === 0) return

@@ -31,12 +31,13 @@ import { type Checkpoint, openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer } from '../note/key.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
+import { prefixRange } from '../store/keys.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 import { formatStatement, type Member, parseStatement } from '../topology/member.ts'
 import { epochFiles, type NodeConfig } from './config.ts'
 import type { RootRecovery } from './folder.ts'
 import { epochOfLog, noteKeyOf } from './recovery.ts'
+import { gaveBackRows } from './own-rows.ts'
 
 /** Batch ids in one offer. */
 const OFFERED_MAX = 4_096
@@ -275,7 +276,7 @@ function otherLog({ log }: RootRecovery, size: bigint, who: string): HuxinError 
 }
 
 function gaveKey(log: string, child: string): Uint8Array {
-  return textKey(tables.meta, `gaveback/${log}/${child}`)
+  return gaveBackRows.key(`${log}/${child}`)
 }
 
 function openOwn(note: Uint8Array, { vkey }: Signer, log: string): Checkpoint | undefined {

@@ -26,13 +26,13 @@ import { checkAct, nextStatement} from '../members/members.ts'
 import type { SignedTree } from '../log/log.ts'
 import { parseNote, signNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { tables, textKey } from '../store/keys.ts'
 import { formatStatement, type Member, parseStatement, statementOfEpoch } from '../topology/member.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { epochFiles, type NodeConfig, TRANSITION } from './config.ts'
 import { formatTransition, readJoin } from './folder.ts'
 import { makeKeys } from './keys.ts'
 import { memberAtParent } from './parent-calls.ts'
+import { rotationRows } from './own-rows.ts'
 
 const WAIT_MS = 200
 const RETRY_MS_MAX = 5_000
@@ -127,7 +127,7 @@ export class Rotation {
   }
 
   get #key(): Uint8Array {
-    return textKey(tables.meta, `rotation/${this.#options.context.log().origin}`)
+    return rotationRows.key(this.#options.context.log().origin)
   }
 
   async #wanted(): Promise<Wanted | undefined> {

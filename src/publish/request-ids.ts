@@ -5,12 +5,13 @@
  */
 import { createHash } from 'node:crypto'
 import { asBuffer } from '../base/bytes.ts'
-import { type HuxinError, invalidField } from '../base/errors.ts'
+import { HuxinError, invalidField } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import { holdsCitizenId } from '../record/personal.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { EntrySource } from '../batch/entry.ts'
 import type { Op } from '../store/store.ts'
+import { defineRows, textKeys } from '../store/rows.ts'
+import type { RowView } from '../commit/row-view.ts'
 import type { Context } from '../commit/context.ts'
 
 /** A call that may be repeated. */
@@ -19,7 +20,13 @@ export interface Repeatable {
   readonly source: EntrySource
 }
 
-const PREFIX = textKey(tables.meta, 'request/')
+/** Hash of a request's id → the batch of its answer. */
+export const requestRows = defineRows<RowView>({
+  table: 'meta', name: 'request', keys: textKeys,
+  check: async ({ value }, { ledger }) => {
+    if (!await ledger.known(value)) throw new HuxinError('store_corrupt', text`it names a batch that is not in the log`)
+  },
+})
 const HASHED = /^[0-9a-f]{32}$/
 const PIECE = 1_000
 
@@ -37,18 +44,18 @@ export async function firstBatchOf({ store, subjectKey }: Pick<Context, 'store' 
   const name = nameOf(request)
   if (name === undefined) return undefined
   // Rows of earlier programs, until they are hashed.
-  return await store.get(hashedKey(subjectKey, name)) ?? await store.get(textKey(tables.meta, `request/${name}`))
+  return await store.get(hashedKey(subjectKey, name)) ?? await store.get(requestRows.key(name))
 }
 
 /** Hashes the ids that an earlier program stored as they were. @returns how many */
 export async function hashRequestIds({ store, subjectKey }: Pick<Context, 'store' | 'subjectKey'>): Promise<number> {
-  const { gte, lt } = prefixRange(PREFIX)
+  const { gte, lt } = requestRows.range
   let hashed = 0
   for (let from = gte; ;) {
     const rows = await store.range({ gte: from, lt, limit: PIECE })
     const ops: Op[] = []
     for (const [key, value] of rows) {
-      const name = asBuffer(key.subarray(PREFIX.length)).toString()
+      const name = asBuffer(key.subarray(requestRows.prefix.length)).toString()
       if (HASHED.test(name)) continue
       ops.push({ key: hashedKey(subjectKey, name), value }, { key, value: undefined })
     }
@@ -72,7 +79,7 @@ function nameOf({ requestId, source }: Repeatable): string | undefined {
 
 function hashedKey(subjectKey: Uint8Array, name: string): Uint8Array {
   const digest = createHash('sha256').update('request').update(subjectKey).update(name).digest()
-  return textKey(tables.meta, `request/${digest.subarray(0, 16).toString('hex')}`)
+  return requestRows.key(digest.subarray(0, 16).toString('hex'))
 }
 
 function bad(message: Said): HuxinError {

@@ -98,29 +98,33 @@ export const placeKey = (prefix: Uint8Array, index: bigint, position: number): U
 /** Log index at the end of a key of a table whose keys end with it. */
 export const indexAtEnd = (key: Uint8Array): bigint => fromBe64(key, key.length - 8)
 
-const indexTables: readonly Uint8Array[] = [tables.entry, tables.body, tables.transit, tables.pieces, tables.receiptOrder]
-const textTables: readonly Uint8Array[] = [tables.witness, tables.cosigned, tables.quarantine, tables.childReceipt, tables.meta, tables.lane, tables.state]
+/** What stands in the keys of a table; undefined when it does not. */
+type Words = (rest: Buffer) => string | undefined
 
-/** A key as people read it: the name of its table, then what it is the key of. */
+const indexWords: Words = (rest) => (rest.length === 8 ? String(rest.readBigUInt64BE()) : undefined)
+const textWords: Words = (rest) => rest.toString()
+const bucketWords: Words = (rest) => (rest.length === 9 ? `${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}` : undefined)
+const textIndexWords: Words = (rest) => (rest.length > 9 ? `${rest.subarray(0, -9).toString()} ${rest.readBigUInt64BE(rest.length - 8)}` : undefined)
+
+/** By table; the keys of all others are hashes. */
+const wordsOf: Readonly<Partial<Record<string, Words>>> = {
+  entry: indexWords,
+  body: (rest) => (rest.length === 12 ? String(rest.readBigUInt64BE()) : indexWords(rest)),
+  transit: indexWords, pieces: indexWords, receiptOrder: indexWords,
+  tile: (rest) => (rest.length === 9 ? `${rest[0]}/${rest.readBigUInt64BE(1)}` : undefined),
+  recordId: bucketWords, subject: bucketWords,
+  classIndex: (rest) => (rest.length === 9 ? `${batchClasses[rest[0]!] ?? rest[0]} ${rest.readBigUInt64BE(1)}` : undefined),
+  laneIndex: textIndexWords, spine: textIndexWords,
+  receipt: (rest) => (rest.length > 32 ? `${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}` : undefined),
+  reported: (rest) => rest.toString().replace('\0', ' '),
+  witness: textWords, cosigned: textWords, quarantine: textWords, childReceipt: textWords, meta: textWords, lane: textWords, state: textWords,
+}
+
+/** A key as people read it: the name of its table, then what it is the key of. What a name in it begins, `rows.ts` says. */
 export function keyText(key: Uint8Array): string {
-  const bytes = Buffer.from(key)
-  const [name = '?', table_] = Object.entries(tables).find(([, byte]) => byte[0] === key[0]) ?? []
-  const rest = bytes.subarray(1)
-  const is = (table: Uint8Array): boolean => table === table_
-  const place = (prefix: string, at: number): string => `${prefix} ${rest.readBigUInt64BE(at)}`
-  if (indexTables.some(is) && rest.length === 8) return place(name, 0)
-  if (is(tables.body) && rest.length === 12) return place(name, 0)
-  if (is(tables.tile) && rest.length === 9) return `${name} ${rest[0]}/${rest.readBigUInt64BE(1)}`
-  if ((is(tables.recordId) || is(tables.subject)) && rest.length === 9) return `${name} ${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}`
-  if (is(tables.classIndex) && rest.length === 9) return place(`${name} ${batchClasses[rest[0]!] ?? rest[0]}`, 1)
-  if ((is(tables.laneIndex) || is(tables.spine)) && rest.length > 9) return place(`${name} ${rest.subarray(0, -9).toString()}`, rest.length - 8)
-  if (is(tables.receipt) && rest.length > 32) return `${name} ${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}`
-  if (is(tables.reported)) return `${name} ${rest.toString().replace('\0', ' ')}`
-  if (is(tables.meta) && rest.toString('latin1', 0, 8) === 'spoiled/' && rest.length === 16) return place(`${name} spoiled`, 8)
-  if (is(tables.meta) && rest.toString('latin1', 0, 6) === 'shown/') return `${name} shown ${rest.toString('hex', 6)}`
-  if (is(tables.meta) && rest.toString('latin1', 0, 9) === 'erase-on/' && rest.length === 28) return place(`${name} ${rest.toString('latin1', 0, 19)}`, 20)
-  if (is(tables.meta) && rest.toString('latin1', 0, 10) === 'witnessed/' && rest.length > 18) return place(`${name} ${rest.subarray(0, -9).toString()}`, rest.length - 8)
-  return `${name} ${textTables.some(is) ? rest.toString() : rest.toString('hex')}`
+  const [name = '?'] = Object.entries(tables).find(([, byte]) => byte[0] === key[0]) ?? []
+  const rest = Buffer.from(key).subarray(1)
+  return `${name} ${wordsOf[name]?.(rest) ?? rest.toString('hex')}`
 }
 
 /** Every key that begins with `prefix`. */

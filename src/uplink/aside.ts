@@ -4,7 +4,7 @@
  * wait; everything else of the class goes on. It gets no verdict here, which would be another than elsewhere. It is asked for again, soon after what it may wait for has come, and an alarm
  * says what is missing and what helps. What waits is not signed for: who holds the records keeps them.
  */
-import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import { be64, concat, fromBe64 } from '../base/bytes.ts'
 import { type HuxinError, isHuxinError } from '../base/errors.ts'
 import { formatTime } from '../base/clock.ts'
 import { type Said, type Text, text } from '../base/text.ts'
@@ -14,10 +14,16 @@ import { openHeader } from '../batch/seal.ts'
 import { provenReceipts } from '../account/reconcile.ts'
 import type { Delivery, Package, Trace } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
+import { prefixRange } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import { type BatchClass, laneKey, parseLaneKey } from '../topology/lane.ts'
 import type { AsideRoom, LinkOptions } from './link.ts'
+
+/** Class, lane → index in the parent's log and number of what was left. */
+export const asideRows = defineRows({ table: 'meta', name: 'aside', keys: textKeys, check: hasCheckValue(16) })
+/** Class → index in the parent's log from which on more was left than is kept by lane. */
+export const asideRestRows = defineRows({ table: 'meta', name: 'aside-rest', keys: textKeys, check: hasCheckValue(8) })
 
 /** Milliseconds that what is missing may take before anybody is told. */
 export const PATIENCE_MS = 10_000
@@ -319,11 +325,11 @@ export class Aside {
   }
 
   get #restKey(): Uint8Array {
-    return textKey(tables.meta, `aside-rest/${this.#batchClass}`)
+    return asideRestRows.key(this.#batchClass)
   }
 
   #key(lane: string): Uint8Array {
-    return concat(tables.meta, utf8(`aside/${this.#batchClass}/${lane}`))
+    return asideRows.key(`${this.#batchClass}/${lane}`)
   }
 }
 

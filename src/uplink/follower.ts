@@ -15,19 +15,23 @@ import { keepReceipts } from '../witness/kept-receipts.ts'
 import type { StoredReceipt } from '../witness/receipts.ts'
 import { checkUpperReceipts } from '../witness/upper-receipts.ts'
 import { BeginningProver, compareTrees } from '../merkle/beginning.ts'
-import { continuesOp, readSpineTile } from '../witness/spine.ts'
+import { continuesOp, frontierRows, readSpineTile } from '../witness/spine.ts'
 import { appendLeaves, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { openCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { spineKey, tables, textKey } from '../store/keys.ts'
+import { spineKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { ReadLogResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { ParentCalls } from './parent.ts'
 import type { LinkOptions } from './link.ts'
 import { Deferral } from './deferral.ts'
 import { Pace } from './pace.ts'
 import type { SeenLog } from './taken.ts'
+
+/** Log → position of the next receipt that the parent gives. */
+export const receiptCursorRows = defineRows({ table: 'meta', name: 'receipts', keys: textKeys, check: hasCheckValue(8) })
 
 /** The parent's tree as verified here. */
 export interface VerifiedTree {
@@ -335,10 +339,10 @@ export class Follower {
     const name = known?.name ?? log
     // Of a log under another name the tree is known, and no checkpoint of this one.
     const state = known && (name === log ? known.state : { ...known.state, note: new Uint8Array() })
-    const stored = await context.store.get(textKey(tables.meta, `spine/${name}`))
+    const stored = await context.store.get(frontierRows.key(name))
     const frontier = stored ? decodeFrontier(stored) : emptyFrontier
     if (!frontier || (state?.size ?? 0n) !== frontier.size || (state && !equalBytes(frontierRoot(frontier), state.root))) throw new HuxinError('store_corrupt', text`what is kept of the parent's log does not fit together; run huxin fsck`)
-    const receipts = openChecked(receiptsKey(name), await context.store.get(receiptsKey(name)))
+    const receipts = openChecked(receiptCursorRows.key(name), await context.store.get(receiptCursorRows.key(name)))
     this.#frontier = frontier
     this.#verified = state ?? NOTHING
     this.#before = name === log ? undefined : name
@@ -356,7 +360,7 @@ export class Follower {
     if (unknown.length > 0 && this.#deferral.again(size)) {
       if (proven.length > 0) await keepReceipts(context, proven, [])
     } else {
-      await keepReceipts(context, proven, [{ key: receiptsKey(log), value: checkedValue(receiptsKey(log), be64(next)) }])
+      await keepReceipts(context, proven, [{ key: receiptCursorRows.key(log), value: checkedValue(receiptCursorRows.key(log), be64(next)) }])
       this.#receipts = next
       this.#deferral.end()
       wrong.push(...unknown)
@@ -388,9 +392,5 @@ async function readBeginning(
 }
 
 function frontierOp(log: string, frontier: Frontier): Op {
-  return { key: textKey(tables.meta, `spine/${log}`), value: encodeFrontier(frontier) }
-}
-
-function receiptsKey(log: string): Uint8Array {
-  return textKey(tables.meta, `receipts/${log}`)
+  return { key: frontierRows.key(log), value: encodeFrontier(frontier) }
 }

@@ -3,15 +3,19 @@
  * a quota is used up, or something is wrong with it. What others send goes on; what such an origin sent is offered again
  * from there, with growing pauses, and an alarm says why.
  */
-import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
+import { be64, fromBe64 } from '../base/bytes.ts'
 import { errorTable, isErrorCode } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import type { Outcome } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { prefixRange, tables } from '../store/keys.ts'
+import { prefixRange } from '../store/keys.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import { PATIENCE_MS } from './aside.ts'
 import type { LinkOptions } from './link.ts'
+
+/** Class, log, origin → index from which on its batches wait here. */
+export const heldRows = defineRows({ table: 'meta', name: 'held', keys: textKeys, check: hasCheckValue(8) })
 
 const AGAIN_MS_MIN = 50
 const AGAIN_MS_MAX = 60_000
@@ -133,6 +137,6 @@ export class HeldOrigins {
   }
 
   #key(log: string, origin: string): Uint8Array {
-    return concat(tables.meta, utf8(`held/${this.#batchClass}/${log}/${origin}`))
+    return heldRows.key(`${this.#batchClass}/${log}/${origin}`)
   }
 }

@@ -14,11 +14,14 @@ import type { Inbound } from '../exchange/door.ts'
 import { isDropped } from '../exchange/serve.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { tables, textKey } from '../store/keys.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import { Aside, concernsOneBatch } from './aside.ts'
 import type { Follower } from './follower.ts'
 import type { LinkOptions } from './link.ts'
 import { Pace } from './pace.ts'
+
+/** Log, class → index in the parent's log that is fetched next. */
+export const pullRows = defineRows({ table: 'meta', name: 'pull', keys: textKeys, check: hasCheckValue(8) })
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
@@ -223,7 +226,7 @@ export class Puller {
   }
 
   #key(log: string): Uint8Array {
-    return textKey(tables.meta, `pull/${log}/${this.batchClass}`)
+    return pullRows.key(`${log}/${this.batchClass}`)
   }
 }
 

@@ -12,11 +12,15 @@ import type { Outcome, SubmitResponse } from '../gen/huxin/v1/exchange_service_p
 import { parseVkey } from '../note/key.ts'
 import { verifyTlogProof } from '../note/tlog-proof.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { classKey, keyText, prefixRange, tables, textKey } from '../store/keys.ts'
+import { classKey, keyText, prefixRange } from '../store/keys.ts'
+import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { Follower } from './follower.ts'
 import { type Held, HeldOrigins, isOfOneOrigin } from './held-origins.ts'
 import type { LinkOptions } from './link.ts'
 import { Outbox, type Outgoing, type Page } from './outbox.ts'
+
+/** The parent's log, class → index in this log that is handed up next. */
+export const pushRows = defineRows({ table: 'meta', name: 'push', keys: textKeys, check: hasCheckValue(8) })
 
 /** Calls under way at once, which the parent answers in order: while it writes what one brought it reads the next. */
 const IN_FLIGHT = 8
@@ -359,7 +363,7 @@ export class Pusher {
 
   async #handedBefore(): Promise<bigint> {
     const { context, parent } = this.#options
-    const rows = await context.store.range(prefixRange(textKey(tables.meta, `push/${parent}/`)))
+    const rows = await context.store.range(prefixRange(pushRows.key(`${parent}/`)))
     const own = keyText(this.#key(this.#log ?? ''))
     const cursors = rows.filter(([key]) => keyText(key) !== own && keyText(key).endsWith(`/${this.batchClass}`)).map(([key, value]) => openChecked(key, value))
     return cursors.reduce((most, cursor) => (cursor && fromBe64(cursor) > most ? fromBe64(cursor) : most), 0n)
@@ -376,7 +380,7 @@ export class Pusher {
   }
 
   #key(log: string): Uint8Array {
-    return textKey(tables.meta, `push/${log}/${this.batchClass}`)
+    return pushRows.key(`${log}/${this.batchClass}`)
   }
 }
 

@@ -25,6 +25,7 @@ import { parseNote } from '../note/note.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
+import { defineRows, hasCheckValue, textIndexKeys } from '../store/rows.ts'
 import { outOfForce } from '../kinds/judge.ts'
 import { type Refused, refuse, refusalText } from '../kinds/refusal.ts'
 import { type StoredReceipt, verifyReceipt } from './receipts.ts'
@@ -173,8 +174,11 @@ function isFirst(origin: string, source: EntrySource): boolean {
 
 const WITNESSED_EVERY_MS = 3_600_000
 
+/** Log, size → when it was seen with that size. */
+export const witnessedRows = defineRows({ table: 'meta', name: 'witnessed', keys: textIndexKeys, check: hasCheckValue(8) })
+
 function witnessedPrefix(log: string): Uint8Array {
-  return textKey(tables.meta, `witnessed/${log}/`)
+  return witnessedRows.key(`${log}/`)
 }
 
 /** The row that says that a log was seen with a size at a time; none when the last is younger than an hour. */

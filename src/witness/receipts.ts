@@ -3,15 +3,17 @@ import { concat, equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Entry, entryPrefixLength, parseEntry } from '../batch/entry.ts'
-import type { SealedHeader } from '../batch/seal.ts'
+import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
-import { verifyTlogProof } from '../note/tlog-proof.ts'
+import { parseTlogProof, verifyTlogProof } from '../note/tlog-proof.ts'
 import type { Op } from '../store/store.ts'
-import { prefixRange, tables, textKey } from '../store/keys.ts'
+import { entryKey, prefixRange, receiptKey, tables, textKey } from '../store/keys.ts'
+import { defineRows, hashKeys } from '../store/rows.ts'
+import { logKey, type RowView } from '../commit/row-view.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from '../commit/context.ts'
 import type { LoggedEntry } from '../commit/recent.ts'
@@ -96,8 +98,31 @@ export function shownOp(receipt: StoredReceipt): Op {
   return { key: shownKey(receipt.batchId), value: encodeReceipt(receipt) }
 }
 
+/** The receipt that was shown with a batch, by its id. */
+export const shownRows = defineRows<RowView>({
+  table: 'meta', name: 'shown', keys: hashKeys,
+  check: ({ rest, value }, view) => checkReceipt(view, receiptKey(rest, receiptLog(decodeReceipt(rest, value))?.node ?? ''), value),
+})
+
+/** The receipt proves that the batch's entry is in the log of that node; of a batch that is not here, only who signed is seen. */
+export async function checkReceipt({ store, ledger, federation }: RowView, key: Uint8Array, value: Uint8Array): Promise<void> {
+  const [id, node] = [key.subarray(1, 33), Buffer.from(key.subarray(33)).toString()]
+  const receipt = decodeReceipt(id, value)
+  const log = receiptLog(receipt)
+  if (!log || log.node !== node) throw new HuxinError('store_corrupt', text`it is no receipt of ${node}`)
+  const known = await ledger.known(id)
+  const entry = known && await store.get(entryKey(known.indexes[0]!))
+  if (!entry) {
+    openCheckpoint(parseTlogProof(receipt.proof).checkpointNote, [logKey(federation, log.origin)], log.origin)
+    return
+  }
+  const batch = openHeader(parseEntry(entry).header)
+  if (!equalBytes(batch.id, id)) throw new HuxinError('store_corrupt', text`it is of a batch that the log has under another id`)
+  verifyReceipt({ federation, frozen: ledger.frozen }, batch, receipt)
+}
+
 function shownKey(batchId: Uint8Array): Uint8Array {
-  return concat(textKey(tables.meta, 'shown/'), batchId)
+  return shownRows.key(batchId)
 }
 
 /** Every receipt that is kept of one batch, by node. */

@@ -18,8 +18,9 @@ import { leafHash } from '../../src/merkle/hash.ts'
 import { loadConfig } from '../../src/node/config.ts'
 import { checkFolder, signedLogOf, withFolder } from '../../src/node/maintenance.ts'
 import { Node } from '../../src/node/node.ts'
+import { rowRegister } from '../../src/node/rows.ts'
 import type { NodeLog } from '../../src/node/node-log.ts'
-import { indexKey, keyText, prefixRange, tables, textKey } from '../../src/store/keys.ts'
+import { indexKey, prefixRange, tables, textKey } from '../../src/store/keys.ts'
 import { codeOf, findings, forge, publishRecords } from '../support/checks.ts'
 import { BODY, type Place, SeededRandom, TestFederation } from '../support/federation.ts'
 import { INDUSTRY_ITEM, industryRecord, many, uscc } from '../support/records.ts'
@@ -126,8 +127,8 @@ t.test('a bit', async (t) => {
         const { findings: said, findingsZh } = await checkFolder(folder).catch((error: Error) => ({ findings: [error.message], findingsZh: ['未能检查'] }))
         const notChinese = findingsZh.filter((line) => !/\p{Script=Han}/u.test(line))
         if (notChinese.length > 0 || findingsZh.length !== said.length) t.fail('each finding has its Chinese', { notChinese })
-        const named = [row[0], ...(row[1].length > 0 ? [] : [damaged[0]])].map((key) => `${keyText(key)}: `)
-        if (!said.some((line) => named.some((begin) => line.startsWith(begin)))) t.fail(`${keyText(row[0])}: ${row[1].toString('hex').slice(0, 200)} became ${damaged[1].toString('hex').slice(0, 200)}`, { said })
+        const named = [row[0], ...(row[1].length > 0 ? [] : [damaged[0]])].map((key) => `${rowRegister.text(key)}: `)
+        if (!said.some((line) => named.some((begin) => line.startsWith(begin)))) t.fail(`${rowRegister.text(row[0])}: ${row[1].toString('hex').slice(0, 200)} became ${damaged[1].toString('hex').slice(0, 200)}`, { said })
         await replace(folder, damaged, row)
       }
       t.pass(name)
@@ -148,19 +149,19 @@ t.test('a bit', async (t) => {
         await cp(folder, copy, { recursive: true })
         await replace(copy, row, flipped(row, random))
         const code = await codeOf(startAndPublish(copy))
-        t.not(code, 'not a HuxinError', `${keyText(row[0])}: ${code}`)
+        t.not(code, 'not a HuxinError', `${rowRegister.text(row[0])}: ${code}`)
         const { size, after } = await withFolder(copy, async (its, open) => {
           const { signed } = await signedLogOf(its, open)
           return { size: signed, after: (await open.store.range({ gte: indexKey(tables.entry, BigInt(entries.length)), lt: prefixRange(tables.entry).lt })).map(([, value]) => value) }
         })
         const own = after.slice(0, Math.max(0, Number(size.size) - entries.length))
         const root = frontierRoot(appendLeaves(emptyFrontier, Buffer.concat([...entries.slice(0, Number(size.size)), ...own].map(leafHash))))
-        if (!equalBytes(root, size.root)) t.fail(`${keyText(row[0])}: a tree of ${size.size} entries was signed that does not extend the one of ${entries.length}`)
+        if (!equalBytes(root, size.root)) t.fail(`${rowRegister.text(row[0])}: a tree of ${size.size} entries was signed that does not extend the one of ${entries.length}`)
         for (const entry of own) {
           const { header } = openHeader(parseEntry(entry).header)
           const place = header.lanes.find(({ target }) => target === '330106')
           if (header.batchClass !== 'normal' || header.origin !== config.node || !place) continue
-          if (place.number !== head.number + 1n || !equalBytes(place.previous ?? new Uint8Array(), head.id)) t.fail(`${keyText(row[0])}: lane number ${place.number} was signed after ${head.number}`)
+          if (place.number !== head.number + 1n || !equalBytes(place.previous ?? new Uint8Array(), head.id)) t.fail(`${rowRegister.text(row[0])}: lane number ${place.number} was signed after ${head.number}`)
         }
       }
     }

@@ -13,7 +13,8 @@ import { indexedKey } from '../../src/lookup/record-index.ts'
 import { recordIdentity } from '../../src/lookup/record-rows.ts'
 import type { Shape } from '../../src/lookup/segments.ts'
 import type { Node } from '../../src/node/node.ts'
-import { keyText, prefixRange, tables, textKey } from '../../src/store/keys.ts'
+import { rowRegister } from '../../src/node/rows.ts'
+import { prefixRange, tables, textKey } from '../../src/store/keys.ts'
 import { findings, publishRecords } from '../support/checks.ts'
 import { BODY, TestFederation } from '../support/federation.ts'
 import { industryRecord, many } from '../support/records.ts'
@@ -111,7 +112,7 @@ t.test('fsck names every row that is damaged, missing or too many', async (t) =>
     for (const instead of [damaged, undefined]) {
       await store.write([{ key, value: instead }])
       const lines = await said(node, genesis)
-      if (!lines.some((line) => line.startsWith(`${keyText(key)}: `))) t.fail(`${keyText(key)} is not named`, { lines })
+      if (!lines.some((line) => line.startsWith(`${rowRegister.text(key)}: `))) t.fail(`${rowRegister.text(key)} is not named`, { lines })
     }
     await store.write([{ key, value }])
   }
@@ -120,7 +121,7 @@ t.test('fsck names every row that is damaged, missing or too many', async (t) =>
   const note = erasedNote({ index: sent[0]!.index, position: 1 }, { recordId: recordIdentity(subjectKey, 'p0-1'), subject: undefined, ops: [] })
   for (const op of [{ key: stray, value }, note, { key: note.key, value: note.value!.subarray(1) }]) {
     await store.write([op])
-    t.match(await said(node, genesis), [`${keyText(op.key)}: `])
+    t.match(await said(node, genesis), [`${rowRegister.text(op.key)}: `])
     await store.write([{ key: op.key, value: undefined }])
   }
   t.same(await said(node, genesis), [], 'after')

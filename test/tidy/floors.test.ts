@@ -69,7 +69,7 @@ t.test('imports go strictly downward by the table in src/README.md', async (t) =
 const LARGE_ROOMS: Readonly<Record<string, { readonly files: number; readonly lines: number }>> = {
   cli: { files: 68, lines: 6_900 },
   intake: { files: 25, lines: 3_200 },
-  node: { files: 36, lines: 5_000 },
+  node: { files: 37, lines: 4_800 },
   record: { files: 25, lines: 2_800 },
   service: { files: 21, lines: 2_100 },
 }
