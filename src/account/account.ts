@@ -73,8 +73,6 @@ const PIECE = 64n
 const PAGE_ENTRIES = 8_192n
 /** Lines after which a page ends, with those of the piece. */
 const PAGE_LINES = 2_000
-/** Kinds that the node itself says, and that are nobody's report. */
-const UNCOUNTED = new Set(['heads', 'access', 'act'])
 
 export type Outcome = 'accepted' | 'refused' | 'returned' | 'in_transit' | 'undelivered'
 
@@ -144,7 +142,7 @@ async function look(context: Context, asked: AccountAsked): Promise<Around> {
 /** The first entry of each counted batch of the period, from `start` to before `end`. */
 async function piece({ context, asked, parent }: Around, start: bigint, end: bigint): Promise<Seen[]> {
   const indexes = Array.from({ length: Number(end - start) }, (_, i) => start + BigInt(i))
-  const logged = (await loggedAt(context, indexes)).filter((one) => isCounted(asked, one))
+  const logged = (await loggedAt(context, indexes)).filter((one) => isCounted(context, asked, one))
   const rows = await context.store.getMany(logged.map(({ batch }) => batchKey(batch.id)))
   const firsts = logged.flatMap((one, i) => {
     const row = rows[i]
@@ -157,8 +155,8 @@ async function piece({ context, asked, parent }: Around, start: bigint, end: big
   return Promise.all(firsts.map(async (first, i) => ({ ...first, above: await wordAbove(context, first.logged, receipts[i]) })))
 }
 
-function isCounted({ sinceMs, untilMs, item, provider }: AccountAsked, { entry, batch: { header } }: LoggedEntry): boolean {
-  if (header.batchClass === 'control' || UNCOUNTED.has(header.kind)) return false
+function isCounted({ kinds }: Context, { sinceMs, untilMs, item, provider }: AccountAsked, { entry, batch: { header } }: LoggedEntry): boolean {
+  if (header.batchClass === 'control' || kinds.get(header.kind)?.ofItself) return false
   if (entry.timeMs < sinceMs || entry.timeMs >= untilMs) return false
   if (provider !== undefined && header.provider !== provider) return false
   return item === undefined || header.item === item || header.item?.startsWith(`${item}@`) === true

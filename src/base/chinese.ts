@@ -35,6 +35,7 @@ import { systemChinese } from './chinese/system.ts'
 import { termsChinese } from './chinese/terms.ts'
 import { topologyChinese } from './chinese/topology.ts'
 import { uplinkChinese } from './chinese/uplink.ts'
+import { verdictChinese } from './chinese/verdict.ts'
 import { wireChinese } from './chinese/wire.ts'
 import { witnessChinese } from './chinese/witness.ts'
 import { workbookChinese } from './chinese/workbook.ts'
@@ -74,6 +75,7 @@ const tables: readonly Readonly<Record<string, string>>[] = [
   systemChinese,
   topologyChinese,
   uplinkChinese,
+  verdictChinese,
   wireChinese,
   witnessChinese,
   workbookChinese,

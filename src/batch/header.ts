@@ -18,22 +18,6 @@ import { type Said, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
 
-/** Kinds that this version understands, and the classes each may travel in. */
-export const batchKinds: Readonly<Record<string, readonly BatchClass[]>> = {
-  member: ['control'],
-  catalog: ['control'],
-  freeze: ['control'],
-  register: ['control'],
-  revocation: ['control'],
-  amendment: ['amendment'],
-  evaluation: ['normal', 'bulk'],
-  recognition: ['normal', 'bulk'],
-  record: ['normal', 'bulk'],
-  heads: ['normal'],
-  access: ['normal'],
-  act: ['normal'],
-}
-
 /** Place of a batch in one lane (报送序列). */
 export interface LanePlace {
   readonly target: string
@@ -173,19 +157,8 @@ export function isRestoring({ kind, extra }: BatchHeader): boolean {
   return kind === 'amendment' && extra.length === 1 && extra[0] === RESTORES
 }
 
-/** True when this version knows what the batch means; otherwise it is carried and not served. */
-export function understood(header: BatchHeader): boolean {
-  return (header.extra.length === 0 || isRestoring(header)) && Object.hasOwn(batchKinds, header.kind) && batchKinds[header.kind]!.includes(header.batchClass)
-}
-
 /** Begins the names of kinds and header lines that a version which does not know them carries unread. */
-const OPTIONAL = 'x-'
-
-/** True when everything in a header that this version does not know says by its name that it may be carried unread. */
-export function isOptional({ kind, batchClass, extra }: BatchHeader): boolean {
-  const known = Object.hasOwn(batchKinds, kind) && batchKinds[kind]!.includes(batchClass)
-  return (known || kind.startsWith(OPTIONAL)) && extra.every((line) => line.startsWith(OPTIONAL))
-}
+export const OPTIONAL = 'x-'
 
 function parseLane(lane: readonly string[], at: number): LanePlace {
   const [target = '', batchClass = '', number = '', previous = ''] = lane

@@ -8,6 +8,7 @@ import type { FinalByPolicy, JudgedLog, ProvenEntry } from '../evidence/finality
 import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { recordJson } from './commands/records.ts'
 import { localTime, type Output, say } from './output.ts'
 import { recordTable } from './record-table.ts'
@@ -92,11 +93,12 @@ function recordText(output: Output, { proven, bytes, item }: { proven: ProvenEvi
   return typeof content === 'string' ? content : JSON.stringify(content, undefined, 2)
 }
 
-const isCreditRecord = ({ header }: ProvenEvidence): boolean => ['evaluation', 'recognition', 'record'].includes(header.kind)
+const isCreditRecord = ({ header }: ProvenEvidence): boolean => kinds.get(header.kind)?.indexed === true
 
 /** Credit records as JSON; those of other kinds, and what an origin sealed that is none, as they are. */
 function recordOf(proven: ProvenEvidence, bytes: Uint8Array): unknown {
-  if (proven.header.kind === 'member') return Buffer.from(bytes).toString()
+  const shown = kinds.get(proven.header.kind)?.shown
+  if (shown) return shown(bytes)
   if (!isCreditRecord(proven)) return Buffer.from(bytes).toString('base64')
   try {
     return recordJson(bytes)

@@ -6,7 +6,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import { errorTable, isErrorCode } from '../base/errors.ts'
 import { term } from '../base/text.ts'
 import type { EntrySource } from '../batch/entry.ts'
-import { batchKinds } from '../batch/header.ts'
+import { kinds } from '../kinds/kinds.ts'
 import { SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { entrySourceName } from '../ledger/ledger.ts'
 import { clientRoles } from '../ledger/register.ts'
@@ -36,7 +36,7 @@ export const wordLists = {
   clientRole: wordList(clientRoles),
   lane: wordList(['normal', 'bulk']),
   decision: wordList(['recognized', 'conditional', 'not_recognized', 'no_result']),
-  kind: wordList(Object.keys(batchKinds)),
+  kind: wordList(kinds.names),
   verdict: wordList(['accepted', 'refused'], { accepted: ['入账'], refused: ['退回'] }),
   /** What an account is divided by. */
   accountKey: new Map([

@@ -13,7 +13,7 @@ import type { FederationState } from '../topology/federation.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 import type { Changes } from './changes.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import type { CheckRecords } from '../kinds/judge.ts'
+import type { CheckRecords, Kinds } from '../verdict/kind.ts'
 import type { Quotas } from './quotas.ts'
 import type { Recent } from './recent.ts'
 import type { RecordReader } from './record-reader.ts'
@@ -49,6 +49,7 @@ export interface Context {
   /** Key of the subject index, secret to this node. */
   readonly subjectKey: Uint8Array
   readonly checkRecords: CheckRecords
+  readonly kinds: Kinds
   /** Use cases of this node that must not run at once, by a key of theirs. */
   readonly oneAtATime: OneAtATime
   /** Where the next receipt of a higher tier goes in their order; undefined until somebody has looked. */

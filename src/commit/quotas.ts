@@ -9,7 +9,7 @@ import { type Clock, formatTime } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
 import { type EntrySource, isBornHere } from '../batch/entry.ts'
-import { type BatchHeader, understood } from '../batch/header.ts'
+import type { BatchHeader } from '../batch/header.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import type { Store } from '../store/store.ts'
@@ -98,7 +98,7 @@ export class Quotas {
 
   /** Whether an origin may send another batch. @throws HuxinError quota_exceeded */
   check(header: BatchHeader, source: EntrySource, bytes: number): void {
-    for (const { who, times } of counters(header, source)) {
+    for (const { who, times } of counters(this.#options.ledger(), header, source)) {
       for (const rate of RATES) {
         const limit = this.#options.limits[rate] * times
         const more = this.#share(rate, header, { bytes, refused: false, opened: 0 })
@@ -124,7 +124,7 @@ export class Quotas {
   count(header: BatchHeader, source: EntrySource, counted: Counted): void {
     const lanes = this.#lanes.get(header.origin)
     if (lanes !== undefined) this.#lanes.set(header.origin, lanes + counted.opened)
-    for (const { who, times } of counters(header, source)) {
+    for (const { who, times } of counters(this.#options.ledger(), header, source)) {
       const used = this.#usedOf(who)
       for (const rate of RATES) {
         const amount = this.#amount(who, rate) + this.#share(rate, header, counted)
@@ -197,7 +197,7 @@ export class Quotas {
     switch (rate) {
       case 'entriesPerDay': return 1
       case 'bytesPerDay': return bytes
-      case 'unreadBytesPerDay': return understood(header) ? 0 : bytes
+      case 'unreadBytesPerDay': return this.#options.ledger().kinds.of(header) ? 0 : bytes
       case 'refusedPerHour': return refused ? 1 : 0
     }
   }
@@ -236,9 +236,9 @@ export class Quotas {
 }
 
 /** Who a batch counts for; what comes from above counts for nobody, it was counted where it came in. */
-function counters({ origin, batchClass, kind }: BatchHeader, source: EntrySource): { readonly who: string; readonly times: number }[] {
+function counters({ kinds }: Ledger, { origin, batchClass, kind }: BatchHeader, source: EntrySource): { readonly who: string; readonly times: number }[] {
   const bornHere = isBornHere(source)
-  const what = batchClass === 'control' || batchClass === 'amendment' || (bornHere && OWN_ACTS.includes(kind)) ? ACTS : ''
+  const what = batchClass === 'control' || batchClass === 'amendment' || (bornHere && kinds.get(kind)?.ofItself) ? ACTS : ''
   if (bornHere) return [{ who: `${origin}${what}`, times: 1 }]
   if (source.kind !== 'child') return []
   return [{ who: `${origin}${what}`, times: 1 }, { who: `${source.node}/**${what}`, times: BRANCH }]
@@ -246,8 +246,6 @@ function counters({ origin, batchClass, kind }: BatchHeader, source: EntrySource
 
 /** Acts have counts of their own, so that no flood of records keeps an amendment away. */
 const ACTS = '#acts'
-/** What a node itself logs of its persons in the class of records: an erasure by two persons and each evidence file rest on it. */
-const OWN_ACTS: readonly string[] = ['act', 'access', 'heads']
 
 function nameOf(who: string): Said {
   const name = who.replace(ACTS, '')

@@ -13,7 +13,7 @@ import { RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { checkAfterFinal, introducedKeys } from '../ledger/epochs.ts'
-import type { Refused } from '../kinds/refusal.ts'
+import type { Refused } from '../verdict/refusal.ts'
 
 export interface AdmissionOptions {
   readonly ledger: () => Ledger

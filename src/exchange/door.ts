@@ -14,7 +14,6 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import { editionOf, type Entry, type EntrySource, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
@@ -27,12 +26,13 @@ import { Erasing, type ErasingOptions } from './erasing.ts'
 import { FirstReceipt, type FirstReceiptOptions, type Stated, type Vouched } from '../witness/first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
-import { type CheckRecords, judge, type Terms } from '../kinds/judge.ts'
+import { judge } from '../verdict/judge.ts'
+import type { CheckRecords, Terms } from '../verdict/kind.ts'
 import { type Fork, LaneOrder, type LaneOrderOptions } from './lane-order.ts'
 import type { Quotas } from '../commit/quotas.ts'
-import { checkAddressed } from '../kinds/reach.ts'
+import { checkAddressed } from '../verdict/reach.ts'
 import { shownOp, type StoredReceipt } from '../witness/receipts.ts'
-import { encodeRefusal, type Refused, refusalText } from '../kinds/refusal.ts'
+import { encodeRefusal, type Refused, refusalText } from '../verdict/refusal.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Committed, Decision, RoundView, Writer } from '../commit/writer.ts'
 
@@ -167,7 +167,7 @@ export class Door {
       return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: inbound.refusal }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge(this.#options.ledger(), batch.header, body, terms, this.#options))
+    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge({ ledger: this.#options.ledger(), header: batch.header, body, terms }, this.#options))
     return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
@@ -214,7 +214,7 @@ export class Door {
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
     if (body && prepared.lacking) ops.push(this.#incomplete.op(index))
     if (body && prepared.shown) ops.push(shownOp(prepared.shown))
-    if (body && batch.header.kind === 'amendment' && understood(batch.header)) ops.push(...await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view))
+    if (body && this.#options.kinds.of(batch.header)?.erases) ops.push(...await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view))
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
@@ -281,7 +281,7 @@ export class Door {
   }
 
   #remember(batch: SealedHeader, known: KnownBatch, refusal: Uint8Array | undefined): void {
-    if (batch.header.kind === 'member') this.#admission.reset()
+    if (this.#options.kinds.get(batch.header.kind)?.bringsMembers) this.#admission.reset()
     this.#recent.set(batch.idText, { known, refusal })
     if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value!)
   }

@@ -8,7 +8,6 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { erasedNote, isPending, pendingOp, pendingUntil } from '../lookup/erased.ts'
@@ -81,7 +80,7 @@ export class Erasing {
     const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)) ||
       (inbound.asItIs === true && inbound.source.kind !== 'child' && hasUnexplained(body, lawful))
     if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, inbound.source)
-    if (due.size > 0 && isErasable(batch)) body = parseBody(eraseLeaves(body, due))
+    if (due.size > 0 && isErasable(this.#options.ledger(), batch)) body = parseBody(eraseLeaves(body, due))
     // Who only passes a batch on needs no records.
     return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }
   }
@@ -116,7 +115,7 @@ export class Erasing {
 
   /** Erasures that were written since the body was opened. */
   async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
-    const erased = isErasable(batch) ? (await this.#erasedPositions(batch, view)).due : new Set<number>()
+    const erased = isErasable(this.#options.ledger(), batch) ? (await this.#erasedPositions(batch, view)).due : new Set<number>()
     return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
   }
 
@@ -174,17 +173,17 @@ export class Erasing {
     if (!placed?.entry.verdict.accepted) return []
     const { index, batch } = placed
     const bytes = await view.get(bodyKey(index))
-    if (!bytes || !isErasable(batch) || !ledger().federation.isWithin(batch.header.origin, by)) return []
+    if (!bytes || !isErasable(ledger(), batch) || !ledger().federation.isWithin(batch.header.origin, by)) return []
     const body = parseBody(bytes)
     if (turns.over) await turns.next()
     const left = eraseLeaves(body, which)
     const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, recordSpans(left).erased)]
     this.#options.recent.forget(index)
-    if (!isIndexed(batch)) return ops
+    if (!isIndexed(ledger(), batch)) return ops
     for (const position of which) {
       if (turns.over) await turns.next()
       const record = position < body.count ? recordAt(body, position) : undefined
-      const rows = record && recordRows({ batch, index, position, record, subjectKey })
+      const rows = record && recordRows(ledger(), { batch, index, position, record, subjectKey })
       if (rows) ops.push(erasedNote({ index, position }, rows))
     }
     return ops
@@ -192,8 +191,8 @@ export class Erasing {
 }
 
 /** Statements, items and amendments are what verdicts rest on: nobody erases them. What is not known here may hold records. */
-function isErasable(batch: SealedHeader): boolean {
-  return isIndexed(batch) || !understood(batch.header)
+function isErasable({ kinds }: Ledger, batch: SealedHeader): boolean {
+  return isIndexed({ kinds }, batch) || !kinds.of(batch.header)
 }
 
 /** True when some record is a hash alone and no amendment erased it. */

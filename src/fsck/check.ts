@@ -10,7 +10,6 @@ import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type Text, text, textOf } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { Ledger, type PassingLane } from '../ledger/ledger.ts'
@@ -68,7 +67,7 @@ class Check {
     this.#store = store
     this.#log = log
     this.#rows = genesis.rows
-    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
+    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds, wholeLanes: true })
     this.#derived = new DerivedCheck({ store, ledger: this.#ledger, genesis, find: this.#find })
     this.#tiles = new TileCheck(store, this.#find)
   }
@@ -157,7 +156,7 @@ class Check {
     if (origin !== this.#ledger.self || !isBornHere(source)) return
     const size = this.#ledger.frozen.get(`${origin}/${epoch}`)
     if (size !== undefined && index >= size) this.#find(entryKey(index), text`it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
-    const record = kind === 'freeze' && body ? recordAt(body, 0) : undefined
+    const record = this.#ledger.kinds.get(kind)?.endsLog && body ? recordAt(body, 0) : undefined
     const stated = record && parseFreeze(record).size
     if (stated !== undefined && stated !== index + 1n) this.#find(entryKey(index), text`as final entry it states a log of ${stated} entries`)
   }
@@ -176,7 +175,7 @@ class Check {
     }
     const body = bodyOf(stored, batch)
     if (!body) return damaged(text`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`)
-    if (understood(batch.header)) this.#records += BigInt(body.count)
+    if (this.#ledger.kinds.of(batch.header)) this.#records += BigInt(body.count)
     if (body.erased > 0 && await this.#missingRecords(index, entry, { batch, body })) this.#damaged.push(index)
     return body
   }

@@ -41,7 +41,7 @@ export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (
   const size = await countEntries(store)
   await store.commit([{ key: rebuildingKey, value: PRESENT }])
   for (const range of genesis.rows.derivedRanges()) await store.clear(range)
-  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, wholeLanes: true })
+  const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds, wholeLanes: true })
   let edge = new Map<string, Uint8Array>()
   for (let start = 0n; start < size; start += BigInt(PIECE)) {
     const end = start + BigInt(PIECE) < size ? start + BigInt(PIECE) : size

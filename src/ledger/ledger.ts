@@ -13,27 +13,24 @@ import { be64, concat, fromBe64, hex, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Entry, type EntrySource, isBornHere } from '../batch/entry.ts'
-import { type Body, recordAt } from '../batch/body.ts'
-import { type BatchHeader, understood } from '../batch/header.ts'
+import type { Body } from '../batch/body.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import type { KindForm, KindTable } from '../batch/kinds.ts'
 import type { SealedHeader } from '../batch/seal.ts'
-import { type AccessRecord, AccessRecordSchema } from '../gen/huxin/v1/access_pb.ts'
-import { type LaneHead as HeadMessage, LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
-import { batchKey, classKey, indexKey, laneIndexKey, prefixRange, reportedKey, tables, textKey } from '../store/keys.ts'
+import { batchKey, classKey, indexKey, laneIndexKey, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 import { recordsRow } from './rows.ts'
 import type { FederationState } from '../topology/federation.ts'
-import { parseFreeze } from '../topology/freeze.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
-import { amendmentPrefix, amendmentRow, decodeAmendments, decodeStoredAmendment, type StoredAmendment, withUndone } from './amendments.ts'
+import { amendmentPrefix, decodeStoredAmendment, type StoredAmendment, withUndone } from './amendments.ts'
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
-import { decodeRecords } from './decoded.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
 import { encodeLaneHead, type LaneHead, Lanes, type Standing } from './lanes.ts'
 import { MemberPeriods } from './periods.ts'
 import { Register } from './register.ts'
-import { decodeRevocations, Revocations } from './revocations.ts'
+import { Revocations } from './revocations.ts'
 
 /** Entries of one batch in this log: the accepting one, and perhaps a later refusal. */
 export interface KnownBatch {
@@ -45,6 +42,31 @@ export interface KnownBatch {
 export interface Folded {
   readonly ops: readonly Op[]
   remember(): void
+}
+
+/** An accepted batch that is understood, at its place in the log. */
+export interface FoldedBatch extends Pick<SealedHeader, 'header' | 'idText'> {
+  readonly index: bigint
+  readonly entry: Entry
+  readonly body: Body
+}
+
+/** A record of a batch, at its place in the log. */
+export interface IndexedRecord {
+  readonly batch: SealedHeader
+  readonly index: bigint
+  readonly position: number
+  readonly record: Uint8Array
+}
+
+/** One kind of batch, as far as what a node adds up goes. */
+export interface StoredKind extends KindForm {
+  /** What a batch adds besides what every batch does. Pure but for reading the present fold, until it is remembered. */
+  readonly fold?: (ledger: Ledger, batch: FoldedBatch) => Folded
+  /** Takes back what a batch had published here, when a node above has refused it. */
+  readonly forget?: (ledger: Ledger, batch: Pick<SealedHeader, 'header' | 'idText'>) => void
+  /** Rows of a record besides those of its record id and subject, which follow behind the log; `family` as the record says. */
+  readonly recordRows?: (placed: IndexedRecord, family: string) => readonly Op[]
 }
 
 /** A lane of a batch that passes this node. */
@@ -74,6 +96,7 @@ const OPENED_BY_ANY = '2026.1'
 
 export interface LedgerOptions {
   readonly store: Reader
+  readonly kinds: KindTable<StoredKind>
   /** Full name of this node. */
   readonly self: string
   readonly federation: FederationState
@@ -86,6 +109,7 @@ export interface LedgerOptions {
 export class Ledger {
   readonly self: string
   readonly selfId: string
+  readonly kinds: KindTable<StoredKind>
   readonly catalog = new Catalog()
   /** Bodies and clients of this node. */
   readonly register = new Register()
@@ -109,6 +133,7 @@ export class Ledger {
   constructor(options: LedgerOptions) {
     this.self = options.self
     this.selfId = idOf(options.self)
+    this.kinds = options.kinds
     this.#store = options.store
     this.federation = options.federation
     this.lanes = new Lanes({ store: options.store, genesis: options.genesisLanes, whole: options.wholeLanes ?? false })
@@ -208,10 +233,10 @@ export class Ledger {
         if (open) ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
       }
     }
-    const effective = !refused && !known && understood(header) && body !== undefined
-    const amending = effective && header.kind === 'amendment' ? decodeAmendments(body) : []
-    ops.push(...amending.map((amendment) => amendmentRow(index, header.origin, amendment)))
-    if (effective && header.kind === 'heads') ops.push(...decodeHeads(body).map((head) => reportedRow(header.origin, head)))
+    const kind = this.kinds.of(header)
+    const effective = !refused && !known && kind !== undefined && body !== undefined
+    const ofKind = effective ? kind.fold?.(this, { header, idText: batch.idText, index, entry, body }) : undefined
+    if (ofKind) ops.push(...ofKind.ops)
     if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
     }
@@ -219,29 +244,26 @@ export class Ledger {
     if (effective) ops.push({ key: recordsRow.key(), value: be64(recordCount) })
     const remember = (): void => {
       for (const [key, standing] of standings) this.lanes.set(key, standing)
-      for (const { batchId } of amending) this.#amended.add(batchId)
       if (effective) this.recordCount += BigInt(header.records)
-      if (effective) this.learn(index, entry, { ...batch, body })
+      ofKind?.remember()
       if (refused) this.forget(batch)
     }
     return { ops, remember }
   }
 
-  /** Members, catalog, final entries, revocations and the register of an accepted batch: what memory holds whole. */
+  /** Takes into memory what an accepted batch of the log says; its rows are there already. */
   learn(index: bigint, entry: Entry, { header, idText, body }: Pick<SealedHeader, 'header' | 'idText'> & { readonly body: Body }): void {
-    if (!understood(header)) return
-    if (header.kind === 'catalog') this.#addCatalog(index, { header, idText }, body)
-    if (header.kind === 'member') this.#addMembers(index, body, entry.judged.timeMs)
-    if (header.kind === 'freeze') this.#addFreeze(body)
-    if (header.kind === 'revocation') {
-      this.revocations.add(decodeRevocations(body), { by: header.origin, timeMs: Math.floor(entry.judged.timeMs / 1000) * 1000, isWithin: (node, top) => this.federation.isWithin(node, top) })
-    }
-    if (header.kind === 'register' && header.origin === this.self) this.register.add(body)
+    this.kinds.of(header)?.fold?.(this, { header, idText, index, entry, body }).remember()
   }
 
   /** What a refused batch had published here before a node above refused it. */
-  forget({ header, idText }: Pick<SealedHeader, 'header' | 'idText'>): void {
-    if (header.kind === 'catalog') this.catalog.drop(idText)
+  forget(batch: Pick<SealedHeader, 'header' | 'idText'>): void {
+    this.kinds.get(batch.header.kind)?.forget?.(this, batch)
+  }
+
+  /** A batch has amendments from now on. */
+  amended(id: Uint8Array): void {
+    this.#amended.add(id)
   }
 
   /**
@@ -284,47 +306,10 @@ export class Ledger {
       from = concat(last[0], Uint8Array.of(0))
     }
   }
-
-  #addCatalog(index: bigint, { header: { origin, createdMs }, idText: batch }: Pick<SealedHeader, 'header' | 'idText'>, body: Body): void {
-    for (let i = 0; i < body.count; i++) {
-      const record = recordAt(body, i)
-      if (record) this.catalog.add(record, { origin, createdMs, batch, index }, this.federation.all())
-    }
-  }
-
-  #addFreeze(body: Body): void {
-    const record = recordAt(body, 0)
-    const freeze = record && parseFreeze(record)
-    if (freeze && !this.frozen.has(freeze.log)) this.frozen.set(freeze.log, freeze.size)
-  }
-
-  #addMembers(index: bigint, body: Body, timeMs: number): void {
-    for (let i = 0; i < body.count; i++) {
-      const record = recordAt(body, i)
-      const member = record && this.federation.applyStatement(record)
-      if (record) this.periods.learn(record, timeMs)
-      if (member && member.parent === this.self && !this.admissions.has(member.name)) this.admissions.set(member.name, index)
-      if (member?.status === 'retired' && member.parent === this.self && !this.retirements.has(member.name)) this.retirements.set(member.name, { index, timeMs })
-    }
-  }
 }
 
 /** Rows under a prefix that are not stored yet. */
 export type Staged = (prefix: Uint8Array) => readonly Op[]
-
-/** Decodes the lane heads that a node states. @throws HuxinError record_invalid */
-export function decodeHeads(body: Body): HeadMessage[] {
-  return decodeRecords(body, LaneHeadSchema, text`lane head`)
-}
-
-/** Decodes access records. @throws HuxinError record_invalid */
-export function decodeAccesses(body: Body): AccessRecord[] {
-  return decodeRecords(body, AccessRecordSchema, text`access record`)
-}
-
-function reportedRow(node: string, { lane, number, batchId }: HeadMessage): Op {
-  return { key: reportedKey(node, lane), value: encodeLaneHead({ number, id: batchId }) }
-}
 
 function isFromAbove({ kind }: EntrySource): boolean {
   return kind === 'parent' || kind === 'fetched'

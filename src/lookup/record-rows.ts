@@ -4,16 +4,15 @@ import { asBuffer, be32, concat, equalBytes, utf8 } from '../base/bytes.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { bodyRoot, parseBody, recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
-import { understood } from '../batch/header.ts'
+import type { KindForm, KindTable } from '../batch/kinds.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { type Lanes, secretLanes } from '../merkle/sha256-lanes.ts'
-import { peekRecord, type RecordPeek } from '../record/peek.ts'
-import { decodeRecord } from '../record/record.ts'
+import { peekRecord } from '../record/peek.ts'
 import { ends, found, RECORD_ID, scan, starts, SUBJECT_ID } from '../record/scan.ts'
-import { bodyKey, placeKey, tables, tileKey } from '../store/keys.ts'
+import { bodyKey, tables, tileKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import type { IndexedRecord, Ledger } from '../ledger/ledger.ts'
 import { HIGH_BITS, type Identity, packPlace, weightOf } from './segments.ts'
 import type { Tail } from './tail.ts'
 
@@ -22,11 +21,7 @@ export type IndexTable = 'recordId' | 'subject'
 export const indexTables: readonly IndexTable[] = ['recordId', 'subject']
 
 /** One record at its place. */
-export interface PlacedRecord {
-  readonly batch: SealedHeader
-  readonly index: bigint
-  readonly position: number
-  readonly record: Uint8Array
+export interface PlacedRecord extends IndexedRecord {
   /** Key of this node's record index. */
   readonly subjectKey: Uint8Array
 }
@@ -48,9 +43,6 @@ export interface RowSource {
   /** Looks whether entry and body are what was logged, and is told of one that is not: its records may not be found. */
   readonly onDamage?: ((index: bigint) => void) | undefined
 }
-
-/** The kinds of batches whose records are found by record id and subject. */
-const KINDS: readonly string[] = ['evaluation', 'recognition', 'record']
 
 // What stands before key and text in the message that is hashed: a type of subject, or one of these.
 const RECORD_ID_TAG = 0xff
@@ -114,19 +106,19 @@ export function citationKey(batchId: Uint8Array, position: number): Uint8Array {
 }
 
 /** Everything that one record has; undefined when it is malformed. */
-export function recordRows(placed: PlacedRecord): RecordRows | undefined {
+export function recordRows({ kinds }: Pick<Ledger, 'kinds'>, placed: PlacedRecord): RecordRows | undefined {
   const peek = peekRecord(placed.record)
   if (!peek) return undefined
   return {
     recordId: recordIdentity(placed.subjectKey, peek.recordId),
     subject: peek.subjectId === '' ? undefined : subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId),
-    ops: placed.batch.header.kind === 'recognition' ? recognitionRows(placed, peek) : [],
+    ops: kinds.of(placed.batch.header)?.recordRows?.(placed, peek.family) ?? [],
   }
 }
 
 /** True for batches whose records are in the index of the nodes that keep them. */
-export function isIndexed({ header }: SealedHeader): boolean {
-  return understood(header) && KINDS.includes(header.kind)
+export function isIndexed({ kinds }: { readonly kinds: KindTable<KindForm> }, { header }: Pick<SealedHeader, 'header'>): boolean {
+  return kinds.of(header)?.indexed === true
 }
 
 /**
@@ -137,13 +129,14 @@ export async function readRows(source: RowSource, index: bigint, bytes: Uint8Arr
   const batch = headerOf(bytes)
   const weight = weightOf(batch?.header.records ?? 0)
   if (source.onDamage && !await isWhole(source, index, { bytes, batch })) source.onDamage(index)
-  const body = batch?.verdict.accepted && isIndexed(batch) && source.ledger.routes(batch.header, batch.source).kept ? await bodyAt(source.store, index) : undefined
+  const body = batch?.verdict.accepted && isIndexed(source.ledger, batch) && source.ledger.routes(batch.header, batch.source).kept ? await bodyAt(source.store, index) : undefined
   if (!batch || !body) return { weight, records: 0, ops: [] }
   BodyIdentities.of(body, source.subjectKey).addTo(tails, index)
   const ops: Op[] = []
-  for (let position = 0; batch.header.kind === 'recognition' && position < body.count; position++) {
+  const more = source.ledger.kinds.of(batch.header)?.recordRows !== undefined
+  for (let position = 0; more && position < body.count; position++) {
     const record = recordAt(body, position)
-    if (record) ops.push(...recordRows({ batch, index, position, record, subjectKey: source.subjectKey })?.ops ?? [])
+    if (record) ops.push(...recordRows(source.ledger, { batch, index, position, record, subjectKey: source.subjectKey })?.ops ?? [])
   }
   return { weight, records: body.count, ops }
 }
@@ -162,7 +155,7 @@ async function isWhole({ store, ledger }: RowSource, index: bigint, { bytes, bat
   const tile = await store.get(tileKey(0, index / 256n))
   const at = HASH_BYTES * Number(index % 256n)
   if (!batch || !tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + HASH_BYTES))) return false
-  if (!batch.verdict.accepted || !isIndexed(batch) || !ledger.routes(batch.header, batch.source).kept) return true
+  if (!batch.verdict.accepted || !isIndexed(ledger, batch) || !ledger.routes(batch.header, batch.source).kept) return true
   const stored = await store.get(bodyKey(index))
   try {
     return stored !== undefined && equalBytes(bodyRoot(parseBody(stored)), batch.header.root)
@@ -366,18 +359,6 @@ function highAt(digest: Uint8Array, at: number): number {
 /** The 32 bits after the first 6. */
 function wordAt(digest: Uint8Array, at: number): number {
   return ((digest[at]! << 30) | (digest[at + 1]! << 22) | (digest[at + 2]! << 14) | (digest[at + 3]! << 6) | (digest[at + 4]! >>> 2)) >>> 0
-}
-
-function recognitionRows({ batch, index, position, record }: PlacedRecord, peek: RecordPeek): Op[] {
-  const rows: Op[] = [{ key: placeKey(tables.recognition, index, position), value: utf8(peek.family) }]
-  if (peek.family !== 'confirmation') return rows
-  const { content } = decodeRecord(record)
-  if (content.case !== 'recognitionConfirmation') return rows
-  rows.push({ key: placeKey(confirmationKey(content.value.requestRecordId), index, position), value: batch.id })
-  if (content.value.sourceBatchId.length === 32) {
-    rows.push({ key: placeKey(citationKey(content.value.sourceBatchId, content.value.sourceIndex), index, position), value: batch.id })
-  }
-  return rows
 }
 
 /** First 16 bytes of SHA-256. */

@@ -25,7 +25,7 @@ import { checkAct} from './members.ts'
 import { type Published, publish, publishedBefore } from '../publish/publish.ts'
 import type { Actor, PersonalAct } from '../publish/actor.ts'
 import type { Moment } from '../commit/writer.ts'
-import { refusalText } from '../kinds/refusal.ts'
+import { refusalText } from '../verdict/refusal.ts'
 
 /** What takes a second person at a node. */
 export interface ApprovalPolicy {

@@ -15,7 +15,7 @@ import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Context } from '../commit/context.ts'
 import { checkAct} from './members.ts'
 import { publish } from '../publish/publish.ts'
-import { refusalText } from '../kinds/refusal.ts'
+import { refusalText } from '../verdict/refusal.ts'
 
 export interface Quarantine {
   /** Full name. */

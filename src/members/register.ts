@@ -16,7 +16,7 @@ import type { Actor, PersonalAct } from '../publish/actor.ts'
 import type { Context } from '../commit/context.ts'
 import { checkAct} from './members.ts'
 import { publish } from '../publish/publish.ts'
-import { refusalText } from '../kinds/refusal.ts'
+import { refusalText } from '../verdict/refusal.ts'
 
 /** What a certificate says of its holder. */
 export interface Credential {

@@ -20,8 +20,8 @@ import { canonicalSerial, type PeerIdentity, spiffeUri } from '../pki/identity.t
 import type { Context } from '../commit/context.ts'
 import { checkAct} from './members.ts'
 import { publish } from '../publish/publish.ts'
-import { revocationFault } from '../kinds/revocation-rules.ts'
-import { refusalText } from '../kinds/refusal.ts'
+import { revocationFault } from '../kinds/revocation.ts'
+import { refusalText } from '../verdict/refusal.ts'
 
 /** Which certificates. */
 export interface CertificateSelector {

@@ -10,6 +10,7 @@ import { openHeader } from '../batch/seal.ts'
 import type { Genesis } from '../fsck/genesis.ts'
 import { checkRebuilt } from '../fsck/rebuild.ts'
 import { readRestorations } from '../exchange/unread.ts'
+import { kinds } from '../kinds/kinds.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { checkOwnLanes } from '../ledger/own-lanes.ts'
 import { lastSignedTree, type Log } from '../log/log.ts'
@@ -168,6 +169,7 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
     lanes: new Map(join.heads.map(({ lane, number, batchId }) => [lane, { number, id: fromHex(batchId)! }])),
     subjectKey,
     rows: rowRegister,
+    kinds,
   }
 }
 

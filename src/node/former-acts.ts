@@ -28,7 +28,7 @@ export class FormerActs {
 
   private constructor(context: Context, store: Store) {
     this.#context = context
-    this.ledger = new Ledger({ store, self: context.self, federation: context.ledger().federation, genesisLanes: new Map() })
+    this.ledger = new Ledger({ store, self: context.self, federation: context.ledger().federation, genesisLanes: new Map(), kinds: context.kinds })
   }
 
   static async read(context: Context, store: Store): Promise<FormerActs> {

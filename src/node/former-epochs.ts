@@ -14,7 +14,6 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { type EntrySource, isBornHere, parseEntry } from '../batch/entry.ts'
-import { understood } from '../batch/header.ts'
 import { openHeader, type SealedHeader } from '../batch/seal.ts'
 import type { Context } from '../commit/context.ts'
 import { publish } from '../publish/publish.ts'
@@ -47,8 +46,6 @@ const ALARM = 'former_epoch'
 const WAIT_MS = 500
 const RETRY_MS = 60_000
 const PIECE = 256
-/** Kinds that were born here and that nobody else tells. */
-const TAKEN_OVER: readonly string[] = ['evaluation', 'record', 'recognition', 'amendment', 'act', 'access']
 
 /** Ends when no database of an earlier epoch is left, or at the signal. */
 export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<void> {
@@ -116,7 +113,7 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
     if (signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
     const rows = await store.range({ gte: from, lt, limit: PIECE })
     for (const [key, bytes] of rows) {
-      const read = readEntry(bytes, context.self)
+      const read = readEntry(context, bytes)
       if (!read) continue
       const { batch, source, ownKind } = read
       const entry = { batch, source, acts, places, former, store, index: Buffer.from(key).readBigUInt64BE(1) }
@@ -135,14 +132,15 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
 }
 
 /** What an entry is to a recovery: accepted here first and of a kind that is taken over, or what anybody said of records. */
-function readEntry(bytes: Uint8Array, self: string): Pick<FormerEntry, 'batch' | 'source'> & { readonly ownKind: boolean } | undefined {
+function readEntry({ self, kinds }: Context, bytes: Uint8Array): Pick<FormerEntry, 'batch' | 'source'> & { readonly ownKind: boolean } | undefined {
   try {
     const { source, verdict, header } = parseEntry(bytes)
     if (!verdict.accepted) return undefined
     const batch = openHeader(header)
-    if (!understood(batch.header)) return undefined
-    const ownKind = isBornHere(source) && batch.header.origin === self && TAKEN_OVER.includes(batch.header.kind)
-    return ownKind || batch.header.kind === 'amendment' ? { batch, source, ownKind } : undefined
+    const kind = kinds.of(batch.header)
+    if (!kind) return undefined
+    const ownKind = isBornHere(source) && batch.header.origin === self && kind.takenOver === true
+    return ownKind || kind.name === 'amendment' ? { batch, source, ownKind } : undefined
   } catch {
     return undefined
   }

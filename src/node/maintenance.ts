@@ -64,7 +64,7 @@ export async function repairFolder(folder: string, neighbour: string): Promise<{
     const log = await signedLogOf(config, open)
     const { damaged } = await checkStore(store, log, genesis)
     const ops = await withFolder(neighbour, async (_, other) => {
-      const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+      const ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds })
       await foldControlFrom(ledger, { store, ask: askStore(other.store) })
       await ledger.loadAmended()
       return (await findRepairs(damaged, { store, ledger, ask: askStore(other.store) })).flatMap(({ op }) => (op ? [op] : []))

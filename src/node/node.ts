@@ -15,7 +15,7 @@ import { Quotas } from '../commit/quotas.ts'
 import { Door } from '../exchange/door.ts'
 import { frozenAt } from '../members/freeze.ts'
 import { exchangeHeads, HEADS_GRACE_MS, HEADS_MS } from '../publish/heads.ts'
-import { checkAllRecords } from '../kinds/judge.ts'
+import { checkAllRecords } from '../verdict/check-records.ts'
 import { cosigningChildren } from '../witness/cosigned.ts'
 import { Recent } from '../commit/recent.ts'
 import { checkSubjectKey } from '../fsck/subject-key.ts'
@@ -196,7 +196,8 @@ export class Node {
 
   /** What a check or a rebuild of this node starts from. */
   genesis(): Genesis {
-    return genesisOf(this.#options.config, this.#folder.join, this.#folder.keys.subject)
+    const genesis = genesisOf(this.#options.config, this.#folder.join, this.#folder.keys.subject)
+    return { ...genesis, kinds: this.#options.kinds ?? genesis.kinds }
   }
 
   /** Reads certificate files again now. */
@@ -253,7 +254,7 @@ export class Node {
     this.#quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms, refusalsWarn: config.alarms.refusalsPerHour })
     this.#door = new Door({
       ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
-      checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
+      kinds: this.genesis().kinds, checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
       recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass), quotas: this.#quotas,
       onFork: this.#evidence.keepFork, onConflict: this.#evidence.keepConflict,
       onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
@@ -325,7 +326,7 @@ export class Node {
 
   #newLedger(): Ledger {
     const genesis = this.genesis()
-    return new Ledger({ store: this.#folder.store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes })
+    return new Ledger({ store: this.#folder.store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds })
   }
 
   #newContext(): Context {
@@ -333,7 +334,7 @@ export class Node {
     return {
       self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
       writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms, clock }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, checkRecords: this.#options.checkRecords ?? checkAllRecords, oneAtATime: new OneAtATime(), receiptOrder: { next: undefined }, ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep, evidenceAt: this.#evidence.at,
+      subjectKey: this.#folder.keys.subject, kinds: this.genesis().kinds, checkRecords: this.#options.checkRecords ?? checkAllRecords, oneAtATime: new OneAtATime(), receiptOrder: { next: undefined }, ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep, evidenceAt: this.#evidence.at,
       joined: this.#joined, certificate: () => this.#end!.identity,
     }
   }

@@ -1,5 +1,5 @@
 /** What a node is started with. */
-import type { CheckRecords } from '../kinds/judge.ts'
+import type { CheckRecords, Kinds } from '../verdict/kind.ts'
 import type { NodeConfig } from './config.ts'
 import type { LinkTimes } from './dial.ts'
 import type { NodeLog } from './node-log.ts'
@@ -16,6 +16,8 @@ export interface NodeOptions extends Ports {
   /** Takes lost batches back from the parent (after `huxin node recover`). */
   readonly recovering?: boolean
   readonly checkRecords?: CheckRecords
+  /** Kinds of batches, where they are not those of this version. */
+  readonly kinds?: Kinds
   readonly transitGraceMs?: number
   readonly link?: LinkTimes
 }

@@ -41,8 +41,6 @@ import { gaveBackRows } from './own-rows.ts'
 
 /** Batch ids in one offer. */
 const OFFERED_MAX = 4_096
-/** Kinds of this root's own batches that are taken back also when its next epoch has begun. What else its old key signs may be a thief's. */
-const AFTERWARDS: readonly string[] = ['evaluation', 'record', 'recognition']
 /** Hashes from one tree to another: sizes have 63 bits. */
 const HASHES_MAX = 64
 
@@ -171,7 +169,8 @@ export class Restoration {
     const { context } = this.#options
     const { header, idText } = openHeader(pack.header)
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', text`a batch of class ${header.batchClass} is given back as ${batchClass}`)
-    if (!this.due && header.origin === context.self && !AFTERWARDS.includes(header.kind)) {
+    // Records of this root are taken back also when its next epoch has begun. What else its old key signs may be a thief's.
+    if (!this.due && header.origin === context.self && context.kinds.get(header.kind)?.reach !== 'item') {
       throw new HuxinError('signature_invalid', text`the ${term(header.kind)} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
     }
     const { federation } = context.ledger()

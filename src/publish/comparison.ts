@@ -222,7 +222,7 @@ class Comparer {
     const { verdict, header } = parseEntry(bytes)
     const batch = openHeader(header)
     // By the origin, not by the way: what came back after a recovery was published here too.
-    if (!verdict.accepted || !isIndexed(batch) || seriesPrefix(batch.header) !== this.#prefix) return undefined
+    if (!verdict.accepted || !isIndexed(ledger, batch) || seriesPrefix(batch.header) !== this.#prefix) return undefined
     if ((await ledger.known(batch.id))?.refused !== false) return undefined
     return { batch, body: recordSpans(stored), amendments: await ledger.amendments(batch.id, batch.header.origin) }
   }

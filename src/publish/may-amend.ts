@@ -27,8 +27,8 @@ export interface Intent {
 /** Whether anybody may amend records of a batch at this node. @throws HuxinError amendment_invalid */
 export function checkAmendable(context: Context, { batch }: Pick<AmendedBatch, 'batch'>): void {
   const { origin, kind } = batch.header
-  if (!isIndexed(batch)) {
-    throw new HuxinError('amendment_invalid', text`batch ${batch.idText} is of kind ${term(kind)}, whose records are not amended: ${kind === 'catalog' ? text`an edition ends on its effective_to, and the next edition changes it` : text`what it says is changed by a new one`}`)
+  if (!isIndexed(context, batch)) {
+    throw new HuxinError('amendment_invalid', text`batch ${batch.idText} is of kind ${term(kind)}, whose records are not amended: ${context.kinds.get(kind)?.instead?.asked ?? text`what it says is changed by a new one`}`)
   }
   if (!context.ledger().federation.isWithin(origin, context.self)) {
     throw new HuxinError('amendment_invalid', text`records of ${origin} are amended there or by a node above it, not by ${context.self}`)

@@ -14,7 +14,7 @@ import { fault, type RecordFault } from '../record/fault.ts'
 import { peekRecord, type RecordPeek } from '../record/peek.ts'
 import { targetWithin } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
-import { type Refused, refusedRecords } from '../kinds/refusal.ts'
+import { type Refused, refusedRecords } from '../verdict/refusal.ts'
 import { seriesPrefix } from '../query/series.ts'
 import { Standings } from '../query/standing.ts'
 
@@ -32,7 +32,7 @@ export interface Draft {
  */
 export async function withOwnSeries<T>(context: Context, draft: Draft, run: { seal: (identities?: BodyIdentities) => Promise<T>; refuse: (refused: Refused) => T }): Promise<T> {
   const { indexer } = context
-  if (draft.header.kind !== 'evaluation' && draft.header.kind !== 'record') return run.seal()
+  if (!context.kinds.get(draft.header.kind)?.ofDepartments) return run.seal()
   indexer.recentIds.forget(indexer.isCaughtUp)
   await indexer.recentIds.makeRoom(() => indexer.caughtUp())
   // From here to the end of the loop nothing else runs: whoever comes later finds these ids.

@@ -26,9 +26,9 @@ import { parseTarget } from '../topology/target.ts'
 import type { Context } from '../commit/context.ts'
 import { compare, type Contradicted, type Outcome } from './comparison.ts'
 import { firstBatchOf, requestKey } from './request-ids.ts'
-import { judge, judgeContract } from '../kinds/judge.ts'
-import { judgeOwnCatalog } from '../kinds/judge-catalog.ts'
-import { atPlaces, type Refused, refusedRecords } from '../kinds/refusal.ts'
+import { judgeContract } from '../verdict/contract.ts'
+import { judge } from '../verdict/judge.ts'
+import { atPlaces, type Refused, refusedRecords } from '../verdict/refusal.ts'
 import type { SignedTree } from '../log/log.ts'
 import { nothingFound, ownFindings } from './own-records.ts'
 import { withOwnSeries } from './own-series.ts'
@@ -105,7 +105,7 @@ export async function publish(context: Context, publication: Publication): Promi
     const repeated = await firstAnswer(context, placed)
     if (repeated) return repeated
     // What persons do is logged whatever room there is: an erasure rests on it.
-    if (publication.kind !== 'act') context.checkRoom(publication.batchClass)
+    if (!context.kinds.get(publication.kind)?.evenWhenFull) context.checkRoom(publication.batchClass)
     if (publication.skipExisting) return publishNew(context, placed)
     return seal(context, placed, 0)
   })
@@ -178,14 +178,15 @@ async function seal(context: Context, publication: Publication, existing: number
   const turns = new Turns(context.clock)
   const judged: Judged = { timeMs: context.clock.nowMs(), node: context.self }
   const draft = draftHeader(context, publication)
-  const gated = ['evaluation', 'recognition', 'record'].includes(publication.kind) ? judgeContract(context.ledger(), draft, judged) : undefined
+  const kind = context.kinds.get(publication.kind)
+  const gated = kind?.reach === 'item' ? judgeContract(context.ledger(), draft, judged) : undefined
   if (publication.item !== undefined && context.ledger().catalog.beyond(publication.item)) {
     throw new HuxinError('argument_invalid', text`${publication.item} says what this version does not know: upgrade before publishing under it`)
   }
   const body = encodeBody(publication.records, context.random)
   const header: BatchHeader = { ...draft, records: body.count, root: bodyRoot(body) }
   const idPlaces = noPlaces(body.count)
-  const refused = (gated && 'refusal' in gated ? gated : await judge(context.ledger(), header, body, judged, { clock: context.clock, checkRecords: (compiled, records, how) => context.checkRecords(compiled, records, { ...how, ids: idPlaces }) })) ?? (publication.kind === 'catalog' ? await judgeOwnCatalog(body, context.clock) : undefined)
+  const refused = (gated && 'refusal' in gated ? gated : await judge({ ledger: context.ledger(), header, body, terms: judged }, { kinds: context.kinds, clock: context.clock, checkRecords: (compiled, records, how) => context.checkRecords(compiled, records, { ...how, ids: idPlaces }) })) ?? await kind?.judgeOwn?.({ ledger: context.ledger(), body, clock: context.clock })
   const unpublished = ({ refusal }: Refused): Published => ({ batch: undefined, index: 0n, tree: context.log().signed, published: 0, existing, refusal })
   if (refused) return unpublished(refused)
   const own = gated && 'item' in gated ? await ownFindings(gated, body, { idPlaces, clock: context.clock }) : nothingFound
@@ -231,9 +232,8 @@ interface Sealed extends Pick<Sealing, 'body' | 'judged'> {
 /** What a sealed batch puts into the round. */
 export function decide(context: Context, publication: Publication, sealed: Sealed): Decision | Promise<Decision> {
   const { sealed: batch, body, judged, index, view, identities } = sealed
-  if (publication.kind === 'member') {
-    context.ledger().federation.checkStatements(publication.records)
-  }
+  const kind = context.kinds.get(publication.kind)
+  kind?.checkOwnInOrder?.(context.ledger(), publication.records)
   const entry: Entry = {
     timeMs: judged.timeMs, source: publication.source, judged, rules: RULES_EDITION, verdict: { accepted: true }, header: batch.note,
   }
@@ -249,8 +249,8 @@ export function decide(context: Context, publication: Publication, sealed: Seale
     context.recent.add({ index, bytes, entry, batch }, body.bytes)
     if (identities) context.indexer.keep(index, identities)
   }
-  const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: publication.kind === 'freeze' }
-  if (publication.kind !== 'amendment') return decision
+  const decision = { entries: [bytes], ops, remember, begins: publication.begins ?? false, ends: kind?.endsLog ?? false }
+  if (!kind?.erases) return decision
   return context.eraseOps({ by: context.self, index, body }, view).then((erasing) => ({ ...decision, ops: [...ops, ...erasing] }))
 }
 

@@ -5,7 +5,6 @@
  */
 import { civilDate, Turns } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
-import { understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
@@ -62,7 +61,7 @@ export class Standings {
   /** What this node serves of an entry: nothing that is only in transit, not understood, or was refused at once. @throws HuxinError store_corrupt */
   async served(index: bigint): Promise<CheckedEntry | undefined> {
     const found = await this.#context.records.entry(index)
-    if (!found?.entry.verdict.accepted || !understood(found.batch.header)) return undefined
+    if (!found?.entry.verdict.accepted || !this.#context.kinds.of(found.batch.header)) return undefined
     const { header } = found.batch
     const ledger = this.#context.ledger()
     if (header.item !== undefined && ledger.catalog.beyond(header.item)) return undefined

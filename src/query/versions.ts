@@ -64,10 +64,10 @@ export async function* earlierBatches<T extends Dated>(context: Context, sought:
   }
 }
 
-async function seriesOf<T extends Dated>({ store }: Context, sought: readonly Sought<T>[], turns: Turns): Promise<Series<T>> {
+async function seriesOf<T extends Dated>({ store, kinds }: Context, sought: readonly Sought<T>[], turns: Turns): Promise<Series<T>> {
   const series = new Map<string, Erased<T>[]>()
   for (const { batch, index, changes } of sought) {
-    const stored = isIndexed(batch) ? await store.get(bodyKey(index)) : undefined
+    const stored = isIndexed({ kinds }, batch) ? await store.get(bodyKey(index)) : undefined
     const body = stored && recordSpans(stored)
     for (const [position, value] of changes) {
       if (turns.over) await turns.next()
@@ -105,7 +105,7 @@ async function readBatch<T extends Dated>({ store, ledger }: Context, index: big
   if (!bytes || !stored) return undefined
   const entry = parseEntry(bytes)
   const batch = openHeader(entry.header)
-  if (!entry.verdict.accepted || !isIndexed(batch) || !ledger().routes(batch.header, entry.source).kept) return undefined
+  if (!entry.verdict.accepted || !isIndexed(ledger(), batch) || !ledger().routes(batch.header, entry.source).kept) return undefined
   const body = recordSpans(stored)
   const records: { position: number; value: T }[] = []
   for (const position of positions) {

@@ -12,7 +12,6 @@ import { HuxinError } from '../base/errors.ts'
 import { term, text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { leafHashAt, recordAt } from '../batch/body.ts'
-import { understood } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { DOCUMENT, type EvidencePart, formatEvidence, formatPathPart, formatRecordPart, PURPOSE } from '../evidence/file.ts'
 import { verifyEvidence } from '../evidence/verify.ts'
@@ -32,7 +31,7 @@ import { publish } from '../publish/publish.ts'
 import { findBatch, findByRecordId, type FoundBatch } from '../query/query.ts'
 import { receiptsOf } from '../witness/receipts.ts'
 import { showStatements } from '../witness/statements.ts'
-import { refusalText } from '../kinds/refusal.ts'
+import { refusalText } from '../verdict/refusal.ts'
 
 export interface EvidenceRequest {
   /** A record id that stands at one place, or a batch id with or without a position. */
@@ -95,7 +94,7 @@ function checkPurpose({ purpose, document }: EvidenceRequest): void {
 
 /** What records of an item may be asked for is said by the item. */
 function checkAllowed(context: Context, { header }: SealedHeader, purpose: string): void {
-  const item = header.item !== undefined && understood(header) ? context.ledger().catalog.item(header.item) : undefined
+  const item = header.item !== undefined && context.kinds.of(header) ? context.ledger().catalog.item(header.item) : undefined
   if (!item || item.purposes.includes(purpose)) return
   throw new HuxinError('argument_invalid', text`purpose ${JSON.stringify(purpose)} is not allowed for ${header.item ?? ''}; allowed are ${item.purposes.map(term)}`, {
     details: { item: header.item!, allowed: item.purposes.join(', ') },
@@ -132,7 +131,7 @@ function showRecord(context: Context, { batch, entry, body }: FoundBatch, positi
   const path = { index: position, size: body.count, proof: proveInclusionInMemory(position, body.leafHashes) }
   const bytes = context.ledger().routes(batch.header, entry.source).kept ? recordAt(body, position) : undefined
   const salt = bytes && fromBinary(BodySchema, body.bytes).leaves[position]!.salt
-  const { subject } = bytes && ['evaluation', 'recognition', 'record'].includes(batch.header.kind) ? decodeRecord(bytes) : {}
+  const { subject } = bytes && context.kinds.get(batch.header.kind)?.indexed ? decodeRecord(bytes) : {}
   return {
     parts: [{ name: 'record', bytes: formatRecordPart(bytes && salt ? { salt, bytes } : { leafHash }) }, { name: 'path', bytes: formatPathPart(path) }],
     leafHash,

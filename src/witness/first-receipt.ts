@@ -26,8 +26,8 @@ import { checkedValue, openChecked } from '../store/checked.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader, Store } from '../store/store.ts'
 import { defineRows, hasCheckValue, textIndexKeys } from '../store/rows.ts'
-import { outOfForce } from '../kinds/judge.ts'
-import { type Refused, refuse, refusalText } from '../kinds/refusal.ts'
+import { outOfForce } from '../verdict/contract.ts'
+import { type Refused, refuse, refusalText } from '../verdict/refusal.ts'
 import { type StoredReceipt, verifyReceipt } from './receipts.ts'
 
 /** What a sender says beside a batch. */

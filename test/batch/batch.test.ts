@@ -6,8 +6,9 @@ import { limits } from '../../src/base/limits.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { type Body, bodyRoot, encodeBody, eraseLeaves, leafHashAt, parseBody, recordAt, sameLeaves } from '../../src/batch/body.ts'
 import { type Entry, type EntrySource, entryPrefixLength, formatEntry, formatJudged, parseEntry, parseJudged } from '../../src/batch/entry.ts'
-import { type BatchHeader, batchId, batchKinds, formatHeader, parseHeader, understood } from '../../src/batch/header.ts'
+import { type BatchHeader, batchId, formatHeader, parseHeader } from '../../src/batch/header.ts'
 import { openHeader, sealHeader, verifyHeader } from '../../src/batch/seal.ts'
+import { kinds } from '../../src/kinds/kinds.ts'
 import { BodySchema, LeafSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { formatSignerKey, parseSignerKey, parseVkey } from '../../src/note/key.ts'
 
@@ -82,11 +83,15 @@ t.test('the header', async (t) => {
 })
 
 t.test('a batch is understood by its kind, class and lines alone', async (t) => {
-  t.equal(understood(HEADER), true)
-  for (const [kind, classes] of Object.entries(batchKinds)) {
-    for (const batchClass of ['control', 'amendment', 'normal', 'bulk'] as const) t.equal(understood({ ...HEADER, kind, batchClass }), classes.includes(batchClass), `${kind} ${batchClass}`)
+  const classesOf: Readonly<Record<string, string>> = {
+    member: 'control', catalog: 'control', freeze: 'control', register: 'control', revocation: 'control', amendment: 'amendment',
+    evaluation: 'normal bulk', recognition: 'normal bulk', record: 'normal bulk', heads: 'normal', access: 'normal', act: 'normal',
   }
-  for (const change of [{ kind: 'weather' }, { kind: 'constructor' }, { extra: ['mood good'] }]) t.equal(understood({ ...HEADER, ...change }), false)
+  t.same(kinds.names, Object.keys(classesOf))
+  for (const [kind, classes] of Object.entries(classesOf)) {
+    for (const batchClass of ['control', 'amendment', 'normal', 'bulk'] as const) t.equal(kinds.of({ ...HEADER, kind, batchClass })?.name, classes.split(' ').includes(batchClass) ? kind : undefined, `${kind} ${batchClass}`)
+  }
+  for (const change of [{ kind: 'weather' }, { kind: 'constructor' }, { extra: ['mood good'] }]) t.equal(kinds.of({ ...HEADER, ...change }), undefined)
 })
 
 t.test('a sealed header', async (t) => {

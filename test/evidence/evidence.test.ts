@@ -19,13 +19,13 @@ import { verifyEvidence } from '../../src/evidence/verify.ts'
 import { amend } from '../../src/publish/amend.ts'
 import { callerPseudonym, type EvidenceRequest, issueEvidence } from '../../src/rights/evidence.ts'
 import { setMemberStatus, nextStatement } from '../../src/members/members.ts'
-import { judge } from '../../src/kinds/judge.ts'
+import { judge } from '../../src/verdict/judge.ts'
 import { cosignedCheckpoint, cosignedSize } from '../../src/witness/cosigned.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { AccessRecordSchema } from '../../src/gen/huxin/v1/access_pb.ts'
 import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { subjectPseudonym } from '../../src/lookup/record-rows.ts'
-import { decodeAccesses } from '../../src/ledger/ledger.ts'
+import { decodeAccesses } from '../../src/kinds/access.ts'
 import { leafHash } from '../../src/merkle/hash.ts'
 import { verifyInclusion } from '../../src/merkle/proof.ts'
 import { signCheckpoint, parseCheckpoint } from '../../src/note/checkpoint.ts'
@@ -137,9 +137,9 @@ t.test('an access record that goes anywhere is refused', async (t) => {
   const record = toBinary(AccessRecordSchema, create(AccessRecordSchema, { act: 'evidence', batchId, caller: new Uint8Array(16), purpose: 'x', document: 'y' }))
   const { batch: { header }, body } = forge(hub, [record], ['000000'], { kind: 'access', item: undefined })
   const judged = { timeMs: 0, node: hub.self }
-  t.equal((await judge(hub.ledger(), header, body, judged, hub))?.code, 'target_not_allowed')
+  t.equal((await judge({ ledger: hub.ledger(), header, body, terms: judged }, hub))?.code, 'target_not_allowed')
   const bad = forge(hub, [toBinary(AccessRecordSchema, create(AccessRecordSchema, { act: 'evidence' }))], ['330000'], { kind: 'access', item: undefined })
-  t.equal((await judge(hub.ledger(), bad.batch.header, bad.body, judged, hub))?.code, 'record_invalid')
+  t.equal((await judge({ ledger: hub.ledger(), header: bad.batch.header, body: bad.body, terms: judged }, hub))?.code, 'record_invalid')
 })
 
 t.test('evidence is asked for by one thing that is there, for a purpose, on a document', async (t) => {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { HuxinError } from '../../src/base/errors.ts'
 import type { CheckpointSlot } from '../../src/log/slot.ts'
-import { checkAllRecords } from '../../src/kinds/judge.ts'
+import { checkAllRecords } from '../../src/verdict/check-records.ts'
 import { findByRecordId } from '../../src/query/query.ts'
 import { receiptFor } from '../../src/witness/receipts.ts'
 import type { Store } from '../../src/store/store.ts'

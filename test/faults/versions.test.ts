@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import t from 'tap'
-import { understood } from '../../src/batch/header.ts'
+import { kinds } from '../../src/kinds/kinds.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { RefusalSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { RecallRequestSchema, RecallResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
@@ -64,7 +64,7 @@ t.test('two peers one minor version apart work together, and carry what only one
       await federation.until('it arrives', async () => await findBatch(far, id) !== undefined)
       const found = (await findBatch(far, id))!
       t.equal(found.body!.erased, 0)
-      t.equal(understood(found.batch.header), false)
+      t.equal(kinds.of(found.batch.header), undefined)
     }
     t.notOk(await held(federation, '330110', 'later-1'))
     t.notOk(await held(federation, '330110', 'later-2'))

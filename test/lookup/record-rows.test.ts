@@ -8,6 +8,7 @@ import { formatEntry } from '../../src/batch/entry.ts'
 import type { BatchHeader } from '../../src/batch/header.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
 import { RecordSchema, SubjectSchema, type SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
+import { kinds } from '../../src/kinds/kinds.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { BodyIdentities, noPlaces, notePlaces, readRows, recordIdentity, subjectIdentity } from '../../src/lookup/record-rows.ts'
 import { weightOf } from '../../src/lookup/segments.ts'
@@ -48,7 +49,7 @@ async function rowsOf(body: Uint8Array, { kept = true, accepted = true, index = 
   })
   const store = { get: (name: Uint8Array) => Promise.resolve(Buffer.compare(name, bodyKey(index)) === 0 ? body : undefined) } as Reader
   const tails = { recordId: new Tail(), subject: new Tail() }
-  const rows = await readRows({ store, ledger: { routes: () => ({ kept }) } as unknown as Ledger, subjectKey: key }, index, entry, tails)
+  const rows = await readRows({ store, ledger: { kinds, routes: () => ({ kept }) } as unknown as Ledger, subjectKey: key }, index, entry, tails)
   return { ...rows, tails }
 }
 

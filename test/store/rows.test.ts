@@ -7,6 +7,7 @@ import type { RowView } from '../../src/commit/row-view.ts'
 import { checkStore } from '../../src/fsck/check.ts'
 import type { Genesis } from '../../src/fsck/genesis.ts'
 import { rebuildStore } from '../../src/fsck/rebuild.ts'
+import { kinds } from '../../src/kinds/kinds.ts'
 import { Log } from '../../src/log/log.ts'
 import { rowRegister } from '../../src/node/rows.ts'
 import { formatSignerKey, parseSignerKey } from '../../src/note/key.ts'
@@ -27,7 +28,7 @@ async function openBench(t: Test, added: readonly RowFamily<RowView>[]): Promise
   const signer = parseSignerKey(formatSignerKey('example.com/log', 'ed25519', new Uint8Array(32)))
   const log = await Log.open({ store, origin: 'example.com/log/1', signer, slot: { read: async () => [], write: async () => undefined, close: async () => undefined } })
   const rows = new RowRegister<RowView>([...rowRegister.families, ...added])
-  const genesis: Genesis = { self: 'log', federation: () => FederationState.from([]), lanes: new Map(), subjectKey: new Uint8Array(32), rows }
+  const genesis: Genesis = { self: 'log', federation: () => FederationState.from([]), lanes: new Map(), subjectKey: new Uint8Array(32), kinds, rows }
   await rebuildStore(store, genesis)
   await log.seal()
   return { store, findings: async () => (await checkStore(store, log, genesis)).findings, rebuild: () => rebuildStore(store, genesis) }

@@ -9,7 +9,7 @@ const ROOM_FILES_MAX = 15
 const ROOM_LINES_MAX = 2_500
 
 /** Rooms that use another of their own floor; src/README.md names the same. */
-const sideways: Readonly<Record<string, string>> = { note: 'merkle', topology: 'note', wire: 'pki' }
+const sideways: Readonly<Record<string, string>> = { note: 'merkle', topology: 'note', wire: 'pki', kinds: 'verdict' }
 
 interface SourceFile {
   /** Path below src. */

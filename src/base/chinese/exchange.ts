@@ -23,9 +23,4 @@ export const exchangeChinese: Readonly<Record<string, string>> = {
   'lane {0} has a hole before {1} here: send number {2} first': '报送序列 {0} 在此处 {1} 号之前缺号：请先发送 {2} 号',
   // serve.ts
   'the log of {0} has {1} entries, {2} were asked for: it may have been restored; see its status': '{0} 的日志有 {1} 条，所要为 {2}：可能由备份恢复；请看其状态',
-  // in-order.ts
-  'only records are withdrawn, repaired, disputed or erased': '只有记录可撤回、修复、异议标注或删除',
-  'an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it': '目录版次不能撤回，到其失效日为止；请发布下一版次',
-  'amendment {0} is of a batch of {1}, which is amended there or by a node above it, not by {2}': '变更 {0} 针对 {1} 的批次，应由该节点或其上级变更，不由 {2} 变更',
-  'amendment {0} is of a batch of kind {1}: {2}': '变更 {0} 针对种类为{1}的批次：{2}',
 }

@@ -1,51 +1,39 @@
 /** The Chinese of room `kinds`. */
 export const kindsChinese: Readonly<Record<string, string>> = {
-  // judge-catalog.ts
-  'catalog record {0} is neither an item, a scale nor a mapping': '目录记录 {0} 既不是目录项，也不是等级体系或等级对照',
-  '{0} is no name of {1}: {2}; its own prefixes are {3}': '{0} 不是 {1} 可用的名称：{2}；其目录前缀为 {3}',
-  '{0} is in the batch twice': '批次中 {0} 出现两次',
-  '{0} is published already, by {1}, and an edition never changes: give it a new edition': '{0} 已由 {1} 发布，版次不可更改：请另定版次',
-  '{0} is a {1} node; the catalog is made by nation and province': '{0} 为{1}级节点；目录由国家和省级制定',
-  'grade scale {0} of mapping {1} is not known yet: publish it before the mapping': '等级对照 {1} 的等级体系 {0} 尚不知：请先发布等级体系',
-  // judge.ts
-  'register entry {0}: {1}': '名册登记 {0}：{1}',
-  'it does not decode': '无法解码',
-  'the register of {0} is its own: {1} takes none': '{0} 的名册属其自身：{1} 不接收',
-  'act {0} does not say what was done, to whom, by whom, why and on which document': '操作 {0} 未写明做了什么、对谁、由谁、为何及依据何文号',
+  // access.ts
   'access record {0} names no purpose or document': '查询留痕 {0} 未指明目的或文号',
   'access record {0} names no act, batch or caller': '查询留痕 {0} 未指明行为、批次或调用方',
-  'lane head {0} names no lane, number or batch': '序列端点 {0} 未指明报送序列、序号或批次',
+  // act.ts
+  'act {0} does not say what was done, to whom, by whom, why and on which document': '操作 {0} 未写明做了什么、对谁、由谁、为何及依据何文号',
+  // amendment.ts
+  'only records are withdrawn, repaired, disputed or erased': '只有记录可撤回、修复、异议标注或删除',
+  'amendment {0} is of a batch of {1}, which is amended there or by a node above it, not by {2}': '变更 {0} 针对 {1} 的批次，应由该节点或其上级变更，不由 {2} 变更',
+  'amendment {0} is of a batch of kind {1}: {2}': '变更 {0} 针对种类为{1}的批次：{2}',
   'amendment {0}: {1}': '变更 {0}：{1}',
   'amendment {0} has no basis': '变更 {0} 没有依据',
   'amendment {0} takes effect on no date: YYYY-MM-DD is wanted': '变更 {0} 没有生效日期：应为 YYYY-MM-DD',
   'amendment {0} has action {1}, which is not known': '变更 {0} 的种类 {1} 不识别',
   'amendment {0} restores and names no withdrawal: 1 to {1} batch ids are wanted': '变更 {0} 为恢复，却未指明所恢复的撤回：须给出 1 至 {1} 个批次号',
   'amendment {0} names no batch': '变更 {0} 未指明批次',
+  // catalog.ts
+  'an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it': '目录版次不能撤回，到其失效日为止；请发布下一版次',
+  'catalog record {0} is neither an item, a scale nor a mapping': '目录记录 {0} 既不是目录项，也不是等级体系或等级对照',
+  '{0} is no name of {1}: {2}; its own prefixes are {3}': '{0} 不是 {1} 可用的名称：{2}；其目录前缀为 {3}',
+  '{0} is in the batch twice': '批次中 {0} 出现两次',
+  '{0} is published already, by {1}, and an edition never changes: give it a new edition': '{0} 已由 {1} 发布，版次不可更改：请另定版次',
+  '{0} is a {1} node; the catalog is made by nation and province': '{0} 为{1}级节点；目录由国家和省级制定',
+  'grade scale {0} of mapping {1} is not known yet: publish it before the mapping': '等级对照 {1} 的等级体系 {0} 尚不知：请先发布等级体系',
+  // freeze.ts
   'a final entry of {0}, epoch {1}, ends its own log and not {2}': '{0} 纪元 {1} 的终结条目只终结其自身的日志，不终结 {2}',
   'a final entry has one record': '终结条目须恰有一条记录',
-  'catalog item {0} is in force from {1} to {2}, not on {3}': '目录项 {0} 有效期为 {1} 至 {2}，{3} 不在其内',
-  '{0} may not go to {1}; allowed are {2}': '{0} 不得送达 {1}；可送达范围为 {2}',
-  '{0} may not originate {1}; allowed are {2}': '{0} 不得报送 {1}；可报送的节点为 {2}',
-  'catalog item {0} is for batches of kind {1}, not {2}': '目录项 {0} 用于种类为{1}的批次，不用于{2}',
-  'a batch of kind {0} names no catalog item': '种类为{0}的批次未指明目录项',
-  'grade scale {0} of {1} is not known at {2} yet: it is asked for again later': '{2} 尚不知 {1} 的等级体系 {0}：稍后自动再要',
-  'catalog item {0} is not known at {1} yet: it is asked for again later': '{1} 尚不知目录项 {0}：稍后自动再要',
-  '{0} is not known at {1} yet: send the batch again later': '{1} 尚不知 {0}：请稍后重发该批次',
   'epoch {0} of {1} is not known at {2} yet: send the batch again later': '{2} 尚不知 {1} 的纪元 {0}：请稍后重发该批次',
-  'the target {0} names no member that is known at {1} yet: send the batch again later': '送达范围 {0} 中没有 {1} 已知的成员：请稍后重发该批次',
-  // reach.ts
-  'the header line {0}': '批次头行 {0}',
-  'the kind {0} in class {1}': '类别 {1} 的种类 {0}',
-  'the kind {0}': '种类 {0}',
-  'a batch of kind {0} goes to nodes above {1}: not to {2}': '种类为{0}的批次送达 {1} 的上级节点：不得送 {2}',
-  'a batch of kind {0} goes to everybody, with the one target **: not to {1}': '种类为{0}的批次送达全部，送达范围只有 **：不得送 {1}',
-  'a batch of kind {0} stays at {1}, and goes to nobody else: not to {2}': '种类为{0}的批次留在 {1}，不送达他方：不得送 {2}',
-  '{0} is not known here, and its name does not begin with x-, which would say that it may be carried unread': '此处不识别{0}，其名称又不以 x- 开头，不得未经识别转送',
-  'the target {0} names no member that is known at {1}: send the batch again when it is admitted': '送达范围 {0} 中没有 {1} 已知的成员：待其接入后再发送该批次',
-  'no target of the batch lies outside of {0} and what is below it: it is kept there': '批次的送达范围不出 {0} 及其辖区：留存于该处',
-  // refusal.ts
-  '{0} of {1} records are bad; the first is record {2}, {3}: {4}': '{1} 条记录中有 {0} 条不合格；首条在位置 {2}，{3}：{4}',
-  // revocation-rules.ts
+  // heads.ts
+  'lane head {0} names no lane, number or batch': '序列端点 {0} 未指明报送序列、序号或批次',
+  // register.ts
+  'register entry {0}: {1}': '名册登记 {0}：{1}',
+  'it does not decode': '无法解码',
+  'the register of {0} is its own: {1} takes none': '{0} 的名册属其自身：{1} 不接收',
+  // revocation.ts
   'by name says not up to when': '按名称，却未写明截至何时',
   'names no certificates': '未指明证书',
   'by serial number has no such number, or more than it': '按序列号，却没有序列号或另有其他',

@@ -15,7 +15,7 @@ import { allPages } from '../pages.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, civilDay, recordIdOf, withNode } from './shared.ts'
-import { refusalText } from '../../kinds/refusal.ts'
+import { refusalText } from '../../verdict/refusal.ts'
 
 const actions = [
   ['withdraw', 'a record is no longer in force; restore undoes it', '撤回记录（误撤回可用 restore 恢复）'],

@@ -9,7 +9,7 @@ import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
-import { refusalText } from '../../kinds/refusal.ts'
+import { refusalText } from '../../verdict/refusal.ts'
 
 export function approvalCommands(program: Command, shell: Shell): void {
   const approval = program.command('approval').description(say(shell, 'what takes a second person', '须双人办理的事项'))

@@ -13,7 +13,7 @@ import { allPages } from '../pages.ts'
 import { readInput, type Shell, textOfFile } from '../shell.ts'
 import { word } from '../words.ts'
 import { atNode, CALL, withAct, withNode } from './shared.ts'
-import { refusalText } from '../../kinds/refusal.ts'
+import { refusalText } from '../../verdict/refusal.ts'
 import { templateCommand } from './template.ts'
 
 export function catalogCommands(program: Command, shell: Shell): void {

@@ -12,7 +12,7 @@ import { allPages } from '../pages.ts'
 import { purposeOption, word, wordLists, wordOption } from '../words.ts'
 import { recordView } from './records.ts'
 import { atNode, CALL, civilDay, collect, wholeNumber, withNode } from './shared.ts'
-import { refusalText } from '../../kinds/refusal.ts'
+import { refusalText } from '../../verdict/refusal.ts'
 
 export function recognitionCommands(program: Command, shell: Shell): void {
   const recognition = program.command('recognition').description(say(shell, 'mutual recognition of evaluation results', '评价结果互认'))

@@ -6,31 +6,11 @@
 import { HuxinError } from '../base/errors.ts'
 import { term, text, type Text } from '../base/text.ts'
 import { type EntrySource } from '../batch/entry.ts'
-import { type BatchHeader, isOptional, understood } from '../batch/header.ts'
+import type { BatchHeader } from '../batch/header.ts'
+import type { KindForm, KindTable } from '../batch/kinds.ts'
 import { idOf, type Ledger } from '../ledger/ledger.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { parseTarget } from '../topology/target.ts'
-
-/**
- * Reach of a kind: exactly `**`; its origin alone; nodes above its origin; or what its catalog item allows.
- * A control batch may always be addressed to its origin alone: then it stays there.
- */
-type Reach = 'everybody' | 'origin' | 'above' | 'item'
-
-const reaches: ReadonlyMap<string, Reach> = new Map([
-  ['member', 'everybody'],
-  ['catalog', 'everybody'],
-  ['freeze', 'everybody'],
-  ['revocation', 'everybody'],
-  ['amendment', 'everybody'],
-  ['register', 'origin'],
-  ['access', 'origin'],
-  ['act', 'origin'],
-  ['heads', 'above'],
-  ['evaluation', 'item'],
-  ['recognition', 'item'],
-  ['record', 'item'],
-])
 
 /** Why a batch may not go where it is addressed. */
 export interface Astray {
@@ -39,11 +19,11 @@ export interface Astray {
 }
 
 /** Holds a header against the reach of its kind, and against what may be carried without being understood. */
-export function judgeReach(federation: FederationState, header: BatchHeader): Astray | undefined {
+export function judgeReach(kinds: KindTable<KindForm>, federation: FederationState, header: BatchHeader): Astray | undefined {
   const { kind, batchClass, origin } = header
-  const reach = reaches.get(kind)
-  if (!understood(header) && !isOptional(header)) {
-    return { code: 'kind_unknown', said: text`${unknownPart(header)} is not known here, and its name does not begin with x-, which would say that it may be carried unread` }
+  const reach = kinds.get(kind)?.reach
+  if (!kinds.of(header) && !kinds.isOptional(header)) {
+    return { code: 'kind_unknown', said: text`${unknownPart(kinds, header)} is not known here, and its name does not begin with x-, which would say that it may be carried unread` }
   }
   const targets = header.lanes.map(({ target }) => target)
   const atOrigin = targets.length === 1 && targets[0] === idOf(origin)
@@ -57,8 +37,8 @@ export function judgeReach(federation: FederationState, header: BatchHeader): As
   return astray === undefined ? undefined : { code: 'target_not_allowed', said: text`a batch of kind ${term(kind)} goes to nodes above ${origin}: not to ${astray}` }
 }
 
-function unknownPart({ kind, batchClass, extra }: BatchHeader): Text {
-  if (!reaches.has(kind)) return text`the kind ${kind}`
+function unknownPart(kinds: KindTable<KindForm>, { kind, batchClass, extra }: BatchHeader): Text {
+  if (!kinds.get(kind)) return text`the kind ${kind}`
   const line = extra.find((text) => !text.startsWith('x-'))
   return line === undefined ? text`the kind ${kind} in class ${batchClass}` : text`the header line ${line.slice(0, line.indexOf(' '))}`
 }

@@ -1,37 +1,40 @@
-/** What a batch of kind `revocation` may say (`revocation.ts`). Pure reading of the ledger. */
-import { isHuxinError } from '../base/errors.ts'
+/** Kind `revocation`: certificates of a node count no more, or again. */
 import { term, text, type Text } from '../base/text.ts'
-import type { Body } from '../batch/body.ts'
-import type { BatchHeader } from '../batch/header.ts'
 import type { Revocation } from '../gen/huxin/v1/revocation_pb.ts'
-import type { Ledger } from '../ledger/ledger.ts'
 import { decodeRevocations, REVOCATIONS_MAX } from '../ledger/revocations.ts'
 import type { PeerRole } from '../pki/identity.ts'
-import { type Refused, refuse } from './refusal.ts'
+import type { BatchInQuestion, Kind } from '../verdict/kind.ts'
+import { type Refused, refuse, refuseUnreadable } from '../verdict/refusal.ts'
 
 const ROLES: readonly string[] = ['node', 'client', 'operator', 'auditor'] satisfies PeerRole[]
 
+export const revocation: Kind = {
+  name: 'revocation', classes: ['control'], reach: 'everybody', lasting: true,
+  judge: judgeRevocation,
+  fold: ({ revocations, federation }, { header, entry, body }) => ({
+    ops: [],
+    remember: () => revocations.add(decodeRevocations(body), { by: header.origin, timeMs: Math.floor(entry.judged.timeMs / 1000) * 1000, isWithin: (node, top) => federation.isWithin(node, top) }),
+  }),
+}
+
 /** Every record names certificates of its origin or of a node below it, by one of the two ways. */
-export function judgeRevocation(ledger: Ledger, header: BatchHeader, body: Body): Refused | undefined {
-  try {
-    for (const [i, revocation] of decodeRevocations(body).entries()) {
-      const fault = revocationFault(revocation)
+function judgeRevocation({ ledger, header, body }: BatchInQuestion): Refused | undefined {
+  return refuseUnreadable(() => {
+    for (const [i, said] of decodeRevocations(body).entries()) {
+      const fault = revocationFault(said)
       if (fault !== undefined) return refuse('record_invalid', text`revocation ${i} ${fault}`)
-      const { node, role } = revocation
+      const { node, role } = said
       if (!ledger.federation.isWithin(node, header.origin) || ledger.federation.member(node)?.name !== node) {
         return refuse('origin_not_allowed', text`${header.origin} may not revoke certificates of ${node}: that node does, or one above it`)
       }
       const stays = header.lanes.every(({ target }) => target !== '**')
       if (stays && (node !== header.origin || role === 'node')) return refuse('target_not_allowed', text`revocation ${i} is of ${term(role)} certificates of ${node}: it goes to everybody`)
-      if (!revocation.lifted && ledger.revocations.countOf(node) >= REVOCATIONS_MAX && ledger.revocations.standing(revocation).length === 0) {
+      if (!said.lifted && ledger.revocations.countOf(node) >= REVOCATIONS_MAX && ledger.revocations.standing(said).length === 0) {
         return refuse('record_invalid', text`${REVOCATIONS_MAX} certificates of ${node} are revoked already: reinstate those that have expired`)
       }
     }
     return undefined
-  } catch (error) {
-    if (!isHuxinError(error)) throw error
-    return refuse(error.code, error.text)
-  }
+  })
 }
 
 /** Why a record revokes nothing; undefined when it does. */

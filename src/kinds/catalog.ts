@@ -1,24 +1,44 @@
 /**
- * What every node checks of a batch of kind "catalog": the publisher makes catalogs at all and owns the names,
+ * Kind `catalog`: items, scales and mappings. What every node checks: the publisher makes catalogs at all and owns the names,
  * the editions are sound and new. By signed data alone that all nodes have.
  */
-import { type TurnClock, Turns } from '../base/clock.ts'
+import { Turns } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { term, text } from '../base/text.ts'
-import { type Body, recordAt } from '../batch/body.ts'
+import { recordAt } from '../batch/body.ts'
 import { bindsAll } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { CatalogRecord, GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
 import { catalogId, decodeCatalogRecord, standingOf } from '../ledger/catalog.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import type { FoldedBatch, Ledger } from '../ledger/ledger.ts'
 import type { RecordFault } from '../record/fault.ts'
 import { itemFaults, lastingFaults } from '../record/item.ts'
 import { mappingFaults, scaleFaults } from '../record/scales.ts'
 import { catalogPrefix, prefixesOf, prefixOwner } from '../topology/catalog-names.ts'
-import { type Refused, refuse, refusedRecords } from './refusal.ts'
+import type { BatchInQuestion, Judging, Kind, OwnBatch } from '../verdict/kind.ts'
+import { type Refused, refuse, refusedRecords } from '../verdict/refusal.ts'
+
+export const catalog: Kind = {
+  name: 'catalog', classes: ['control'], reach: 'everybody', lasting: true,
+  instead: {
+    refused: text`an edition of the catalog is not withdrawn and ends on its effective_to; publish the edition that follows it`,
+    asked: text`an edition ends on its effective_to, and the next edition changes it`,
+  },
+  judge: judgeCatalog,
+  judgeOwn: judgeOwnCatalog,
+  fold: (ledger, batch) => ({ ops: [], remember: () => addEditions(ledger, batch) }),
+  forget: (ledger, { idText }) => ledger.catalog.drop(idText),
+}
+
+function addEditions({ catalog: editions, federation }: Ledger, { index, header: { origin, createdMs }, idText: batch, body }: FoldedBatch): void {
+  for (let i = 0; i < body.count; i++) {
+    const record = recordAt(body, i)
+    if (record) editions.add(record, { origin, createdMs, batch, index }, federation.all())
+  }
+}
 
 /** Takes turns with whatever else the node does: the schema of an item may take a tenth of a second. */
-export async function judgeCatalog(ledger: Ledger, header: BatchHeader, body: Body, { rules, clock }: { readonly rules?: string; readonly clock: TurnClock }): Promise<Refused | undefined> {
+async function judgeCatalog({ ledger, header, body, terms: { rules } }: BatchInQuestion, { clock }: Judging): Promise<Refused | undefined> {
   const member = ledger.federation.member(header.origin)
   if (member && member.tier !== 'nation' && member.tier !== 'province' && member.parent !== undefined) {
     return refuse('origin_not_allowed', text`${header.origin} is a ${term(member.tier)} node; the catalog is made by nation and province`)
@@ -67,7 +87,7 @@ export function judgeName({ federation, catalog, periods }: Ledger, { origin, cr
 }
 
 /** Whoever publishes knows what he publishes: what this version does not is a slip of the pen. */
-export async function judgeOwnCatalog(body: Body, clock: TurnClock): Promise<Refused | undefined> {
+async function judgeOwnCatalog({ body, clock }: OwnBatch): Promise<Refused | undefined> {
   const turns = new Turns(clock)
   for (let i = 0; i < body.count; i++) {
     if (turns.over) await turns.next()

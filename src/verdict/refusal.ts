@@ -1,6 +1,6 @@
 /** Refusals: verdicts that are not "accepted", with the reasons that travel and are logged. */
 import { create, toBinary } from '@bufbuild/protobuf'
-import type { ErrorCode } from '../base/errors.ts'
+import { type ErrorCode, isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { bilingual, rendered, type Said, type Text, text } from '../base/text.ts'
 import { type Refusal, RefusalSchema } from '../gen/huxin/v1/body_pb.ts'
@@ -22,6 +22,16 @@ export function refuse(code: ErrorCode, said: Said, faults: readonly RecordFault
     faultCount: faults.length,
   })
   return { code, refusal }
+}
+
+/** Looks at what is decoded meanwhile; what does not decode is refused with the code of whoever decodes it. */
+export function refuseUnreadable(look: () => Refused | undefined): Refused | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (!isHuxinError(error)) throw error
+    return refuse(error.code, error.text)
+  }
 }
 
 /** What a refusal says; nodes of before said it in English alone. */

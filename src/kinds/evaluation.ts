@@ -1,0 +1,8 @@
+/** Kind `evaluation`: results of evaluations, under a catalog item. */
+import { judgeRecords } from '../verdict/check-records.ts'
+import type { Kind } from '../verdict/kind.ts'
+
+export const evaluation: Kind = {
+  name: 'evaluation', classes: ['normal', 'bulk'], reach: 'item', indexed: true, ofDepartments: true, takenOver: true,
+  judge: (batch, judging) => judgeRecords(batch, judging),
+}
