@@ -7,7 +7,7 @@ import { Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { entryKey } from '../store/keys.ts'
 import { batchClasses } from '../topology/lane.ts'
@@ -55,7 +55,7 @@ export async function loggedAt(context: Context, indexes: readonly bigint[]): Pr
     const bytes = stored[i]
     if (!bytes) throw missing(index)
     const entry = parseEntry(bytes)
-    return { index, bytes, entry, batch: openHeader(entry.header) }
+    return { index, bytes, entry, batch: parseHeaderNote(entry.header) }
   })
 }
 

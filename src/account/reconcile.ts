@@ -1,7 +1,7 @@
 /** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
 import { parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { entryKey, laneIndexKey } from '../store/keys.ts'
 import { fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
@@ -108,7 +108,7 @@ export async function traceLane(context: Context, lane: string, number: bigint):
   const index = fromBe64(at)
   const entryBytes = await context.store.get(entryKey(index))
   const entry = entryBytes && parseEntry(entryBytes)
-  const batch = entry && openHeader(entry.header)
+  const batch = entry && parseHeaderNote(entry.header)
   const receiptNotes: Uint8Array[] = []
   if (entry && batch) {
     for (const child of context.ledger().routes(batch.header, entry.source).children) {

@@ -1,4 +1,4 @@
-/** Sealing and opening a batch's header: the signed note around the text of `header.ts`. */
+/** Sealing, parsing and verifying a batch's header: the signed note around the text of `header.ts`. */
 import { hex } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
@@ -22,14 +22,14 @@ export interface SealedHeader {
 
 /** Signs a header with the node's note key. */
 export function sealHeader(header: BatchHeader, signer: Signer): SealedHeader {
-  return openHeader(signNote(formatHeader(header), [signer]))
+  return parseHeaderNote(signNote(formatHeader(header), [signer]))
 }
 
 /**
- * Parses a header note without checking its signature.
+ * Parses a header note; nothing of it is verified. One that came from outside stays a claim until `verifyHeader`.
  * @throws HuxinError note_malformed | header_malformed | message_too_large
  */
-export function openHeader(note: Uint8Array): SealedHeader {
+export function parseHeaderNote(note: Uint8Array): SealedHeader {
   if (note.length > limits.headerBytesMax) {
     throw new HuxinError('message_too_large', text`a batch header has ${note.length} bytes, at most ${limits.headerBytesMax}`)
   }

@@ -3,7 +3,7 @@ import { fromBase64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { parseCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Verifier } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
@@ -39,7 +39,7 @@ export function verifyProofFile(bytes: Uint8Array, vkey: string) {
   if (!log.startsWith(`${verifier.name}/`)) throw new HuxinError('signature_invalid', text`the proof is of the log ${log}, the key of ${verifier.name}`)
   const { index, checkpoint } = verifyTlogProof({ proofBytes, leaf, origin: log, logVerifier: verifier })
   const entry = parseEntry(leaf)
-  const { header, idText } = openHeader(entry.header)
+  const { header, idText } = parseHeaderNote(entry.header)
   return {
     index: String(index), log, size: String(checkpoint.size), batchId: idText, origin: header.origin, records: header.records, time: new Date(entry.timeMs).toISOString(),
     verdict: entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code}`,

@@ -3,7 +3,7 @@ import { formatSeconds, formatTime } from '../base/clock.ts'
 import { isHuxinError } from '../base/errors.ts'
 import { textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { FinalByPolicy, JudgedLog, ProvenEntry } from '../evidence/finality.ts'
 import type { ProvenFork } from '../evidence/fork.ts'
 import type { ProvenEvidence, ProvenLog } from '../evidence/verify.ts'
@@ -127,7 +127,7 @@ const byWitnessesZh = ({ witnesses, quorum, checkpoint }: FinalByPolicy): string
 function entryView(entry: Uint8Array): { readonly batchId: string; readonly origin: string; readonly records: number; readonly time: string; readonly verdict: string } | undefined {
   try {
     const parsed = parseEntry(entry)
-    const { header, idText } = openHeader(parsed.header)
+    const { header, idText } = parseHeaderNote(parsed.header)
     return { batchId: idText, origin: header.origin, records: header.records, time: formatTime(parsed.timeMs), verdict: parsed.verdict.accepted ? 'accepted' : `refused ${parsed.verdict.code}` }
   } catch (error) {
     if (isHuxinError(error)) return undefined

@@ -2,7 +2,7 @@
 import { errorTable, isErrorCode } from '../base/errors.ts'
 import { formatTime } from '../base/clock.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { CatalogItem } from '../gen/huxin/v1/catalog_pb.ts'
 import type { ExplainBatchResponse, GetStatusResponse } from '../gen/huxin/v1/admin_service_pb.ts'
 import { refusalText } from '../verdict/refusal.ts'
@@ -19,13 +19,13 @@ const FAULTS_SHOWN = 20
 
 /** What the node that is asked says beside the stories. */
 export async function tellingOf(connection: Pick<Connection, 'admin' | 'records'>, stories: readonly ExplainBatchResponse[]): Promise<Telling> {
-  const ids = stories.map(({ entries }) => openHeader(parseEntry(entries[0]!.entry).header).header.item ?? '')
+  const ids = stories.map(({ entries }) => parseHeaderNote(parseEntry(entries[0]!.entry).header).header.item ?? '')
   return { status: await connection.admin.getStatus({}, CALL), items: await itemsOf(connection, ids) }
 }
 
 /** The story of a batch as JSON gives it. */
 export function storyJson({ entries, bodyState, refusal, refusedBy, above, nextHops, recordNames, originStatus, quarantined }: ExplainBatchResponse): object {
-  const { header, idText } = openHeader(parseEntry(entries[0]!.entry).header)
+  const { header, idText } = parseHeaderNote(parseEntry(entries[0]!.entry).header)
   const nameAt = new Map(recordNames.map(({ position, recordId }) => [position, recordId]))
   return {
     batch: idText, origin: header.origin, originStatus, quarantined, provider: header.provider, kind: header.kind, item: header.item ?? null, records: header.records, bodyState,
@@ -51,7 +51,7 @@ export interface Telling {
 /** The story of a batch for people. */
 export function formatStory(speaker: Speaker, story: ExplainBatchResponse, { status, items }: Telling): string {
   const entry = parseEntry(story.entries[0]!.entry)
-  const { header, idText } = openHeader(entry.header)
+  const { header, idText } = parseHeaderNote(entry.header)
   const item = header.item === undefined ? undefined : items.get(header.item)
   const what = header.item ?? word(speaker, header.kind)
   const whatZh = item ? `${item.nameZh}（${what}）` : what

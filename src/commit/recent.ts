@@ -9,7 +9,7 @@
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { type EntryRoute, formatRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -178,7 +178,7 @@ function parsedOf(index: bigint, row: Row): LoggedEntry {
 function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
   if (!bytes) throw missing(index)
   const entry = parseEntry(bytes)
-  return { index, bytes, entry, batch: openHeader(entry.header) }
+  return { index, bytes, entry, batch: parseHeaderNote(entry.header) }
 }
 
 function missing(index: bigint): HuxinError {

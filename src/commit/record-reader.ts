@@ -14,7 +14,7 @@ import { type Text, text } from '../base/text.ts'
 import { recordLeafHash, SALT_BYTES, saltDistance } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { type BodyPieces, decodePieces, divideBody, encodePieces, leavesOf, openPiece, PIECE_LEAVES } from '../batch/pieces.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Log } from '../log/log.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, keyText, piecesKey } from '../store/keys.ts'
@@ -134,7 +134,7 @@ export class RecordReader {
     if (index >= log.size) return undefined
     if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), text`${keyText(entryKey(index))}: it is not what was logged`)
     const entry = parseEntry(bytes)
-    const opened: Opened = { entry, batch: openHeader(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
+    const opened: Opened = { entry, batch: parseHeaderNote(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
     this.#opened.set(index, opened)
     this.#grow(index, opened, bytes.length + ENTRY_BYTES)
     return opened

@@ -3,7 +3,7 @@ import { equalBytes, hex } from '../base/bytes.ts'
 import { text, textOf } from '../base/text.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
-import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { verifyInclusion } from '../merkle/proof.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
@@ -128,7 +128,7 @@ function showLog(part: EvidencePart, parts: readonly EvidencePart[], statements:
   if (!proofPart) throw evidenceFault('part_removed', text`proof ${where}`)
   const { entry, batch } = attempt('part_malformed', part.name, () => {
     const parsed = parseEntry(part.bytes)
-    return { entry: parsed, batch: openHeader(parsed.header) }
+    return { entry: parsed, batch: parseHeaderNote(parsed.header) }
   })
   const tlog = attempt('part_malformed', proofPart.name, () => parseTlogProof(proofPart.bytes))
   if (tlog.index !== BigInt(index)) throw evidenceFault('log_other', text`proof ${where} is of entry ${tlog.index}`)

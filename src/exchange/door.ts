@@ -14,7 +14,7 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import { editionOf, type Entry, type EntrySource, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { bodyKey } from '../store/keys.ts'
@@ -23,7 +23,7 @@ import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from '../commit/changes.ts'
 import type { ErasingAmendment } from '../commit/context.ts'
 import { Erasing, type ErasingOptions } from './erasing.ts'
-import { FirstReceipt, type FirstReceiptOptions, type Stated, type Vouched } from '../witness/first-receipt.ts'
+import { FirstReceipt, type FirstReceiptOptions, type ClaimedJudgement, type Vouched } from '../witness/first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { judge } from '../verdict/judge.ts'
@@ -36,8 +36,8 @@ import { encodeRefusal, type Refused, refusalText } from '../verdict/refusal.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Committed, Decision, RoundView, Writer } from '../commit/writer.ts'
 
-/** A batch at the door. */
-export interface Inbound extends Stated {
+/** A batch at the door, as its sender gives it: every field but `source` is a claim until the door has verified it. */
+export interface SenderClaims extends ClaimedJudgement {
   readonly header: Uint8Array
   readonly body: Uint8Array
   /** The parent says that it has the entry and no longer the records. */
@@ -116,13 +116,13 @@ export class Door {
    * Takes one batch. Concurrent calls of one sender and class enter in the order of the calls.
    * @throws HuxinError any code of the kinds invalid, denied, unavailable, broken
    */
-  async accept(inbound: Inbound): Promise<Accepted> {
-    const turn = this.#takeTurn(inbound.source)
+  async accept(claims: SenderClaims): Promise<Accepted> {
+    const turn = this.#takeTurn(claims.source)
     try {
-      const prepared = await this.#prepare(inbound).catch((error: unknown) => this.#prepareAgain(inbound, turn.before, error))
+      const prepared = await this.#prepare(claims).catch((error: unknown) => this.#prepareAgain(claims, turn.before, error))
       if ('index' in prepared) return prepared
       await turn.before
-      const committing = this.#commit(prepared, inbound)
+      const committing = this.#commit(prepared, claims)
       turn.release()
       return await committing
     } finally {
@@ -139,52 +139,52 @@ export class Door {
   }
 
   /** A member or item may be made known by the batch just before this one: look again after it. */
-  async #prepareAgain(inbound: Inbound, before: Promise<void>, error: unknown): Promise<Prepared | Accepted> {
+  async #prepareAgain(claims: SenderClaims, before: Promise<void>, error: unknown): Promise<Prepared | Accepted> {
     if (!isHuxinError(error, 'member_unknown') && !isHuxinError(error, 'item_unknown')) throw error
     await before
     await this.#options.writer.save([])
-    return this.#prepare(inbound)
+    return this.#prepare(claims)
   }
 
-  async #prepare(inbound: Inbound): Promise<Prepared | Accepted> {
-    const batch = openHeader(inbound.header)
+  async #prepare(claims: SenderClaims): Promise<Prepared | Accepted> {
+    const batch = parseHeaderNote(claims.header)
     const known = await this.#known(batch)
-    if (known && !this.#overturns(known, inbound)) return this.#repeat(batch, known)
+    if (known && !this.#overturns(known, claims)) return this.#repeat(batch, known)
     this.#options.checkRoom(batch.header.batchClass)
-    this.#admission.authentic(batch, inbound.body)
-    this.#admission.mayCarry(batch.header, inbound)
+    this.#admission.authentic(batch, claims.body)
+    this.#admission.mayCarry(batch.header, claims)
     // What is given back after a loss was taken once.
-    if (inbound.givenBack !== true) {
-      checkAddressed(this.#options.ledger(), batch.header, inbound.source)
-      this.#options.quotas.check(batch.header, inbound.source, sizeOf(inbound))
+    if (claims.givenBack !== true) {
+      checkAddressed(this.#options.ledger(), batch.header, claims.source)
+      this.#options.quotas.check(batch.header, claims.source, sizeOf(claims))
     }
-    const vouched = await this.#firstReceipt.vouched(batch, inbound)
-    const judged = this.#firstReceipt.judgedAt(batch, inbound, vouched)
-    const terms = { ...judged, rules: this.#rulesOf(inbound, vouched) }
-    const lapsed = await this.#firstReceipt.lapsed(batch, judged, inbound, vouched)
-    if (inbound.refusal !== undefined && inbound.refusal.length > 0) {
-      const refused = decodeRefused(inbound.refusal)
-      return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: inbound.refusal }
+    const vouched = await this.#firstReceipt.vouched(batch, claims)
+    const judged = this.#firstReceipt.judgedAt(batch, claims, vouched)
+    const terms = { ...judged, rules: this.#rulesOf(claims, vouched) }
+    const lapsed = await this.#firstReceipt.lapsed(batch, judged, claims, vouched)
+    if (claims.refusal !== undefined && claims.refusal.length > 0) {
+      const refused = decodeRefused(claims.refusal)
+      return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: claims.refusal }
     }
-    const { body, lacking } = await this.#erasing.openBody(batch, inbound, vouched)
-    const refused = lapsed ?? (this.#keepsVerdict(batch, inbound, vouched) ? undefined : await judge({ ledger: this.#options.ledger(), header: batch.header, body, terms }, this.#options))
-    return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && inbound.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
+    const { body, lacking } = await this.#erasing.openBody(batch, claims, vouched)
+    const refused = lapsed ?? (this.#keepsVerdict(batch, claims, vouched) ? undefined : await judge({ ledger: this.#options.ledger(), header: batch.header, body, terms }, this.#options))
+    return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && claims.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
   }
 
-  async #commit(prepared: Prepared, inbound: Inbound): Promise<Accepted> {
+  async #commit(prepared: Prepared, claims: SenderClaims): Promise<Accepted> {
     const { batch } = prepared
     let repeated: KnownBatch | undefined
     let fork: Fork | undefined
     let refusal: Uint8Array | undefined
-    const committed = await this.#options.writer.propose(sizeOf(inbound), async (index, view) => {
+    const committed = await this.#options.writer.propose(sizeOf(claims), async (index, view) => {
       const known = await this.#known(batch)
-      if (known && !this.#overturns(known, inbound)) {
+      if (known && !this.#overturns(known, claims)) {
         repeated = known
         return { entries: [], ops: [], remember: () => undefined }
       }
-      fork = known ? undefined : await this.#laneOrder.continueLanes(batch, inbound, view)
+      fork = known ? undefined : await this.#laneOrder.continueLanes(batch, claims, view)
       if (fork) return { entries: [], ops: fork.ops, remember: () => fork?.remember() }
-      const decided = await this.#decide(prepared, inbound, { index, known, view })
+      const decided = await this.#decide(prepared, claims, { index, known, view })
       refusal = decided.refusal
       return decided.decision
     })
@@ -192,23 +192,23 @@ export class Door {
     return repeated ? this.#repeat(batch, repeated) : this.#done(prepared, refusal, committed)
   }
 
-  async #decide(prepared: Prepared, inbound: Inbound, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
+  async #decide(prepared: Prepared, claims: SenderClaims, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
     const { batch, terms: { rules, ...judged } } = prepared
     const ledger = this.#options.ledger()
     const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
-    if (late && inbound.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`)
+    if (late && claims.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`)
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
     const verdict: Verdict = late && refusal
       ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }
       : { accepted: true }
-    const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: inbound.source, judged, rules: late ? RULES_EDITION : rules, verdict, header: batch.note }
+    const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: claims.source, judged, rules: late ? RULES_EDITION : rules, verdict, header: batch.note }
     const body = late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
-    const opened = late || known ? 0 : ledger.opens(batch.header, inbound.source)
-    if (!known && inbound.givenBack !== true) {
+    const opened = late || known ? 0 : ledger.opens(batch.header, claims.source)
+    if (!known && claims.givenBack !== true) {
       // Others of the round may have used what was left.
-      this.#options.quotas.check(batch.header, inbound.source, sizeOf(inbound))
-      await this.#options.quotas.checkLanes(batch.header.origin, inbound.source, opened)
+      this.#options.quotas.check(batch.header, claims.source, sizeOf(claims))
+      await this.#options.quotas.checkLanes(batch.header.origin, claims.source, opened)
     }
     const folded = ledger.fold(index, entry, batch, known, body)
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
@@ -218,13 +218,13 @@ export class Door {
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
-      if (!known && inbound.givenBack !== true) this.#options.quotas.count(batch.header, inbound.source, { bytes: sizeOf(inbound), refused: late !== undefined, opened })
-      if (late && inbound.source.kind === 'parent' && batch.header.origin === ledger.self) this.#options.quotas.countReturned(ledger.self)
+      if (!known && claims.givenBack !== true) this.#options.quotas.count(batch.header, claims.source, { bytes: sizeOf(claims), refused: late !== undefined, opened })
+      if (late && claims.source.kind === 'parent' && batch.header.origin === ledger.self) this.#options.quotas.countReturned(ledger.self)
       this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
       if (body && prepared.lacking) this.#incomplete.add(index, batch)
       this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
     }
-    return { decision: { entries: [bytes], ops, remember, givenBack: inbound.givenBack ?? false }, refusal }
+    return { decision: { entries: [bytes], ops, remember, givenBack: claims.givenBack ?? false }, refusal }
   }
 
   /**
@@ -247,21 +247,21 @@ export class Door {
   }
 
   /** What this node published or accepted before it lost its log: a child gives it back, or shows this node's own receipt for it. */
-  #keepsVerdict({ header }: SealedHeader, { givenBack }: Inbound, vouched: Vouched | undefined): boolean {
+  #keepsVerdict({ header }: SealedHeader, { givenBack }: SenderClaims, vouched: Vouched | undefined): boolean {
     const { self } = this.#options.ledger()
     return (givenBack === true && header.origin === self) || (vouched?.node === self && vouched.entry?.verdict.accepted === true)
   }
 
   /** By which edition of the rules a batch is judged. Whoever stands below says what suits it: of what a child hands up only an entry of this node or of one above counts. */
-  #rulesOf({ source, rules }: Inbound, vouched: Vouched | undefined): string {
+  #rulesOf({ source, rules }: SenderClaims, vouched: Vouched | undefined): string {
     const { federation, self } = this.#options.ledger()
     const counts = vouched?.entry && (source.kind !== 'child' || federation.isWithin(self, vouched.node))
     return editionOf(counts ? vouched.entry.rules : rules)
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */
-  #overturns(known: KnownBatch, inbound: Inbound): boolean {
-    return !known.refused && inbound.refusal !== undefined && inbound.refusal.length > 0 && inbound.source.kind !== 'child'
+  #overturns(known: KnownBatch, claims: SenderClaims): boolean {
+    return !known.refused && claims.refusal !== undefined && claims.refusal.length > 0 && claims.source.kind !== 'child'
   }
 
   async #known(batch: SealedHeader): Promise<KnownBatch | undefined> {
@@ -302,6 +302,6 @@ export class Door {
   }
 }
 
-function sizeOf({ header, body }: Inbound): number {
+function sizeOf({ header, body }: SenderClaims): number {
   return header.length + body.length
 }

@@ -8,7 +8,7 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { erasedNote, isPending, pendingOp, pendingUntil } from '../lookup/erased.ts'
 import { decodeAmendments } from '../ledger/amendments.ts'
@@ -69,20 +69,20 @@ export class Erasing {
    * by a receipt of this node's own earlier log, or of a node above that has logged it.
    * @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission
    */
-  async openBody(batch: SealedHeader, inbound: ArrivingBody, vouched: Vouched | undefined): Promise<OpenedBody> {
+  async openBody(batch: SealedHeader, claims: ArrivingBody, vouched: Vouched | undefined): Promise<OpenedBody> {
     const { header } = batch
-    if (inbound.body.length === 0) throw new HuxinError('body_incomplete', text`the body of batch ${batch.idText} is not there: send it with its header`)
-    let body = parseBody(inbound.body)
+    if (claims.body.length === 0) throw new HuxinError('body_incomplete', text`the body of batch ${batch.idText} is not there: send it with its header`)
+    let body = parseBody(claims.body)
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
       throw new HuxinError('root_mismatch', text`the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
     }
     const { lawful, due } = await this.#erasedPositions(batch)
-    const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(inbound, vouched)) ||
-      (inbound.asItIs === true && inbound.source.kind !== 'child' && hasUnexplained(body, lawful))
-    if (!gone && body.erased > 0 && inbound.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, inbound.source)
+    const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(claims, vouched)) ||
+      (claims.asItIs === true && claims.source.kind !== 'child' && hasUnexplained(body, lawful))
+    if (!gone && body.erased > 0 && claims.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, claims.source)
     if (due.size > 0 && isErasable(this.#options.ledger(), batch)) body = parseBody(eraseLeaves(body, due))
     // Who only passes a batch on needs no records.
-    return { body, lacking: gone && this.#options.ledger().routes(header, inbound.source).kept }
+    return { body, lacking: gone && this.#options.ledger().routes(header, claims.source).kept }
   }
 
   /**
@@ -158,7 +158,7 @@ export class Erasing {
     for (const { key, index } of due) {
       await writer.propose(0, async (_, view) => {
         const [entry, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-        const batch = entry && openHeader(parseEntry(entry).header)
+        const batch = entry && parseHeaderNote(parseEntry(entry).header)
         const stands = batch && (await ledger().known(batch.id))?.refused === false
         const ops = stored && stands ? await this.eraseOps({ by: batch.header.origin, index, body: parseBody(stored) }, view) : []
         return { entries: [], ops: [...ops, { key, value: undefined }], remember: () => undefined }

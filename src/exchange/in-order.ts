@@ -6,7 +6,7 @@
 import type { Body } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { decodeKnown, type Ledger } from '../ledger/ledger.ts'
 import { batchKey, entryKey } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -57,6 +57,6 @@ export class InOrder {
     const bytes = await this.#options.store.get(entryKey(index))
     if (!bytes) return undefined
     const entry = parseEntry(bytes)
-    return { index, entry, batch: openHeader(entry.header) }
+    return { index, entry, batch: parseHeaderNote(entry.header) }
   }
 }

@@ -7,7 +7,7 @@ import { civilDate, type Clock } from '../base/clock.ts'
 import { text } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect } from '../ledger/amendments.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -82,7 +82,7 @@ export class Incomplete {
       const index = indexAtEnd(key)
       const bytes = await store.get(entryKey(index))
       if (!bytes) continue
-      const { origin } = openHeader(parseEntry(bytes).header).header
+      const { origin } = parseHeaderNote(parseEntry(bytes).header).header
       const indexes = waiting.get(origin) ?? []
       waiting.set(origin, indexes)
       indexes.push(index)
@@ -105,7 +105,7 @@ export class Incomplete {
     const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     // What is missing altogether is damage, which the scrub says.
     if (!bytes || !stored) return undefined
-    const batch = openHeader(parseEntry(bytes).header)
+    const batch = parseHeaderNote(parseEntry(bytes).header)
     if ((await ledger().known(batch.id))?.refused) return undefined
     const today = civilDate(clock.nowMs())
     const amended = await ledger().amendments(batch.id, batch.header.origin)

@@ -7,7 +7,7 @@ import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Ledger, PassingLane } from '../ledger/ledger.ts'
 import { checkedValue } from '../store/checked.ts'
 import { entryKey, laneIndexKey, tables, textKey } from '../store/keys.ts'
@@ -81,7 +81,7 @@ export class LaneOrder {
   async #fillsHole(batch: SealedHeader, { key, number, previous, takenBack, givenBack }: PassingLane & { readonly givenBack: boolean }, view: RoundView): Promise<boolean> {
     const at = async (place: bigint): Promise<SealedHeader | undefined> => {
       const note = await this.#noteAt(key, place, view)
-      return note && openHeader(note)
+      return note && parseHeaderNote(note)
     }
     if (await view.get(laneIndexKey(key, number))) return false
     const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]

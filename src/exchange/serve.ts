@@ -13,7 +13,7 @@ import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
 import { formatJudged, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import { intersectsSubtree } from '../topology/target.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
@@ -189,7 +189,7 @@ export async function packageFor(context: Context, child: string, index: bigint)
   const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
   if (!entryBytes || !stored) return undefined
   const entry = parseEntry(entryBytes)
-  const batch = openHeader(entry.header)
+  const batch = parseHeaderNote(entry.header)
   const { header } = batch
   if (!isFor(context, child, batch)) return undefined
   const none = new Uint8Array()
@@ -203,7 +203,7 @@ export async function packageFor(context: Context, child: string, index: bigint)
 
 /** Whether a target of a batch lies in the child's subtree. */
 export function isEntitled(context: Context, child: string, note: Uint8Array): boolean {
-  return isFor(context, child, openHeader(note))
+  return isFor(context, child, parseHeaderNote(note))
 }
 
 function isFor(context: Context, child: string, { header }: SealedHeader): boolean {

@@ -9,7 +9,7 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
@@ -257,5 +257,5 @@ async function readEntry(context: Context, index: bigint): Promise<Pick<LoggedEn
   const bytes = await context.store.get(entryKey(index))
   if (!bytes) return undefined
   const entry = parseEntry(bytes)
-  return { entry, batch: openHeader(entry.header) }
+  return { entry, batch: parseHeaderNote(entry.header) }
 }

@@ -6,7 +6,7 @@ import { be64, fromBe64 } from '../base/bytes.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { isRestoring, RESTORES } from '../batch/header.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { amendmentRow, decodeAmendments } from '../ledger/amendments.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd, PRESENT } from '../store/keys.ts'
@@ -51,7 +51,7 @@ async function rowsOf(store: Store, index: bigint): Promise<{ ops: Op[]; records
   const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
   if (!bytes || !stored || !Buffer.from(bytes).includes(`\n${RESTORES}\n`)) return undefined
   const { verdict, header: note } = parseEntry(bytes)
-  const { header } = openHeader(note)
+  const { header } = parseHeaderNote(note)
   if (!verdict.accepted || !isRestoring(header)) return undefined
   const ops = decodeAmendments(parseBody(stored)).map((amendment) => amendmentRow(index, header.origin, amendment))
   if (ops[0] === undefined || await store.get(ops[0].key)) return undefined

@@ -3,7 +3,7 @@ import { equalBytes, fromBe64, hex } from '../base/bytes.ts'
 import { text, textOf } from '../base/text.ts'
 import { type Body, bodyRoot, parseBody } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { RowView } from '../commit/row-view.ts'
 import { decodeKnown, type KnownBatch, type Ledger } from '../ledger/ledger.ts'
 import { standardShape } from '../lookup/segments.ts'
@@ -90,7 +90,7 @@ export class DerivedCheck {
     for (const other of indexes.filter((one) => one !== index)) {
       const bytes = await this.#store.get(entryKey(other))
       const there = bytes && parseEntry(bytes)
-      if (!there || !equalBytes(openHeader(there.header).id, batch.id)) this.#find(key, text`it names entry ${other}, which is of another batch: ${REBUILD}`)
+      if (!there || !equalBytes(parseHeaderNote(there.header).id, batch.id)) this.#find(key, text`it names entry ${other}, which is of another batch: ${REBUILD}`)
       else if (other < index) {
         earlier.push(other)
         refused ||= !there.verdict.accepted
@@ -158,7 +158,7 @@ export class DerivedCheck {
   async #inTransit(key: Uint8Array): Promise<boolean> {
     const stored = key.length === 9 ? await this.#store.get(bodyKey(indexAtEnd(key))) : undefined
     const entry = stored && await this.#store.get(entryKey(indexAtEnd(key)))
-    const body = entry && bodyOf(stored, openHeader(parseEntry(entry).header))
+    const body = entry && bodyOf(stored, parseHeaderNote(parseEntry(entry).header))
     return !body || body.erased < body.count
   }
 }

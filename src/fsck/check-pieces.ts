@@ -2,7 +2,7 @@
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { decodePieces, PIECE_LEAVES } from '../batch/pieces.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { openChecked } from '../store/checked.ts'
 import { entryKey, indexAtEnd, prefixRange, tables } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
@@ -19,7 +19,7 @@ export async function checkPieces(store: Reader, find: Find): Promise<void> {
       find(key, text`${value ? text`there is no such entry` : text`it is damaged`}: ${REBUILD}`)
       return false
     }
-    const { header } = openHeader(parseEntry(bytes).header)
+    const { header } = parseHeaderNote(parseEntry(bytes).header)
     if (header.records <= PIECE_LEAVES || !decodePieces(value, header)) find(key, text`it is not of the body that the entry states: ${REBUILD}`)
     return true
   })

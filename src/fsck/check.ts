@@ -10,7 +10,7 @@ import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type Text, text, textOf } from '../base/text.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 import { type Entry, isBornHere, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { Ledger, type PassingLane } from '../ledger/ledger.ts'
 import { sizeKey } from '../log/log.ts'
@@ -133,7 +133,7 @@ class Check {
   async #entry(index: bigint, bytes: Uint8Array): Promise<void> {
     try {
       const entry = parseEntry(bytes)
-      const batch = openHeader(entry.header)
+      const batch = parseHeaderNote(entry.header)
       const body = await this.#body(index, entry, batch)
       this.#authentic(index, batch, body)
       this.#checkFinal(index, entry, { batch, body })
@@ -216,7 +216,7 @@ class Check {
     if (!own || fromBe64(own) !== index) return false
     if (number === 0n) return previous === undefined
     const entry = before && await this.#store.get(entryKey(fromBe64(before)))
-    return entry ? previous !== undefined && equalBytes(openHeader(parseEntry(entry).header).id, previous) : takenBack
+    return entry ? previous !== undefined && equalBytes(parseHeaderNote(parseEntry(entry).header).id, previous) : takenBack
   }
 
   /** Rows that no entry has: past the end, of another form, of no table. */

@@ -6,7 +6,7 @@ import { text } from '../base/text.ts'
 import { systemClock } from '../base/clock.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { Indexer } from '../lookup/indexer.ts'
 import { decodeKnown, Ledger } from '../ledger/ledger.ts'
 import { sizeKey, storedSize } from '../log/log.ts'
@@ -72,7 +72,7 @@ export async function rebuildStore(store: Store, genesis: Genesis, onProgress: (
 
 async function refold(ledger: Ledger, store: Store, index: bigint, bytes: Uint8Array, staged: readonly Op[]): Promise<readonly Op[]> {
   const entry = parseEntry(bytes)
-  const batch = openHeader(entry.header)
+  const batch = parseHeaderNote(entry.header)
   const key = batchKey(batch.id)
   const pending = staged.findLast((op) => equalBytes(op.key, key))?.value
   const row = pending ?? await store.get(key)

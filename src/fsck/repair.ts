@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { equalBytes } from '../base/bytes.ts'
 import { type Body, eraseLeaves, recordAt } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader, verifyHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader, verifyHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isPending } from '../lookup/erased.ts'
 import { decodeKnown, type Ledger, type Staged } from '../ledger/ledger.ts'
@@ -54,7 +54,7 @@ async function findRepair(index: bigint, options: RepairOptions): Promise<Op | u
   // The header must be the one that was logged: its root is what decides.
   if (!bytes || !tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + 32))) return undefined
   const entry = parseEntry(bytes)
-  const batch = openHeader(entry.header)
+  const batch = parseHeaderNote(entry.header)
   const { origin, epoch } = batch.header
   const given = await ask(batch, entry)
   if (!given) return undefined

@@ -8,7 +8,7 @@ import { be64, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { sleep } from '../base/clock.ts'
 import { type Text, text, textOf } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
 import { bodyKey, entryKey, keyText, tileKey } from '../store/keys.ts'
@@ -80,7 +80,7 @@ function faultOf(index: bigint, { entry: bytes, body, tile }: { entry: Uint8Arra
   try {
     const entry = parseEntry(bytes)
     const same = entry.verdict.accepted
-      ? bodyOf(body, openHeader(entry.header)) !== undefined
+      ? bodyOf(body, parseHeaderNote(entry.header)) !== undefined
       : equalBytes(createHash('sha256').update(body).digest(), entry.verdict.reasons)
     return same ? undefined : text`${keyText(bodyKey(index))}: is not what was logged`
   } catch (error) {

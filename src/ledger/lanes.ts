@@ -9,7 +9,7 @@ import { be64, concat, fromBe64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { entryKey, prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 
@@ -134,7 +134,7 @@ export class Lanes {
     const entry = await store.get(entryKey(newest.index))
     // It is in the round under way, and memory had no room for it: what comes next waits for that round.
     if (!entry) throw new HuxinError('overloaded', text`too many lanes at once: send the next batch of lane ${lane} in a moment`)
-    return { number: newest.number, id: openHeader(parseEntry(entry).header).id, open: false }
+    return { number: newest.number, id: parseHeaderNote(parseEntry(entry).header).id, open: false }
   }
 }
 

@@ -7,7 +7,7 @@ import { concat, equalBytes, fromBe64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { entryKey, prefixRange, tables } from '../store/keys.ts'
 import type { Reader } from '../store/store.ts'
 import type { LaneHead } from './lanes.ts'
@@ -29,7 +29,7 @@ export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number
     const head = heads.get(lane)
     const parsed = entry && parseEntry(entry)
     // A lane of this node in which everything was refused above, when that was taken back, has no head.
-    const right = parsed && (head ? head.number === number && equalBytes(openHeader(parsed.header).id, head.id) : !parsed.verdict.accepted)
+    const right = parsed && (head ? head.number === number && equalBytes(parseHeaderNote(parsed.header).id, head.id) : !parsed.verdict.accepted)
     if (!right) throw wrong(lane)
     heads.delete(lane)
     end = key.subarray(0, -8)

@@ -5,7 +5,7 @@ import { isHuxinError } from '../base/errors.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
 import { bodyRoot, parseBody, recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
 import type { KindForm, KindTable } from '../batch/kinds.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { type Lanes, secretLanes } from '../merkle/sha256-lanes.ts'
 import { peekRecord } from '../record/peek.ts'
@@ -144,7 +144,7 @@ export async function readRows(source: RowSource, index: bigint, bytes: Uint8Arr
 function headerOf(bytes: Uint8Array): (SealedHeader & Pick<Entry, 'source' | 'verdict'>) | undefined {
   try {
     const { source, verdict, header } = parseEntry(bytes)
-    return { ...openHeader(header), source, verdict }
+    return { ...parseHeaderNote(header), source, verdict }
   } catch {
     return undefined
   }

@@ -6,7 +6,7 @@ import { text, textOf } from '../base/text.ts'
 import { deniedAt, type Files, systemFiles } from '../base/files.ts'
 import { parseBody } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { Genesis } from '../fsck/genesis.ts'
 import { checkRebuilt } from '../fsck/rebuild.ts'
 import { readRestorations } from '../exchange/unread.ts'
@@ -238,7 +238,7 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
     const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
-    const batch = openHeader(entry.header)
+    const batch = parseHeaderNote(entry.header)
     if (entry.verdict.accepted) ledger.learn(index, entry, { ...batch, body: parseBody(stored) })
     else ledger.forget(batch)
   }

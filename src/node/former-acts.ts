@@ -7,7 +7,7 @@
  */
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { Context } from '../commit/context.ts'
 import { publish } from '../publish/publish.ts'
 import { Ledger } from '../ledger/ledger.ts'
@@ -42,7 +42,7 @@ export class FormerActs {
     const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     const entry = bytes && parseEntry(bytes)
     if (!entry?.verdict.accepted || !stored) return
-    const batch = openHeader(entry.header)
+    const batch = parseHeaderNote(entry.header)
     const { origin, kind } = batch.header
     if (origin !== this.#context.self || (kind !== 'revocation' && kind !== 'register')) return
     const body = parseBody(stored)

@@ -14,7 +14,7 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { type EntrySource, isBornHere, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Context } from '../commit/context.ts'
 import { publish } from '../publish/publish.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
@@ -136,7 +136,7 @@ function readEntry({ self, kinds }: Context, bytes: Uint8Array): Pick<FormerEntr
   try {
     const { source, verdict, header } = parseEntry(bytes)
     if (!verdict.accepted) return undefined
-    const batch = openHeader(header)
+    const batch = parseHeaderNote(header)
     const kind = kinds.of(batch.header)
     if (!kind) return undefined
     const ownKind = isBornHere(source) && batch.header.origin === self && kind.takenOver === true
@@ -217,7 +217,7 @@ async function endedPositions(context: Context, { batch, acts }: FormerEntry): P
   for (const row of (await context.ledger().amendments(batch.id, batch.header.origin)).filter(ends)) {
     if (ended.has(row.position)) continue
     const bytes = await context.store.get(entryKey(row.index))
-    const isOld = bytes !== undefined && await acts.ledger.known(openHeader(parseEntry(bytes).header).id) !== undefined
+    const isOld = bytes !== undefined && await acts.ledger.known(parseHeaderNote(parseEntry(bytes).header).id) !== undefined
     if (!isOld) ended.add(row.position)
   }
   return ended

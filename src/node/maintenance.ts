@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { bodyOf } from '../fsck/check-derived.ts'
 import { checkStore } from '../fsck/check.ts'
 import type { CheckReport, SignedLog } from '../fsck/finding.ts'
@@ -82,7 +82,7 @@ async function foldControlFrom(ledger: Ledger, { store, ask }: { store: Reader; 
     if (!bytes) continue
     const entry = parseEntry(bytes)
     if (!entry.verdict.accepted) continue
-    const batch = openHeader(entry.header)
+    const batch = parseHeaderNote(entry.header)
     const given = (stored && bodyOf(stored, batch)) ?? await ask(batch, entry).then((other) => other && bodyOf(other, batch))
     if (given) ledger.learn(index, entry, { ...batch, body: given })
   }

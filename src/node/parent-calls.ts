@@ -4,7 +4,7 @@ import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { ExchangeService, type ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
 import type { ParentCalls } from '../uplink/parent.ts'
 import { FederationState } from '../topology/federation.ts'
@@ -36,7 +36,7 @@ export async function memberAtParent(read: ReadControl, { anchors }: Pick<JoinFi
     const page = await read({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true })
     for (const { entry, body } of page.deliveries) {
       const parsed = parseEntry(entry)
-      const { header } = openHeader(parsed.header)
+      const { header } = parseHeaderNote(parsed.header)
       if (header.kind !== 'member' || !parsed.verdict.accepted) continue
       const records = parseBody(body)
       for (let i = 0; i < records.count; i++) federation.applyStatement(recordAt(records, i)!)

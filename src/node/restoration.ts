@@ -19,7 +19,7 @@ import { term, text } from '../base/text.ts'
 import type { Files } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import { FIRST_EDITION } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { alarmText } from '../alarm/alarms.ts'
 import type { Context } from '../commit/context.ts'
 import type { Door } from '../exchange/door.ts'
@@ -167,7 +167,7 @@ export class Restoration {
   /** @returns true when it was not here */
   async #take(child: string, batchClass: BatchClass, pack: Package): Promise<boolean> {
     const { context } = this.#options
-    const { header, idText } = openHeader(pack.header)
+    const { header, idText } = parseHeaderNote(pack.header)
     if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', text`a batch of class ${header.batchClass} is given back as ${batchClass}`)
     // Records of this root are taken back also when its next epoch has begun. What else its old key signs may be a thief's.
     if (!this.due && header.origin === context.self && context.kinds.get(header.kind)?.reach !== 'item') {

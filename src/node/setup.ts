@@ -11,7 +11,7 @@ import { makeFolder, renameWhole, writeWhole } from '../base/files.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { isBornHere, parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { checkIssuer } from '../members/authority.ts'
 import { newestSeen } from '../witness/cosigning.ts'
 import { rebuildStore } from '../fsck/rebuild.ts'
@@ -353,7 +353,7 @@ async function localWork(config: NodeConfig, epoch: number): Promise<{ localSize
         if (!bytes) continue
         const entry = parseEntry(bytes)
         if (!isBornHere(entry.source)) continue
-        const batch = openHeader(entry.header)
+        const batch = parseHeaderNote(entry.header)
         if (!await store.get(receiptKey(batch.id, config.parent!.node))) unsent.push(`${hex(batch.id)} ${batch.header.kind} ${batch.header.records}`)
       }
       return { localSize: size, unsent, parentCheckpoint: await newestSeen({ store }, config.parent!.node) }

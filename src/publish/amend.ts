@@ -10,7 +10,7 @@ import { limits } from '../base/limits.ts'
 import { term, text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { RESTORES } from '../batch/header.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { basisFault, documentFault } from '../record/personal.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
@@ -218,7 +218,7 @@ async function openBatch(context: Context, id: Uint8Array): Promise<Amended> {
   const bytes = index === undefined ? undefined : await context.store.get(entryKey(index))
   if (index === undefined || !bytes) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
   const { header, source } = parseEntry(bytes)
-  return { batch: openHeader(header), source, index }
+  return { batch: parseHeaderNote(header), source, index }
 }
 
 /** Bytes of the bodies that what is asked for rewrites; more than the limit is not counted to its end. */

@@ -9,7 +9,7 @@ import { civilDate } from '../base/clock.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { recordAt, type RecordSpans, recordSpans } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import { isInEffect, type StoredAmendment } from '../ledger/amendments.ts'
 import { type IndexTable, isIndexed, recordIdentity } from '../lookup/record-rows.ts'
@@ -220,7 +220,7 @@ class Comparer {
     const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
     if (!bytes || !stored) return undefined
     const { verdict, header } = parseEntry(bytes)
-    const batch = openHeader(header)
+    const batch = parseHeaderNote(header)
     // By the origin, not by the way: what came back after a recovery was published here too.
     if (!verdict.accepted || !isIndexed(ledger, batch) || seriesPrefix(batch.header) !== this.#prefix) return undefined
     if ((await ledger.known(batch.id))?.refused !== false) return undefined

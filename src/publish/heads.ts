@@ -12,7 +12,7 @@ import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { formatTime } from '../base/clock.ts'
 import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { decodeLaneHead, type LaneHead } from '../ledger/lanes.ts'
 import { entryKey, laneIndexKey, prefixRange, reportedKey } from '../store/keys.ts'
@@ -139,5 +139,5 @@ async function loggedAt(context: Context, lane: string, number: bigint): Promise
   const bytes = at && await context.store.get(entryKey(fromBe64(at)))
   if (!bytes) return undefined
   const entry = parseEntry(bytes)
-  return { number, id: openHeader(entry.header).id, timeMs: entry.timeMs }
+  return { number, id: parseHeaderNote(entry.header).id, timeMs: entry.timeMs }
 }

@@ -12,7 +12,7 @@ import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpan
 import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
 import type { BatchHeader, LanePlace } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import { openHeader, type SealedHeader, sealHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { type BodyIdentities, noPlaces } from '../lookup/record-rows.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
@@ -331,7 +331,7 @@ export async function publishedBefore(context: Context, id: Uint8Array): Promise
   const index = (await context.ledger().known(id))?.indexes[0]
   const entry = index === undefined ? undefined : await context.store.get(entryKey(index))
   if (index === undefined || !entry) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
-  const batch = openHeader(parseEntry(entry).header)
+  const batch = parseHeaderNote(parseEntry(entry).header)
   return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
 }
 

@@ -7,7 +7,7 @@ import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { StoredAmendment } from '../ledger/amendments.ts'
 import { entryKey } from '../store/keys.ts'
@@ -67,5 +67,5 @@ async function withdrawal({ store }: Context, by: Actor | undefined, place: Text
   if (by?.kind === 'client' && (source.kind !== 'client' || source.name !== encodeURIComponent(by.name))) {
     throw new HuxinError('role_denied', text`client ${JSON.stringify(by.name)} may not restore ${place}: somebody else withdrew it, and a person restores it, with an operator's certificate`)
   }
-  return openHeader(header).id
+  return parseHeaderNote(header).id
 }

@@ -6,7 +6,7 @@
 import type { Turns } from '../base/clock.ts'
 import { parseEntry } from '../batch/entry.ts'
 import { recordAt, recordSpans } from '../batch/body.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
 import { isIndexed, recordIdentity } from '../lookup/record-rows.ts'
 import { decodeRecord } from '../record/record.ts'
@@ -104,7 +104,7 @@ async function readBatch<T extends Dated>({ store, ledger }: Context, index: big
   const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
   if (!bytes || !stored) return undefined
   const entry = parseEntry(bytes)
-  const batch = openHeader(entry.header)
+  const batch = parseHeaderNote(entry.header)
   if (!entry.verdict.accepted || !isIndexed(ledger(), batch) || !ledger().routes(batch.header, entry.source).kept) return undefined
   const body = recordSpans(stored)
   const records: { position: number; value: T }[] = []

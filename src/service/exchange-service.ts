@@ -153,7 +153,7 @@ class ExchangeHandlers {
     if (series !== '') await this.#order.turn(child, series, number, call)
     // It may have waited: a member suspended meanwhile gives nothing.
     this.#child(call)
-    const accepting = request.packages.map((pack) => this.#options.door().accept(inbound(pack, child)))
+    const accepting = request.packages.map((pack) => this.#options.door().accept(claimsOf(pack, child)))
     if (series !== '') this.#order.entered(child, series, number)
     const settled = await Promise.allSettled(accepting)
     const outcomes = []
@@ -215,7 +215,7 @@ class ExchangeHandlers {
   }
 }
 
-function inbound(pack: Package, child: string) {
+function claimsOf(pack: Package, child: string) {
   return {
     header: pack.header,
     body: pack.body,

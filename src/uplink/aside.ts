@@ -10,7 +10,7 @@ import { formatTime } from '../base/clock.ts'
 import { type Said, type Text, text } from '../base/text.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { provenReceipts } from '../account/reconcile.ts'
 import type { Delivery, Package, Trace } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
@@ -253,7 +253,7 @@ export class Aside {
       batchClass: this.#batchClass, start: index, bytesMax: 1, waitMs: 0, includeOwn: this.#options.recovering(),
     }, signal)
     if (delivery?.index !== index) return undefined
-    const { header } = openHeader(parseEntry(delivery.entry).header)
+    const { header } = parseHeaderNote(parseEntry(delivery.entry).header)
     const place = header.lanes.find(({ target }) => laneKey(header.origin, header.epoch, target, header.batchClass) === lane)
     return place?.number === number ? delivery : undefined
   }

@@ -7,10 +7,10 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type EntrySource, formatJudged, parseEntry, type Verdict } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import { type BatchClass, laneKey } from '../topology/lane.ts'
 import type { Delivery, ReadBodiesResponse } from '../gen/huxin/v1/exchange_service_pb.ts'
-import type { Inbound } from '../exchange/door.ts'
+import type { SenderClaims } from '../exchange/door.ts'
 import { isDropped } from '../exchange/serve.ts'
 import { leafHash } from '../merkle/hash.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
@@ -152,7 +152,7 @@ export class Puller {
   async #pass(delivery: Delivery, leaf: Uint8Array): Promise<void> {
     const source = { kind: 'parent', log: this.#log, index: delivery.index, leaf } as const
     try {
-      const { batch } = await this.#options.door.accept(inboundOf(delivery, source))
+      const { batch } = await this.#options.door.accept(claimsOf(delivery, source))
       if (!this.aside.isEmpty) await this.aside.passed(batch.header)
     } catch (error) {
       if (isHuxinError(error, 'quarantined') || isHuxinError(error, 'lane_fork')) return
@@ -167,13 +167,13 @@ export class Puller {
     const leaf = leafHash(delivery.entry)
     if (log === '' || !await this.#follower.compare(log, delivery.index, leaf, signal)) return
     const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
-    await this.#options.door.accept({ ...inboundOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
+    await this.#options.door.accept({ ...claimsOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
   }
 
   async #leave({ index, entry }: Delivery, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
     const { context, parent } = this.#options
     try {
-      await this.aside.leave(openHeader(parseEntry(entry).header).header, source, error)
+      await this.aside.leave(parseHeaderNote(parseEntry(entry).header).header, source, error)
     } catch (unread) {
       if (!isHuxinError(unread) || unread.kind !== 'invalid') throw unread
       // Its leaf hash is in the parent's signed tree: it will never be another.
@@ -185,12 +185,12 @@ export class Puller {
   async #wholeBody({ body, entry }: Delivery, signal: AbortSignal): Promise<Uint8Array> {
     const { context, calls, recovering } = this.#options
     if (recovering()) return body
-    const batch = openHeader(parseEntry(entry).header)
+    const batch = parseHeaderNote(parseEntry(entry).header)
     if (await context.ledger().known(batch.id)) return body
     const { origin, epoch, batchClass, lanes } = batch.header
     for (const { target, number } of lanes) {
       const { package: found } = await calls.readLane({ lane: laneKey(origin, epoch, target, batchClass), number }, signal)
-      if (found && found.body.length > 0 && !isDropped(found.body) && equalBytes(openHeader(found.header).id, batch.id)) return found.body
+      if (found && found.body.length > 0 && !isDropped(found.body) && equalBytes(parseHeaderNote(found.header).id, batch.id)) return found.body
     }
     return body
   }
@@ -238,7 +238,7 @@ interface Page {
 }
 
 /** @throws HuxinError entry_malformed | root_mismatch */
-function inboundOf(delivery: Delivery, source: EntrySource): Inbound {
+function claimsOf(delivery: Delivery, source: EntrySource): SenderClaims {
   const entry = parseEntry(delivery.entry)
   checkVerdict(entry.verdict, delivery)
   return {

@@ -30,8 +30,8 @@ import { outOfForce } from '../verdict/contract.ts'
 import { type Refused, refuse, refusalText } from '../verdict/refusal.ts'
 import { type StoredReceipt, verifyReceipt } from './receipts.ts'
 
-/** What a sender says beside a batch. */
-export interface Stated {
+/** What a sender claims beside a batch: how and when it was judged before. Every field but `source` is unverified. */
+export interface ClaimedJudgement {
   /** First receipt; undefined when this node is the first. */
   readonly judged?: string
   readonly receipt?: StoredReceipt
@@ -77,7 +77,7 @@ export class FirstReceipt {
    * @throws HuxinError proof_invalid | signature_invalid | note_malformed | entry_malformed; member_unknown
    *   when the log is that of a member, or of an epoch, that is not known here yet
    */
-  async vouched(batch: SealedHeader, { receipt, loggedMs, source }: Stated): Promise<Vouched | undefined> {
+  async vouched(batch: SealedHeader, { receipt, loggedMs, source }: ClaimedJudgement): Promise<Vouched | undefined> {
     const delivered = source.kind === 'parent' && loggedMs !== undefined
       ? { node: entrySourceName(source), log: source.log, index: source.index, timeMs: loggedMs, entry: undefined } : undefined
     if (!receipt) return delivered
@@ -122,7 +122,7 @@ export class FirstReceipt {
    * of a node on the way, this one before it lost its log for example.
    * @throws HuxinError argument_invalid
    */
-  judgedAt({ header: { origin } }: SealedHeader, { judged: content, source }: Stated, vouched: Vouched | undefined): Judged {
+  judgedAt({ header: { origin } }: SealedHeader, { judged: content, source }: ClaimedJudgement, vouched: Vouched | undefined): Judged {
     const { ledger, clock } = this.#options
     const { self } = ledger()
     if (isFirst(origin, source) && vouched?.entry) return vouched.entry.judged
@@ -137,7 +137,7 @@ export class FirstReceipt {
    * the time that is verified.
    * @throws HuxinError receipt_wanted
    */
-  async lapsed(batch: SealedHeader, judged: Judged, { source, refusal, givenBack }: Stated, vouched: Vouched | undefined): Promise<Refused | undefined> {
+  async lapsed(batch: SealedHeader, judged: Judged, { source, refusal, givenBack }: ClaimedJudgement, vouched: Vouched | undefined): Promise<Refused | undefined> {
     const { header } = batch
     // Its own signature is on it, and nobody but this node could say since when.
     if (givenBack === true && header.origin === this.#options.ledger().self) return undefined

@@ -3,7 +3,7 @@ import { concat, equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { type Entry, entryPrefixLength, parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
 import { type Checkpoint, openCheckpoint, parseCheckpoint } from '../note/checkpoint.ts'
@@ -116,7 +116,7 @@ export async function checkReceipt({ store, ledger, federation }: RowView, key: 
     openCheckpoint(parseTlogProof(receipt.proof).checkpointNote, [logKey(federation, log.origin)], log.origin)
     return
   }
-  const batch = openHeader(parseEntry(entry).header)
+  const batch = parseHeaderNote(parseEntry(entry).header)
   if (!equalBytes(batch.id, id)) throw new HuxinError('store_corrupt', text`it is of a batch that the log has under another id`)
   verifyReceipt({ federation, frozen: ledger.frozen }, batch, receipt)
 }

@@ -3,7 +3,7 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader } from '../batch/seal.ts'
+import { parseHeaderNote } from '../batch/seal.ts'
 import type { EvidencePart } from '../evidence/file.ts'
 import { parseNote } from '../note/note.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
@@ -31,7 +31,7 @@ async function statementsInOrder(context: Context): Promise<{ statement: MemberS
     const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
     if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
     const entry = parseEntry(entryBytes)
-    if (!entry.verdict.accepted || openHeader(entry.header).header.kind !== 'member') continue
+    if (!entry.verdict.accepted || parseHeaderNote(entry.header).header.kind !== 'member') continue
     const body = parseBody(stored)
     for (let i = 0; i < body.count; i++) {
       const bytes = recordAt(body, i)

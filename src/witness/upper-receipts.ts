@@ -10,7 +10,7 @@ import { formatTime } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { openHeader, type SealedHeader } from '../batch/seal.ts'
+import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { parseNote } from '../note/note.ts'
 import { receiptKey } from '../store/keys.ts'
 import type { FederationState } from '../topology/federation.ts'
@@ -76,7 +76,7 @@ async function batchOf(context: Context, id: Uint8Array): Promise<SealedHeader |
   const held = context.recent.entry(index!)
   if (held) return held.batch
   const entry = await context.log().entry(index!)
-  return entry && openHeader(parseEntry(entry).header)
+  return entry && parseHeaderNote(parseEntry(entry).header)
 }
 
 /** A node that moved has receipts of those it was below before. */

@@ -7,7 +7,7 @@ import { SeededRandom } from '../../src/base/random.ts'
 import { type Body, bodyRoot, encodeBody, eraseLeaves, leafHashAt, parseBody, recordAt, sameLeaves } from '../../src/batch/body.ts'
 import { type Entry, type EntrySource, entryPrefixLength, formatEntry, formatJudged, parseEntry, parseJudged } from '../../src/batch/entry.ts'
 import { type BatchHeader, batchId, formatHeader, parseHeader } from '../../src/batch/header.ts'
-import { openHeader, sealHeader, verifyHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote, sealHeader, verifyHeader } from '../../src/batch/seal.ts'
 import { kinds } from '../../src/kinds/kinds.ts'
 import { BodySchema, LeafSchema } from '../../src/gen/huxin/v1/body_pb.ts'
 import { formatSignerKey, parseSignerKey, parseVkey } from '../../src/note/key.ts'
@@ -101,13 +101,13 @@ t.test('a sealed header', async (t) => {
   t.equal(sealed.text, TEXT)
   t.equal(sealed.idText, hash('sha256', TEXT))
   t.match(Buffer.from(sealed.note).toString(), /\n\n— zj\.example\/330825 [A-Za-z0-9+/]+=*\n$/)
-  t.doesNotThrow(() => verifyHeader(openHeader(sealed.note), parseVkey(own.vkey)))
+  t.doesNotThrow(() => verifyHeader(parseHeaderNote(sealed.note), parseVkey(own.vkey)))
   for (const other of [signer(HEADER.origin, 2), signer('zj.example/330826', 1)]) {
     t.equal(thrown(() => verifyHeader(sealed, parseVkey(other.vkey))), 'signature_invalid')
   }
   t.equal(thrown(() => verifyHeader({ ...sealed, text: TEXT.replace('1000', '1001') }, parseVkey(own.vkey))), 'signature_invalid')
-  t.equal(thrown(() => openHeader(Buffer.alloc(limits.headerBytesMax + 1))), 'message_too_large')
-  t.equal(thrown(() => openHeader(Buffer.from(TEXT))), 'note_malformed')
+  t.equal(thrown(() => parseHeaderNote(Buffer.alloc(limits.headerBytesMax + 1))), 'message_too_large')
+  t.equal(thrown(() => parseHeaderNote(Buffer.from(TEXT))), 'note_malformed')
 })
 
 const ENTRY_TEXT = `huxin/entry/v1
@@ -256,7 +256,7 @@ t.test('whatever bytes come, a parser throws its own code or reads what formats 
     ['body', body.bytes, ['body_malformed', 'message_too_large'], (bytes) => eraseLeaves(parseBody(bytes), new Set())],
     ['erased body', mixed, ['body_malformed', 'message_too_large'], (bytes) => eraseLeaves(parseBody(bytes), new Set())],
     ['sealed header', sealHeader(HEADER, parseSignerKey(formatSignerKey(HEADER.origin, 'ed25519', Buffer.alloc(32, 1)))).note, ['note_malformed', 'header_malformed'], (bytes) => {
-      const { text, signatures } = openHeader(bytes)
+      const { text, signatures } = parseHeaderNote(bytes)
       return Buffer.from(`${text}\n${signatures.map(({ line }) => `${line}\n`).join('')}`)
     }],
   ]

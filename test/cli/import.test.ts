@@ -17,7 +17,7 @@ import { HuxinError } from '../../src/base/errors.ts'
 import { systemRandom } from '../../src/base/random.ts'
 import { parseBody, recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { formatSummary } from '../../src/cli/import/report.ts'
 import { writtenRejects } from '../../src/cli/import/runs.ts'
 import { rejectFileOf } from '../../src/intake/reject.ts'
@@ -601,7 +601,7 @@ t.test('with a running node', { timeout: 180_000 }, async (t) => {
     const { context } = federation.node('330000')
     const ids: string[] = []
     for (let index = 0n; index < context.log().size; index++) {
-      const { header, id } = openHeader(parseEntry((await context.store.get(entryKey(index)))!).header)
+      const { header, id } = parseHeaderNote(parseEntry((await context.store.get(entryKey(index)))!).header)
       if (header.item !== INDUSTRY_ITEM) continue
       const body = parseBody((await context.store.get(bodyKey(index)))!)
       t.ok(id)

@@ -6,7 +6,7 @@ import { create } from '@bufbuild/protobuf'
 import { Level } from 'level'
 import { equalBytes } from '../../src/base/bytes.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { amend } from '../../src/publish/amend.ts'
 import { cosignedSize } from '../../src/witness/cosigned.ts'
 import { findByRecordId } from '../../src/query/query.ts'
@@ -158,7 +158,7 @@ t.test('a bit', async (t) => {
         const root = frontierRoot(appendLeaves(emptyFrontier, Buffer.concat([...entries.slice(0, Number(size.size)), ...own].map(leafHash))))
         if (!equalBytes(root, size.root)) t.fail(`${rowRegister.text(row[0])}: a tree of ${size.size} entries was signed that does not extend the one of ${entries.length}`)
         for (const entry of own) {
-          const { header } = openHeader(parseEntry(entry).header)
+          const { header } = parseHeaderNote(parseEntry(entry).header)
           const place = header.lanes.find(({ target }) => target === '330106')
           if (header.batchClass !== 'normal' || header.origin !== config.node || !place) continue
           if (place.number !== head.number + 1n || !equalBytes(place.previous ?? new Uint8Array(), head.id)) t.fail(`${rowRegister.text(row[0])}: lane number ${place.number} was signed after ${head.number}`)

@@ -8,7 +8,7 @@ import { systemRandom } from '../../src/base/random.ts'
 import { eraseLeaves, parseBody } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import type { BatchHeader } from '../../src/batch/header.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { amend } from '../../src/publish/amend.ts'
 import { nextStatement } from '../../src/members/members.ts'
 import { publish } from '../../src/publish/publish.ts'
@@ -57,8 +57,8 @@ function known(federation: TestFederation, item: string): Promise<void> {
 
 /** The province has these batches and shows the city none of them. */
 function withhold({ lies }: Scene, hidden: (header: BatchHeader) => boolean): void {
-  lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.filter(({ entry }) => !hidden(openHeader(parseEntry(entry).header).header)) }))
-  lies.tell('readLane', (answer) => (answer.package && hidden(openHeader(answer.package.header).header) ? { ...answer, package: undefined } as never : answer))
+  lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.filter(({ entry }) => !hidden(parseHeaderNote(parseEntry(entry).header).header)) }))
+  lies.tell('readLane', (answer) => (answer.package && hidden(parseHeaderNote(answer.package.header).header) ? { ...answer, package: undefined } as never : answer))
 }
 
 function says(federation: TestFederation, text: RegExp): Promise<void> {
@@ -219,7 +219,7 @@ t.test('what a verdict rests on is kept from a city', async (t) => {
   })
 
   await t.test('the records: none at all', async (t) => {
-    scene.lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.map((delivery) => (openHeader(parseEntry(delivery.entry).header).header.origin === rogue.name ? { ...delivery, body: new Uint8Array() } : delivery)) }))
+    scene.lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.map((delivery) => (parseHeaderNote(parseEntry(delivery.entry).header).header.origin === rogue.name ? { ...delivery, body: new Uint8Array() } : delivery)) }))
     const forged = rogue.forge([industryRecord(1)], everyone, { batchClass: 'bulk', epoch: 1 })
     const ids = await send(rogue, forged)
     await says(federation, /waiting zj.example\/330182 bulk: .*body_incomplete: the body of batch/)

@@ -19,7 +19,7 @@ import { verifyTlogProof } from '../../src/note/tlog-proof.ts'
 import { parseStaticPath, readStatic } from '../../src/service/static-log.ts'
 import { recordAt, parseBody } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { bodyKey } from '../../src/store/keys.ts'
 import { parseStatement } from '../../src/topology/member.ts'
 import { codeOf, findings, publishRecords } from '../support/checks.ts'
@@ -44,7 +44,7 @@ t.test('a frozen log takes nothing, answers everything, and is frozen once', asy
   t.same([again.size, again.root], [tree.size, tree.root])
   t.equal(frozenAt(context), tree.size)
   t.equal((await node.rotation.freeze(ACT, { kind: 'self' })).size, tree.size, 'nor later')
-  const { header } = openHeader(parseEntry((await context.log().entry(tree.size - 1n))!).header)
+  const { header } = parseHeaderNote(parseEntry((await context.log().entry(tree.size - 1n))!).header)
   t.match(header, { kind: 'freeze', origin: context.self, epoch: 1, batchClass: 'control' })
   t.equal(await codeOf(send(federation, '330100', '330000', 'after')), 'log_frozen')
   await send(federation, '330106', '330000', 'below')
@@ -84,7 +84,7 @@ t.test('a frozen log takes nothing, answers everything, and is frozen once', asy
     // The first entry of the new log names the end of the old one.
     const entry = parseEntry((await first.entry(tree.size))!)
     const statement = parseStatement(parseNote(recordAt(parseBody((await now.store.get(bodyKey(tree.size)))!), 0)!).text)
-    t.match(openHeader(entry.header).header, { kind: 'member', epoch: 2 })
+    t.match(parseHeaderNote(entry.header).header, { kind: 'member', epoch: 2 })
     t.equal(statement.frozen!.size, tree.size)
     t.same(statement.frozen!.root, tree.root)
     const { size, root } = first.signed

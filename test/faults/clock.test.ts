@@ -2,7 +2,7 @@
 import t from 'tap'
 import { systemClock } from '../../src/base/clock.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { codeOf, findings } from '../support/checks.ts'
 import { MovableClock } from '../support/clock.ts'
 import { type Place, TestFederation } from '../support/federation.ts'
@@ -24,7 +24,7 @@ async function wildTimes(federation: TestFederation, fromMs: number): Promise<st
   for (const [id, { context }] of federation.nodes) {
     for (let index = 0n; index < context.log().size; index++) {
       const entry = parseEntry((await context.log().entry(index))!)
-      const times = [entry.timeMs, entry.judged.timeMs, openHeader(entry.header).header.createdMs]
+      const times = [entry.timeMs, entry.judged.timeMs, parseHeaderNote(entry.header).header.createdMs]
       if (times.some((ms) => ms < fromMs - 1_000 || ms > systemClock.nowMs() + 1_000)) wild.push(`${id} ${index}`)
     }
   }

@@ -12,7 +12,7 @@ import { equalBytes, hex } from '../../src/base/bytes.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { parseBody, recordAt } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import type { HuxinClient } from '../../src/client/record-client.ts'
 import type { Context } from '../../src/commit/context.ts'
 import { receiptsOf } from '../../src/witness/receipts.ts'
@@ -145,7 +145,7 @@ async function recordCounts(context: Context): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
   for (let index = 0n; index < context.log().size; index++) {
     const entry = parseEntry((await context.log().entry(index))!)
-    const { header } = openHeader(entry.header)
+    const { header } = parseHeaderNote(entry.header)
     if (header.kind !== 'evaluation' || !entry.verdict.accepted || !context.ledger().routes(header, entry.source).kept) continue
     const body = parseBody((await context.store.get(bodyKey(index)))!)
     for (let i = 0; i < body.count; i++) {

@@ -13,7 +13,7 @@ import { isHuxinError } from '../../src/base/errors.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import { encodeBody, parseBody } from '../../src/batch/body.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { judgeCheckpoint, judgeEvidence, verifyProofByPolicy } from '../../src/evidence/finality.ts'
 import { formatEvidence, parseEvidence } from '../../src/evidence/file.ts'
 import { verifyFork } from '../../src/evidence/fork.ts'
@@ -141,9 +141,9 @@ const targets: readonly Target[] = [
   again('checkpoint', keys.city, (bytes) => [judgeCheckpoint(bytes, parsePolicy(utf8(`log ${root}\nquorum none\n`))), withLogName(bytes, parseVkey(root))]),
   of('tlog-proof', [bytesOf('tlog-proof')], (bytes) => verifyProofByPolicy({ proof: bytes, entry: bytesOf('entry'), policy })),
   of('policy', [utf8(policyText)], (bytes) => quorumReached(parsePolicy(bytes), ['county'])),
-  of('header', [bytesOf('header')], openHeader),
-  again('header', keys.county, openHeader),
-  of('entry', [bytesOf('entry')], (bytes) => openHeader(parseEntry(bytes).header)),
+  of('header', [bytesOf('header')], parseHeaderNote),
+  again('header', keys.county, parseHeaderNote),
+  of('entry', [bytesOf('entry')], (bytes) => parseHeaderNote(parseEntry(bytes).header)),
   of('body', [Buffer.from(example['body']!.replaceAll('\n', ''), 'hex')], parseBody),
   of('statement', [statements[0]!, statements[1]!], (bytes) => parseStatement(parseNote(bytes).text)),
   again('member', keys.city, (bytes) => federation.fork().applyStatement(bytes)),

@@ -12,7 +12,7 @@ import { ActSchema, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts
 import { ApprovalSchema } from '../../src/gen/huxin/v1/register_pb.ts'
 import { checkedValue, openChecked } from '../../src/store/checked.ts'
 import { entryKey, tables, textKey } from '../../src/store/keys.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { type Caller, provinceAndCity } from '../support/callers.ts'
 import { codeOf, compactAll, findings, holders } from '../support/checks.ts'
 import { INDUSTRY_ITEM, industryRecord } from '../support/records.ts'
@@ -41,7 +41,7 @@ async function acts(count: number): Promise<{ act: string; actor: string; docume
   const found = []
   for (let index = province().log().signed.size - 1n; index >= 0n && found.length < count; index--) {
     const entry = parseEntry((await province().store.get(entryKey(index)))!)
-    const { id, header } = openHeader(entry.header)
+    const { id, header } = parseHeaderNote(entry.header)
     if (header.kind !== 'act') continue
     const { act: what, person, batchId } = fromBinary(OperatorActSchema, recordAt((await findBatch(province(), id))!.body!, 0)!)
     found.push({ act: what, actor: person!.actor, document: person!.document, about: hex(batchId), from: entry.source.kind === 'operator' ? decodeURIComponent(entry.source.name) : entry.source.kind })

@@ -1,7 +1,7 @@
 /** Who may publish and amend at a node, by its register: over real gRPC, with a certificate for each caller. */
 import t from 'tap'
 import { type EntrySource, parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { checkMayAmend } from '../../src/publish/may-amend.ts'
 import { findBatch, findByRecordId } from '../../src/query/query.ts'
 import { LogService } from '../../src/gen/huxin/v1/admin_service_pb.ts'
@@ -139,7 +139,7 @@ t.test('what verdicts rest on is amended by nobody', async (t) => {
 /** The batch with the catalog. */
 async function catalogBatch(): Promise<Uint8Array> {
   for (let index = 0n; ; index++) {
-    const { header, id } = openHeader(parseEntry((await province().store.get(entryKey(index)))!).header)
+    const { header, id } = parseHeaderNote(parseEntry((await province().store.get(entryKey(index)))!).header)
     if (header.kind === 'catalog') return id
   }
 }

@@ -8,7 +8,7 @@ import { answerRecognition, listRecognitions, requestRecognition } from '../../s
 import type { Context } from '../../src/commit/context.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { RESTORES } from '../../src/batch/header.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../../src/gen/huxin/v1/catalog_pb.ts'
 import { type Subject, SubjectSchema, SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
 import { amendmentKey, tables, textKey } from '../../src/store/keys.ts'
@@ -189,7 +189,7 @@ t.test('amendments reach every node', async (t) => {
 /** Batch ids of the amendments that were made of a record. */
 async function history({ ledger, log }: Context, batchId: Uint8Array, position: number): Promise<Uint8Array[]> {
   const rows = (await ledger().amendmentHistory(batchId, () => true)).filter((row) => row.position === position)
-  return Promise.all(rows.map(async ({ index }) => openHeader(parseEntry((await log().entry(index))!).header).id))
+  return Promise.all(rows.map(async ({ index }) => parseHeaderNote(parseEntry((await log().entry(index))!).header).id))
 }
 
 /** A restoration that no use case looked at. */

@@ -5,7 +5,7 @@ import { derivedRows, rebuildStore } from '../../src/fsck/rebuild.ts'
 import { findSilences, reportHeads } from '../../src/publish/heads.ts'
 import { findByRecordId } from '../../src/query/query.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { LaneHeadSchema, ReadBodiesResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
 import { reportedKey } from '../../src/store/keys.ts'
 import type { ServiceBinding } from '../../src/wire/service.ts'
@@ -30,7 +30,7 @@ async function start(hidden: (item: string) => boolean): Promise<TestFederation>
         if (method.name !== 'ReadBodies') return answer
         const response = fromBinary(ReadBodiesResponseSchema, answer)
         response.deliveries = response.deliveries.filter(({ entry }) => {
-          const { header } = openHeader(parseEntry(entry).header)
+          const { header } = parseHeaderNote(parseEntry(entry).header)
           return header.origin !== 'zj.example/330106' || !hidden(header.kind)
         })
         return toBinary(ReadBodiesResponseSchema, response)

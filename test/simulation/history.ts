@@ -15,7 +15,7 @@ import { findByRecordId } from '../../src/query/query.ts'
 import { isDropped } from '../../src/exchange/serve.ts'
 import { bodyKey, entryKey, tables } from '../../src/store/keys.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { receiptsOf } from '../../src/witness/receipts.ts'
 import { targetReaches } from '../../src/topology/target.ts'
 import { industryRecord } from '../support/records.ts'
@@ -336,7 +336,7 @@ class History {
     const seen = new Map<string, number>()
     for (const [, bytes] of await store.range({ gte: tables.entry, lt: Buffer.from([tables.entry[0]! + 1]) })) {
       const { header, verdict } = parseEntry(bytes)
-      const name = `${hex(openHeader(header).id)} ${verdict.accepted ? 'accepted' : 'refused'}`
+      const name = `${hex(parseHeaderNote(header).id)} ${verdict.accepted ? 'accepted' : 'refused'}`
       seen.set(name, (seen.get(name) ?? 0) + 1)
     }
     return [...seen].flatMap(([name, times]) => (times > 1 ? [`!! ${id} logged ${name} ${times} times`] : []))

@@ -10,7 +10,7 @@ import { HuxinError, isHuxinError } from '../../src/base/errors.ts'
 import { formatJudged } from '../../src/batch/entry.ts'
 import { amend } from '../../src/publish/amend.ts'
 import type { Context } from '../../src/commit/context.ts'
-import type { Inbound } from '../../src/exchange/door.ts'
+import type { SenderClaims } from '../../src/exchange/door.ts'
 import { cosignedSize, keepCosignature } from '../../src/witness/cosigned.ts'
 import { cosignChild } from '../../src/witness/cosigning.ts'
 import { keepChildReceipt } from '../../src/witness/delivery.ts'
@@ -156,7 +156,7 @@ function publishing(name: string, publish: (city: City) => Promise<Published>): 
   }
 }
 
-function accepting(name: string, inbound: Inbound, times = 1): Step {
+function accepting(name: string, inbound: SenderClaims, times = 1): Step {
   return {
     name,
     async run(city) {
@@ -167,7 +167,7 @@ function accepting(name: string, inbound: Inbound, times = 1): Step {
 }
 
 /** A second batch with a number that the county used: it is put under quarantine, and the proof is kept. */
-function forking(inbound: Inbound): Step {
+function forking(inbound: SenderClaims): Step {
   return {
     name: 'the county uses a number twice',
     async run({ node: { context, config } }) {
@@ -184,12 +184,12 @@ function forking(inbound: Inbound): Step {
 async function stepsOf(province: Context, county: Context): Promise<Step[]> {
   const above = new Sender(province)
   const below = new Sender(county)
-  const fromChild = ({ batch, body }: Forged): Inbound => ({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county.self } })
+  const fromChild = ({ batch, body }: Forged): SenderClaims => ({ header: batch.note, body: body.bytes, source: { kind: 'child', node: county.self } })
   const judged = formatJudged({ timeMs: province.clock.nowMs(), node: province.self })
   const records = (prefix: string, count = 2): Uint8Array[] => many(count, (i) => industryRecord(i, { prefix }))
   await publishRecords(province, records('pulled'), ['330100'])
   let index = province.log().size
-  const fromParent = ({ batch, body }: Forged): Inbound => ({
+  const fromParent = ({ batch, body }: Forged): SenderClaims => ({
     header: batch.note, body: body.bytes, judged, source: { kind: 'parent', log: province.log().origin, index: index++, leaf: new Uint8Array(32).fill(1) },
   })
   const up = below.make(records('up'), ['330000', '330100'])

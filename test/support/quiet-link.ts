@@ -8,7 +8,7 @@ import { concat } from '../../src/base/bytes.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { HuxinError } from '../../src/base/errors.ts'
 import { formatEntry, parseEntry, RULES_EDITION } from '../../src/batch/entry.ts'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import type { Context } from '../../src/commit/context.ts'
 import { readBodies, readSpine } from '../../src/exchange/serve.ts'
 import { ReadBodiesResponseSchema, ReadLogResponseSchema, SubmitResponseSchema } from '../../src/gen/huxin/v1/exchange_service_pb.ts'
@@ -71,6 +71,6 @@ function receiptOf(parent: Context, child: string, header: Uint8Array): { batchI
     timeMs, source: { kind: 'child', node: child }, judged: { timeMs, node: parent.self }, rules: RULES_EDITION, verdict: { accepted: true }, header,
   })
   const checkpointNote = signCheckpoint({ origin: parent.log().origin, size: 1n, root: leafHash(entry) }, parent.noteSigner)
-  const { id } = openHeader(parseEntry(entry).header)
+  const { id } = parseHeaderNote(parseEntry(entry).header)
   return { batchId: id, entryPrefix: concat(entry.subarray(0, entry.length - header.length)), proof: formatTlogProof({ index: 0n, proof: [], checkpointNote }) }
 }

@@ -1,7 +1,7 @@
 /** More lanes wait than a node keeps: what is left without being kept is neither signed for nor forgotten. */
 import t from 'tap'
 import { create } from '@bufbuild/protobuf'
-import { openHeader } from '../../src/batch/seal.ts'
+import { parseHeaderNote } from '../../src/batch/seal.ts'
 import { parseEntry } from '../../src/batch/entry.ts'
 import { publish } from '../../src/publish/publish.ts'
 import { childReceipt } from '../../src/witness/delivery.ts'
@@ -30,8 +30,8 @@ t.test('a class in which more waits than is kept', async (t) => {
   const city = () => federation.node('330100').context
   await federation.until('the catalog is there', () => city().ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
   const hidden = (kind: string): boolean => kind === 'catalog'
-  lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.filter(({ entry }) => !hidden(openHeader(parseEntry(entry).header).header.kind)) }))
-  lies.tell('readLane', (answer) => (answer.package && hidden(openHeader(answer.package.header).header.kind) ? { ...answer, package: undefined } as never : answer))
+  lies.tell('readBodies', (answer) => ({ ...answer, deliveries: answer.deliveries.filter(({ entry }) => !hidden(parseHeaderNote(parseEntry(entry).header).header.kind)) }))
+  lies.tell('readLane', (answer) => (answer.package && hidden(parseHeaderNote(answer.package.header).header.kind) ? { ...answer, package: undefined } as never : answer))
   const template = starterItems.find((item) => `${item.id}@${item.edition}` === INDUSTRY_ITEM)!
   const edition = (name: string) => publish(province(), {
     kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', source: { kind: 'self' },

@@ -4,7 +4,7 @@ import { civilDayMs, formatTime } from '../../base/clock.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { bilingual } from '../../base/text.ts'
 import { parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
+import { parseHeaderNote } from '../../batch/seal.ts'
 import type { Connection } from '../connect.ts'
 import { localTime, print, say, table } from '../output.ts'
 import type { Shell } from '../shell.ts'
@@ -92,7 +92,7 @@ const FILTERS = new Set(['origin', 'kind', 'verdict', 'since', 'until', 'item', 
 
 function rowOf(shell: Shell, { index, entry: bytes }: ListedEntry) {
   const entry = parseEntry(bytes)
-  const { header, idText } = openHeader(entry.header)
+  const { header, idText } = parseHeaderNote(entry.header)
   return {
     index: Number(index), time: formatTime(entry.timeMs), batchId: idText, kind: header.kind, origin: header.origin, item: header.item ?? '-', provider: header.provider,
     records: header.records, from: entry.source.kind, by: sourceText(shell, entry.source), verdict: entry.verdict.accepted ? 'accepted' : entry.verdict.code,

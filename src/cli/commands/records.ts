@@ -5,7 +5,7 @@ import { fromHex, hex } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
+import { parseHeaderNote } from '../../batch/seal.ts'
 import { RecordSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 import type { CatalogItem } from '../../gen/huxin/v1/catalog_pb.ts'
 import type { GetBatchResponse, StoredRecord } from '../../gen/huxin/v1/record_service_pb.ts'
@@ -29,7 +29,7 @@ export function recordCommands(program: Command, shell: Shell): void {
       if (id?.length === 32) {
         const { batch, items } = await withNode(command, async (connection) => {
           const answer = await connection.records.getBatch({ batchId: id }, CALL)
-          return { batch: answer, items: output.json ? new Map() as Items : await itemsOf(connection, [openHeader(parseEntry(answer.entries[0]!).header).header.item ?? '']) }
+          return { batch: answer, items: output.json ? new Map() as Items : await itemsOf(connection, [parseHeaderNote(parseEntry(answer.entries[0]!).header).header.item ?? '']) }
         })
         print(output, batchView(batch), () => formatBatch(output, batch, items))
         return
@@ -115,7 +115,7 @@ function batchView(batch: GetBatchResponse): object {
 
 function formatBatch(output: Output, batch: GetBatchResponse, items: Items): string {
   const entry = parseEntry(batch.entries[0]!)
-  const { header, idText } = openHeader(entry.header)
+  const { header, idText } = parseHeaderNote(entry.header)
   const item = header.item === undefined ? undefined : items.get(header.item)
   const targets = header.lanes.map(({ target }) => target)
   const lines = [

@@ -5,7 +5,7 @@ import { formatTime } from '../../base/clock.ts'
 import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { bilingual } from '../../base/text.ts'
 import { parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
+import { parseHeaderNote } from '../../batch/seal.ts'
 import type { ExplainBatchResponse } from '../../gen/huxin/v1/admin_service_pb.ts'
 import type { Connection } from '../connect.ts'
 import { exitCodes, localTime, print, say } from '../output.ts'
@@ -101,5 +101,5 @@ function linkText(shell: Shell, state: string): string {
 }
 
 function batchIdOf(entry: Uint8Array): Uint8Array {
-  return openHeader(parseEntry(entry).header).id
+  return parseHeaderNote(parseEntry(entry).header).id
 }

@@ -10,7 +10,7 @@ import { HuxinError, isHuxinError } from '../../base/errors.ts'
 import { type Said, text } from '../../base/text.ts'
 import { systemRandom } from '../../base/random.ts'
 import { type EntrySource, parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
+import { parseHeaderNote } from '../../batch/seal.ts'
 import { formatSummary } from '../import/report.ts'
 import { writtenRejects } from '../import/runs.ts'
 import { runImport } from '../import/import.ts'
@@ -302,7 +302,7 @@ class Demo {
     for (let start = 0n; ;) {
       const { entries } = await log.listEntries({ start, limit: 1_000 }, CALL)
       for (const bytes of entries) {
-        const { header } = openHeader(parseEntry(bytes).header)
+        const { header } = parseHeaderNote(parseEntry(bytes).header)
         if (header.item === NATIONAL_ITEM) count += header.records
       }
       if (entries.length === 0) return count

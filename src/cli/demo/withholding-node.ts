@@ -6,7 +6,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { pino } from 'pino'
 import { parseEntry } from '../../batch/entry.ts'
-import { openHeader } from '../../batch/seal.ts'
+import { parseHeaderNote } from '../../batch/seal.ts'
 import { ReadBodiesResponseSchema, ReadLaneResponseSchema } from '../../gen/huxin/v1/exchange_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
 import { Node } from '../../node/node.ts'
@@ -19,7 +19,7 @@ const [folder = '', lane = '', number = ''] = process.argv.slice(2)
 
 /** True for the batch that is hidden. */
 function hidden(note: Uint8Array): boolean {
-  const { header } = openHeader(note)
+  const { header } = parseHeaderNote(note)
   return header.lanes.some((place) => laneKey(header.origin, header.epoch, place.target, header.batchClass) === lane && place.number === BigInt(number))
 }
 
