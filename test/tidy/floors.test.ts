@@ -168,3 +168,18 @@ t.test('every dependency is used, and everything used is a dependency', async (t
   t.same([...used].sort(), Object.keys(dependencies).sort())
   for (const [name, version] of Object.entries(dependencies)) t.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`)
 })
+
+t.test('the store is written by the files that src/README.md lists, and by no other', async (t) => {
+  const readme = await readFile(join(root, 'src/README.md'), 'utf8')
+  const section = readme.slice(readme.indexOf('### Who writes'), readme.indexOf('## Evidence'))
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
+  const listed = new Map(rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, path]) => [path!, row.split('|')[3]!] as const)))
+  const calls = new Map<string, Set<string>>()
+  for (const { path, room, code } of await sources()) {
+    const found = [...code.matchAll(/\bstore(?:\(\))?\.(commit|write|clear|destroyDeleted)\(/g)].map(([, how]) => how!)
+    if (room !== 'store' && found.length > 0) calls.set(path, new Set(found))
+  }
+  t.same([...calls.keys()].sort(), [...listed.keys()].sort())
+  for (const [path, hows] of calls) t.same([...hows].filter((how) => !listed.get(path)?.includes(how)), [], path)
+  t.ok(calls.size > 20, 'writers were found')
+})
