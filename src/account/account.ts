@@ -16,10 +16,10 @@ import { decodeKnown, entrySourceName, type KnownBatch } from '../ledger/ledger.
 import { batchKey, receiptKey } from '../store/keys.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from '../commit/context.ts'
-import { loggedAt, type Period } from './journal.ts'
+import type { Period } from './journal.ts'
 import { childReceipt } from '../witness/delivery.ts'
 import { decodeReceipt, receiptsOf } from '../witness/receipts.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
+import type { LoggedEntry } from '../batch/logged.ts'
 import { entitled } from '../exchange/serve.ts'
 
 /** How batches move past a node: born here, handed up by a child, to the parent, from the parent, to a child. */
@@ -142,7 +142,7 @@ async function look(context: Context, asked: AccountAsked): Promise<Around> {
 /** The first entry of each counted batch of the period, from `start` to before `end`. */
 async function piece({ context, asked, parent }: Around, start: bigint, end: bigint): Promise<Seen[]> {
   const indexes = Array.from({ length: Number(end - start) }, (_, i) => start + BigInt(i))
-  const logged = (await loggedAt(context, indexes)).filter((one) => isCounted(context, asked, one))
+  const logged = (await context.recent.readAll(indexes)).filter((one) => isCounted(context, asked, one))
   const rows = await context.store.getMany(logged.map(({ batch }) => batchKey(batch.id)))
   const firsts = logged.flatMap((one, i) => {
     const row = rows[i]

@@ -7,12 +7,11 @@ import { Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
 import type { EntryRoute } from '../ledger/entry-route.ts'
 import { entryKey } from '../store/keys.ts'
 import { batchClasses } from '../topology/lane.ts'
 import type { Context } from '../commit/context.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
+import type { LoggedEntry } from '../batch/logged.ts'
 
 /** Milliseconds by which the times of two entries may be out of order. */
 const DISORDER_MS = 86_400_000
@@ -46,17 +45,6 @@ async function timeAt(context: Context, index: bigint): Promise<number> {
   const bytes = context.recent.bytes(index) ?? await context.store.get(entryKey(index))
   if (!bytes) throw missing(index)
   return parseEntry(bytes).timeMs
-}
-
-/** Reads entries by index, in the order of the indexes. @throws HuxinError store_corrupt */
-export async function loggedAt(context: Context, indexes: readonly bigint[]): Promise<LoggedEntry[]> {
-  const stored = await context.store.getMany(indexes.map(entryKey))
-  return indexes.map((index, i) => {
-    const bytes = stored[i]
-    if (!bytes) throw missing(index)
-    const entry = parseEntry(bytes)
-    return { index, bytes, entry, batch: parseHeaderNote(entry.header) }
-  })
 }
 
 function missing(index: bigint): HuxinError {
@@ -112,7 +100,7 @@ export async function searchLog(context: Context, sought: Sought, { before, size
     const low = high - PIECE > start ? high - PIECE : start
     const indexes = await likely(context, sought, { start: low, end: high }, turns)
     for (let i = 0; i < indexes.length; i += PARSED_AT_ONCE) {
-      for (const logged of await loggedAt(context, indexes.slice(i, i + PARSED_AT_ONCE))) {
+      for (const logged of await context.recent.readAll(indexes.slice(i, i + PARSED_AT_ONCE))) {
         if (!fits(sought, logged)) continue
         found.push(logged)
         if (found.length === size) return { found, next: logged.index > start ? logged.index : undefined }

@@ -1,8 +1,6 @@
 /** Reconciliation: what is owed to each neighbour, and what it confirmed with its signature. */
-import { parseEntry } from '../batch/entry.ts'
 import { type BatchClass, batchClasses } from '../topology/lane.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
-import { entryKey, laneIndexKey } from '../store/keys.ts'
+import { laneIndexKey } from '../store/keys.ts'
 import { fromBe64 } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
@@ -106,17 +104,16 @@ export async function traceLane(context: Context, lane: string, number: bigint):
   const at = await context.store.get(laneIndexKey(lane, number))
   if (!at) return { node: context.self, held: false, index: -1n, receiptNotes: [], batchId: undefined }
   const index = fromBe64(at)
-  const entryBytes = await context.store.get(entryKey(index))
-  const entry = entryBytes && parseEntry(entryBytes)
-  const batch = entry && parseHeaderNote(entry.header)
+  const logged = await context.recent.find(index)
   const receiptNotes: Uint8Array[] = []
-  if (entry && batch) {
+  if (logged) {
+    const { entry, batch } = logged
     for (const child of context.ledger().routes(batch.header, entry.source).children) {
       const held = await childReceipt(context, child)
       if (held && held.receipt.classes[batch.header.batchClass] > index) receiptNotes.push(held.note)
     }
   }
-  return { node: context.self, held: true, index, receiptNotes, batchId: batch?.id }
+  return { node: context.self, held: true, index, receiptNotes, batchId: logged?.batch.id }
 }
 
 /**

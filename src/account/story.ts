@@ -10,10 +10,9 @@ import { decodeRecord } from '../record/record.ts'
 import { bodyKey } from '../store/keys.ts'
 import { type Movement, waysOf } from './account.ts'
 import type { Context } from '../commit/context.ts'
-import { loggedAt } from './journal.ts'
 import { bodyState, findBatch, type FoundBatch } from '../query/query.ts'
 import { receiptsOf } from '../witness/receipts.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
+import type { LoggedEntry } from '../batch/logged.ts'
 
 export interface VerdictAbove {
   /** Full name. */
@@ -47,7 +46,7 @@ const NAMES_MAX = 100
 export async function storyOf(context: Context, id: Uint8Array): Promise<Story> {
   const found = await findBatch(context, id)
   if (!found) throw new HuxinError('not_found', text`this batch is not in the log of ${context.self}: it has not come here, or it is not for this node; ask where it was made`)
-  const entries = await loggedAt(context, found.indexes)
+  const entries = await context.recent.readAll(found.indexes)
   const above = await verdictsAbove(context, found)
   const refusal = found.refused ? await refusalAt(context, found.indexes.at(-1)!) : undefined
   const { origin } = found.batch.header

@@ -1,5 +1,5 @@
 /**
- * The newest end of the log in memory: what was just logged is what neighbours ask for next, each of
+ * The reader of entries and bodies, and the newest end of the log in memory: what was just logged is what neighbours ask for next, each of
  * them once. The newest few come parsed, so that eleven children do not parse one header eleven times; of
  * the rest only the bytes are kept, because a thousand parsed entries are hundreds of thousands of objects, and
  * every collection of new objects would copy those that were just made. Bounded by bytes; what is older is
@@ -8,20 +8,11 @@
  */
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { type Entry, parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
+import { type LoggedEntry, parseLogged } from '../batch/logged.ts'
 import { type EntryRoute, formatRoute, parseRoute, routeOf } from '../ledger/entry-route.ts'
 import { bodyKey, classKey, entryKey, indexAtEnd } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { BatchClass } from '../topology/lane.ts'
-
-/** An entry of this log, taken apart. */
-export interface LoggedEntry {
-  readonly index: bigint
-  readonly bytes: Uint8Array
-  readonly entry: Entry
-  readonly batch: SealedHeader
-}
 
 /** From `start` inclusive to `end` exclusive, at most `limit` entries. */
 export interface ClassRange {
@@ -126,6 +117,20 @@ export class Recent {
     return { rows, next: rows.length < limit ? end : rows.at(-1)!.index + 1n }
   }
 
+  /** An entry, from memory or the store; undefined when it is not there. */
+  async find(index: bigint): Promise<LoggedEntry | undefined> {
+    const held = this.entry(index)
+    if (held) return held
+    const bytes = await this.#store.get(entryKey(index))
+    return bytes && parseLogged(index, bytes)
+  }
+
+  /** Entries in the order of their indexes, in one read; parsed for this caller alone. @throws HuxinError store_corrupt */
+  async readAll(indexes: readonly bigint[]): Promise<LoggedEntry[]> {
+    const stored = await this.#store.getMany(indexes.map(entryKey))
+    return indexes.map((index, i) => open(index, stored[i]))
+  }
+
   /** An entry. @throws HuxinError store_corrupt */
   async logged(index: bigint): Promise<LoggedEntry> {
     return this.entry(index) ?? open(index, await this.#store.get(entryKey(index)))
@@ -177,8 +182,7 @@ function parsedOf(index: bigint, row: Row): LoggedEntry {
 
 function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
   if (!bytes) throw missing(index)
-  const entry = parseEntry(bytes)
-  return { index, bytes, entry, batch: parseHeaderNote(entry.header) }
+  return parseLogged(index, bytes)
 }
 
 function missing(index: bigint): HuxinError {

@@ -12,7 +12,7 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { parseBody } from '../batch/body.ts'
-import { formatJudged, parseEntry } from '../batch/entry.ts'
+import { formatJudged } from '../batch/entry.ts'
 import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { bodyKey, entryKey } from '../store/keys.ts'
 import { intersectsSubtree } from '../topology/target.ts'
@@ -21,7 +21,7 @@ import { idOf, type Ledger } from '../ledger/ledger.ts'
 import type { Context } from '../commit/context.ts'
 import { lapse } from '../witness/first-receipt.ts'
 import { earliestReceipt, receiptFor, type StoredReceipt } from '../witness/receipts.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
+import { type LoggedEntry, parseLogged } from '../batch/logged.ts'
 
 /** An entry with what belongs to it. */
 export interface Delivered {
@@ -188,8 +188,7 @@ export interface FoundPackage {
 export async function packageFor(context: Context, child: string, index: bigint): Promise<FoundPackage | undefined> {
   const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
   if (!entryBytes || !stored) return undefined
-  const entry = parseEntry(entryBytes)
-  const batch = parseHeaderNote(entry.header)
+  const { entry, batch } = parseLogged(index, entryBytes)
   const { header } = batch
   if (!isFor(context, child, batch)) return undefined
   const none = new Uint8Array()

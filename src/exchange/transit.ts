@@ -8,17 +8,14 @@ import { be32, concat, equalBytes } from '../base/bytes.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
-import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, entryKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables } from '../store/keys.ts'
+import { bodyKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { defineRows, indexKeys } from '../store/rows.ts'
 import type { RowView } from '../commit/row-view.ts'
 import type { BatchClass } from '../topology/lane.ts'
 import type { Context } from '../commit/context.ts'
 import { childReceipt } from '../witness/delivery.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
 
 /** Rows read in one piece, and entries looked at in one sweep: a tenth of a second. */
 const SWEEP_ROWS = 1_024
@@ -215,7 +212,7 @@ class Confirmed {
   /** The first receipt for a batch that is wanting still; undefined when every next hop has confirmed it. */
   async wanted(index: bigint): Promise<Wanted | undefined> {
     const context = this.#context
-    const logged = context.recent.entry(index) ?? await readEntry(context, index)
+    const logged = context.recent.entry(index) ?? await context.recent.find(index)
     if (!logged) return NOTHING
     const { entry, batch } = logged
     const { batchClass } = batch.header
@@ -251,11 +248,4 @@ class Confirmed {
     this.#receipts.set(child, known)
     return known
   }
-}
-
-async function readEntry(context: Context, index: bigint): Promise<Pick<LoggedEntry, 'entry' | 'batch'> | undefined> {
-  const bytes = await context.store.get(entryKey(index))
-  if (!bytes) return undefined
-  const entry = parseEntry(bytes)
-  return { entry, batch: parseHeaderNote(entry.header) }
 }

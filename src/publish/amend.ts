@@ -8,12 +8,12 @@ import { isCivilDate, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { term, text } from '../base/text.ts'
-import { type EntrySource, parseEntry } from '../batch/entry.ts'
+import type { EntrySource } from '../batch/entry.ts'
 import { RESTORES } from '../batch/header.ts'
-import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
+import type { SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction, AmendmentSchema } from '../gen/huxin/v1/catalog_pb.ts'
 import { basisFault, documentFault } from '../record/personal.ts'
-import { bodyKey, entryKey } from '../store/keys.ts'
+import { bodyKey } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import type { Context } from '../commit/context.ts'
 import { type AmendedBatch, checkAmendable, checkMayAmend } from './may-amend.ts'
@@ -215,10 +215,9 @@ function checkForm({ action, effectiveOn, basis, document }: RecordChange): void
 async function openBatch(context: Context, id: Uint8Array): Promise<Amended> {
   const known = await context.ledger().known(id)
   const index = known?.indexes[0]
-  const bytes = index === undefined ? undefined : await context.store.get(entryKey(index))
-  if (index === undefined || !bytes) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
-  const { header, source } = parseEntry(bytes)
-  return { batch: parseHeaderNote(header), source, index }
+  const logged = index === undefined ? undefined : await context.recent.find(index)
+  if (index === undefined || !logged) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
+  return { batch: logged.batch, source: logged.entry.source, index }
 }
 
 /** Bytes of the bodies that what is asked for rewrites; more than the limit is not counted to its end. */

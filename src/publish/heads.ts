@@ -11,11 +11,9 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { equalBytes, fromBe64 } from '../base/bytes.ts'
 import { formatTime } from '../base/clock.ts'
 import { type Text, text } from '../base/text.ts'
-import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
 import { LaneHeadSchema } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { decodeLaneHead, type LaneHead } from '../ledger/lanes.ts'
-import { entryKey, laneIndexKey, prefixRange, reportedKey } from '../store/keys.ts'
+import { laneIndexKey, prefixRange, reportedKey } from '../store/keys.ts'
 import { parseLaneKey } from '../topology/lane.ts'
 import type { FederationState } from '../topology/federation.ts'
 import type { Member } from '../topology/member.ts'
@@ -136,8 +134,6 @@ async function differs(context: Context, lane: string, head: LaneHead, said: Lan
 /** What this log has at a number of a lane; undefined before this node's own beginning. */
 async function loggedAt(context: Context, lane: string, number: bigint): Promise<(LaneHead & { timeMs: number }) | undefined> {
   const at = await context.store.get(laneIndexKey(lane, number))
-  const bytes = at && await context.store.get(entryKey(fromBe64(at)))
-  if (!bytes) return undefined
-  const entry = parseEntry(bytes)
-  return { number, id: parseHeaderNote(entry.header).id, timeMs: entry.timeMs }
+  const logged = at && await context.recent.find(fromBe64(at))
+  return logged && { number, id: logged.batch.id, timeMs: logged.entry.timeMs }
 }

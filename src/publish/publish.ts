@@ -9,13 +9,13 @@ import { HuxinError, invalidField } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import { type Body, bodyRoot, checkRecordSizes, encodeBody, recordAt, recordSpans } from '../batch/body.ts'
-import { type Entry, type EntrySource, formatEntry, type Judged, parseEntry, RULES_EDITION } from '../batch/entry.ts'
+import { type Entry, type EntrySource, formatEntry, type Judged, RULES_EDITION } from '../batch/entry.ts'
 import type { BatchHeader, LanePlace } from '../batch/header.ts'
 import type { BatchClass } from '../topology/lane.ts'
-import { parseHeaderNote, type SealedHeader, sealHeader } from '../batch/seal.ts'
+import { type SealedHeader, sealHeader } from '../batch/seal.ts'
 import type { Refusal } from '../gen/huxin/v1/body_pb.ts'
 import { type BodyIdentities, noPlaces } from '../lookup/record-rows.ts'
-import { bodyKey, entryKey } from '../store/keys.ts'
+import { bodyKey } from '../store/keys.ts'
 import { isCitizenId } from '../record/citizen-id.ts'
 import { fault, type RecordFault } from '../record/fault.ts'
 import { peekRecord } from '../record/peek.ts'
@@ -329,9 +329,9 @@ async function besideBefore(context: Context, publication: Publication, { index,
 /** What was answered when a batch was published here. @throws HuxinError not_found */
 export async function publishedBefore(context: Context, id: Uint8Array): Promise<Published & { readonly batch: SealedHeader }> {
   const index = (await context.ledger().known(id))?.indexes[0]
-  const entry = index === undefined ? undefined : await context.store.get(entryKey(index))
-  if (index === undefined || !entry) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
-  const batch = parseHeaderNote(parseEntry(entry).header)
+  const logged = index === undefined ? undefined : await context.recent.find(index)
+  if (index === undefined || !logged) throw new HuxinError('not_found', text`batch ${hex(id)} is not in this log`)
+  const { batch } = logged
   return { batch, index, tree: await context.writer.sealed(index), published: batch.header.records, existing: 0, refusal: undefined }
 }
 

@@ -6,11 +6,8 @@
 import { civilDate } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
-import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
 import type { StoredAmendment } from '../ledger/amendments.ts'
-import { entryKey } from '../store/keys.ts'
 import type { Context } from '../commit/context.ts'
 import type { AmendedBatch } from './may-amend.ts'
 import type { Actor } from './actor.ts'
@@ -60,12 +57,12 @@ async function amendmentsOf(context: Context, { batch }: AmendedBatch, position:
   return (await context.ledger().amendments(batch.id, batch.header.origin)).filter((row) => row.position === position)
 }
 
-async function withdrawal({ store }: Context, by: Actor | undefined, place: Text, index: bigint): Promise<Uint8Array> {
-  const bytes = await store.get(entryKey(index))
-  if (!bytes) throw new HuxinError('store_corrupt', text`entry ${index}, which withdrew ${place}, is missing; run huxin fsck`)
-  const { source, header } = parseEntry(bytes)
+async function withdrawal({ recent }: Context, by: Actor | undefined, place: Text, index: bigint): Promise<Uint8Array> {
+  const logged = await recent.find(index)
+  if (!logged) throw new HuxinError('store_corrupt', text`entry ${index}, which withdrew ${place}, is missing; run huxin fsck`)
+  const { entry: { source }, batch } = logged
   if (by?.kind === 'client' && (source.kind !== 'client' || source.name !== encodeURIComponent(by.name))) {
     throw new HuxinError('role_denied', text`client ${JSON.stringify(by.name)} may not restore ${place}: somebody else withdrew it, and a person restores it, with an operator's certificate`)
   }
-  return parseHeaderNote(header).id
+  return batch.id
 }

@@ -3,10 +3,10 @@
  * query orders them (series.ts). Each record id is looked up once and each batch read once, however many of their records are
  * sought, and long work is done in turns.
  */
+import { parseLogged } from '../batch/logged.ts'
 import type { Turns } from '../base/clock.ts'
-import { parseEntry } from '../batch/entry.ts'
 import { recordAt, recordSpans } from '../batch/body.ts'
-import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
+import type { SealedHeader } from '../batch/seal.ts'
 import type { Record as CreditRecord } from '../gen/huxin/v1/record_pb.ts'
 import { isIndexed, recordIdentity } from '../lookup/record-rows.ts'
 import { decodeRecord } from '../record/record.ts'
@@ -103,8 +103,7 @@ async function findPlaces(context: Context, series: Series<Dated>, turns: Turns)
 async function readBatch<T extends Dated>({ store, ledger }: Context, index: bigint, { positions, series, turns }: { positions: ReadonlySet<number>; series: Series<T>; turns: Turns }): Promise<EarlierBatch<T> | undefined> {
   const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
   if (!bytes || !stored) return undefined
-  const entry = parseEntry(bytes)
-  const batch = parseHeaderNote(entry.header)
+  const { entry, batch } = parseLogged(index, bytes)
   if (!entry.verdict.accepted || !isIndexed(ledger(), batch) || !ledger().routes(batch.header, entry.source).kept) return undefined
   const body = recordSpans(stored)
   const records: { position: number; value: T }[] = []

@@ -1,7 +1,5 @@
 /** Receipts of higher tiers, kept in an order that children read. */
 import { concat, fromBe64, be64, utf8 } from '../base/bytes.ts'
-import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote } from '../batch/seal.ts'
 import { prefixRange, receiptKey, tables } from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { idOf } from '../ledger/ledger.ts'
@@ -68,10 +66,9 @@ export async function receiptsFor(context: Context, child: string, after: bigint
     const id = value.subarray(0, 32)
     const known = await context.ledger().known(id)
     if (!known) continue
-    const held = context.recent.entry(known.indexes[0]!)
-    const entry = held ? undefined : await context.log().entry(known.indexes[0]!)
-    if (!held && !entry) continue
-    const { header } = held?.batch ?? parseHeaderNote(parseEntry(entry!).header)
+    const logged = await context.recent.find(known.indexes[0]!)
+    if (!logged) continue
+    const { header } = logged.batch
     if (!context.ledger().federation.isWithin(header.origin, idOf(child))) continue
     const stored = await context.store.get(receiptKey(id, Buffer.from(value.subarray(32)).toString()))
     if (stored) receipts.push(decodeReceipt(id, stored))

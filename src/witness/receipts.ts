@@ -16,7 +16,7 @@ import { defineRows, hashKeys } from '../store/rows.ts'
 import { logKey, type RowView } from '../commit/row-view.ts'
 import type { Member } from '../topology/member.ts'
 import type { Context } from '../commit/context.ts'
-import type { LoggedEntry } from '../commit/recent.ts'
+import type { LoggedEntry } from '../batch/logged.ts'
 
 /** A receipt as it travels (message Receipt) and is stored. */
 export interface StoredReceipt {

@@ -9,8 +9,7 @@ import { hex } from '../base/bytes.ts'
 import { formatTime } from '../base/clock.ts'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
-import { parseEntry } from '../batch/entry.ts'
-import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
+import type { SealedHeader } from '../batch/seal.ts'
 import { parseNote } from '../note/note.ts'
 import { receiptKey } from '../store/keys.ts'
 import type { FederationState } from '../topology/federation.ts'
@@ -72,11 +71,7 @@ function check(context: Context, batch: SealedHeader, receipt: StoredReceipt): v
 async function batchOf(context: Context, id: Uint8Array): Promise<SealedHeader | undefined> {
   const known = await context.ledger().known(id)
   if (!known) return undefined
-  const [index] = known.indexes
-  const held = context.recent.entry(index!)
-  if (held) return held.batch
-  const entry = await context.log().entry(index!)
-  return entry && parseHeaderNote(parseEntry(entry).header)
+  return (await context.recent.find(known.indexes[0]!))?.batch
 }
 
 /** A node that moved has receipts of those it was below before. */

@@ -1,7 +1,8 @@
 /** The newest end of the log: what is held is what was logged, parsed or not, and what is not held is read from the store. */
 import t from 'tap'
 import { hex, utf8 } from '../../src/base/bytes.ts'
-import { type LoggedEntry, Recent } from '../../src/commit/recent.ts'
+import type { LoggedEntry } from '../../src/batch/logged.ts'
+import { Recent } from '../../src/commit/recent.ts'
 import { routeOf } from '../../src/ledger/entry-route.ts'
 import type { Store } from '../../src/store/store.ts'
 import { logged } from '../support/entries.ts'
@@ -97,4 +98,17 @@ t.test('large bodies push the oldest out', (t) => {
   t.equal(recent.entry(16n), undefined)
   t.ok(recent.entry(17n))
   t.end()
+})
+
+t.test('an entry is found in memory, then in the store, and one that is nowhere is not there', async (t) => {
+  const { recent, asked, entries } = filled(50n, 60n)
+  t.equal(shown(await recent.find(55n)), shown(entries.get(55n)))
+  t.equal(asked(), 0, 'nothing is asked for what is held')
+  t.equal(await recent.find(49n), undefined)
+  t.equal(asked(), 1)
+  const stored = [logged(3n), logged(9n)]
+  const reading = new Recent({ get: async () => stored[0]!.bytes, getMany: async () => stored.map(({ bytes }) => bytes) } as unknown as Store)
+  t.equal(shown(await reading.find(3n)), shown(stored[0]))
+  t.equal(shown(await reading.readAll([3n, 9n])), shown(stored))
+  await t.rejects(recent.readAll([1n]), { code: 'store_corrupt' })
 })

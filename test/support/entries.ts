@@ -1,7 +1,7 @@
 /** Log entries without a federation around them. */
 import { type Entry, formatEntry, RULES_EDITION } from '../../src/batch/entry.ts'
 import { sealHeader } from '../../src/batch/seal.ts'
-import type { LoggedEntry } from '../../src/commit/recent.ts'
+import type { LoggedEntry } from '../../src/batch/logged.ts'
 import { generateSigner } from '../../src/note/key.ts'
 
 const signer = generateSigner('zj.example/330106', 'ed25519', new Uint8Array(32).fill(7))
