@@ -375,7 +375,7 @@ export class Node {
       context: this.#context, door: this.#door, parent, end: this.#end!, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
-        await this.#beginning.begin()
+        await this.#beginning.begin(seen.unverifiedStatements)
       },
       frozen: () => frozenAt(this.#context) !== undefined,
       recovering: () => this.#recovering,

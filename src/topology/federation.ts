@@ -205,9 +205,21 @@ export class FederationState {
    */
   foresee(notes: readonly Uint8Array[]): FederationState {
     const draft = this.fork()
+    draft.#applyAll(notes)
+    return draft
+  }
+
+  /** Those of the statements that may follow, in an order in which they may. */
+  inOrder(notes: readonly Uint8Array[]): Uint8Array[] {
+    return this.fork().#applyAll(notes)
+  }
+
+  #applyAll(notes: readonly Uint8Array[]): Uint8Array[] {
+    const applied: Uint8Array[] = []
     for (let left = [...notes]; ;) {
-      const next = left.findIndex((noteBytes) => draft.#applies(noteBytes))
-      if (next < 0) return draft
+      const next = left.findIndex((noteBytes) => this.#applies(noteBytes))
+      if (next < 0) return applied
+      applied.push(left[next]!)
       left = left.filter((_, i) => i !== next)
     }
   }

@@ -59,4 +59,6 @@ export interface Recalled {
   readonly parentTimeMs: number
   readonly lastCheckpoint: Uint8Array
   readonly epoch: number
+  /** What the parent says of itself and of those above it; unverified. */
+  readonly unverifiedStatements: readonly Uint8Array[]
 }

@@ -215,6 +215,7 @@ export class Uplink {
     this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
     await onRecall({
       protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
+      unverifiedStatements: answer.statements,
     })
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])

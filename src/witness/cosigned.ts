@@ -10,6 +10,8 @@ import { parseVkey } from '../note/key.ts'
 import { parseNote } from '../note/note.ts'
 import { prefixRange, tables, textKey } from '../store/keys.ts'
 import type { Context } from '../commit/context.ts'
+import type { Member } from '../topology/member.ts'
+import { foreseen } from './ahead.ts'
 import { keepFork, onlyLinesOf } from './forks.ts'
 
 /** Keeps a neighbour's cosignature on one of our checkpoints. @throws HuxinError signature_invalid | log_forked */
@@ -18,10 +20,7 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   if (!member) throw new HuxinError('member_unknown', text`${neighbour} is not known here`)
   const log = context.log()
   const tree = openCheckpoint(cosigned, [log.verifier], log.origin)
-  const verifier = parseVkey(member.cosignVkey)
-  const note = parseNote(cosigned)
-  const valid = note.signatures.some((signature) => verifyCosignatureLine(note.text, signature, verifier) !== undefined)
-  if (!valid) throw new HuxinError('signature_invalid', text`the checkpoint carries no valid cosignature of ${neighbour}`)
+  if (!isCosignedBy(cosigned, member.cosignVkey) && !isCosignedBy(cosigned, await vkeyAhead(context, member))) throw new HuxinError('signature_invalid', text`the checkpoint carries no valid cosignature of ${neighbour}`)
   const { signed } = log
   if (tree.size > signed.size) {
     context.alarms.raise('two_trees', neighbour, text`${neighbour} cosigned ${tree.size} entries that are signed with this node's key, this log has ${signed.size}: it is an old copy, or another copy of this node is running`)
@@ -36,6 +35,19 @@ export async function keepCosignature(context: Context, neighbour: string, cosig
   if (tree.size < before) return
   // Losing it costs asking again.
   await context.store.write([{ key: textKey(tables.cosigned, neighbour), value: cosigned }])
+}
+
+function isCosignedBy(cosigned: Uint8Array, vkey: string | undefined): boolean {
+  if (vkey === undefined) return false
+  const { text, signatures } = parseNote(cosigned)
+  const verifier = parseVkey(vkey)
+  return signatures.some((signature) => verifyCosignatureLine(text, signature, verifier) !== undefined)
+}
+
+/** The parent's newest key by what it shows of itself: a log that is frozen hears of no other. */
+async function vkeyAhead(context: Context, { name }: Member): Promise<string | undefined> {
+  const { federation } = context.ledger()
+  return federation.member(context.self)?.parent === name ? (await foreseen(context.store, federation)).member(name)?.cosignVkey : undefined
 }
 
 /** Somebody signed another log with this node's key: kept beside this node's own. */

@@ -26,6 +26,7 @@ import type { Passage } from './network.ts'
 /** Milliseconds of virtual time in which a mended federation has everything where it belongs. */
 const SETTLE_MS_MAX = 15 * 60_000
 const SECOND_MS = 1_000
+const ALARMS_MS = 30_000
 
 type Action = RecordChange['action'] & ('withdraw' | 'repair' | 'object' | 'erase')
 
@@ -164,8 +165,10 @@ class History {
       else if (what < 70) this.#amend()
       else if (what < 80) this.#kill(random.pick([...this.federation.nodes.keys(), undefined]))
       else if (what < 90) this.#cutLine()
-      else if (what < 95) this.#changeMember()
-      else if (what < 98) this.#rotate()
+      else if (what < 94) this.#changeMember()
+      else if (what < 97) this.#rotate()
+      else if (what < 98) for (let burst = 10; burst > 0; burst--) this.#publish()
+      else if (what < 99) for (const id of [...this.federation.nodes.keys()]) this.#kill(id)
       else if (late) {
         this.#admit(late)
         late = undefined
@@ -311,8 +314,10 @@ class History {
       await federation.time.sleep(SECOND_MS)
       missing = await this.#missing()
     }
+    // Whoever looks every minute has looked again by then: no alarm may stand when nothing is wrong.
+    if (missing.length === 0) await federation.time.sleep(ALARMS_MS)
     const twice = await Promise.all([...federation.nodes.keys()].map((id) => this.#twice(id)))
-    return [...missing, ...twice.flat(), ...await federation.findings(), ...federation.network.internalErrors, ...(missing.length > 0 ? federation.alarms() : [])]
+    return [...missing, ...twice.flat(), ...await federation.findings(), ...federation.network.internalErrors, ...federation.alarms()]
   }
 
   /** What is not where it must be; lines with `!!` will not become right by waiting. */

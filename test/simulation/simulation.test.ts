@@ -61,6 +61,31 @@ t.test('a planned change of epoch goes on when its answer was lost and the paren
   })())
 })
 
+// Found by a history.
+t.test('a frozen log goes on under a statement that its parent signed with a key it took meanwhile', async (t) => {
+  const federation = new SimulatedFederation('two rotations')
+  const { time, network } = federation
+  const operator = { kind: 'operator', name: 'test' } as const
+  await time.run((async () => {
+    await federation.add({ id: '330000', tier: 'province', parent: undefined })
+    await federation.publishCatalog('330000')
+    const city = await federation.add({ id: '330100', tier: 'city', parent: '330000' })
+    await federation.until('the city stands', () => city.uplink?.state === 'connected' && city.state === 'serving')
+    const county = await federation.add({ id: '330106', tier: 'county', parent: '330100' })
+    await federation.until('the county stands', () => county.uplink?.state === 'connected' && county.state === 'serving')
+    network.faults = { passage: ({ child, path }) => ({ delayMs: 1, ...(child.endsWith('330106') && path.endsWith('/Renew') ? { lost: 'broken' as const } : {}) }) }
+    await county.rotation.rotate(ACT, operator)
+    await city.rotation.rotate(ACT, operator)
+    await federation.until('the city has its next epoch', () => federation.rotations === 1 && federation.nodes.get('330100')?.state === 'serving')
+    t.equal(county.context.ledger().federation.member('zj.example/330100')?.epoch, 1, 'which the county cannot log')
+    network.faults = { passage: () => ({ delayMs: 1 }) }
+    await federation.until('the county has its own', () => federation.rotations === 2 && federation.nodes.get('330106')?.state === 'serving')
+    const known = (id: string) => federation.context('330106').ledger().federation.member(`zj.example/${id}`)?.epoch
+    t.same([known('330100'), known('330106')], [2, 2])
+    t.same(await federation.findings(), [])
+  })())
+})
+
 t.test('what was acknowledged is everywhere it must be, once, whatever goes wrong on the way', async (t) => {
   const reports: Report[] = []
   for (let seed = 1; seed <= HISTORIES; seed++) {
