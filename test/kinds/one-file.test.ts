@@ -76,8 +76,8 @@ t.test('a kind in one file travels two hops, folds, is indexed, refused, rebuilt
     t.same(heardBy(context.ledger()), ['notice-1'], `${id}: memory`)
     t.ok(await context.store.get(reportedKey(city.self, 'notice-1')), `${id}: rows`)
   }
-  await nation.indexer.caughtUp()
-  t.equal((await findByRecordId(nation, 'notice-1')).length, 1, 'it is found by its record id')
+  // A batch is stored a moment before it is signed, and what is signed is indexed.
+  await federation.until('it is found by its record id', async () => (await findByRecordId(nation, 'notice-1')).length === 1)
   t.equal(Buffer.from((await nation.store.get(placeKey(tables.recognition, found.index, 0)))!).toString(), `notice ${peekRecord(industryRecord(1, { prefix: 'notice' }))!.family}`)
 
   await t.test('its verdicts are those of its file', async (t) => {
@@ -85,6 +85,7 @@ t.test('a kind in one file travels two hops, folds, is indexed, refused, rebuilt
     const again = forge(city, [industryRecord(1, { prefix: 'notice' })], ['**'], { kind: 'notice', item: undefined, batchClass: 'control' })
     const { index } = await doorOf(city).accept({ header: again.batch.note, body: again.body.bytes, source: { kind: 'self' } })
     t.match((await findBatch(city, again.batch.id))?.entry.verdict, { accepted: false, code: 'record_invalid' }, `entry ${index} is refused in the order of the log`)
+    await federation.until('its refusal is known above', async () => { const known = await findBatch(nation, again.batch.id); return known !== undefined && nation.log().signed.size > known.index })
     const bad = await publish(city, { ...asked, records: [Uint8Array.of(0xff)] })
     t.equal(bad.refusal?.code, 'record_invalid')
     const astray = await publish(city, { ...asked, targets: [NATION], records: [industryRecord(2, { prefix: 'notice' })] })
