@@ -28,7 +28,7 @@ export class Processes {
   }
 
   static async setUp(places: readonly Place[]): Promise<Processes> {
-    const federation = await TestFederation.start(places)
+    const federation = await TestFederation.start(places, { store: 'disk' })
     await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
     for (const { id } of places) await federation.registerClient(id)
     const processes = new Processes(federation, places)

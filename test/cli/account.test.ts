@@ -40,7 +40,7 @@ interface Line {
 t.test('a month is accounted for in both directions, and a refused batch is explained', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-account-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const federation = await TestFederation.start(PLACES.slice(0, 3))
+  const federation = await TestFederation.start(PLACES.slice(0, 3), { store: 'disk' })
   t.teardown(() => federation.stop())
   // A county whose program checks nothing: its city refuses what it lets pass.
   await federation.add(PLACES[3]!, { checkRecords: async () => [] })

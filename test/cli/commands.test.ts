@@ -250,7 +250,7 @@ t.test('the life of a node, from its certificates to a damaged disk, with every 
 })
 
 t.test('node check names every bad field with its path, what is allowed and a hint', async (t) => {
-  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { catalog: false })
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const good = federation.folderOf('330100')
   const yaml = await readFile(join(good, 'node.yaml'), 'utf8')
@@ -332,7 +332,7 @@ t.test('node check names every bad field with its path, what is allowed and a hi
 })
 
 t.test('a province is put under a nation by commands alone', async (t) => {
-  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { catalog: false })
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   await federation.add({ id: '000000', tier: 'nation', divisions: ['000000'] })
   const run = async (id: string, ...words: string[]): Promise<string> => {
@@ -359,7 +359,7 @@ t.test('a province is put under a nation by commands alone', async (t) => {
 })
 
 t.test('every command against running nodes, in both languages and as JSON', async (t) => {
-  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { catalog: false })
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }, { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const at = (id: string): string[] => ['--node', federation.folderOf(id), '--address', `127.0.0.1:${federation.node(id).port}`]
   /** Prints in English, in Chinese and as one JSON document, and gives that. */

@@ -589,7 +589,7 @@ t.test('memory does not grow with the file', { timeout: 180_000 }, async (t) => 
 })
 
 t.test('with a running node', { timeout: 180_000 }, async (t) => {
-  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }])
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }], { store: 'disk' })
   t.teardown(() => federation.stop())
   const args = (file: string): string[] => [
     main, 'import', file, '--item', INDUSTRY_ITEM, '--target', '330000', '--node', federation.folderOf('330000'), '--address', `127.0.0.1:${federation.node('330000').port}`, '--json',

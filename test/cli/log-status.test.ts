@@ -29,7 +29,7 @@ interface Status {
 }
 
 t.test('huxin log status shows each cosigner with what it lacks, and whether the reader\'s policy is met', async (t) => {
-  const federation = await TestFederation.start(PLACES)
+  const federation = await TestFederation.start(PLACES, { store: 'disk' })
   t.teardown(() => federation.stop())
   // A port that the command can find in node.yaml.
   const port = await freePort()

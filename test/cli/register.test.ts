@@ -13,7 +13,7 @@ t.setTimeout(0)
 
 const HEALTH = syntheticUscc('11330000', 'TT000090')
 const act = ['--reason', '新接入', '--document', '浙信〔2026〕7号']
-const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }])
+const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }], { store: 'disk' })
 t.teardown(() => federation.stop())
 const at = ['--node', federation.folderOf('330000'), '--address', `127.0.0.1:${federation.node('330000').port}`]
 

@@ -31,7 +31,7 @@ interface Scene {
 
 async function start(t: Test): Promise<Scene> {
   const clock = new MovableClock()
-  const federation = await TestFederation.start([{ id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }], { clock })
+  const federation = await TestFederation.start([{ id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }], { store: 'disk', clock })
   t.teardown(() => federation.stop())
   const lies = new Lies(VICTIM)
   await federation.add(CITY, { wrapServices: lies.wrap })

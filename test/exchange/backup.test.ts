@@ -35,7 +35,7 @@ const key: Secret = { kind: 'key', bytes: new SeededRandom('backup').fill(new Ui
 t.setTimeout(0)
 
 async function start(t: Test): Promise<TestFederation> {
-  const federation = await TestFederation.start(PLACES)
+  const federation = await TestFederation.start(PLACES, { store: 'disk' })
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context, state }) => state === 'serving' && context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation
@@ -318,7 +318,7 @@ t.test('a backup of before is restored', async (t) => {
 })
 
 t.test('age itself opens a backup, by passphrase, by key and by what the key file is as a passphrase, and there is a tar in it', async (t) => {
-  const federation = await TestFederation.start([PLACES[0]!])
+  const federation = await TestFederation.start([PLACES[0]!], { store: 'disk' })
   t.teardown(() => federation.stop())
   const { config, context } = federation.node('330000')
   const source = { config, epoch: context.epoch, log: context.log(), store: context.store }

@@ -43,7 +43,7 @@ type Rows = [Buffer, Buffer][]
 
 /** A federation whose middle node has a row in every table, and is stopped. */
 async function stopped(t: Test): Promise<TestFederation> {
-  const federation = await TestFederation.start(PLACES)
+  const federation = await TestFederation.start(PLACES, { store: 'disk' })
   t.teardown(() => federation.stop())
   const [province, city, county] = PLACES.map(({ id }) => federation.node(id).context)
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context, state }) => state === 'serving' && context.ledger().catalog.item(INDUSTRY_ITEM)))

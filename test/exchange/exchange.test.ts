@@ -37,7 +37,7 @@ async function settled(federation: TestFederation): Promise<void> {
 }
 
 t.test('records between honest nodes', async (t) => {
-  const federation = await TestFederation.start(SEVEN)
+  const federation = await TestFederation.start(SEVEN, { store: 'disk' })
   t.teardown(() => federation.stop())
   await settled(federation)
 
@@ -168,7 +168,7 @@ t.test('records between honest nodes', async (t) => {
 })
 
 t.test('an item that is not known yet is unavailable, and nothing is lost once it is published', async (t) => {
-  const federation = await TestFederation.start(SEVEN, { catalog: false })
+  const federation = await TestFederation.start(SEVEN, { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const { context } = federation.node('330106')
   await federation.until('the county may sign', () => federation.node('330106').state === 'serving')
@@ -188,7 +188,7 @@ t.test('an item that is not known yet is unavailable, and nothing is lost once i
 
 t.test('a batch that the province refuses after county and city accepted it', async (t) => {
   const blind = { checkRecords: () => [] }
-  const federation = await TestFederation.start(SEVEN.slice(0, 2))
+  const federation = await TestFederation.start(SEVEN.slice(0, 2), { store: 'disk' })
   t.teardown(() => federation.stop())
   for (const place of SEVEN.slice(2)) await federation.add(place, ['330100', '330106'].includes(place.id) ? blind : {})
   await settled(federation)

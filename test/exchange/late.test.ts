@@ -47,7 +47,7 @@ interface Scene {
 /** The seven, a city, a county below it, an edition that ended long ago and one that ends tomorrow. */
 async function start(t: Test): Promise<Scene> {
   const clock = new MovableClock()
-  const federation = await TestFederation.start(SEVEN, { clock })
+  const federation = await TestFederation.start(SEVEN, { store: 'disk', clock })
   t.teardown(() => federation.stop())
   const template = starterItems.find(({ id, edition }) => `${id}@${edition}` === INDUSTRY_ITEM)!
   const items = [
@@ -207,7 +207,7 @@ t.test('what was received in time is taken everywhere, however late it goes up a
 
 t.test('who joins two tiers below a root that rotated takes what was logged before, though nothing of the nodes between is known yet', async (t) => {
   const clock = new MovableClock()
-  const federation = await TestFederation.start([{ id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }, CITY], { clock })
+  const federation = await TestFederation.start([{ id: '000000', tier: 'nation', divisions: ['000000'] }, { ...PROVINCE, parent: '000000' }, CITY], { store: 'disk', clock })
   t.teardown(() => federation.stop())
   const begun = (id: string): boolean => federation.node(id).context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined
   await federation.until('the catalog is everywhere', () => [...federation.nodes.keys()].every(begun))

@@ -48,7 +48,7 @@ t.test('a result for a county of another city goes by way of the province, and n
       },
     })),
   }))
-  const federation = await TestFederation.start([], { catalog: false })
+  const federation = await TestFederation.start([], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   for (const place of SEVEN) await federation.add(place, { wrapServices: overhear(place.id) })
   await federation.publishCatalog('000000')
@@ -83,7 +83,7 @@ t.test('a result for a county of another city goes by way of the province, and n
 
 t.test('no log line holds the id or the name of a subject, whatever goes wrong', async (t) => {
   const blind = { checkRecords: () => [] }
-  const federation = await TestFederation.start(SEVEN.slice(0, 2))
+  const federation = await TestFederation.start(SEVEN.slice(0, 2), { store: 'disk' })
   t.teardown(() => federation.stop())
   for (const place of SEVEN.slice(2)) await federation.add(place, ['330100', '330106'].includes(place.id) ? blind : {})
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))

@@ -129,7 +129,7 @@ t.test('a lost key: the application goes to the parent\'s parent, and the answer
 
 t.test('a rebuild asks no clock: the rows are the same a year before and a year after', async (t) => {
   const clock = new MovableClock()
-  const federation = await TestFederation.start([PROVINCE], { clock })
+  const federation = await TestFederation.start([PROVINCE], { store: 'disk', clock })
   t.teardown(() => federation.stop())
   const node = federation.node('330000')
   const { batch } = await send(federation, '330000', '330000', 'one')

@@ -16,7 +16,7 @@ import { industryRecord, INDUSTRY_ITEM, many } from '../support/records.ts'
 const source = { kind: 'client', name: 'test' } as const
 
 async function federationWithCatalog(t: { teardown(stop: () => Promise<void>): void }): Promise<TestFederation> {
-  const federation = await TestFederation.start(SEVEN.slice(1).map((place) => (place.id === '330000' ? { id: '330000', tier: 'province' as const, divisions: ['330000'] } : place)))
+  const federation = await TestFederation.start(SEVEN.slice(1).map((place) => (place.id === '330000' ? { id: '330000', tier: 'province' as const, divisions: ['330000'] } : place)), { store: 'disk' })
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation

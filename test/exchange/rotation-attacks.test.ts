@@ -107,7 +107,7 @@ t.test('a child that lies about its end', async (t) => {
 })
 
 t.test('a parent that goes on after its end', async (t) => {
-  const { federation, lies } = await startLying(t)
+  const { federation, lies } = await startLying(t, 'disk')
   const node = federation.node('330000')
   const { noteSigner, self } = node.context
   const { origin } = node.context.log()

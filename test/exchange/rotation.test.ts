@@ -47,7 +47,7 @@ for (const [title, id] of [['a root', '330000'], ['a city', '330100'], ['a count
 }
 
 t.test('fsck tells a log of the parent whose statement has not come from one that nobody vouches for', async (t) => {
-  const { federation, lies } = await startLying(t)
+  const { federation, lies } = await startLying(t, 'disk')
   const { context, genesis } = { context: federation.node(VICTIM).context, genesis: federation.node(VICTIM).genesis() }
   const { rotation } = federation.node('330000')
   lies.tell('readBodies', () => { throw new HuxinError('not_ready', 'later') })

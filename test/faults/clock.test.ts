@@ -69,7 +69,7 @@ t.test('a clock that jumps while a node runs: nothing is taken in until it is ri
 
 t.test('a root whose machine was paused goes on by itself, and so do those below', async (t) => {
   const begin = Math.floor(systemClock.nowMs() / 1000) * 1000
-  const federation = await TestFederation.start([PROVINCE, CITY], { link: { recallMs: 200 } })
+  const federation = await TestFederation.start([PROVINCE, CITY], { store: 'disk', link: { recallMs: 200 } })
   t.teardown(() => federation.stop())
   await catalogEverywhere(federation)
   const clock = new MovableClock()

@@ -192,7 +192,7 @@ t.test('a county tries its parent ever more rarely, and comes when it is back', 
 })
 
 t.test('the waits between attempts double up to a limit, and no two nodes wait alike', async (t) => {
-  const federation = await TestFederation.start(FOUR.slice(0, 1), { catalog: false })
+  const federation = await TestFederation.start(FOUR.slice(0, 1), { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const waits = async (random: () => number): Promise<number[]> => {
     const delays: number[] = []

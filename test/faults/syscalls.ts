@@ -185,7 +185,7 @@ async function main(): Promise<void> {
   }
   const at = process.argv.indexOf('--calls')
   const calls = at < 0 ? CALLS : process.argv[at + 1]!.split(',')
-  const federation = await TestFederation.start([{ id: ROOT, tier: 'province', divisions: [ROOT] }])
+  const federation = await TestFederation.start([{ id: ROOT, tier: 'province', divisions: [ROOT] }], { store: 'disk' })
   const wrong: string[] = []
   try {
     await federation.node(ROOT).close()

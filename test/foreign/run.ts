@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   await checkVectors()
   if (process.argv.includes('--write')) return
   await differentialEd25519()
-  federation = await TestFederation.start(PLACES)
+  federation = await TestFederation.start(PLACES, { store: 'disk' })
   await federation.writeConfig(PROVINCE, AUDIT)
   await federation.restart('330000')
   await federation.confirmed()

@@ -24,7 +24,7 @@ import { doorOf } from '../support/doors.ts'
 t.setTimeout(150_000)
 
 t.test('what is said of members flows to the whole federation', async (t) => {
-  const federation = await TestFederation.start(SEVEN)
+  const federation = await TestFederation.start(SEVEN, { store: 'disk' })
   t.teardown(() => federation.stop())
   await settled(federation)
   const city = (): Context => federation.node('330700').context
@@ -99,7 +99,7 @@ t.test('a child that is away for days costs its parent nothing but the log', asy
     { id: '330000', tier: 'province', divisions: ['330000'] },
     { id: '330106', tier: 'county', parent: '330000', divisions: ['330106'] },
     { id: '330110', tier: 'county', parent: '330000', divisions: ['330110'] },
-  ], { clock })
+  ], { store: 'disk', clock })
   t.teardown(() => federation.stop())
   await settled(federation)
   const { context } = federation.node('330000')

@@ -25,7 +25,7 @@ t.setTimeout(0)
 t.test('folders of 0.1.0', async (t) => {
   const packed = await readFile(join(process.cwd(), 'test/node/folders-0.1.0.json.gz'))
   const files = JSON.parse(gunzipSync(packed).toString()) as Record<string, string>
-  const federation = await TestFederation.start([], { catalog: false })
+  const federation = await TestFederation.start([], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const at = (id: string) => federation.node(id).context
   const standings = async (id: string, recordId: string): Promise<string[]> => (await findByRecordId(at(id), recordId)).map(({ standing, disputed }) => `${standing}${disputed ? ' disputed' : ''}`)

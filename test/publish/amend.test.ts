@@ -22,7 +22,7 @@ t.setTimeout(0)
 const source = { kind: 'self' } as const
 
 async function start(t: Test): Promise<TestFederation> {
-  const federation = await TestFederation.start(SEVEN)
+  const federation = await TestFederation.start(SEVEN, { store: 'disk' })
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation
@@ -430,7 +430,7 @@ t.test('recognition', async (t) => {
 })
 
 t.test('what is erased while an earlier erasure of its batch is rewritten on disk is gone too', async (t) => {
-  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }])
+  const federation = await TestFederation.start([{ id: '330000', tier: 'province', divisions: ['330000'] }], { store: 'disk' })
   t.teardown(() => federation.stop())
   let meanwhile = (): Promise<unknown> => Promise.resolve()
   const node = await federation.restart('330000', { wrapStore: (store) => ({

@@ -9,7 +9,7 @@ interface Teardown {
 }
 
 export async function federationOf(t: Teardown, places: readonly Place[]): Promise<TestFederation> {
-  const federation = await TestFederation.start(places)
+  const federation = await TestFederation.start(places, { store: 'disk' })
   t.teardown(() => federation.stop())
   await catalogEverywhere(federation)
   return federation

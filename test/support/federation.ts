@@ -28,6 +28,9 @@ import { catalogPrefix, prefixOwner } from '../../src/topology/catalog-names.ts'
 import { formatJoinFile, signApplication } from '../../src/topology/join.ts'
 import { type Tier, tiers } from '../../src/topology/tier.ts'
 import { Patience } from './own-time.ts'
+import { levelEngine } from '../../src/store/leveldb/engine.ts'
+import { MemoryEngine } from '../../src/store/memory/engine.ts'
+import type { Engine } from '../../src/store/store.ts'
 import { portsOf, type TestOptions } from './ports.ts'
 
 export const BODY = '11330825TT00000903'
@@ -71,6 +74,15 @@ export async function issuerIn(certificateFile: string): Promise<string> {
 
 export const silent: NodeLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
 
+export interface FederationOptions {
+  readonly clock?: Clock
+  /** The starter catalog is published; so it is by default. */
+  readonly catalog?: boolean
+  readonly link?: NodeOptions['link']
+  /** Where databases are: in memory by default; on disk where a test looks at a folder, stops a process, or runs commands on a stopped node. */
+  readonly store?: 'memory' | 'disk'
+}
+
 export class TestFederation {
   readonly folder: string
   readonly nodes = new Map<string, Node>()
@@ -78,20 +90,22 @@ export class TestFederation {
   readonly #places = new Map<string, Place>()
   readonly #clock: Clock
   readonly #link: NodeOptions['link']
+  readonly #engine: Engine
   /** Log lines of every node, when `HUXIN_TEST_LOG` is set they are printed too. */
   readonly lines: string[] = []
 
-  private constructor(folder: string, clock: Clock, link: NodeOptions['link']) {
+  private constructor(folder: string, { clock, link, engine }: { clock: Clock; link: NodeOptions['link']; engine: Engine }) {
     this.folder = folder
+    this.#engine = engine
     this.#clock = clock
     this.#link = link
     this.pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock, random: systemRandom }
   }
 
   /** Starts the places in order; parents first. Publishes the starter catalog at the root. */
-  static async start(places: readonly Place[], options: { clock?: Clock; catalog?: boolean; link?: NodeOptions['link'] } = {}): Promise<TestFederation> {
+  static async start(places: readonly Place[], { store = 'memory', ...options }: FederationOptions = {}): Promise<TestFederation> {
     const folder = await mkdtemp(join(tmpdir(), 'huxin-test-'))
-    const federation = new TestFederation(folder, options.clock ?? systemClock, options.link)
+    const federation = new TestFederation(folder, { clock: options.clock ?? systemClock, link: options.link, engine: store === 'memory' ? new MemoryEngine() : levelEngine })
     await createDevelopmentPki(federation.pki, tiers)
     for (const place of places) await federation.add(place)
     if (options.catalog ?? true) {
@@ -184,7 +198,7 @@ export class TestFederation {
       if (process.env['HUXIN_TEST_LOG']) process.stderr.write(`${line}\n`)
     }
     const log: NodeLog = { ...silent, debug: keep('debug'), info: keep('info'), warn: keep('warn'), error: keep('error') }
-    const node = await Node.start({ ...portsOf(options), config, clock: this.#clock, log, ...(this.#link ? { link: this.#link } : {}), ...options })
+    const node = await Node.start({ ...portsOf(options, this.#engine), config, clock: this.#clock, log, ...(this.#link ? { link: this.#link } : {}), ...options })
     // Batches made by hand are numbered by what memory holds of their lanes.
     const { lanes } = node.context.ledger()
     for await (const [lane] of lanes.heads()) await lanes.find(lane, { get: (key) => node.context.store.get(key), staged: () => [] })

@@ -47,8 +47,8 @@ export class Lies {
 }
 
 /** A province that can lie to one of its two cities. */
-export async function startLying(t: Test): Promise<{ federation: TestFederation; lies: Lies }> {
-  const federation = await TestFederation.start([], { catalog: false })
+export async function startLying(t: Test, store: 'memory' | 'disk' = 'memory'): Promise<{ federation: TestFederation; lies: Lies }> {
+  const federation = await TestFederation.start([], { catalog: false, store })
   t.teardown(() => federation.stop())
   const lies = new Lies(VICTIM)
   await federation.add({ id: '330000', tier: 'province', divisions: ['330000'] }, { wrapServices: lies.wrap })

@@ -34,7 +34,7 @@ export class NodeProcesses {
 
   /** Makes the folders, with the catalog everywhere; no node runs yet. */
   static async setUp(places: readonly Place[]): Promise<NodeProcesses> {
-    const federation = await TestFederation.start(places)
+    const federation = await TestFederation.start(places, { store: 'disk' })
     const processes = new NodeProcesses(federation, places)
     await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
     for (const { id } of places) await federation.registerClient(id)

@@ -18,7 +18,7 @@ export const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', d
 export const OTHER: Place = { id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] }
 
 export async function federationOf(t: { teardown(stop: () => Promise<void>): void }, places: readonly Place[] = [PROVINCE, CITY, COUNTY], link?: NodeOptions['link']): Promise<TestFederation> {
-  const federation = await TestFederation.start(places, link ? { link } : {})
+  const federation = await TestFederation.start(places, { store: 'disk', ...(link ? { link } : {}) })
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation
