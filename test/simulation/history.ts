@@ -38,7 +38,7 @@ interface Publication {
   readonly atMs: number
   batch: SealedHeader | undefined
   /** An amendment of its first record. */
-  amended: { readonly action: Action; acknowledged: boolean } | undefined
+  amended: { readonly action: Action; readonly atMs: number; acknowledged: boolean; batch?: SealedHeader | undefined } | undefined
 }
 
 export interface Report {
@@ -211,12 +211,13 @@ class History {
     const open = this.#publications.filter(({ batch, amended, origin }) => batch && !amended && this.federation.nodes.has(origin))
     if (open.length === 0) return
     const publication = this.#random.pick(open)
-    const amended = { action: this.#random.pick(['withdraw', 'repair', 'object', 'erase'] as const), acknowledged: false }
+    const amended: NonNullable<Publication['amended']> = { action: this.#random.pick(['withdraw', 'repair', 'object', 'erase'] as const), atMs: this.federation.time.nowMs, acknowledged: false }
     publication.amended = amended
     const requestId = `amend-${publication.recordIds[0]!}`
     void this.#insist(publication.origin, async (context) => {
       const change: RecordChange = { action: amended.action, batchId: publication.batch!.id, position: 0, effectiveOn: civilDate(context.clock.nowMs()), basis: 'simulation', document: '测〔2026〕2号' }
-      await amend(context, { provider: BODY, changes: [change], source: { kind: 'operator', name: encodeURIComponent('张三') }, requestId })
+      const { batch } = await amend(context, { provider: BODY, changes: [change], source: { kind: 'operator', name: encodeURIComponent('张三') }, requestId })
+      amended.batch = batch
       amended.acknowledged = true
     })
   }
@@ -361,6 +362,8 @@ class History {
     const faults: string[] = []
     for (const { id } of federation.places) {
       const context = federation.context(id)
+      // Amendments go to everybody.
+      if (amended?.batch && amended.atMs >= (this.#admittedMs.get(id) ?? Infinity) && !await context.ledger().known(amended.batch.id)) faults.push(`the amendment of ${label} is not at ${id}`)
       if (id !== origin && !targetReaches(target, nameOf(id), at.ledger().federation)) continue
       if (atMs < (this.#admittedMs.get(id) ?? Infinity) && id !== origin) continue
       const known = await context.ledger().known(batch.id)
