@@ -9,7 +9,7 @@ import { text } from '../../src/base/text.ts'
 import { openSlot } from '../../src/log/slot.ts'
 import type { Disk } from '../../src/node/ports.ts'
 import { MemoryEngine } from '../../src/store/memory/engine.ts'
-import type { Engine, Store } from '../../src/store/store.ts'
+import type { Engine, KeyRange, Store } from '../../src/store/store.ts'
 import type { VirtualTime } from './time.ts'
 
 /**
@@ -198,10 +198,10 @@ export class Machine {
     const whileAlive = <A extends unknown[], T>(read: (...args: A) => Promise<T>) => (...args: A): Promise<T> => (process.alive ? read(...args) : never<T>())
     return {
       ...store,
-      get: whileAlive(store.get),
-      getMany: whileAlive(store.getMany),
-      part: whileAlive(store.part),
-      range: whileAlive(store.range),
+      get: whileAlive((key: Uint8Array) => store.get(key)),
+      getMany: whileAlive((keys: readonly Uint8Array[]) => store.getMany(keys)),
+      part: whileAlive((key: Uint8Array, start: number, end: number) => store.part(key, start, end)),
+      range: whileAlive((range: KeyRange) => store.range(range)),
       reopen: whileAlive(async () => {
         await store.reopen()
         isWell = true
@@ -210,7 +210,7 @@ export class Machine {
       write: (ops) => inOrder(() => store.write(ops)),
       clear: (range) => inOrder(() => store.clear(range)),
       destroyDeleted: (range) => inOrder(() => store.destroyDeleted(range)),
-      close: whileAlive(store.close),
+      close: whileAlive(() => store.close()),
     }
   }
 }
