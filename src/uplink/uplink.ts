@@ -213,10 +213,8 @@ export class Uplink {
     }
     if (answer.lost) await this.#giveBack(answer.lost, answer.logOrigin)
     this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
-    await onRecall({
-      protocol: answer.protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint: answer.lastCheckpoint, epoch: answer.epoch,
-      unverifiedStatements: answer.statements,
-    })
+    const { protocol, lastCheckpoint, epoch, statements: unverifiedStatements } = answer
+    await onRecall({ protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint, epoch, unverifiedStatements })
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     compareDivisionTable(context, parent, answer.divisionsVersion)
