@@ -5,7 +5,7 @@
  */
 import { asBuffer, be32, be64, concat } from '../base/bytes.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { indexAtEnd, indexKey, placeKey, tables } from '../store/keys.ts'
+import { indexAtEnd, indexKey, placeKey } from '../store/keys.ts'
 import type { KeyRange, Op, Reader } from '../store/store.ts'
 import { eraseOnRows, erasedRows } from './rows.ts'
 import type { IndexRow } from './record-index.ts'

@@ -25,7 +25,7 @@ const CITY = '330100'
 t.setTimeout(0)
 
 async function start(t: Test): Promise<TestFederation> {
-  const federation = await TestFederation.start(PLACES)
+  const federation = await TestFederation.start(PLACES, { store: 'disk' })
   t.teardown(() => federation.stop())
   await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context, state }) => state === 'serving' && context.ledger().catalog.item(INDUSTRY_ITEM)))
   return federation
