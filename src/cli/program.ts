@@ -8,26 +8,46 @@ import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import type { Language } from '../base/text.ts'
 import { VERSION } from '../base/version.ts'
-import { amendCommands } from './commands/amend.ts'
-import { approvalCommands } from './commands/approval.ts'
-import { catalogCommands } from './commands/catalog.ts'
-import { certificateCommands } from './commands/certificate.ts'
-import { demoCommand } from './commands/demo.ts'
-import { evidenceCommands } from './commands/evidence.ts'
-import { verifyCommands } from './commands/verify.ts'
-import { importCommand } from './commands/import.ts'
-import { recordCommands } from './commands/records.ts'
-import { logCommands } from './commands/log.ts'
-import { memberCommands } from './commands/member.ts'
-import { nodeCommands } from './commands/node.ts'
-import { pkiCommands } from './commands/pki.ts'
-import { quarantineCommands } from './commands/quarantine.ts'
-import { recognitionCommands } from './commands/recognition.ts'
-import { whyCommand } from './commands/why.ts'
-import { clientCommands, providerCommands } from './commands/register.ts'
 import { exitCodes, languageOf, type Output, reportError, toJson, withLocalTimes } from './output.ts'
 import type { Io, Shell } from './shell.ts'
 import { helpStyle, usageError, usageText } from './usage.ts'
+
+/** Adds commands to the program. */
+type Add = (program: Command, shell: Shell) => void
+
+/**
+ * The commands, in the order of the help, each with the file that has them. A command line names one of them, and the others are not read:
+ * all of them are half a second of a small machine.
+ */
+export const commandFiles: readonly { readonly names: readonly string[]; readonly load: () => Promise<readonly Add[]> }[] = [
+  { names: ['demo'], load: async () => [(await import('./commands/demo.ts')).demoCommand] },
+  { names: ['pki'], load: async () => [(await import('./commands/pki.ts')).pkiCommands] },
+  { names: ['node', 'fsck', 'reconcile', 'trace'], load: async () => [(await import('./commands/node.ts')).nodeCommands] },
+  { names: ['member'], load: async () => [(await import('./commands/member.ts')).memberCommands] },
+  { names: ['provider', 'client'], load: async () => {
+    const { clientCommands, providerCommands } = await import('./commands/register.ts')
+    return [providerCommands, clientCommands]
+  } },
+  { names: ['approval'], load: async () => [(await import('./commands/approval.ts')).approvalCommands] },
+  { names: ['certificate'], load: async () => [(await import('./commands/certificate.ts')).certificateCommands] },
+  { names: ['quarantine'], load: async () => [(await import('./commands/quarantine.ts')).quarantineCommands] },
+  { names: ['catalog'], load: async () => [(await import('./commands/catalog.ts')).catalogCommands] },
+  { names: ['import'], load: async () => [(await import('./commands/import.ts')).importCommand] },
+  { names: ['show'], load: async () => [(await import('./commands/records.ts')).recordCommands] },
+  { names: ['amend'], load: async () => [(await import('./commands/amend.ts')).amendCommands] },
+  { names: ['recognition'], load: async () => [(await import('./commands/recognition.ts')).recognitionCommands] },
+  { names: ['log'], load: async () => [(await import('./commands/log.ts')).logCommands] },
+  { names: ['why'], load: async () => [(await import('./commands/why.ts')).whyCommand] },
+  { names: ['evidence'], load: async () => [(await import('./commands/evidence.ts')).evidenceCommands] },
+  { names: ['verify'], load: async () => [(await import('./commands/verify.ts')).verifyCommands] },
+]
+
+/** The files that a command line needs: that of its first word, or all of them for the help and for a word that is none. */
+async function commandsFor(argv: readonly string[]): Promise<readonly Add[]> {
+  const first = argv.find((word, i) => !word.startsWith('-') && argv[i - 1] !== '--lang')
+  const wanted = commandFiles.filter(({ names }) => first !== undefined && names.includes(first))
+  return (await Promise.all((wanted.length > 0 ? wanted : commandFiles).map(({ load }) => load()))).flat()
+}
 
 /** Runs one command line. @returns exit code */
 export async function runCli(argv: readonly string[], io: Io): Promise<number> {
@@ -48,7 +68,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
       .option('--json', language === 'zh' ? '输出一个 JSON 文档' : 'print one JSON document')
       .addOption(languageOption(language)),
   }
-  const program = build(shell)
+  const program = build(shell, await commandsFor(argv))
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return shell.exitCode
@@ -62,7 +82,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function build(shell: Shell): Command {
+function build(shell: Shell, commands: readonly Add[]): Command {
   const { io, language } = shell
   const zh = language === 'zh'
   const program = new Command('huxin')
@@ -80,7 +100,7 @@ function build(shell: Shell): Command {
     .addHelpText('after', zh
       ? '\n退出码：0 成功；1 被退回或有发现；2 用法或配置有误；3 无法连接或暂不可用；4 损坏\n'
       : '\nExit codes: 0 done; 1 refused or found something; 2 usage or configuration; 3 not reachable or not now; 4 broken\n')
-  for (const add of [demoCommand, pkiCommands, nodeCommands, memberCommands, providerCommands, clientCommands, approvalCommands, certificateCommands, quarantineCommands, catalogCommands, importCommand, recordCommands, amendCommands, recognitionCommands, logCommands, whyCommand, evidenceCommands, verifyCommands]) add(program, shell)
+  for (const add of commands) add(program, shell)
   settle(program, '', language)
   for (const command of groupsOf(program)) {
     if (!command.options.some(({ long }) => long === '--lang')) command.addOption(languageOption(language))

@@ -1,5 +1,8 @@
 /** Files that people bring and that commands write: nothing is lost, whatever an editor did to them, and rights are named as that. */
 import t from 'tap'
+import { Command } from 'commander'
+import { commandFiles } from '../../src/cli/program.ts'
+import type { Shell } from '../../src/cli/shell.ts'
 import { spawnSync } from 'node:child_process'
 import { chmod, chown, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -148,4 +151,13 @@ t.test('a program that is not whole, or has no database engine for its machine, 
   t.match(run('C'), { status: 2, said: /ulimit -n/ })
   await writeFile(join(part, 'start.js'), "throw new Error('another fault')\n")
   t.match(run('C'), { status: 1, said: /another fault\n {4}at / })
+})
+
+t.test('every command is in the file that is read for it', async (t) => {
+  const shell = { io: { env: {} }, language: 'en', exitCode: 0, common: (command: Command) => command, output: () => ({}) } as unknown as Shell
+  for (const { names, load } of commandFiles) {
+    const program = new Command('huxin')
+    for (const add of await load()) add(program, shell)
+    t.same(program.commands.map((command) => command.name()), names)
+  }
 })

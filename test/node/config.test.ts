@@ -7,7 +7,7 @@ import { spentMs } from '../support/own-time.ts'
 
 const letters = [...'bcdefghijk']
 const bombs: readonly (readonly [title: string, yaml: string])[] = [
-  ['ten thousand million words by ten names', `a: &a [${Array<string>(10).fill('x')}]\n${letters.map((key, i) => `${key}: &${key} [${Array<string>(10).fill(`*${letters[i - 1] ?? 'a'}`)}]`).join('\n')}`],
+  ['ten thousand million words by ten names', `a: &a [${Array<string>(10).fill('x').join()}]\n${letters.map((key, i) => `${key}: &${key} [${Array<string>(10).fill(`*${letters[i - 1] ?? 'a'}`).join()}]`).join('\n')}`],
   ['a name that holds itself', 'a: &a [*a, *a]\n'],
   ['lists in lists', '['.repeat(200_000)],
   ['tables in tables', '{a: '.repeat(60_000)],
