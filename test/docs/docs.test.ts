@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readFile, readdir } from 'node:fs/promises'
+import { access, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/node/config.ts'
 import { verifyFork } from '../../src/evidence/fork.ts'
@@ -105,4 +105,13 @@ t.test('no README names a file of the repository that is not there', async (t) =
       t.ok(there.some((path) => path === name || path.endsWith(`/${name}`)), `${folder}/README.md: ${name}`)
     }
   }
+})
+
+t.test('every file, folder, test and script that .github/CONTRIBUTING.md names is there', async (t) => {
+  const text = await read('.github/CONTRIBUTING.md')
+  const paths = [...text.matchAll(/`((?:src|test|proto|nodes|\.github)\/[\w./-]+)`/g)].map((match) => match[1]!)
+  t.ok(paths.length > 20)
+  for (const path of new Set(paths)) await t.resolves(access(join(root, path)), path)
+  const { scripts } = JSON.parse(await read('package.json')) as { scripts: Readonly<Record<string, string>> }
+  for (const [, name] of text.matchAll(/`npm run ([a-z:]+)/g)) t.ok(Object.hasOwn(scripts, name!), `npm run ${name}`)
 })
