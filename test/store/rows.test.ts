@@ -77,7 +77,7 @@ t.test('every family of the source is listed, and no room makes keys of parts of
   const defined: string[] = []
   for (const path of (await readdir(src, { recursive: true })).filter((one) => one.endsWith('.ts') && !one.startsWith('store/'))) {
     const code = await readFile(join(src, path), 'utf8')
-    const made = [...code.matchAll(/\bdefineRows(?:<\w+>)?\(\{\s*table: '(\w+)'(?:, name: '([a-z-]+)')?/g)]
+    const made = [...code.matchAll(/\bdefineRows(?:<\w+>)?\(\{\s*table: '(\w+)'(?:,\s*name: '([a-z-]+)')?/g)]
     t.equal(made.length, code.split(/\bdefineRows(?:<\w+>)?\(/).length - 1, `${path}: table and name come first`)
     defined.push(...made.map(([, table, name]) => `${table} ${name ?? ''}`))
     if (path !== 'fsck/check-derived.ts') t.notMatch(code, /tables\.(?:meta|state)\b/, `${path} names its rows by their family`)
