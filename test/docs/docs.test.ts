@@ -115,3 +115,30 @@ t.test('every file, folder, test and script that .github/CONTRIBUTING.md names i
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Readonly<Record<string, string>> }
   for (const [, name] of text.matchAll(/`npm run ([a-z:]+)/g)) t.ok(Object.hasOwn(scripts, name!), `npm run ${name}`)
 })
+
+t.test('the Chinese manual of nodes has the sections of the English one, in the same order', async (t) => {
+  const [english, chinese] = await Promise.all(['nodes/README.md', 'nodes/README.zh-CN.md'].map(async (path) => headings(await read(path))))
+  t.ok(english!.length > 15)
+  t.same(chinese!.map(({ level }) => level), english!.map(({ level }) => level))
+})
+
+t.test('every link to a section of a manual leads to one', async (t) => {
+  const paths = ['', 'src/', 'proto/', 'nodes/', 'certs/', 'test/'].flatMap((folder) => [`${folder}README.md`, `${folder}README.zh-CN.md`])
+  const texts = new Map((await Promise.all([...paths, '.github/CONTRIBUTING.md'].map(async (path) => [path, await read(path).catch(() => undefined)] as const)))
+    .flatMap(([path, text]) => (text === undefined ? [] : [[path, text] as const])))
+  let links = 0
+  for (const [path, text] of texts) {
+    for (const [, file, anchor] of text.matchAll(/\]\(([\w./-]*)#([^)]+)\)/g)) {
+      const target = file === '' ? path : join(path, '..', file!)
+      const there = headings(texts.get(target) ?? '').map(({ title }) => title.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+      t.ok(there.includes(anchor!), `${path}: ${target}#${anchor}`)
+      links++
+    }
+  }
+  t.ok(links > 15, 'links were found')
+})
+
+/** Headings outside of code. */
+function headings(text: string): { readonly level: number; readonly title: string }[] {
+  return [...text.replaceAll(/^ *```[^]*?^ *```/gm, '').matchAll(/^(#+) (.+)$/gm)].map(([, marks, title]) => ({ level: marks!.length, title: title! }))
+}
