@@ -11,11 +11,22 @@ import { type Outcome, reasonsIn, runFile } from './support/run-file.ts'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const wanted = process.argv.slice(2)
 /** What takes longest and finds least in a change of one place; `npm run test:long` runs it. */
-const long = ['exchange/bitflip', 'exchange/late', 'exchange/restored-root', 'exchange/rotation-life', 'exchange/topologies', 'faults/writes']
+const long = [
+  'exchange/bitflip',
+  'exchange/late',
+  'exchange/restored-root',
+  'exchange/rotation-life',
+  'exchange/topologies',
+  'faults/writes',
+]
 const isLong = (file: string): boolean => long.some((name) => file === `${name}.test.js`)
 const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js'))
-  .filter((file) => (wanted.length === 0 ? !isLong(file) : wanted.some((part) => (part === 'long' ? isLong(file) : file.includes(part)))))
+  .filter((file) =>
+    wanted.length === 0
+      ? !isLong(file)
+      : wanted.some((part) => (part === 'long' ? isLong(file) : file.includes(part))),
+  )
   .map((file) => join(here, file))
   .sort()
 
@@ -29,7 +40,9 @@ let failed = 0
 async function run(file: string): Promise<Outcome> {
   const outcome = await runFile(file, { msMax: FILE_MS_MAX })
   const { pass, fail, seconds, signal } = outcome
-  process.stdout.write(`${fail > 0 ? 'FAIL' : 'ok  '} ${relative(here, file)}: ${pass} passed, ${fail} failed (${seconds.toFixed(1)} s)${signal ? `, killed by ${signal}` : ''}\n`)
+  process.stdout.write(
+    `${fail > 0 ? 'FAIL' : 'ok  '} ${relative(here, file)}: ${pass} passed, ${fail} failed (${seconds.toFixed(1)} s)${signal ? `, killed by ${signal}` : ''}\n`,
+  )
   if (fail > 0) process.stdout.write(`${reasonsIn(outcome.out)}\n`)
   return outcome
 }
@@ -40,9 +53,11 @@ function count({ pass, fail }: Outcome): void {
 }
 
 const queue = [...files]
-await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) count(await run(file))
-}))
+await Promise.all(
+  Array.from({ length: FILES_AT_ONCE }, async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) count(await run(file))
+  }),
+)
 if (files.length === 0) {
   process.stdout.write('no test file found: build first (npm run build)\n')
   failed++

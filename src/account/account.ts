@@ -96,7 +96,10 @@ interface Around {
   readonly context: Context
   readonly asked: AccountAsked
   readonly parent: Member | undefined
-  readonly children: readonly { readonly member: Member; readonly signed: Readonly<Record<string, bigint>> | undefined }[]
+  readonly children: readonly {
+    readonly member: Member
+    readonly signed: Readonly<Record<string, bigint>> | undefined
+  }[]
 }
 
 /**
@@ -105,7 +108,9 @@ interface Around {
  * @throws HuxinError store_corrupt | cancelled
  */
 export async function accountPage(
-  context: Context, asked: AccountAsked, { start, end, turns }: { start: bigint; end: bigint; turns: Turns },
+  context: Context,
+  asked: AccountAsked,
+  { start, end, turns }: { start: bigint; end: bigint; turns: Turns },
 ): Promise<{ lines: AccountLine[]; next: bigint }> {
   const around = await look(context, asked)
   const lines = new Map<string, AccountLine>()
@@ -122,40 +127,84 @@ export async function accountPage(
 }
 
 /** How far one batch is on each of its ways. */
-export async function waysOf(context: Context, logged: LoggedEntry, known: KnownBatch): Promise<Movement[]> {
+export async function waysOf(
+  context: Context,
+  logged: LoggedEntry,
+  known: KnownBatch,
+): Promise<Movement[]> {
   const around = await look(context, EVERYTHING)
-  const stored = around.parent && await context.store.get(receiptKey(logged.batch.id, around.parent.name))
-  return [...movementsOf(around, { logged, known, above: await wordAbove(context, logged, stored) })]
+  const stored =
+    around.parent && (await context.store.get(receiptKey(logged.batch.id, around.parent.name)))
+  return [
+    ...movementsOf(around, { logged, known, above: await wordAbove(context, logged, stored) }),
+  ]
 }
 
-const EVERYTHING: AccountAsked = { sinceMs: 0, untilMs: Infinity, by: [], node: undefined, item: undefined, provider: undefined, lateMs: 0 }
+const EVERYTHING: AccountAsked = {
+  sinceMs: 0,
+  untilMs: Infinity,
+  by: [],
+  node: undefined,
+  item: undefined,
+  provider: undefined,
+  lateMs: 0,
+}
 
 async function look(context: Context, asked: AccountAsked): Promise<Around> {
   const { federation } = context.ledger()
   const parent = federation.member(context.self)?.parent
-  const children = await Promise.all(federation.children(context.self).map(async (member) => (
-    { member, signed: (await childReceipt(context, member.name))?.receipt.classes }
-  )))
-  return { context, asked, parent: parent === undefined ? undefined : federation.member(parent), children }
+  const children = await Promise.all(
+    federation.children(context.self).map(async (member) => ({
+      member,
+      signed: (await childReceipt(context, member.name))?.receipt.classes,
+    })),
+  )
+  return {
+    context,
+    asked,
+    parent: parent === undefined ? undefined : federation.member(parent),
+    children,
+  }
 }
 
 /** The first entry of each counted batch of the period, from `start` to before `end`. */
-async function piece({ context, asked, parent }: Around, start: bigint, end: bigint): Promise<Seen[]> {
+async function piece(
+  { context, asked, parent }: Around,
+  start: bigint,
+  end: bigint,
+): Promise<Seen[]> {
   const indexes = Array.from({ length: Number(end - start) }, (_, i) => start + BigInt(i))
-  const logged = (await context.recent.readAll(indexes)).filter((one) => isCounted(context, asked, one))
+  const logged = (await context.recent.readAll(indexes)).filter((one) =>
+    isCounted(context, asked, one),
+  )
   const rows = await context.store.getMany(logged.map(({ batch }) => batchKey(batch.id)))
   const firsts = logged.flatMap((one, i) => {
     const row = rows[i]
-    if (!row) throw new HuxinError('store_corrupt', text`batch ${one.batch.idText} is missing from the index; run huxin node rebuild`)
+    if (!row)
+      throw new HuxinError(
+        'store_corrupt',
+        text`batch ${one.batch.idText} is missing from the index; run huxin node rebuild`,
+      )
     const known = decodeKnown(row)
     return known.indexes[0] === one.index ? [{ logged: one, known }] : []
   })
   if (!parent) return firsts.map((first) => ({ ...first, above: undefined }))
-  const receipts = await context.store.getMany(firsts.map(({ logged: { batch } }) => receiptKey(batch.id, parent.name)))
-  return Promise.all(firsts.map(async (first, i) => ({ ...first, above: await wordAbove(context, first.logged, receipts[i]) })))
+  const receipts = await context.store.getMany(
+    firsts.map(({ logged: { batch } }) => receiptKey(batch.id, parent.name)),
+  )
+  return Promise.all(
+    firsts.map(async (first, i) => ({
+      ...first,
+      above: await wordAbove(context, first.logged, receipts[i]),
+    })),
+  )
 }
 
-function isCounted({ kinds }: Context, { sinceMs, untilMs, item, provider }: AccountAsked, { entry, batch: { header } }: LoggedEntry): boolean {
+function isCounted(
+  { kinds }: Context,
+  { sinceMs, untilMs, item, provider }: AccountAsked,
+  { entry, batch: { header } }: LoggedEntry,
+): boolean {
   if (header.batchClass === 'control' || kinds.get(header.kind)?.ofItself) return false
   if (entry.timeMs < sinceMs || entry.timeMs >= untilMs) return false
   if (provider !== undefined && header.provider !== provider) return false
@@ -163,9 +212,18 @@ function isCounted({ kinds }: Context, { sinceMs, untilMs, item, provider }: Acc
 }
 
 /** What nodes above signed: the parent, or, where the node was moved since, any of those above it then. */
-async function wordAbove(context: Context, { entry, batch }: LoggedEntry, stored: Uint8Array | undefined): Promise<Seen['above']> {
+async function wordAbove(
+  context: Context,
+  { entry, batch }: LoggedEntry,
+  stored: Uint8Array | undefined,
+): Promise<Seen['above']> {
   if (stored) return verdictIn(decodeReceipt(batch.id, stored).entryPrefix)
-  if (entry.source.kind === 'parent' || entry.source.kind === 'fetched' || !context.ledger().goesUp(batch.header, entry.source)) return undefined
+  if (
+    entry.source.kind === 'parent' ||
+    entry.source.kind === 'fetched' ||
+    !context.ledger().goesUp(batch.header, entry.source)
+  )
+    return undefined
   const [any] = await receiptsOf(context, batch.id)
   return any && verdictIn(any.receipt.entryPrefix)
 }
@@ -176,33 +234,79 @@ function verdictIn(entryPrefix: Uint8Array): 'accepted' | 'refused' {
 
 function* movementsOf(around: Around, seen: Seen): Generator<Movement> {
   const { context, children } = around
-  const { logged: { index, entry, batch: { header } }, known } = seen
+  const {
+    logged: {
+      index,
+      entry,
+      batch: { header },
+    },
+    known,
+  } = seen
   const ledger = context.ledger()
   const route = routeOf(entry, header)
   const fetched = entry.source.kind === 'fetched'
-  const below = children.find(({ member }) => ledger.federation.isWithin(header.origin, member.name))
+  const below = children.find(({ member }) =>
+    ledger.federation.isWithin(header.origin, member.name),
+  )
   if (isBornHere(entry.source) || header.origin === context.self) {
     yield { way: 'own', node: '', outcome: known.refused ? 'returned' : 'accepted' }
   } else if (entry.source.kind === 'child' || (fetched && below)) {
     const child = entry.source.kind === 'child' ? entry.source.node : below!.member.name
-    yield { way: 'from_child', node: child, outcome: known.refused ? outcomeOfRefusal(around, seen, child) : 'accepted' }
+    yield {
+      way: 'from_child',
+      node: child,
+      outcome: known.refused ? outcomeOfRefusal(around, seen, child) : 'accepted',
+    }
   } else {
-    yield { way: 'from_parent', node: entrySourceName(entry.source), outcome: entry.verdict.accepted && !known.refused ? 'accepted' : 'refused' }
+    yield {
+      way: 'from_parent',
+      node: entrySourceName(entry.source),
+      outcome: entry.verdict.accepted && !known.refused ? 'accepted' : 'refused',
+    }
   }
   if (!entry.verdict.accepted) return
-  if (around.parent && ledger.goesUp(header, entry.source)) yield { way: 'to_parent', node: around.parent.name, outcome: fetched ? 'accepted' : outcomeAbove(seen) }
+  if (around.parent && ledger.goesUp(header, entry.source))
+    yield {
+      way: 'to_parent',
+      node: around.parent.name,
+      outcome: fetched ? 'accepted' : outcomeAbove(seen),
+    }
   for (const { member, signed } of children) {
-    if (!entitled(ledger, member.name, { route, batchClass: header.batchClass, index, includeOwn: false })) continue
+    if (
+      !entitled(ledger, member.name, {
+        route,
+        batchClass: header.batchClass,
+        index,
+        includeOwn: false,
+      })
+    )
+      continue
     const has = signed !== undefined && signed[header.batchClass]! > index
-    yield { way: 'to_child', node: member.name, outcome: has ? 'accepted' : member.status === 'retired' ? 'undelivered' : 'in_transit' }
+    yield {
+      way: 'to_child',
+      node: member.name,
+      outcome: has ? 'accepted' : member.status === 'retired' ? 'undelivered' : 'in_transit',
+    }
   }
 }
 
 /** What was refused here was told in the same call; of what was refused above the child signs for the second entry. */
-function outcomeOfRefusal({ children }: Around, { logged: { entry, batch: { header } }, known }: Seen, child: string): Outcome {
+function outcomeOfRefusal(
+  { children }: Around,
+  {
+    logged: {
+      entry,
+      batch: { header },
+    },
+    known,
+  }: Seen,
+  child: string,
+): Outcome {
   if (!entry.verdict.accepted) return 'returned'
   const signed = children.find(({ member }) => member.name === child)?.signed
-  return signed !== undefined && signed[header.batchClass]! > known.indexes.at(-1)! ? 'returned' : 'refused'
+  return signed !== undefined && signed[header.batchClass]! > known.indexes.at(-1)!
+    ? 'returned'
+    : 'refused'
 }
 
 function outcomeAbove({ known, above }: Seen): Outcome {
@@ -210,15 +314,37 @@ function outcomeAbove({ known, above }: Seen): Outcome {
   return above ?? 'in_transit'
 }
 
-const noCounts = (): Counts => ({ due: 0, sent: 0, accepted: 0, refused: 0, returned: 0, inTransit: 0, late: 0, undelivered: 0 })
+const noCounts = (): Counts => ({
+  due: 0,
+  sent: 0,
+  accepted: 0,
+  refused: 0,
+  returned: 0,
+  inTransit: 0,
+  late: 0,
+  undelivered: 0,
+})
 
-function count({ context, asked }: Around, lines: Map<string, AccountLine>, { logged: { entry, batch: { header } } }: Seen, { way, node, outcome }: Movement): void {
+function count(
+  { context, asked }: Around,
+  lines: Map<string, AccountLine>,
+  {
+    logged: {
+      entry,
+      batch: { header },
+    },
+  }: Seen,
+  { way, node, outcome }: Movement,
+): void {
   const { by } = asked
   if (asked.node !== undefined && node !== asked.node && !node.endsWith(`/${asked.node}`)) return
   const day = civilDate(entry.timeMs)
   const names = {
-    node: by.includes('node') ? node : '', origin: by.includes('origin') ? header.origin : '', provider: by.includes('provider') ? header.provider : '',
-    item: by.includes('item') ? header.item ?? header.kind : '', period: by.includes('day') ? day : by.includes('month') ? day.slice(0, 7) : '',
+    node: by.includes('node') ? node : '',
+    origin: by.includes('origin') ? header.origin : '',
+    provider: by.includes('provider') ? header.provider : '',
+    item: by.includes('item') ? (header.item ?? header.kind) : '',
+    period: by.includes('day') ? day : by.includes('month') ? day.slice(0, 7) : '',
   }
   const key = [way, ...Object.values(names)].join(' ')
   const line = lines.get(key) ?? { way, ...names, batches: noCounts(), records: noCounts() }
@@ -228,10 +354,15 @@ function count({ context, asked }: Around, lines: Map<string, AccountLine>, { lo
   add(line.records, { outcome, late, number: header.records })
 }
 
-function add(counts: Counts, { outcome, late, number }: { outcome: Outcome; late: boolean; number: number }): void {
+function add(
+  counts: Counts,
+  { outcome, late, number }: { outcome: Outcome; late: boolean; number: number },
+): void {
   counts.due += number
   switch (outcome) {
-    case 'undelivered': counts.undelivered += number; return
+    case 'undelivered':
+      counts.undelivered += number
+      return
     case 'in_transit':
       counts.inTransit += number
       if (late) counts.late += number

@@ -23,7 +23,10 @@ export interface Period {
 }
 
 /** Indexes between which every entry of a period stands, by some 20 reads each. @throws HuxinError store_corrupt */
-export async function indexesOf(context: Context, { sinceMs, untilMs }: Period): Promise<{ start: bigint; end: bigint }> {
+export async function indexesOf(
+  context: Context,
+  { sinceMs, untilMs }: Period,
+): Promise<{ start: bigint; end: bigint }> {
   const { size } = context.log().signed
   const start = await firstFrom(context, sinceMs - DISORDER_MS, size)
   const end = await firstFrom(context, untilMs + DISORDER_MS, size)
@@ -35,20 +38,23 @@ async function firstFrom(context: Context, ms: number, size: bigint): Promise<bi
   let low = 0n
   for (let high = size; low < high;) {
     const middle = (low + high) / 2n
-    if (await timeAt(context, middle) < ms) low = middle + 1n
+    if ((await timeAt(context, middle)) < ms) low = middle + 1n
     else high = middle
   }
   return low
 }
 
 async function timeAt(context: Context, index: bigint): Promise<number> {
-  const bytes = context.recent.bytes(index) ?? await context.store.get(entryKey(index))
+  const bytes = context.recent.bytes(index) ?? (await context.store.get(entryKey(index)))
   if (!bytes) throw missing(index)
   return parseEntry(bytes).timeMs
 }
 
 function missing(index: bigint): HuxinError {
-  return new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
+  return new HuxinError(
+    'store_corrupt',
+    text`entry ${index} is missing from the store; run huxin fsck`,
+  )
 }
 
 /** What is looked for. Everything left out fits. */
@@ -91,7 +97,11 @@ const PARSED_AT_ONCE = 64
  * the class index say origin and verdict, so that an entry that cannot fit is not read.
  * @throws HuxinError store_corrupt | cancelled
  */
-export async function searchLog(context: Context, sought: Sought, { before, size, turns }: Reach): Promise<Search> {
+export async function searchLog(
+  context: Context,
+  sought: Sought,
+  { before, size, turns }: Reach,
+): Promise<Search> {
   const { start, end } = await indexesOf(context, sought)
   const found: LoggedEntry[] = []
   let high = before !== undefined && before < end ? before : end
@@ -103,7 +113,8 @@ export async function searchLog(context: Context, sought: Sought, { before, size
       for (const logged of await context.recent.readAll(indexes.slice(i, i + PARSED_AT_ONCE))) {
         if (!fits(sought, logged)) continue
         found.push(logged)
-        if (found.length === size) return { found, next: logged.index > start ? logged.index : undefined }
+        if (found.length === size)
+          return { found, next: logged.index > start ? logged.index : undefined }
       }
       if (turns.over) await turns.next()
     }
@@ -113,23 +124,45 @@ export async function searchLog(context: Context, sought: Sought, { before, size
 }
 
 /** Indexes of a piece whose rows do not speak against them, newest first. */
-async function likely(context: Context, { origin, verdict }: Sought, { start, end }: { start: bigint; end: bigint }, turns: Turns): Promise<bigint[]> {
+async function likely(
+  context: Context,
+  { origin, verdict }: Sought,
+  { start, end }: { start: bigint; end: bigint },
+  turns: Turns,
+): Promise<bigint[]> {
   const { federation } = context.ledger()
   const mayFit = ({ accepted, origin: born }: EntryRoute): boolean =>
-    (verdict === undefined || accepted === (verdict === 'accepted')) && (origin === undefined || born === origin || born.endsWith(`/${origin}`) || federation.isWithin(born, origin))
+    (verdict === undefined || accepted === (verdict === 'accepted')) &&
+    (origin === undefined ||
+      born === origin ||
+      born.endsWith(`/${origin}`) ||
+      federation.isWithin(born, origin))
   const indexes: bigint[] = []
   for (const batchClass of batchClasses) {
-    const { rows } = await context.recent.readRoutes(batchClass, { start, end, limit: Number(end - start) + 1 })
+    const { rows } = await context.recent.readRoutes(batchClass, {
+      start,
+      end,
+      limit: Number(end - start) + 1,
+    })
     for (const { index, route } of rows) if (mayFit(route)) indexes.push(index)
     if (turns.over) await turns.next()
   }
   return indexes.sort((a, b) => (a < b ? 1 : -1))
 }
 
-function fits({ sinceMs, untilMs, kinds, verdict, item, provider }: Sought, { entry, batch: { header } }: LoggedEntry): boolean {
+function fits(
+  { sinceMs, untilMs, kinds, verdict, item, provider }: Sought,
+  { entry, batch: { header } }: LoggedEntry,
+): boolean {
   if (entry.timeMs < sinceMs || entry.timeMs >= untilMs) return false
   if (kinds.length > 0 && !kinds.includes(header.kind)) return false
   if (provider !== undefined && header.provider !== provider) return false
-  if (item !== undefined && header.item !== item && header.item?.startsWith(`${item}@`) !== true) return false
-  return verdict === undefined || verdict === 'accepted' || verdict === 'refused' || (!entry.verdict.accepted && entry.verdict.code === verdict)
+  if (item !== undefined && header.item !== item && header.item?.startsWith(`${item}@`) !== true)
+    return false
+  return (
+    verdict === undefined ||
+    verdict === 'accepted' ||
+    verdict === 'refused' ||
+    (!entry.verdict.accepted && entry.verdict.code === verdict)
+  )
 }

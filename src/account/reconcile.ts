@@ -45,7 +45,11 @@ async function reconcileChild(context: Context, child: string): Promise<Reconcil
     if (batchClass === 'control') continue
     for await (const { index, route } of classRoutes(context, batchClass, 0n)) {
       if (!route.accepted && context.ledger().federation.isWithin(route.origin, child)) returned++
-      if (!route.accepted || !entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false })) continue
+      if (
+        !route.accepted ||
+        !entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false })
+      )
+        continue
       due++
       dueRecords += route.records
       if (!held || held.receipt.classes[batchClass] <= index) continue
@@ -53,13 +57,29 @@ async function reconcileChild(context: Context, child: string): Promise<Reconcil
       receivedRecords += route.records
     }
   }
-  return { node: child, due, received, returned, inTransit: due - received, dueRecords, receivedRecords }
+  return {
+    node: child,
+    due,
+    received,
+    returned,
+    inTransit: due - received,
+    dueRecords,
+    receivedRecords,
+  }
 }
 
 /** Who may have the entries of one class from `start` to the end of the log, read a piece at a time. */
-async function* classRoutes(context: Context, batchClass: BatchClass, start: bigint): AsyncGenerator<{ index: bigint; route: EntryRoute }> {
+async function* classRoutes(
+  context: Context,
+  batchClass: BatchClass,
+  start: bigint,
+): AsyncGenerator<{ index: bigint; route: EntryRoute }> {
   for (let from = start, end = context.log().size; from < end;) {
-    const { rows, next } = await context.recent.readRoutes(batchClass, { start: from, end, limit: SCAN_ROWS })
+    const { rows, next } = await context.recent.readRoutes(batchClass, {
+      start: from,
+      end,
+      limit: SCAN_ROWS,
+    })
     yield* rows
     from = next
   }
@@ -69,12 +89,21 @@ async function* classRoutes(context: Context, batchClass: BatchClass, start: big
  * Entries that are due to a child and that it has not signed for, by class. Counted from the log each
  * time, because nothing is kept for a child; of each class, at most 10,000 entries are looked at. `held`: its newest receipt.
  */
-export async function waitingFor(context: Context, child: string, held: { readonly receipt: ReceiptNote } | undefined): Promise<Record<BatchClass, number>> {
+export async function waitingFor(
+  context: Context,
+  child: string,
+  held: { readonly receipt: ReceiptNote } | undefined,
+): Promise<Record<BatchClass, number>> {
   const waiting = { control: 0, amendment: 0, normal: 0, bulk: 0 }
   for (const batchClass of batchClasses) {
     let seen = 0
-    for await (const { index, route } of classRoutes(context, batchClass, held?.receipt.classes[batchClass] ?? 0n)) {
-      if (entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false })) waiting[batchClass]++
+    for await (const { index, route } of classRoutes(
+      context,
+      batchClass,
+      held?.receipt.classes[batchClass] ?? 0n,
+    )) {
+      if (entitled(context.ledger(), child, { route, batchClass, index, includeOwn: false }))
+        waiting[batchClass]++
       if (++seen >= WAITING_MAX) break
     }
   }
@@ -98,11 +127,20 @@ export interface LaneTrace {
 }
 
 /** Looks a batch up by lane and number. @throws HuxinError argument_invalid */
-export async function traceLane(context: Context, lane: string, number: bigint): Promise<LaneTrace> {
+export async function traceLane(
+  context: Context,
+  lane: string,
+  number: bigint,
+): Promise<LaneTrace> {
   const parsed = parseLaneKey(lane)
-  if (!parsed) throw new HuxinError('argument_invalid', text`${JSON.stringify(lane)} is not a lane: "<origin> <epoch> <target> <class>" is wanted`)
+  if (!parsed)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${JSON.stringify(lane)} is not a lane: "<origin> <epoch> <target> <class>" is wanted`,
+    )
   const at = await context.store.get(laneIndexKey(lane, number))
-  if (!at) return { node: context.self, held: false, index: -1n, receiptNotes: [], batchId: undefined }
+  if (!at)
+    return { node: context.self, held: false, index: -1n, receiptNotes: [], batchId: undefined }
   const index = fromBe64(at)
   const logged = await context.recent.find(index)
   const receiptNotes: Uint8Array[] = []
@@ -110,7 +148,8 @@ export async function traceLane(context: Context, lane: string, number: bigint):
     const { entry, batch } = logged
     for (const child of context.ledger().routes(batch.header, entry.source).children) {
       const held = await childReceipt(context, child)
-      if (held && held.receipt.classes[batch.header.batchClass] > index) receiptNotes.push(held.note)
+      if (held && held.receipt.classes[batch.header.batchClass] > index)
+        receiptNotes.push(held.note)
     }
   }
   return { node: context.self, held: true, index, receiptNotes, batchId: logged?.batch.id }
@@ -120,15 +159,26 @@ export async function traceLane(context: Context, lane: string, number: bigint):
  * Of the receipt notes that a node shows for a batch, those that prove what it says: a member signed that
  * it has everything of the class in that node's log beyond that index. The rest is talk.
  */
-export function provenReceipts(context: Context, { node, index, receiptNotes }: Pick<LaneTrace, 'node' | 'index' | 'receiptNotes'>, batchClass: BatchClass): { from: string; note: Uint8Array }[] {
+export function provenReceipts(
+  context: Context,
+  { node, index, receiptNotes }: Pick<LaneTrace, 'node' | 'index' | 'receiptNotes'>,
+  batchClass: BatchClass,
+): { from: string; note: Uint8Array }[] {
   const { federation } = context.ledger()
   return receiptNotes.flatMap((note) => {
     const claimed = /^from (\S+)$/m.exec(Buffer.from(note).toString())?.[1]
     const member = claimed === undefined ? undefined : federation.member(claimed)
     if (!member) return []
     try {
-      const receipt = parseReceiptNote(note, member.epochs.map(({ noteVkey }) => parseVkey(noteVkey)))
-      return receipt.from === member.name && receipt.log.startsWith(`${node}/`) && receipt.classes[batchClass] > index ? [{ from: receipt.from, note }] : []
+      const receipt = parseReceiptNote(
+        note,
+        member.epochs.map(({ noteVkey }) => parseVkey(noteVkey)),
+      )
+      return receipt.from === member.name &&
+        receipt.log.startsWith(`${node}/`) &&
+        receipt.classes[batchClass] > index
+        ? [{ from: receipt.from, note }]
+        : []
     } catch (error) {
       if (!isHuxinError(error)) throw error
       return []

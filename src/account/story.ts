@@ -45,17 +45,25 @@ const NAMES_MAX = 100
 /** @throws HuxinError not_found | store_corrupt */
 export async function storyOf(context: Context, id: Uint8Array): Promise<Story> {
   const found = await findBatch(context, id)
-  if (!found) throw new HuxinError('not_found', text`this batch is not in the log of ${context.self}: it has not come here, or it is not for this node; ask where it was made`)
+  if (!found)
+    throw new HuxinError(
+      'not_found',
+      text`this batch is not in the log of ${context.self}: it has not come here, or it is not for this node; ask where it was made`,
+    )
   const entries = await context.recent.readAll(found.indexes)
   const above = await verdictsAbove(context, found)
   const refusal = found.refused ? await refusalAt(context, found.indexes.at(-1)!) : undefined
   const { origin } = found.batch.header
   const ledger = context.ledger()
   return {
-    entries, above, refusal,
+    entries,
+    above,
+    refusal,
     bodyState: found.refused ? 'refused' : bodyState(context, found),
     refusedBy: found.refused ? refuser(context, found, above) : undefined,
-    hops: (await waysOf(context, entries[0]!, found)).filter(({ way }) => way === 'to_parent' || way === 'to_child'),
+    hops: (await waysOf(context, entries[0]!, found)).filter(
+      ({ way }) => way === 'to_parent' || way === 'to_child',
+    ),
     names: refusal && found.body ? namesIn(found.body, refusal) : [],
     originStatus: ledger.federation.member(origin)?.status ?? '',
     quarantined: ledger.quarantined.has(origin),
@@ -66,18 +74,33 @@ async function verdictsAbove(context: Context, { batch }: FoundBatch): Promise<V
   const receipts = await receiptsOf(context, batch.id)
   const verdicts = receipts.map(({ node, receipt }) => {
     const { verdict, timeMs, source } = parseEntry(concat(receipt.entryPrefix, batch.note))
-    return { node, verdict: verdict.accepted ? 'accepted' : verdict.code, timeMs, itself: source.kind !== 'parent' && source.kind !== 'fetched' }
+    return {
+      node,
+      verdict: verdict.accepted ? 'accepted' : verdict.code,
+      timeMs,
+      itself: source.kind !== 'parent' && source.kind !== 'fetched',
+    }
   })
   // The nearest to where it was born first: times have whole seconds.
-  const lineage = context.ledger().federation.lineage(batch.header.origin).map(({ name }) => name)
+  const lineage = context
+    .ledger()
+    .federation.lineage(batch.header.origin)
+    .map(({ name }) => name)
   return verdicts.sort((a, b) => lineage.indexOf(b.node) - lineage.indexOf(a.node))
 }
 
 /** This node, where its first entry refuses; else the nearest above that says that it decided itself, else the one that the refusal came from. */
-function refuser(context: Context, { entry }: FoundBatch, above: readonly VerdictAbove[]): string | undefined {
+function refuser(
+  context: Context,
+  { entry }: FoundBatch,
+  above: readonly VerdictAbove[],
+): string | undefined {
   if (!entry.verdict.accepted && entry.source.kind !== 'parent') return context.self
   const refused = above.filter(({ verdict }) => verdict !== 'accepted')
-  return (refused.find(({ itself }) => itself) ?? refused[0])?.node ?? context.ledger().federation.member(context.self)?.parent
+  return (
+    (refused.find(({ itself }) => itself) ?? refused[0])?.node ??
+    context.ledger().federation.member(context.self)?.parent
+  )
 }
 
 async function refusalAt(context: Context, index: bigint): Promise<Refusal | undefined> {
@@ -86,7 +109,9 @@ async function refusalAt(context: Context, index: bigint): Promise<Refusal | und
 }
 
 function namesIn(body: Body, { faults }: Refusal): { position: number; recordId: string }[] {
-  const positions = [...new Set(faults.map(({ index }) => index))].filter((position) => position < body.count).slice(0, NAMES_MAX)
+  const positions = [...new Set(faults.map(({ index }) => index))]
+    .filter((position) => position < body.count)
+    .slice(0, NAMES_MAX)
   return positions.flatMap((position) => {
     const bytes = recordAt(body, position)
     const recordId = bytes && recordIdOf(bytes)

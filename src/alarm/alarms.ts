@@ -41,24 +41,38 @@ export class Alarms {
     const before = this.#standing.get(name)
     if (before?.text.en === said.en) return
     const { severity } = alarmTable[code]
-    this.#standing.set(name, { code, subject, severity, text: said, sinceMs: before?.sinceMs ?? this.#clock.nowMs() })
-    this.#log.warn({ alarm: code, ...(subject === '' ? {} : { subject }), severity, ...valuesOf(quoted) }, said.en)
+    this.#standing.set(name, {
+      code,
+      subject,
+      severity,
+      text: said,
+      sinceMs: before?.sinceMs ?? this.#clock.nowMs(),
+    })
+    this.#log.warn(
+      { alarm: code, ...(subject === '' ? {} : { subject }), severity, ...valuesOf(quoted) },
+      said.en,
+    )
   }
 
   /** An alarm that stood before the last start. */
   restore({ code, subject, text: said, sinceMs }: Omit<StandingAlarm, 'severity'>): void {
     const { severity } = alarmTable[code]
     this.#standing.set(nameOf(code, subject), { code, subject, severity, text: said, sinceMs })
-    this.#log.warn({ alarm: code, ...(subject === '' ? {} : { subject }), severity, sinceMs }, said.en)
+    this.#log.warn(
+      { alarm: code, ...(subject === '' ? {} : { subject }), severity, sinceMs },
+      said.en,
+    )
   }
 
   clear(code: AlarmCode, subject = ''): void {
-    if (this.#standing.delete(nameOf(code, subject))) this.#log.info({ alarm: code, ...(subject === '' ? {} : { subject }) }, 'alarm is over')
+    if (this.#standing.delete(nameOf(code, subject)))
+      this.#log.info({ alarm: code, ...(subject === '' ? {} : { subject }) }, 'alarm is over')
   }
 
   /** Clears every alarm of a code whose subject begins so. */
   clearAll(code: AlarmCode, prefix: string): void {
-    for (const alarm of [...this.#standing.values()]) if (alarm.code === code && alarm.subject.startsWith(prefix)) this.clear(code, alarm.subject)
+    for (const alarm of [...this.#standing.values()])
+      if (alarm.code === code && alarm.subject.startsWith(prefix)) this.clear(code, alarm.subject)
   }
 
   /** Oldest first. */
@@ -68,7 +82,9 @@ export class Alarms {
 
   /** One line of English each, oldest first. */
   list(): readonly string[] {
-    return this.standing().map(({ code, subject, text: { en } }) => `${nameOf(code, subject)}: ${en}`)
+    return this.standing().map(
+      ({ code, subject, text: { en } }) => `${nameOf(code, subject)}: ${en}`,
+    )
   }
 
   has(code: AlarmCode, subject = ''): boolean {
@@ -88,7 +104,9 @@ function nameOf(code: AlarmCode, subject: string): string {
 
 /** What stands in the places of the text, for programs that read the log. */
 function valuesOf(said: Said): { values?: readonly string[] } {
-  return typeof said === 'string' || said.values.length === 0 ? {} : { values: said.values.map(oneLine) }
+  return typeof said === 'string' || said.values.length === 0
+    ? {}
+    : { values: said.values.map(oneLine) }
 }
 
 /** An error as an alarm says it: its code, for programs, and its message. */

@@ -4,7 +4,13 @@
  * that goes on meanwhile; headers are the library's (`file-key.ts`). Whatever is read here may be an attacker's until its chunk
  * is authentic, and is of use only when the end was reached.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  timingSafeEqual,
+} from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { be64, concat, fromBase64 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
@@ -45,7 +51,11 @@ export function headOf(bytes: Uint8Array): Uint8Array {
 
 /** The words behind `->` of each line that wraps the key, the kind first. */
 export function stanzasOf(head: Uint8Array): string[][] {
-  return [...Buffer.from(head).toString('latin1').matchAll(/^-> ([^\n]*)$/gm)].map(([, words]) => words!.split(' '))
+  return [
+    ...Buffer.from(head)
+      .toString('latin1')
+      .matchAll(/^-> ([^\n]*)$/gm),
+  ].map(([, words]) => words!.split(' '))
 }
 
 /** Writes a file: under another name until its end is on disk. */
@@ -62,7 +72,8 @@ export class AgeWriter {
 
   /** @throws HuxinError argument_invalid when the header is not one of this key */
   static async create(file: string, { head, key }: FileKey, random: Random): Promise<AgeWriter> {
-    if (key.length !== KEY_BYTES || headOf(head).length !== head.length || !isOf(head, key)) throw new HuxinError('argument_invalid', text`the key of a backup is not that of its header`)
+    if (key.length !== KEY_BYTES || headOf(head).length !== head.length || !isOf(head, key))
+      throw new HuxinError('argument_invalid', text`the key of a backup is not that of its header`)
     const nonce = random.fill(new Uint8Array(NONCE_BYTES))
     const handle = await open(`${file}.part`, 'w', 0o600)
     await handle.writeFile(concat(head, nonce))
@@ -99,8 +110,14 @@ export class AgeWriter {
   }
 
   async #chunk(last: boolean): Promise<void> {
-    const cipher = createCipheriv('chacha20-poly1305', this.#key, nonceOf(this.#number++, last), { authTagLength: TAG_BYTES })
-    this.#sealed.push(cipher.update(this.#plain.subarray(0, this.#filled)), cipher.final(), cipher.getAuthTag())
+    const cipher = createCipheriv('chacha20-poly1305', this.#key, nonceOf(this.#number++, last), {
+      authTagLength: TAG_BYTES,
+    })
+    this.#sealed.push(
+      cipher.update(this.#plain.subarray(0, this.#filled)),
+      cipher.final(),
+      cipher.getAuthTag(),
+    )
     this.bytes += this.#filled + TAG_BYTES
     this.#unsynced += this.#filled + TAG_BYTES
     this.#filled = 0
@@ -115,7 +132,12 @@ export class AgeWriter {
 
 /** The beginning of a file, as long as a header may be. */
 export async function beginningOf(handle: FileHandle): Promise<Uint8Array> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES_MAX), 0, HEAD_BYTES_MAX, 0)
+  const { buffer, bytesRead } = await handle.read(
+    Buffer.alloc(HEAD_BYTES_MAX),
+    0,
+    HEAD_BYTES_MAX,
+    0,
+  )
   return buffer.subarray(0, bytesRead)
 }
 
@@ -123,7 +145,10 @@ export async function beginningOf(handle: FileHandle): Promise<Uint8Array> {
  * Reads what a file holds, chunk by chunk. Take nothing of it for whole until it ends without an error.
  * @throws HuxinError argument_invalid when it is damaged or cut off
  */
-export async function* readAge(handle: FileHandle, { head, key }: FileKey): AsyncGenerator<Uint8Array> {
+export async function* readAge(
+  handle: FileHandle,
+  { head, key }: FileKey,
+): AsyncGenerator<Uint8Array> {
   const { size } = await handle.stat()
   const begin = head.length + NONCE_BYTES
   if (size < begin + TAG_BYTES) throw unusable(text`it is cut off`)
@@ -132,7 +157,9 @@ export async function* readAge(handle: FileHandle, { head, key }: FileKey): Asyn
     const sealed = await readAt(handle, at, Math.min(CHUNK_BYTES + TAG_BYTES, size - at))
     at += sealed.length
     if (sealed.length < TAG_BYTES + Number(number > 0n)) throw unusable(text`it is cut off`)
-    const decipher = createDecipheriv('chacha20-poly1305', payload, nonceOf(number, at === size), { authTagLength: TAG_BYTES })
+    const decipher = createDecipheriv('chacha20-poly1305', payload, nonceOf(number, at === size), {
+      authTagLength: TAG_BYTES,
+    })
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     let plain: Uint8Array
     try {
@@ -154,7 +181,9 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
 function isOf(head: Uint8Array, key: Uint8Array): boolean {
   const end = Buffer.from(head).lastIndexOf('---') + 3
   const said = fromBase64(`${Buffer.from(head.subarray(end + 1, -1)).toString('latin1')}=`)
-  const mac = createHmac('sha256', Buffer.from(hkdfSync('sha256', key, '', 'header', 32))).update(head.subarray(0, end)).digest()
+  const mac = createHmac('sha256', Buffer.from(hkdfSync('sha256', key, '', 'header', 32)))
+    .update(head.subarray(0, end))
+    .digest()
   return said?.length === mac.length && timingSafeEqual(said, mac)
 }
 

@@ -10,7 +10,15 @@ import { isHuxinError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { systemRandom } from '../base/random.ts'
 import { text } from '../base/text.ts'
-import { AgeWriter, beginningOf, type FileKey, headOf, isAge, readAge, unusable } from './age-file.ts'
+import {
+  AgeWriter,
+  beginningOf,
+  type FileKey,
+  headOf,
+  isAge,
+  readAge,
+  unusable,
+} from './age-file.ts'
 import { openFileKey, type Secret } from './file-key.ts'
 import type { Part } from './part.ts'
 import { readVersion1 } from './v1-file.ts'
@@ -56,7 +64,10 @@ export class BackupWriter {
       return
     }
     await this.#flush()
-    await this.#entry(part.kind === 'file' ? part.name : part.kind === 'checkpoint' ? CHECKPOINT : END, part.value)
+    await this.#entry(
+      part.kind === 'file' ? part.name : part.kind === 'checkpoint' ? CHECKPOINT : END,
+      part.value,
+    )
   }
 
   /** Everything is on disk under its name when it resolves. */
@@ -80,7 +91,9 @@ export class BackupWriter {
 
   async #entry(name: string, body: Uint8Array): Promise<void> {
     // The same content gives the same tar: no time of its own stands in it.
-    const packed = await packTar([{ header: { name, size: body.length, type: 'file', mode: 0o600, mtime: new Date(0) }, body }])
+    const packed = await packTar([
+      { header: { name, size: body.length, type: 'file', mode: 0o600, mtime: new Date(0) }, body },
+    ])
     await this.#age.write(packed.subarray(0, -TAR_END_BYTES))
   }
 }
@@ -137,7 +150,11 @@ function* rowsOf(bytes: Uint8Array): Generator<Part> {
     const value = at + ROW_HEAD_BYTES + numbers.getUint32(at)
     const end = value + numbers.getUint32(at + 4)
     if (end > bytes.length) throw unusable(text`it ends inside a row`)
-    yield { kind: 'row', key: bytes.subarray(at + ROW_HEAD_BYTES, value), value: bytes.subarray(value, end) }
+    yield {
+      kind: 'row',
+      key: bytes.subarray(at + ROW_HEAD_BYTES, value),
+      value: bytes.subarray(value, end),
+    }
     at = end
   }
 }

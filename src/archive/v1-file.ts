@@ -45,21 +45,49 @@ interface Frame {
 async function deriveKey(secret: Secret, head: Uint8Array): Promise<Uint8Array> {
   const { kdf, n, r, p, salt } = parseHead(head)
   if ((kdf === 'scrypt') !== (secret.kind === 'passphrase')) {
-    throw new HuxinError('argument_invalid', text`the backup was made with a ${kdf === 'scrypt' ? text`passphrase: give --passphrase-file` : text`key file: give --key-file`}`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the backup was made with a ${kdf === 'scrypt' ? text`passphrase: give --passphrase-file` : text`key file: give --key-file`}`,
+    )
   }
   if (secret.kind === 'key') {
-    if (secret.bytes.length < 32) throw new HuxinError('argument_invalid', text`the key file has ${secret.bytes.length} bytes, at least 32 are wanted: head -c 32 /dev/urandom`)
+    if (secret.bytes.length < 32)
+      throw new HuxinError(
+        'argument_invalid',
+        text`the key file has ${secret.bytes.length} bytes, at least 32 are wanted: head -c 32 /dev/urandom`,
+      )
     return Buffer.from(hkdfSync('sha256', secret.bytes, salt, FORMAT, 32))
   }
-  if (secret.text.length < 12) throw new HuxinError('argument_invalid', text`the passphrase has fewer than 12 characters`)
+  if (secret.text.length < 12)
+    throw new HuxinError('argument_invalid', text`the passphrase has fewer than 12 characters`)
   return new Promise((resolve, reject) => {
-    scrypt(secret.text.normalize('NFC'), salt, 32, { N: n, r, p, maxmem: 256 * n * r }, (error, key) => (error ? reject(error) : resolve(key)))
+    scrypt(
+      secret.text.normalize('NFC'),
+      salt,
+      32,
+      { N: n, r, p, maxmem: 256 * n * r },
+      (error, key) => (error ? reject(error) : resolve(key)),
+    )
   })
 }
 
-function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number; r: number; p: number; salt: Uint8Array } {
-  const bad = (what: Said): HuxinError => new HuxinError('argument_invalid', text`this is no backup of this version: ${what}`)
-  let fields: { format?: unknown; kdf?: unknown; n?: unknown; r?: unknown; p?: unknown; salt?: unknown }
+function parseHead(head: Uint8Array): {
+  kdf: 'scrypt' | 'hkdf-sha256'
+  n: number
+  r: number
+  p: number
+  salt: Uint8Array
+} {
+  const bad = (what: Said): HuxinError =>
+    new HuxinError('argument_invalid', text`this is no backup of this version: ${what}`)
+  let fields: {
+    format?: unknown
+    kdf?: unknown
+    n?: unknown
+    r?: unknown
+    p?: unknown
+    salt?: unknown
+  }
   try {
     fields = JSON.parse(Buffer.from(head).toString()) as typeof fields
   } catch {
@@ -70,9 +98,20 @@ function parseHead(head: Uint8Array): { kdf: 'scrypt' | 'hkdf-sha256'; n: number
   if (salt?.length !== 32) throw bad(text`it has no salt of 32 bytes`)
   if (fields.kdf === 'hkdf-sha256') return { kdf: fields.kdf, n: 0, r: 0, p: 0, salt }
   const { n, r, p } = fields
-  const costly = (value: unknown, max: number): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
-  if (fields.kdf !== 'scrypt' || !costly(n, 1 << 20) || (n & (n - 1)) !== 0 || !costly(r, 16) || !costly(p, 4)) throw bad(text`it names no way to make the key that is known`)
-  if (n * r * p > SCRYPT_COST_MAX) throw bad(text`its key costs ${Math.round(n * r * p / (SCRYPT.n * SCRYPT.r * SCRYPT.p))} times what a backup's does`)
+  const costly = (value: unknown, max: number): value is number =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= max
+  if (
+    fields.kdf !== 'scrypt' ||
+    !costly(n, 1 << 20) ||
+    (n & (n - 1)) !== 0 ||
+    !costly(r, 16) ||
+    !costly(p, 4)
+  )
+    throw bad(text`it names no way to make the key that is known`)
+  if (n * r * p > SCRYPT_COST_MAX)
+    throw bad(
+      text`its key costs ${Math.round((n * r * p) / (SCRYPT.n * SCRYPT.r * SCRYPT.p))} times what a backup's does`,
+    )
   return { kdf: 'scrypt', n, r, p, salt }
 }
 
@@ -108,7 +147,8 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     const prefix = await readAt(handle, at, 5)
     const length = prefix.readUInt32BE(1)
     const last = prefix[0] === 1
-    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES) throw unusable(text`chunk ${number} has no valid head`)
+    if (prefix[0]! > 1 || length < TAG_BYTES || length > CHUNK_BYTES + TAG_BYTES)
+      throw unusable(text`chunk ${number} has no valid head`)
     const sealed = await readAt(handle, at + 5, length)
     at += 5 + length
     const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(number))
@@ -118,11 +158,16 @@ async function* chunks(handle: FileHandle, { head, key }: ArchiveKey): AsyncGene
     try {
       plain = Buffer.concat([decipher.update(sealed.subarray(0, -TAG_BYTES)), decipher.final()])
     } catch {
-      throw unusable(number === 0n ? text`the passphrase or key is another one, or its beginning was changed` : text`chunk ${number} was changed`)
+      throw unusable(
+        number === 0n
+          ? text`the passphrase or key is another one, or its beginning was changed`
+          : text`chunk ${number} was changed`,
+      )
     }
     yield plain
     if (!last) continue
-    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0) throw unusable(text`something follows its end`)
+    if ((await handle.read(Buffer.alloc(1), 0, 1, at)).bytesRead > 0)
+      throw unusable(text`something follows its end`)
     return
   }
 }
@@ -133,11 +178,22 @@ function takeFrame(bytes: Uint8Array): Frame | undefined {
   const name = FRAME_HEAD + head.readUInt32BE(1)
   const end = name + head.readUInt32BE(5)
   if (end > VALUE_BYTES_MAX) throw unusable(text`a frame is too long`)
-  return end > bytes.length ? undefined : { kind: head.toString('latin1', 0, 1), name: bytes.subarray(FRAME_HEAD, name), value: bytes.subarray(name, end) }
+  return end > bytes.length
+    ? undefined
+    : {
+        kind: head.toString('latin1', 0, 1),
+        name: bytes.subarray(FRAME_HEAD, name),
+        value: bytes.subarray(name, end),
+      }
 }
 
 async function readHead(handle: FileHandle): Promise<Uint8Array> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES_MAX), 0, HEAD_BYTES_MAX, 0)
+  const { buffer, bytesRead } = await handle.read(
+    Buffer.alloc(HEAD_BYTES_MAX),
+    0,
+    HEAD_BYTES_MAX,
+    0,
+  )
   return buffer.subarray(0, buffer.subarray(0, bytesRead).indexOf(10) + 1)
 }
 

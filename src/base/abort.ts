@@ -35,13 +35,17 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 function listen(signal: AbortSignal): Set<Waiting> {
   const all = new Set<Waiting>()
   waitingOn.set(signal, all)
-  signal.addEventListener('abort', () => {
-    for (const waiting of [...all]) {
-      const { callback } = waiting
-      waiting.callback = undefined
-      callback?.()
-    }
-    all.clear()
-  }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const waiting of [...all]) {
+        const { callback } = waiting
+        waiting.callback = undefined
+        callback?.()
+      }
+      all.clear()
+    },
+    { once: true },
+  )
   return all
 }

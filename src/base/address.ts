@@ -10,7 +10,10 @@ export interface HostPort {
 export function parseAddress(address: string): HostPort {
   const at = address.lastIndexOf(':')
   const host = address.slice(0, at)
-  return { host: /^\[.*\]$/.test(host) ? host.slice(1, -1) : host, port: Number(address.slice(at + 1)) }
+  return {
+    host: /^\[.*\]$/.test(host) ? host.slice(1, -1) : host,
+    port: Number(address.slice(at + 1)),
+  }
 }
 
 export function formatAddress({ host, port }: HostPort): string {

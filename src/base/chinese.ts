@@ -92,7 +92,9 @@ export function chineseOf(template: string): string | undefined {
 export function chineseOfForeign(said: string): string | undefined {
   const code = /\bE[A-Z_]{3,}\b/.exec(said)?.[0]
   const meaning = code === undefined ? undefined : rows.get(code)
-  return meaning === undefined ? foreignChinese.find(([pattern]) => pattern.test(said))?.[1] : `${meaning}（${code}）`
+  return meaning === undefined
+    ? foreignChinese.find(([pattern]) => pattern.test(said))?.[1]
+    : `${meaning}（${code}）`
 }
 
 /** The Chinese of a word of the formats; undefined where it has none. */

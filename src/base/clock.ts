@@ -72,7 +72,8 @@ export class Turns {
   /** Resolves when others have run. @throws HuxinError cancelled when nobody wants the answer any more */
   async next(): Promise<void> {
     await this.#clock.turn()
-    if (this.#signal?.().aborted) throw new HuxinError('cancelled', text`the caller gave the call up, or its deadline passed`)
+    if (this.#signal?.().aborted)
+      throw new HuxinError('cancelled', text`the caller gave the call up, or its deadline passed`)
     this.#endMs = this.#clock.monotonicMs() + TURN_MS
   }
 }
@@ -89,26 +90,44 @@ export function holdProcess(): () => void {
 /** `2026-11-23T01:14:07Z` */
 export function formatTime(ms: number): string {
   const second = Math.floor(ms / 1000)
-  if (second !== lastTime.second) lastTime = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` }
+  if (second !== lastTime.second)
+    lastTime = { second, text: `${new Date(ms).toISOString().slice(0, 19)}Z` }
   return lastTime.text
 }
 
-const DURATION_UNITS = [[86_400, 'd', '天'], [3_600, 'h', '小时'], [60, 'min', '分钟'], [1, 's', '秒']] as const
+const DURATION_UNITS = [
+  [86_400, 'd', '天'],
+  [3_600, 'h', '小时'],
+  [60, 'min', '分钟'],
+  [1, 's', '秒'],
+] as const
 
 /** How long something lasts, in the two largest units that say it: `3 d 4 h`, `2 min 5 s`, `120 ms`; with a minus when it is negative. */
 export function durationOf(ms: number): Text {
   const magnitude = Math.abs(ms)
   const sign = ms < 0 ? '-' : ''
-  if (magnitude < 1_000) return bilingual(`${sign}${Math.round(magnitude)} ms`, `${sign}${Math.round(magnitude)} 毫秒`)
+  if (magnitude < 1_000)
+    return bilingual(`${sign}${Math.round(magnitude)} ms`, `${sign}${Math.round(magnitude)} 毫秒`)
   const seconds = Math.round(magnitude / 1_000)
   const first = DURATION_UNITS.findIndex(([size]) => seconds >= size)
-  const parts = DURATION_UNITS.slice(first, first + 2).map(([size, en, zh], i) => ({ count: Math.floor((i === 0 ? seconds : seconds % DURATION_UNITS[first]![0]) / size), en, zh })).filter(({ count }) => count > 0)
-  return bilingual(`${sign}${parts.map(({ count, en }) => `${count} ${en}`).join(' ')}`, `${sign}${parts.map(({ count, zh }) => `${count} ${zh}`).join(' ')}`)
+  const parts = DURATION_UNITS.slice(first, first + 2)
+    .map(([size, en, zh], i) => ({
+      count: Math.floor((i === 0 ? seconds : seconds % DURATION_UNITS[first]![0]) / size),
+      en,
+      zh,
+    }))
+    .filter(({ count }) => count > 0)
+  return bilingual(
+    `${sign}${parts.map(({ count, en }) => `${count} ${en}`).join(' ')}`,
+    `${sign}${parts.map(({ count, zh }) => `${count} ${zh}`).join(' ')}`,
+  )
 }
 
 /** A time that somebody states in seconds since 1970, which may be any number: beyond the year 9999 as it is. */
 export function formatSeconds(seconds: bigint): string {
-  return seconds < 0n || seconds > 253_402_300_799n ? `${seconds} s` : formatTime(Number(seconds) * 1000)
+  return seconds < 0n || seconds > 253_402_300_799n
+    ? `${seconds} s`
+    : formatTime(Number(seconds) * 1000)
 }
 
 /** What was formatted or parsed last: the headers and entries of one second have one text. */
@@ -125,7 +144,8 @@ export function parseTime(text: string): number | undefined {
 /** Civil date in China of an instant, `YYYY-MM-DD`. */
 export function civilDate(ms: number): string {
   const day = Math.floor((ms + CHINA_OFFSET_MS) / DAY_MS)
-  if (day !== lastDay.day) lastDay = { day, text: new Date(day * DAY_MS).toISOString().slice(0, 10) }
+  if (day !== lastDay.day)
+    lastDay = { day, text: new Date(day * DAY_MS).toISOString().slice(0, 10) }
   return lastDay.text
 }
 

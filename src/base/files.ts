@@ -62,10 +62,14 @@ const durable = (constants.O_DSYNC as number | undefined) ?? 0
 export const systemFiles: Files = {
   read: (file) => readFile(file),
   names: (folder) => readdir(folder),
-  isThere: (file) => access(file).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return false
-    throw error
-  }),
+  isThere: (file) =>
+    access(file).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return false
+        throw error
+      },
+    ),
   writeWhole: (file, content) => writeWhole(file, content),
   makeFolder,
   rename: renameWhole,
@@ -76,7 +80,10 @@ export const systemFiles: Files = {
 }
 
 async function openDurable(file: string): Promise<DurableFile> {
-  const made = await open(file, 'ax', 0o600).then((handle) => handle.close().then(() => true), () => false)
+  const made = await open(file, 'ax', 0o600).then(
+    (handle) => handle.close().then(() => true),
+    () => false,
+  )
   if (made) await syncFolder(dirname(file))
   const handle = await open(file, constants.O_RDWR | durable)
   return {
@@ -95,14 +102,19 @@ async function openDurable(file: string): Promise<DurableFile> {
 }
 
 async function closedBelow(folder: string): Promise<string[]> {
-  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
-    throw error
-  })
+  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    },
+  )
   const closed: string[] = []
   for (const file of files) {
     const name = join(file.parentPath, file.name)
-    const may = await access(name, constants.R_OK | constants.W_OK).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'EACCES')
+    const may = await access(name, constants.R_OK | constants.W_OK).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'EACCES',
+    )
     if (!may) closed.push(name)
   }
   return closed
@@ -115,14 +127,21 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle?.sync()
   } catch (error) {
     // Some systems open a folder and do not sync it.
-    if (!['EINVAL', 'EPERM', 'EISDIR', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (
+      !['EINVAL', 'EPERM', 'EISDIR', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')
+    )
+      throw error
   } finally {
     await handle?.close()
   }
 }
 
 /** Writes a whole file, owner-only unless `mode` says otherwise: after a crash it is the old one or the new one. Durable when it resolves. */
-export async function writeWhole(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
   const part = `${file}.part`
   const handle = await open(part, 'w', mode)
   try {
@@ -139,7 +158,8 @@ export async function writeWhole(file: string, content: string | Uint8Array, mod
 export async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 })
   if (first === undefined) return
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+  for (let made = folder; made.length >= first.length; made = dirname(made))
+    await syncFolder(dirname(made))
 }
 
 /** Gives a file or folder another name, durably. */
@@ -151,7 +171,8 @@ export async function renameWhole(from: string, to: string): Promise<void> {
 /** SHA-256 of a file in hexadecimal; a piece of it at a time is in memory. Fails as the file system does. */
 export async function fileDigest(file: string): Promise<string> {
   const digest = createHash('sha256')
-  for await (const piece of createReadStream(file, { highWaterMark: DIGEST_PIECE })) digest.update(piece as Uint8Array)
+  for await (const piece of createReadStream(file, { highWaterMark: DIGEST_PIECE }))
+    digest.update(piece as Uint8Array)
   return digest.digest('hex')
 }
 
@@ -160,9 +181,13 @@ export async function fileDigest(file: string): Promise<string> {
  * asks. Undefined where something else is the reason.
  */
 export async function deniedAt(file: string, error: unknown): Promise<Text | undefined> {
-  if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')) return undefined
+  if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? ''))
+    return undefined
   const closed = await firstClosed(resolve(file))
-  const owner = await stat(closed).then(({ uid }) => nameOf(uid), () => undefined)
+  const owner = await stat(closed).then(
+    ({ uid }) => nameOf(uid),
+    () => undefined,
+  )
   const { username } = userInfo()
   return owner === undefined || owner === username
     ? text`${closed} may not be opened by the user ${username}: change its rights (chmod)`
@@ -177,19 +202,36 @@ async function firstClosed(file: string): Promise<string> {
     if (at === dirname(at)) break
   }
   // Looking at what is in it takes the right to enter it, of the user that acts.
-  for (const folder of folders) if (!await stat(`${folder}/.`).then(() => true, () => false)) return folder
+  for (const folder of folders)
+    if (
+      !(await stat(`${folder}/.`).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return folder
   return file
 }
 
 /** Name of a user of this system; the number where it has none. */
 async function nameOf(uid: number): Promise<string> {
   const users = await readFile('/etc/passwd', 'utf8').catch(() => '')
-  return users.split('\n').map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0] ?? String(uid)
+  return (
+    users
+      .split('\n')
+      .map((line) => line.split(':'))
+      .find(([, , id]) => id === String(uid))?.[0] ?? String(uid)
+  )
 }
 
 /** A text as editors of any system leave it: UTF-8, or UTF-16 that says so by its mark, which is dropped. Undefined for anything else. */
 export function textFromEditor(bytes: Uint8Array): string | undefined {
-  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8'
+  const encoding =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? 'utf-16le'
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8'
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes)
   } catch {

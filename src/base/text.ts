@@ -55,7 +55,10 @@ export class Text {
 export function text(parts: TemplateStringsArray, ...values: readonly TextValue[]): Text {
   return new Text((language) => {
     const template = language === 'zh' ? chineseOf(templateOf(parts)) : undefined
-    if (template !== undefined) return template.replace(/\{(\d+)\}/g, (_place, number: string) => rendered(values[Number(number)] ?? '', language))
+    if (template !== undefined)
+      return template.replace(/\{(\d+)\}/g, (_place, number: string) =>
+        rendered(values[Number(number)] ?? '', language),
+      )
     return parts.reduce((said, part, i) => said + rendered(values[i - 1] ?? '', language) + part)
   }, values)
 }
@@ -71,12 +74,21 @@ export function bilingual(en: string, zh: string): Text {
 }
 
 const separators = {
-  ', ': '、', '; ': '；', ' ': '', '\n': '\n', ' and ': '和', ' or ': '或',
+  ', ': '、',
+  '; ': '；',
+  ' ': '',
+  '\n': '\n',
+  ' and ': '和',
+  ' or ': '或',
 } as const
 
 /** Several texts as one. */
 export function joined(values: readonly TextValue[], separator: keyof typeof separators): Text {
-  return new Text((language) => values.map((value) => rendered(value, language)).join(language === 'zh' ? separators[separator] : separator))
+  return new Text((language) =>
+    values
+      .map((value) => rendered(value, language))
+      .join(language === 'zh' ? separators[separator] : separator),
+  )
 }
 
 /** The same text with something done to its words in each language, for example cut. */

@@ -25,13 +25,17 @@ function checkLevels(source: string): void {
   // Marks that stood before each bracket that is open: between brackets a comma ends those behind it, and no new line does.
   const brackets: number[] = []
   for (const token of new Lexer().lex(source)) {
-    if (token === '\n' || token === '\r\n') [line, marks] = [line + 1, brackets.length > 0 ? marks : 0]
+    if (token === '\n' || token === '\r\n')
+      [line, marks] = [line + 1, brackets.length > 0 ? marks : 0]
     else if (token === '[' || token === '{') brackets.push(marks)
     else if (token === ']' || token === '}') marks = brackets.pop() ?? 0
     else if (token === ',') marks = brackets.at(-1) ?? 0
     else if (token === '-' || token === '?' || token === ':') marks++
     if (brackets.length + marks > LEVELS_MAX || (token.length > INDENT_MAX && /^ +$/.test(token))) {
-      throw new HuxinError('argument_invalid', text`line ${line} is nested too deep: lists and tables stand in each other ${LEVELS_MAX} times at most`)
+      throw new HuxinError(
+        'argument_invalid',
+        text`line ${line} is nested too deep: lists and tables stand in each other ${LEVELS_MAX} times at most`,
+      )
     }
   }
 }

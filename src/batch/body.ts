@@ -40,7 +40,10 @@ export interface Body {
 export type RecordSpans = Pick<Body, 'bytes' | 'count' | 'erased' | 'spans'>
 
 /** Bytes of record i as encoded at its origin, without copying; undefined when erased. */
-export function recordAt(body: Pick<Body, 'bytes' | 'spans'>, index: number): Uint8Array | undefined {
+export function recordAt(
+  body: Pick<Body, 'bytes' | 'spans'>,
+  index: number,
+): Uint8Array | undefined {
   const start = body.spans[2 * index]!
   return start === 0 ? undefined : body.bytes.subarray(start, body.spans[2 * index + 1])
 }
@@ -51,7 +54,12 @@ export function recordLeafHash(salt: Uint8Array, record: Uint8Array): Uint8Array
   scratch.set(salt, 1)
   scratch.set(record, 1 + SALT_BYTES)
   scratch[0] = 0
-  into.write(hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + record.length), 'binary'), 0, HASH_BYTES, 'latin1')
+  into.write(
+    hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + record.length), 'binary'),
+    0,
+    HASH_BYTES,
+    'latin1',
+  )
   return into
 }
 
@@ -78,13 +86,26 @@ export function checkRecordSizes(records: readonly Uint8Array[]): void {
   const fields: { path: string; message: Said }[] = []
   for (let i = 0; i < records.length && fields.length < FAULTS_NAMED_MAX; i++) {
     const { length } = records[i]!
-    if (length < 1 || length > limits.recordBytesMax) fields.push({ path: `records[${i}]`, message: text`the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}` })
+    if (length < 1 || length > limits.recordBytesMax)
+      fields.push({
+        path: `records[${i}]`,
+        message: text`the record has ${length} bytes, allowed are 1 to ${limits.recordBytesMax}`,
+      })
   }
   const [first] = fields
   if (!first) return
-  const empty = fields.every(({ path }) => records[Number(path.slice('records['.length, -1))]!.length === 0)
-  const others = fields.length > 1 ? text`; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? text` or more` : ''} others too` : ''
-  throw new HuxinError(empty ? 'argument_invalid' : 'message_too_large', text`${first.path}: ${first.message}${others}`, { fields })
+  const empty = fields.every(
+    ({ path }) => records[Number(path.slice('records['.length, -1))]!.length === 0,
+  )
+  const others =
+    fields.length > 1
+      ? text`; ${fields.length - 1}${fields.length === FAULTS_NAMED_MAX ? text` or more` : ''} others too`
+      : ''
+  throw new HuxinError(
+    empty ? 'argument_invalid' : 'message_too_large',
+    text`${first.path}: ${first.message}${others}`,
+    { fields },
+  )
 }
 
 /**
@@ -131,7 +152,9 @@ export function parseBody(unverified: Uint8Array): Body {
   const { count, erased, spans } = findRecords(bytes, bounds)
   const leafHashes = hashLeaves(bytes, spans)
   if (erased > 0) {
-    for (let i = 0; i < count; i++) if (spans[2 * i] === 0) bytes.copy(leafHashes, i * HASH_BYTES, bounds[2 * i]! + 2, bounds[2 * i + 1])
+    for (let i = 0; i < count; i++)
+      if (spans[2 * i] === 0)
+        bytes.copy(leafHashes, i * HASH_BYTES, bounds[2 * i]! + 2, bounds[2 * i + 1])
   }
   return { bytes, count, leafHashes, erased, spans }
 }
@@ -155,15 +178,19 @@ function findRecords(bytes: Buffer, bounds: readonly number[]): RecordSpans {
     const end = bounds[2 * i + 1]!
     const tag = bytes[at]
     if (tag === 0x1a) {
-      if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES) throw malformed(i, text`has a hash that is not 32 bytes alone`)
+      if (bytes[at + 1] !== HASH_BYTES || end !== at + 2 + HASH_BYTES)
+        throw malformed(i, text`has a hash that is not 32 bytes alone`)
       erased++
       continue
     }
-    if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES) throw malformed(i, text`does not begin with a salt of 16 bytes`)
+    if (tag !== 0x0a || bytes[at + 1] !== SALT_BYTES)
+      throw malformed(i, text`does not begin with a salt of 16 bytes`)
     let cursor = at + 2 + SALT_BYTES
-    if (cursor >= end || bytes[cursor++] !== 0x12) throw malformed(i, text`has no record after its salt`)
+    if (cursor >= end || bytes[cursor++] !== 0x12)
+      throw malformed(i, text`has no record after its salt`)
     const [length, recordStart] = readVarint(bytes, cursor, i)
-    if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end) throw malformed(i, text`has a record of the wrong length`)
+    if (length < 1 || length > limits.recordBytesMax || recordStart + length !== end)
+      throw malformed(i, text`has a record of the wrong length`)
     spans[2 * i] = recordStart
     spans[2 * i + 1] = end
   }
@@ -247,11 +274,23 @@ function hashLeaves(bytes: Buffer, spans: Uint32Array): Buffer {
   return into ?? vector!.results(count)
 }
 
-function hashLeaf(bytes: Uint8Array, saltAt: number, start: number, end: number, into: Buffer, at: number): void {
+function hashLeaf(
+  bytes: Uint8Array,
+  saltAt: number,
+  start: number,
+  end: number,
+  into: Buffer,
+  at: number,
+): void {
   scratch[0] = 0
   scratch.set(bytes.subarray(saltAt, saltAt + SALT_BYTES), 1)
   scratch.set(bytes.subarray(start, end), 1 + SALT_BYTES)
-  into.write(hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + end - start), 'binary'), at, HASH_BYTES, 'latin1')
+  into.write(
+    hash('sha256', scratch.subarray(0, 1 + SALT_BYTES + end - start), 'binary'),
+    at,
+    HASH_BYTES,
+    'latin1',
+  )
 }
 
 function recordLeafBytes(recordBytes: number): number {
@@ -290,10 +329,16 @@ function readVarint(bytes: Buffer, start: number, leaf: number): [value: number,
 
 function checkSize(count: number, bytes: number): void {
   if (count < 1 || count > limits.batchRecordsMax) {
-    throw new HuxinError('body_malformed', text`a body has ${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
+    throw new HuxinError(
+      'body_malformed',
+      text`a body has ${count} records, allowed are 1 to ${limits.batchRecordsMax}`,
+    )
   }
   if (bytes > limits.bodyBytesMax) {
-    throw new HuxinError('message_too_large', text`a body has ${bytes} bytes, at most ${limits.bodyBytesMax}: use smaller batches`)
+    throw new HuxinError(
+      'message_too_large',
+      text`a body has ${bytes} bytes, at most ${limits.bodyBytesMax}: use smaller batches`,
+    )
   }
 }
 

@@ -36,7 +36,12 @@ export type EntrySource =
   /** A child node, by full name. */
   | { readonly kind: 'child'; readonly node: string }
   /** The parent's log: its origin line, the entry's index and the entry's leaf hash. */
-  | { readonly kind: 'parent'; readonly log: string; readonly index: bigint; readonly leaf: Uint8Array }
+  | {
+      readonly kind: 'parent'
+      readonly log: string
+      readonly index: bigint
+      readonly leaf: Uint8Array
+    }
   /** Brought back from the parent by lane and number, or by recovery. */
   | { readonly kind: 'fetched'; readonly node: string }
 
@@ -87,19 +92,24 @@ export function parseJudged(text: string): Judged | undefined {
 
 /** Everything before the header, with the empty line. */
 export function formatEntryPrefix(entry: Omit<Entry, 'header'>): string {
-  return 'huxin/entry/v1\n' +
+  return (
+    'huxin/entry/v1\n' +
     `time ${formatTime(entry.timeMs)}\n` +
     `from ${formatSource(entry.source)}\n` +
     `judged ${formatJudged(entry.judged)}\n` +
     `rules ${entry.rules}\n` +
     `verdict ${entry.verdict.accepted ? 'accepted' : `refused ${entry.verdict.code} sha256:${hex(entry.verdict.reasons)}`}\n\n`
+  )
 }
 
 /** @throws HuxinError message_too_large */
 export function formatEntry(entry: Entry): Uint8Array {
   const bytes = Buffer.concat([utf8(formatEntryPrefix(entry)), entry.header])
   if (bytes.length > limits.entryBytesMax) {
-    throw new HuxinError('message_too_large', text`a log entry has ${bytes.length} bytes, at most ${limits.entryBytesMax}`)
+    throw new HuxinError(
+      'message_too_large',
+      text`a log entry has ${bytes.length} bytes, at most ${limits.entryBytesMax}`,
+    )
   }
   return bytes
 }
@@ -117,7 +127,8 @@ export function parseEntry(bytes: Uint8Array): Entry {
   const content = end < 0 ? undefined : utf8Text(bytes.subarray(0, end))
   if (content === undefined) throw malformed(text`has no prefix`)
   const lines = content.split('\n')
-  if (lines.length !== 8) throw malformed(text`has ${lines.length - 2} lines before its header, not 6`)
+  if (lines.length !== 8)
+    throw malformed(text`has ${lines.length - 2} lines before its header, not 6`)
   const value = (at: number, name: string): string => {
     const line = lines[at]!
     if (!line.startsWith(`${name} `)) throw malformed(text`line ${at + 1} is not "${name} …"`)
@@ -139,12 +150,18 @@ export function parseEntry(bytes: Uint8Array): Entry {
 
 function formatSource(source: EntrySource): string {
   switch (source.kind) {
-    case 'self': return 'self'
-    case 'client': return `client ${source.name}`
-    case 'operator': return `client ${OPERATOR}${source.name}`
-    case 'child': return `child ${source.node}`
-    case 'parent': return `parent ${source.log} ${source.index} sha256:${hex(source.leaf)}`
-    case 'fetched': return `fetched ${source.node}`
+    case 'self':
+      return 'self'
+    case 'client':
+      return `client ${source.name}`
+    case 'operator':
+      return `client ${OPERATOR}${source.name}`
+    case 'child':
+      return `child ${source.node}`
+    case 'parent':
+      return `parent ${source.log} ${source.index} sha256:${hex(source.leaf)}`
+    case 'fetched':
+      return `fetched ${source.node}`
   }
 }
 
@@ -152,11 +169,19 @@ function parseSource(text: string): EntrySource | undefined {
   const words = text.split(' ')
   const [kind, name = '', index = '', leaf = ''] = words
   if (kind === 'self' && words.length === 1) return { kind }
-  if (kind === 'client' && words.length === 2 && name.startsWith(OPERATOR) && CLIENT.test(name.slice(OPERATOR.length))) return { kind: 'operator', name: name.slice(OPERATOR.length) }
+  if (
+    kind === 'client' &&
+    words.length === 2 &&
+    name.startsWith(OPERATOR) &&
+    CLIENT.test(name.slice(OPERATOR.length))
+  )
+    return { kind: 'operator', name: name.slice(OPERATOR.length) }
   if (kind === 'client' && words.length === 2 && CLIENT.test(name)) return { kind, name }
-  if ((kind === 'child' || kind === 'fetched') && words.length === 2 && NAME.test(name)) return { kind, node: name }
+  if ((kind === 'child' || kind === 'fetched') && words.length === 2 && NAME.test(name))
+    return { kind, node: name }
   if (kind !== 'parent' || words.length !== 4 || !LOG.test(name)) return undefined
-  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(index) || !/^sha256:[0-9a-f]{64}$/.test(leaf)) return undefined
+  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(index) || !/^sha256:[0-9a-f]{64}$/.test(leaf))
+    return undefined
   return { kind, log: name, index: BigInt(index), leaf: Buffer.from(leaf.slice(7), 'hex') }
 }
 

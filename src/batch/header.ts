@@ -60,9 +60,12 @@ const EXTRA = /^[a-z][a-z0-9-]{0,31} [^\x00-\x1f\x7f]{1,512}$/
 
 /** The text of a header, as it is signed and hashed. */
 export function formatHeader(header: BatchHeader): string {
-  const lanes = header.lanes.map((lane) =>
-    `lane ${lane.target} ${header.batchClass} ${lane.number} ${lane.previous ? `sha256:${hex(lane.previous)}` : '-'}\n`)
-  return 'huxin/batch/v1\n' +
+  const lanes = header.lanes.map(
+    (lane) =>
+      `lane ${lane.target} ${header.batchClass} ${lane.number} ${lane.previous ? `sha256:${hex(lane.previous)}` : '-'}\n`,
+  )
+  return (
+    'huxin/batch/v1\n' +
     `origin ${header.origin} ${header.epoch}\n` +
     `provider ${header.provider}\n` +
     lanes.join('') +
@@ -71,6 +74,7 @@ export function formatHeader(header: BatchHeader): string {
     `created ${formatTime(header.createdMs)}\n` +
     `records ${header.records} sha256:${hex(header.root)}\n` +
     header.extra.map((line) => `${line}\n`).join('')
+  )
 }
 
 /**
@@ -87,7 +91,8 @@ export function parseHeader(content: string): BatchHeader {
     return words.slice(1)
   }
   const match = (word: string | undefined, form: RegExp, what: string): string => {
-    if (word === undefined || !form.test(word)) throw malformed(text`line ${at} has no valid ${what}`)
+    if (word === undefined || !form.test(word))
+      throw malformed(text`line ${at} has no valid ${what}`)
     return word
   }
   if (lines[at++] !== 'huxin/batch/v1') throw malformed(text`first line is not huxin/batch/v1`)
@@ -104,14 +109,17 @@ export function parseHeader(content: string): BatchHeader {
     const lane = field('lane')
     arity(lane, 4, at)
     const place = parseLane(lane, at)
-    if (batchClass !== undefined && lane[1] !== batchClass) throw malformed(text`line ${at} changes the class`)
+    if (batchClass !== undefined && lane[1] !== batchClass)
+      throw malformed(text`line ${at} changes the class`)
     batchClass = lane[1] as BatchClass
     const before = lanes.at(-1)
-    if (before && before.target >= place.target) throw malformed(text`line ${at} is not in order of targets`)
+    if (before && before.target >= place.target)
+      throw malformed(text`line ${at} is not in order of targets`)
     lanes.push(place)
   }
   if (batchClass === undefined) throw malformed(text`no lane line`)
-  if (lanes.length > limits.lanesMax) throw malformed(text`${lanes.length} lanes, at most ${limits.lanesMax}`)
+  if (lanes.length > limits.lanesMax)
+    throw malformed(text`${lanes.length} lanes, at most ${limits.lanesMax}`)
   const kind = field('kind')
   match(kind[0], /^[a-z][a-z-]{0,31}$/, 'kind')
   arity(kind, 1, at)
@@ -125,10 +133,12 @@ export function parseHeader(content: string): BatchHeader {
   const records = field('records')
   arity(records, 2, at)
   const count = Number(match(records[0], NUMBER, 'number of records'))
-  if (count < 1 || count > limits.batchRecordsMax) throw malformed(text`${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
+  if (count < 1 || count > limits.batchRecordsMax)
+    throw malformed(text`${count} records, allowed are 1 to ${limits.batchRecordsMax}`)
   const root = parseHash(records[1], at)
   const extra = lines.slice(at)
-  if (extra.length > 16 || extra.some((line) => !EXTRA.test(line))) throw malformed(text`line ${at + 1} is not a header line`)
+  if (extra.length > 16 || extra.some((line) => !EXTRA.test(line)))
+    throw malformed(text`line ${at + 1} is not a header line`)
   return {
     origin: originName,
     epoch: Number(epoch),
@@ -163,10 +173,16 @@ export const OPTIONAL = 'x-'
 function parseLane(lane: readonly string[], at: number): LanePlace {
   const [target = '', batchClass = '', number = '', previous = ''] = lane
   if (!TARGET.test(target)) throw malformed(text`line ${at} has no valid target`)
-  if (!(batchClasses as readonly string[]).includes(batchClass)) throw malformed(text`line ${at} has no valid class`)
+  if (!(batchClasses as readonly string[]).includes(batchClass))
+    throw malformed(text`line ${at} has no valid class`)
   if (!NUMBER.test(number)) throw malformed(text`line ${at} has no valid lane number`)
-  if ((number === '0') !== (previous === '-')) throw malformed(text`line ${at}: number 0 and only number 0 has no previous batch`)
-  return { target, number: BigInt(number), previous: previous === '-' ? undefined : parseHash(previous, at) }
+  if ((number === '0') !== (previous === '-'))
+    throw malformed(text`line ${at}: number 0 and only number 0 has no previous batch`)
+  return {
+    target,
+    number: BigInt(number),
+    previous: previous === '-' ? undefined : parseHash(previous, at),
+  }
 }
 
 function parseHash(word: string | undefined, at: number): Uint8Array {
@@ -176,7 +192,8 @@ function parseHash(word: string | undefined, at: number): Uint8Array {
 }
 
 function arity(words: readonly string[], count: number, at: number): void {
-  if (words.length !== count) throw malformed(text`line ${at} has ${words.length} values, not ${count}`)
+  if (words.length !== count)
+    throw malformed(text`line ${at} has ${words.length} values, not ${count}`)
 }
 
 function malformed(what: Said): HuxinError {

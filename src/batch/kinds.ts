@@ -58,12 +58,17 @@ export class KindTable<K extends KindForm> {
   /** The kind of a batch that is understood; what is not is carried and not served. */
   of(header: BatchHeader): K | undefined {
     const kind = this.#inClass(header)
-    return kind && (header.extra.length === 0 || kind.knowsLines?.(header) === true) ? kind : undefined
+    return kind && (header.extra.length === 0 || kind.knowsLines?.(header) === true)
+      ? kind
+      : undefined
   }
 
   /** True when everything in a header that is not known says by its name that it may be carried unread. */
   isOptional(header: BatchHeader): boolean {
-    return (this.#inClass(header) !== undefined || header.kind.startsWith(OPTIONAL)) && header.extra.every((line) => line.startsWith(OPTIONAL))
+    return (
+      (this.#inClass(header) !== undefined || header.kind.startsWith(OPTIONAL)) &&
+      header.extra.every((line) => line.startsWith(OPTIONAL))
+    )
   }
 
   #inClass({ kind: name, batchClass }: BatchHeader): K | undefined {

@@ -30,18 +30,27 @@ export type StatedBody = Pick<BatchHeader, 'records' | 'root'>
  * @returns undefined when it is not the body of this header
  * @throws HuxinError body_malformed | message_too_large | cancelled
  */
-export async function divideBody(stored: Uint8Array, { records, root }: StatedBody, turns: Turns): Promise<BodyPieces | undefined> {
+export async function divideBody(
+  stored: Uint8Array,
+  { records, root }: StatedBody,
+  turns: Turns,
+): Promise<BodyPieces | undefined> {
   const bytes = asBuffer(stored)
   const starts = leafStarts(bytes, PIECE_LEAVES)
   const pieces = starts.length - 1
   const roots = Buffer.alloc(HASH_BYTES * pieces)
   let leaves = 0
   for (let from = 0; from < pieces; from += PIECES) {
-    const { count, leafHashes } = parseBody(bytes.subarray(starts[from], starts[Math.min(from + PIECES, pieces)]))
+    const { count, leafHashes } = parseBody(
+      bytes.subarray(starts[from], starts[Math.min(from + PIECES, pieces)]),
+    )
     leaves += count
     for (let i = 0; i * PIECE_LEAVES < count; i++) {
       const at = i * PIECE_LEAVES * HASH_BYTES
-      roots.set(rootOfLeaves(leafHashes.subarray(at, at + PIECE_LEAVES * HASH_BYTES)), (from + i) * HASH_BYTES)
+      roots.set(
+        rootOfLeaves(leafHashes.subarray(at, at + PIECE_LEAVES * HASH_BYTES)),
+        (from + i) * HASH_BYTES,
+      )
     }
     if (turns.over) await turns.next()
   }
@@ -69,12 +78,19 @@ export function encodePieces({ roots, starts }: BodyPieces): Uint8Array {
 }
 
 /** What encodePieces gave for the body of this header; undefined for anything else. Starts may be those of an earlier form of the body. */
-export function decodePieces(value: Uint8Array, { records, root }: StatedBody): BodyPieces | undefined {
+export function decodePieces(
+  value: Uint8Array,
+  { records, root }: StatedBody,
+): BodyPieces | undefined {
   const pieces = Math.ceil(records / PIECE_LEAVES)
   const bytes = asBuffer(value)
   if (bytes.length !== pieces * (HASH_BYTES + START_BYTES) + START_BYTES) return undefined
   const roots = bytes.subarray(0, pieces * HASH_BYTES)
   if (!equalBytes(rootOfLeaves(roots), root)) return undefined
-  const starts = Uint32Array.from({ length: pieces + 1 }, (_, i) => bytes.readUInt32BE(roots.length + START_BYTES * i))
-  return starts.every((start, i) => i === 0 ? start === 0 : start > starts[i - 1]!) ? { roots, starts } : undefined
+  const starts = Uint32Array.from({ length: pieces + 1 }, (_, i) =>
+    bytes.readUInt32BE(roots.length + START_BYTES * i),
+  )
+  return starts.every((start, i) => (i === 0 ? start === 0 : start > starts[i - 1]!))
+    ? { roots, starts }
+    : undefined
 }

@@ -31,7 +31,10 @@ export function sealHeader(header: BatchHeader, signer: Signer): SealedHeader {
  */
 export function parseHeaderNote(note: Uint8Array): SealedHeader {
   if (note.length > limits.headerBytesMax) {
-    throw new HuxinError('message_too_large', text`a batch header has ${note.length} bytes, at most ${limits.headerBytesMax}`)
+    throw new HuxinError(
+      'message_too_large',
+      text`a batch header has ${note.length} bytes, at most ${limits.headerBytesMax}`,
+    )
   }
   const { text: content, signatures } = parseNote(note)
   const id = batchId(content)
@@ -45,11 +48,17 @@ export function parseHeaderNote(note: Uint8Array): SealedHeader {
 export function verifyHeader(sealed: SealedHeader, verifier: Verifier): void {
   const { signatures } = sealed
   if (signatures.length !== 1) {
-    throw new HuxinError('signature_invalid', text`batch header has ${signatures.length} signature lines, exactly one is allowed`)
+    throw new HuxinError(
+      'signature_invalid',
+      text`batch header has ${signatures.length} signature lines, exactly one is allowed`,
+    )
   }
   const line = signatures[0]!
   if (line.name !== verifier.name || line.keyId !== verifier.keyId) {
-    throw new HuxinError('signature_invalid', text`batch header is signed by ${line.name}, not by the key in force of ${verifier.name}`)
+    throw new HuxinError(
+      'signature_invalid',
+      text`batch header is signed by ${line.name}, not by the key in force of ${verifier.name}`,
+    )
   }
   verifyNote({ text: sealed.text, signatures }, [verifier])
 }

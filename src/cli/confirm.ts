@@ -12,7 +12,11 @@ export function mayAsk({ io }: Shell): boolean {
 export async function confirm(shell: Shell, question: string): Promise<boolean> {
   const { stdin, stderr } = shell.io
   if (!stdin) return false
-  const asking = createInterface({ input: stdin, output: stderr as NodeJS.WritableStream, terminal: false })
+  const asking = createInterface({
+    input: stdin,
+    output: stderr as NodeJS.WritableStream,
+    terminal: false,
+  })
   try {
     const answer = await asking.question(`${question} ${say(shell, '[y/N]', '[是 y／否 N]')} `)
     return /^(y|yes|是)$/i.test(answer.trim())

@@ -36,15 +36,33 @@ export interface Connection {
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const config = await loadConfig(options.node)
   const certificateFile = await certificateOf(options.as, config.tls.certificate)
-  const { material } = await loadTlsMaterial({
-    certificateFile, keyFile: certificateFile.replace(/\.crt$/, '.key'), rootFiles: config.tls.roots,
-  }, systemClock.nowMs())
+  const { material } = await loadTlsMaterial(
+    {
+      certificateFile,
+      keyFile: certificateFile.replace(/\.crt$/, '.key'),
+      rootFiles: config.tls.roots,
+    },
+    systemClock.nowMs(),
+  )
   // The node's own file is at hand, where the command runs beside it.
   const own = await readFile(config.tls.certificate, 'utf8').then(certificatesOf, () => [])
-  const allowed = [material.identity.issuer, ...own.slice(0, 1).map((leaf) => identityOfCertificate(leaf, own.slice(1)).issuer)]
-  const host = config.listen.host === '0.0.0.0' ? '127.0.0.1' : config.listen.host === '::' ? '::1' : config.listen.host
+  const allowed = [
+    material.identity.issuer,
+    ...own.slice(0, 1).map((leaf) => identityOfCertificate(leaf, own.slice(1)).issuer),
+  ]
+  const host =
+    config.listen.host === '0.0.0.0'
+      ? '127.0.0.1'
+      : config.listen.host === '::'
+        ? '::1'
+        : config.listen.host
   const channel = WireChannel.dial({
-    address: options.address ?? formatAddress({ host, port: config.listen.port }), expectedNodeName: config.node, checkServer: (server) => checkAuthority(server, allowed), material, clock: systemClock, connectTimeoutMs: 5_000,
+    address: options.address ?? formatAddress({ host, port: config.listen.port }),
+    expectedNodeName: config.node,
+    checkServer: (server) => checkAuthority(server, allowed),
+    material,
+    clock: systemClock,
+    connectTimeoutMs: 5_000,
   })
   return {
     config,
@@ -58,7 +76,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
 function checkAuthority({ issuer, nodeName }: PeerIdentity, allowed: readonly string[]): void {
   if (issuer !== '' && allowed.includes(issuer)) return
-  throw new HuxinError('unauthenticated', text`the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`)
+  throw new HuxinError(
+    'unauthenticated',
+    text`the server shows a certificate of ${nodeName} that was issued by another authority (sha256:${issuer}) than the node's own file and your certificate`,
+  )
 }
 
 /** An unreachable node is most often one that is not started. */
@@ -70,8 +91,15 @@ function explain<T extends object>(client: T, { node }: ConnectOptions): T {
         try {
           return await call(...args)
         } catch (error) {
-          if (error instanceof HuxinError && (error.code === 'peer_unreachable' || error.code === 'deadline_exceeded')) {
-            throw new HuxinError('peer_unreachable', text`${textOf(error)}. Is the node running? Start it with: huxin node start --node ${node}`, { cause: error })
+          if (
+            error instanceof HuxinError &&
+            (error.code === 'peer_unreachable' || error.code === 'deadline_exceeded')
+          ) {
+            throw new HuxinError(
+              'peer_unreachable',
+              text`${textOf(error)}. Is the node running? Start it with: huxin node start --node ${node}`,
+              { cause: error },
+            )
           }
           throw error
         }

@@ -65,8 +65,12 @@ export class LogOutput {
     this.#busy = true
     while (this.#waiting.length > 0) {
       const pieces = this.#take()
-      await this.#options.put(pieces.map(({ text }) => text).join(''))
-        .catch((error: unknown) => this.#drop(pieces.reduce((sum, { lines }) => sum + lines, 0), messageOf(error)))
+      await this.#options.put(pieces.map(({ text }) => text).join('')).catch((error: unknown) =>
+        this.#drop(
+          pieces.reduce((sum, { lines }) => sum + lines, 0),
+          messageOf(error),
+        ),
+      )
     }
     this.#busy = false
   }
@@ -74,7 +78,8 @@ export class LogOutput {
   #take(): Waiting[] {
     let bytes = 0
     let count = 0
-    while (count < this.#waiting.length && bytes < PIECE_BYTES) bytes += this.#waiting[count++]!.text.length
+    while (count < this.#waiting.length && bytes < PIECE_BYTES)
+      bytes += this.#waiting[count++]!.text.length
     this.#bytes -= bytes
     return this.#waiting.splice(0, count)
   }
@@ -83,7 +88,11 @@ export class LogOutput {
   #missing(): string {
     if (this.#dropped === 0) return ''
     return `\n${JSON.stringify({
-      level: WARN, time: this.#options.nowMs(), dropped: this.#dropped, reason: this.#reason, msg: 'log lines are missing here: standard output did not take them',
+      level: WARN,
+      time: this.#options.nowMs(),
+      dropped: this.#dropped,
+      reason: this.#reason,
+      msg: 'log lines are missing here: standard output did not take them',
     })}\n`
   }
 
@@ -97,15 +106,24 @@ export class LogOutput {
  * Standard output of this process. A pipe or socket is written without waiting for its reader; anything else by a
  * thread of its own, so that a terminal that was stopped or a slow disk does not stop the process either.
  */
-export function standardOutput(stdout: NodeJS.WriteStream & { readonly fd: number }, nowMs: () => number): LogOutput {
+export function standardOutput(
+  stdout: NodeJS.WriteStream & { readonly fd: number },
+  nowMs: () => number,
+): LogOutput {
   const kind = fstatSync(stdout.fd)
-  if (!kind.isFIFO() && !kind.isSocket()) return new LogOutput({ put: (text) => writeWhole(stdout.fd, text), nowMs })
+  if (!kind.isFIFO() && !kind.isSocket())
+    return new LogOutput({ put: (text) => writeWhole(stdout.fd, text), nowMs })
   // Each write says itself what became of it.
   stdout.removeAllListeners('error').on('error', () => undefined)
-  return new LogOutput({ put: (text) => new Promise((done, fail) => stdout.write(text, (error) => (error ? fail(error) : done()))), nowMs })
+  return new LogOutput({
+    put: (text) =>
+      new Promise((done, fail) => stdout.write(text, (error) => (error ? fail(error) : done()))),
+    nowMs,
+  })
 }
 
 async function writeWhole(fd: number, text: string): Promise<void> {
   const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length;) at += (await promisify(write)(fd, bytes, at, bytes.length - at)).bytesWritten
+  for (let at = 0; at < bytes.length;)
+    at += (await promisify(write)(fd, bytes, at, bytes.length - at)).bytesWritten
 }

@@ -20,7 +20,10 @@ export interface Shown {
 }
 
 /** @throws HuxinError signature_invalid | note_malformed | proof_invalid */
-export async function judgeByPolicy(policy: Policy, { newest: newestNote, cosigned, prove }: Shown): Promise<PolicyVerdict> {
+export async function judgeByPolicy(
+  policy: Policy,
+  { newest: newestNote, cosigned, prove }: Shown,
+): Promise<PolicyVerdict> {
   const newest = openWitnessedCheckpoint(newestNote, policy)
   const { origin, size: newSize, root: newRoot } = newest.checkpoint
   const sizes = new Map(newest.witnesses.map((name) => [name, newSize]))
@@ -33,7 +36,11 @@ export async function judgeByPolicy(policy: Policy, { newest: newestNote, cosign
     verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof })
     for (const name of witnesses) if (oldSize > (sizes.get(name) ?? 0n)) sizes.set(name, oldSize)
   }
-  const reached = (size: bigint): boolean => quorumReached(policy, [...sizes].filter(([, cosignedSize]) => cosignedSize >= size).map(([name]) => name))
+  const reached = (size: bigint): boolean =>
+    quorumReached(
+      policy,
+      [...sizes].filter(([, cosignedSize]) => cosignedSize >= size).map(([name]) => name),
+    )
   const candidates = [newSize, ...sizes.values()].filter(reached)
   return {
     final: reached(newSize),

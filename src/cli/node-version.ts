@@ -4,7 +4,10 @@ const MAJOR = 20
 const MINOR = 19
 
 /** What to say where the version is too old, in the language of the locale and in English; undefined where it will do. */
-export function tooOld(version: string, env: Readonly<Record<string, string | undefined>>): string | undefined {
+export function tooOld(
+  version: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > MAJOR || (major === MAJOR && minor >= MINOR)) return undefined
   const chinese = /^zh/i.test(env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '')

@@ -22,40 +22,83 @@ const NAMED_MAX = 20
  * that of the only operator.
  * @throws HuxinError argument_invalid | config_invalid
  */
-export async function certificateOf(as: string | undefined, nodeCertificate: string): Promise<string> {
+export async function certificateOf(
+  as: string | undefined,
+  nodeCertificate: string,
+): Promise<string> {
   const folder = dirname(nodeCertificate)
-  if (as !== undefined && as !== '') return as.endsWith('.crt') ? certificateFile(as, folder) : personNamed(as, folder)
+  if (as !== undefined && as !== '')
+    return as.endsWith('.crt') ? certificateFile(as, folder) : personNamed(as, folder)
   const persons = await personsIn(folder, /^operator-.*\.crt$/)
   const [first, ...others] = persons
-  if (!first) throw new HuxinError('config_invalid', text`there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`)
-  if (others.length > 0) throw new HuxinError('argument_invalid', text`several operators have certificates here (${namesOf(persons)}): say who you are, with --as <name> or HUXIN_AS`)
+  if (!first)
+    throw new HuxinError(
+      'config_invalid',
+      text`there is no operator certificate in ${folder}: name one with --as, or issue one with huxin pki issue --role operator`,
+    )
+  if (others.length > 0)
+    throw new HuxinError(
+      'argument_invalid',
+      text`several operators have certificates here (${namesOf(persons)}): say who you are, with --as <name> or HUXIN_AS`,
+    )
   return first.file
 }
 
 async function certificateFile(as: string, folder: string): Promise<string> {
-  const there = async (file: string): Promise<boolean> => access(file).then(() => true, () => false)
+  const there = async (file: string): Promise<boolean> =>
+    access(file).then(
+      () => true,
+      () => false,
+    )
   if (await there(as)) return as
   const beside = join(folder, basename(as))
-  if (basename(as) === as && await there(beside)) return beside
-  throw new HuxinError('argument_invalid', text`--as ${as} cannot be read: there is no such file; ${await whoIsThere(folder)}`)
+  if (basename(as) === as && (await there(beside))) return beside
+  throw new HuxinError(
+    'argument_invalid',
+    text`--as ${as} cannot be read: there is no such file; ${await whoIsThere(folder)}`,
+  )
 }
 
 async function personNamed(name: string, folder: string): Promise<string> {
-  if (await access(name).then(() => true, () => false)) throw new HuxinError('argument_invalid', text`--as ${name}: name the certificate, <name>.crt; its key is <name>.key beside it`)
-  const found = (await personsIn(folder, /^(?:operator|auditor)-.*\.crt$/)).filter((person) => person.name === name)
+  if (
+    await access(name).then(
+      () => true,
+      () => false,
+    )
+  )
+    throw new HuxinError(
+      'argument_invalid',
+      text`--as ${name}: name the certificate, <name>.crt; its key is <name>.key beside it`,
+    )
+  const found = (await personsIn(folder, /^(?:operator|auditor)-.*\.crt$/)).filter(
+    (person) => person.name === name,
+  )
   const [person, other] = found
-  if (!person) throw new HuxinError('argument_invalid', text`nobody named ${name} has a certificate beside that of the node; ${await whoIsThere(folder)}`)
-  if (other) throw new HuxinError('argument_invalid', text`${found.length} certificates name ${name}: give the file with --as, ${basename(person.file)} or ${basename(other.file)}`)
+  if (!person)
+    throw new HuxinError(
+      'argument_invalid',
+      text`nobody named ${name} has a certificate beside that of the node; ${await whoIsThere(folder)}`,
+    )
+  if (other)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${found.length} certificates name ${name}: give the file with --as, ${basename(person.file)} or ${basename(other.file)}`,
+    )
   return person.file
 }
 
 async function whoIsThere(folder: string): Promise<Said> {
   const persons = await personsIn(folder, /^(?:operator|auditor)-.*\.crt$/)
-  return persons.length === 0 ? text`no person has one in ${folder}` : text`these persons have one: ${namesOf(persons)}`
+  return persons.length === 0
+    ? text`no person has one in ${folder}`
+    : text`these persons have one: ${namesOf(persons)}`
 }
 
 function namesOf(persons: readonly Person[]): string {
-  return persons.slice(0, NAMED_MAX).map(({ name, file }) => `${name} (${basename(file)})`).join(', ')
+  return persons
+    .slice(0, NAMED_MAX)
+    .map(({ name, file }) => `${name} (${basename(file)})`)
+    .join(', ')
 }
 
 /** Persons with certificates in a folder, in the order of their names. @throws HuxinError config_invalid when it may not be read */
@@ -65,7 +108,14 @@ export async function personsIn(folder: string, pattern: RegExp): Promise<Person
     if (denied) throw new HuxinError('config_invalid', denied)
     return []
   })
-  const persons = await Promise.all(names.filter((name) => pattern.test(name)).map(async (name) => ({ file: join(folder, name), name: (await identityIn(join(folder, name)))?.name ?? '' })))
+  const persons = await Promise.all(
+    names
+      .filter((name) => pattern.test(name))
+      .map(async (name) => ({
+        file: join(folder, name),
+        name: (await identityIn(join(folder, name)))?.name ?? '',
+      })),
+  )
   return persons.filter(({ name }) => name !== '').sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -81,18 +131,22 @@ export interface FiledCertificate {
 
 /** Certificates in a folder, of the node, of persons, of machines, in the order of their files; what is no certificate is left out. */
 export async function certificatesIn(folder: string): Promise<FiledCertificate[]> {
-  const names = (await readdir(folder).catch((): string[] => [])).filter((name) => name.endsWith('.crt')).sort()
-  const found = await Promise.all(names.map(async (file): Promise<FiledCertificate[]> => {
-    try {
-      const [leaf] = certificatesOf(await readFile(join(folder, file), 'utf8'))
-      if (!leaf || leaf.ca) return []
-      const { role, name, serial } = identityOfCertificate(leaf)
-      return [{ file, role, name, serial, notAfterMs: Date.parse(leaf.validTo) }]
-    } catch (error) {
-      if (isHuxinError(error) || (error as NodeJS.ErrnoException).code !== undefined) return []
-      throw error
-    }
-  }))
+  const names = (await readdir(folder).catch((): string[] => []))
+    .filter((name) => name.endsWith('.crt'))
+    .sort()
+  const found = await Promise.all(
+    names.map(async (file): Promise<FiledCertificate[]> => {
+      try {
+        const [leaf] = certificatesOf(await readFile(join(folder, file), 'utf8'))
+        if (!leaf || leaf.ca) return []
+        const { role, name, serial } = identityOfCertificate(leaf)
+        return [{ file, role, name, serial, notAfterMs: Date.parse(leaf.validTo) }]
+      } catch (error) {
+        if (isHuxinError(error) || (error as NodeJS.ErrnoException).code !== undefined) return []
+        throw error
+      }
+    }),
+  )
   return found.flat()
 }
 

@@ -1,6 +1,7 @@
 /** Reads a list to its end, page by page. */
 export async function allPages<Answer extends { readonly nextPageToken: string }, Element>(
-  ask: (pageToken: string) => Promise<Answer>, elementsOf: (answer: Answer) => readonly Element[],
+  ask: (pageToken: string) => Promise<Answer>,
+  elementsOf: (answer: Answer) => readonly Element[],
 ): Promise<Element[]> {
   const all: Element[] = []
   for (let pageToken = ''; ;) {

@@ -3,7 +3,13 @@ import { type DescField, type DescMessage, fromBinary, type Message } from '@buf
 import { hex } from '../base/bytes.ts'
 import { type CatalogItem, CatalogRecordSchema, type Column } from '../gen/huxin/v1/catalog_pb.ts'
 import {
-  CatalogedRecordSchema, EvaluationResultSchema, RecognitionConfirmationSchema, RecognitionRequestSchema, type Record as CreditRecord, RecordSchema, SubjectSchema,
+  CatalogedRecordSchema,
+  EvaluationResultSchema,
+  RecognitionConfirmationSchema,
+  RecognitionRequestSchema,
+  type Record as CreditRecord,
+  RecordSchema,
+  SubjectSchema,
 } from '../gen/huxin/v1/record_pb.ts'
 import { decodeRecordId } from '../record/record-id.ts'
 import type { Connection } from './connect.ts'
@@ -18,7 +24,10 @@ type Reader = Pick<Output, 'language'>
 export type Items = ReadonlyMap<string, CatalogItem>
 
 /** The items that records are of; one that this node does not know is left out. */
-export async function itemsOf({ records }: Pick<Connection, 'records'>, ids: readonly string[]): Promise<Items> {
+export async function itemsOf(
+  { records }: Pick<Connection, 'records'>,
+  ids: readonly string[],
+): Promise<Items> {
   const items = new Map<string, CatalogItem>()
   for (const id of new Set(ids.filter((one) => one !== ''))) {
     const { entries } = await records.listCatalog({ id }, CALL)
@@ -31,14 +40,24 @@ export async function itemsOf({ records }: Pick<Connection, 'records'>, ids: rea
 }
 
 /** Titles and values, one line each. */
-export function recordTable(reader: Reader, bytes: Uint8Array, item: CatalogItem | undefined): string {
+export function recordTable(
+  reader: Reader,
+  bytes: Uint8Array,
+  item: CatalogItem | undefined,
+): string {
   const record = fromBinary(RecordSchema, bytes)
   const values = valuesOf(reader, record)
   const columns = new Map((item?.columns ?? []).map((column) => [column.field, column]))
-  const fields = [...new Set([...[...columns.keys()].filter((field) => values.has(field)), ...values.keys()])]
-  return table([say(reader, 'field', '字段'), say(reader, 'value', '内容')], fields.map((field) => [
-    fieldTitle(reader, field, item), valueText(reader, values.get(field)!, columns.get(field)),
-  ]))
+  const fields = [
+    ...new Set([...[...columns.keys()].filter((field) => values.has(field)), ...values.keys()]),
+  ]
+  return table(
+    [say(reader, 'field', '字段'), say(reader, 'value', '内容')],
+    fields.map((field) => [
+      fieldTitle(reader, field, item),
+      valueText(reader, values.get(field)!, columns.get(field)),
+    ]),
+  )
 }
 
 /** A value as the record has it: for enumerations the name of the code. */
@@ -47,39 +66,78 @@ interface Value {
   readonly code: string | undefined
 }
 
-function valuesOf(reader: Reader, { recordId, subject, content, attributes }: CreditRecord): Map<string, Value> {
-  const values = new Map<string, Value>([['record_id', { text: decodeRecordId(recordId), code: undefined }]])
-  if (subject) addFields(reader, values, { prefix: 'subject', schema: SubjectSchema, message: subject })
-  if (content.case) addFields(reader, values, { prefix: content.case.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), schema: contents[content.case], message: content.value })
+function valuesOf(
+  reader: Reader,
+  { recordId, subject, content, attributes }: CreditRecord,
+): Map<string, Value> {
+  const values = new Map<string, Value>([
+    ['record_id', { text: decodeRecordId(recordId), code: undefined }],
+  ])
+  if (subject)
+    addFields(reader, values, { prefix: 'subject', schema: SubjectSchema, message: subject })
+  if (content.case)
+    addFields(reader, values, {
+      prefix: content.case.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      schema: contents[content.case],
+      message: content.value,
+    })
   if (attributes.length > 0) {
-    for (const [name, value] of Object.entries(JSON.parse(Buffer.from(attributes).toString()) as object)) {
-      if (value !== null && value !== '') values.set(`attributes.${name}`, { text: attributeText(reader, value), code: undefined })
+    for (const [name, value] of Object.entries(
+      JSON.parse(Buffer.from(attributes).toString()) as object,
+    )) {
+      if (value !== null && value !== '')
+        values.set(`attributes.${name}`, { text: attributeText(reader, value), code: undefined })
     }
   }
   return values
 }
 
 const contents = {
-  evaluationResult: EvaluationResultSchema, recognitionRequest: RecognitionRequestSchema, recognitionConfirmation: RecognitionConfirmationSchema, catalogedRecord: CatalogedRecordSchema,
+  evaluationResult: EvaluationResultSchema,
+  recognitionRequest: RecognitionRequestSchema,
+  recognitionConfirmation: RecognitionConfirmationSchema,
+  catalogedRecord: CatalogedRecordSchema,
 } as const
 
 function attributeText(reader: Reader, value: unknown): string {
   if (typeof value === 'boolean') return yesOrNo(reader, value)
-  if (Array.isArray(value)) return listed(reader, value.map((one) => attributeText(reader, one)))
+  if (Array.isArray(value))
+    return listed(
+      reader,
+      value.map((one) => attributeText(reader, one)),
+    )
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-const yesOrNo = (reader: Reader, value: boolean): string => (value ? say(reader, 'yes', '是') : say(reader, 'no', '否'))
+const yesOrNo = (reader: Reader, value: boolean): string =>
+  value ? say(reader, 'yes', '是') : say(reader, 'no', '否')
 
 /** What is not set is left out. */
-function addFields(reader: Reader, values: Map<string, Value>, { prefix, schema, message }: { prefix: string; schema: DescMessage; message: Message }): void {
+function addFields(
+  reader: Reader,
+  values: Map<string, Value>,
+  { prefix, schema, message }: { prefix: string; schema: DescMessage; message: Message },
+): void {
   for (const field of schema.fields) {
     const value = (message as unknown as Readonly<Record<string, unknown>>)[field.localName]
-    if (value === undefined || value === '' || value === 0 || value === false || (Array.isArray(value) && value.length === 0) || (value instanceof Uint8Array && value.length === 0)) continue
+    if (
+      value === undefined ||
+      value === '' ||
+      value === 0 ||
+      value === false ||
+      (Array.isArray(value) && value.length === 0) ||
+      (value instanceof Uint8Array && value.length === 0)
+    )
+      continue
     values.set(`${prefix}.${field.name}`, fieldValue(reader, field, value))
   }
   // The first position of a batch is a value too.
-  if (schema === RecognitionConfirmationSchema && values.has(`${prefix}.source_batch_id`) && !values.has(`${prefix}.source_index`)) values.set(`${prefix}.source_index`, { text: '0', code: undefined })
+  if (
+    schema === RecognitionConfirmationSchema &&
+    values.has(`${prefix}.source_batch_id`) &&
+    !values.has(`${prefix}.source_index`)
+  )
+    values.set(`${prefix}.source_index`, { text: '0', code: undefined })
 }
 
 function fieldValue(reader: Reader, field: DescField, value: unknown): Value {
@@ -87,8 +145,18 @@ function fieldValue(reader: Reader, field: DescField, value: unknown): Value {
     const code = field.enum.value[value as number]?.localName
     return { text: code === undefined ? String(value) : word(reader, code.toLowerCase()), code }
   }
-  const text = value instanceof Uint8Array ? hex(value) : Array.isArray(value) ? listed(reader, value.map(String)) : typeof value === 'boolean' ? yesOrNo(reader, value) : String(value)
-  return { text: field.name === 'purpose' ? word(reader, text) : dateText(reader, text), code: undefined }
+  const text =
+    value instanceof Uint8Array
+      ? hex(value)
+      : Array.isArray(value)
+        ? listed(reader, value.map(String))
+        : typeof value === 'boolean'
+          ? yesOrNo(reader, value)
+          : String(value)
+  return {
+    text: field.name === 'purpose' ? word(reader, text) : dateText(reader, text),
+    code: undefined,
+  }
 }
 
 /** A code has the label of the item, where that has one in the reader's language. */
@@ -104,14 +172,25 @@ export function fieldTitle(reader: Reader, field: string, item: CatalogItem | un
   if (column) return say(reader, column.headerEn, column.headerZh)
   const title = attributeTitles(item).get(field)
   const pair = titles[field] ?? titles[field.slice(field.indexOf('.') + 1)]
-  return title ?? (field.startsWith('attributes.') || !pair ? field.slice(field.indexOf('.') + 1) : say(reader, ...pair))
+  return (
+    title ??
+    (field.startsWith('attributes.') || !pair
+      ? field.slice(field.indexOf('.') + 1)
+      : say(reader, ...pair))
+  )
 }
 
 /** Titles that the item's schema gives to attributes. */
 function attributeTitles(item: CatalogItem | undefined): Map<string, string> {
   if (!item?.attributesSchema) return new Map()
-  const { properties = {} } = JSON.parse(item.attributesSchema) as { properties?: Readonly<Record<string, { readonly title?: unknown }>> }
-  return new Map(Object.entries(properties).flatMap(([name, { title }]) => (typeof title === 'string' ? [[`attributes.${name}`, title] as const] : [])))
+  const { properties = {} } = JSON.parse(item.attributesSchema) as {
+    properties?: Readonly<Record<string, { readonly title?: unknown }>>
+  }
+  return new Map(
+    Object.entries(properties).flatMap(([name, { title }]) =>
+      typeof title === 'string' ? [[`attributes.${name}`, title] as const] : [],
+    ),
+  )
 }
 
 /** Titles of fields of which an item has no column, by field or by the last part of its name. */

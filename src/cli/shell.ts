@@ -36,14 +36,19 @@ export async function readInput(file: string): Promise<Uint8Array> {
 
 /** For a file named on the command line that is not read at once. @throws HuxinError argument_invalid when it is none, or may not be read */
 export async function checkReadable(file: string): Promise<void> {
-  const isFile = await access(file, constants.R_OK).then(async () => (await stat(file)).isFile()).catch(async (error: unknown) => {
-    throw await unreadable(file, error)
-  })
+  const isFile = await access(file, constants.R_OK)
+    .then(async () => (await stat(file)).isFile())
+    .catch(async (error: unknown) => {
+      throw await unreadable(file, error)
+    })
   if (!isFile) throw await unreadable(file, undefined)
 }
 
 async function unreadable(file: string, error: unknown): Promise<HuxinError> {
-  return new HuxinError('argument_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: is the name right?`)
+  return new HuxinError(
+    'argument_invalid',
+    (await deniedAt(file, error)) ?? text`${file} cannot be read: is the name right?`,
+  )
 }
 
 const UTF_8_MARK = Buffer.of(0xef, 0xbb, 0xbf)
@@ -52,9 +57,14 @@ const UTF_8_MARK = Buffer.of(0xef, 0xbb, 0xbf)
  * The text of a file as editors of any system leave it: UTF-8, or UTF-16 that says so by its mark, which is dropped unless `keepMark`.
  * @throws HuxinError argument_invalid
  */
-export function textOfFile(bytes: Uint8Array, file: string, { keepMark = false }: { readonly keepMark?: boolean } = {}): string {
+export function textOfFile(
+  bytes: Uint8Array,
+  file: string,
+  { keepMark = false }: { readonly keepMark?: boolean } = {},
+): string {
   const words = textFromEditor(bytes)
-  if (words === undefined) throw new HuxinError('argument_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
+  if (words === undefined)
+    throw new HuxinError('argument_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
   return keepMark && asBuffer(bytes).subarray(0, 3).equals(UTF_8_MARK) ? `\ufeff${words}` : words
 }
 
@@ -65,7 +75,10 @@ export function textOfFile(bytes: Uint8Array, file: string, { keepMark = false }
  */
 export async function readSignedText(file: string): Promise<string> {
   const lines = textOfFile(await readInput(file), file).split(/\r\n|\r|\n/)
-  return `${lines.map((line) => line.trimEnd()).join('\n').trimEnd()}\n`
+  return `${lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trimEnd()}\n`
 }
 
 /** Reads a text of lines whose bytes are checked: where an editor gave it other line ends or a mark, they are taken back. @throws HuxinError argument_invalid */
@@ -73,7 +86,11 @@ export async function readLines(file: string): Promise<Uint8Array> {
   const bytes = await readInput(file)
   const words = textFromEditor(bytes)
   const plain = words?.replaceAll('\r\n', '\n')
-  return plain === undefined || words === undefined || (plain.length === words.length && asBuffer(bytes).length === Buffer.byteLength(words)) ? bytes : Buffer.from(plain)
+  return plain === undefined ||
+    words === undefined ||
+    (plain.length === words.length && asBuffer(bytes).length === Buffer.byteLength(words))
+    ? bytes
+    : Buffer.from(plain)
 }
 
 /** What `--force` allows. */
@@ -84,7 +101,10 @@ export interface Overwriting {
 /** Call it before an act whose result goes to a file. @throws HuxinError argument_invalid when a file of that name is there */
 export async function checkFree(file: string, { force }: Overwriting): Promise<void> {
   if (force === true) return
-  const there = await lstat(file).then(() => true, () => false)
+  const there = await lstat(file).then(
+    () => true,
+    () => false,
+  )
   if (there) throw taken(file)
 }
 
@@ -93,17 +113,28 @@ export async function checkFree(file: string, { force }: Overwriting): Promise<v
  * or `force` is given.
  * @throws HuxinError argument_invalid
  */
-export async function writeOutput(file: string, content: Uint8Array | string, { force }: Overwriting): Promise<void> {
+export async function writeOutput(
+  file: string,
+  content: Uint8Array | string,
+  { force }: Overwriting,
+): Promise<void> {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   try {
     await writeFile(file, bytes, { mode: 0o600, flag: force === true ? 'w' : 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new HuxinError('argument_invalid', text`${file} cannot be written: ${textOf(error)}`)
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new HuxinError('argument_invalid', text`${file} cannot be written: ${textOf(error)}`)
     const there = await readFile(file).catch(() => undefined)
     if (!there?.equals(bytes)) throw taken(file)
   }
 }
 
 function taken(file: string): HuxinError {
-  return new HuxinError('argument_invalid', bilingual(`${file} is there already: name another file, or give --force to replace it`, `${file} 已存在：请换一个文件名，或用 --force 覆盖`))
+  return new HuxinError(
+    'argument_invalid',
+    bilingual(
+      `${file} is there already: name another file, or give --force to replace it`,
+      `${file} 已存在：请换一个文件名，或用 --force 覆盖`,
+    ),
+  )
 }

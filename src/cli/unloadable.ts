@@ -6,7 +6,10 @@ interface LoadError {
 }
 
 /** What to say where files of the program or its database engine are missing, in the language of the locale; undefined where the fault is another one. */
-export function unloadable(error: unknown, env: Readonly<Record<string, string | undefined>>): string | undefined {
+export function unloadable(
+  error: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
   const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as LoadError
   const chinese = /^zh/i.test(env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '')
   const native = /^No native build was found for (.*)$/m.exec(String(message))

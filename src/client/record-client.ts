@@ -16,9 +16,18 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import {
-  type AmendRequestSchema, type GetBatchRequestSchema, type GetBatchResponse, type GetRecordsRequestSchema, type GetRecordsResponse,
-  type ListCatalogRequestSchema, type ListCatalogResponse, type ListRecognitionsRequestSchema, type ListRecognitionsResponse,
-  type PublishRequestSchema, type PublishResponse, RecordService,
+  type AmendRequestSchema,
+  type GetBatchRequestSchema,
+  type GetBatchResponse,
+  type GetRecordsRequestSchema,
+  type GetRecordsResponse,
+  type ListCatalogRequestSchema,
+  type ListCatalogResponse,
+  type ListRecognitionsRequestSchema,
+  type ListRecognitionsResponse,
+  type PublishRequestSchema,
+  type PublishResponse,
+  RecordService,
 } from '../gen/huxin/v1/record_service_pb.ts'
 import { readFile } from 'node:fs/promises'
 import { authorityOf, certificatesOf, type PeerIdentity } from '../pki/identity.ts'
@@ -80,14 +89,36 @@ export class HuxinClient {
   /** Reads the files; connects on the first call. Throws config_invalid when a file cannot be used. */
   static async connect(options: HuxinClientOptions): Promise<HuxinClient> {
     const stamp = await stampOf(options)
-    const { material, warnings } = await loadTlsMaterial(options, (options.clock ?? systemClock).nowMs())
-    const more = await Promise.all((options.authorityFiles ?? []).map((file) => readFile(file, 'utf8').catch((error: unknown) => {
-      throw new HuxinError('config_invalid', text`the authority file ${file} cannot be read: ${textOf(error)}`)
-    })))
-    return new HuxinClient(options, { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) }, warnings.map(({ en }) => en))
+    const { material, warnings } = await loadTlsMaterial(
+      options,
+      (options.clock ?? systemClock).nowMs(),
+    )
+    const more = await Promise.all(
+      (options.authorityFiles ?? []).map((file) =>
+        readFile(file, 'utf8').catch((error: unknown) => {
+          throw new HuxinError(
+            'config_invalid',
+            text`the authority file ${file} cannot be read: ${textOf(error)}`,
+          )
+        }),
+      ),
+    )
+    return new HuxinClient(
+      options,
+      { material, stamp, authorities: more.flatMap(certificatesOf).map(authorityOf) },
+      warnings.map(({ en }) => en),
+    )
   }
 
-  private constructor(options: HuxinClientOptions, { material, stamp, authorities }: { material: TlsMaterial; stamp: string; authorities: readonly string[] }, warnings: readonly string[]) {
+  private constructor(
+    options: HuxinClientOptions,
+    {
+      material,
+      stamp,
+      authorities,
+    }: { material: TlsMaterial; stamp: string; authorities: readonly string[] },
+    warnings: readonly string[],
+  ) {
     const { address, node, proxy, clock = systemClock } = options
     this.#options = options
     this.#material = material
@@ -97,36 +128,63 @@ export class HuxinClient {
     this.#random = options.random ?? systemRandom
     this.#retryForMs = options.retryForMs ?? RETRY_FOR_MS
     this.warnings = warnings
-    this.#channel = WireChannel.dial({ address, expectedNodeName: node, material, clock, checkServer: (server) => this.#checkServer(server, authorities), ...(proxy === undefined ? {} : { proxy }) })
+    this.#channel = WireChannel.dial({
+      address,
+      expectedNodeName: node,
+      material,
+      clock,
+      checkServer: (server) => this.#checkServer(server, authorities),
+      ...(proxy === undefined ? {} : { proxy }),
+    })
     this.#service = recordService(this.#channel)
   }
 
   /** Durable and logged at the node once it resolves; a refusal is in the answer, not thrown. */
-  publish(request: Init<typeof PublishRequestSchema>, options: RequestOptions = {}): Promise<PublishResponse> {
+  publish(
+    request: Init<typeof PublishRequestSchema>,
+    options: RequestOptions = {},
+  ): Promise<PublishResponse> {
     const identified = { ...request, requestId: request.requestId || this.#requestId() }
     return this.#retry(WRITE_TIMEOUT_MS, options, (call) => this.#service.publish(identified, call))
   }
 
   /** Withdraws, repairs, marks or erases records in the whole federation. */
-  amend(request: Init<typeof AmendRequestSchema>, options: RequestOptions = {}): Promise<PublishResponse> {
+  amend(
+    request: Init<typeof AmendRequestSchema>,
+    options: RequestOptions = {},
+  ): Promise<PublishResponse> {
     const identified = { ...request, requestId: request.requestId || this.#requestId() }
     return this.#retry(WRITE_TIMEOUT_MS, options, (call) => this.#service.amend(identified, call))
   }
 
-  getRecords(request: Init<typeof GetRecordsRequestSchema>, options: RequestOptions = {}): Promise<GetRecordsResponse> {
+  getRecords(
+    request: Init<typeof GetRecordsRequestSchema>,
+    options: RequestOptions = {},
+  ): Promise<GetRecordsResponse> {
     return this.#retry(READ_TIMEOUT_MS, options, (call) => this.#service.getRecords(request, call))
   }
 
-  getBatch(request: Init<typeof GetBatchRequestSchema>, options: RequestOptions = {}): Promise<GetBatchResponse> {
+  getBatch(
+    request: Init<typeof GetBatchRequestSchema>,
+    options: RequestOptions = {},
+  ): Promise<GetBatchResponse> {
     return this.#retry(READ_TIMEOUT_MS, options, (call) => this.#service.getBatch(request, call))
   }
 
-  listCatalog(request: Init<typeof ListCatalogRequestSchema> = {}, options: RequestOptions = {}): Promise<ListCatalogResponse> {
+  listCatalog(
+    request: Init<typeof ListCatalogRequestSchema> = {},
+    options: RequestOptions = {},
+  ): Promise<ListCatalogResponse> {
     return this.#retry(READ_TIMEOUT_MS, options, (call) => this.#service.listCatalog(request, call))
   }
 
-  listRecognitions(request: Init<typeof ListRecognitionsRequestSchema> = {}, options: RequestOptions = {}): Promise<ListRecognitionsResponse> {
-    return this.#retry(READ_TIMEOUT_MS, options, (call) => this.#service.listRecognitions(request, call))
+  listRecognitions(
+    request: Init<typeof ListRecognitionsRequestSchema> = {},
+    options: RequestOptions = {},
+  ): Promise<ListRecognitionsResponse> {
+    return this.#retry(READ_TIMEOUT_MS, options, (call) =>
+      this.#service.listRecognitions(request, call),
+    )
   }
 
   /** Calls in progress end; later ones fail. */
@@ -137,7 +195,10 @@ export class HuxinClient {
   #checkServer({ issuer, nodeName }: PeerIdentity, authorities: readonly string[]): void {
     const own = this.#material.identity.issuer
     if (issuer !== '' && (issuer === own || authorities.includes(issuer))) return
-    throw new HuxinError('unauthenticated', text`the certificate of ${nodeName} was issued by the authority sha256:${issuer}, and that of this client by sha256:${own}: if both may speak for the node, name the other in authorityFiles`)
+    throw new HuxinError(
+      'unauthenticated',
+      text`the certificate of ${nodeName} was issued by the authority sha256:${issuer}, and that of this client by sha256:${own}: if both may speak for the node, name the other in authorityFiles`,
+    )
   }
 
   /** Takes up files that changed, so that a client outlives its certificate. What cannot be used leaves the last good one. */
@@ -158,16 +219,25 @@ export class HuxinClient {
   }
 
   /** The last error is thrown as it was, once the time is up or the node says that retrying is no use. */
-  async #retry<Answer>(timeoutMs: number, { signal }: RequestOptions, attempt: (options: CallOptions) => Promise<Answer>): Promise<Answer> {
+  async #retry<Answer>(
+    timeoutMs: number,
+    { signal }: RequestOptions,
+    attempt: (options: CallOptions) => Promise<Answer>,
+  ): Promise<Answer> {
     const endMs = this.#clock.monotonicMs() + this.#retryForMs
     const release = holdProcess()
     try {
-      for (let delayMs = RETRY_DELAY_MS_MIN; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
+      for (
+        let delayMs = RETRY_DELAY_MS_MIN;
+        ;
+        delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)
+      ) {
         try {
           await this.#reload()
           return await attempt({ timeoutMs, signal })
         } catch (error) {
-          if (!isHuxinError(error) || error.retry !== 'later' || this.#channel.state === 'closed') throw error
+          if (!isHuxinError(error) || error.retry !== 'later' || this.#channel.state === 'closed')
+            throw error
           if (this.#clock.monotonicMs() + delayMs > endMs) throw error
         }
         await sleep(this.#clock, this.#jitter(delayMs), signal)

@@ -57,7 +57,7 @@ export class Changes {
 
   #topic(name: string): Topic {
     let topic = this.#topics.get(name)
-    if (!topic) this.#topics.set(name, topic = { announced: 0, waiting: new Set() })
+    if (!topic) this.#topics.set(name, (topic = { announced: 0, waiting: new Set() }))
     return topic
   }
 }

@@ -17,7 +17,12 @@ import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 
 /** Who → window and amount of each rate. */
-export const quotaRows = defineRows({ table: 'meta', name: 'quota', keys: textKeys, check: hasCheckValue(64) })
+export const quotaRows = defineRows({
+  table: 'meta',
+  name: 'quota',
+  keys: textKeys,
+  check: hasCheckValue(64),
+})
 
 /** Limits for one origin; a child's whole branch may have BRANCH times as much. */
 export interface QuotaLimits {
@@ -31,7 +36,13 @@ export interface QuotaLimits {
   readonly refusedPerHour: number
 }
 
-export const defaultQuotas: QuotaLimits = { lanes: 4_096, entriesPerDay: 2_000_000, bytesPerDay: 50_000_000_000, unreadBytesPerDay: 100_000_000, refusedPerHour: 1_000 }
+export const defaultQuotas: QuotaLimits = {
+  lanes: 4_096,
+  entriesPerDay: 2_000_000,
+  bytesPerDay: 50_000_000_000,
+  unreadBytesPerDay: 100_000_000,
+  refusedPerHour: 1_000,
+}
 
 export interface QuotasOptions {
   readonly limits: QuotaLimits
@@ -53,7 +64,12 @@ export interface Counted {
 
 type Rate = 'entriesPerDay' | 'bytesPerDay' | 'unreadBytesPerDay' | 'refusedPerHour'
 
-const RATES: readonly Rate[] = ['entriesPerDay', 'bytesPerDay', 'unreadBytesPerDay', 'refusedPerHour']
+const RATES: readonly Rate[] = [
+  'entriesPerDay',
+  'bytesPerDay',
+  'unreadBytesPerDay',
+  'refusedPerHour',
+]
 const HOUR_MS = 3_600_000
 const windowMs = (rate: Rate): number => (rate === 'refusedPerHour' ? HOUR_MS : 24 * HOUR_MS)
 /** Origins of one branch that may all use their quota. */
@@ -85,7 +101,18 @@ export class Quotas {
     for (const [key, stored] of await options.store.range(quotaRows.range)) {
       const value = openChecked(key, stored)
       if (value?.length !== RATES.length * 16) continue
-      quotas.#used.set(quotaRows.restOf(key).toString(), Object.fromEntries(RATES.map((rate, i) => [rate, { window: Number(fromBe64(value, 16 * i)), amount: Number(fromBe64(value, 16 * i + 8)) }])) as Used)
+      quotas.#used.set(
+        quotaRows.restOf(key).toString(),
+        Object.fromEntries(
+          RATES.map((rate, i) => [
+            rate,
+            {
+              window: Number(fromBe64(value, 16 * i)),
+              amount: Number(fromBe64(value, 16 * i + 8)),
+            },
+          ]),
+        ) as Used,
+      )
     }
     for (const who of quotas.#used.keys()) if (!who.endsWith('/**')) quotas.#sayRefusals(who)
     return quotas
@@ -102,22 +129,38 @@ export class Quotas {
       for (const rate of RATES) {
         const limit = this.#options.limits[rate] * times
         const more = this.#share(rate, header, { bytes, refused: false, opened: 0 })
-        if (this.#amount(who, rate) + more > limit || (rate === 'refusedPerHour' && this.#amount(who, rate) >= limit)) throw this.#exceeded(who, rate, limit)
+        if (
+          this.#amount(who, rate) + more > limit ||
+          (rate === 'refusedPerHour' && this.#amount(who, rate) >= limit)
+        )
+          throw this.#exceeded(who, rate, limit)
       }
     }
   }
 
   /** Whether an origin may open more lanes; call it in a round of the writer. @throws HuxinError quota_exceeded */
   async checkLanes(origin: string, source: EntrySource, opened: number): Promise<void> {
-    const { limits: { lanes: limit }, alarms } = this.#options
+    const {
+      limits: { lanes: limit },
+      alarms,
+    } = this.#options
     if (opened === 0) return
     const there = await this.#lanesOf(origin)
     if ((source.kind === 'child' || isBornHere(source)) && there + opened > limit) {
-      throw new HuxinError('quota_exceeded', text`${origin} has ${there} lanes here and may have ${limit} (quotas.lanes in node.yaml): it sends to fewer targets, or the operator of ${this.#options.ledger().self} raises its quota`, {
-        details: { quota: 'lanes', limit: String(limit) },
-      })
+      throw new HuxinError(
+        'quota_exceeded',
+        text`${origin} has ${there} lanes here and may have ${limit} (quotas.lanes in node.yaml): it sends to fewer targets, or the operator of ${this.#options.ledger().self} raises its quota`,
+        {
+          details: { quota: 'lanes', limit: String(limit) },
+        },
+      )
     }
-    if (there + opened > limit * WARN) alarms.raise('quota', `${origin} lanes`, text`${origin} has ${there + opened} lanes here and may have ${limit} (quotas.lanes): what opens more is not taken`)
+    if (there + opened > limit * WARN)
+      alarms.raise(
+        'quota',
+        `${origin} lanes`,
+        text`${origin} has ${there + opened} lanes here and may have ${limit} (quotas.lanes): what opens more is not taken`,
+      )
   }
 
   /** Counts a batch that is logged. */
@@ -129,7 +172,8 @@ export class Quotas {
       for (const rate of RATES) {
         const amount = this.#amount(who, rate) + this.#share(rate, header, counted)
         used[rate] = { window: this.#window(rate), amount }
-        if (amount > this.#options.limits[rate] * times * WARN) this.#warn(who, rate, { amount, limit: this.#options.limits[rate] * times })
+        if (amount > this.#options.limits[rate] * times * WARN)
+          this.#warn(who, rate, { amount, limit: this.#options.limits[rate] * times })
       }
       if (times === 1 && counted.refused) this.#sayRefusals(who)
       this.#unsaved.add(who)
@@ -139,7 +183,10 @@ export class Quotas {
   /** A batch of this node was refused above. */
   countReturned(origin: string): void {
     const used = this.#usedOf(origin)
-    used.refusedPerHour = { window: this.#window('refusedPerHour'), amount: this.#amount(origin, 'refusedPerHour') + 1 }
+    used.refusedPerHour = {
+      window: this.#window('refusedPerHour'),
+      amount: this.#amount(origin, 'refusedPerHour') + 1,
+    }
     this.#sayRefusals(origin)
     this.#unsaved.add(origin)
   }
@@ -148,7 +195,11 @@ export class Quotas {
     const amount = this.#amount(who, 'refusedPerHour')
     if (amount < (this.#options.refusalsWarn ?? REFUSALS_WARN)) return
     this.#refusing.add(who)
-    this.#options.alarms.raise('refusals', who, text`${amount} batches of ${nameOf(who)} were refused in this hour`)
+    this.#options.alarms.raise(
+      'refusals',
+      who,
+      text`${amount} batches of ${nameOf(who)} were refused in this hour`,
+    )
   }
 
   /** Ends the alarms whose hour or day is over, and keeps the counts. Losing the last seconds costs nothing. */
@@ -175,7 +226,18 @@ export class Quotas {
     if (this.#unsaved.size === 0) return
     const ops = [...this.#unsaved].map((who) => {
       const key = quotaRows.key(who)
-      return { key, value: checkedValue(key, concat(...RATES.flatMap((rate) => [be64(BigInt(this.#usedOf(who)[rate].window)), be64(BigInt(this.#usedOf(who)[rate].amount))]))) }
+      return {
+        key,
+        value: checkedValue(
+          key,
+          concat(
+            ...RATES.flatMap((rate) => [
+              be64(BigInt(this.#usedOf(who)[rate].window)),
+              be64(BigInt(this.#usedOf(who)[rate].amount)),
+            ]),
+          ),
+        ),
+      }
     })
     const names = [...this.#unsaved]
     this.#unsaved.clear()
@@ -188,17 +250,23 @@ export class Quotas {
   async #lanesOf(origin: string): Promise<number> {
     const known = this.#lanes.get(origin)
     if (known !== undefined) return known
-    const counted = await this.#options.ledger().lanes.count(`${origin} `, this.#options.limits.lanes + 1)
+    const counted = await this.#options
+      .ledger()
+      .lanes.count(`${origin} `, this.#options.limits.lanes + 1)
     this.#lanes.set(origin, counted)
     return counted
   }
 
   #share(rate: Rate, header: BatchHeader, { bytes, refused }: Counted): number {
     switch (rate) {
-      case 'entriesPerDay': return 1
-      case 'bytesPerDay': return bytes
-      case 'unreadBytesPerDay': return this.#options.ledger().kinds.of(header) ? 0 : bytes
-      case 'refusedPerHour': return refused ? 1 : 0
+      case 'entriesPerDay':
+        return 1
+      case 'bytesPerDay':
+        return bytes
+      case 'unreadBytesPerDay':
+        return this.#options.ledger().kinds.of(header) ? 0 : bytes
+      case 'refusedPerHour':
+        return refused ? 1 : 0
     }
   }
 
@@ -213,21 +281,37 @@ export class Quotas {
 
   #usedOf(who: string): Used {
     let used = this.#used.get(who)
-    if (!used) this.#used.set(who, used = Object.fromEntries(RATES.map((rate) => [rate, { window: 0, amount: 0 }])) as Used)
+    if (!used)
+      this.#used.set(
+        who,
+        (used = Object.fromEntries(RATES.map((rate) => [rate, { window: 0, amount: 0 }])) as Used),
+      )
     return used
   }
 
-  #warn(who: string, rate: Rate, { amount, limit }: { readonly amount: number; readonly limit: number }): void {
+  #warn(
+    who: string,
+    rate: Rate,
+    { amount, limit }: { readonly amount: number; readonly limit: number },
+  ): void {
     const name = `${who} ${rate}`
     if (this.#warned.has(name)) return
     this.#warned.add(name)
-    this.#options.alarms.raise('quota', name, text`${nameOf(who)} has used ${amount} of ${limit} (quotas.${rate}): what goes beyond is not taken until ${this.#until(rate)}`)
+    this.#options.alarms.raise(
+      'quota',
+      name,
+      text`${nameOf(who)} has used ${amount} of ${limit} (quotas.${rate}): what goes beyond is not taken until ${this.#until(rate)}`,
+    )
   }
 
   #exceeded(who: string, rate: Rate, limit: number): HuxinError {
-    return new HuxinError('quota_exceeded', text`${nameOf(who)} has used its quota of ${limit} here (quotas.${rate} in node.yaml): send the batch again at ${this.#until(rate)}, or ask the operator of ${this.#options.ledger().self} to raise it`, {
-      details: { quota: rate, limit: String(limit), until: this.#until(rate) },
-    })
+    return new HuxinError(
+      'quota_exceeded',
+      text`${nameOf(who)} has used its quota of ${limit} here (quotas.${rate} in node.yaml): send the batch again at ${this.#until(rate)}, or ask the operator of ${this.#options.ledger().self} to raise it`,
+      {
+        details: { quota: rate, limit: String(limit), until: this.#until(rate) },
+      },
+    )
   }
 
   #until(rate: Rate): string {
@@ -236,12 +320,24 @@ export class Quotas {
 }
 
 /** Who a batch counts for; what comes from above counts for nobody, it was counted where it came in. */
-function counters({ kinds }: Ledger, { origin, batchClass, kind }: BatchHeader, source: EntrySource): { readonly who: string; readonly times: number }[] {
+function counters(
+  { kinds }: Ledger,
+  { origin, batchClass, kind }: BatchHeader,
+  source: EntrySource,
+): { readonly who: string; readonly times: number }[] {
   const bornHere = isBornHere(source)
-  const what = batchClass === 'control' || batchClass === 'amendment' || (bornHere && kinds.get(kind)?.ofItself) ? ACTS : ''
+  const what =
+    batchClass === 'control' ||
+    batchClass === 'amendment' ||
+    (bornHere && kinds.get(kind)?.ofItself)
+      ? ACTS
+      : ''
   if (bornHere) return [{ who: `${origin}${what}`, times: 1 }]
   if (source.kind !== 'child') return []
-  return [{ who: `${origin}${what}`, times: 1 }, { who: `${source.node}/**${what}`, times: BRANCH }]
+  return [
+    { who: `${origin}${what}`, times: 1 },
+    { who: `${source.node}/**${what}`, times: BRANCH },
+  ]
 }
 
 /** Acts have counts of their own, so that no flood of records keeps an amendment away. */

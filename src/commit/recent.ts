@@ -53,7 +53,13 @@ export class Recent {
     const { index, bytes, entry, batch } = logged
     if (index !== this.#next) this.clear(index)
     if (this.#next - this.#from === BigInt(ENTRIES_MAX)) this.#dropOldest()
-    this.#rows[placeOf(index)] = { bytes, body, batchClass: batch.header.batchClass, route: formatRoute(routeOf(entry, batch.header)), parsed: logged }
+    this.#rows[placeOf(index)] = {
+      bytes,
+      body,
+      batchClass: batch.header.batchClass,
+      route: formatRoute(routeOf(entry, batch.header)),
+      parsed: logged,
+    }
     this.#next = index + 1n
     this.#bytes += bytes.length + body.length
     while (this.#bytes > BYTES_MAX) this.#dropOldest()
@@ -89,13 +95,20 @@ export class Recent {
    * Entries of a class from `start` up to `end`, at most `limit`, in order.
    * @returns the entries, and where to go on
    */
-  async readClass(batchClass: BatchClass, range: ClassRange): Promise<{ entries: LoggedEntry[]; next: bigint }> {
+  async readClass(
+    batchClass: BatchClass,
+    range: ClassRange,
+  ): Promise<{ entries: LoggedEntry[]; next: bigint }> {
     const { start, end, limit } = range
     if (this.#holds(range)) {
       const { rows, next } = this.#readHeld(batchClass, range)
       return { entries: rows.map(({ index, row }) => parsedOf(index, row)), next }
     }
-    const rows = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
+    const rows = await this.#store.range({
+      gte: classKey(batchClass, start),
+      lt: classKey(batchClass, end),
+      limit,
+    })
     const indexes = rows.map(([key]) => indexAtEnd(key))
     const stored = await this.#store.getMany(indexes.map(entryKey))
     const entries = indexes.map((index, i) => open(index, stored[i]))
@@ -106,14 +119,24 @@ export class Recent {
    * Who may have the entries of a class from `start` up to `end`, at most `limit` of them, in order.
    * @returns the rows, and where to go on
    */
-  async readRoutes(batchClass: BatchClass, range: ClassRange): Promise<{ rows: { index: bigint; route: EntryRoute }[]; next: bigint }> {
+  async readRoutes(
+    batchClass: BatchClass,
+    range: ClassRange,
+  ): Promise<{ rows: { index: bigint; route: EntryRoute }[]; next: bigint }> {
     const { start, end, limit } = range
     if (this.#holds(range)) {
       const { rows, next } = this.#readHeld(batchClass, range)
       return { rows: rows.map(({ index, row }) => ({ index, route: parseRoute(row.route) })), next }
     }
-    const stored = await this.#store.range({ gte: classKey(batchClass, start), lt: classKey(batchClass, end), limit })
-    const rows = stored.map(([key, value]) => ({ index: indexAtEnd(key), route: parseRoute(value) }))
+    const stored = await this.#store.range({
+      gte: classKey(batchClass, start),
+      lt: classKey(batchClass, end),
+      limit,
+    })
+    const rows = stored.map(([key, value]) => ({
+      index: indexAtEnd(key),
+      route: parseRoute(value),
+    }))
     return { rows, next: rows.length < limit ? end : rows.at(-1)!.index + 1n }
   }
 
@@ -138,8 +161,12 @@ export class Recent {
 
   /** The body (or refusal) beside an entry. @throws HuxinError store_corrupt */
   async body(index: bigint): Promise<Uint8Array> {
-    const body = this.#row(index)?.body ?? await this.#store.get(bodyKey(index))
-    if (!body) throw new HuxinError('store_corrupt', text`the body of entry ${index} is missing from the store; run huxin fsck`)
+    const body = this.#row(index)?.body ?? (await this.#store.get(bodyKey(index)))
+    if (!body)
+      throw new HuxinError(
+        'store_corrupt',
+        text`the body of entry ${index} is missing from the store; run huxin fsck`,
+      )
     return body
   }
 
@@ -159,7 +186,10 @@ export class Recent {
     this.#from++
   }
 
-  #readHeld(batchClass: BatchClass, { start, end, limit }: ClassRange): { rows: { index: bigint; row: Row }[]; next: bigint } {
+  #readHeld(
+    batchClass: BatchClass,
+    { start, end, limit }: ClassRange,
+  ): { rows: { index: bigint; row: Row }[]; next: bigint } {
     const rows: { index: bigint; row: Row }[] = []
     for (let index = start; index < end; index++) {
       const row = this.#row(index)
@@ -186,5 +216,8 @@ function open(index: bigint, bytes: Uint8Array | undefined): LoggedEntry {
 }
 
 function missing(index: bigint): HuxinError {
-  return new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
+  return new HuxinError(
+    'store_corrupt',
+    text`entry ${index} is missing from the store; run huxin fsck`,
+  )
 }

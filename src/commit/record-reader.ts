@@ -13,7 +13,15 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { type Text, text } from '../base/text.ts'
 import { recordLeafHash, SALT_BYTES, saltDistance } from '../batch/body.ts'
 import { type Entry, parseEntry } from '../batch/entry.ts'
-import { type BodyPieces, decodePieces, divideBody, encodePieces, leavesOf, openPiece, PIECE_LEAVES } from '../batch/pieces.ts'
+import {
+  type BodyPieces,
+  decodePieces,
+  divideBody,
+  encodePieces,
+  leavesOf,
+  openPiece,
+  PIECE_LEAVES,
+} from '../batch/pieces.ts'
 import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { Log } from '../log/log.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
@@ -31,7 +39,12 @@ const HASH_BYTES = 32
 /** Places that are read again at a time. */
 const LOOKS = 8
 /** Places that did not read well. */
-export const damageRows = defineRows({ table: 'meta', name: 'damage', keys: textKeys, check: hasCheckValue() })
+export const damageRows = defineRows({
+  table: 'meta',
+  name: 'damage',
+  keys: textKeys,
+  check: hasCheckValue(),
+})
 /** How bodies are divided. */
 export const piecesRows = defineRows({ table: 'pieces', derived: 'own' })
 
@@ -90,23 +103,39 @@ export class RecordReader {
    * The record at a place; undefined when there is none, or its batch was refused.
    * @throws HuxinError store_corrupt | cancelled
    */
-  async read(index: bigint, position: number, turns = new Turns(this.#options.clock)): Promise<CheckedRecord | undefined> {
+  async read(
+    index: bigint,
+    position: number,
+    turns = new Turns(this.#options.clock),
+  ): Promise<CheckedRecord | undefined> {
     const opened = await this.#open(index)
     if (!opened?.entry.verdict.accepted || position >= opened.batch.header.records) return undefined
-    return await this.#readAgain(index, opened, position) ?? this.#readPiece(index, opened, { position, turns })
+    return (
+      (await this.#readAgain(index, opened, position)) ??
+      this.#readPiece(index, opened, { position, turns })
+    )
   }
 
   /** Reads some places that did not read well again, also those of before a start: who asks for them may never come again. */
   async review(): Promise<void> {
     const { store } = this.#options
     if (!this.#kept) {
-      this.#kept = new Set((await store.range(damageRows.range)).map(([key]) => damageRows.restOf(key).toString()))
+      this.#kept = new Set(
+        (await store.range(damageRows.range)).map(([key]) => damageRows.restOf(key).toString()),
+      )
       for (const name of this.#kept) await this.#look(name)
     }
     for (const name of [...this.#damaged].slice(0, LOOKS)) await this.#look(name)
-    const changed = [...new Set([...this.#damaged, ...this.#kept])].filter((name) => this.#damaged.has(name) !== this.#kept!.has(name))
+    const changed = [...new Set([...this.#damaged, ...this.#kept])].filter(
+      (name) => this.#damaged.has(name) !== this.#kept!.has(name),
+    )
     if (changed.length === 0) return
-    await store.write(changed.map((name) => ({ key: keyOf(name), value: this.#damaged.has(name) ? checkedValue(keyOf(name), new Uint8Array()) : undefined })))
+    await store.write(
+      changed.map((name) => ({
+        key: keyOf(name),
+        value: this.#damaged.has(name) ? checkedValue(keyOf(name), new Uint8Array()) : undefined,
+      })),
+    )
     this.#kept = new Set(this.#damaged)
   }
 
@@ -115,7 +144,10 @@ export class RecordReader {
     const [what, index = '0', piece = '0'] = name.split(' ')
     // The next one is looked at first the next time.
     if (this.#damaged.delete(name)) this.#damaged.add(name)
-    const read = what === 'entry' ? this.entry(BigInt(index)).then((found) => found && this.#isWell(name)) : this.read(BigInt(index), Number(piece) * PIECE_LEAVES)
+    const read =
+      what === 'entry'
+        ? this.entry(BigInt(index)).then((found) => found && this.#isWell(name))
+        : this.read(BigInt(index), Number(piece) * PIECE_LEAVES)
     await read.catch((error: unknown) => {
       if (!isHuxinError(error, 'store_corrupt')) throw error
     })
@@ -132,16 +164,30 @@ export class RecordReader {
     const bytes = await this.#options.store.get(entryKey(index))
     // Durable already, and its round is not through: nobody is told of it yet.
     if (index >= log.size) return undefined
-    if (!bytes || !await log.holds(index, bytes)) throw this.#damage(entryName(index), text`${keyText(entryKey(index))}: it is not what was logged`)
+    if (!bytes || !(await log.holds(index, bytes)))
+      throw this.#damage(
+        entryName(index),
+        text`${keyText(entryKey(index))}: it is not what was logged`,
+      )
     const entry = parseEntry(bytes)
-    const opened: Opened = { entry, batch: parseHeaderNote(entry.header), pieces: undefined, checked: new Map(), bytes: 0 }
+    const opened: Opened = {
+      entry,
+      batch: parseHeaderNote(entry.header),
+      pieces: undefined,
+      checked: new Map(),
+      bytes: 0,
+    }
     this.#opened.set(index, opened)
     this.#grow(index, opened, bytes.length + ENTRY_BYTES)
     return opened
   }
 
   /** A record whose piece was checked before: its own hash is enough. Undefined when it is not there as it was. */
-  async #readAgain(index: bigint, { checked }: Opened, position: number): Promise<CheckedRecord | undefined> {
+  async #readAgain(
+    index: bigint,
+    { checked }: Opened,
+    position: number,
+  ): Promise<CheckedRecord | undefined> {
     const piece = checked.get(Math.floor(position / PIECE_LEAVES))
     if (!piece) return undefined
     const at = position % PIECE_LEAVES
@@ -153,59 +199,97 @@ export class RecordReader {
     if (!part || part.length !== before + end - start) return undefined
     const bytes = copyOf(part.subarray(before))
     const leafHash = piece.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)
-    return equalBytes(recordLeafHash(part.subarray(0, SALT_BYTES), bytes), leafHash) ? { bytes, leafHash } : undefined
+    return equalBytes(recordLeafHash(part.subarray(0, SALT_BYTES), bytes), leafHash)
+      ? { bytes, leafHash }
+      : undefined
   }
 
-  async #readPiece(index: bigint, opened: Opened, { position, turns }: { position: number; turns: Turns }): Promise<CheckedRecord> {
+  async #readPiece(
+    index: bigint,
+    opened: Opened,
+    { position, turns }: { position: number; turns: Turns },
+  ): Promise<CheckedRecord> {
     const piece = Math.floor(position / PIECE_LEAVES)
     // An erasure moves what follows: then the body is divided anew.
     for (const anew of [false, true]) {
       const pieces = await this.#piecesOf(index, opened, { anew, turns })
-      const checked = pieces && await this.#check(index, opened, { piece, pieces })
+      const checked = pieces && (await this.#check(index, opened, { piece, pieces }))
       if (checked) {
         this.#isWell(entryName(index), bodyName(index, piece))
         const at = position % PIECE_LEAVES
-        return { bytes: checked.records(at), leafHash: checked.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) }
+        return {
+          bytes: checked.records(at),
+          leafHash: checked.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES),
+        }
       }
     }
-    throw this.#damage(bodyName(index, piece), text`${keyText(bodyKey(index))}: record ${position} is not what was logged`)
+    throw this.#damage(
+      bodyName(index, piece),
+      text`${keyText(bodyKey(index))}: record ${position} is not what was logged`,
+    )
   }
 
-  async #check(index: bigint, opened: Opened, { piece, pieces: { roots, starts } }: { piece: number; pieces: BodyPieces }): Promise<(CheckedPiece & { records(at: number): Uint8Array | undefined }) | undefined> {
+  async #check(
+    index: bigint,
+    opened: Opened,
+    { piece, pieces: { roots, starts } }: { piece: number; pieces: BodyPieces },
+  ): Promise<(CheckedPiece & { records(at: number): Uint8Array | undefined }) | undefined> {
     const start = starts[piece]!
     const stored = await this.#options.store.part(bodyKey(index), start, starts[piece + 1]!)
-    const body = stored && openPiece(stored, roots.subarray(piece * HASH_BYTES, (piece + 1) * HASH_BYTES), leavesOf(piece, opened.batch.header))
+    const body =
+      stored &&
+      openPiece(
+        stored,
+        roots.subarray(piece * HASH_BYTES, (piece + 1) * HASH_BYTES),
+        leavesOf(piece, opened.batch.header),
+      )
     if (!body) return undefined
     const spans = body.spans.map((offset) => (offset === 0 ? 0 : start + offset))
     const checked = { hashes: Buffer.from(body.leafHashes), spans }
-    if (!opened.checked.has(piece)) this.#grow(index, opened, PIECE_BYTES + checked.hashes.length + spans.byteLength)
+    if (!opened.checked.has(piece))
+      this.#grow(index, opened, PIECE_BYTES + checked.hashes.length + spans.byteLength)
     opened.checked.set(piece, checked)
-    return { ...checked, records: (at) => (spans[2 * at] === 0 ? undefined : copyOf(stored.subarray(spans[2 * at]! - start, spans[2 * at + 1]! - start))) }
+    return {
+      ...checked,
+      records: (at) =>
+        spans[2 * at] === 0
+          ? undefined
+          : copyOf(stored.subarray(spans[2 * at]! - start, spans[2 * at + 1]! - start)),
+    }
   }
 
   /** How a body is divided: by its row, or anew from the whole body, which is then checked. */
-  async #piecesOf(index: bigint, opened: Opened, { anew, turns }: { anew: boolean; turns: Turns }): Promise<BodyPieces | undefined> {
+  async #piecesOf(
+    index: bigint,
+    opened: Opened,
+    { anew, turns }: { anew: boolean; turns: Turns },
+  ): Promise<BodyPieces | undefined> {
     const { header } = opened.batch
-    if (header.records <= PIECE_LEAVES) return anew ? undefined : { roots: header.root, starts: Uint32Array.of(0, 0xffff_ffff) }
+    if (header.records <= PIECE_LEAVES)
+      return anew ? undefined : { roots: header.root, starts: Uint32Array.of(0, 0xffff_ffff) }
     if (!anew && opened.pieces) return opened.pieces
     const { store } = this.#options
     const key = piecesKey(index)
     const row = anew ? undefined : openChecked(key, await store.get(key))
-    const pieces = (row && decodePieces(row, header)) ?? await this.#divide(index, opened, turns)
+    const pieces = (row && decodePieces(row, header)) ?? (await this.#divide(index, opened, turns))
     if (!pieces) return undefined
     if (!opened.pieces) this.#grow(index, opened, pieces.roots.length + pieces.starts.byteLength)
     opened.pieces = pieces
     // Made again when it is lost: a full disk does not hinder reading.
-    if (!row) await store.write([{ key, value: checkedValue(key, encodePieces(pieces)) }]).catch(() => undefined)
+    if (!row)
+      await store
+        .write([{ key, value: checkedValue(key, encodePieces(pieces)) }])
+        .catch(() => undefined)
     return pieces
   }
 
   async #divide(index: bigint, { batch }: Opened, turns: Turns): Promise<BodyPieces | undefined> {
     const stored = await this.#options.store.get(bodyKey(index))
     try {
-      return stored && await divideBody(stored, batch.header, turns)
+      return stored && (await divideBody(stored, batch.header, turns))
     } catch (error) {
-      if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large')) return undefined
+      if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large'))
+        return undefined
       throw error
     }
   }
@@ -226,7 +310,11 @@ export class RecordReader {
   #damage(name: string, what: Text): HuxinError {
     this.#damaged.add(name)
     const more = this.#damaged.size - 1
-    this.#options.alarms.raise('damage', '', more > 0 ? text`${what}, and ${more} more places` : what)
+    this.#options.alarms.raise(
+      'damage',
+      '',
+      more > 0 ? text`${what}, and ${more} more places` : what,
+    )
     return new HuxinError('store_corrupt', text`${what}: run huxin fsck --repair`)
   }
 

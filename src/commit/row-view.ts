@@ -20,7 +20,13 @@ export interface RowView {
 /** The key of a member's log. @throws HuxinError store_corrupt */
 export function logKey(federation: FederationState, origin: string): Verifier {
   const at = origin.lastIndexOf('/')
-  const keys = federation.member(origin.slice(0, at))?.epochs.find(({ epoch }) => String(epoch) === origin.slice(at + 1))
-  if (!keys) throw new HuxinError('store_corrupt', text`${origin} is the log of no member that is known here`)
+  const keys = federation
+    .member(origin.slice(0, at))
+    ?.epochs.find(({ epoch }) => String(epoch) === origin.slice(at + 1))
+  if (!keys)
+    throw new HuxinError(
+      'store_corrupt',
+      text`${origin} is the log of no member that is known here`,
+    )
   return parseVkey(keys.noteVkey)
 }

@@ -115,9 +115,20 @@ export class Writer {
   propose(bytes: number, decide: Decide, moment: Moment = this.#loads): Promise<Committed> {
     if (this.#closed) return Promise.reject(new HuxinError('not_ready', text`the node is stopping`))
     if (this.#failed) return Promise.reject(this.#failed)
-    if (moment !== this.#loads) return Promise.reject(new HuxinError('store_failed', text`a write failed while this was prepared, and may have happened: send it again`))
+    if (moment !== this.#loads)
+      return Promise.reject(
+        new HuxinError(
+          'store_failed',
+          text`a write failed while this was prepared, and may have happened: send it again`,
+        ),
+      )
     if (this.#queuedBytes > QUEUE_BYTES_MAX) {
-      return Promise.reject(new HuxinError('overloaded', text`too many batches wait to be written: send again in a moment`))
+      return Promise.reject(
+        new HuxinError(
+          'overloaded',
+          text`too many batches wait to be written: send again in a moment`,
+        ),
+      )
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ bytes, decide, resolve, reject })
@@ -140,7 +151,10 @@ export class Writer {
     if (index >= this.#options.log().signed.size) await this.save([])
     const { signed } = this.#options.log()
     if (index < signed.size) return signed
-    throw new HuxinError('not_ready', text`entry ${index} is not under a signed checkpoint yet: send it again in a moment`)
+    throw new HuxinError(
+      'not_ready',
+      text`entry ${index} is not under a signed checkpoint yet: send it again in a moment`,
+    )
   }
 
   /** Waits for the rounds under way and takes no more. */
@@ -159,7 +173,8 @@ export class Writer {
   #take(): Proposal[] {
     let bytes = 0
     let count = 0
-    while (count < this.#queue.length && count < ROUND_PROPOSALS_MAX && bytes < ROUND_BYTES_MAX) bytes += this.#queue[count++]!.bytes
+    while (count < this.#queue.length && count < ROUND_PROPOSALS_MAX && bytes < ROUND_BYTES_MAX)
+      bytes += this.#queue[count++]!.bytes
     this.#queuedBytes -= bytes
     return this.#queue.splice(0, count)
   }
@@ -185,18 +200,33 @@ export class Writer {
     }
     if (decided.length === 0) return
     try {
-      const { tree, leafHashes } = await this.#write(log, decided.flatMap(({ decision }) => decision.ops), entries)
+      const { tree, leafHashes } = await this.#write(
+        log,
+        decided.flatMap(({ decision }) => decision.ops),
+        entries,
+      )
       if (entries.length > 0) this.#options.onAppend(log.size)
       for (const { proposal, decision, index } of decided) {
         const from = Number(index - (log.size - BigInt(entries.length)))
-        proposal.resolve({ index, tree, leafHashes: leafHashes.slice(from, from + decision.entries.length) })
+        proposal.resolve({
+          index,
+          tree,
+          leafHashes: leafHashes.slice(from, from + decision.entries.length),
+        })
       }
     } catch (error) {
-      await this.#fail(decided.map(({ proposal }) => proposal), error)
+      await this.#fail(
+        decided.map(({ proposal }) => proposal),
+        error,
+      )
     }
   }
 
-  async #write(log: Log, ops: readonly Op[], entries: readonly Uint8Array[]): Promise<{ tree: SignedTree; leafHashes: readonly Uint8Array[] }> {
+  async #write(
+    log: Log,
+    ops: readonly Op[],
+    entries: readonly Uint8Array[],
+  ): Promise<{ tree: SignedTree; leafHashes: readonly Uint8Array[] }> {
     if (entries.length === 0) {
       if (ops.length > 0) await this.#options.store.commit(ops)
       const rest = log.size > log.signed.size && this.#options.maySign()
@@ -211,7 +241,11 @@ export class Writer {
   async #fail(proposals: readonly Proposal[], error: unknown): Promise<void> {
     const code = isHuxinError(error) ? error.code : 'store_failed'
     const message = textOf(error)
-    this.#failed = new HuxinError(code, text`${message}; whether it was written is found out now: send it again`, { cause: error })
+    this.#failed = new HuxinError(
+      code,
+      text`${message}; whether it was written is found out now: send it again`,
+      { cause: error },
+    )
     // Nobody waits for the disk: it may be full for hours.
     for (const proposal of [...proposals, ...this.#queue.splice(0)]) proposal.reject(this.#failed)
     this.#queuedBytes = 0
@@ -223,15 +257,21 @@ export class Writer {
 
 /** What earlier decisions of the round put is gathered when somebody asks; few proposals do. */
 function roundView(store: Store, decided: readonly { readonly decision: Decision }[]): RoundView {
-  const begins = (key: Uint8Array, prefix: Uint8Array): boolean => key.length >= prefix.length && equalBytes(key.subarray(0, prefix.length), prefix)
+  const begins = (key: Uint8Array, prefix: Uint8Array): boolean =>
+    key.length >= prefix.length && equalBytes(key.subarray(0, prefix.length), prefix)
   const put = new Map<string, Uint8Array | undefined>()
   let gathered = 0
   return {
     async get(key) {
-      for (; gathered < decided.length; gathered++) for (const op of decided[gathered]!.decision.ops) put.set(asBuffer(op.key).toString('latin1'), op.value)
+      for (; gathered < decided.length; gathered++)
+        for (const op of decided[gathered]!.decision.ops)
+          put.set(asBuffer(op.key).toString('latin1'), op.value)
       const name = asBuffer(key).toString('latin1')
       return put.has(name) ? put.get(name) : store.get(key)
     },
-    staged: (prefix) => decided.flatMap(({ decision }) => decision.ops.filter(({ key, value }) => value !== undefined && begins(key, prefix))),
+    staged: (prefix) =>
+      decided.flatMap(({ decision }) =>
+        decision.ops.filter(({ key, value }) => value !== undefined && begins(key, prefix)),
+      ),
   }
 }

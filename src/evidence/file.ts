@@ -65,29 +65,47 @@ export interface UnverifiedEvidence {
 export const EVIDENCE_BYTES_MAX = 4 << 20
 export const PURPOSE = /^[a-z][a-z0-9-]{0,63}$/
 export const DOCUMENT = /^[^\x00-\x1f\x7f]{1,200}$/
-const PART_NAME = /^(?:record|path|(?:entry|proof) [a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8} (?:0|[1-9][0-9]{0,17})|statement [a-z0-9.-]{1,128}\/[a-z0-9-]{1,32} (?:0|[1-9][0-9]{0,8}))$/
+const PART_NAME =
+  /^(?:record|path|(?:entry|proof) [a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8} (?:0|[1-9][0-9]{0,17})|statement [a-z0-9.-]{1,128}\/[a-z0-9-]{1,32} (?:0|[1-9][0-9]{0,8}))$/
 const DELIMITER = '\n=== '
 const END = '=== end\n'
 
 /** Puts a file together and signs its issuance. */
-export function formatEvidence(issuance: Omit<Issuance, 'parts'>, parts: readonly EvidencePart[], signer: Signer): Uint8Array {
+export function formatEvidence(
+  issuance: Omit<Issuance, 'parts'>,
+  parts: readonly EvidencePart[],
+  signer: Signer,
+): Uint8Array {
   const named = parts.map(({ name, bytes }) => ({ name, hash: partHash(bytes) }))
   const note = signNote(formatIssuance({ ...issuance, parts: named }), [signer])
-  return Buffer.concat([note, ...parts.flatMap(({ name, bytes }) => [utf8(`=== ${name}\n`), bytes]), utf8(END)])
+  return Buffer.concat([
+    note,
+    ...parts.flatMap(({ name, bytes }) => [utf8(`=== ${name}\n`), bytes]),
+    utf8(END),
+  ])
 }
 
 /** @throws HuxinError evidence_invalid */
 export function parseEvidence(bytes: Uint8Array): UnverifiedEvidence {
-  if (bytes.length > EVIDENCE_BYTES_MAX) throw evidenceFault('not_evidence', text`it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`)
+  if (bytes.length > EVIDENCE_BYTES_MAX)
+    throw evidenceFault(
+      'not_evidence',
+      text`it has ${bytes.length} bytes, at most ${EVIDENCE_BYTES_MAX}`,
+    )
   const buffer = asBuffer(bytes)
-  if (!buffer.subarray(0, 18).equals(utf8('huxin/evidence/v1\n'))) throw evidenceFault('not_evidence', text`its first line is not huxin/evidence/v1`)
+  if (!buffer.subarray(0, 18).equals(utf8('huxin/evidence/v1\n')))
+    throw evidenceFault('not_evidence', text`its first line is not huxin/evidence/v1`)
   const pieces = splitParts(buffer)
   const last = pieces.pop()
-  if (last?.name !== 'end' || last.bytes.length > 0) throw evidenceFault('cut_off', text`its last line is not "=== end"`)
+  if (last?.name !== 'end' || last.bytes.length > 0)
+    throw evidenceFault('cut_off', text`its last line is not "=== end"`)
   const [head, ...parts] = pieces
   const issuanceNote = head!.bytes
   const issuance = parseIssuance(issuanceNote)
-  compareNames(issuance.parts.map(({ name }) => name), parts.map(({ name }) => name))
+  compareNames(
+    issuance.parts.map(({ name }) => name),
+    parts.map(({ name }) => name),
+  )
   return { issuanceNote, issuance, parts }
 }
 
@@ -96,20 +114,38 @@ export function partHash(bytes: Uint8Array): Uint8Array {
 }
 
 /** Part `record`: salt and bytes as sealed, or the leaf hash alone. */
-export function formatRecordPart(record: { readonly salt: Uint8Array; readonly bytes: Uint8Array } | { readonly leafHash: Uint8Array }): Uint8Array {
-  return utf8('leafHash' in record ? `hash ${hex(record.leafHash)}\n` : `salt ${base64(record.salt)}\nrecord ${base64(record.bytes)}\n`)
+export function formatRecordPart(
+  record:
+    | { readonly salt: Uint8Array; readonly bytes: Uint8Array }
+    | { readonly leafHash: Uint8Array },
+): Uint8Array {
+  return utf8(
+    'leafHash' in record
+      ? `hash ${hex(record.leafHash)}\n`
+      : `salt ${base64(record.salt)}\nrecord ${base64(record.bytes)}\n`,
+  )
 }
 
 /** The leaf hash of a part `record`, and the record unless only its hash is there. @throws HuxinError evidence_invalid */
-export function parseRecordPart(part: Uint8Array): { readonly leafHash: Uint8Array; readonly bytes: Uint8Array | undefined } {
+export function parseRecordPart(part: Uint8Array): {
+  readonly leafHash: Uint8Array
+  readonly bytes: Uint8Array | undefined
+} {
   const content = utf8Text(part) ?? ''
   const only = /^hash ([0-9a-f]{64})\n$/.exec(content)
   if (only) return { leafHash: fromHex(only[1]!)!, bytes: undefined }
   const both = /^salt ([A-Za-z0-9+/=]+)\nrecord ([A-Za-z0-9+/=]+)\n$/.exec(content)
   const salt = both && fromBase64(both[1]!)
   const bytes = both && fromBase64(both[2]!)
-  if (salt?.length !== SALT_BYTES || !bytes) throw evidenceFault('part_malformed', text`record: neither "salt <base64>" and "record <base64>" nor "hash <hex>"`)
-  return { leafHash: createHash('sha256').update(Uint8Array.of(0)).update(salt).update(bytes).digest(), bytes }
+  if (salt?.length !== SALT_BYTES || !bytes)
+    throw evidenceFault(
+      'part_malformed',
+      text`record: neither "salt <base64>" and "record <base64>" nor "hash <hex>"`,
+    )
+  return {
+    leafHash: createHash('sha256').update(Uint8Array.of(0)).update(salt).update(bytes).digest(),
+    bytes,
+  }
 }
 
 /** A record's place in its batch, with the hashes that lead to the batch's root. */
@@ -131,14 +167,31 @@ export function parsePathPart(part: Uint8Array): RecordPath {
   const index = /^index (0|[1-9][0-9]{0,5})$/.exec(lines[0] ?? '')
   const size = /^size ([1-9][0-9]{0,5})$/.exec(lines[1] ?? '')
   const proof = lines.slice(2, -1).map((line) => fromBase64(line))
-  if (!index || !size || lines.at(-1) !== '' || lines.length > 30 || proof.some((hash) => hash?.length !== 32)) {
+  if (
+    !index ||
+    !size ||
+    lines.at(-1) !== '' ||
+    lines.length > 30 ||
+    proof.some((hash) => hash?.length !== 32)
+  ) {
     throw evidenceFault('part_malformed', text`path: not "index <n>", "size <n>" and hashes`)
   }
   return { index: Number(index[1]), size: Number(size[1]), proof: proof as Uint8Array[] }
 }
 
-function formatIssuance({ issuer, epoch, issuedMs, purpose, document, access, batchId, record, parts }: Issuance): string {
-  return 'huxin/evidence/v1\n' +
+function formatIssuance({
+  issuer,
+  epoch,
+  issuedMs,
+  purpose,
+  document,
+  access,
+  batchId,
+  record,
+  parts,
+}: Issuance): string {
+  return (
+    'huxin/evidence/v1\n' +
     `issuer ${issuer} ${epoch}\n` +
     `issued ${formatTime(issuedMs)}\n` +
     `purpose ${purpose}\n` +
@@ -147,6 +200,7 @@ function formatIssuance({ issuer, epoch, issuedMs, purpose, document, access, ba
     `batch sha256:${hex(batchId)}\n` +
     `record ${record ? `${record.position} sha256:${hex(record.leafHash)}` : '-'}\n` +
     parts.map(({ name, hash }) => `part sha256:${hex(hash)} ${name}\n`).join('')
+  )
 }
 
 function parseIssuance(noteBytes: Uint8Array): Issuance {
@@ -159,15 +213,30 @@ function parseIssuance(noteBytes: Uint8Array): Issuance {
   const issuer = value(1, /^issuer (\S+) ([1-9][0-9]{0,8})$/)
   const issuedMs = parseTime(value(2, /^issued (\S+)$/)[1]!)
   const record = value(7, /^record (?:-|(0|[1-9][0-9]{0,5}) sha256:([0-9a-f]{64}))$/)
-  const parts = lines.slice(8, -1).map((_, i) => value(8 + i, /^part sha256:([0-9a-f]{64}) (.+)$/)).map(([, hash, name]) => ({ name: name!, hash: fromHex(hash!)! }))
+  const parts = lines
+    .slice(8, -1)
+    .map((_, i) => value(8 + i, /^part sha256:([0-9a-f]{64}) (.+)$/))
+    .map(([, hash, name]) => ({ name: name!, hash: fromHex(hash!)! }))
   const issuance: Issuance = {
-    issuer: issuer[1]!, epoch: Number(issuer[2]), issuedMs: issuedMs ?? 0,
-    purpose: value(3, /^purpose (.*)$/)[1]!, document: value(4, /^document (.*)$/)[1]!,
-    access: fromHex(value(5, /^access sha256:([0-9a-f]{64})$/)[1]!)!, batchId: fromHex(value(6, /^batch sha256:([0-9a-f]{64})$/)[1]!)!,
-    record: record[2] === undefined ? undefined : { position: Number(record[1]), leafHash: fromHex(record[2])! },
+    issuer: issuer[1]!,
+    epoch: Number(issuer[2]),
+    issuedMs: issuedMs ?? 0,
+    purpose: value(3, /^purpose (.*)$/)[1]!,
+    document: value(4, /^document (.*)$/)[1]!,
+    access: fromHex(value(5, /^access sha256:([0-9a-f]{64})$/)[1]!)!,
+    batchId: fromHex(value(6, /^batch sha256:([0-9a-f]{64})$/)[1]!)!,
+    record:
+      record[2] === undefined
+        ? undefined
+        : { position: Number(record[1]), leafHash: fromHex(record[2])! },
     parts,
   }
-  if (issuedMs === undefined || !NODE_NAME.test(issuance.issuer) || !PURPOSE.test(issuance.purpose) || !DOCUMENT.test(issuance.document)) {
+  if (
+    issuedMs === undefined ||
+    !NODE_NAME.test(issuance.issuer) ||
+    !PURPOSE.test(issuance.purpose) ||
+    !DOCUMENT.test(issuance.document)
+  ) {
     throw evidenceFault('issuance_malformed', text`issuer, time, purpose or document is not valid`)
   }
   return issuance
@@ -202,7 +271,11 @@ export function splitParts(bytes: Buffer): EvidencePart[] {
 /** The parts are those that the issuance names, in its order. */
 function compareNames(wanted: readonly string[], found: readonly string[]): void {
   const twice = wanted.find((name, i) => wanted.indexOf(name) !== i || !PART_NAME.test(name))
-  if (twice !== undefined) throw evidenceFault('issuance_malformed', text`it names a part ${quote(twice)} that is not valid or named before`)
+  if (twice !== undefined)
+    throw evidenceFault(
+      'issuance_malformed',
+      text`it names a part ${quote(twice)} that is not valid or named before`,
+    )
   const absent = wanted.find((name) => !found.includes(name))
   if (absent !== undefined) throw evidenceFault('part_removed', absent)
   const extra = found.find((name, i) => !wanted.includes(name) || found.indexOf(name) !== i)

@@ -28,17 +28,38 @@ export function judgeCheckpoint(noteBytes: Uint8Array, policy: Policy): FinalByP
   const note = attempt('part_malformed', 'checkpoint', () => parseNote(noteBytes))
   const checkpoint = attempt('part_malformed', 'checkpoint', () => parseCheckpoint(note.text))
   const { origin } = checkpoint
-  const logs = policy.logs.map(({ verifier }) => verifier).filter(({ name }) => speaksFor(name, origin))
-  if (logs.length === 0) throw evidenceFault('policy_log', text`${origin}; it knows ${policy.logs.map(({ verifier }) => verifier.name).join(', ') || text`none`}`)
-  if (!logs.some((key) => attempt('policy_signature', origin, () => signedBy(note, key)))) throw evidenceFault('policy_signature', text`${origin}: no line by ${logs.map(({ name }) => name).join(', ')}`)
-  const witnesses = policy.witnesses.filter(({ name, verifier }) => attempt('policy_cosignature', `${name} on the checkpoint of ${origin}`, () => signedBy(note, verifier))).map(({ name }) => name)
-  if (!quorumReached(policy, witnesses)) throw evidenceFault('policy_quorum', text`${origin}, ${checkpoint.size} entries: cosigned by ${witnesses.join(', ') || text`none`}, wanted is ${describeQuorum(policy)}`)
+  const logs = policy.logs
+    .map(({ verifier }) => verifier)
+    .filter(({ name }) => speaksFor(name, origin))
+  if (logs.length === 0)
+    throw evidenceFault(
+      'policy_log',
+      text`${origin}; it knows ${policy.logs.map(({ verifier }) => verifier.name).join(', ') || text`none`}`,
+    )
+  if (!logs.some((key) => attempt('policy_signature', origin, () => signedBy(note, key))))
+    throw evidenceFault(
+      'policy_signature',
+      text`${origin}: no line by ${logs.map(({ name }) => name).join(', ')}`,
+    )
+  const witnesses = policy.witnesses
+    .filter(({ name, verifier }) =>
+      attempt('policy_cosignature', `${name} on the checkpoint of ${origin}`, () =>
+        signedBy(note, verifier),
+      ),
+    )
+    .map(({ name }) => name)
+  if (!quorumReached(policy, witnesses))
+    throw evidenceFault(
+      'policy_quorum',
+      text`${origin}, ${checkpoint.size} entries: cosigned by ${witnesses.join(', ') || text`none`}, wanted is ${describeQuorum(policy)}`,
+    )
   return { checkpoint, witnesses, quorum: policy.quorum }
 }
 
 /** Whether the note has a line by this key. @throws HuxinError signature_invalid when it does not verify */
 function signedBy(note: UnverifiedNote, key: Verifier): boolean {
-  if (!note.signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId)) return false
+  if (!note.signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId))
+    return false
   verifyNote(note, [key])
   return true
 }
@@ -63,17 +84,29 @@ export interface JudgedLog {
  * @throws HuxinError evidence_invalid when none is final
  */
 export function judgeEvidence(bytes: Uint8Array, policy: Policy): readonly JudgedLog[] {
-  const judged = partsOf(parseEvidence(bytes).parts, 'proof').map(({ name, bytes: part }): JudgedLog => {
-    const [, log = '', index = ''] = name.split(' ')
-    try {
-      return { log, index, final: judgeCheckpoint(attempt('part_malformed', name, () => parseTlogProof(part)).checkpointNote, policy), error: undefined }
-    } catch (error) {
-      return { log, index, final: undefined, error }
-    }
-  })
+  const judged = partsOf(parseEvidence(bytes).parts, 'proof').map(
+    ({ name, bytes: part }): JudgedLog => {
+      const [, log = '', index = ''] = name.split(' ')
+      try {
+        return {
+          log,
+          index,
+          final: judgeCheckpoint(
+            attempt('part_malformed', name, () => parseTlogProof(part)).checkpointNote,
+            policy,
+          ),
+          error: undefined,
+        }
+      } catch (error) {
+        return { log, index, final: undefined, error }
+      }
+    },
+  )
   if (judged.some(({ final }) => final)) return judged
   // Of a log that the policy knows there is more to say.
-  const known = judged.find(({ log }) => policy.logs.some(({ verifier }) => speaksFor(verifier.name, log)))
+  const known = judged.find(({ log }) =>
+    policy.logs.some(({ verifier }) => speaksFor(verifier.name, log)),
+  )
   throw (known ?? judged[0])?.error ?? evidenceFault('no_log', text`there is no part "proof"`)
 }
 
@@ -83,10 +116,22 @@ export interface ProvenEntry extends FinalByPolicy {
 }
 
 /** @throws HuxinError evidence_invalid, `details.fault` says which way */
-export function verifyProofByPolicy({ proof: bytes, entry, policy }: { readonly proof: Uint8Array; readonly entry: Uint8Array; readonly policy: Policy }): ProvenEntry {
-  const { index, proof, checkpointNote } = attempt('part_malformed', 'proof', () => parseTlogProof(bytes))
+export function verifyProofByPolicy({
+  proof: bytes,
+  entry,
+  policy,
+}: {
+  readonly proof: Uint8Array
+  readonly entry: Uint8Array
+  readonly policy: Policy
+}): ProvenEntry {
+  const { index, proof, checkpointNote } = attempt('part_malformed', 'proof', () =>
+    parseTlogProof(bytes),
+  )
   const final = judgeCheckpoint(checkpointNote, policy)
   const { origin, size, root } = final.checkpoint
-  attempt('not_logged', `${origin} ${index}`, () => verifyInclusion({ index, size, leafHash: leafHash(entry), proof, root }))
+  attempt('not_logged', `${origin} ${index}`, () =>
+    verifyInclusion({ index, size, leafHash: leafHash(entry), proof, root }),
+  )
   return { ...final, index }
 }

@@ -13,7 +13,14 @@ import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
-import { editionOf, type Entry, type EntrySource, formatEntry, RULES_EDITION, type Verdict } from '../batch/entry.ts'
+import {
+  editionOf,
+  type Entry,
+  type EntrySource,
+  formatEntry,
+  RULES_EDITION,
+  type Verdict,
+} from '../batch/entry.ts'
 import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import type { KnownBatch } from '../ledger/ledger.ts'
 import type { SignedTree } from '../log/log.ts'
@@ -23,7 +30,12 @@ import { Admission, type AdmissionOptions, decodeRefused } from './admission.ts'
 import type { Changes } from '../commit/changes.ts'
 import type { ErasingAmendment } from '../commit/context.ts'
 import { Erasing, type ErasingOptions } from './erasing.ts'
-import { FirstReceipt, type FirstReceiptOptions, type ClaimedJudgement, type Vouched } from '../witness/first-receipt.ts'
+import {
+  FirstReceipt,
+  type FirstReceiptOptions,
+  type ClaimedJudgement,
+  type Vouched,
+} from '../witness/first-receipt.ts'
 import { Incomplete, type IncompleteOptions } from './incomplete.ts'
 import { InOrder, type InOrderOptions } from './in-order.ts'
 import { judge } from '../verdict/judge.ts'
@@ -58,7 +70,14 @@ export interface Accepted {
   readonly tree: SignedTree
 }
 
-export interface DoorOptions extends AdmissionOptions, FirstReceiptOptions, InOrderOptions, LaneOrderOptions, ErasingOptions, IncompleteOptions {
+export interface DoorOptions
+  extends
+    AdmissionOptions,
+    FirstReceiptOptions,
+    InOrderOptions,
+    LaneOrderOptions,
+    ErasingOptions,
+    IncompleteOptions {
   readonly writer: Writer
   readonly changes: Changes
   readonly checkRecords: CheckRecords
@@ -119,7 +138,9 @@ export class Door {
   async accept(claims: SenderClaims): Promise<Accepted> {
     const turn = this.#takeTurn(claims.source)
     try {
-      const prepared = await this.#prepare(claims).catch((error: unknown) => this.#prepareAgain(claims, turn.before, error))
+      const prepared = await this.#prepare(claims).catch((error: unknown) =>
+        this.#prepareAgain(claims, turn.before, error),
+      )
       if ('index' in prepared) return prepared
       await turn.before
       const committing = this.#commit(prepared, claims)
@@ -139,7 +160,11 @@ export class Door {
   }
 
   /** A member or item may be made known by the batch just before this one: look again after it. */
-  async #prepareAgain(claims: SenderClaims, before: Promise<void>, error: unknown): Promise<Prepared | Accepted> {
+  async #prepareAgain(
+    claims: SenderClaims,
+    before: Promise<void>,
+    error: unknown,
+  ): Promise<Prepared | Accepted> {
     if (!isHuxinError(error, 'member_unknown') && !isHuxinError(error, 'item_unknown')) throw error
     await before
     await this.#options.writer.save([])
@@ -164,11 +189,34 @@ export class Door {
     const lapsed = await this.#firstReceipt.lapsed(batch, judged, claims, vouched)
     if (claims.refusal !== undefined && claims.refusal.length > 0) {
       const refused = decodeRefused(claims.refusal)
-      return { batch, body: undefined, lacking: false, terms, shown: undefined, refused, refusalBytes: claims.refusal }
+      return {
+        batch,
+        body: undefined,
+        lacking: false,
+        terms,
+        shown: undefined,
+        refused,
+        refusalBytes: claims.refusal,
+      }
     }
     const { body, lacking } = await this.#erasing.openBody(batch, claims, vouched)
-    const refused = lapsed ?? (this.#keepsVerdict(batch, claims, vouched) ? undefined : await judge({ ledger: this.#options.ledger(), header: batch.header, body, terms }, this.#options))
-    return { batch, body: refused ? undefined : body, lacking, terms, shown: vouched?.entry && claims.receipt, refused, refusalBytes: refused && encodeRefusal(refused.refusal) }
+    const refused =
+      lapsed ??
+      (this.#keepsVerdict(batch, claims, vouched)
+        ? undefined
+        : await judge(
+            { ledger: this.#options.ledger(), header: batch.header, body, terms },
+            this.#options,
+          ))
+    return {
+      batch,
+      body: refused ? undefined : body,
+      lacking,
+      terms,
+      shown: vouched?.entry && claims.receipt,
+      refused,
+      refusalBytes: refused && encodeRefusal(refused.refusal),
+    }
   }
 
   async #commit(prepared: Prepared, claims: SenderClaims): Promise<Accepted> {
@@ -192,18 +240,44 @@ export class Door {
     return repeated ? this.#repeat(batch, repeated) : this.#done(prepared, refusal, committed)
   }
 
-  async #decide(prepared: Prepared, claims: SenderClaims, { index, known, view }: Place): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
-    const { batch, terms: { rules, ...judged } } = prepared
+  async #decide(
+    prepared: Prepared,
+    claims: SenderClaims,
+    { index, known, view }: Place,
+  ): Promise<{ decision: Decision; refusal: Uint8Array | undefined }> {
+    const {
+      batch,
+      terms: { rules, ...judged },
+    } = prepared
     const ledger = this.#options.ledger()
-    const late = prepared.refused ?? (prepared.body && await this.#inOrder.judge(batch.header, prepared.body, view, rules))
+    const late =
+      prepared.refused ??
+      (prepared.body && (await this.#inOrder.judge(batch.header, prepared.body, view, rules)))
     // It was accepted here, says who gives it back. Whose branch it is of sends it again, and that is judged.
-    if (late && claims.givenBack === true) throw new HuxinError('proof_invalid', text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`)
+    if (late && claims.givenBack === true)
+      throw new HuxinError(
+        'proof_invalid',
+        text`batch ${batch.idText} of ${batch.header.origin} is given back as accepted and would be refused: ${refusalText(late.refusal)}`,
+      )
     const refusal = late && (prepared.refusalBytes ?? encodeRefusal(late.refusal))
-    const verdict: Verdict = late && refusal
-      ? { accepted: false, code: late.code, reasons: createHash('sha256').update(refusal).digest() }
-      : { accepted: true }
-    const entry: Entry = { timeMs: this.#options.clock.nowMs(), source: claims.source, judged, rules: late ? RULES_EDITION : rules, verdict, header: batch.note }
-    const body = late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
+    const verdict: Verdict =
+      late && refusal
+        ? {
+            accepted: false,
+            code: late.code,
+            reasons: createHash('sha256').update(refusal).digest(),
+          }
+        : { accepted: true }
+    const entry: Entry = {
+      timeMs: this.#options.clock.nowMs(),
+      source: claims.source,
+      judged,
+      rules: late ? RULES_EDITION : rules,
+      verdict,
+      header: batch.note,
+    }
+    const body =
+      late || !prepared.body ? undefined : await this.#erasing.eraseLate(batch, prepared.body, view)
     const opened = late || known ? 0 : ledger.opens(batch.header, claims.source)
     if (!known && claims.givenBack !== true) {
       // Others of the round may have used what was left.
@@ -214,17 +288,34 @@ export class Door {
     const ops: Op[] = [...folded.ops, { key: bodyKey(index), value: refusal ?? body!.bytes }]
     if (body && prepared.lacking) ops.push(this.#incomplete.op(index))
     if (body && prepared.shown) ops.push(shownOp(prepared.shown))
-    if (body && this.#options.kinds.of(batch.header)?.erases) ops.push(...await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view))
+    if (body && this.#options.kinds.of(batch.header)?.erases)
+      ops.push(...(await this.#erasing.eraseOps({ by: batch.header.origin, index, body }, view)))
     const bytes = formatEntry(entry)
     const remember = (): void => {
       folded.remember()
-      if (!known && claims.givenBack !== true) this.#options.quotas.count(batch.header, claims.source, { bytes: sizeOf(claims), refused: late !== undefined, opened })
-      if (late && claims.source.kind === 'parent' && batch.header.origin === ledger.self) this.#options.quotas.countReturned(ledger.self)
+      if (!known && claims.givenBack !== true)
+        this.#options.quotas.count(batch.header, claims.source, {
+          bytes: sizeOf(claims),
+          refused: late !== undefined,
+          opened,
+        })
+      if (late && claims.source.kind === 'parent' && batch.header.origin === ledger.self)
+        this.#options.quotas.countReturned(ledger.self)
       this.#options.recent.add({ index, bytes, entry, batch }, refusal ?? body!.bytes)
       if (body && prepared.lacking) this.#incomplete.add(index, batch)
-      this.#remember(batch, { refused: late !== undefined || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }, refusal)
+      this.#remember(
+        batch,
+        {
+          refused: late !== undefined || (known?.refused ?? false),
+          indexes: [...(known?.indexes ?? []), index],
+        },
+        refusal,
+      )
     }
-    return { decision: { entries: [bytes], ops, remember, givenBack: claims.givenBack ?? false }, refusal }
+    return {
+      decision: { entries: [bytes], ops, remember, givenBack: claims.givenBack ?? false },
+      refusal,
+    }
   }
 
   /**
@@ -247,37 +338,58 @@ export class Door {
   }
 
   /** What this node published or accepted before it lost its log: a child gives it back, or shows this node's own receipt for it. */
-  #keepsVerdict({ header }: SealedHeader, { givenBack }: SenderClaims, vouched: Vouched | undefined): boolean {
+  #keepsVerdict(
+    { header }: SealedHeader,
+    { givenBack }: SenderClaims,
+    vouched: Vouched | undefined,
+  ): boolean {
     const { self } = this.#options.ledger()
-    return (givenBack === true && header.origin === self) || (vouched?.node === self && vouched.entry?.verdict.accepted === true)
+    return (
+      (givenBack === true && header.origin === self) ||
+      (vouched?.node === self && vouched.entry?.verdict.accepted === true)
+    )
   }
 
   /** By which edition of the rules a batch is judged. Whoever stands below says what suits it: of what a child hands up only an entry of this node or of one above counts. */
   #rulesOf({ source, rules }: SenderClaims, vouched: Vouched | undefined): string {
     const { federation, self } = this.#options.ledger()
-    const counts = vouched?.entry && (source.kind !== 'child' || federation.isWithin(self, vouched.node))
+    const counts =
+      vouched?.entry && (source.kind !== 'child' || federation.isWithin(self, vouched.node))
     return editionOf(counts ? vouched.entry.rules : rules)
   }
 
   /** A known batch is judged anew only when a higher node refused what stands accepted here. */
   #overturns(known: KnownBatch, claims: SenderClaims): boolean {
-    return !known.refused && claims.refusal !== undefined && claims.refusal.length > 0 && claims.source.kind !== 'child'
+    return (
+      !known.refused &&
+      claims.refusal !== undefined &&
+      claims.refusal.length > 0 &&
+      claims.source.kind !== 'child'
+    )
   }
 
   async #known(batch: SealedHeader): Promise<KnownBatch | undefined> {
-    return this.#recent.get(batch.idText)?.known ?? await this.#options.ledger().known(batch.id)
+    return this.#recent.get(batch.idText)?.known ?? (await this.#options.ledger().known(batch.id))
   }
 
   async #repeat(batch: SealedHeader, known: KnownBatch): Promise<Accepted> {
     const index = known.refused ? known.indexes.at(-1)! : known.indexes[0]!
-    const refusal = known.refused ? this.#recent.get(batch.idText)?.refusal ?? await this.#options.store.get(bodyKey(index)) : undefined
+    const refusal = known.refused
+      ? (this.#recent.get(batch.idText)?.refusal ?? (await this.#options.store.get(bodyKey(index))))
+      : undefined
     return { batch, index, refusal, repeated: true, tree: await this.#options.writer.sealed(index) }
   }
 
   #done(prepared: Prepared, refusal: Uint8Array | undefined, committed: Committed): Accepted {
     const { batchClass, kind } = prepared.batch.header
     this.#options.changes.announce(['log', batchClass, kind])
-    return { batch: prepared.batch, index: committed.index, refusal, repeated: false, tree: committed.tree }
+    return {
+      batch: prepared.batch,
+      index: committed.index,
+      refusal,
+      repeated: false,
+      tree: committed.tree,
+    }
   }
 
   #remember(batch: SealedHeader, known: KnownBatch, refusal: Uint8Array | undefined): void {

@@ -6,7 +6,14 @@ import { equalBytes, hex } from '../base/bytes.ts'
 import { civilDate, type Clock, Turns } from '../base/clock.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { type Body, bodyRoot, eraseLeaves, parseBody, recordAt, recordSpans } from '../batch/body.ts'
+import {
+  type Body,
+  bodyRoot,
+  eraseLeaves,
+  parseBody,
+  recordAt,
+  recordSpans,
+} from '../batch/body.ts'
 import { type EntrySource, parseEntry } from '../batch/entry.ts'
 import { parseHeaderNote, type SealedHeader } from '../batch/seal.ts'
 import { AmendmentAction } from '../gen/huxin/v1/catalog_pb.ts'
@@ -69,18 +76,32 @@ export class Erasing {
    * by a receipt of this node's own earlier log, or of a node above that has logged it.
    * @throws HuxinError body_incomplete | body_malformed | root_mismatch | erased_first_submission
    */
-  async openBody(batch: SealedHeader, claims: ArrivingBody, vouched: Vouched | undefined): Promise<OpenedBody> {
+  async openBody(
+    batch: SealedHeader,
+    claims: ArrivingBody,
+    vouched: Vouched | undefined,
+  ): Promise<OpenedBody> {
     const { header } = batch
-    if (claims.body.length === 0) throw new HuxinError('body_incomplete', text`the body of batch ${batch.idText} is not there: send it with its header`)
+    if (claims.body.length === 0)
+      throw new HuxinError(
+        'body_incomplete',
+        text`the body of batch ${batch.idText} is not there: send it with its header`,
+      )
     let body = parseBody(claims.body)
     if (body.count !== header.records || !equalBytes(bodyRoot(body), header.root)) {
-      throw new HuxinError('root_mismatch', text`the body of batch ${batch.idText} has ${body.count} records and another root than its header states`)
+      throw new HuxinError(
+        'root_mismatch',
+        text`the body of batch ${batch.idText} has ${body.count} records and another root than its header states`,
+      )
     }
     const { lawful, due } = await this.#erasedPositions(batch)
-    const gone = (body.erased === body.count && lawful.size < body.count && this.#wasWhole(claims, vouched)) ||
+    const gone =
+      (body.erased === body.count && lawful.size < body.count && this.#wasWhole(claims, vouched)) ||
       (claims.asItIs === true && claims.source.kind !== 'child' && hasUnexplained(body, lawful))
-    if (!gone && body.erased > 0 && claims.givenBack !== true && !this.#options.recovering()) this.#checkErased(batch, body, lawful, claims.source)
-    if (due.size > 0 && isErasable(this.#options.ledger(), batch)) body = parseBody(eraseLeaves(body, due))
+    if (!gone && body.erased > 0 && claims.givenBack !== true && !this.#options.recovering())
+      this.#checkErased(batch, body, lawful, claims.source)
+    if (due.size > 0 && isErasable(this.#options.ledger(), batch))
+      body = parseBody(eraseLeaves(body, due))
     // Who only passes a batch on needs no records.
     return { body, lacking: gone && this.#options.ledger().routes(header, claims.source).kept }
   }
@@ -89,11 +110,19 @@ export class Erasing {
    * `lawful` are the positions that an amendment erases, today or later: at another node the day may have come. `due` are
    * those whose day has come here.
    */
-  async #erasedPositions(batch: SealedHeader, view?: RoundView): Promise<{ lawful: Set<number>; due: Set<number> }> {
+  async #erasedPositions(
+    batch: SealedHeader,
+    view?: RoundView,
+  ): Promise<{ lawful: Set<number>; due: Set<number> }> {
     const { ledger, store } = this.#options
-    const amended = (await ledger().amendments(batch.id, batch.header.origin, view?.staged)).filter(({ action }) => action === AmendmentAction.ERASE)
+    const amended = (await ledger().amendments(batch.id, batch.header.origin, view?.staged)).filter(
+      ({ action }) => action === AmendmentAction.ERASE,
+    )
     const pending = await Promise.all(amended.map((one) => isPending(view ?? store, one)))
-    return { lawful: new Set(amended.map(({ position }) => position)), due: new Set(amended.filter((_, i) => !pending[i]).map(({ position }) => position)) }
+    return {
+      lawful: new Set(amended.map(({ position }) => position)),
+      due: new Set(amended.filter((_, i) => !pending[i]).map(({ position }) => position)),
+    }
   }
 
   #wasWhole({ source, incomplete }: ArrivingBody, vouched: Vouched | undefined): boolean {
@@ -103,20 +132,37 @@ export class Erasing {
     return source.kind === 'child' ? vouched.node === self : federation.isWithin(self, vouched.node)
   }
 
-  #checkErased(batch: SealedHeader, body: Body, erased: ReadonlySet<number>, source: EntrySource): void {
+  #checkErased(
+    batch: SealedHeader,
+    body: Body,
+    erased: ReadonlySet<number>,
+    source: EntrySource,
+  ): void {
     for (let i = 0; i < body.count; i++) {
       if (recordAt(body, i) !== undefined || erased.has(i)) continue
       if (source.kind === 'child' && source.node === batch.header.origin) {
-        throw new HuxinError('erased_first_submission', text`record ${i} of batch ${batch.idText} is a hash alone and no amendment erased it`)
+        throw new HuxinError(
+          'erased_first_submission',
+          text`record ${i} of batch ${batch.idText} is a hash alone and no amendment erased it`,
+        )
       }
-      throw new HuxinError('body_incomplete', text`record ${i} of batch ${batch.idText} is a hash alone and no amendment known here erased it: fetch it elsewhere`)
+      throw new HuxinError(
+        'body_incomplete',
+        text`record ${i} of batch ${batch.idText} is a hash alone and no amendment known here erased it: fetch it elsewhere`,
+      )
     }
   }
 
   /** Erasures that were written since the body was opened. */
   async eraseLate(batch: SealedHeader, body: Body, view: RoundView): Promise<Body> {
-    const erased = isErasable(this.#options.ledger(), batch) ? (await this.#erasedPositions(batch, view)).due : new Set<number>()
-    return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? parseBody(eraseLeaves(body, erased)) : body
+    const erased = isErasable(this.#options.ledger(), batch)
+      ? (await this.#erasedPositions(batch, view)).due
+      : new Set<number>()
+    return [...erased].some(
+      (position) => position < body.count && recordAt(body, position) !== undefined,
+    )
+      ? parseBody(eraseLeaves(body, erased))
+      : body
   }
 
   /**
@@ -160,24 +206,39 @@ export class Erasing {
         const [entry, stored] = await store.getMany([entryKey(index), bodyKey(index)])
         const batch = entry && parseHeaderNote(parseEntry(entry).header)
         const stands = batch && (await ledger().known(batch.id))?.refused === false
-        const ops = stored && stands ? await this.eraseOps({ by: batch.header.origin, index, body: parseBody(stored) }, view) : []
+        const ops =
+          stored && stands
+            ? await this.eraseOps({ by: batch.header.origin, index, body: parseBody(stored) }, view)
+            : []
         return { entries: [], ops: [...ops, { key, value: undefined }], remember: () => undefined }
       })
     }
     return due.length
   }
 
-  async #eraseFrom(by: string, { id, which }: { id: Uint8Array; which: ReadonlySet<number> }, { view, turns }: { view: RoundView; turns: Turns }): Promise<Op[]> {
+  async #eraseFrom(
+    by: string,
+    { id, which }: { id: Uint8Array; which: ReadonlySet<number> },
+    { view, turns }: { view: RoundView; turns: Turns },
+  ): Promise<Op[]> {
     const { ledger, subjectKey } = this.#options
     const placed = await this.#inOrder.placed(id, view)
     if (!placed?.entry.verdict.accepted) return []
     const { index, batch } = placed
     const bytes = await view.get(bodyKey(index))
-    if (!bytes || !isErasable(ledger(), batch) || !ledger().federation.isWithin(batch.header.origin, by)) return []
+    if (
+      !bytes ||
+      !isErasable(ledger(), batch) ||
+      !ledger().federation.isWithin(batch.header.origin, by)
+    )
+      return []
     const body = parseBody(bytes)
     if (turns.over) await turns.next()
     const left = eraseLeaves(body, which)
-    const ops: Op[] = [{ key: bodyKey(index), value: left }, spoiledOp(index, recordSpans(left).erased)]
+    const ops: Op[] = [
+      { key: bodyKey(index), value: left },
+      spoiledOp(index, recordSpans(left).erased),
+    ]
     this.#options.recent.forget(index)
     if (!isIndexed(ledger(), batch)) return ops
     for (const position of which) {
@@ -197,6 +258,7 @@ function isErasable({ kinds }: Ledger, batch: SealedHeader): boolean {
 
 /** True when some record is a hash alone and no amendment erased it. */
 function hasUnexplained(body: Body, erased: ReadonlySet<number>): boolean {
-  for (let i = 0; body.erased > 0 && i < body.count; i++) if (recordAt(body, i) === undefined && !erased.has(i)) return true
+  for (let i = 0; body.erased > 0 && i < body.count; i++)
+    if (recordAt(body, i) === undefined && !erased.has(i)) return true
   return false
 }

@@ -21,7 +21,11 @@ export interface InOrderOptions {
   readonly store: Store
   readonly recent: Recent
   /** Two statements of a member with one serial, signed by the same members: keeps the evidence. */
-  readonly onConflict: (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]) => Promise<void>
+  readonly onConflict: (
+    earlier: Uint8Array,
+    later: Uint8Array,
+    signers: readonly string[],
+  ) => Promise<void>
 }
 
 /** The first entry of a batch. */
@@ -39,10 +43,20 @@ export class InOrder {
   }
 
   /** What can only be judged in the order of the log, by what the kind says. */
-  async judge(header: BatchHeader, body: Body, view: RoundView, rules: string): Promise<Refused | undefined> {
+  async judge(
+    header: BatchHeader,
+    body: Body,
+    view: RoundView,
+    rules: string,
+  ): Promise<Refused | undefined> {
     const { kinds, onConflict } = this.#options
     return kinds.of(header)?.judgeInOrder?.({
-      ledger: this.#options.ledger(), kinds, header, body, rules, keepConflict: onConflict,
+      ledger: this.#options.ledger(),
+      kinds,
+      header,
+      body,
+      rules,
+      keepConflict: onConflict,
       headerOf: async (id) => (await this.placed(id, view))?.batch.header,
     })
   }

@@ -18,7 +18,12 @@ import { defineRows, hasCheckValue, indexKeys } from '../store/rows.ts'
 import type { Alarms } from '../alarm/alarms.ts'
 
 /** Log indexes of such batches. */
-export const incompleteRows = defineRows({ table: 'meta', name: 'incomplete', keys: indexKeys, check: hasCheckValue() })
+export const incompleteRows = defineRows({
+  table: 'meta',
+  name: 'incomplete',
+  keys: indexKeys,
+  check: hasCheckValue(),
+})
 
 function rowKey(index: bigint): Uint8Array {
   return indexKey(incompleteRows.prefix, index)
@@ -95,8 +100,13 @@ export class Incomplete {
   }
 
   #say({ idText, header: { origin, records } }: SealedHeader, more: number): void {
-    this.#options.alarms.raise('incomplete', origin, text`some of the ${records} records of batch ${idText} of ${origin}, or all, are not here, and nobody on their way has them any more: ask the origin to publish them again and to erase this batch${
-      more === 0 ? '' : text`; ${more} batches after it came without records too`}`)
+    this.#options.alarms.raise(
+      'incomplete',
+      origin,
+      text`some of the ${records} records of batch ${idText} of ${origin}, or all, are not here, and nobody on their way has them any more: ask the origin to publish them again and to erase this batch${
+        more === 0 ? '' : text`; ${more} batches after it came without records too`
+      }`,
+    )
   }
 
   /** The batch at an index, when it still lacks a record that is wanted here. */
@@ -109,9 +119,18 @@ export class Incomplete {
     if ((await ledger().known(batch.id))?.refused) return undefined
     const today = civilDate(clock.nowMs())
     const amended = await ledger().amendments(batch.id, batch.header.origin)
-    const unwanted = new Set(amended.filter((row) => row.action === AmendmentAction.ERASE || (row.action === AmendmentAction.WITHDRAW && isInEffect(row, today))).map(({ position }) => position))
+    const unwanted = new Set(
+      amended
+        .filter(
+          (row) =>
+            row.action === AmendmentAction.ERASE ||
+            (row.action === AmendmentAction.WITHDRAW && isInEffect(row, today)),
+        )
+        .map(({ position }) => position),
+    )
     const body = parseBody(stored)
-    for (let i = 0; i < body.count; i++) if (recordAt(body, i) === undefined && !unwanted.has(i)) return batch
+    for (let i = 0; i < body.count; i++)
+      if (recordAt(body, i) === undefined && !unwanted.has(i)) return batch
     return undefined
   }
 }

@@ -52,21 +52,36 @@ export class LaneOrder {
    * @returns the fork that was found; undefined when there is none
    * @throws HuxinError lane_gap
    */
-  async continueLanes(batch: SealedHeader, { source, givenBack = false }: { source: EntrySource; givenBack?: boolean }, view: RoundView): Promise<Fork | undefined> {
+  async continueLanes(
+    batch: SealedHeader,
+    { source, givenBack = false }: { source: EntrySource; givenBack?: boolean },
+    view: RoundView,
+  ): Promise<Fork | undefined> {
     const { ledger, onGap, recovering } = this.#options
     for (const lane of ledger().passingLanes(batch.header, source)) {
       const { key, number, previous } = lane
       const head = await ledger().lanes.find(key, view)
       const next = head ? head.number + 1n : 0n
       if (number > next && lane.takenBack && (givenBack || recovering())) continue
-      if (number < next && lane.ownBranch && await this.#fillsHole(batch, { ...lane, givenBack }, view)) continue
+      if (
+        number < next &&
+        lane.ownBranch &&
+        (await this.#fillsHole(batch, { ...lane, givenBack }, view))
+      )
+        continue
       if (number > next) {
         onGap(key, next, source)
-        throw new HuxinError('lane_gap', text`lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`, {
-          details: { lane: key, expected: String(next), received: String(number) },
-        })
+        throw new HuxinError(
+          'lane_gap',
+          text`lane ${key} stands at ${next} here, batch ${batch.idText} has number ${number}: send number ${next} first`,
+          {
+            details: { lane: key, expected: String(next), received: String(number) },
+          },
+        )
       }
-      const forked = number < next || (head !== undefined && (previous === undefined || !equalBytes(previous, head.id)))
+      const forked =
+        number < next ||
+        (head !== undefined && (previous === undefined || !equalBytes(previous, head.id)))
       if (forked) return this.#fork(batch, lane, number < next ? number : next - 1n, view)
     }
     return undefined
@@ -78,7 +93,11 @@ export class LaneOrder {
    * @returns false when the number is taken, or the batch is not the one between them
    * @throws HuxinError lane_gap when the one before it is missing too
    */
-  async #fillsHole(batch: SealedHeader, { key, number, previous, takenBack, givenBack }: PassingLane & { readonly givenBack: boolean }, view: RoundView): Promise<boolean> {
+  async #fillsHole(
+    batch: SealedHeader,
+    { key, number, previous, takenBack, givenBack }: PassingLane & { readonly givenBack: boolean },
+    view: RoundView,
+  ): Promise<boolean> {
     const at = async (place: bigint): Promise<SealedHeader | undefined> => {
       const note = await this.#noteAt(key, place, view)
       return note && parseHeaderNote(note)
@@ -87,32 +106,58 @@ export class LaneOrder {
     const [before, after] = [number > 0n ? await at(number - 1n) : undefined, await at(number + 1n)]
     const holeBefore = number > 0n && !before
     if (holeBefore && !(takenBack && givenBack)) {
-      throw new HuxinError('lane_gap', text`lane ${key} has a hole before ${number} here: send number ${number - 1n} first`, {
-        details: { lane: key, expected: String(number - 1n), received: String(number) },
-      })
+      throw new HuxinError(
+        'lane_gap',
+        text`lane ${key} has a hole before ${number} here: send number ${number - 1n} first`,
+        {
+          details: { lane: key, expected: String(number - 1n), received: String(number) },
+        },
+      )
     }
-    const follows = holeBefore ? previous !== undefined : before ? previous !== undefined && equalBytes(previous, before.id) : previous === undefined
-    const named = after?.header.lanes.find(({ target }) => laneKey(after.header.origin, after.header.epoch, target, after.header.batchClass) === key)?.previous
+    const follows = holeBefore
+      ? previous !== undefined
+      : before
+        ? previous !== undefined && equalBytes(previous, before.id)
+        : previous === undefined
+    const named = after?.header.lanes.find(
+      ({ target }) =>
+        laneKey(after.header.origin, after.header.epoch, target, after.header.batchClass) === key,
+    )?.previous
     return follows && (named === undefined || equalBytes(named, batch.id))
   }
 
-  async #fork(batch: SealedHeader, { key: lane, number }: PassingLane, at: bigint, view: RoundView): Promise<Fork> {
+  async #fork(
+    batch: SealedHeader,
+    { key: lane, number }: PassingLane,
+    at: bigint,
+    view: RoundView,
+  ): Promise<Fork> {
     const { ledger, onFork } = this.#options
-    const error = new HuxinError('lane_fork', text`lane ${lane} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`)
+    const error = new HuxinError(
+      'lane_fork',
+      text`lane ${lane} has another batch at number ${number} than ${batch.idText}: the origin is put under quarantine`,
+    )
     const first = await this.#noteAt(lane, at, view)
     if (!first) return { error, ops: [], remember: () => undefined }
     const { origin } = batch.header
     const key = textKey(tables.quarantine, origin)
     // In this order: a quarantine turns the second batch away, and nobody would see again what it is for.
     await onFork(first, batch.note, lane)
-    return { error, ops: [{ key, value: checkedValue(key, batch.id) }], remember: () => void ledger().quarantined.add(origin) }
+    return {
+      error,
+      ops: [{ key, value: checkedValue(key, batch.id) }],
+      remember: () => void ledger().quarantined.add(origin),
+    }
   }
 
   /** The signed header at a number of a lane, also of a batch that came earlier in this round. */
   async #noteAt(lane: string, number: bigint, view: RoundView): Promise<Uint8Array | undefined> {
     const row = await view.get(laneIndexKey(lane, number))
     const index = row && fromBe64(row)
-    const bytes = index === undefined ? undefined : this.#options.recent.bytes(index) ?? await this.#options.store.get(entryKey(index))
+    const bytes =
+      index === undefined
+        ? undefined
+        : (this.#options.recent.bytes(index) ?? (await this.#options.store.get(entryKey(index))))
     return bytes && parseEntry(bytes).header
   }
 }

@@ -59,18 +59,38 @@ function deliveredTopic(child: string): string {
 export async function readSpine(
   context: Context,
   child: string,
-  { start, limit, waitMs, signal, receiptsAfter }: { start: bigint; limit: number; waitMs: number; signal: AbortSignal; receiptsAfter: () => Promise<boolean> },
+  {
+    start,
+    limit,
+    waitMs,
+    signal,
+    receiptsAfter,
+  }: {
+    start: bigint
+    limit: number
+    waitMs: number
+    signal: AbortSignal
+    receiptsAfter: () => Promise<boolean>
+  },
 ): Promise<{ leafHashes: Uint8Array; checkpoint: Uint8Array }> {
   const log = context.log()
   if (start < 0n || start > log.signed.size) {
-    throw new HuxinError('log_behind', text`the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`)
+    throw new HuxinError(
+      'log_behind',
+      text`the log of ${context.self} has ${log.signed.size} entries, ${start} were asked for: it may have been restored; see its status`,
+    )
   }
-  if (!await receiptsAfter() && start === context.log().signed.size) {
+  if (!(await receiptsAfter()) && start === context.log().signed.size) {
     const delivered = deliveredTopic(child)
     const before = context.changes.count(delivered)
-    await context.changes.next(['log', 'receipts', delivered], Math.min(waitMs, limits.pollWaitMsMax), signal)
+    await context.changes.next(
+      ['log', 'receipts', delivered],
+      Math.min(waitMs, limits.pollWaitMsMax),
+      signal,
+    )
     // Only a delivery waits for the spine; what else has grown is told a little later, together.
-    if (waitMs > 0 && context.changes.count(delivered) === before) await context.changes.next([delivered], SPINE_SETTLE_MS, signal)
+    if (waitMs > 0 && context.changes.count(delivered) === before)
+      await context.changes.next([delivered], SPINE_SETTLE_MS, signal)
   }
   const tree = context.log().signed
   const end = start + BigInt(Math.min(Math.max(limit, 1), limits.spineLeavesMax))
@@ -79,7 +99,11 @@ export async function readSpine(
 }
 
 /** Entries of one class that `child` is entitled to, waiting for the first when there are none. */
-export async function readBodies(context: Context, child: string, wanted: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+export async function readBodies(
+  context: Context,
+  child: string,
+  wanted: ReadBodies,
+): Promise<{ deliveries: Delivered[]; next: bigint }> {
   const deadline = context.clock.monotonicMs() + Math.min(wanted.waitMs, limits.pollWaitMsMax)
   for (let start = wanted.start; ;) {
     const before = context.changes.count(wanted.batchClass)
@@ -93,26 +117,45 @@ export async function readBodies(context: Context, child: string, wanted: ReadBo
     const left = deadline - context.clock.monotonicMs()
     if (left <= 0) return found
     // Something may have come since the scan began.
-    if (context.changes.count(wanted.batchClass) === before) await context.changes.next([wanted.batchClass], left, wanted.signal)
+    if (context.changes.count(wanted.batchClass) === before)
+      await context.changes.next([wanted.batchClass], left, wanted.signal)
   }
 }
 
-async function scan(context: Context, child: string, wanted: ReadBodies): Promise<{ deliveries: Delivered[]; next: bigint }> {
+async function scan(
+  context: Context,
+  child: string,
+  wanted: ReadBodies,
+): Promise<{ deliveries: Delivered[]; next: bigint }> {
   const { batchClass, start, bytesMax, includeOwn, signal } = wanted
   const end = context.log().signed.size
   const deliveries: Delivered[] = []
   let bytes = 0
   let next = start
-  for (let limit = SCAN_ROWS_MIN; next < end && !signal.aborted; limit = Math.min(2 * limit, SCAN_ROWS_MAX)) {
+  for (
+    let limit = SCAN_ROWS_MIN;
+    next < end && !signal.aborted;
+    limit = Math.min(2 * limit, SCAN_ROWS_MAX)
+  ) {
     const page = await context.recent.readRoutes(batchClass, { start: next, end, limit })
     for (const { index, route } of page.rows) {
       if (!entitled(context.ledger(), child, { route, batchClass, index, includeOwn })) {
         next = index + 1n
         continue
       }
-      const delivered = await deliver(context, child, await context.recent.logged(index), includeOwn)
-      const size = delivered.entry.length + delivered.body.length + delivered.refusal.length + (delivered.receipt?.proof.length ?? 0)
-      if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax)) return { deliveries, next }
+      const delivered = await deliver(
+        context,
+        child,
+        await context.recent.logged(index),
+        includeOwn,
+      )
+      const size =
+        delivered.entry.length +
+        delivered.body.length +
+        delivered.refusal.length +
+        (delivered.receipt?.proof.length ?? 0)
+      if (deliveries.length > 0 && bytes + size > Math.min(bytesMax, limits.readBytesMax))
+        return { deliveries, next }
       // Where there is no room for the first of a page there is none for the call; what is gathered is an answer.
       if (!holds(wanted, size, deliveries.length === 0)) return { deliveries, next }
       deliveries.push(delivered)
@@ -134,18 +177,36 @@ function holds(wanted: ReadBodies, size: number, first: boolean): boolean {
   }
 }
 
-async function deliver(context: Context, child: string, logged: LoggedEntry, includeOwn: boolean): Promise<Delivered> {
+async function deliver(
+  context: Context,
+  child: string,
+  logged: LoggedEntry,
+  includeOwn: boolean,
+): Promise<Delivered> {
   const { index, entry, batch } = logged
   const stored = await context.recent.body(index)
   const none = new Uint8Array()
   const ledger = context.ledger()
   // Control comes in order: what it rests on is known by then, and the keys of this log may not be.
-  const takenBack = includeOwn && batch.header.batchClass !== 'control' && ledger.federation.isWithin(batch.header.origin, child)
-  const receipt = takenBack ? await receiptFor(context, batch.id, index)
-    : lapse(ledger, batch.header, context.clock.nowMs()) ? await earliestReceipt(context, logged) : undefined
+  const takenBack =
+    includeOwn &&
+    batch.header.batchClass !== 'control' &&
+    ledger.federation.isWithin(batch.header.origin, child)
+  const receipt = takenBack
+    ? await receiptFor(context, batch.id, index)
+    : lapse(ledger, batch.header, context.clock.nowMs())
+      ? await earliestReceipt(context, logged)
+      : undefined
   const shown = receipt ? { receipt } : {}
   return entry.verdict.accepted
-    ? { index, entry: logged.bytes, body: stored, refusal: none, incomplete: isDropped(stored), ...shown }
+    ? {
+        index,
+        entry: logged.bytes,
+        body: stored,
+        refusal: none,
+        incomplete: isDropped(stored),
+        ...shown,
+      }
     : { index, entry: logged.bytes, body: none, refusal: stored, incomplete: false, ...shown }
 }
 
@@ -163,7 +224,12 @@ export function isDropped(stored: Uint8Array): boolean {
 export function entitled(
   ledger: Ledger,
   child: string,
-  { route, batchClass, index, includeOwn }: { route: EntryRoute; batchClass: BatchClass; index: bigint; includeOwn: boolean },
+  {
+    route,
+    batchClass,
+    index,
+    includeOwn,
+  }: { route: EntryRoute; batchClass: BatchClass; index: bigint; includeOwn: boolean },
 ): boolean {
   const childId = idOf(child)
   const ownBranch = ledger.federation.isWithin(route.origin, childId)
@@ -185,14 +251,20 @@ export interface FoundPackage {
 }
 
 /** A batch as it is handed to a child that asks for a place of a lane; undefined when it is not here, or not for this child. */
-export async function packageFor(context: Context, child: string, index: bigint): Promise<FoundPackage | undefined> {
+export async function packageFor(
+  context: Context,
+  child: string,
+  index: bigint,
+): Promise<FoundPackage | undefined> {
   const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
   if (!entryBytes || !stored) return undefined
   const { entry, batch } = parseLogged(index, entryBytes)
   const { header } = batch
   if (!isFor(context, child, batch)) return undefined
   const none = new Uint8Array()
-  const wanted = (entry.verdict.accepted && isDropped(stored)) || lapse(context.ledger(), header, context.clock.nowMs())
+  const wanted =
+    (entry.verdict.accepted && isDropped(stored)) ||
+    lapse(context.ledger(), header, context.clock.nowMs())
   const receipt = wanted ? await earliestReceipt(context, { index, entry, batch }) : undefined
   const more = { judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) }
   return entry.verdict.accepted
@@ -206,5 +278,7 @@ export function isEntitled(context: Context, child: string, note: Uint8Array): b
 }
 
 function isFor(context: Context, child: string, { header }: SealedHeader): boolean {
-  return header.lanes.some(({ target }) => intersectsSubtree(target, idOf(child), context.ledger().federation))
+  return header.lanes.some(({ target }) =>
+    intersectsSubtree(target, idOf(child), context.ledger().federation),
+  )
 }

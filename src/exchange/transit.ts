@@ -9,7 +9,15 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { eraseLeaves, parseBody } from '../batch/body.ts'
 import { checkedValue, openChecked } from '../store/checked.ts'
-import { bodyKey, indexAtEnd, indexKey, prefixRange, PRESENT, receiptKey, tables } from '../store/keys.ts'
+import {
+  bodyKey,
+  indexAtEnd,
+  indexKey,
+  prefixRange,
+  PRESENT,
+  receiptKey,
+  tables,
+} from '../store/keys.ts'
 import type { Op } from '../store/store.ts'
 import { defineRows, indexKeys } from '../store/rows.ts'
 import type { RowView } from '../commit/row-view.ts'
@@ -40,10 +48,16 @@ export function spoiledOp(index: bigint, erased: number): Op {
 
 /** Log index → how many records of the body are hashes. */
 export const spoiledRows = defineRows<RowView>({
-  table: 'meta', name: 'spoiled', keys: indexKeys,
+  table: 'meta',
+  name: 'spoiled',
+  keys: indexKeys,
   check: async ({ key, value }, { store }) => {
     // Those of former versions say no number.
-    if ((openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) || !await store.get(bodyKey(indexAtEnd(key)))) throw new HuxinError('store_corrupt', text`it names no body`)
+    if (
+      (openChecked(key, value) === undefined && !equalBytes(value, PRESENT)) ||
+      !(await store.get(bodyKey(indexAtEnd(key))))
+    )
+      throw new HuxinError('store_corrupt', text`it names no body`)
   },
 })
 /** Bodies closer than this are rewritten in one go. */
@@ -56,7 +70,10 @@ export async function compactSpoiled(context: Context): Promise<number> {
     let to = from + 1
     while (to < rows.length && indexAtEnd(rows[to]![0]) - indexAtEnd(rows[to - 1]![0]) < NEAR) to++
     const piece = rows.slice(from, to)
-    await context.store.destroyDeleted({ gte: bodyKey(indexAtEnd(piece[0]![0])), lt: bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n) })
+    await context.store.destroyDeleted({
+      gte: bodyKey(indexAtEnd(piece[0]![0])),
+      lt: bodyKey(indexAtEnd(piece.at(-1)![0]) + 1n),
+    })
     await removeNotes(context, piece)
     from = to
   }
@@ -64,11 +81,16 @@ export async function compactSpoiled(context: Context): Promise<number> {
 }
 
 /** In the writer's turn, and only those that stand as they were: the commit that renews one may be under way. */
-async function removeNotes(context: Context, notes: readonly (readonly [Uint8Array, Uint8Array])[]): Promise<void> {
+async function removeNotes(
+  context: Context,
+  notes: readonly (readonly [Uint8Array, Uint8Array])[],
+): Promise<void> {
   try {
     await context.writer.propose(0, async (_, view) => {
       const now = await Promise.all(notes.map(([key]) => view.get(key)))
-      const ops = notes.filter(([, value], i) => now[i] && equalBytes(now[i], value)).map(([key]): Op => ({ key, value: undefined }))
+      const ops = notes
+        .filter(([, value], i) => now[i] && equalBytes(now[i], value))
+        .map(([key]): Op => ({ key, value: undefined }))
       return { entries: [], ops, remember: () => undefined }
     })
   } catch (error) {
@@ -111,16 +133,22 @@ export class TransitSweep {
     let dropped = 0
     let looked = 0
     for (let read = 0; looked < SWEEP_ROWS && read < SWEEP_ROWS_MAX;) {
-      const rows = await this.#context.store.range({ gte: this.#from ?? gte, lt, limit: SWEEP_ROWS })
+      const rows = await this.#context.store.range({
+        gte: this.#from ?? gte,
+        lt,
+        limit: SWEEP_ROWS,
+      })
       const due: bigint[] = []
       for (const [key] of rows) {
         const index = indexAtEnd(key)
-        if (!this.#mayBeDue(index, graceMs) || await this.#stillWaits(index, confirmed)) continue
+        if (!this.#mayBeDue(index, graceMs) || (await this.#stillWaits(index, confirmed))) continue
         // Looking at a thousand entries takes a tenth of a second: others first.
         if (++looked % SWEEP_TURN === 0) await this.#context.clock.turn()
         const wanted = await confirmed.wanted(index)
-        if (wanted === undefined ? this.#isDue(index, graceMs) : this.#isLate(wanted)) due.push(index)
-        else if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX) this.#wanted.set(Number(index), wanted)
+        if (wanted === undefined ? this.#isDue(index, graceMs) : this.#isLate(wanted))
+          due.push(index)
+        else if (wanted?.child !== undefined && this.#wanted.size < LEFT_MAX)
+          this.#wanted.set(Number(index), wanted)
       }
       dropped += await this.#drop(due)
       read += rows.length
@@ -147,7 +175,11 @@ export class TransitSweep {
   /** A child has had its time. What goes up waits for ever: below, only this node can give it. */
   #isLate({ child, sinceMs }: Wanted): boolean {
     if (child === undefined || this.#context.clock.nowMs() - sinceMs < this.#keepMs) return false
-    this.#context.alarms.raise('transit', child, text`bodies in transit to ${child} were dropped, because it did not fetch them within ${Math.round(this.#keepMs / DAY_MS)} days (transitDaysMax): when it comes back it says which are incomplete, and their origins publish them again`)
+    this.#context.alarms.raise(
+      'transit',
+      child,
+      text`bodies in transit to ${child} were dropped, because it did not fetch them within ${Math.round(this.#keepMs / DAY_MS)} days (transitDaysMax): when it comes back it says which are incomplete, and their origins publish them again`,
+    )
     return true
   }
 
@@ -156,7 +188,8 @@ export class TransitSweep {
     if (graceMs <= 0) return true
     const at = Number(index)
     const since = this.#left.get(at)
-    if (since === undefined && this.#left.size < LEFT_MAX) this.#left.set(at, this.#context.clock.nowMs())
+    if (since === undefined && this.#left.size < LEFT_MAX)
+      this.#left.set(at, this.#context.clock.nowMs())
     return since !== undefined && this.#context.clock.nowMs() - since >= graceMs
   }
 
@@ -182,7 +215,13 @@ async function dropBody(context: Context, index: bigint): Promise<void> {
     const body = stored && parseBody(stored)
     return {
       entries: [],
-      ops: body ? [{ key: bodyKey(index), value: eraseLeaves(body) }, { key, value: undefined }, spoiledOp(index, body.count)] : [{ key, value: undefined }],
+      ops: body
+        ? [
+            { key: bodyKey(index), value: eraseLeaves(body) },
+            { key, value: undefined },
+            spoiledOp(index, body.count),
+          ]
+        : [{ key, value: undefined }],
       remember: () => undefined,
     }
   })
@@ -212,14 +251,15 @@ class Confirmed {
   /** The first receipt for a batch that is wanting still; undefined when every next hop has confirmed it. */
   async wanted(index: bigint): Promise<Wanted | undefined> {
     const context = this.#context
-    const logged = context.recent.entry(index) ?? await context.recent.find(index)
+    const logged = context.recent.entry(index) ?? (await context.recent.find(index))
     if (!logged) return NOTHING
     const { entry, batch } = logged
     const { batchClass } = batch.header
     const ledger = context.ledger()
     const { children, up } = ledger.routes(batch.header, entry.source)
     const parent = ledger.federation.member(context.self)?.parent
-    if (up && (parent === undefined || !await context.store.get(receiptKey(batch.id, parent)))) return NOTHING
+    if (up && (parent === undefined || !(await context.store.get(receiptKey(batch.id, parent)))))
+      return NOTHING
     for (const child of children) {
       const wanted = this.#wantedOf(child, batchClass, entry.timeMs)
       if (await this.lacks(index, wanted)) return wanted
@@ -229,7 +269,11 @@ class Confirmed {
 
   /** Whether the child has not confirmed what stands at `index` of its class, and will still be asked to. */
   async lacks(index: bigint, { child, batchClass }: Wanted): Promise<boolean> {
-    if (child === undefined || this.#context.ledger().federation.member(child)?.status === 'retired') return false
+    if (
+      child === undefined ||
+      this.#context.ledger().federation.member(child)?.status === 'retired'
+    )
+      return false
     const held = await this.#receiptOf(child)
     return !held || held.receipt.classes[batchClass] <= index
   }

@@ -15,7 +15,12 @@ import { defineRows, hasCheckValue, onlyKey } from '../store/rows.ts'
 import { recordsRow } from '../ledger/rows.ts'
 
 /** Stands when restorations of before were read. */
-export const restorationsRow = defineRows({ table: 'meta', name: 'restorations', keys: onlyKey, check: hasCheckValue() })
+export const restorationsRow = defineRows({
+  table: 'meta',
+  name: 'restorations',
+  keys: onlyKey,
+  check: hasCheckValue(),
+})
 const doneKey = restorationsRow.key()
 const recordsKey = recordsRow.key()
 const PIECE = 1_000
@@ -41,19 +46,25 @@ export async function readRestorations(store: Store): Promise<number> {
     gte = Buffer.concat([last[0], Buffer.of(0)])
   }
   const count = await store.get(recordsKey)
-  if (records > 0) ops.push({ key: recordsKey, value: be64((count ? fromBe64(count) : 0n) + BigInt(records)) })
+  if (records > 0)
+    ops.push({ key: recordsKey, value: be64((count ? fromBe64(count) : 0n) + BigInt(records)) })
   await store.commit([...ops, { key: doneKey, value: checkedValue(doneKey, PRESENT) }])
   return batches
 }
 
 /** The rows of an entry that restores and has none; undefined for all others. */
-async function rowsOf(store: Store, index: bigint): Promise<{ ops: Op[]; records: number } | undefined> {
+async function rowsOf(
+  store: Store,
+  index: bigint,
+): Promise<{ ops: Op[]; records: number } | undefined> {
   const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
   if (!bytes || !stored || !Buffer.from(bytes).includes(`\n${RESTORES}\n`)) return undefined
   const { verdict, header: note } = parseEntry(bytes)
   const { header } = parseHeaderNote(note)
   if (!verdict.accepted || !isRestoring(header)) return undefined
-  const ops = decodeAmendments(parseBody(stored)).map((amendment) => amendmentRow(index, header.origin, amendment))
-  if (ops[0] === undefined || await store.get(ops[0].key)) return undefined
+  const ops = decodeAmendments(parseBody(stored)).map((amendment) =>
+    amendmentRow(index, header.origin, amendment),
+  )
+  if (ops[0] === undefined || (await store.get(ops[0].key))) return undefined
   return { ops, records: header.records }
 }

@@ -17,7 +17,11 @@ import { IndexCheck } from './check-index.ts'
 const PIECE = 1_000
 const REBUILD = text`run huxin node rebuild`
 /** Number of rows of a range that pass a test. */
-export async function countRows(store: Reader, { gte, lt }: KeyRange, test: (key: Uint8Array, value: Uint8Array) => boolean | Promise<boolean> = () => true): Promise<number> {
+export async function countRows(
+  store: Reader,
+  { gte, lt }: KeyRange,
+  test: (key: Uint8Array, value: Uint8Array) => boolean | Promise<boolean> = () => true,
+): Promise<number> {
   let count = 0
   for (let from = gte; ;) {
     const rows = await store.range({ gte: from, lt, limit: PIECE })
@@ -39,7 +43,17 @@ export class DerivedCheck {
   readonly #last = new Map<string, Op>()
   #droppedBodies = false
 
-  constructor({ store, ledger, genesis, find }: { store: Reader; ledger: Ledger; genesis: Genesis; find: Find }) {
+  constructor({
+    store,
+    ledger,
+    genesis,
+    find,
+  }: {
+    store: Reader
+    ledger: Ledger
+    genesis: Genesis
+    find: Find
+  }) {
     this.#store = store
     this.#ledger = ledger
     this.#genesis = genesis
@@ -48,7 +62,15 @@ export class DerivedCheck {
   }
 
   /** Folds the next entry and compares its rows. `body` is that of an accepted batch, when it is whole. */
-  async entry(index: bigint, entry: Entry, { batch, body, checkLanes }: { batch: SealedHeader; body: Body | undefined; checkLanes: () => Promise<void> }): Promise<void> {
+  async entry(
+    index: bigint,
+    entry: Entry,
+    {
+      batch,
+      body,
+      checkLanes,
+    }: { batch: SealedHeader; body: Body | undefined; checkLanes: () => Promise<void> },
+  ): Promise<void> {
     const known = await this.#known(index, entry, batch)
     if (!known) await checkLanes()
     if (body && body.erased === body.count) this.#droppedBodies = true
@@ -66,16 +88,36 @@ export class DerivedCheck {
   /** Compares what is left when every entry was folded. Rows are counted only where nothing is missing before. */
   async finish(size: bigint, whole: boolean): Promise<void> {
     await this.#lastRows()
-    const source = { store: this.#store, ledger: this.#ledger, subjectKey: this.#genesis.subjectKey }
-    const counts = await new IndexCheck(source, this.#genesis.shape ?? standardShape, this.#find).run(size, whole)
-    for (const [table, count] of counts) this.#counts.set(this.#rows.of(Uint8Array.of(table)), count)
+    const source = {
+      store: this.#store,
+      ledger: this.#ledger,
+      subjectKey: this.#genesis.subjectKey,
+    }
+    const counts = await new IndexCheck(
+      source,
+      this.#genesis.shape ?? standardShape,
+      this.#find,
+    ).run(size, whole)
+    for (const [table, count] of counts)
+      this.#counts.set(this.#rows.of(Uint8Array.of(table)), count)
     if (!whole) return
     for (const family of this.#rows.families.filter(({ derived }) => derived === 'each')) {
-      const stored = await countRows(this.#store, family.range, (key) => family.table !== 'transit' || this.#inTransit(key))
+      const stored = await countRows(
+        this.#store,
+        family.range,
+        (key) => family.table !== 'transit' || this.#inTransit(key),
+      )
       const follow = this.#counts.get(family) ?? 0
       // The rows of an amendment that passed through stay when its body is dropped.
-      if (stored === follow || (family.table === 'amendment' && this.#droppedBodies && stored > follow)) continue
-      this.#find(family.prefix, text`${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`)
+      if (
+        stored === follow ||
+        (family.table === 'amendment' && this.#droppedBodies && stored > follow)
+      )
+        continue
+      this.#find(
+        family.prefix,
+        text`${stored} rows are stored, ${follow} follow from the log: ${REBUILD}`,
+      )
     }
   }
 
@@ -90,14 +132,19 @@ export class DerivedCheck {
     for (const other of indexes.filter((one) => one !== index)) {
       const bytes = await this.#store.get(entryKey(other))
       const there = bytes && parseEntry(bytes)
-      if (!there || !equalBytes(parseHeaderNote(there.header).id, batch.id)) this.#find(key, text`it names entry ${other}, which is of another batch: ${REBUILD}`)
+      if (!there || !equalBytes(parseHeaderNote(there.header).id, batch.id))
+        this.#find(key, text`it names entry ${other}, which is of another batch: ${REBUILD}`)
       else if (other < index) {
         earlier.push(other)
         refused ||= !there.verdict.accepted
       }
     }
     if (earlier.length === 0) return undefined
-    if (entry.verdict.accepted) this.#find(entryKey(index), text`batch ${batch.idText} is in the log twice, first at ${earlier[0]!}`)
+    if (entry.verdict.accepted)
+      this.#find(
+        entryKey(index),
+        text`batch ${batch.idText} is in the log twice, first at ${earlier[0]!}`,
+      )
     return { refused, indexes: earlier }
   }
 
@@ -115,7 +162,8 @@ export class DerivedCheck {
     if (first) this.#count(op.key)
     const row = await this.#store.get(op.key)
     if (!row || row.length < 9 || fromBe64(row, row.length - 8) !== index) return
-    if (!equalBytes(row, op.value!)) this.#find(op.key, text`it is not what its entries give: ${REBUILD}`)
+    if (!equalBytes(row, op.value!))
+      this.#find(op.key, text`it is not what its entries give: ${REBUILD}`)
   }
 
   async #compare(ops: readonly Op[]): Promise<void> {
@@ -124,7 +172,8 @@ export class DerivedCheck {
       this.#count(key)
       const there = stored[i]
       if (!there) this.#find(key, text`it is missing: ${REBUILD}`)
-      else if (!equalBytes(there, value!)) this.#find(key, text`it is not what the log gives: ${REBUILD}`)
+      else if (!equalBytes(there, value!))
+        this.#find(key, text`it is not what the log gives: ${REBUILD}`)
     }
   }
 
@@ -136,7 +185,11 @@ export class DerivedCheck {
   /** Lane heads, what was reported of lanes, and the counters; and no state that is of no family. */
   async #lastRows(): Promise<void> {
     for (const family of this.#rows.families.filter(({ derived }) => derived === 'last')) {
-      await countRows(this.#store, family.range, (key, value) => this.#rows.of(key) === family && this.#lastRow(key, value))
+      await countRows(
+        this.#store,
+        family.range,
+        (key, value) => this.#rows.of(key) === family && this.#lastRow(key, value),
+      )
     }
     await countRows(this.#store, prefixRange(tables.state), (key) => {
       const known = this.#rows.of(key) !== undefined
@@ -150,14 +203,15 @@ export class DerivedCheck {
     const op = this.#last.get(hex(key))
     this.#last.delete(hex(key))
     if (!op) this.#find(key, text`nothing in the log gives it: ${REBUILD}`)
-    else if (!equalBytes(op.value!, value)) this.#find(key, text`it is not what the log gives: ${REBUILD}`)
+    else if (!equalBytes(op.value!, value))
+      this.#find(key, text`it is not what the log gives: ${REBUILD}`)
     return true
   }
 
   /** A row of a body whose records were all erased waits for the next sweep. */
   async #inTransit(key: Uint8Array): Promise<boolean> {
     const stored = key.length === 9 ? await this.#store.get(bodyKey(indexAtEnd(key))) : undefined
-    const entry = stored && await this.#store.get(entryKey(indexAtEnd(key)))
+    const entry = stored && (await this.#store.get(entryKey(indexAtEnd(key))))
     const body = entry && bodyOf(stored, parseHeaderNote(parseEntry(entry).header))
     return !body || body.erased < body.count
   }
@@ -167,7 +221,9 @@ export class DerivedCheck {
 export function bodyOf(stored: Uint8Array, { header }: SealedHeader): Body | undefined {
   try {
     const body = parseBody(stored)
-    return body.count === header.records && equalBytes(bodyRoot(body), header.root) ? body : undefined
+    return body.count === header.records && equalBytes(bodyRoot(body), header.root)
+      ? body
+      : undefined
   } catch {
     return undefined
   }

@@ -9,7 +9,18 @@ import { erasedNotes, type ErasedRows, openErasedNote } from '../lookup/erased.t
 import { indexedKey, noProgress, openProgress } from '../lookup/record-index.ts'
 import { type IndexTable, indexTables, readRows, type RowSource } from '../lookup/record-rows.ts'
 import {
-  bucketKey, bucketOf, bucketsOf, eachRow, findRows, hasRow, HIGH_BITS, liveSegments, parseBucketKey, type Progress, ROW_BYTES, type Shape,
+  bucketKey,
+  bucketOf,
+  bucketsOf,
+  eachRow,
+  findRows,
+  hasRow,
+  HIGH_BITS,
+  liveSegments,
+  parseBucketKey,
+  type Progress,
+  ROW_BYTES,
+  type Shape,
 } from '../lookup/segments.ts'
 import { Tail } from '../lookup/tail.ts'
 import { parseBody, recordAt } from '../batch/body.ts'
@@ -51,13 +62,20 @@ export class IndexCheck {
     this.#progress = progress ?? this.#progress
     await this.#entries(size)
     if (stored && !progress) {
-      this.#find(indexedKey, text`it is damaged or of another version: a node that starts makes the index anew, or ${REBUILD}`)
+      this.#find(
+        indexedKey,
+        text`it is damaged or of another version: a node that starts makes the index anew, or ${REBUILD}`,
+      )
       return this.#counts
     }
     const pending = await this.#notes()
     for (const table of indexTables) {
-      const rows = await this.#buckets(table) - pending[table]
-      if (whole && rows !== this.#follow[table]) this.#find(tables[table], text`${rows} rows are stored, ${this.#follow[table]} follow from the log: ${REBUILD}`)
+      const rows = (await this.#buckets(table)) - pending[table]
+      if (whole && rows !== this.#follow[table])
+        this.#find(
+          tables[table],
+          text`${rows} rows are stored, ${this.#follow[table]} follow from the log: ${REBUILD}`,
+        )
     }
     return this.#counts
   }
@@ -65,7 +83,10 @@ export class IndexCheck {
   async #entries(size: bigint): Promise<void> {
     let weight = 0
     for (let from = 0n; from < size; from += BigInt(PIECE)) {
-      for (const [key, bytes] of await this.#store.range({ gte: entryKey(from), lt: entryKey(from + BigInt(PIECE)) })) {
+      for (const [key, bytes] of await this.#store.range({
+        gte: entryKey(from),
+        lt: entryKey(from + BigInt(PIECE)),
+      })) {
         const index = indexAtEnd(key)
         const rows = await readRows(this.#source, index, bytes, this.#tails)
         await this.#compare(index, rows.ops)
@@ -77,7 +98,10 @@ export class IndexCheck {
     }
     const { made, boundary } = this.#progress
     if (this.#segments >= made[0]! && this.#lastBoundary === boundary) return
-    this.#find(indexedKey, text`it counts ${made[0]!} segments up to entry ${boundary}, the log gives ${this.#segments} up to ${this.#lastBoundary}: ${REBUILD}`)
+    this.#find(
+      indexedKey,
+      text`it counts ${made[0]!} segments up to entry ${boundary}, the log gives ${this.#segments} up to ${this.#lastBoundary}: ${REBUILD}`,
+    )
   }
 
   /** Rows of recognition are stored before their segment is. */
@@ -86,7 +110,10 @@ export class IndexCheck {
       const there = await this.#store.get(key)
       if (there) this.#counts.set(key[0]!, (this.#counts.get(key[0]!) ?? 0) + 1)
       if (there ? !equalBytes(there, value!) : index < this.#progress.boundary) {
-        this.#find(key, text`${there ? text`it is not what the log gives` : text`it is missing`}: ${REBUILD}`)
+        this.#find(
+          key,
+          text`${there ? text`it is not what the log gives` : text`it is missing`}: ${REBUILD}`,
+        )
       }
     }
   }
@@ -98,7 +125,8 @@ export class IndexCheck {
       this.#lastBoundary = boundary
       const level = this.#levelOf(at)
       if (level !== undefined) {
-        for (const table of indexTables) await this.#rowsOf(table, level, at >>> (level * this.#shape.fanInBits))
+        for (const table of indexTables)
+          await this.#rowsOf(table, level, at >>> (level * this.#shape.fanInBits))
       }
     }
     for (const table of indexTables) this.#tails[table].clear()
@@ -121,14 +149,19 @@ export class IndexCheck {
     for (const [high, rows] of this.#tails[table].buckets()) {
       for (let at = 0; at < rows.length; at += ROW_BYTES) {
         const row = rows.subarray(at, at + ROW_BYTES)
-        const bucket = bucketOf({ high, word: Buffer.from(row.buffer, row.byteOffset).readUInt32BE() }, level, this.#shape)
+        const bucket = bucketOf(
+          { high, word: Buffer.from(row.buffer, row.byteOffset).readUInt32BE() },
+          level,
+          this.#shape,
+        )
         if (bucket !== last) {
           key = bucketKey(tables[table], { level, segment, bucket })
           stored = openChecked(key, await this.#store.get(key))
           last = bucket
         }
         this.#follow[table]++
-        if (!stored || !hasRow(stored, row)) this.#find(key!, text`it lacks a record of the log or is damaged: ${REBUILD}`)
+        if (!stored || !hasRow(stored, row))
+          this.#find(key!, text`it lacks a record of the log or is damaged: ${REBUILD}`)
         if (!stored) return
       }
     }
@@ -141,11 +174,14 @@ export class IndexCheck {
       const notes = await this.#store.range({ ...erasedNotes, gte: from, limit: PIECE })
       for (const [key, stored] of notes) {
         const note = openErasedNote(key, stored)
-        if (!note || !await this.#isErased(note)) this.#find(key, text`it names no record that was erased: ${REBUILD}`)
+        if (!note || !(await this.#isErased(note)))
+          this.#find(key, text`it names no record that was erased: ${REBUILD}`)
         if (!note) continue
-        for (const { table, identity } of note.rows) if (await this.#has(note, table, identity)) pending[table]++
+        for (const { table, identity } of note.rows)
+          if (await this.#has(note, table, identity)) pending[table]++
         for (const row of note.keys) {
-          if (await this.#store.get(row)) this.#counts.set(row[0]!, (this.#counts.get(row[0]!) ?? 0) + 1)
+          if (await this.#store.get(row))
+            this.#counts.set(row[0]!, (this.#counts.get(row[0]!) ?? 0) + 1)
         }
       }
       if (notes.length < PIECE) return pending
@@ -157,19 +193,37 @@ export class IndexCheck {
     const stored = await this.#store.get(bodyKey(place.index))
     try {
       const body = stored && parseBody(stored)
-      return body !== undefined && place.position < body.count && recordAt(body, place.position) === undefined
+      return (
+        body !== undefined &&
+        place.position < body.count &&
+        recordAt(body, place.position) === undefined
+      )
     } catch {
       return true // The walk has said what is wrong with the body.
     }
   }
 
-  async #has({ place }: ErasedRows, table: IndexTable, identity: ErasedRows['rows'][number]['identity']): Promise<boolean> {
+  async #has(
+    { place }: ErasedRows,
+    table: IndexTable,
+    identity: ErasedRows['rows'][number]['identity'],
+  ): Promise<boolean> {
     for (let level = 0; level < this.#shape.levels; level++) {
       const { from, to } = liveSegments(this.#progress, level, this.#shape)
       for (let segment = from; segment < to; segment++) {
-        const key = bucketKey(tables[table], { level, segment, bucket: bucketOf(identity, level, this.#shape) })
+        const key = bucketKey(tables[table], {
+          level,
+          segment,
+          bucket: bucketOf(identity, level, this.#shape),
+        })
         const stored = openChecked(key, await this.#store.get(key))
-        if (stored && findRows(stored, identity).some(({ index, position }) => index === place.index && position === place.position)) return true
+        if (
+          stored &&
+          findRows(stored, identity).some(
+            ({ index, position }) => index === place.index && position === place.position,
+          )
+        )
+          return true
       }
     }
     return false
@@ -189,9 +243,13 @@ export class IndexCheck {
 
   #rowsIn(key: Uint8Array, stored: Uint8Array): number {
     const at = parseBucketKey(key)
-    const range = at && at.level < this.#shape.levels && at.bucket < bucketsOf(at.level, this.#shape) ? liveSegments(this.#progress, at.level, this.#shape) : undefined
+    const range =
+      at && at.level < this.#shape.levels && at.bucket < bucketsOf(at.level, this.#shape)
+        ? liveSegments(this.#progress, at.level, this.#shape)
+        : undefined
     // A merge may be under way: what it made does not count yet, what it was made from does no more.
-    if (at && range && (at.segment < range.from || (at.level > 0 && at.segment === range.to))) return 0
+    if (at && range && (at.segment < range.from || (at.level > 0 && at.segment === range.to)))
+      return 0
     if (!at || !range || at.segment >= range.to) {
       this.#find(key, text`there is no such segment: ${REBUILD}`)
       return 0
@@ -199,10 +257,13 @@ export class IndexCheck {
     const rows = openChecked(key, stored)
     const bits = at.level * this.#shape.fanInBits
     let right = true
-    const sorted = rows && eachRow(rows, (word) => {
-      right &&= bucketOf({ high: at.bucket >>> bits, word }, at.level, this.#shape) === at.bucket
-    })
-    if (!sorted || !right || at.bucket >>> bits >= 1 << HIGH_BITS) this.#find(key, text`it is damaged: ${REBUILD}`)
+    const sorted =
+      rows &&
+      eachRow(rows, (word) => {
+        right &&= bucketOf({ high: at.bucket >>> bits, word }, at.level, this.#shape) === at.bucket
+      })
+    if (!sorted || !right || at.bucket >>> bits >= 1 << HIGH_BITS)
+      this.#find(key, text`it is damaged: ${REBUILD}`)
     return rows ? rows.length / ROW_BYTES : 0
   }
 }

@@ -20,7 +20,8 @@ export async function checkPieces(store: Reader, find: Find): Promise<void> {
       return false
     }
     const { header } = parseHeaderNote(parseEntry(bytes).header)
-    if (header.records <= PIECE_LEAVES || !decodePieces(value, header)) find(key, text`it is not of the body that the entry states: ${REBUILD}`)
+    if (header.records <= PIECE_LEAVES || !decodePieces(value, header))
+      find(key, text`it is not of the body that the entry states: ${REBUILD}`)
     return true
   })
 }

@@ -33,7 +33,12 @@ export class TileCheck {
       this.#names.add(name)
       if (tile.length === 8192) await this.#compare(name, tile)
     }
-    this.#edge = new Map(rightEdgeTiles(this.#size).map(({ level, index }) => [`${level}/${index}`, this.#edge.get(`${level}/${index}`)!]))
+    this.#edge = new Map(
+      rightEdgeTiles(this.#size).map(({ level, index }) => [
+        `${level}/${index}`,
+        this.#edge.get(`${level}/${index}`)!,
+      ]),
+    )
     if (last) for (const [name, tile] of this.#edge) await this.#compare(name, tile)
   }
 
@@ -41,24 +46,31 @@ export class TileCheck {
   finish(entriesAreSigned: boolean): void {
     for (const { key, entries } of this.#different) {
       if (entriesAreSigned) this.#find(key, text`it is not what the entries give: ${REBUILD}`)
-      else for (const index of entries) this.#find(entryKey(index), text`its leaf hash is not the one in ${keyText(key)}`)
+      else
+        for (const index of entries)
+          this.#find(entryKey(index), text`its leaf hash is not the one in ${keyText(key)}`)
     }
   }
 
   /** Tiles that the log does not have. */
   async strays(): Promise<void> {
     const count = await countRows(this.#store, prefixRange(tables.tile))
-    if (count !== this.#names.size) this.#find(tables.tile, text`${count} rows are stored, ${this.#names.size} follow from the log: ${REBUILD}`)
+    if (count !== this.#names.size)
+      this.#find(
+        tables.tile,
+        text`${count} rows are stored, ${this.#names.size} follow from the log: ${REBUILD}`,
+      )
   }
 
   async #compare(name: string, tile: Uint8Array): Promise<void> {
     const [level = '', index = ''] = name.split('/')
     const key = tileKey(Number(level), BigInt(index))
-    const stored = await this.#store.get(key) ?? new Uint8Array()
+    const stored = (await this.#store.get(key)) ?? new Uint8Array()
     if (equalBytes(stored, tile)) return
     const entries: bigint[] = []
     for (let at = 0; level === '0' && at < tile.length; at += 32) {
-      if (!equalBytes(tile.subarray(at, at + 32), stored.subarray(at, at + 32))) entries.push(BigInt(index) * 256n + BigInt(at / 32))
+      if (!equalBytes(tile.subarray(at, at + 32), stored.subarray(at, at + 32)))
+        entries.push(BigInt(index) * 256n + BigInt(at / 32))
     }
     this.#different.push({ key, entries })
   }

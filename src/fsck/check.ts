@@ -38,12 +38,20 @@ const REBUILD = text`run huxin node rebuild`
  * Checks every row of the store.
  * A record that is gone is lawful when an amendment erased it or the body was in transit only.
  */
-export async function checkStore(store: { snapshot(): Snapshot }, log: SignedLog, genesis: Genesis): Promise<CheckReport> {
+export async function checkStore(
+  store: { snapshot(): Snapshot },
+  log: SignedLog,
+  genesis: Genesis,
+): Promise<CheckReport> {
   // The signed tree first: what is stored may only be ahead of it.
   const { signed } = log
   const snapshot = store.snapshot()
   try {
-    return await new Check(snapshot, { signed, origin: log.origin, verifier: log.verifier }, genesis).run()
+    return await new Check(
+      snapshot,
+      { signed, origin: log.origin, verifier: log.verifier },
+      genesis,
+    ).run()
   } finally {
     await snapshot.close()
   }
@@ -67,13 +75,21 @@ class Check {
     this.#store = store
     this.#log = log
     this.#rows = genesis.rows
-    this.#ledger = new Ledger({ store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds, wholeLanes: true })
+    this.#ledger = new Ledger({
+      store,
+      self: genesis.self,
+      federation: genesis.federation(),
+      genesisLanes: genesis.lanes,
+      kinds: genesis.kinds,
+      wholeLanes: true,
+    })
     this.#derived = new DerivedCheck({ store, ledger: this.#ledger, genesis, find: this.#find })
     this.#tiles = new TileCheck(store, this.#find)
   }
 
   readonly #find: Find = (key, what) => {
-    if (this.#findings.length < FINDINGS_MAX) this.#findings.push(text`${this.#rows.text(key)}: ${what}`)
+    if (this.#findings.length < FINDINGS_MAX)
+      this.#findings.push(text`${this.#rows.text(key)}: ${what}`)
   }
 
   async run(): Promise<CheckReport> {
@@ -82,9 +98,23 @@ class Check {
     const walked = await this.#walk(size)
     await this.#strays(size)
     if (walked === size) await checkPieces(this.#store, this.#find)
-    if (walked === size) await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
-    await checkKept(this.#rows, { store: this.#store, log: this.#log, ledger: this.#ledger, find: this.#find })
-    return { findings: this.#findings.map(({ en }) => en), findingsZh: this.#findings.map(({ zh }) => zh), damaged: this.#damaged, entries: walked, records: this.#records, erased: this.#erased, dropped: this.#dropped }
+    if (walked === size)
+      await this.#derived.finish(size, this.#damaged.length === 0 && this.#findings.length === 0)
+    await checkKept(this.#rows, {
+      store: this.#store,
+      log: this.#log,
+      ledger: this.#ledger,
+      find: this.#find,
+    })
+    return {
+      findings: this.#findings.map(({ en }) => en),
+      findingsZh: this.#findings.map(({ zh }) => zh),
+      damaged: this.#damaged,
+      entries: walked,
+      records: this.#records,
+      erased: this.#erased,
+      dropped: this.#dropped,
+    }
   }
 
   /** The size that the store states, unless it cannot be. */
@@ -96,7 +126,10 @@ class Check {
     const [last] = await this.#store.range({ gte, lt, limit: 1, reverse: true })
     const there = last?.[0].length === 9 ? fromBe64(last[0], 1) + 1n : 0n
     if (stated === there && stated >= size) return stated
-    this.#find(sizeKey, text`says that the log has ${stated} entries, the newest there is number ${there - 1n} and ${size} are signed: ${REBUILD}`)
+    this.#find(
+      sizeKey,
+      text`says that the log has ${stated} entries, the newest there is number ${there - 1n} and ${size} are signed: ${REBUILD}`,
+    )
     return size
   }
 
@@ -116,7 +149,8 @@ class Check {
         this.#frontier = appendLeaves(this.#frontier, leaf)
         await this.#entry(index, bytes)
         index++
-        if (index === signed.size) rootIsSigned = equalBytes(frontierRoot(this.#frontier), signed.root)
+        if (index === signed.size)
+          rootIsSigned = equalBytes(frontierRoot(this.#frontier), signed.root)
       }
       await this.#tiles.add(leaves, { last: index === size })
       if (index < end) {
@@ -124,7 +158,11 @@ class Check {
         return index
       }
     }
-    if (!rootIsSigned) this.#find(entryKey(0n), text`the ${signed.size} entries from here on do not have the root that was signed`)
+    if (!rootIsSigned)
+      this.#find(
+        entryKey(0n),
+        text`the ${signed.size} entries from here on do not have the root that was signed`,
+      )
     this.#tiles.finish(rootIsSigned)
     await this.#tiles.strays()
     return index
@@ -137,7 +175,11 @@ class Check {
       const body = await this.#body(index, entry, batch)
       this.#authentic(index, batch, body)
       this.#checkFinal(index, entry, { batch, body })
-      await this.#derived.entry(index, entry, { batch, body, checkLanes: () => this.#lanes(index, entry, batch) })
+      await this.#derived.entry(index, entry, {
+        batch,
+        body,
+        checkLanes: () => this.#lanes(index, entry, batch),
+      })
     } catch (error) {
       this.#find(entryKey(index), textOf(error))
     }
@@ -146,19 +188,39 @@ class Check {
   #authentic(index: bigint, batch: SealedHeader, body: Body | undefined): void {
     const { origin, epoch } = batch.header
     const { federation } = this.#ledger
-    const key = federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(federation, batch.header, body?.bytes ?? new Uint8Array())
+    const key =
+      federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ??
+      introducedKeys(federation, batch.header, body?.bytes ?? new Uint8Array())
     if (key) verifyHeader(batch, parseVkey(key.noteVkey))
-    else this.#find(entryKey(index), text`origin ${origin} epoch ${epoch} is not a member known by then`)
+    else
+      this.#find(
+        entryKey(index),
+        text`origin ${origin} epoch ${epoch} is not a member known by then`,
+      )
   }
 
   /** Of its own batches of an epoch the one of kind freeze is the last, and states where it stands. */
-  #checkFinal(index: bigint, { source }: Entry, { batch: { header: { origin, epoch, kind } }, body }: { batch: SealedHeader; body: Body | undefined }): void {
+  #checkFinal(
+    index: bigint,
+    { source }: Entry,
+    {
+      batch: {
+        header: { origin, epoch, kind },
+      },
+      body,
+    }: { batch: SealedHeader; body: Body | undefined },
+  ): void {
     if (origin !== this.#ledger.self || !isBornHere(source)) return
     const size = this.#ledger.frozen.get(`${origin}/${epoch}`)
-    if (size !== undefined && index >= size) this.#find(entryKey(index), text`it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`)
+    if (size !== undefined && index >= size)
+      this.#find(
+        entryKey(index),
+        text`it stands after the final entry of ${origin}/${epoch}, which is number ${size - 1n}`,
+      )
     const record = this.#ledger.kinds.get(kind)?.endsLog && body ? recordAt(body, 0) : undefined
     const stated = record && parseFreeze(record).size
-    if (stated !== undefined && stated !== index + 1n) this.#find(entryKey(index), text`as final entry it states a log of ${stated} entries`)
+    if (stated !== undefined && stated !== index + 1n)
+      this.#find(entryKey(index), text`as final entry it states a log of ${stated} entries`)
   }
 
   /** The body, when it is the one that was accepted. */
@@ -168,23 +230,38 @@ class Check {
       this.#damaged.push(index)
     }
     const stored = await this.#store.get(bodyKey(index))
-    if (!stored) return damaged(text`the body of ${batch.idText} is missing: run huxin fsck --repair`)
+    if (!stored)
+      return damaged(text`the body of ${batch.idText} is missing: run huxin fsck --repair`)
     if (!entry.verdict.accepted) {
       const same = equalBytes(createHash('sha256').update(stored).digest(), entry.verdict.reasons)
-      return same ? undefined : damaged(text`the reasons of its refusal are not those that were logged: run huxin fsck --repair`)
+      return same
+        ? undefined
+        : damaged(
+            text`the reasons of its refusal are not those that were logged: run huxin fsck --repair`,
+          )
     }
     const body = bodyOf(stored, batch)
-    if (!body) return damaged(text`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`)
+    if (!body)
+      return damaged(
+        text`the body of ${batch.idText} does not have the root of its header: run huxin fsck --repair`,
+      )
     if (this.#ledger.kinds.of(batch.header)) this.#records += BigInt(body.count)
-    if (body.erased > 0 && await this.#missingRecords(index, entry, { batch, body })) this.#damaged.push(index)
+    if (body.erased > 0 && (await this.#missingRecords(index, entry, { batch, body })))
+      this.#damaged.push(index)
     return body
   }
 
   /** Counts the records that are hashes alone. @returns true when some of them are lost */
-  async #missingRecords(index: bigint, entry: Entry, { batch, body }: { batch: SealedHeader; body: Body }): Promise<boolean> {
+  async #missingRecords(
+    index: bigint,
+    entry: Entry,
+    { batch, body }: { batch: SealedHeader; body: Body },
+  ): Promise<boolean> {
     const { kept } = this.#ledger.routes(batch.header, entry.source)
     const rows = await this.#ledger.amendments(batch.id, batch.header.origin)
-    const lawful = new Set(rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position))
+    const lawful = new Set(
+      rows.filter(({ action }) => action === AmendmentAction.ERASE).map(({ position }) => position),
+    )
     let lost = false
     for (let i = 0; i < body.count; i++) {
       if (recordAt(body, i) !== undefined) continue
@@ -192,7 +269,10 @@ class Check {
       else if (!kept) this.#dropped++
       else {
         lost = true
-        this.#find(bodyKey(index), text`record ${i} of ${batch.idText} is lost: no amendment erased it`)
+        this.#find(
+          bodyKey(index),
+          text`record ${i} of ${batch.idText} is lost: no amendment erased it`,
+        )
       }
     }
     return lost
@@ -204,19 +284,36 @@ class Check {
       const head = this.#ledger.lanes.get(key)
       const next = head ? head.number + 1n : 0n
       if (number > next ? lane.takenBack : number < next && lane.ownBranch) {
-        if (!await this.#standsInLane(index, lane)) this.#find(entryKey(index), text`lane ${key} number ${number} does not lie between its neighbours`)
-      } else if (number !== next) this.#find(entryKey(index), text`lane ${key} goes from ${next - 1n} to ${number}`)
-      else if (head && (!previous || !equalBytes(previous, head.id))) this.#find(entryKey(index), text`lane ${key} number ${number} does not name the batch before it`)
+        if (!(await this.#standsInLane(index, lane)))
+          this.#find(
+            entryKey(index),
+            text`lane ${key} number ${number} does not lie between its neighbours`,
+          )
+      } else if (number !== next)
+        this.#find(entryKey(index), text`lane ${key} goes from ${next - 1n} to ${number}`)
+      else if (head && (!previous || !equalBytes(previous, head.id)))
+        this.#find(
+          entryKey(index),
+          text`lane ${key} number ${number} does not name the batch before it`,
+        )
     }
   }
 
   /** A number that came out of turn: it follows the one before it, which only what was taken back may lack. */
-  async #standsInLane(index: bigint, { key, number, previous, takenBack }: PassingLane): Promise<boolean> {
-    const [own, before] = await this.#store.getMany([laneIndexKey(key, number), laneIndexKey(key, number - (number > 0n ? 1n : 0n))])
+  async #standsInLane(
+    index: bigint,
+    { key, number, previous, takenBack }: PassingLane,
+  ): Promise<boolean> {
+    const [own, before] = await this.#store.getMany([
+      laneIndexKey(key, number),
+      laneIndexKey(key, number - (number > 0n ? 1n : 0n)),
+    ])
     if (!own || fromBe64(own) !== index) return false
     if (number === 0n) return previous === undefined
-    const entry = before && await this.#store.get(entryKey(fromBe64(before)))
-    return entry ? previous !== undefined && equalBytes(parseHeaderNote(parseEntry(entry).header).id, previous) : takenBack
+    const entry = before && (await this.#store.get(entryKey(fromBe64(before))))
+    return entry
+      ? previous !== undefined && equalBytes(parseHeaderNote(parseEntry(entry).header).id, previous)
+      : takenBack
   }
 
   /** Rows that no entry has: past the end, of another form, of no table. */
@@ -224,12 +321,18 @@ class Check {
     for (const name of [tables.entry, tables.body]) {
       const { lt } = prefixRange(name)
       const key = name === tables.entry ? entryKey(size) : bodyKey(size)
-      for (const [stray] of await this.#store.range({ gte: key, lt, limit: 10 })) this.#find(stray, text`there is no such entry, the log has ${size}`)
+      for (const [stray] of await this.#store.range({ gte: key, lt, limit: 10 }))
+        this.#find(stray, text`there is no such entry, the log has ${size}`)
     }
     const known = new Set<number>(Object.values(tables).map(([byte]) => byte!))
     for (let first = 0; first < 0xff; first++) {
       if (known.has(first)) continue
-      for (const [stray] of await this.#store.range({ gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1), limit: 10 })) this.#find(stray, text`it is a row of no table`)
+      for (const [stray] of await this.#store.range({
+        gte: Uint8Array.of(first),
+        lt: Uint8Array.of(first + 1),
+        limit: 10,
+      }))
+        this.#find(stray, text`it is a row of no table`)
     }
   }
 }

@@ -40,9 +40,13 @@ export interface RepairOptions {
 }
 
 /** Looks for what belongs at the given log indexes. Writes nothing. */
-export async function findRepairs(damaged: readonly bigint[], options: RepairOptions): Promise<Repaired[]> {
+export async function findRepairs(
+  damaged: readonly bigint[],
+  options: RepairOptions,
+): Promise<Repaired[]> {
   const repaired: Repaired[] = []
-  for (const index of damaged) repaired.push({ index, op: await findRepair(index, options).catch(() => undefined) })
+  for (const index of damaged)
+    repaired.push({ index, op: await findRepair(index, options).catch(() => undefined) })
   return repaired
 }
 
@@ -58,35 +62,65 @@ async function findRepair(index: bigint, options: RepairOptions): Promise<Op | u
   const { origin, epoch } = batch.header
   const given = await ask(batch, entry)
   if (!given) return undefined
-  const key = ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ?? introducedKeys(ledger.federation, batch.header, given)
+  const key =
+    ledger.federation.member(origin)?.epochs.find((row) => row.epoch === epoch) ??
+    introducedKeys(ledger.federation, batch.header, given)
   if (!key) return undefined
   verifyHeader(batch, parseVkey(key.noteVkey))
   if (!entry.verdict.accepted) {
-    return equalBytes(createHash('sha256').update(given).digest(), entry.verdict.reasons) ? { key: bodyKey(index), value: given } : undefined
+    return equalBytes(createHash('sha256').update(given).digest(), entry.verdict.reasons)
+      ? { key: bodyKey(index), value: given }
+      : undefined
   }
   const body = bodyOf(given, batch)
-  return body && { key: bodyKey(index), value: await asItStandsHere(options, index, { entry, batch, body }) }
+  return (
+    body && {
+      key: bodyKey(index),
+      value: await asItStandsHere(options, index, { entry, batch, body }),
+    }
+  )
 }
 
-async function asItStandsHere({ store, ledger, staged }: RepairOptions, index: bigint, { entry, batch, body }: { entry: Entry; batch: SealedHeader; body: Body }): Promise<Uint8Array> {
+async function asItStandsHere(
+  { store, ledger, staged }: RepairOptions,
+  index: bigint,
+  { entry, batch, body }: { entry: Entry; batch: SealedHeader; body: Body },
+): Promise<Uint8Array> {
   const passing = !ledger.routes(batch.header, entry.source).kept
-  if (passing && !await store.get(indexKey(tables.transit, index))) return eraseLeaves(body)
+  if (passing && !(await store.get(indexKey(tables.transit, index)))) return eraseLeaves(body)
   const rows = await ledger.amendments(batch.id, batch.header.origin, staged)
   const erasing = rows.filter(({ action }) => action === AmendmentAction.ERASE)
   const pending = await Promise.all(erasing.map((row) => isPending(store, row)))
   const erased = new Set(erasing.filter((_, i) => !pending[i]).map(({ position }) => position))
-  return [...erased].some((position) => position < body.count && recordAt(body, position) !== undefined) ? eraseLeaves(body, erased) : body.bytes
+  return [...erased].some(
+    (position) => position < body.count && recordAt(body, position) !== undefined,
+  )
+    ? eraseLeaves(body, erased)
+    : body.bytes
 }
 
 /** Puts back what the parent has, while the node runs. @returns the log indexes that were put back */
-export async function repairRunning(context: Context, damaged: readonly bigint[], read: ReadPackage): Promise<bigint[]> {
+export async function repairRunning(
+  context: Context,
+  damaged: readonly bigint[],
+  read: ReadPackage,
+): Promise<bigint[]> {
   const { store } = context
   const done: bigint[] = []
-  for (const { index, op } of await findRepairs(damaged, { store, ledger: context.ledger(), ask: askParent(read) })) {
+  for (const { index, op } of await findRepairs(damaged, {
+    store,
+    ledger: context.ledger(),
+    ask: askParent(read),
+  })) {
     if (!op) continue
     await context.writer.propose(op.value!.length, async (_, view) => {
       // Looked at again in the writer's turn: what was erased meanwhile stays erased.
-      const now = await findRepair(index, { store, ledger: context.ledger(), ask: async () => op.value, staged: view.staged })
+      const now = await findRepair(index, {
+        store,
+        ledger: context.ledger(),
+        ask: async () => op.value,
+        staged: view.staged,
+      })
       return { entries: [], ops: now ? [now] : [], remember: () => context.recent.forget(index) }
     })
     await context.indexer.restored(index)
@@ -101,20 +135,27 @@ export function askStore(store: Reader): AskNeighbour {
     const row = await store.get(batchKey(batch.id))
     for (const index of row ? decodeKnown(row).indexes : []) {
       const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-      if (bytes && stored && parseEntry(bytes).verdict.accepted === entry.verdict.accepted) return stored
+      if (bytes && stored && parseEntry(bytes).verdict.accepted === entry.verdict.accepted)
+        return stored
     }
     return undefined
   }
 }
 
 /** What the parent answers for a batch of a lane. */
-export type ReadPackage = (lane: string, number: bigint) => Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined>
+export type ReadPackage = (
+  lane: string,
+  number: bigint,
+) => Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined>
 
 /** Asks the parent, lane by lane of the batch. */
 export function askParent(read: ReadPackage): AskNeighbour {
   return async ({ header }, entry) => {
     for (const { target, number } of header.lanes) {
-      const found = await read(laneKey(header.origin, header.epoch, target, header.batchClass), number)
+      const found = await read(
+        laneKey(header.origin, header.epoch, target, header.batchClass),
+        number,
+      )
       const given = entry.verdict.accepted ? found?.body : found?.refusal
       if (given && given.length > 0) return given
     }

@@ -21,7 +21,12 @@ const TURN_MS = 2
 const REST_MS = 20
 
 /** Where the scrub stands. */
-export const scrubRows = defineRows({ table: 'meta', name: 'scrub', keys: textKeys, check: hasCheckValue(8) })
+export const scrubRows = defineRows({
+  table: 'meta',
+  name: 'scrub',
+  keys: textKeys,
+  check: hasCheckValue(8),
+})
 const cursorKey = scrubRows.key('next')
 
 export class Scrub {
@@ -42,7 +47,11 @@ export class Scrub {
   }
 }
 
-async function scrub(context: Context, standing: Map<bigint, Text>, { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal | undefined }): Promise<number> {
+async function scrub(
+  context: Context,
+  standing: Map<bigint, Text>,
+  { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal | undefined },
+): Promise<number> {
   for (const index of [...standing.keys()]) await look(context, standing, index)
   const { size } = context.log().signed
   const cursor = openChecked(cursorKey, await context.store.get(cursorKey))
@@ -59,23 +68,40 @@ async function scrub(context: Context, standing: Map<bigint, Text>, { bytes, sig
   await context.store.write([{ key: cursorKey, value: checkedValue(cursorKey, be64(index)) }])
   const [first] = standing.values()
   if (first === undefined) context.alarms.clear('scrub')
-  else context.alarms.raise('scrub', '', standing.size > 1 ? text`${first}, and ${standing.size - 1} more` : first)
+  else
+    context.alarms.raise(
+      'scrub',
+      '',
+      standing.size > 1 ? text`${first}, and ${standing.size - 1} more` : first,
+    )
   return read
 }
 
 async function look(context: Context, standing: Map<bigint, Text>, index: bigint): Promise<number> {
   const { store } = context
-  const [entry, body, tile] = await store.getMany([entryKey(index), bodyKey(index), tileKey(0, index / 256n)])
+  const [entry, body, tile] = await store.getMany([
+    entryKey(index),
+    bodyKey(index),
+    tileKey(0, index / 256n),
+  ])
   const wrong = faultOf(index, { entry, body, tile })
   if (wrong === undefined) standing.delete(index)
   else standing.set(index, wrong)
   return (entry?.length ?? 0) + (body?.length ?? 0)
 }
 
-function faultOf(index: bigint, { entry: bytes, body, tile }: { entry: Uint8Array | undefined; body: Uint8Array | undefined; tile: Uint8Array | undefined }): Text | undefined {
+function faultOf(
+  index: bigint,
+  {
+    entry: bytes,
+    body,
+    tile,
+  }: { entry: Uint8Array | undefined; body: Uint8Array | undefined; tile: Uint8Array | undefined },
+): Text | undefined {
   const at = Number(index % 256n) * 32
   if (!bytes) return text`${keyText(entryKey(index))}: is missing`
-  if (!tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + 32))) return text`${keyText(entryKey(index))}: its leaf hash is not the one in ${keyText(tileKey(0, index / 256n))}`
+  if (!tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + 32)))
+    return text`${keyText(entryKey(index))}: its leaf hash is not the one in ${keyText(tileKey(0, index / 256n))}`
   if (!body) return text`${keyText(bodyKey(index))}: is missing`
   try {
     const entry = parseEntry(bytes)

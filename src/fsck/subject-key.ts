@@ -13,7 +13,12 @@ import type { Op, Store } from '../store/store.ts'
 import { defineRows, hasCheckValue, onlyKey } from '../store/rows.ts'
 
 /** With which key the record index was made. */
-export const subjectKeyRow = defineRows({ table: 'meta', name: 'subject-key', keys: onlyKey, check: hasCheckValue() })
+export const subjectKeyRow = defineRows({
+  table: 'meta',
+  name: 'subject-key',
+  keys: onlyKey,
+  check: hasCheckValue(),
+})
 const key = subjectKeyRow.key()
 const REMEDY = text`put the right keys/subject.key back from a backup, or, when it is lost, run huxin node rebuild: it makes the index with the key that is there`
 
@@ -27,11 +32,22 @@ export function subjectKeyOp(subjectKey: Uint8Array): Op {
  * looked up, and it is written.
  * @throws HuxinError config_invalid
  */
-export async function checkSubjectKey({ store, subjectKey, indexer }: { store: Store; subjectKey: Uint8Array; indexer: Indexer }): Promise<void> {
+export async function checkSubjectKey({
+  store,
+  subjectKey,
+  indexer,
+}: {
+  store: Store
+  subjectKey: Uint8Array
+  indexer: Indexer
+}): Promise<void> {
   const known = openChecked(key, await store.get(key))
   if (known && equalBytes(known, fingerprint(subjectKey))) return
-  if (known || await indexer.madeWithItsKey() === false) {
-    throw new HuxinError('config_invalid', text`keys/subject.key is not the key with which the record index here was made: no record would be found. ${REMEDY}`)
+  if (known || (await indexer.madeWithItsKey()) === false) {
+    throw new HuxinError(
+      'config_invalid',
+      text`keys/subject.key is not the key with which the record index here was made: no record would be found. ${REMEDY}`,
+    )
   }
   await store.commit([subjectKeyOp(subjectKey)])
 }

@@ -18,7 +18,7 @@ const PIECE_BYTES = 1 << 18
 const FOREIGN_CHARACTERS = 4
 
 export const encodings = ['utf-8', 'gb18030', 'utf-16le', 'utf-16be', 'big5'] as const
-export type Encoding = typeof encodings[number]
+export type Encoding = (typeof encodings)[number]
 
 /** A file that is read as text, piece by piece. */
 export interface TextFile {
@@ -47,28 +47,49 @@ export class EncodingFault extends Error {
 
 /** First bytes of a file, and its size. @throws HuxinError argument_invalid */
 export async function readBeginning(file: string): Promise<{ beginning: Buffer; bytes: number }> {
-  return withFile(file, async (handle) => ({ beginning: await readAt(handle, 0), bytes: (await handle.stat()).size }))
+  return withFile(file, async (handle) => ({
+    beginning: await readAt(handle, 0),
+    bytes: (await handle.stat()).size,
+  }))
 }
 
 /** Opens a file as text and finds out its encoding. @throws HuxinError argument_invalid */
 export async function openText(file: string, asked: string): Promise<TextFile> {
-  if (asked !== 'auto' && !encodings.includes(asked as Encoding)) throw new HuxinError('argument_invalid', text`encoding ${asked} is not one of ${['auto', ...encodings]}`)
+  if (asked !== 'auto' && !encodings.includes(asked as Encoding))
+    throw new HuxinError(
+      'argument_invalid',
+      text`encoding ${asked} is not one of ${['auto', ...encodings]}`,
+    )
   return withFile(file, async (handle) => {
     const { size } = await handle.stat()
     const beginning = await readAt(handle, 0)
-    const encoding = asked === 'auto' ? byMark(beginning, file) ?? byBytes(await firstForeign(handle, beginning), file) : asked as Encoding
+    const encoding =
+      asked === 'auto'
+        ? (byMark(beginning, file) ?? byBytes(await firstForeign(handle, beginning), file))
+        : (asked as Encoding)
     let done = 0
     return {
-      encoding, bytes: size, bytesRead: () => done, sample: new TextDecoder(encoding).decode(beginning),
-      openEnd: openEndOf(await readAt(handle, Math.max(0, size - PIECE_BYTES + (size % 2))), encoding),
+      encoding,
+      bytes: size,
+      bytesRead: () => done,
+      sample: new TextDecoder(encoding).decode(beginning),
+      openEnd: openEndOf(
+        await readAt(handle, Math.max(0, size - PIECE_BYTES + (size % 2))),
+        encoding,
+      ),
       isWhole: () => isWhole(file, encoding),
-      pieces: decoded(file, encoding, (length) => { done += length }),
+      pieces: decoded(file, encoding, (length) => {
+        done += length
+      }),
     }
   })
 }
 
 function openEndOf(end: Buffer, encoding: Encoding): string | undefined {
-  const last = new TextDecoder(encoding).decode(end).split(/\r\n|\n|\r/).at(-1)!
+  const last = new TextDecoder(encoding)
+    .decode(end)
+    .split(/\r\n|\n|\r/)
+    .at(-1)!
   return last.trim() === '' ? undefined : last
 }
 
@@ -83,8 +104,10 @@ async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>
   } catch (error) {
     if (error instanceof HuxinError) throw error
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
-    if (code === 'EISDIR') throw new HuxinError('argument_invalid', text`${file} cannot be read: it is a folder`)
+    if (code === 'ENOENT')
+      throw new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
+    if (code === 'EISDIR')
+      throw new HuxinError('argument_invalid', text`${file} cannot be read: it is a folder`)
     throw new HuxinError('argument_invalid', text`${file} cannot be read: ${textOf(error)}`)
   }
 }
@@ -92,21 +115,27 @@ async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>
 async function readAt(handle: FileHandle, position: number): Promise<Buffer> {
   const piece = Buffer.alloc(PIECE_BYTES)
   let length = 0
-  for (let read = 1; read > 0 && length < piece.length; length += read) read = (await handle.read(piece, length, piece.length - length, position + length)).bytesRead
+  for (let read = 1; read > 0 && length < piece.length; length += read)
+    read = (await handle.read(piece, length, piece.length - length, position + length)).bytesRead
   return piece.subarray(0, length)
 }
 
 /** The first piece with something beyond ASCII; empty when there is none. */
 async function firstForeign(handle: FileHandle, beginning: Buffer): Promise<Buffer> {
   let piece = beginning
-  for (let position = 0; piece.length > 0 && isAscii(piece); piece = await readAt(handle, position)) position += piece.length
+  for (let position = 0; piece.length > 0 && isAscii(piece); piece = await readAt(handle, position))
+    position += piece.length
   return piece
 }
 
 /** By a byte order mark, or by the zeros that UTF-16 has beside every ASCII character. */
 function byMark(bytes: Buffer, file: string): Encoding | undefined {
   const begins = (...mark: readonly number[]): boolean => mark.every((byte, i) => bytes[i] === byte)
-  if (begins(0xff, 0xfe, 0, 0) || begins(0, 0, 0xfe, 0xff)) throw new HuxinError('argument_invalid', text`${file} is UTF-32: save it as "CSV UTF-8" or as .xlsx, and import that`)
+  if (begins(0xff, 0xfe, 0, 0) || begins(0, 0, 0xfe, 0xff))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is UTF-32: save it as "CSV UTF-8" or as .xlsx, and import that`,
+    )
   if (begins(0xff, 0xfe)) return 'utf-16le'
   if (begins(0xfe, 0xff)) return 'utf-16be'
   if (begins(0xef, 0xbb, 0xbf)) return 'utf-8'
@@ -125,25 +154,43 @@ function byMark(bytes: Buffer, file: string): Encoding | undefined {
   // An ideograph may have a zero byte too, at the other place: 一 is U+4E00.
   if (odd > units / 10 && even < odd / 10) return 'utf-16le'
   if (even > units / 10 && odd < even / 10) return 'utf-16be'
-  if (even + odd > units / 5) throw new HuxinError('argument_invalid', text`${file} is no text: it has zero bytes throughout. Save the table as .xlsx or as "CSV UTF-8", and import that`)
+  if (even + odd > units / 5)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is no text: it has zero bytes throughout. Save the table as .xlsx or as "CSV UTF-8", and import that`,
+    )
   return undefined
 }
 
 /** By the first piece that has more than ASCII in it. @throws HuxinError argument_invalid where two encodings are possible */
 function byBytes(piece: Buffer, file: string): Encoding {
   // A piece may end inside a character, never inside the line before.
-  const cut = piece.length < PIECE_BYTES ? piece : piece.subarray(0, piece.lastIndexOf(0x0a) + 1 || piece.length)
+  const cut =
+    piece.length < PIECE_BYTES
+      ? piece
+      : piece.subarray(0, piece.lastIndexOf(0x0a) + 1 || piece.length)
   const asUtf8 = decodeWhole('utf-8', cut, piece.length === PIECE_BYTES)
   if (asUtf8 !== undefined) {
     const foreign = asUtf8.match(/[^\u0000-\u007f]+/g)?.slice(0, 1_000) ?? []
-    if (foreign.length === 0 || foreign.some((run) => /[\u0800-\uffff]/.test(run.replace(/^\ufeff/, '')))) return 'utf-8'
+    if (
+      foreign.length === 0 ||
+      foreign.some((run) => /[\u0800-\uffff]/.test(run.replace(/^\ufeff/, '')))
+    )
+      return 'utf-8'
     const asGb = decodeWhole('gb18030', cut, true)?.match(/[^\u0000-\u007f]+/g)?.[0]
     if (asGb === undefined || !/^\p{Script=Han}+$/u.test(asGb)) return 'utf-8'
-    throw new HuxinError('argument_invalid', text`${file} can be read in two ways: ${foreign[0]!.slice(0, 20)} in UTF-8 or ${asGb.slice(0, 20)} in GB18030; say which with --encoding utf-8 or --encoding gb18030`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} can be read in two ways: ${foreign[0]!.slice(0, 20)} in UTF-8 or ${asGb.slice(0, 20)} in GB18030; say which with --encoding utf-8 or --encoding gb18030`,
+    )
   }
   const first = firstForeignLine(cut)
   if (foreignLine(first, 2) === 0) return 'utf-8'
-  if (isBig5(cut)) throw new HuxinError('argument_invalid', text`${file} is Big5 (traditional characters): give --encoding big5, or save it as "CSV UTF-8" and import that`)
+  if (isBig5(cut))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is Big5 (traditional characters): give --encoding big5, or save it as "CSV UTF-8" and import that`,
+    )
   return 'gb18030'
 }
 
@@ -176,10 +223,19 @@ function isBig5(bytes: Buffer): boolean {
     if (bytes[i]! >= 0xa1 && bytes[i]! <= 0xc6) common++
     i++
   }
-  return pairs >= 4 && low / pairs > 0.2 && common / pairs > 0.9 && decodeWhole('big5', bytes, true) !== undefined
+  return (
+    pairs >= 4 &&
+    low / pairs > 0.2 &&
+    common / pairs > 0.9 &&
+    decodeWhole('big5', bytes, true) !== undefined
+  )
 }
 
-async function* decoded(file: string, encoding: Encoding, onBytes: (length: number) => void): AsyncGenerator<string> {
+async function* decoded(
+  file: string,
+  encoding: Encoding,
+  onBytes: (length: number) => void,
+): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true })
   const met = { foreign: false }
   for await (const { bytes, more } of wholeLines(file, encoding)) {
@@ -189,10 +245,13 @@ async function* decoded(file: string, encoding: Encoding, onBytes: (length: numb
 }
 
 /** Pieces of whole lines, so that a fault is that of one line. A longer line is refused by whoever reads rows. */
-async function* wholeLines(file: string, encoding: Encoding): AsyncGenerator<{ bytes: Buffer; more: boolean }> {
+async function* wholeLines(
+  file: string,
+  encoding: Encoding,
+): AsyncGenerator<{ bytes: Buffer; more: boolean }> {
   let held: Buffer = Buffer.alloc(0)
   for await (const chunk of createReadStream(file, { highWaterMark: PIECE_BYTES })) {
-    const piece = held.length === 0 ? chunk as Buffer : Buffer.concat([held, chunk as Buffer])
+    const piece = held.length === 0 ? (chunk as Buffer) : Buffer.concat([held, chunk as Buffer])
     const end = endOfLine(piece, encoding)
     const bytes = end === 0 && piece.length > 4 * PIECE_BYTES ? piece : piece.subarray(0, end)
     held = Buffer.from(piece.subarray(bytes.length))
@@ -212,7 +271,8 @@ async function isWhole(file: string, encoding: Encoding): Promise<boolean> {
       }
       return last !== 0
     }
-    for await (const words of decoded(file, encoding, () => undefined)) last = words.length > 0 ? words.charCodeAt(words.length - 1) : last
+    for await (const words of decoded(file, encoding, () => undefined))
+      last = words.length > 0 ? words.charCodeAt(words.length - 1) : last
     return last !== 0
   } catch (error) {
     if (error instanceof EncodingFault) return false
@@ -246,13 +306,26 @@ function* decodeLines(decoder: TextDecoder, bytes: Buffer, decoding: Decoding): 
     if (!(error instanceof TypeError)) throw error
     const { before, line } = aroundBadLine(good, encoding)
     yield ideographs(before, encoding)
-    if (encoding === 'utf-8' && (met.foreign || !isAscii(Buffer.from(before))) && decodeWhole('gb18030', line, false) !== undefined) {
-      throw new EncodingFault((place) => text`${file}: ${place} is GB18030, what stands before it is UTF-8: two files were put together. Save each as "CSV UTF-8", and import them one after the other`)
+    if (
+      encoding === 'utf-8' &&
+      (met.foreign || !isAscii(Buffer.from(before))) &&
+      decodeWhole('gb18030', line, false) !== undefined
+    ) {
+      throw new EncodingFault(
+        (place) =>
+          text`${file}: ${place} is GB18030, what stands before it is UTF-8: two files were put together. Save each as "CSV UTF-8", and import them one after the other`,
+      )
     }
-    throw new EncodingFault((place) => text`${file}: ${place} has bytes that are not ${encoding}: give the right --encoding (${encodings.join(', ')}), or save the file again`)
+    throw new EncodingFault(
+      (place) =>
+        text`${file}: ${place} has bytes that are not ${encoding}: give the right --encoding (${encodings.join(', ')}), or save the file again`,
+    )
   }
   if (foreign >= 0) {
-    throw new EncodingFault((place) => text`${file}: ${place} is UTF-8, what stands before it is GB18030: two files were put together. Save each as "CSV UTF-8", and import them one after the other`)
+    throw new EncodingFault(
+      (place) =>
+        text`${file}: ${place} is UTF-8, what stands before it is GB18030: two files were put together. Save each as "CSV UTF-8", and import them one after the other`,
+    )
   }
 }
 
@@ -260,14 +333,18 @@ function* decodeLines(decoder: TextDecoder, bytes: Buffer, decoding: Decoding): 
 function aroundBadLine(bytes: Buffer, encoding: Encoding): { before: string; line: Buffer } {
   if (encoding === 'utf-16le' || encoding === 'utf-16be') {
     const words = new TextDecoder(encoding).decode(bytes)
-    return { before: words.slice(0, words.lastIndexOf('\n', words.indexOf('\ufffd')) + 1), line: Buffer.alloc(0) }
+    return {
+      before: words.slice(0, words.lastIndexOf('\n', words.indexOf('\ufffd')) + 1),
+      line: Buffer.alloc(0),
+    }
   }
   const lineEnd = lineEndOf(bytes)
   for (let at = 0; at < bytes.length;) {
     const next = bytes.indexOf(lineEnd, at)
     const end = next < 0 ? bytes.length : next + 1
     const line = bytes.subarray(at, end)
-    if (decodeWhole(encoding, line, false) === undefined) return { before: new TextDecoder(encoding).decode(bytes.subarray(0, at)), line }
+    if (decodeWhole(encoding, line, false) === undefined)
+      return { before: new TextDecoder(encoding).decode(bytes.subarray(0, at)), line }
     at = end
   }
   return { before: '', line: bytes }
@@ -306,16 +383,30 @@ function foreignLine(bytes: Buffer, atLeast: number): number {
 function utf8Length(bytes: Buffer, at: number): number {
   const first = bytes[at]!
   if (first < 0x80) return 1
-  const length = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0
+  const length =
+    first >= 0xc2 && first < 0xe0
+      ? 2
+      : first >= 0xe0 && first < 0xf0
+        ? 3
+        : first >= 0xf0 && first < 0xf5
+          ? 4
+          : 0
   for (let i = 1; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
   return length
 }
 
 /** GB 18030-2005 and later, against the private-use characters of 2000 that the platform gives. */
 const ideographOf: Readonly<Record<string, string>> = {
-  '\ue816': '\u{20087}', '\ue817': '\u{20089}', '\ue818': '\u{200cc}', '\ue831': '\u{215d7}', '\ue83b': '\u{2298f}', '\ue855': '\u{241fe}',
+  '\ue816': '\u{20087}',
+  '\ue817': '\u{20089}',
+  '\ue818': '\u{200cc}',
+  '\ue831': '\u{215d7}',
+  '\ue83b': '\u{2298f}',
+  '\ue855': '\u{241fe}',
 }
 
 function ideographs(words: string, encoding: Encoding): string {
-  return encoding === 'gb18030' ? words.replace(/[\ue816-\ue818\ue831\ue83b\ue855]/g, (one) => ideographOf[one]!) : words
+  return encoding === 'gb18030'
+    ? words.replace(/[\ue816-\ue818\ue831\ue83b\ue855]/g, (one) => ideographOf[one]!)
+    : words
 }

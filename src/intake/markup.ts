@@ -24,22 +24,52 @@ export type MarkupKind = 'html' | 'xml-spreadsheet'
 /** What the beginning of a text says that it is. @throws HuxinError argument_invalid for XML of another kind */
 export function markupOf(file: string, sample: string): MarkupKind | undefined {
   const begin = sample.replace(/^[\ufeff\s]+/, '')
-  if (begin.includes('urn:schemas-microsoft-com:office:spreadsheet') && /^<\?xml|^<Workbook/.test(begin)) return 'xml-spreadsheet'
-  if (/^<(?:!doctype\s+html|html|head|meta|body|table|style|div|!--)/i.test(begin) || /^<\?xml[\s\S]*?<html/i.test(begin.slice(0, 2_000))) return 'html'
-  if (begin.startsWith('<?xml')) throw new HuxinError('argument_invalid', text`${file} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that`)
+  if (
+    begin.includes('urn:schemas-microsoft-com:office:spreadsheet') &&
+    /^<\?xml|^<Workbook/.test(begin)
+  )
+    return 'xml-spreadsheet'
+  if (
+    /^<(?:!doctype\s+html|html|head|meta|body|table|style|div|!--)/i.test(begin) ||
+    /^<\?xml[\s\S]*?<html/i.test(begin.slice(0, 2_000))
+  )
+    return 'html'
+  if (begin.startsWith('<?xml'))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is XML of another kind: save the table as .xlsx or as "CSV UTF-8", and import that`,
+    )
   return undefined
 }
 
 /** @throws HuxinError argument_invalid where no table or more than one fits */
-export async function openMarkup(file: string, { kind, open, names }: { kind: MarkupKind; open: () => Promise<TextFile>; names: HeaderNames }): Promise<Grid> {
+export async function openMarkup(
+  file: string,
+  { kind, open, names }: { kind: MarkupKind; open: () => Promise<TextFile>; names: HeaderNames },
+): Promise<Grid> {
   const chosen = await fittingTable(file, readRows(file, kind, await open()), names)
   const source = await open()
-  const notices: Notice[] = [{ code: 'markup', text: kind === 'html' ? text`the file is a web page: its table is read` : text`the file is an XML spreadsheet: its table is read` }]
+  const notices: Notice[] = [
+    {
+      code: 'markup',
+      text:
+        kind === 'html'
+          ? text`the file is a web page: its table is read`
+          : text`the file is an XML spreadsheet: its table is read`,
+    },
+  ]
   async function* rows(): AsyncGenerator<GridRow, undefined> {
     for await (const { table, row } of readRows(file, kind, source)) if (table === chosen) yield row
     return undefined
   }
-  return { sparse: true, encoding: source.encoding, bytes: source.bytes, bytesRead: source.bytesRead, rows: rows(), notices: () => notices }
+  return {
+    sparse: true,
+    encoding: source.encoding,
+    bytes: source.bytes,
+    bytesRead: source.bytesRead,
+    rows: rows(),
+    notices: () => notices,
+  }
 }
 
 interface TableRow {
@@ -48,27 +78,48 @@ interface TableRow {
   readonly row: GridRow
 }
 
-async function fittingTable(file: string, rows: AsyncIterable<TableRow>, names: HeaderNames): Promise<number> {
+async function fittingTable(
+  file: string,
+  rows: AsyncIterable<TableRow>,
+  names: HeaderNames,
+): Promise<number> {
   const first = new Map<number, (readonly string[])[]>()
   for await (const { table, row } of rows) {
     const known = first.get(table) ?? []
     if (known.length === 0 && first.size < TABLES_MAX) first.set(table, known)
     if (known.length < HEADER_ROWS) known.push(row.cells)
   }
-  if (first.size === 0) throw new HuxinError('argument_invalid', text`${file} has no table in it: save the table as .xlsx, and import that`)
-  const found = [...first].map(([table, lines]) => ({ table, found: findHeader(lines, names)?.found ?? 0 }))
+  if (first.size === 0)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} has no table in it: save the table as .xlsx, and import that`,
+    )
+  const found = [...first].map(([table, lines]) => ({
+    table,
+    found: findHeader(lines, names)?.found ?? 0,
+  }))
   const most = Math.max(...found.map((one) => one.found))
   const best = found.filter((one) => one.found === most)
   if (most > 0 && best.length > 1) {
-    throw new HuxinError('argument_invalid', text`${file} has more than one table with such a header: the tables ${best.map(({ table }) => table + 1)}. Save the right one as .xlsx, and import that`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} has more than one table with such a header: the tables ${best.map(({ table }) => table + 1)}. Save the right one as .xlsx, and import that`,
+    )
   }
   return best[0]!.table
 }
 
-async function* readRows(file: string, kind: MarkupKind, source: TextFile): AsyncGenerator<TableRow> {
+async function* readRows(
+  file: string,
+  kind: MarkupKind,
+  source: TextFile,
+): AsyncGenerator<TableRow> {
   const found: TableRow[] = []
   const handler = new MarkupHandler(kind, (row) => found.push(row))
-  const parser = new Parser({ onopentag: handler.open, ontext: handler.text, onclosetag: handler.close }, kind === 'html' ? { decodeEntities: true } : { decodeEntities: true, xmlMode: true })
+  const parser = new Parser(
+    { onopentag: handler.open, ontext: handler.text, onclosetag: handler.close },
+    kind === 'html' ? { decodeEntities: true } : { decodeEntities: true, xmlMode: true },
+  )
   try {
     for await (const piece of source.pieces) {
       parser.write(piece)
@@ -79,9 +130,13 @@ async function* readRows(file: string, kind: MarkupKind, source: TextFile): Asyn
     parser.end()
     yield* found
   } catch (error) {
-    if (error instanceof EncodingFault) throw new HuxinError('argument_invalid', error.said(text`a line`))
+    if (error instanceof EncodingFault)
+      throw new HuxinError('argument_invalid', error.said(text`a line`))
     if (error instanceof HuxinError) throw error
-    throw new HuxinError('argument_invalid', text`${file} is no table that can be read (${messageOf(error)}): save it as .xlsx, and import that`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is no table that can be read (${messageOf(error)}): save it as .xlsx, and import that`,
+    )
   }
 }
 
@@ -130,11 +185,21 @@ class MarkupHandler {
     this.#silent = 0
     if (++this.#depth > DEPTH_MAX) throw new Error('elements are nested too deeply')
     const name = localName(fullName).toLowerCase()
-    if (name === 'table') this.#tables.push({ number: this.#count++, line: 0, cells: undefined, length: 0, dates: new Set(), spans: new Map() })
+    if (name === 'table')
+      this.#tables.push({
+        number: this.#count++,
+        line: 0,
+        cells: undefined,
+        length: 0,
+        dates: new Set(),
+        spans: new Map(),
+      })
     else if (name === (this.#html ? 'tr' : 'row')) this.#openRow(attributes)
-    else if (this.#html ? name === 'td' || name === 'th' : name === 'cell') this.#openCell(attributes)
+    else if (this.#html ? name === 'td' || name === 'th' : name === 'cell')
+      this.#openCell(attributes)
     else if (name === 'br' && this.#cell) this.#cell.words += '\u2028'
-    else if (name === 'data' && !this.#html && this.#cell) this.#cell.type = attribute(attributes, 'Type') ?? 'String'
+    else if (name === 'data' && !this.#html && this.#cell)
+      this.#cell.type = attribute(attributes, 'Type') ?? 'String'
     else if (name === 'script' || name === 'style' || name === 'comment') this.#hidden++
   }
 
@@ -143,7 +208,8 @@ class MarkupHandler {
     if (!this.#cell || this.#hidden > 0) return
     this.#cell.words += words
     const table = this.#tables.at(-1)
-    if (table && (table.length += words.length) > ROW_LENGTH_MAX) throw new Error('a row is too long')
+    if (table && (table.length += words.length) > ROW_LENGTH_MAX)
+      throw new Error('a row is too long')
   }
 
   readonly close = (fullName: string): void => {
@@ -162,7 +228,7 @@ class MarkupHandler {
     this.#closeRow()
     const table = this.#tables.at(-1)
     if (!table) return
-    const index = Number(this.#html ? NaN : attribute(attributes, 'Index') ?? NaN)
+    const index = Number(this.#html ? NaN : (attribute(attributes, 'Index') ?? NaN))
     table.line = Number.isInteger(index) && index > table.line ? index : table.line + 1
     table.cells = []
     table.length = 0
@@ -173,12 +239,21 @@ class MarkupHandler {
     this.#closeCell()
     const table = this.#tables.at(-1)
     if (!table?.cells) return
-    const index = Number(this.#html ? NaN : attribute(attributes, 'Index') ?? NaN)
+    const index = Number(this.#html ? NaN : (attribute(attributes, 'Index') ?? NaN))
     if (Number.isInteger(index) && index > COLUMNS_MAX) throw new Error('too many columns')
     while (Number.isInteger(index) && table.cells.length < index - 1) this.#place('')
-    const number = (name: string): number => Math.min(Math.max(Math.trunc(Number(attributes[name] ?? attribute(attributes, name) ?? 0)) || 0, 0), 1_000_000)
+    const number = (name: string): number =>
+      Math.min(
+        Math.max(Math.trunc(Number(attributes[name] ?? attribute(attributes, name) ?? 0)) || 0, 0),
+        1_000_000,
+      )
     this.#cell = this.#html
-      ? { across: Math.max(1, number('colspan')), down: Math.max(1, number('rowspan')), words: '', type: 'String' }
+      ? {
+          across: Math.max(1, number('colspan')),
+          down: Math.max(1, number('rowspan')),
+          words: '',
+          type: 'String',
+        }
       : { across: 1 + number('MergeAcross'), down: 1 + number('MergeDown'), words: '', type: '' }
   }
 
@@ -222,9 +297,25 @@ class MarkupHandler {
 }
 
 function valueOf({ words, type }: OpenCell, html: boolean): { value: string; date: boolean } {
-  if (html) return { value: words.replace(/[ \t\r\n\f]+/g, ' ').trim().replace(/ ?\u2028 ?/g, '\n'), date: false }
-  if (type === 'Number') return { value: numberText(words.trim(), 'general', false).text, date: false }
+  if (html)
+    return {
+      value: words
+        .replace(/[ \t\r\n\f]+/g, ' ')
+        .trim()
+        .replace(/ ?\u2028 ?/g, '\n'),
+      date: false,
+    }
+  if (type === 'Number')
+    return { value: numberText(words.trim(), 'general', false).text, date: false }
   if (type === 'Boolean') return { value: words.trim() === '1' ? 'TRUE' : 'FALSE', date: false }
-  if (type === 'DateTime') return { value: words.trim().replace(/T00:00:00(?:\.0+)?$/, '').replace('T', ' ').replace(/\.0+$/, ''), date: true }
+  if (type === 'DateTime')
+    return {
+      value: words
+        .trim()
+        .replace(/T00:00:00(?:\.0+)?$/, '')
+        .replace('T', ' ')
+        .replace(/\.0+$/, ''),
+      date: true,
+    }
   return { value: type === '' ? '' : words, date: false }
 }

@@ -33,9 +33,15 @@ export class CellNotices {
 
   /** Most frequent first. */
   list(): readonly Notice[] {
-    return [...this.#counts.values()].sort((a, b) => b.cells - a.cells).map(({ column, code, text, cells, line }) => ({
-      code, text: bilingual(`${shown(column)}: ${text.en} (${cells} ${cells === 1 ? 'cell' : 'cells'}, first in row ${line})`, `“${shown(column)}”：${text.zh}（${cells} 格，首见第 ${line} 行）`),
-    }))
+    return [...this.#counts.values()]
+      .sort((a, b) => b.cells - a.cells)
+      .map(({ column, code, text, cells, line }) => ({
+        code,
+        text: bilingual(
+          `${shown(column)}: ${text.en} (${cells} ${cells === 1 ? 'cell' : 'cells'}, first in row ${line})`,
+          `“${shown(column)}”：${text.zh}（${cells} 格，首见第 ${line} 行）`,
+        ),
+      }))
   }
 }
 
@@ -54,7 +60,15 @@ export class SameText {
   /** @param column name of the column */
   list(column: string): readonly Notice[] {
     if (this.#rows < ROWS_MIN || !this.#same) return []
-    return [{ code: 'column_constant', text: bilingual(`all ${this.#rows} rows have the same ${column}: was the column filled in?`, `全部 ${this.#rows} 行的“${column}”都相同，请核对该列是否误填`) }]
+    return [
+      {
+        code: 'column_constant',
+        text: bilingual(
+          `all ${this.#rows} rows have the same ${column}: was the column filled in?`,
+          `全部 ${this.#rows} 行的“${column}”都相同，请核对该列是否误填`,
+        ),
+      },
+    ]
   }
 }
 

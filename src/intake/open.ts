@@ -28,16 +28,26 @@ export interface OpenOptions {
 }
 
 /** @throws HuxinError argument_invalid for a file that is no such table, in words for whoever made it */
-export async function openTable(file: string, { item, encoding, ignoreExtra, sheet, anyKind = false, names: more }: OpenOptions): Promise<TableSource> {
+export async function openTable(
+  file: string,
+  { item, encoding, ignoreExtra, sheet, anyKind = false, names: more }: OpenOptions,
+): Promise<TableSource> {
   const names = new HeaderNames(item, more)
   const { beginning, bytes } = await readBeginning(file)
-  if (bytes === 0) throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
+  if (bytes === 0)
+    throw new HuxinError('argument_invalid', text`${file} is empty: a header line is wanted`)
   const kind = kindOf(file, beginning)
-  if (kind === 'workbook') return tableOf(await openSpreadsheet(file, names, sheet), { file, names, ignoreExtra })
-  if (sheet !== undefined && !anyKind) throw new HuxinError('argument_invalid', text`--sheet is for workbooks, and ${file} is none`)
+  if (kind === 'workbook')
+    return tableOf(await openSpreadsheet(file, names, sheet), { file, names, ignoreExtra })
+  if (sheet !== undefined && !anyKind)
+    throw new HuxinError('argument_invalid', text`--sheet is for workbooks, and ${file} is none`)
   const source = await openText(file, encoding)
   const markup = markupOf(file, source.sample)
-  if (markup) return tableOf(await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }), { file, names, ignoreExtra })
+  if (markup)
+    return tableOf(
+      await openMarkup(file, { kind: markup, open: () => openText(file, encoding), names }),
+      { file, names, ignoreExtra },
+    )
   const whole = await source.isWhole()
   if (['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())) {
     const table = await openNdjson(file, source, names)
@@ -45,7 +55,11 @@ export async function openTable(file: string, { item, encoding, ignoreExtra, she
     for await (const _row of table.rows);
     throw notWhole(file)
   }
-  if (/^[\ufeff\s]*\[/.test(source.sample)) throw new HuxinError('argument_invalid', text`${file} is a list in JSON: write one object a line, and name the file .ndjson`)
+  if (/^[\ufeff\s]*\[/.test(source.sample))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is a list in JSON: write one object a line, and name the file .ndjson`,
+    )
   const grid = openCsv(file, source, (rows) => findHeader(rows, names)?.found ?? 0)
   // Which row it is that is not of the encoding shows when the rows before it are read. Nothing of such a file is handed on.
   if (whole) return tableOf(grid, { file, names, ignoreExtra })
@@ -55,5 +69,8 @@ export async function openTable(file: string, { item, encoding, ignoreExtra, she
 
 /** What is of its encoding and yet not whole. */
 function notWhole(file: string): HuxinError {
-  return new HuxinError('argument_invalid', text`${file} ends in zero bytes: it was not copied whole. Copy it again, and import it then`)
+  return new HuxinError(
+    'argument_invalid',
+    text`${file} ends in zero bytes: it was not copied whole. Copy it again, and import it then`,
+  )
 }

@@ -56,7 +56,9 @@ export class RejectFile {
     this.#file = place.file
     this.#place = place
     this.#header = header
-    this.#own = new Set(isRejectHeader(header) ? [...header.keys()].filter((at) => isRejectColumn(header[at]!)) : [])
+    this.#own = new Set(
+      isRejectHeader(header) ? [...header.keys()].filter((at) => isRejectColumn(header[at]!)) : [],
+    )
   }
 
   /** @throws HuxinError argument_invalid when it cannot be written */
@@ -67,16 +69,27 @@ export class RejectFile {
       await this.#write(this.#handle, `\ufeff${csvLine([...columns, ...OWN_COLUMNS])}`)
     }
     const cells = row.cells.filter((_, at) => !this.#own.has(at))
-    const said = (reason: (fault: RowFault) => string, colon: string, separator: string): string => (
-      faults.map((fault) => (fault.column === '' ? reason(fault) : `${fault.column}${colon}${reason(fault)}`)).join(separator)
+    const said = (reason: (fault: RowFault) => string, colon: string, separator: string): string =>
+      faults
+        .map((fault) =>
+          fault.column === '' ? reason(fault) : `${fault.column}${colon}${reason(fault)}`,
+        )
+        .join(separator)
+    await this.#write(
+      this.#handle,
+      csvLine([
+        ...columns.map((_, at) => cells[at] ?? ''),
+        String(row.line),
+        [...new Set(faults.map(({ column }) => column).filter((column) => column !== ''))].join(
+          '、',
+        ),
+        [...new Set(faults.map(({ code }) => code))].join(' '),
+        said(({ reasonZh }) => reasonZh, '：', '；'),
+        said(({ reason }) => reason, ': ', '; '),
+        // More cells than the header has columns stand at the end, where they are too many again.
+        ...cells.slice(columns.length),
+      ]),
     )
-    await this.#write(this.#handle, csvLine([
-      ...columns.map((_, at) => cells[at] ?? ''), String(row.line), [...new Set(faults.map(({ column }) => column).filter((column) => column !== ''))].join('、'),
-      [...new Set(faults.map(({ code }) => code))].join(' '),
-      said(({ reasonZh }) => reasonZh, '：', '；'), said(({ reason }) => reason, ': ', '; '),
-      // More cells than the header has columns stand at the end, where they are too many again.
-      ...cells.slice(columns.length),
-    ]))
   }
 
   async #write(handle: FileHandle, line: string): Promise<void> {
@@ -92,11 +105,21 @@ export class RejectFile {
    * @param read every row was seen, whether or not it was sent
    * @param imported the file is the one that was imported
    */
-  async end({ complete, read, imported }: { complete: boolean; read: boolean; imported: boolean }): Promise<RejectEnd> {
+  async end({
+    complete,
+    read,
+    imported,
+  }: {
+    complete: boolean
+    read: boolean
+    imported: boolean
+  }): Promise<RejectEnd> {
     if (!this.#handle) return { file: undefined, kept: complete ? await this.#clear(imported) : [] }
     await this.#handle.close()
     const sha256 = this.#digest.digest('hex')
-    const { file, kept } = imported ? { file: complete ? this.#file : undefined, kept: [] } : await this.#free(sha256, read)
+    const { file, kept } = imported
+      ? { file: complete ? this.#file : undefined, kept: [] }
+      : await this.#free(sha256, read)
     if (file === undefined) {
       await rm(this.#partial, { force: true })
       return { file, kept }
@@ -112,7 +135,8 @@ export class RejectFile {
     for (const file of names(this.#file)) {
       const standing = await hashOf(file)
       if (standing === undefined) break
-      if ((imported && file === this.#file) || await this.#place.written.has(standing)) await rm(file, { force: true })
+      if ((imported && file === this.#file) || (await this.#place.written.has(standing)))
+        await rm(file, { force: true })
       else if (await isRejectFile(file)) kept.push(file)
     }
     return kept
@@ -129,7 +153,10 @@ export class RejectFile {
       if (await written.has(standing)) return { file, kept }
       kept.push(file)
     }
-    throw new HuxinError('argument_invalid', text`there are too many reject files beside ${this.#file}: import them or put them elsewhere`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`there are too many reject files beside ${this.#file}: import them or put them elsewhere`,
+    )
   }
 
   get #partial(): string {
@@ -144,7 +171,10 @@ export async function isRejectFile(file: string): Promise<boolean> {
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
       // A spreadsheet may have saved it in the encoding of the machine.
-      const names = ['utf-8', 'gb18030'].map((encoding) => new TextDecoder(encoding).decode(buffer.subarray(0, bytesRead)).split(/[\r\n]/, 1)[0]!)
+      const names = ['utf-8', 'gb18030'].map(
+        (encoding) =>
+          new TextDecoder(encoding).decode(buffer.subarray(0, bytesRead)).split(/[\r\n]/, 1)[0]!,
+      )
       return names.some((line) => OWN_COLUMNS.every((name) => line.includes(name)))
     } finally {
       await handle.close()
@@ -160,7 +190,8 @@ const NAMES_MAX = 100
 function* names(file: string): Generator<string> {
   yield file
   const ending = file.endsWith(ENDING) ? ENDING : extname(file)
-  for (let number = 2; number <= NAMES_MAX; number++) yield `${file.slice(0, file.length - ending.length)}.${number}${ending}`
+  for (let number = 2; number <= NAMES_MAX; number++)
+    yield `${file.slice(0, file.length - ending.length)}.${number}${ending}`
 }
 
 /** SHA-256 of a file in hexadecimal; undefined where there is none. @throws HuxinError argument_invalid */
@@ -178,10 +209,16 @@ async function openOwnerOnly(partial: string, file: string): Promise<FileHandle>
     await rm(partial, { force: true })
     return await open(partial, 'wx', 0o600)
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the reject file ${file} cannot be written: ${textOf(error)}; name another with --reject`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the reject file ${file} cannot be written: ${textOf(error)}; name another with --reject`,
+    )
   }
 }
 
 function csvLine(cells: readonly string[]): string {
-  return `${cells.map(toTextCell).map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+  return `${cells
+    .map(toTextCell)
+    .map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(',')}\r\n`
 }

@@ -20,18 +20,38 @@ export interface WordReading {
 export function readGrade(scale: GradeScale | undefined, cell: string): WordReading {
   if (!scale || cell === '' || scale.grades.includes(cell)) return {}
   const { grades, labels } = scale
-  const set = (grade: string, notice?: Said): WordReading => ({ fields: { 'evaluation_result.grade': grade }, ...(notice ? { notice } : {}) })
+  const set = (grade: string, notice?: Said): WordReading => ({
+    fields: { 'evaluation_result.grade': grade },
+    ...(notice ? { notice } : {}),
+  })
   const plain = codeCell(cell)
   if (grades.includes(plain)) return set(plain)
   const form = matchingForm(cell)
   const label = Object.entries(labels).find(([word]) => matchingForm(word) === form)
-  if (label) return set(label[1], { code: 'grade_label', text: bilingual(`grades were read by the labels of ${scaleId(scale)}`, `已按等级体系 ${scaleId(scale)} 的等级名称转换`) })
+  if (label)
+    return set(label[1], {
+      code: 'grade_label',
+      text: bilingual(
+        `grades were read by the labels of ${scaleId(scale)}`,
+        `已按等级体系 ${scaleId(scale)} 的等级名称转换`,
+      ),
+    })
   const bare = /^(.+?)\s*(?:级|等|等级|级别)$/.exec(plain)?.[1]
-  if (bare !== undefined && grades.includes(bare)) return set(bare, { code: 'grade_suffix', text: bilingual('级 behind the grade was taken away', '已去除等级后的“级”字') })
+  if (bare !== undefined && grades.includes(bare))
+    return set(bare, {
+      code: 'grade_suffix',
+      text: bilingual('级 behind the grade was taken away', '已去除等级后的“级”字'),
+    })
   const known = [...grades, ...Object.keys(labels)]
-  return { fault: { code: 'grade_unknown', text: bilingual(
-    `not a grade of ${scaleId(scale)}: ${known.join(' ')}; what a department's own words mean is said by values in a profile`,
-    `等级不在等级体系 ${scaleId(scale)} 内：${known.join('、')}；本部门自用的等级名称请在部门配置的 values 中对应`) } }
+  return {
+    fault: {
+      code: 'grade_unknown',
+      text: bilingual(
+        `not a grade of ${scaleId(scale)}: ${known.join(' ')}; what a department's own words mean is said by values in a profile`,
+        `等级不在等级体系 ${scaleId(scale)} 内：${known.join('、')}；本部门自用的等级名称请在部门配置的 values 中对应`,
+      ),
+    },
+  }
 }
 
 function nameOfType(type: SubjectType): string {
@@ -67,20 +87,58 @@ const PERSON_WORDS = /^(?:自然人|个人|公民)$/
 export function readSubjectType(item: CatalogItem, word: string, code: string): WordReading {
   if (word === '' || word in SubjectType || word.toUpperCase() in SubjectType) return {}
   if (PERSON_WORDS.test(word)) {
-    return { fault: { code: 'subject_type', text: bilingual(`${item.id}@${item.edition} is not for natural persons`, `目录项 ${item.id}@${item.edition} 不适用于自然人`) } }
+    return {
+      fault: {
+        code: 'subject_type',
+        text: bilingual(
+          `${item.id}@${item.edition} is not for natural persons`,
+          `目录项 ${item.id}@${item.edition} 不适用于自然人`,
+        ),
+      },
+    }
   }
   const known = SUBJECT_WORDS[word]
   const column = item.columns.find(({ field }) => field === 'subject.type')
   if (!known || !item.subjectTypes.includes(known.type)) {
-    const words = [...new Set([...Object.keys(column?.values ?? {}), ...Object.entries(SUBJECT_WORDS).filter(([, { type }]) => item.subjectTypes.includes(type)).map(([one]) => one)])]
-    return { fault: { code: 'enum_value', text: bilingual(`not one of ${words.join(', ')}`, `不在取值范围内：${words.join('、')}`) } }
+    const words = [
+      ...new Set([
+        ...Object.keys(column?.values ?? {}),
+        ...Object.entries(SUBJECT_WORDS)
+          .filter(([, { type }]) => item.subjectTypes.includes(type))
+          .map(([one]) => one),
+      ]),
+    ]
+    return {
+      fault: {
+        code: 'enum_value',
+        text: bilingual(`not one of ${words.join(', ')}`, `不在取值范围内：${words.join('、')}`),
+      },
+    }
   }
   if (code !== '' && !known.code.test(code)) {
-    return { fault: { code: 'subject_type_class', text: bilingual(
-      `the code begins with ${code.slice(0, 2)}, and that of a body of this type does not: one of the two is wrong`, `代码以 ${code.slice(0, 2)} 开头，与主体类型不符，二者有一处有误`) } }
+    return {
+      fault: {
+        code: 'subject_type_class',
+        text: bilingual(
+          `the code begins with ${code.slice(0, 2)}, and that of a body of this type does not: one of the two is wrong`,
+          `代码以 ${code.slice(0, 2)} 开头，与主体类型不符，二者有一处有误`,
+        ),
+      },
+    }
   }
   return {
-    fields: { 'subject.type': nameOfType(known.type), ...(known.code.test('92') && word.startsWith('个体') ? { 'subject.individual_business': 'true' } : {}) },
-    notice: { code: 'subject_word', text: bilingual('types of subjects were read by their words and the classes of their codes', '已按主体类型名称与代码类别对应') },
+    fields: {
+      'subject.type': nameOfType(known.type),
+      ...(known.code.test('92') && word.startsWith('个体')
+        ? { 'subject.individual_business': 'true' }
+        : {}),
+    },
+    notice: {
+      code: 'subject_word',
+      text: bilingual(
+        'types of subjects were read by their words and the classes of their codes',
+        '已按主体类型名称与代码类别对应',
+      ),
+    },
   }
 }

@@ -7,7 +7,11 @@ import type { BatchInQuestion, Kind } from '../verdict/kind.ts'
 import { type Refused, refuse, refuseUnreadable } from '../verdict/refusal.ts'
 
 export const access: Kind = {
-  name: 'access', classes: ['normal'], reach: 'origin', ofItself: true, takenOver: true,
+  name: 'access',
+  classes: ['normal'],
+  reach: 'origin',
+  ofItself: true,
+  takenOver: true,
   judge: judgeAccess,
 }
 
@@ -19,8 +23,10 @@ export function decodeAccesses(body: Body): AccessRecord[] {
 function judgeAccess({ body }: BatchInQuestion): Refused | undefined {
   return refuseUnreadable(() => {
     for (const [i, { act, batchId, caller, purpose, document }] of decodeAccesses(body).entries()) {
-      if (act === '' || batchId.length !== 32 || caller.length !== 16) return refuse('record_invalid', text`access record ${i} names no act, batch or caller`)
-      if (purpose === '' || document === '') return refuse('record_invalid', text`access record ${i} names no purpose or document`)
+      if (act === '' || batchId.length !== 32 || caller.length !== 16)
+        return refuse('record_invalid', text`access record ${i} names no act, batch or caller`)
+      if (purpose === '' || document === '')
+        return refuse('record_invalid', text`access record ${i} names no purpose or document`)
     }
     return undefined
   })

@@ -13,14 +13,23 @@ import type { Kind, OrderedQuestion } from '../verdict/kind.ts'
 import { type Refused, refuse, refuseUnreadable } from '../verdict/refusal.ts'
 
 export const amendment: Kind = {
-  name: 'amendment', classes: ['amendment'], reach: 'everybody', knowsLines: isRestoring, erases: true, takenOver: true, lasting: true,
-  judge: ({ header, body, terms }) => judgeAmendments(body, { coded: bindsAll(terms.rules), restores: isRestoring(header) }),
+  name: 'amendment',
+  classes: ['amendment'],
+  reach: 'everybody',
+  knowsLines: isRestoring,
+  erases: true,
+  takenOver: true,
+  lasting: true,
+  judge: ({ header, body, terms }) =>
+    judgeAmendments(body, { coded: bindsAll(terms.rules), restores: isRestoring(header) }),
   judgeInOrder: judgeAmended,
   fold: (ledger, { index, header, body }) => {
     const amendments = decodeAmendments(body)
     return {
       ops: amendments.map((amendment) => amendmentRow(index, header.origin, amendment)),
-      remember: () => { for (const { batchId } of amendments) ledger.amended(batchId) },
+      remember: () => {
+        for (const { batchId } of amendments) ledger.amended(batchId)
+      },
     }
   },
 }
@@ -41,20 +50,48 @@ interface AmendmentRules {
   readonly restores: boolean
 }
 
-function judgeAmendment(amendment: Amendment, i: number, { coded, restores }: AmendmentRules): Refused | undefined {
-  if (amendment.batchId.length !== 32) return refuse('amendment_invalid', text`amendment ${i} names no batch`)
-  const isKnown = restores ? amendment.action === AmendmentAction.RESTORE : amendment.action >= AmendmentAction.WITHDRAW && amendment.action <= AmendmentAction.ERASE
-  if (restores && !restoresWell(amendment)) return refuse('amendment_invalid', text`amendment ${i} restores and names no withdrawal: 1 to ${limits.withdrawalsMax} batch ids are wanted`)
-  if (!isKnown) return refuse('amendment_invalid', text`amendment ${i} has action ${amendment.action}, which is not known`)
-  if (!isCivilDate(amendment.effectiveOn)) return refuse('amendment_invalid', text`amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`)
+function judgeAmendment(
+  amendment: Amendment,
+  i: number,
+  { coded, restores }: AmendmentRules,
+): Refused | undefined {
+  if (amendment.batchId.length !== 32)
+    return refuse('amendment_invalid', text`amendment ${i} names no batch`)
+  const isKnown = restores
+    ? amendment.action === AmendmentAction.RESTORE
+    : amendment.action >= AmendmentAction.WITHDRAW && amendment.action <= AmendmentAction.ERASE
+  if (restores && !restoresWell(amendment))
+    return refuse(
+      'amendment_invalid',
+      text`amendment ${i} restores and names no withdrawal: 1 to ${limits.withdrawalsMax} batch ids are wanted`,
+    )
+  if (!isKnown)
+    return refuse(
+      'amendment_invalid',
+      text`amendment ${i} has action ${amendment.action}, which is not known`,
+    )
+  if (!isCivilDate(amendment.effectiveOn))
+    return refuse(
+      'amendment_invalid',
+      text`amendment ${i} takes effect on no date: YYYY-MM-DD is wanted`,
+    )
   // An erasure of before may have another basis, and erases at a node that begins later too.
   if (amendment.basis === '') return refuse('amendment_invalid', text`amendment ${i} has no basis`)
-  const fault = coded ? basisFault(amendment.basis) ?? documentFault(amendment.document) : undefined
+  const fault = coded
+    ? (basisFault(amendment.basis) ?? documentFault(amendment.document))
+    : undefined
   return fault && refuse('amendment_invalid', text`amendment ${i}: ${fault}`)
 }
 
 /** Records are amended by their origin or a node above it; of a batch not known here nobody can say. */
-async function judgeAmended({ ledger: { federation }, kinds, header, body, rules, headerOf }: OrderedQuestion): Promise<Refused | undefined> {
+async function judgeAmended({
+  ledger: { federation },
+  kinds,
+  header,
+  body,
+  rules,
+  headerOf,
+}: OrderedQuestion): Promise<Refused | undefined> {
   const headers = new Map<string, BatchHeader | undefined>()
   for (const [i, { batchId }] of decodeAmendments(body).entries()) {
     const name = hex(batchId)
@@ -62,13 +99,24 @@ async function judgeAmended({ ledger: { federation }, kinds, header, body, rules
     const amended = headers.get(name)
     if (!amended) continue
     const kind = kinds.get(amended.kind)
-    if (bindsAll(rules) && kind?.lasting) return refuse('amendment_invalid', text`amendment ${i} is of a batch of kind ${term(kind.name)}: ${kind.instead?.refused ?? text`only records are withdrawn, repaired, disputed or erased`}`)
+    if (bindsAll(rules) && kind?.lasting)
+      return refuse(
+        'amendment_invalid',
+        text`amendment ${i} is of a batch of kind ${term(kind.name)}: ${kind.instead?.refused ?? text`only records are withdrawn, repaired, disputed or erased`}`,
+      )
     if (federation.isWithin(amended.origin, header.origin)) continue
-    return refuse('amendment_invalid', text`amendment ${i} is of a batch of ${amended.origin}, which is amended there or by a node above it, not by ${header.origin}`)
+    return refuse(
+      'amendment_invalid',
+      text`amendment ${i} is of a batch of ${amended.origin}, which is amended there or by a node above it, not by ${header.origin}`,
+    )
   }
   return undefined
 }
 
 function restoresWell({ withdrawals }: Amendment): boolean {
-  return withdrawals.length >= 1 && withdrawals.length <= limits.withdrawalsMax && withdrawals.every(({ length }) => length === 32)
+  return (
+    withdrawals.length >= 1 &&
+    withdrawals.length <= limits.withdrawalsMax &&
+    withdrawals.every(({ length }) => length === 32)
+  )
 }

@@ -3,6 +3,11 @@ import { judgeRecords } from '../verdict/check-records.ts'
 import type { Kind } from '../verdict/kind.ts'
 
 export const evaluation: Kind = {
-  name: 'evaluation', classes: ['normal', 'bulk'], reach: 'item', indexed: true, ofDepartments: true, takenOver: true,
+  name: 'evaluation',
+  classes: ['normal', 'bulk'],
+  reach: 'item',
+  indexed: true,
+  ofDepartments: true,
+  takenOver: true,
   judge: (batch, judging) => judgeRecords(batch, judging),
 }

@@ -10,10 +10,17 @@ import type { BatchInQuestion, Kind } from '../verdict/kind.ts'
 import { type Refused, refuse, refuseUnreadable } from '../verdict/refusal.ts'
 
 export const heads: Kind = {
-  name: 'heads', classes: ['normal'], reach: 'above', ofItself: true, lasting: true,
+  name: 'heads',
+  classes: ['normal'],
+  reach: 'above',
+  ofItself: true,
+  lasting: true,
   judge: judgeHeads,
   fold: (_, { header: { origin }, body }) => ({
-    ops: decodeHeads(body).map(({ lane, number, batchId }) => ({ key: reportedKey(origin, lane), value: encodeLaneHead({ number, id: batchId }) })),
+    ops: decodeHeads(body).map(({ lane, number, batchId }) => ({
+      key: reportedKey(origin, lane),
+      value: encodeLaneHead({ number, id: batchId }),
+    })),
     remember: () => undefined,
   }),
 }
@@ -26,7 +33,8 @@ export function decodeHeads(body: Body): LaneHead[] {
 function judgeHeads({ body }: BatchInQuestion): Refused | undefined {
   return refuseUnreadable(() => {
     for (const [i, { lane, number, batchId }] of decodeHeads(body).entries()) {
-      if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32) return refuse('record_invalid', text`lane head ${i} names no lane, number or batch`)
+      if (!parseLaneKey(lane) || number < 0n || batchId.length !== 32)
+        return refuse('record_invalid', text`lane head ${i} names no lane, number or batch`)
     }
     return undefined
   })

@@ -18,7 +18,20 @@ import { register } from './register.ts'
 import { revocation } from './revocation.ts'
 
 /** In the order in which they are listed to people. */
-export const allKinds = [member, catalog, freeze, register, revocation, amendment, evaluation, recognition, record, heads, access, act]
+export const allKinds = [
+  member,
+  catalog,
+  freeze,
+  register,
+  revocation,
+  amendment,
+  evaluation,
+  recognition,
+  record,
+  heads,
+  access,
+  act,
+]
 
 /** The kinds of this version. */
 export const kinds: Kinds = new KindTable(allKinds)

@@ -7,7 +7,11 @@ import type { Kind, OrderedQuestion } from '../verdict/kind.ts'
 import { type Refused, refuse } from '../verdict/refusal.ts'
 
 export const member: Kind = {
-  name: 'member', classes: ['control'], reach: 'everybody', bringsMembers: true, lasting: true,
+  name: 'member',
+  classes: ['control'],
+  reach: 'everybody',
+  bringsMembers: true,
+  lasting: true,
   judge: () => undefined,
   judgeInOrder: judgeStatements,
   checkOwnInOrder: (ledger, records) => ledger.federation.checkStatements(records),
@@ -15,18 +19,40 @@ export const member: Kind = {
   shown: (record) => Buffer.from(record).toString(),
 }
 
-function addMembers(ledger: Ledger, { index, entry: { judged: { timeMs } }, body }: FoldedBatch): void {
+function addMembers(
+  ledger: Ledger,
+  {
+    index,
+    entry: {
+      judged: { timeMs },
+    },
+    body,
+  }: FoldedBatch,
+): void {
   for (let i = 0; i < body.count; i++) {
     const record = recordAt(body, i)
     const added = record && ledger.federation.applyStatement(record)
     if (record) ledger.periods.learn(record, timeMs)
-    if (added && added.parent === ledger.self && !ledger.admissions.has(added.name)) ledger.admissions.set(added.name, index)
-    if (added?.status === 'retired' && added.parent === ledger.self && !ledger.retirements.has(added.name)) ledger.retirements.set(added.name, { index, timeMs })
+    if (added && added.parent === ledger.self && !ledger.admissions.has(added.name))
+      ledger.admissions.set(added.name, index)
+    if (
+      added?.status === 'retired' &&
+      added.parent === ledger.self &&
+      !ledger.retirements.has(added.name)
+    )
+      ledger.retirements.set(added.name, { index, timeMs })
   }
 }
 
-async function judgeStatements({ ledger, body, rules, keepConflict }: OrderedQuestion): Promise<Refused | undefined> {
-  const statements = Array.from({ length: body.count }, (_, i) => recordAt(body, i)).filter((statement) => statement !== undefined)
+async function judgeStatements({
+  ledger,
+  body,
+  rules,
+  keepConflict,
+}: OrderedQuestion): Promise<Refused | undefined> {
+  const statements = Array.from({ length: body.count }, (_, i) => recordAt(body, i)).filter(
+    (statement) => statement !== undefined,
+  )
   try {
     ledger.federation.checkStatements(statements, { placed: bindsAll(rules) })
   } catch (error) {
@@ -38,11 +64,16 @@ async function judgeStatements({ ledger, body, rules, keepConflict }: OrderedQue
 }
 
 /** Two statements with one serial, signed by the same member: the refused one would be gone with its body. */
-async function keepConflicts({ federation }: Ledger, statements: readonly Uint8Array[], keep: OrderedQuestion['keepConflict']): Promise<void> {
+async function keepConflicts(
+  { federation }: Ledger,
+  statements: readonly Uint8Array[],
+  keep: OrderedQuestion['keepConflict'],
+): Promise<void> {
   for (const statement of statements) {
     try {
       const comparison = federation.compareSerial(statement)
-      if (comparison.kind === 'conflict' && comparison.signers.length > 0) await keep(comparison.earlier, comparison.later, comparison.signers)
+      if (comparison.kind === 'conflict' && comparison.signers.length > 0)
+        await keep(comparison.earlier, comparison.later, comparison.signers)
     } catch (error) {
       if (!isHuxinError(error)) throw error
     }

@@ -19,12 +19,23 @@ import type { BatchInQuestion, Kind } from '../verdict/kind.ts'
 import { type Refused, refusedRecords } from '../verdict/refusal.ts'
 
 export const recognition: Kind = {
-  name: 'recognition', classes: ['normal', 'bulk'], reach: 'item', indexed: true, takenOver: true,
-  judge: (batch, judging) => judgeRecords(batch, judging, () => (bindsAll(batch.terms.rules) ? judgeRecognitions(batch) : undefined)),
+  name: 'recognition',
+  classes: ['normal', 'bulk'],
+  reach: 'item',
+  indexed: true,
+  takenOver: true,
+  judge: (batch, judging) =>
+    judgeRecords(batch, judging, () =>
+      bindsAll(batch.terms.rules) ? judgeRecognitions(batch) : undefined,
+    ),
   recordRows: recognitionRows,
 }
 
-function judgeRecognitions({ ledger: { catalog }, header, body }: BatchInQuestion): Refused | undefined {
+function judgeRecognitions({
+  ledger: { catalog },
+  header,
+  body,
+}: BatchInQuestion): Refused | undefined {
   const faults: RecordFault[] = []
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)
@@ -38,9 +49,19 @@ function recognitionRows({ batch, index, position, record }: IndexedRecord, fami
   if (family !== 'confirmation') return rows
   const { content } = decodeRecord(record)
   if (content.case !== 'recognitionConfirmation') return rows
-  rows.push({ key: placeKey(confirmationKey(content.value.requestRecordId), index, position), value: batch.id })
+  rows.push({
+    key: placeKey(confirmationKey(content.value.requestRecordId), index, position),
+    value: batch.id,
+  })
   if (content.value.sourceBatchId.length === 32) {
-    rows.push({ key: placeKey(citationKey(content.value.sourceBatchId, content.value.sourceIndex), index, position), value: batch.id })
+    rows.push({
+      key: placeKey(
+        citationKey(content.value.sourceBatchId, content.value.sourceIndex),
+        index,
+        position,
+      ),
+      value: batch.id,
+    })
   }
   return rows
 }

@@ -6,7 +6,9 @@ import type { BatchInQuestion, Kind } from '../verdict/kind.ts'
 import { type Refused, refuse } from '../verdict/refusal.ts'
 
 export const register: Kind = {
-  name: 'register', classes: ['control'], reach: 'origin',
+  name: 'register',
+  classes: ['control'],
+  reach: 'origin',
   judge: judgeRegister,
   fold: (ledger, { header, body }) => ({
     ops: [],
@@ -18,7 +20,11 @@ export const register: Kind = {
 
 /** A register says who may publish at its own node: it is made there, stays there, and is nobody else's business. */
 function judgeRegister({ ledger, header, body }: BatchInQuestion): Refused | undefined {
-  if (header.origin !== ledger.self) return refuse('origin_not_allowed', text`the register of ${header.origin} is its own: ${ledger.self} takes none`)
+  if (header.origin !== ledger.self)
+    return refuse(
+      'origin_not_allowed',
+      text`the register of ${header.origin} is its own: ${ledger.self} takes none`,
+    )
   for (let i = 0; i < body.count; i++) {
     const entry = decodeRegisterEntry(recordAt(body, i) ?? new Uint8Array())
     const fault = entry ? registerFault(entry) : text`it does not decode`

@@ -27,7 +27,10 @@ export interface StoredAmendment {
 }
 
 /** Whether an amendment counts on a day. */
-export function isInEffect({ effectiveOn, undoneOn }: Pick<StoredAmendment, 'effectiveOn' | 'undoneOn'>, today: string): boolean {
+export function isInEffect(
+  { effectiveOn, undoneOn }: Pick<StoredAmendment, 'effectiveOn' | 'undoneOn'>,
+  today: string,
+): boolean {
   return effectiveOn <= today && (undoneOn === '' || undoneOn > today)
 }
 
@@ -42,14 +45,23 @@ export function decodeAmendments(body: Body): Amendment[] {
 }
 
 /** The row of an amendment that was logged at `index`. */
-export function amendmentRow(index: bigint, by: string, { action, batchId, index: position, effectiveOn, withdrawals }: Amendment): Op {
+export function amendmentRow(
+  index: bigint,
+  by: string,
+  { action, batchId, index: position, effectiveOn, withdrawals }: Amendment,
+): Op {
   const undone = action === AmendmentAction.RESTORE ? `\n${withdrawals.map(hex).join(' ')}` : ''
-  return { key: amendmentKey(batchId, position, index), value: concat(Uint8Array.of(action), utf8(`${effectiveOn}\n${by}${undone}`)) }
+  return {
+    key: amendmentKey(batchId, position, index),
+    value: concat(Uint8Array.of(action), utf8(`${effectiveOn}\n${by}${undone}`)),
+  }
 }
 
 export function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): StoredAmendment {
   const buffer = Buffer.from(key)
-  const [effectiveOn = '', by = '', undone = ''] = Buffer.from(value.subarray(1)).toString().split('\n')
+  const [effectiveOn = '', by = '', undone = ''] = Buffer.from(value.subarray(1))
+    .toString()
+    .split('\n')
   return {
     position: buffer.readUInt32BE(33),
     index: buffer.readBigUInt64BE(37),
@@ -62,16 +74,34 @@ export function decodeStoredAmendment(key: Uint8Array, value: Uint8Array): Store
 }
 
 /** Amendments but for restorations; what those undo says from which day on. `indexOf` finds the first entry of a batch. */
-export async function withUndone(rows: readonly StoredAmendment[], { indexOf, isWithin }: { indexOf: (batchId: string) => Promise<bigint | undefined>; isWithin: (node: string, top: string) => boolean }): Promise<StoredAmendment[]> {
+export async function withUndone(
+  rows: readonly StoredAmendment[],
+  {
+    indexOf,
+    isWithin,
+  }: {
+    indexOf: (batchId: string) => Promise<bigint | undefined>
+    isWithin: (node: string, top: string) => boolean
+  },
+): Promise<StoredAmendment[]> {
   const undoneOn = new Map<StoredAmendment, string>()
   for (const restoration of rows) {
     if (restoration.action !== AmendmentAction.RESTORE) continue
     const indexes = new Set(await Promise.all(restoration.withdrawals.map(indexOf)))
     for (const row of rows) {
-      if (row.action !== AmendmentAction.WITHDRAW || row.position !== restoration.position || !indexes.has(row.index) || !isWithin(row.by, restoration.by)) continue
+      if (
+        row.action !== AmendmentAction.WITHDRAW ||
+        row.position !== restoration.position ||
+        !indexes.has(row.index) ||
+        !isWithin(row.by, restoration.by)
+      )
+        continue
       const before = undoneOn.get(row)
-      if (before === undefined || restoration.effectiveOn < before) undoneOn.set(row, restoration.effectiveOn)
+      if (before === undefined || restoration.effectiveOn < before)
+        undoneOn.set(row, restoration.effectiveOn)
     }
   }
-  return rows.filter(({ action }) => action !== AmendmentAction.RESTORE).map((row) => ({ ...row, undoneOn: undoneOn.get(row) ?? '' }))
+  return rows
+    .filter(({ action }) => action !== AmendmentAction.RESTORE)
+    .map((row) => ({ ...row, undoneOn: undoneOn.get(row) ?? '' }))
 }

@@ -13,5 +13,7 @@ export class BatchFilter {
 
 /** Batch ids are hashes: two slices of one are two independent hashes of it. */
 function bitsOf(id: Uint8Array): number[] {
-  return [0, 3].map((at) => ((id[at]! << 15) | (id[at + 1]! << 7) | (id[at + 2]! >>> 1)) & 0x7f_ffff)
+  return [0, 3].map(
+    (at) => ((id[at]! << 15) | (id[at + 1]! << 7) | (id[at + 2]! >>> 1)) & 0x7f_ffff,
+  )
 }

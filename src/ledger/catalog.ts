@@ -3,7 +3,13 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { text, textOf } from '../base/text.ts'
-import { type CatalogItem, type CatalogRecord, CatalogRecordSchema, type GradeMapping, type GradeScale } from '../gen/huxin/v1/catalog_pb.ts'
+import {
+  type CatalogItem,
+  type CatalogRecord,
+  CatalogRecordSchema,
+  type GradeMapping,
+  type GradeScale,
+} from '../gen/huxin/v1/catalog_pb.ts'
 import { type CompiledItem, compileItem, understoodItem } from '../record/item.ts'
 import { catalogPrefix, prefixOwner } from '../topology/catalog-names.ts'
 import type { Member } from '../topology/member.ts'
@@ -27,7 +33,10 @@ export function decodeCatalogRecord(bytes: Uint8Array): CatalogRecord {
   } catch (error) {
     throw new HuxinError('record_invalid', text`a catalog record does not decode: ${textOf(error)}`)
   }
-  throw new HuxinError('record_invalid', text`a catalog record is neither an item, a scale nor a mapping`)
+  throw new HuxinError(
+    'record_invalid',
+    text`a catalog record is neither an item, a scale nor a mapping`,
+  )
 }
 
 export function encodeCatalogRecord(record: CatalogRecord): Uint8Array {
@@ -38,10 +47,13 @@ export function encodeCatalogRecord(record: CatalogRecord): Uint8Array {
 export function catalogId(record: CatalogRecord): string {
   const { content } = record
   switch (content.case) {
-    case 'item': return `${content.value.id}@${content.value.edition}`
+    case 'item':
+      return `${content.value.id}@${content.value.edition}`
     case 'scale':
-    case 'mapping': return `${content.value.id}@${content.value.version}`
-    default: return ''
+    case 'mapping':
+      return `${content.value.id}@${content.value.version}`
+    default:
+      return ''
   }
 }
 
@@ -79,8 +91,14 @@ export class Catalog {
    * The node whose edition stands against this one: an edition never changes, and an owner's is not replaced. What
    * only stood in for an owner gives way.
    */
-  conflict(record: CatalogRecord, bytes: Uint8Array, { origin, standing }: Pick<Candidate, 'origin' | 'standing'>): string | undefined {
-    const against = (this.#entries.get(catalogId(record)) ?? []).find((one) => one.origin === origin || (one.standing === 'owner' && standing === 'owner'))
+  conflict(
+    record: CatalogRecord,
+    bytes: Uint8Array,
+    { origin, standing }: Pick<Candidate, 'origin' | 'standing'>,
+  ): string | undefined {
+    const against = (this.#entries.get(catalogId(record)) ?? []).find(
+      (one) => one.origin === origin || (one.standing === 'owner' && standing === 'owner'),
+    )
     return against && !equalBytes(against.bytes, bytes) ? against.origin : undefined
   }
 
@@ -93,7 +111,13 @@ export class Catalog {
     const before = this.#entries.get(id) ?? []
     const own = before.find(({ origin }) => origin === publication.origin)
     if (own && (own.standing === standing || own.standing === 'owner')) return
-    this.#set(id, [...before.filter((one) => one !== own), { ...publication, standing, id, record, bytes }].sort(rank))
+    this.#set(
+      id,
+      [
+        ...before.filter((one) => one !== own),
+        { ...publication, standing, id, record, bytes },
+      ].sort(rank),
+    )
   }
 
   /** Forgets what a batch published: it is refused after all. */

@@ -5,7 +5,11 @@ import { HuxinError } from '../base/errors.ts'
 import { type Body, recordAt } from '../batch/body.ts'
 
 /** The records of a body as messages, erased ones left out. @throws HuxinError record_invalid */
-export function decodeRecords<D extends DescMessage>(body: Body, schema: D, what: Said): MessageShape<D>[] {
+export function decodeRecords<D extends DescMessage>(
+  body: Body,
+  schema: D,
+  what: Said,
+): MessageShape<D>[] {
   const messages: MessageShape<D>[] = []
   for (let i = 0; i < body.count; i++) {
     const bytes = recordAt(body, i)

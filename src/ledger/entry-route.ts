@@ -34,14 +34,31 @@ export function routeOf(entry: Entry, header: BatchHeader): EntryRoute {
 }
 
 export function formatRoute({ accepted, records, origin, child, targets }: EntryRoute): Uint8Array {
-  return utf8(`${accepted ? 'accepted' : 'refused'} ${records} ${origin} ${child ?? '-'} ${targets.join(' ')}`)
+  return utf8(
+    `${accepted ? 'accepted' : 'refused'} ${records} ${origin} ${child ?? '-'} ${targets.join(' ')}`,
+  )
 }
 
 /** @throws HuxinError store_corrupt for anything that formatRoute does not write */
 export function parseRoute(bytes: Uint8Array): EntryRoute {
-  const [verdict, records = '', origin = '', child = '', ...targets] = Buffer.from(bytes).toString().split(' ')
-  if ((verdict !== 'accepted' && verdict !== 'refused') || !/^[1-9][0-9]{0,6}$/.test(records) || targets.length === 0) {
-    throw new HuxinError('store_corrupt', text`a row of the class index reads ${JSON.stringify(Buffer.from(bytes).toString().slice(0, 80))}; run huxin node rebuild`)
+  const [verdict, records = '', origin = '', child = '', ...targets] = Buffer.from(bytes)
+    .toString()
+    .split(' ')
+  if (
+    (verdict !== 'accepted' && verdict !== 'refused') ||
+    !/^[1-9][0-9]{0,6}$/.test(records) ||
+    targets.length === 0
+  ) {
+    throw new HuxinError(
+      'store_corrupt',
+      text`a row of the class index reads ${JSON.stringify(Buffer.from(bytes).toString().slice(0, 80))}; run huxin node rebuild`,
+    )
   }
-  return { accepted: verdict === 'accepted', records: Number(records), origin, child: child === '-' ? undefined : child, targets }
+  return {
+    accepted: verdict === 'accepted',
+    records: Number(records),
+    origin,
+    child: child === '-' ? undefined : child,
+    targets,
+  }
 }

@@ -82,12 +82,14 @@ export class Lanes {
   async *heads(begin = ''): AsyncGenerator<readonly [string, LaneHead]> {
     const { store, genesis } = this.#options
     for (const [lane, head] of genesis) {
-      if (lane.startsWith(begin) && !await store.get(textKey(tables.lane, lane))) yield [lane, head]
+      if (lane.startsWith(begin) && !(await store.get(textKey(tables.lane, lane))))
+        yield [lane, head]
     }
     const { gte, lt } = prefixRange(concat(tables.lane, utf8(begin)))
     for (let from = gte; ;) {
       const rows = await store.range({ gte: from, lt, limit: PAGE })
-      for (const [key, value] of rows) yield [Buffer.from(key.subarray(1)).toString(), decodeLaneHead(value)]
+      for (const [key, value] of rows)
+        yield [Buffer.from(key.subarray(1)).toString(), decodeLaneHead(value)]
       if (rows.length < PAGE) return
       from = concat(rows.at(-1)![0], Uint8Array.of(0))
     }
@@ -124,7 +126,13 @@ export class Lanes {
     const { store } = this.#options
     const prefix = lanePrefix(lane)
     const [last] = await store.range({ ...prefixRange(prefix), limit: 1, reverse: true })
-    const rows = [...(last ? [last] : []), ...(view?.staged(prefix) ?? []).map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!])]
+    const rows = [
+      ...(last ? [last] : []),
+      ...(view?.staged(prefix) ?? []).map(({ key, value }): [Uint8Array, Uint8Array] => [
+        key,
+        value!,
+      ]),
+    ]
     let newest: { number: bigint; index: bigint } | undefined
     for (const [key, value] of rows) {
       const number = fromBe64(key, key.length - 8)
@@ -133,7 +141,11 @@ export class Lanes {
     if (!newest) return undefined
     const entry = await store.get(entryKey(newest.index))
     // It is in the round under way, and memory had no room for it: what comes next waits for that round.
-    if (!entry) throw new HuxinError('overloaded', text`too many lanes at once: send the next batch of lane ${lane} in a moment`)
+    if (!entry)
+      throw new HuxinError(
+        'overloaded',
+        text`too many lanes at once: send the next batch of lane ${lane} in a moment`,
+      )
     return { number: newest.number, id: parseHeaderNote(parseEntry(entry).header).id, open: false }
   }
 }

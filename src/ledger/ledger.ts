@@ -17,13 +17,26 @@ import type { Body } from '../batch/body.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { KindForm, KindTable } from '../batch/kinds.ts'
 import type { SealedHeader } from '../batch/seal.ts'
-import { batchKey, classKey, indexKey, laneIndexKey, prefixRange, tables, textKey } from '../store/keys.ts'
+import {
+  batchKey,
+  classKey,
+  indexKey,
+  laneIndexKey,
+  prefixRange,
+  tables,
+  textKey,
+} from '../store/keys.ts'
 import type { Op, Reader } from '../store/store.ts'
 import { recordsRow } from './rows.ts'
 import type { FederationState } from '../topology/federation.ts'
 import { laneKey } from '../topology/lane.ts'
 import { intersectsSubtree, leavesSubtree, targetReaches } from '../topology/target.ts'
-import { amendmentPrefix, decodeStoredAmendment, type StoredAmendment, withUndone } from './amendments.ts'
+import {
+  amendmentPrefix,
+  decodeStoredAmendment,
+  type StoredAmendment,
+  withUndone,
+} from './amendments.ts'
 import { BatchFilter } from './batch-filter.ts'
 import { Catalog } from './catalog.ts'
 import { formatRoute, routeOf } from './entry-route.ts'
@@ -136,7 +149,11 @@ export class Ledger {
     this.kinds = options.kinds
     this.#store = options.store
     this.federation = options.federation
-    this.lanes = new Lanes({ store: options.store, genesis: options.genesisLanes, whole: options.wholeLanes ?? false })
+    this.lanes = new Lanes({
+      store: options.store,
+      genesis: options.genesisLanes,
+      whole: options.wholeLanes ?? false,
+    })
   }
 
   /** Quarantines and counters from the store; members and catalog are folded again by the caller. */
@@ -166,26 +183,34 @@ export class Ledger {
     const passes = (target: string): boolean => {
       if (isBornHere(source) || branch === this.self) return true
       if (source.kind === 'child') return leavesSubtree(target, idOf(source.node), this.federation)
-      return branch === undefined ? intersectsSubtree(target, this.selfId, this.federation) : leavesSubtree(target, idOf(branch), this.federation)
+      return branch === undefined
+        ? intersectsSubtree(target, this.selfId, this.federation)
+        : leavesSubtree(target, idOf(branch), this.federation)
     }
-    return header.lanes.filter((lane) => passes(lane.target)).map((lane) => ({
-      key: laneKey(header.origin, header.epoch, lane.target, header.batchClass),
-      number: lane.number,
-      previous: lane.previous,
-      takenBack: branch !== undefined,
-      ownBranch: !fromAbove || branch !== undefined,
-    }))
+    return header.lanes
+      .filter((lane) => passes(lane.target))
+      .map((lane) => ({
+        key: laneKey(header.origin, header.epoch, lane.target, header.batchClass),
+        number: lane.number,
+        previous: lane.previous,
+        takenBack: branch !== undefined,
+        ownBranch: !fromAbove || branch !== undefined,
+      }))
   }
 
   /** How many lanes a batch opens here when it is accepted; they were looked up (`lanes.find`). */
   opens(header: BatchHeader, source: EntrySource): number {
-    return this.passingLanes(header, source).filter(({ key }) => this.lanes.get(key)?.open !== true).length
+    return this.passingLanes(header, source).filter(({ key }) => this.lanes.get(key)?.open !== true)
+      .length
   }
 
   /** Whether a batch goes up from here; what was taken back goes to a parent that has lost it since. */
   goesUp(header: BatchHeader, source: EntrySource): boolean {
     if (!isFromAbove(source)) return this.routes(header, source).up
-    return this.#branchOf(header.origin) !== undefined && header.lanes.some(({ target }) => leavesSubtree(target, this.selfId, this.federation))
+    return (
+      this.#branchOf(header.origin) !== undefined &&
+      header.lanes.some(({ target }) => leavesSubtree(target, this.selfId, this.federation))
+    )
   }
 
   /** The child through which an origin of this branch is reached, this node for its own; undefined for all others. */
@@ -199,14 +224,23 @@ export class Ledger {
   routes(header: BatchHeader, source: EntrySource): Routes {
     const targets = header.lanes.map((lane) => lane.target)
     const cameFrom = source.kind === 'child' ? source.node : undefined
-    const children = this.federation.children(this.self)
-      .filter((child) => child.name !== cameFrom && targets.some((target) => intersectsSubtree(target, child.id, this.federation)))
+    const children = this.federation
+      .children(this.self)
+      .filter(
+        (child) =>
+          child.name !== cameFrom &&
+          targets.some((target) => intersectsSubtree(target, child.id, this.federation)),
+      )
       .map((child) => child.name)
     const fromAbove = isFromAbove(source)
     return {
-      kept: header.origin === this.self || targets.some((target) => targetReaches(target, this.selfId, this.federation)),
+      kept:
+        header.origin === this.self ||
+        targets.some((target) => targetReaches(target, this.selfId, this.federation)),
       children,
-      up: !fromAbove && this.federation.member(this.self)?.parent !== undefined &&
+      up:
+        !fromAbove &&
+        this.federation.member(this.self)?.parent !== undefined &&
         targets.some((target) => leavesSubtree(target, this.selfId, this.federation)),
     }
   }
@@ -215,11 +249,23 @@ export class Ledger {
    * The rows that an entry adds. `known` is what the log held of the batch before; `body` is present
    * for accepted batches whose body is here. Its lanes were looked up (`lanes.find`). Pure but for reading the present fold.
    */
-  fold(index: bigint, entry: Entry, batch: SealedHeader, known: KnownBatch | undefined, body: Body | undefined): Folded {
+  fold(
+    index: bigint,
+    entry: Entry,
+    batch: SealedHeader,
+    known: KnownBatch | undefined,
+    body: Body | undefined,
+  ): Folded {
     const { header, id } = batch
     const refused = !entry.verdict.accepted
     const ops: Op[] = [
-      { key: batchKey(id), value: encodeKnown({ refused: refused || (known?.refused ?? false), indexes: [...(known?.indexes ?? []), index] }) },
+      {
+        key: batchKey(id),
+        value: encodeKnown({
+          refused: refused || (known?.refused ?? false),
+          indexes: [...(known?.indexes ?? []), index],
+        }),
+      },
       { key: classKey(header.batchClass, index), value: formatRoute(routeOf(entry, header)) },
     ]
     const standings: [string, Standing][] = []
@@ -230,12 +276,15 @@ export class Ledger {
         if (before && before.number > number) continue
         const open = !refused || (before?.open ?? false) || entry.rules === OPENED_BY_ANY
         standings.push([key, { number, id, open }])
-        if (open) ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
+        if (open)
+          ops.push({ key: textKey(tables.lane, key), value: encodeLaneHead({ number, id }) })
       }
     }
     const kind = this.kinds.of(header)
     const effective = !refused && !known && kind !== undefined && body !== undefined
-    const ofKind = effective ? kind.fold?.(this, { header, idText: batch.idText, index, entry, body }) : undefined
+    const ofKind = effective
+      ? kind.fold?.(this, { header, idText: batch.idText, index, entry, body })
+      : undefined
     if (ofKind) ops.push(...ofKind.ops)
     if (effective && body.erased < body.count && !this.routes(header, entry.source).kept) {
       ops.push({ key: indexKey(tables.transit, index), value: utf8(entrySourceName(entry.source)) })
@@ -252,7 +301,11 @@ export class Ledger {
   }
 
   /** Takes into memory what an accepted batch of the log says; its rows are there already. */
-  learn(index: bigint, entry: Entry, { header, idText, body }: Pick<SealedHeader, 'header' | 'idText'> & { readonly body: Body }): void {
+  learn(
+    index: bigint,
+    entry: Entry,
+    { header, idText, body }: Pick<SealedHeader, 'header' | 'idText'> & { readonly body: Body },
+  ): void {
     this.kinds.of(header)?.fold?.(this, { header, idText, index, entry, body }).remember()
   }
 
@@ -277,7 +330,11 @@ export class Ledger {
   }
 
   /** Amendments of a batch, by the nodes (full names) that a test lets pass. */
-  async amendmentsBy(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
+  async amendmentsBy(
+    id: Uint8Array,
+    mayAmend: (by: string) => boolean,
+    staged?: Staged,
+  ): Promise<StoredAmendment[]> {
     const rows = await this.amendmentHistory(id, mayAmend, staged)
     if (rows.length === 0) return rows
     return withUndone(rows, {
@@ -287,12 +344,21 @@ export class Ledger {
   }
 
   /** Everything that was ever said of a batch by the nodes that a test lets pass: also withdrawals that were undone. */
-  async amendmentHistory(id: Uint8Array, mayAmend: (by: string) => boolean, staged?: Staged): Promise<StoredAmendment[]> {
+  async amendmentHistory(
+    id: Uint8Array,
+    mayAmend: (by: string) => boolean,
+    staged?: Staged,
+  ): Promise<StoredAmendment[]> {
     if (!this.#amended.mayHave(id)) return []
     const prefix = amendmentPrefix(id)
     const rows = await this.#store.range(prefixRange(prefix))
-    const all = [...rows, ...(staged?.(prefix) ?? []).map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!])]
-    return all.map(([key, value]) => decodeStoredAmendment(key, value)).filter(({ by }) => mayAmend(by))
+    const all = [
+      ...rows,
+      ...(staged?.(prefix) ?? []).map(({ key, value }): [Uint8Array, Uint8Array] => [key, value!]),
+    ]
+    return all
+      .map(([key, value]) => decodeStoredAmendment(key, value))
+      .filter(({ by }) => mayAmend(by))
   }
 
   /** Learns from the store which batches have amendments. */
@@ -324,9 +390,12 @@ export function idOf(name: string): string {
 export function entrySourceName(source: EntrySource): string {
   switch (source.kind) {
     case 'child':
-    case 'fetched': return source.node
-    case 'parent': return source.log.slice(0, source.log.lastIndexOf('/'))
-    default: return '-'
+    case 'fetched':
+      return source.node
+    case 'parent':
+      return source.log.slice(0, source.log.lastIndexOf('/'))
+    default:
+      return '-'
   }
 }
 
@@ -337,6 +406,10 @@ export function encodeKnown({ refused, indexes }: KnownBatch): Uint8Array {
 export function decodeKnown(value: Uint8Array): KnownBatch {
   const indexes: bigint[] = []
   for (let at = 1; at + 8 <= value.length; at += 8) indexes.push(fromBe64(value, at))
-  if (indexes.length === 0) throw new HuxinError('store_corrupt', text`batch row ${hex(value)} names no entry; run huxin fsck`)
+  if (indexes.length === 0)
+    throw new HuxinError(
+      'store_corrupt',
+      text`batch row ${hex(value)} names no entry; run huxin fsck`,
+    )
   return { refused: value[0] === 1, indexes }
 }

@@ -29,7 +29,11 @@ export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number
     const head = heads.get(lane)
     const parsed = entry && parseEntry(entry)
     // A lane of this node in which everything was refused above, when that was taken back, has no head.
-    const right = parsed && (head ? head.number === number && equalBytes(parseHeaderNote(parsed.header).id, head.id) : !parsed.verdict.accepted)
+    const right =
+      parsed &&
+      (head
+        ? head.number === number && equalBytes(parseHeaderNote(parsed.header).id, head.id)
+        : !parsed.verdict.accepted)
     if (!right) throw wrong(lane)
     heads.delete(lane)
     end = key.subarray(0, -8)
@@ -38,5 +42,8 @@ export async function checkOwnLanes(ledger: Ledger, store: Reader, epoch: number
 }
 
 function wrong(lane: string): HuxinError {
-  return new HuxinError('store_corrupt', text`where the lane ${lane} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild`)
+  return new HuxinError(
+    'store_corrupt',
+    text`where the lane ${lane} of this node stands is stored differently in two places; nothing is signed; run huxin fsck, then huxin node rebuild`,
+  )
 }

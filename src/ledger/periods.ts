@@ -29,13 +29,20 @@ export class MemberPeriods {
     const { member, serial, epoch, status, parent } = parseStatement(parseNote(statementNote).text)
     const known = this.#periods.get(member) ?? []
     if (known.some((period) => period.serial === serial)) return
-    this.#periods.set(member, [...known, { serial, epoch, status, root: parent === undefined, fromMs }].sort((a, b) => a.serial - b.serial))
+    this.#periods.set(
+      member,
+      [...known, { serial, epoch, status, root: parent === undefined, fromMs }].sort(
+        (a, b) => a.serial - b.serial,
+      ),
+    )
   }
 
   /** That an epoch of a member had ended at a time, and when; undefined when it had not. */
   epochEnded(member: string, epoch: number, timeMs: number): Text | undefined {
     const end = this.#periods.get(member)?.find((period) => period.epoch > epoch)
-    return end && timeMs > end.fromMs + limits.clockOffsetMsMax ? text`epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}` : undefined
+    return end && timeMs > end.fromMs + limits.clockOffsetMsMax
+      ? text`epoch ${epoch} of ${member} ended at ${formatTime(end.fromMs)}`
+      : undefined
   }
 
   /** Whether a member was a root at a time, and has a parent now. */
@@ -54,7 +61,8 @@ export class MemberPeriods {
     for (const [i, { status, fromMs }] of periods.entries()) {
       if (status === 'active' || timeMs <= fromMs + limits.clockOffsetMsMax) continue
       const again = periods.find((period, j) => j > i && period.status === 'active')
-      if (!again || timeMs < again.fromMs - limits.clockOffsetMsMax) return text`${member} is ${term(status)} since ${formatTime(fromMs)}`
+      if (!again || timeMs < again.fromMs - limits.clockOffsetMsMax)
+        return text`${member} is ${term(status)} since ${formatTime(fromMs)}`
     }
     return undefined
   }

@@ -7,7 +7,12 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { isSeen } from '../base/printable.ts'
 import { term, text, type Text } from '../base/text.ts'
 import { recordAt, type RecordSpans } from '../batch/body.ts'
-import { type RegisteredClient, type RegisteredProvider, type RegisterEntry, RegisterEntrySchema } from '../gen/huxin/v1/register_pb.ts'
+import {
+  type RegisteredClient,
+  type RegisteredProvider,
+  type RegisterEntry,
+  RegisterEntrySchema,
+} from '../gen/huxin/v1/register_pb.ts'
 import { citizenIdFault } from '../record/citizen-id.ts'
 import { isUscc } from '../record/uscc.ts'
 
@@ -73,17 +78,24 @@ export function decodeRegisterEntry(bytes: Uint8Array): RegisterEntry | undefine
   }
 }
 
-export function encodeRegisterEntry(subject: RegisterEntry['subject'], act: { actor: string; reason: string; document: string }): Uint8Array {
+export function encodeRegisterEntry(
+  subject: RegisterEntry['subject'],
+  act: { actor: string; reason: string; document: string },
+): Uint8Array {
   return toBinary(RegisterEntrySchema, create(RegisterEntrySchema, { subject, act }))
 }
 
 /** Why an entry is not of the form that it should have; undefined when it is. */
 export function registerFault({ subject, act }: RegisterEntry): Text | undefined {
-  if (!act || act.actor === '' || act.reason === '' || act.document === '') return text`it does not say who entered it, why and on which document`
+  if (!act || act.actor === '' || act.reason === '' || act.document === '')
+    return text`it does not say who entered it, why and on which document`
   switch (subject.case) {
-    case 'provider': return providerFault(subject.value)
-    case 'client': return clientFault(subject.value)
-    default: return text`it is about neither a body nor a client`
+    case 'provider':
+      return providerFault(subject.value)
+    case 'client':
+      return clientFault(subject.value)
+    default:
+      return text`it is about neither a body nor a client`
   }
 }
 
@@ -92,19 +104,26 @@ function providerFault({ body, name, status }: RegisteredProvider): Text | undef
 }
 
 function clientFault({ name, body, serials, roles, status }: RegisteredClient): Text | undefined {
-  if (serials.length > SERIALS_MAX) return text`it has ${serials.length} serial numbers, allowed are ${SERIALS_MAX}`
+  if (serials.length > SERIALS_MAX)
+    return text`it has ${serials.length} serial numbers, allowed are ${SERIALS_MAX}`
   const serial = serials.find((one) => !SERIAL.test(one))
-  if (serial !== undefined) return text`${JSON.stringify(serial.slice(0, 60))} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them`
+  if (serial !== undefined)
+    return text`${JSON.stringify(serial.slice(0, 60))} is no serial number: upper-case hexadecimal digits, as openssl x509 -serial prints them`
   const role = roles.find((one) => !(clientRoles as readonly string[]).includes(one))
-  if (role !== undefined) return text`role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.map(term)}`
-  if (roles.length === 0 || roles.some((one, i) => i > 0 && one <= roles[i - 1]!)) return text`its roles are none or not sorted`
+  if (role !== undefined)
+    return text`role ${JSON.stringify(role.slice(0, 40))} is not one of ${clientRoles.map(term)}`
+  if (roles.length === 0 || roles.some((one, i) => i > 0 && one <= roles[i - 1]!))
+    return text`its roles are none or not sorted`
   return nameFault(name) ?? bodyFault(body) ?? statusFault(status, clientStatuses)
 }
 
 /** A code stands in signed headers for ever, so that an identity number, which may look like one, is none. */
 function bodyFault(body: string): Text | undefined {
-  if (!isUscc(body)) return text`${JSON.stringify(body.slice(0, 40))} is no unified social credit code (GB 32100)`
-  return citizenIdFault(body) === undefined ? text`the code of the body is an identity number of a person: give the unified social credit code of a body` : undefined
+  if (!isUscc(body))
+    return text`${JSON.stringify(body.slice(0, 40))} is no unified social credit code (GB 32100)`
+  return citizenIdFault(body) === undefined
+    ? text`the code of the body is an identity number of a person: give the unified social credit code of a body`
+    : undefined
 }
 
 function nameFault(name: string): Text | undefined {
@@ -115,10 +134,15 @@ function nameFault(name: string): Text | undefined {
 }
 
 function statusFault(status: string, allowed: readonly string[]): Text | undefined {
-  return allowed.includes(status) ? undefined : text`status ${JSON.stringify(status.slice(0, 40))} is not one of ${allowed.join(', ')}`
+  return allowed.includes(status)
+    ? undefined
+    : text`status ${JSON.stringify(status.slice(0, 40))} is not one of ${allowed.join(', ')}`
 }
 
 /** A serial number as the register writes it: upper-case, without colons and leading zeros. */
 export function normalSerial(serial: string): string {
-  return serial.replaceAll(':', '').toUpperCase().replace(/^0+(?=.)/, '')
+  return serial
+    .replaceAll(':', '')
+    .toUpperCase()
+    .replace(/^0+(?=.)/, '')
 }

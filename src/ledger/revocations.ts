@@ -29,9 +29,17 @@ export class Revocations {
   readonly #standing = new Map<string, Map<string, Map<string, StandingRevocation>>>()
 
   /** Takes what `by` says. `isWithin(node, top)`: a node ends its own revocations and those of nodes below it. */
-  add(records: readonly Revocation[], { by, timeMs, isWithin }: { by: string; timeMs: number; isWithin: (node: string, top: string) => boolean }): void {
+  add(
+    records: readonly Revocation[],
+    {
+      by,
+      timeMs,
+      isWithin,
+    }: { by: string; timeMs: number; isWithin: (node: string, top: string) => boolean },
+  ): void {
     for (const revocation of records) {
-      const ofNode = this.#standing.get(revocation.node) ?? new Map<string, Map<string, StandingRevocation>>()
+      const ofNode =
+        this.#standing.get(revocation.node) ?? new Map<string, Map<string, StandingRevocation>>()
       const key = keyOf(revocation)
       const said = ofNode.get(key) ?? new Map<string, StandingRevocation>()
       if (!revocation.lifted) said.set(by, { revocation, by, timeMs })
@@ -44,18 +52,29 @@ export class Revocations {
   }
 
   /** The revocation that meets a certificate; undefined when none does. */
-  of({ nodeName, role, name, serial, notBeforeMs }: Pick<PeerIdentity, 'nodeName' | 'role' | 'name' | 'serial' | 'notBeforeMs'>): StandingRevocation | undefined {
+  of({
+    nodeName,
+    role,
+    name,
+    serial,
+    notBeforeMs,
+  }: Pick<PeerIdentity, 'nodeName' | 'role' | 'name' | 'serial' | 'notBeforeMs'>):
+    | StandingRevocation
+    | undefined {
     const ofNode = this.#standing.get(nodeName)
     if (!ofNode) return undefined
     const node = nodeName
-    const [bySerial] = ofNode.get(keyOf({ node, role, name: '', serial: canonicalSerial(serial) }))?.values() ?? []
+    const [bySerial] =
+      ofNode.get(keyOf({ node, role, name: '', serial: canonicalSerial(serial) }))?.values() ?? []
     if (bySerial) return bySerial
-    return [...ofNode.get(keyOf({ node, role, name, serial: '' }))?.values() ?? []].find(({ revocation }) => BigInt(notBeforeMs) <= revocation.validFromMsMax)
+    return [...(ofNode.get(keyOf({ node, role, name, serial: '' }))?.values() ?? [])].find(
+      ({ revocation }) => BigInt(notBeforeMs) <= revocation.validFromMsMax,
+    )
   }
 
   /** What stands about the certificates that a revocation names. */
   standing(named: Named): readonly StandingRevocation[] {
-    return [...this.#standing.get(named.node)?.get(keyOf(named))?.values() ?? []]
+    return [...(this.#standing.get(named.node)?.get(keyOf(named))?.values() ?? [])]
   }
 
   /** How many certificates, or names, of a node are revoked. */
@@ -64,7 +83,9 @@ export class Revocations {
   }
 
   all(): StandingRevocation[] {
-    return [...this.#standing.values()].flatMap((ofNode) => [...ofNode.values()].flatMap((said) => [...said.values()]))
+    return [...this.#standing.values()].flatMap((ofNode) =>
+      [...ofNode.values()].flatMap((said) => [...said.values()]),
+    )
   }
 }
 

@@ -9,4 +9,9 @@ export const amendmentRows = defineRows({ table: 'amendment', derived: 'each' })
 export const transitRows = defineRows({ table: 'transit', derived: 'each' })
 export const reportedRows = defineRows({ table: 'reported', derived: 'last' })
 /** How many records the log has. */
-export const recordsRow = defineRows({ table: 'state', name: 'records', keys: onlyKey, derived: 'last' })
+export const recordsRow = defineRows({
+  table: 'state',
+  name: 'records',
+  keys: onlyKey,
+  derived: 'last',
+})

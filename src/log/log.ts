@@ -19,8 +19,19 @@ import { HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { appendLeaves, type Frontier, frontierRoot } from '../merkle/frontier.ts'
 import { leafHash } from '../merkle/hash.ts'
-import { proveConsistency, proveInclusion, type SubtreeMemo, treeRoot, verifyInclusion } from '../merkle/proof.ts'
-import { frontierFromTiles, growTiles, rightEdgeTiles, type TileCoordinate } from '../merkle/tile.ts'
+import {
+  proveConsistency,
+  proveInclusion,
+  type SubtreeMemo,
+  treeRoot,
+  verifyInclusion,
+} from '../merkle/proof.ts'
+import {
+  frontierFromTiles,
+  growTiles,
+  rightEdgeTiles,
+  type TileCoordinate,
+} from '../merkle/tile.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../note/checkpoint.ts'
 import { parseVkey, type Signer, type Verifier } from '../note/key.ts'
 import { formatTlogProof } from '../note/tlog-proof.ts'
@@ -96,22 +107,36 @@ export class Log {
    */
   static async open(options: LogOptions): Promise<Log> {
     const size = await storedSize(options.store)
-    const readTiles = (tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> => readStoredTiles(options.store, tiles)
+    const readTiles = (tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> =>
+      readStoredTiles(options.store, tiles)
     const last = await lastSignedTree(options)
     if (last && last.size > size) {
-      throw new HuxinError('log_behind', text`the log has ${size} entries but a checkpoint over ${last.size} was signed: the database is an old copy; nothing is signed; run huxin node recover`)
+      throw new HuxinError(
+        'log_behind',
+        text`the log has ${size} entries but a checkpoint over ${last.size} was signed: the database is an old copy; nothing is signed; run huxin node recover`,
+      )
     }
     if (last && last.size > 0n && !equalBytes(await treeRoot(last.size, readTiles), last.root)) {
-      throw new HuxinError('log_forked', text`the first ${last.size} entries do not have the root that was signed; nothing is signed; run huxin fsck`)
+      throw new HuxinError(
+        'log_forked',
+        text`the first ${last.size} entries do not have the root that was signed; nothing is signed; run huxin fsck`,
+      )
     }
     if (!last && options.continues) await checkContinues(options.continues, size, readTiles)
     else if (!last && size > 0n) {
-      throw new HuxinError('log_behind', text`the log has ${size} entries and no signed checkpoint beside it; nothing is signed; run huxin node recover`)
+      throw new HuxinError(
+        'log_behind',
+        text`the log has ${size} entries and no signed checkpoint beside it; nothing is signed; run huxin node recover`,
+      )
     }
     const edge = await loadEdge(options.store, size)
     const frontier = frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile))
     if (last) await checkUnsigned(options.store, last.size, frontier, readTiles)
-    const log = new Log(options, frontier, last ?? { size: -1n, root: new Uint8Array(32), note: new Uint8Array() })
+    const log = new Log(
+      options,
+      frontier,
+      last ?? { size: -1n, root: new Uint8Array(32), note: new Uint8Array() },
+    )
     log.#edge = partialEdge(size, edge)
     return log
   }
@@ -156,10 +181,15 @@ export class Log {
     const { size } = this.#frontier
     if (size === this.#signed.size) return this.#signed
     const edge = await loadEdge(this.#store, size)
-    const stored = frontierRoot(frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile)))
+    const stored = frontierRoot(
+      frontierFromTiles(size, (tile) => edge.get(tileName(tile)) ?? missing(tile)),
+    )
     const root = frontierRoot(this.#frontier)
     if (!equalBytes(stored, root)) {
-      throw new HuxinError('store_corrupt', text`the stored tree of ${size} entries has root ${hex(stored)}, not ${hex(root)}; nothing is signed; run huxin fsck`)
+      throw new HuxinError(
+        'store_corrupt',
+        text`the stored tree of ${size} entries has root ${hex(stored)}, not ${hex(root)}; nothing is signed; run huxin fsck`,
+      )
     }
     const note = signCheckpoint({ origin: this.origin, size, root }, this.#signer)
     await this.#slot.write(note)
@@ -183,7 +213,13 @@ export class Log {
       return tile !== undefined && equalBytes(hash, tile.subarray(at, at + 32))
     }
     try {
-      verifyInclusion({ index, size, leafHash: hash, proof: await proveInclusion(index, size, this.readTiles, this.#subtrees), root })
+      verifyInclusion({
+        index,
+        size,
+        leafHash: hash,
+        proof: await proveInclusion(index, size, this.readTiles, this.#subtrees),
+        root,
+      })
       return true
     } catch (error) {
       if (isHuxinError(error, 'proof_invalid')) return false
@@ -193,7 +229,10 @@ export class Log {
 
   /** Entries from `start`, at most `limit`. */
   async entries(start: bigint, limit: number): Promise<Uint8Array[]> {
-    const rows = await this.#store.range({ gte: entryKey(start), lt: entryKey(start + BigInt(limit)) })
+    const rows = await this.#store.range({
+      gte: entryKey(start),
+      lt: entryKey(start + BigInt(limit)),
+    })
     return rows.map(([, value]) => value)
   }
 
@@ -201,13 +240,17 @@ export class Log {
   async leafHashes(start: bigint, end: bigint): Promise<Uint8Array> {
     const tiles: TileCoordinate[] = []
     for (let index = start / 256n; index * 256n < end; index++) tiles.push({ level: 0, index })
-    const hashes = concat(...await this.readTiles(tiles))
+    const hashes = concat(...(await this.readTiles(tiles)))
     const from = Number(start % 256n) * 32
     return hashes.subarray(from, from + Number(end - start) * 32)
   }
 
   /** A tlog-proof of the entry at `index` under a signed tree. */
-  async prove(index: bigint, tree: SignedTree = this.#signed, checkpointNote: Uint8Array = tree.note): Promise<Uint8Array> {
+  async prove(
+    index: bigint,
+    tree: SignedTree = this.#signed,
+    checkpointNote: Uint8Array = tree.note,
+  ): Promise<Uint8Array> {
     const proof = await proveInclusion(index, tree.size, this.readTiles, this.#subtrees)
     return formatTlogProof({ index, proof, checkpointNote })
   }
@@ -258,7 +301,11 @@ export async function storedSize(store: Store): Promise<bigint> {
 }
 
 /** The newest tree that was signed with this key, from the file beside the database. @throws HuxinError log_forked */
-export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 'slot' | 'signer' | 'origin'>): Promise<SignedTree | undefined> {
+export async function lastSignedTree({
+  slot,
+  signer,
+  origin,
+}: Pick<LogOptions, 'slot' | 'signer' | 'origin'>): Promise<SignedTree | undefined> {
   const verifier = parseVkey(signer.vkey)
   const opened = (note: Uint8Array): Checkpoint | undefined => {
     try {
@@ -272,30 +319,52 @@ export async function lastSignedTree({ slot, signer, origin }: Pick<LogOptions, 
   const last = note && opened(note)
   const before = other && opened(other)
   if (last && before && last.size === before.size && !equalBytes(last.root, before.root)) {
-    throw new HuxinError('log_forked', text`two different trees of ${last.size} entries were signed; nothing is signed; run huxin node recover`)
+    throw new HuxinError(
+      'log_forked',
+      text`two different trees of ${last.size} entries were signed; nothing is signed; run huxin node recover`,
+    )
   }
   return last && { size: last.size, root: last.root, note: note! }
 }
 
 /** A log that was never signed begins with the frozen one before it, whole and nothing else. @throws HuxinError log_behind | log_forked */
-async function checkContinues(frozen: FrozenTree, size: bigint, readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>): Promise<void> {
+async function checkContinues(
+  frozen: FrozenTree,
+  size: bigint,
+  readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>,
+): Promise<void> {
   if (size !== frozen.size) {
-    throw new HuxinError('log_behind', text`the log has ${size} entries and goes on from one that was frozen at ${frozen.size}; nothing is signed; run huxin node recover`)
+    throw new HuxinError(
+      'log_behind',
+      text`the log has ${size} entries and goes on from one that was frozen at ${frozen.size}; nothing is signed; run huxin node recover`,
+    )
   }
   if (equalBytes(await treeRoot(size, readTiles), frozen.root)) return
-  throw new HuxinError('log_forked', text`the ${size} entries do not have the root at which the log before was frozen; nothing is signed; run huxin fsck`)
+  throw new HuxinError(
+    'log_forked',
+    text`the ${size} entries do not have the root at which the log before was frozen; nothing is signed; run huxin fsck`,
+  )
 }
 
 /** What is durable and not yet signed will be: its tiles must be those of its entries. @throws HuxinError store_corrupt */
-async function checkUnsigned(store: Store, signed: bigint, frontier: Frontier, readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>): Promise<void> {
+async function checkUnsigned(
+  store: Store,
+  signed: bigint,
+  frontier: Frontier,
+  readTiles: (tiles: readonly TileCoordinate[]) => Promise<readonly Uint8Array[]>,
+): Promise<void> {
   if (signed >= frontier.size) return
   const rows = await store.range({ gte: entryKey(signed), lt: entryKey(frontier.size) })
   const edge = rightEdgeTiles(signed)
   const tiles = new Map((await readTiles(edge)).map((bytes, i) => [tileName(edge[i]!), bytes]))
   const before = frontierFromTiles(signed, (tile) => tiles.get(tileName(tile)) ?? missing(tile))
   const computed = appendLeaves(before, concat(...rows.map(([, entry]) => leafHash(entry))))
-  if (computed.size === frontier.size && equalBytes(frontierRoot(computed), frontierRoot(frontier))) return
-  throw new HuxinError('store_corrupt', text`the entries from ${signed} to ${frontier.size}, which are not signed yet, are not those of the stored tiles; nothing is signed; run huxin fsck`)
+  if (computed.size === frontier.size && equalBytes(frontierRoot(computed), frontierRoot(frontier)))
+    return
+  throw new HuxinError(
+    'store_corrupt',
+    text`the entries from ${signed} to ${frontier.size}, which are not signed yet, are not those of the stored tiles; nothing is signed; run huxin fsck`,
+  )
 }
 
 async function loadEdge(store: Store, size: bigint): Promise<Map<string, Uint8Array>> {
@@ -305,17 +374,31 @@ async function loadEdge(store: Store, size: bigint): Promise<Map<string, Uint8Ar
 }
 
 /** Only the partial tiles of a tree of that size. */
-function partialEdge(size: bigint, tiles: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
-  return new Map(rightEdgeTiles(size).map((tile) => [tileName(tile), tiles.get(tileName(tile)) ?? missing(tile)]))
+function partialEdge(
+  size: bigint,
+  tiles: ReadonlyMap<string, Uint8Array>,
+): Map<string, Uint8Array> {
+  return new Map(
+    rightEdgeTiles(size).map((tile) => [
+      tileName(tile),
+      tiles.get(tileName(tile)) ?? missing(tile),
+    ]),
+  )
 }
 
-async function readStoredTiles(store: Store, tiles: readonly TileCoordinate[]): Promise<readonly Uint8Array[]> {
+async function readStoredTiles(
+  store: Store,
+  tiles: readonly TileCoordinate[],
+): Promise<readonly Uint8Array[]> {
   const read = await store.getMany(tiles.map((tile) => tileKey(tile.level, tile.index)))
   return read.map((bytes, i) => bytes ?? missing(tiles[i]!))
 }
 
 function missing(tile: TileCoordinate): never {
-  throw new HuxinError('store_corrupt', text`tile ${tileName(tile)} is missing from the store; run huxin fsck`)
+  throw new HuxinError(
+    'store_corrupt',
+    text`tile ${tileName(tile)} is missing from the store; run huxin fsck`,
+  )
 }
 
 function tileName(tile: TileCoordinate): string {

@@ -31,9 +31,16 @@ interface Held {
 }
 
 /** Opens or creates the file. @throws HuxinError store_failed */
-export async function openSlot(file: string, files: Pick<Files, 'openDurable'> = systemFiles): Promise<CheckpointSlot> {
+export async function openSlot(
+  file: string,
+  files: Pick<Files, 'openDurable'> = systemFiles,
+): Promise<CheckpointSlot> {
   const handle = await files.openDurable(file).catch((error: unknown) => {
-    throw new HuxinError('store_failed', text`the checkpoint file ${file} cannot be opened for writing: ${textOf(error)}`, { cause: error })
+    throw new HuxinError(
+      'store_failed',
+      text`the checkpoint file ${file} cannot be opened for writing: ${textOf(error)}`,
+      { cause: error },
+    )
   })
   let sequence = 0n
   /** Where the newest checkpoint is; the other place is written. */
@@ -46,22 +53,39 @@ export async function openSlot(file: string, files: Pick<Files, 'openDurable'> =
         const size = slot && sizeOf(slot.note)
         if (slot && size !== undefined) held.push({ ...slot, place, size })
       }
-      held.sort((a, b) => (a.size < b.size || (a.size === b.size && a.sequence < b.sequence) ? 1 : -1))
-      sequence = held.reduce((highest, slot) => (slot.sequence > highest ? slot.sequence : highest), 0n)
+      held.sort((a, b) =>
+        a.size < b.size || (a.size === b.size && a.sequence < b.sequence) ? 1 : -1,
+      )
+      sequence = held.reduce(
+        (highest, slot) => (slot.sequence > highest ? slot.sequence : highest),
+        0n,
+      )
       newest = held[0]?.place ?? 0
       return held.map(({ note }) => note)
     },
     async write(note) {
       const bytes = Buffer.alloc(SLOT_BYTES)
-      if (note.length > SLOT_BYTES - HEAD_BYTES) throw new HuxinError('internal', text`a checkpoint of ${note.length} bytes does not fit its slot`)
+      if (note.length > SLOT_BYTES - HEAD_BYTES)
+        throw new HuxinError(
+          'internal',
+          text`a checkpoint of ${note.length} bytes does not fit its slot`,
+        )
       bytes.writeBigUInt64BE(sequence + 1n)
       bytes.writeUInt16BE(note.length, 8)
       bytes.set(note, HEAD_BYTES)
       try {
         const bytesWritten = await handle.write((1 - newest) * SLOT_BYTES, bytes)
-        if (bytesWritten < SLOT_BYTES) throw new HuxinError('store_failed', text`${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`)
+        if (bytesWritten < SLOT_BYTES)
+          throw new HuxinError(
+            'store_failed',
+            text`${bytesWritten} of ${SLOT_BYTES} bytes were written: is the disk full?`,
+          )
       } catch (error) {
-        throw new HuxinError('store_failed', text`the checkpoint file did not write: ${textOf(error)}`, { cause: error })
+        throw new HuxinError(
+          'store_failed',
+          text`the checkpoint file did not write: ${textOf(error)}`,
+          { cause: error },
+        )
       }
       // Only now: what failed was torn perhaps, and is written over.
       sequence++
@@ -71,10 +95,17 @@ export async function openSlot(file: string, files: Pick<Files, 'openDurable'> =
   }
 }
 
-async function readSlot(handle: DurableFile, place: number): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
+async function readSlot(
+  handle: DurableFile,
+  place: number,
+): Promise<{ sequence: bigint; note: Uint8Array } | undefined> {
   const bytes = await handle.read(place * SLOT_BYTES, SLOT_BYTES)
   if (bytes.length < HEAD_BYTES) return undefined
   const length = bytes.readUInt16BE(8)
-  if (length === 0 || bytes.length < HEAD_BYTES + length || HEAD_BYTES + length > SLOT_BYTES) return undefined
-  return { sequence: bytes.readBigUInt64BE(), note: bytes.subarray(HEAD_BYTES, HEAD_BYTES + length) }
+  if (length === 0 || bytes.length < HEAD_BYTES + length || HEAD_BYTES + length > SLOT_BYTES)
+    return undefined
+  return {
+    sequence: bytes.readBigUInt64BE(),
+    note: bytes.subarray(HEAD_BYTES, HEAD_BYTES + length),
+  }
 }

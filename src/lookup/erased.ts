@@ -25,10 +25,24 @@ export interface ErasedRows {
 }
 
 /** The note that a record is erased. */
-export function erasedNote({ index, position }: Pick<PlacedRecord, 'index' | 'position'>, { recordId, subject, ops }: RecordRows): Op {
+export function erasedNote(
+  { index, position }: Pick<PlacedRecord, 'index' | 'position'>,
+  { recordId, subject, ops }: RecordRows,
+): Op {
   const key = placeKey(erasedRows.prefix, index, position)
   const keys = ops.flatMap((op) => [Uint8Array.of(op.key.length), op.key])
-  return { key, value: checkedValue(key, concat(encodeIdentity(recordId), Uint8Array.of(subject ? 1 : 0), ...(subject ? [encodeIdentity(subject)] : []), ...keys)) }
+  return {
+    key,
+    value: checkedValue(
+      key,
+      concat(
+        encodeIdentity(recordId),
+        Uint8Array.of(subject ? 1 : 0),
+        ...(subject ? [encodeIdentity(subject)] : []),
+        ...keys,
+      ),
+    ),
+  }
 }
 
 /** What a note says; undefined when it is damaged. */
@@ -36,7 +50,10 @@ export function openErasedNote(key: Uint8Array, stored: Uint8Array): ErasedRows 
   const value = openChecked(key, stored)
   if (!value) return undefined
   const bytes = asBuffer(value)
-  const place = { index: erasedRows.restOf(key).readBigUInt64BE(), position: erasedRows.restOf(key).readUInt32BE(8) }
+  const place = {
+    index: erasedRows.restOf(key).readBigUInt64BE(),
+    position: erasedRows.restOf(key).readUInt32BE(8),
+  }
   const rows: IndexRow[] = [{ table: 'recordId', identity: decodeIdentity(bytes, 0), place }]
   let at = IDENTITY_BYTES
   if (bytes[at++] === 1) {
@@ -76,14 +93,25 @@ export function pendingOp(effectiveOn: string, index: bigint): Op {
 }
 
 /** Whether an erasure still waits for its day. */
-export async function isPending(store: Pick<Reader, 'get'>, { effectiveOn, index }: { readonly effectiveOn: string; readonly index: bigint }): Promise<boolean> {
-  return await store.get(pendingKey(effectiveOn, index)) !== undefined
+export async function isPending(
+  store: Pick<Reader, 'get'>,
+  { effectiveOn, index }: { readonly effectiveOn: string; readonly index: bigint },
+): Promise<boolean> {
+  return (await store.get(pendingKey(effectiveOn, index))) !== undefined
 }
 
 /** Erasures whose day has come by a civil date, at most `limit`. */
-export async function pendingUntil(store: Pick<Reader, 'range'>, date: string, limit: number): Promise<PendingErasure[]> {
+export async function pendingUntil(
+  store: Pick<Reader, 'range'>,
+  date: string,
+  limit: number,
+): Promise<PendingErasure[]> {
   // A slash stands after the date, and the digit 0 after the slash in ASCII.
-  const rows = await store.range({ gte: eraseOnRows.prefix, lt: eraseOnRows.key(`${date}0`), limit })
+  const rows = await store.range({
+    gte: eraseOnRows.prefix,
+    lt: eraseOnRows.key(`${date}0`),
+    limit,
+  })
   return rows.map(([key]) => ({ key, index: indexAtEnd(key) }))
 }
 

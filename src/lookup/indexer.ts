@@ -184,7 +184,9 @@ export class Indexer {
   /** The sieve of record ids, when it is filled; until then it is filled beside other work. */
   sieveNow(): Sieve | undefined {
     // After a start it does not know yet what was logged last.
-    return this.#cursor < this.#known ? undefined : this.#index.sieves.recordId.now(this.#options.ledger().recordCount)
+    return this.#cursor < this.#known
+      ? undefined
+      : this.#index.sieves.recordId.now(this.#options.ledger().recordCount)
   }
 
   /** Tells whether an identity may be in a table of the index; costs one reading of the table the first time. */
@@ -211,13 +213,15 @@ export class Indexer {
   #start(): void {
     if (this.#running || this.#closed || this.#loading) return
     this.#failure = undefined
-    this.#running = this.#run().catch((error: unknown) => {
-      this.#failure = error
-    }).finally(() => {
-      this.#running = undefined
-      this.#wake()
-      if (!this.#closed && this.#isDue()) this.#schedule()
-    })
+    this.#running = this.#run()
+      .catch((error: unknown) => {
+        this.#failure = error
+      })
+      .finally(() => {
+        this.#running = undefined
+        this.#wake()
+        if (!this.#closed && this.#isDue()) this.#schedule()
+      })
   }
 
   async #run(): Promise<void> {
@@ -243,12 +247,22 @@ export class Indexer {
   }
 
   #isDue(): boolean {
-    return this.#cursor < this.#options.size() || this.#erased || this.#failed || this.#index.damaged || this.#index.mergeIsDue
+    return (
+      this.#cursor < this.#options.size() ||
+      this.#erased ||
+      this.#failed ||
+      this.#index.damaged ||
+      this.#index.mergeIsDue
+    )
   }
 
   /** Somebody waits, nothing is being appended, or too much has gathered. */
   #mayGoOn(): boolean {
-    return this.#waiting.length > 0 || this.#options.clock.monotonicMs() - this.#lastKickMs >= QUIET_MS || this.#options.size() - this.#cursor > BEHIND_MAX
+    return (
+      this.#waiting.length > 0 ||
+      this.#options.clock.monotonicMs() - this.#lastKickMs >= QUIET_MS ||
+      this.#options.size() - this.#cursor > BEHIND_MAX
+    )
   }
 
   #wake(): void {
@@ -285,7 +299,19 @@ export class Indexer {
     let records = 0
     for (const [, bytes] of entries) {
       const before = { recordId: tails.recordId.count, subject: tails.subject.count }
-      const rows = this.#takeKept(this.#cursor) ?? await readRows({ store, ledger: ledger(), subjectKey, onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined }, this.#cursor, bytes, tails)
+      const rows =
+        this.#takeKept(this.#cursor) ??
+        (await readRows(
+          {
+            store,
+            ledger: ledger(),
+            subjectKey,
+            onDamage: this.#cursor < this.#known ? this.#options.onDamage : undefined,
+          },
+          this.#cursor,
+          bytes,
+          tails,
+        ))
       this.#index.added(before)
       if (rows.ops.length > 0) await store.write(rows.ops)
       this.#weight += rows.weight
@@ -321,7 +347,11 @@ export class Indexer {
       done.push({ key, value: undefined })
     }
     const keys = erased.flatMap((note) => note.keys)
-    if (done.length > 0) await this.#index.remove(erased.flatMap(({ rows }) => rows), [...keys.map((key) => ({ key, value: undefined })), ...done])
+    if (done.length > 0)
+      await this.#index.remove(
+        erased.flatMap(({ rows }) => rows),
+        [...keys.map((key) => ({ key, value: undefined })), ...done],
+      )
     this.#erased = done.length > 0 && notes.length === NOTES
   }
 }

@@ -3,7 +3,13 @@
  * again and again: thousands of small objects that wait would be copied by each collection of new ones. What has no
  * room is not kept.
  */
-import { addRows, type BodyIdentities, type IdentityColumns, identityColumns, type IndexTable } from './record-rows.ts'
+import {
+  addRows,
+  type BodyIdentities,
+  type IdentityColumns,
+  identityColumns,
+  type IndexTable,
+} from './record-rows.ts'
 import type { Tail } from './tail.ts'
 
 /** 11 bytes each: three megabytes. */

@@ -52,7 +52,10 @@ export class RecentIds {
       }
     })
     underWay.add(mine)
-    return { before: () => [...this.#older.underWay, ...underWay].filter((one) => one !== mine), end }
+    return {
+      before: () => [...this.#older.underWay, ...underWay].filter((one) => one !== mine),
+      end,
+    }
   }
 }
 
@@ -95,7 +98,11 @@ class Ids {
     const slots = this.#slots
     const mask = slots.length - 1
     let at = (2 * first) & mask
-    while ((slots[at] !== first || slots[at + 1] !== second) && (slots[at] !== EMPTY || slots[at + 1] !== EMPTY)) at = (at + 2) & mask
+    while (
+      (slots[at] !== first || slots[at + 1] !== second) &&
+      (slots[at] !== EMPTY || slots[at + 1] !== EMPTY)
+    )
+      at = (at + 2) & mask
     return at
   }
 

@@ -15,8 +15,21 @@ import type { KeyRange, Op, Store } from '../store/store.ts'
 import { indexedRow } from './rows.ts'
 import { type IndexTable, indexTables } from './record-rows.ts'
 import {
-  bucketKey, bucketOf, bucketsOf, decodeProgress, encodeProgress, findRows, type Identity, levelToMerge, liveSegments, mergeBuckets, type Place,
-  type Progress, ROW_BYTES, type Shape, withoutRow,
+  bucketKey,
+  bucketOf,
+  bucketsOf,
+  decodeProgress,
+  encodeProgress,
+  findRows,
+  type Identity,
+  levelToMerge,
+  liveSegments,
+  mergeBuckets,
+  type Place,
+  type Progress,
+  ROW_BYTES,
+  type Shape,
+  withoutRow,
 } from './segments.ts'
 import { TableSieve } from './table-sieve.ts'
 import { Tail } from './tail.ts'
@@ -28,7 +41,14 @@ const PIECE_ROWS = 32_768
 /** Rows for which a bucket counts, however few it has. */
 const BUCKET_ROWS = 256
 /** Tables that are made from bodies alone: all of them begin anew together. */
-const FROM_BODIES: readonly Uint8Array[] = [tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, formerOwn]
+const FROM_BODIES: readonly Uint8Array[] = [
+  tables.recordId,
+  tables.subject,
+  tables.recognition,
+  tables.confirmation,
+  tables.citation,
+  formerOwn,
+]
 
 /** A row of the index. */
 export interface IndexRow {
@@ -77,7 +97,14 @@ export class RecordIndex {
     this.#shape = shape
     this.#pieceRows = pieceRows
     this.#progress = noProgress(shape)
-    const sieveOf = (table: IndexTable): TableSieve => new TableSieve({ store, shape, prefix: tables[table], tail: this.tails[table], open: (key, stored) => this.#open(key, stored) })
+    const sieveOf = (table: IndexTable): TableSieve =>
+      new TableSieve({
+        store,
+        shape,
+        prefix: tables[table],
+        tail: this.tails[table],
+        open: (key, stored) => this.#open(key, stored),
+      })
     this.sieves = { recordId: sieveOf('recordId'), subject: sieveOf('subject') }
   }
 
@@ -104,19 +131,24 @@ export class RecordIndex {
     if (stored) return this.#removeUncounted()
     // The row that says how far it is goes first, so that nothing counts what is half removed.
     if (row) await this.#store.write([{ key: indexedKey, value: undefined }])
-    for (const table of anew ? FROM_BODIES : FROM_BODIES.slice(0, 2)) await this.#clear(prefixRange(table))
+    for (const table of anew ? FROM_BODIES : FROM_BODIES.slice(0, 2))
+      await this.#clear(prefixRange(table))
   }
 
   /** Places of an identity, newest first. They may be those of another: compare the record there. @throws HuxinError store_corrupt */
   async find(table: IndexTable, identity: Identity): Promise<Place[]> {
     for (;;) {
       const progress = this.#progress
-      const places = [...this.tails[table].find(identity), ...await this.#findNewest(table, identity)]
+      const places = [
+        ...this.tails[table].find(identity),
+        ...(await this.#findNewest(table, identity)),
+      ]
       const keys = this.#liveKeys(table, identity, 1)
       const buckets = keys.length === 0 ? [] : await this.#store.getMany(keys)
       // What was merged meanwhile may be gone from where it was.
       if (progress !== this.#progress) continue
-      for (const [i, stored] of buckets.entries()) if (stored) places.push(...findRows(this.#open(keys[i]!, stored), identity))
+      for (const [i, stored] of buckets.entries())
+        if (stored) places.push(...findRows(this.#open(keys[i]!, stored), identity))
       return places
     }
   }
@@ -127,8 +159,12 @@ export class RecordIndex {
     const { from, to } = liveSegments(this.#progress, 0, this.#shape)
     const bucket = bucketOf(identity, 0, this.#shape)
     for (let segment = to - 1; segment >= from; segment--) {
-      const name = (segment * bucketsOf(0, this.#shape) + bucket) * indexTables.length + indexTables.indexOf(table)
-      const rows = this.#newest.has(name) ? this.#newest.get(name) : await this.#readNewest(name, bucketKey(tables[table], { level: 0, segment, bucket }))
+      const name =
+        (segment * bucketsOf(0, this.#shape) + bucket) * indexTables.length +
+        indexTables.indexOf(table)
+      const rows = this.#newest.has(name)
+        ? this.#newest.get(name)
+        : await this.#readNewest(name, bucketKey(tables[table], { level: 0, segment, bucket }))
       if (rows) places.push(...findRows(rows, identity))
     }
     return places
@@ -155,10 +191,14 @@ export class RecordIndex {
   /** Makes a segment of what is in memory: the entries before `boundary`. */
   async close(boundary: bigint): Promise<void> {
     const { made } = this.#progress
-    const progress = { boundary, made: made.map((count, level) => (level === 0 ? count + 1 : count)) }
+    const progress = {
+      boundary,
+      made: made.map((count, level) => (level === 0 ? count + 1 : count)),
+    }
     const ops: Op[] = []
     for (const table of indexTables) {
-      for (const [bucket, rows] of this.tails[table].buckets()) ops.push(bucketOp(tables[table], { level: 0, segment: made[0]!, bucket }, rows))
+      for (const [bucket, rows] of this.tails[table].buckets())
+        ops.push(bucketOp(tables[table], { level: 0, segment: made[0]!, bucket }, rows))
     }
     ops.push({ key: indexedKey, value: progressValue(progress) })
     await this.#store.write(ops)
@@ -174,7 +214,11 @@ export class RecordIndex {
     const ops: Op[] = []
     let done = this.#merging?.done ?? 0
     for (let rows = 0; done < indexTables.length * buckets && rows < this.#pieceRows; done++) {
-      rows += await this.#mergeBucket(indexTables[Math.floor(done / buckets)]!, { level, bucket: done % buckets }, ops)
+      rows += await this.#mergeBucket(
+        indexTables[Math.floor(done / buckets)]!,
+        { level, bucket: done % buckets },
+        ops,
+      )
     }
     if (done < indexTables.length * buckets) {
       await this.#store.write(ops)
@@ -182,13 +226,17 @@ export class RecordIndex {
       return
     }
     const { boundary, made } = this.#progress
-    const progress = { boundary, made: made.map((count, at) => (at === level + 1 ? count + 1 : count)) }
+    const progress = {
+      boundary,
+      made: made.map((count, at) => (at === level + 1 ? count + 1 : count)),
+    }
     await this.#store.write([...ops, { key: indexedKey, value: progressValue(progress) }])
     const { from } = liveSegments(this.#progress, level, this.#shape)
     this.#progress = progress
     this.#merging = undefined
     if (level === 0) this.#forget()
-    for (const table of indexTables) await this.#store.clear(segmentRange(table, level, from, from + (1 << this.#shape.fanInBits)))
+    for (const table of indexTables)
+      await this.#store.clear(segmentRange(table, level, from, from + (1 << this.#shape.fanInBits)))
   }
 
   /** Removes rows, wherever they are, in one write with `also`. Those that are not there do not matter. */
@@ -201,24 +249,43 @@ export class RecordIndex {
         const name = asBuffer(key).toString('latin1')
         const stored = changed.has(name) ? changed.get(name)!.value : await this.#store.get(key)
         const bucket = stored && withoutRow(this.#open(key, stored), identity, place)
-        if (bucket) changed.set(name, bucket.length > 0 ? { key, value: checkedValue(key, bucket) } : { key, value: undefined })
+        if (bucket)
+          changed.set(
+            name,
+            bucket.length > 0
+              ? { key, value: checkedValue(key, bucket) }
+              : { key, value: undefined },
+          )
       }
     }
     await this.#store.write([...changed.values(), ...also])
     this.#forget()
   }
 
-  async #mergeBucket(table: IndexTable, { level, bucket }: { level: number; bucket: number }, ops: Op[]): Promise<number> {
+  async #mergeBucket(
+    table: IndexTable,
+    { level, bucket }: { level: number; bucket: number },
+    ops: Op[],
+  ): Promise<number> {
     const fanIn = 1 << this.#shape.fanInBits
     const { from } = liveSegments(this.#progress, level, this.#shape)
-    const keys = Array.from({ length: fanIn }, (_, i) => bucketKey(tables[table], { level, segment: from + i, bucket }))
+    const keys = Array.from({ length: fanIn }, (_, i) =>
+      bucketKey(tables[table], { level, segment: from + i, bucket }),
+    )
     const stored = await this.#store.getMany(keys)
-    const merged = mergeBuckets(stored.map((value, i) => value && this.#open(keys[i]!, value)), level, this.#shape)
+    const merged = mergeBuckets(
+      stored.map((value, i) => value && this.#open(keys[i]!, value)),
+      level,
+      this.#shape,
+    )
     const segment = this.#progress.made[level + 1]!
     let rows = BUCKET_ROWS
     for (const [i, bytes] of merged.entries()) {
       rows += bytes.length / ROW_BYTES
-      if (bytes.length > 0) ops.push(bucketOp(tables[table], { level: level + 1, segment, bucket: bucket * fanIn + i }, bytes))
+      if (bytes.length > 0)
+        ops.push(
+          bucketOp(tables[table], { level: level + 1, segment, bucket: bucket * fanIn + i }, bytes),
+        )
     }
     return rows
   }
@@ -229,7 +296,8 @@ export class RecordIndex {
     for (let level = lowest; level < this.#shape.levels; level++) {
       const { from, to } = liveSegments(this.#progress, level, this.#shape)
       const bucket = bucketOf(identity, level, this.#shape)
-      for (let segment = to - 1; segment >= from; segment--) keys.push(bucketKey(tables[table], { level, segment, bucket }))
+      for (let segment = to - 1; segment >= from; segment--)
+        keys.push(bucketKey(tables[table], { level, segment, bucket }))
     }
     return keys
   }
@@ -238,14 +306,23 @@ export class RecordIndex {
   #mergedKey(table: IndexTable, identity: Identity): Uint8Array[] {
     if (!this.#merging) return []
     const level = this.#merging.level + 1
-    return [bucketKey(tables[table], { level, segment: this.#progress.made[level]!, bucket: bucketOf(identity, level, this.#shape) })]
+    return [
+      bucketKey(tables[table], {
+        level,
+        segment: this.#progress.made[level]!,
+        bucket: bucketOf(identity, level, this.#shape),
+      }),
+    ]
   }
 
   #open(key: Uint8Array, stored: Uint8Array): Uint8Array {
     const bucket = openChecked(key, stored)
     if (bucket && bucket.length % ROW_BYTES === 0) return bucket
     this.damaged = true
-    throw new HuxinError('store_corrupt', text`${keyText(key)} of the record index is damaged: it is made anew, ask again later`)
+    throw new HuxinError(
+      'store_corrupt',
+      text`${keyText(key)} of the record index is damaged: it is made anew, ask again later`,
+    )
   }
 
   /** Buckets of merges that were not finished, and of segments that were merged. */
@@ -254,7 +331,10 @@ export class RecordIndex {
       for (let level = 0; level < this.#shape.levels; level++) {
         const { from, to } = liveSegments(this.#progress, level, this.#shape)
         await this.#clear(segmentRange(table, level, 0, from))
-        await this.#clear({ gte: segmentRange(table, level, to, to).gte, lt: Buffer.of(tables[table][0]!, level + 1) })
+        await this.#clear({
+          gte: segmentRange(table, level, to, to).gte,
+          lt: Buffer.of(tables[table][0]!, level + 1),
+        })
       }
     }
   }
@@ -265,11 +345,18 @@ export class RecordIndex {
   }
 }
 
-function bucketOp(table: Uint8Array, at: { level: number; segment: number; bucket: number }, rows: Uint8Array): Op {
+function bucketOp(
+  table: Uint8Array,
+  at: { level: number; segment: number; bucket: number },
+  rows: Uint8Array,
+): Op {
   const key = bucketKey(table, at)
   return { key, value: checkedValue(key, rows) }
 }
 
 function segmentRange(table: IndexTable, level: number, from: number, to: number): KeyRange {
-  return { gte: bucketKey(tables[table], { level, segment: from, bucket: 0 }), lt: bucketKey(tables[table], { level, segment: to, bucket: 0 }) }
+  return {
+    gte: bucketKey(tables[table], { level, segment: from, bucket: 0 }),
+    lt: bucketKey(tables[table], { level, segment: to, bucket: 0 }),
+  }
 }

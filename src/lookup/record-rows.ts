@@ -106,18 +106,27 @@ export function citationKey(batchId: Uint8Array, position: number): Uint8Array {
 }
 
 /** Everything that one record has; undefined when it is malformed. */
-export function recordRows({ kinds }: Pick<Ledger, 'kinds'>, placed: PlacedRecord): RecordRows | undefined {
+export function recordRows(
+  { kinds }: Pick<Ledger, 'kinds'>,
+  placed: PlacedRecord,
+): RecordRows | undefined {
   const peek = peekRecord(placed.record)
   if (!peek) return undefined
   return {
     recordId: recordIdentity(placed.subjectKey, peek.recordId),
-    subject: peek.subjectId === '' ? undefined : subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId),
+    subject:
+      peek.subjectId === ''
+        ? undefined
+        : subjectIdentity(placed.subjectKey, peek.subjectType, peek.subjectId),
     ops: kinds.of(placed.batch.header)?.recordRows?.(placed, peek.family) ?? [],
   }
 }
 
 /** True for batches whose records are in the index of the nodes that keep them. */
-export function isIndexed({ kinds }: { readonly kinds: KindTable<KindForm> }, { header }: Pick<SealedHeader, 'header'>): boolean {
+export function isIndexed(
+  { kinds }: { readonly kinds: KindTable<KindForm> },
+  { header }: Pick<SealedHeader, 'header'>,
+): boolean {
   return kinds.of(header)?.indexed === true
 }
 
@@ -125,23 +134,44 @@ export function isIndexed({ kinds }: { readonly kinds: KindTable<KindForm> }, { 
  * Adds the rows of the entry at `index` to the tails. What cannot be read has none, fsck says why.
  * @returns weight of the entry, which follows from the log alone, number of records, and rows of recognition
  */
-export async function readRows(source: RowSource, index: bigint, bytes: Uint8Array, tails: Readonly<Record<IndexTable, Tail>>): Promise<{ weight: number; records: number; ops: Op[] }> {
+export async function readRows(
+  source: RowSource,
+  index: bigint,
+  bytes: Uint8Array,
+  tails: Readonly<Record<IndexTable, Tail>>,
+): Promise<{ weight: number; records: number; ops: Op[] }> {
   const batch = headerOf(bytes)
   const weight = weightOf(batch?.header.records ?? 0)
-  if (source.onDamage && !await isWhole(source, index, { bytes, batch })) source.onDamage(index)
-  const body = batch?.verdict.accepted && isIndexed(source.ledger, batch) && source.ledger.routes(batch.header, batch.source).kept ? await bodyAt(source.store, index) : undefined
+  if (source.onDamage && !(await isWhole(source, index, { bytes, batch }))) source.onDamage(index)
+  const body =
+    batch?.verdict.accepted &&
+    isIndexed(source.ledger, batch) &&
+    source.ledger.routes(batch.header, batch.source).kept
+      ? await bodyAt(source.store, index)
+      : undefined
   if (!batch || !body) return { weight, records: 0, ops: [] }
   BodyIdentities.of(body, source.subjectKey).addTo(tails, index)
   const ops: Op[] = []
   const more = source.ledger.kinds.of(batch.header)?.recordRows !== undefined
   for (let position = 0; more && position < body.count; position++) {
     const record = recordAt(body, position)
-    if (record) ops.push(...recordRows(source.ledger, { batch, index, position, record, subjectKey: source.subjectKey })?.ops ?? [])
+    if (record)
+      ops.push(
+        ...(recordRows(source.ledger, {
+          batch,
+          index,
+          position,
+          record,
+          subjectKey: source.subjectKey,
+        })?.ops ?? []),
+      )
   }
   return { weight, records: body.count, ops }
 }
 
-function headerOf(bytes: Uint8Array): (SealedHeader & Pick<Entry, 'source' | 'verdict'>) | undefined {
+function headerOf(
+  bytes: Uint8Array,
+): (SealedHeader & Pick<Entry, 'source' | 'verdict'>) | undefined {
   try {
     const { source, verdict, header } = parseEntry(bytes)
     return { ...parseHeaderNote(header), source, verdict }
@@ -151,16 +181,27 @@ function headerOf(bytes: Uint8Array): (SealedHeader & Pick<Entry, 'source' | 've
 }
 
 /** Whether an entry has the leaf hash of its tile, and its body, where this node keeps it, the root of its header. */
-async function isWhole({ store, ledger }: RowSource, index: bigint, { bytes, batch }: { bytes: Uint8Array; batch: ReturnType<typeof headerOf> }): Promise<boolean> {
+async function isWhole(
+  { store, ledger }: RowSource,
+  index: bigint,
+  { bytes, batch }: { bytes: Uint8Array; batch: ReturnType<typeof headerOf> },
+): Promise<boolean> {
   const tile = await store.get(tileKey(0, index / 256n))
   const at = HASH_BYTES * Number(index % 256n)
-  if (!batch || !tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + HASH_BYTES))) return false
-  if (!batch.verdict.accepted || !isIndexed(ledger, batch) || !ledger.routes(batch.header, batch.source).kept) return true
+  if (!batch || !tile || !equalBytes(leafHash(bytes), tile.subarray(at, at + HASH_BYTES)))
+    return false
+  if (
+    !batch.verdict.accepted ||
+    !isIndexed(ledger, batch) ||
+    !ledger.routes(batch.header, batch.source).kept
+  )
+    return true
   const stored = await store.get(bodyKey(index))
   try {
     return stored !== undefined && equalBytes(bodyRoot(parseBody(stored)), batch.header.root)
   } catch (error) {
-    if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large')) return false
+    if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large'))
+      return false
     throw error
   }
 }
@@ -170,7 +211,12 @@ async function bodyAt(store: Reader, index: bigint): Promise<RecordSpans | undef
     const stored = await store.get(bodyKey(index))
     return stored && recordSpans(stored)
   } catch (error) {
-    if (isHuxinError(error, 'body_malformed') || isHuxinError(error, 'message_too_large') || isHuxinError(error, 'store_corrupt')) return undefined
+    if (
+      isHuxinError(error, 'body_malformed') ||
+      isHuxinError(error, 'message_too_large') ||
+      isHuxinError(error, 'store_corrupt')
+    )
+      return undefined
     throw error
   }
 }
@@ -183,18 +229,27 @@ export interface IdentityColumns {
 }
 
 export function identityColumns(records: number): IdentityColumns {
-  return { kinds: new Uint8Array(records), highs: new Uint8Array(2 * records), words: new Uint32Array(2 * records) }
+  return {
+    kinds: new Uint8Array(records),
+    highs: new Uint8Array(2 * records),
+    words: new Uint32Array(2 * records),
+  }
 }
 
 /** Adds the rows of the batch at a log index, whose first record is at `from`. */
-export function addRows({ kinds, highs, words }: IdentityColumns, { from, count, index }: { from: number; count: number; index: bigint }, tails: Readonly<Record<IndexTable, Tail>>): void {
+export function addRows(
+  { kinds, highs, words }: IdentityColumns,
+  { from, count, index }: { from: number; count: number; index: bigint },
+  tails: Readonly<Record<IndexTable, Tail>>,
+): void {
   const [first, zero] = packPlace({ index, position: 0 })
   for (let position = 0; position < count; position++) {
     const i = from + position
     const kind = kinds[i]!
     if (kind === ABSENT) continue
     tails.recordId.add(highs[2 * i]!, words[2 * i]!, first, zero + position)
-    if (kind === WITH_SUBJECT) tails.subject.add(highs[2 * i + 1]!, words[2 * i + 1]!, first, zero + position)
+    if (kind === WITH_SUBJECT)
+      tails.subject.add(highs[2 * i + 1]!, words[2 * i + 1]!, first, zero + position)
   }
 }
 
@@ -207,10 +262,22 @@ export class BodyIdentities {
    * Hashes the ids of a body. `places`: those that were found before. `more`: takes 64 more bits of the hash of each record id, two
    * words each; of one that does not decode 0.
    */
-  static of(body: RecordSpans, key: Uint8Array, { places, more }: { places?: IdPlaces; more?: Uint32Array } = {}): BodyIdentities {
+  static of(
+    body: RecordSpans,
+    key: Uint8Array,
+    { places, more }: { places?: IdPlaces; more?: Uint32Array } = {},
+  ): BodyIdentities {
     const identities = new BodyIdentities(body.count)
     const vector = secretLanes()
-    for (let from = 0; from < body.count; from += PIECE) identities.#addPiece(body, { from, to: Math.min(from + PIECE, body.count), key, places, more, vector })
+    for (let from = 0; from < body.count; from += PIECE)
+      identities.#addPiece(body, {
+        from,
+        to: Math.min(from + PIECE, body.count),
+        key,
+        places,
+        more,
+        vector,
+      })
     return identities
   }
 
@@ -236,9 +303,21 @@ export class BodyIdentities {
     words.set(this.#columns.words, 2 * at)
   }
 
-  #addPiece(body: RecordSpans, { from, to, key, places, more, vector }: Piece & { more: Uint32Array | undefined; vector: Lanes | undefined }): void {
+  #addPiece(
+    body: RecordSpans,
+    {
+      from,
+      to,
+      key,
+      places,
+      more,
+      vector,
+    }: Piece & { more: Uint32Array | undefined; vector: Lanes | undefined },
+  ): void {
     const { kinds } = this.#columns
-    const digests = vector ? hashWiped(vector, body, { from, to, key, places }, kinds.subarray(from, to)) : kinds.fill(SLOWLY, from, to)
+    const digests = vector
+      ? hashWiped(vector, body, { from, to, key, places }, kinds.subarray(from, to))
+      : kinds.fill(SLOWLY, from, to)
     for (let i = from; i < to; i++) {
       if (kinds[i] === SLOWLY) this.#addSlowly(recordAt(body, i), { i, key, more })
       else if (kinds[i] !== ABSENT) this.#set(i, digests, 2 * HASH_BYTES * (i - from), more)
@@ -258,11 +337,17 @@ export class BodyIdentities {
     this.#columns.words[at] = wordAt(digests, from)
   }
 
-  #addSlowly(record: Uint8Array | undefined, { i, key, more }: { i: number; key: Uint8Array; more: Uint32Array | undefined }): void {
+  #addSlowly(
+    record: Uint8Array | undefined,
+    { i, key, more }: { i: number; key: Uint8Array; more: Uint32Array | undefined },
+  ): void {
     const peek = record && peekRecord(record)
     this.#columns.kinds[i] = !peek ? ABSENT : peek.subjectId === '' ? WITHOUT_SUBJECT : WITH_SUBJECT
     if (!peek) return
-    const digests = [recordIdDigest(key, peek.recordId), ...peek.subjectId === '' ? [] : [subjectDigest(key, peek.subjectType, peek.subjectId)]]
+    const digests = [
+      recordIdDigest(key, peek.recordId),
+      ...(peek.subjectId === '' ? [] : [subjectDigest(key, peek.subjectType, peek.subjectId)]),
+    ]
     this.#set(i, Buffer.concat(digests), 0, more)
   }
 }
@@ -271,7 +356,9 @@ export class BodyIdentities {
 const MORE_AT = 8
 
 function fourBytes(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  )
 }
 
 /** Records of a body that are hashed in one go. */
@@ -297,7 +384,12 @@ function hashWiped(vector: Lanes, body: RecordSpans, piece: Piece, kinds: Uint8A
 }
 
 /** Digests of record id and subject of each record of a piece, two each; what is unusual is left to be read slowly. */
-function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key, places }: Piece, kinds: Uint8Array): Buffer {
+function hashPiece(
+  vector: Lanes,
+  { bytes, spans }: RecordSpans,
+  { from, to, key, places }: Piece,
+  kinds: Uint8Array,
+): Buffer {
   let begin = 0
   let end = 0
   for (let i = from; i < to; i++) {
@@ -312,18 +404,39 @@ function hashPiece(vector: Lanes, { bytes, spans }: RecordSpans, { from, to, key
     if (spans[2 * i] === 0) continue
     kinds[k] = SLOWLY
     const at = PLACE_WORDS * k
-    if (places && isPlaced(places, i)) subjects.set(places.subarray(PLACE_WORDS * i, PLACE_WORDS * (i + 1)), at)
-    else if (scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) && ascii(bytes, RECORD_ID) && ascii(bytes, SUBJECT_ID)) notePlaces(subjects, k)
+    if (places && isPlaced(places, i))
+      subjects.set(places.subarray(PLACE_WORDS * i, PLACE_WORDS * (i + 1)), at)
+    else if (
+      scan(bytes, spans[2 * i]!, spans[2 * i + 1]!) &&
+      ascii(bytes, RECORD_ID) &&
+      ascii(bytes, SUBJECT_ID)
+    )
+      notePlaces(subjects, k)
     else continue
     // An absent one is at 0.
     const idEnd = subjects[at + 1]!
-    vector.add(RECORD_ID_TAG, keyAt, key.length, idEnd === 0 ? 0 : subjects[at]! - begin, idEnd - subjects[at]!, 2 * k)
+    vector.add(
+      RECORD_ID_TAG,
+      keyAt,
+      key.length,
+      idEnd === 0 ? 0 : subjects[at]! - begin,
+      idEnd - subjects[at]!,
+      2 * k,
+    )
     kinds[k] = subjects[at + 3]! > subjects[at + 2]! ? WITH_SUBJECT : WITHOUT_SUBJECT
   }
   // After all record ids: messages of as many blocks go together.
   for (let k = 0; k < to - from; k++) {
     const at = PLACE_WORDS * k
-    if (kinds[k] === WITH_SUBJECT) vector.add(subjects[at + 4]!, keyAt, key.length, subjects[at + 2]! - begin, subjects[at + 3]! - subjects[at + 2]!, 2 * k + 1)
+    if (kinds[k] === WITH_SUBJECT)
+      vector.add(
+        subjects[at + 4]!,
+        keyAt,
+        key.length,
+        subjects[at + 2]! - begin,
+        subjects[at + 3]! - subjects[at + 2]!,
+        2 * k + 1,
+      )
   }
   vector.finish()
   return vector.results(2 * (to - from))
@@ -340,11 +453,16 @@ function recordIdDigest(key: Uint8Array, recordId: string): Uint8Array {
 }
 
 function subjectDigest(key: Uint8Array, type: number, id: string): Uint8Array {
-  return type >= 0 && type < 0x80 ? digestOf(type, key, id) : digestOf(LARGE_TYPE_TAG, key, `${type}\n${id}`)
+  return type >= 0 && type < 0x80
+    ? digestOf(type, key, id)
+    : digestOf(LARGE_TYPE_TAG, key, `${type}\n${id}`)
 }
 
 function digestOf(tag: number, key: Uint8Array, text: string): Uint8Array {
-  return Buffer.from(hash('sha256', concat(Uint8Array.of(tag), key, utf8(text)), 'binary'), 'latin1')
+  return Buffer.from(
+    hash('sha256', concat(Uint8Array.of(tag), key, utf8(text)), 'binary'),
+    'latin1',
+  )
 }
 
 /** The identity that a digest begins with. */
@@ -358,7 +476,14 @@ function highAt(digest: Uint8Array, at: number): number {
 
 /** The 32 bits after the first 6. */
 function wordAt(digest: Uint8Array, at: number): number {
-  return ((digest[at]! << 30) | (digest[at + 1]! << 22) | (digest[at + 2]! << 14) | (digest[at + 3]! << 6) | (digest[at + 4]! >>> 2)) >>> 0
+  return (
+    ((digest[at]! << 30) |
+      (digest[at + 1]! << 22) |
+      (digest[at + 2]! << 14) |
+      (digest[at + 3]! << 6) |
+      (digest[at + 4]! >>> 2)) >>>
+    0
+  )
 }
 
 /** First 16 bytes of SHA-256. */

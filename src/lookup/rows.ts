@@ -7,8 +7,23 @@ export const recognitionRows = defineRows({ table: 'recognition', derived: 'each
 export const confirmationRows = defineRows({ table: 'confirmation', derived: 'each' })
 export const citationRows = defineRows({ table: 'citation', derived: 'each' })
 /** What the record index consists of. */
-export const indexedRow = defineRows({ table: 'state', name: 'indexed', keys: onlyKey, derived: 'own' })
+export const indexedRow = defineRows({
+  table: 'state',
+  name: 'indexed',
+  keys: onlyKey,
+  derived: 'own',
+})
 /** Log index and position of records that were erased and may still have rows. */
-export const erasedRows = defineRows({ table: 'state', name: 'erased', keys: placeKeys, derived: 'own' })
+export const erasedRows = defineRows({
+  table: 'state',
+  name: 'erased',
+  keys: placeKeys,
+  derived: 'own',
+})
 /** Date, and log index of amendments that erase on it. */
-export const eraseOnRows = defineRows({ table: 'meta', name: 'erase-on', keys: textIndexKeys, check: hasCheckValue(8) })
+export const eraseOnRows = defineRows({
+  table: 'meta',
+  name: 'erase-on',
+  keys: textIndexKeys,
+  check: hasCheckValue(8),
+})

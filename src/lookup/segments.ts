@@ -67,7 +67,11 @@ export function weightOf(records: number): number {
 }
 
 /** Segments of a level that are there, from `from` to `to`, exclusive; those before were merged. */
-export function liveSegments({ made }: Progress, level: number, { fanInBits, levels }: Shape): { from: number; to: number } {
+export function liveSegments(
+  { made }: Progress,
+  level: number,
+  { fanInBits, levels }: Shape,
+): { from: number; to: number } {
   return { from: level + 1 < levels ? made[level + 1]! << fanInBits : 0, to: made[level]! }
 }
 
@@ -92,7 +96,10 @@ export function bucketOf({ high, word }: Identity, level: number, { fanInBits }:
 }
 
 /** Key of a bucket. */
-export function bucketKey(table: Uint8Array, { level, segment, bucket }: { level: number; segment: number; bucket: number }): Uint8Array {
+export function bucketKey(
+  table: Uint8Array,
+  { level, segment, bucket }: { level: number; segment: number; bucket: number },
+): Uint8Array {
   const key = Buffer.allocUnsafe(10)
   key[0] = table[0]!
   key[1] = level
@@ -102,7 +109,9 @@ export function bucketKey(table: Uint8Array, { level, segment, bucket }: { level
 }
 
 /** The parts of a key of `bucketKey`; undefined when it has another form. */
-export function parseBucketKey(key: Uint8Array): { level: number; segment: number; bucket: number } | undefined {
+export function parseBucketKey(
+  key: Uint8Array,
+): { level: number; segment: number; bucket: number } | undefined {
   if (key.length !== 10) return undefined
   const bytes = asBuffer(key)
   return { level: bytes[1]!, segment: bytes.readUInt32BE(2), bucket: bytes.readUInt32BE(6) }
@@ -119,7 +128,10 @@ export function encodeProgress({ boundary, made }: Progress): Uint8Array {
 export function decodeProgress(value: Uint8Array, { levels }: Shape): Progress | undefined {
   const bytes = asBuffer(value)
   if (bytes.length !== 9 + 4 * levels || bytes[0] !== VERSION) return undefined
-  return { boundary: bytes.readBigUInt64BE(1), made: Array.from({ length: levels }, (_, level) => bytes.readUInt32BE(9 + 4 * level)) }
+  return {
+    boundary: bytes.readBigUInt64BE(1),
+    made: Array.from({ length: levels }, (_, level) => bytes.readUInt32BE(9 + 4 * level)),
+  }
 }
 
 /** The two words of a place as a bucket has it: 40 bits of index, 24 of position. */
@@ -136,18 +148,31 @@ export function unpackPlace(first: number, second: number): Place {
 export function findRows(bucket: Uint8Array, { word }: Identity): Place[] {
   const view = viewOf(bucket)
   const places: Place[] = []
-  for (let at = firstRow(view, word); at < view.byteLength && view.getUint32(at) === word; at += ROW_BYTES) {
+  for (
+    let at = firstRow(view, word);
+    at < view.byteLength && view.getUint32(at) === word;
+    at += ROW_BYTES
+  ) {
     places.push(unpackPlace(view.getUint32(at + 4), view.getUint32(at + 8)))
   }
   return places.reverse()
 }
 
 /** The bucket without one row; undefined when it does not have it. */
-export function withoutRow(bucket: Uint8Array, { word }: Identity, place: Place): Uint8Array | undefined {
+export function withoutRow(
+  bucket: Uint8Array,
+  { word }: Identity,
+  place: Place,
+): Uint8Array | undefined {
   const view = viewOf(bucket)
   const [first, second] = packPlace(place)
-  for (let at = firstRow(view, word); at < view.byteLength && view.getUint32(at) === word; at += ROW_BYTES) {
-    if (view.getUint32(at + 4) === first && view.getUint32(at + 8) === second) return concat(bucket.subarray(0, at), bucket.subarray(at + ROW_BYTES))
+  for (
+    let at = firstRow(view, word);
+    at < view.byteLength && view.getUint32(at) === word;
+    at += ROW_BYTES
+  ) {
+    if (view.getUint32(at + 4) === first && view.getUint32(at + 8) === second)
+      return concat(bucket.subarray(0, at), bucket.subarray(at + ROW_BYTES))
   }
   return undefined
 }
@@ -156,7 +181,11 @@ export function withoutRow(bucket: Uint8Array, { word }: Identity, place: Place)
 export function hasRow(bucket: Uint8Array, row: Uint8Array): boolean {
   const view = viewOf(bucket)
   const word = viewOf(row).getUint32(0)
-  for (let at = firstRow(view, word); at < view.byteLength && view.getUint32(at) === word; at += ROW_BYTES) {
+  for (
+    let at = firstRow(view, word);
+    at < view.byteLength && view.getUint32(at) === word;
+    at += ROW_BYTES
+  ) {
     if (asBuffer(row).compare(bucket, at, at + ROW_BYTES) === 0) return true
   }
   return false
@@ -167,7 +196,8 @@ export function eachRow(bucket: Uint8Array, visit: (word: number) => void): bool
   const view = viewOf(bucket)
   if (view.byteLength % ROW_BYTES !== 0) return false
   for (let at = 0; at < view.byteLength; at += ROW_BYTES) {
-    if (at > 0 && asBuffer(bucket).compare(bucket, at, at + ROW_BYTES, at - ROW_BYTES, at) >= 0) return false
+    if (at > 0 && asBuffer(bucket).compare(bucket, at, at + ROW_BYTES, at - ROW_BYTES, at) >= 0)
+      return false
     visit(view.getUint32(at))
   }
   return true
@@ -177,7 +207,11 @@ export function eachRow(bucket: Uint8Array, visit: (word: number) => void): bool
  * Divides what a bucket of a level holds in all segments that are merged, oldest first, into the buckets
  * of the next level that take its place: as many as there are segments. Empty ones have no bytes.
  */
-export function mergeBuckets(sources: readonly (Uint8Array | undefined)[], level: number, { fanInBits }: Shape): Uint8Array[] {
+export function mergeBuckets(
+  sources: readonly (Uint8Array | undefined)[],
+  level: number,
+  { fanInBits }: Shape,
+): Uint8Array[] {
   const all = Buffer.concat(sources.filter((source) => source !== undefined))
   const from = viewOf(all)
   const count = all.length / ROW_BYTES

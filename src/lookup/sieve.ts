@@ -47,7 +47,8 @@ export class Sieve {
     let bits = bitsOf(high, word)
     for (let i = 0; i < PROBES; i++) {
       bits = next(bits)
-      if ((this.#words[block * BLOCK_WORDS + (bits >>> 28)]! & (1 << ((bits >>> 23) & 31))) === 0) return false
+      if ((this.#words[block * BLOCK_WORDS + (bits >>> 28)]! & (1 << ((bits >>> 23) & 31))) === 0)
+        return false
     }
     return true
   }

@@ -46,18 +46,24 @@ export class TableSieve {
     if (this.#ready && !this.#ready.isFull) return this.#ready
     if (this.#isFilling) return this.#ready
     this.#isFilling = true
-    void this.filled(records).then((sieve) => {
-      this.#ready = sieve
-    }, () => undefined).finally(() => {
-      this.#isFilling = false
-    })
+    void this.filled(records)
+      .then(
+        (sieve) => {
+          this.#ready = sieve
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.#isFilling = false
+      })
     // One that is full says "perhaps" more often.
     return this.#ready
   }
 
   /** Rows were added to the tail after the first `before`. */
   added(before: number): void {
-    for (const sieve of new Set([this.#sieve, this.#ready])) if (sieve) this.#options.tail.identities((high, word) => sieve.add(high, word), before)
+    for (const sieve of new Set([this.#sieve, this.#ready]))
+      if (sieve) this.#options.tail.identities((high, word) => sieve.add(high, word), before)
   }
 
   /** The table begins anew. */
@@ -74,7 +80,9 @@ export class TableSieve {
         const rows = await snapshot.range({ gte: from, lt, limit: PIECE })
         for (const [key, stored] of rows) {
           const { level, bucket } = parseBucketKey(key)!
-          eachRow(open(key, stored), (word) => sieve.add(bucket >>> (level * shape.fanInBits), word))
+          eachRow(open(key, stored), (word) =>
+            sieve.add(bucket >>> (level * shape.fanInBits), word),
+          )
         }
         if (rows.length < PIECE) return sieve
         from = Buffer.concat([rows.at(-1)![0], Buffer.of(0)])

@@ -1,5 +1,15 @@
 /** The rows of one table of the record index since the last segment, in memory: see segments.ts. */
-import { HIGH_BITS, type Identity, LOW, packPlace, type Place, ROW_BYTES, TOP, unpackPlace, viewOf } from './segments.ts'
+import {
+  HIGH_BITS,
+  type Identity,
+  LOW,
+  packPlace,
+  type Place,
+  ROW_BYTES,
+  TOP,
+  unpackPlace,
+  viewOf,
+} from './segments.ts'
 
 const NONE = -1
 const SLOTS = 1 << 14
@@ -48,7 +58,10 @@ export class Tail {
 
   /** Every identity. */
   all(): Identity[] {
-    return Array.from({ length: this.#count }, (_, i) => ({ high: this.#high[i]!, word: this.#word[i]! }))
+    return Array.from({ length: this.#count }, (_, i) => ({
+      high: this.#high[i]!,
+      word: this.#word[i]!,
+    }))
   }
 
   clear(): void {
@@ -98,7 +111,8 @@ export class Tail {
 
   #each({ high, word }: Identity, visit: (at: number) => void): void {
     for (let at = this.#heads[slotOf(high, word)]!; at !== NONE; at = this.#next[at]!) {
-      if (this.#high[at] === high && this.#word[at] === word && this.#first[at] !== REMOVED) visit(at)
+      if (this.#high[at] === high && this.#word[at] === word && this.#first[at] !== REMOVED)
+        visit(at)
     }
   }
 

@@ -21,7 +21,7 @@ import type { Op } from '../store/store.ts'
 import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import { amend, checkAmending, type RecordChange } from '../publish/amend.ts'
 import type { Context } from '../commit/context.ts'
-import { checkAct} from './members.ts'
+import { checkAct } from './members.ts'
 import { type Published, publish, publishedBefore } from '../publish/publish.ts'
 import type { Actor, PersonalAct } from '../publish/actor.ts'
 import type { Moment } from '../commit/writer.ts'
@@ -57,7 +57,12 @@ export interface Decision {
 }
 
 /** Id → what waits for a second person. */
-export const approvalRows = defineRows({ table: 'meta', name: 'approval', keys: textKeys, check: hasCheckValue() })
+export const approvalRows = defineRows({
+  table: 'meta',
+  name: 'approval',
+  keys: textKeys,
+  check: hasCheckValue(),
+})
 const WAITING_MAX = 100
 const ROWS_MAX = 1_000
 const BYTES_MAX = 8 << 20
@@ -66,7 +71,10 @@ const LISTED_MAX = 100
 const DAY_MS = 86_400_000
 
 /** Whether changes wait for a second person when an operator asks for them. */
-export function takesTwo({ erase, amend: others }: ApprovalPolicy, changes: readonly RecordChange[]): boolean {
+export function takesTwo(
+  { erase, amend: others }: ApprovalPolicy,
+  changes: readonly RecordChange[],
+): boolean {
   return others || (erase && changes.some(({ action }) => action === 'erase'))
 }
 
@@ -105,8 +113,14 @@ export class Approvals {
     return this.#inTurn(async (moment) => {
       const row = await this.#row(decision.id)
       if (row.state === 'rejected') return undefined
-      if (row.state !== 'waiting') throw new HuxinError('argument_invalid', text`approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${term(row.state)}`)
-      return this.#log('amendment-reject', { ...decision, moment }, [rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) }))])
+      if (row.state !== 'waiting')
+        throw new HuxinError(
+          'argument_invalid',
+          text`approval ${hex(row.id)} was granted by ${row.decision?.actor ?? ''} and is ${term(row.state)}`,
+        )
+      return this.#log('amendment-reject', { ...decision, moment }, [
+        rowOp(decided({ ...row, state: 'rejected', decision: create(ActSchema, decision.act) })),
+      ])
     })
   }
 
@@ -114,7 +128,8 @@ export class Approvals {
   sweep(): Promise<void> {
     return this.#inTurn(async () => {
       const over = (await this.#rows()).filter(({ row }) => this.#isOver(row))
-      if (over.length > 0) await this.#context().writer.save(over.map(({ key }) => ({ key, value: undefined })))
+      if (over.length > 0)
+        await this.#context().writer.save(over.map(({ key }) => ({ key, value: undefined })))
     })
   }
 
@@ -122,45 +137,97 @@ export class Approvals {
   async list(id?: Uint8Array): Promise<Approval[]> {
     if (id) return [await this.#row(id)]
     const rows = (await this.#rows()).filter(({ row }) => !this.#isOver(row)).map(({ row }) => row)
-    return rows.sort((a, b) => Number(b.proposedMs - a.proposedMs)).slice(0, LISTED_MAX).map((row) => ({ ...row, changes: row.changes.slice(0, SHOWN_CHANGES) }))
+    return rows
+      .sort((a, b) => Number(b.proposedMs - a.proposedMs))
+      .slice(0, LISTED_MAX)
+      .map((row) => ({ ...row, changes: row.changes.slice(0, SHOWN_CHANGES) }))
   }
 
-  async #propose({ provider, changes, by, source, requestId }: Proposal, moment: Moment): Promise<Approval> {
+  async #propose(
+    { provider, changes, by, source, requestId }: Proposal,
+    moment: Moment,
+  ): Promise<Approval> {
     const context = this.#context()
     const contentHash = hashOf(provider, changes)
-    const id = requestId === '' ? context.random.fill(new Uint8Array(32)) : idOf(context, by, requestId)
+    const id =
+      requestId === '' ? context.random.fill(new Uint8Array(32)) : idOf(context, by, requestId)
     const before = await this.#read(id)
     if (before && !this.#isOver(before)) {
-      if (before.state === 'rejected') throw new HuxinError('argument_invalid', text`it was rejected by ${before.decision?.actor ?? ''}, as approval ${hex(id)}: ask for it under another request id`)
+      if (before.state === 'rejected')
+        throw new HuxinError(
+          'argument_invalid',
+          text`it was rejected by ${before.decision?.actor ?? ''}, as approval ${hex(id)}: ask for it under another request id`,
+        )
       if (equalBytes(before.contentHash, contentHash)) return before
-      throw new HuxinError('argument_invalid', text`request id ${JSON.stringify(requestId)} was used for something else, approval ${hex(id)}: give each request an id of its own`)
+      throw new HuxinError(
+        'argument_invalid',
+        text`request id ${JSON.stringify(requestId)} was used for something else, approval ${hex(id)}: give each request an id of its own`,
+      )
     }
     const nowMs = context.clock.nowMs()
     const row = create(ApprovalSchema, {
-      id, state: 'waiting', provider, changes: changes.map(({ position, ...change }) => create(ChangeSchema, { ...change, index: position })), changeCount: changes.length,
-      proposer: by.name, proposerSerial: by.serial, proposedMs: BigInt(nowMs), expiresMs: BigInt(nowMs + this.policy.days * DAY_MS), contentHash,
+      id,
+      state: 'waiting',
+      provider,
+      changes: changes.map(({ position, ...change }) =>
+        create(ChangeSchema, { ...change, index: position }),
+      ),
+      changeCount: changes.length,
+      proposer: by.name,
+      proposerSerial: by.serial,
+      proposedMs: BigInt(nowMs),
+      expiresMs: BigInt(nowMs + this.policy.days * DAY_MS),
+      contentHash,
     })
     const rows = await this.#rows()
     const over = rows.filter((one) => this.#isOver(one.row))
-    this.#checkRoom(rows.filter((one) => !over.includes(one)), toBinary(ApprovalSchema, row).length)
-    const act = { actor: by.name, reason: [...new Set(changes.map(({ basis }) => basis))].join(', ').slice(0, 500), document: changes.find(({ document }) => document !== '')?.document ?? '-' }
-    await this.#log('amendment-propose', { id, act, source, moment }, [...over.map(({ key }): Op => ({ key, value: undefined })), rowOp(row)])
+    this.#checkRoom(
+      rows.filter((one) => !over.includes(one)),
+      toBinary(ApprovalSchema, row).length,
+    )
+    const act = {
+      actor: by.name,
+      reason: [...new Set(changes.map(({ basis }) => basis))].join(', ').slice(0, 500),
+      document: changes.find(({ document }) => document !== '')?.document ?? '-',
+    }
+    await this.#log('amendment-propose', { id, act, source, moment }, [
+      ...over.map(({ key }): Op => ({ key, value: undefined })),
+      rowOp(row),
+    ])
     return row
   }
 
-  #checkRoom(rows: readonly { readonly row: Approval; readonly bytes: number }[], bytes: number): void {
+  #checkRoom(
+    rows: readonly { readonly row: Approval; readonly bytes: number }[],
+    bytes: number,
+  ): void {
     const waiting = rows.filter(({ row }) => row.state === 'waiting').length
-    if (waiting < WAITING_MAX && rows.length < ROWS_MAX && rows.reduce((sum, row) => sum + row.bytes, bytes) <= BYTES_MAX) return
-    throw new HuxinError('overloaded', text`${waiting} approvals wait at this node for a second person: grant or reject some first (huxin approval list)`)
+    if (
+      waiting < WAITING_MAX &&
+      rows.length < ROWS_MAX &&
+      rows.reduce((sum, row) => sum + row.bytes, bytes) <= BYTES_MAX
+    )
+      return
+    throw new HuxinError(
+      'overloaded',
+      text`${waiting} approvals wait at this node for a second person: grant or reject some first (huxin approval list)`,
+    )
   }
 
   async #grant(decision: Decision, moment: Moment): Promise<Published> {
     const { id, by, act } = decision
     let row = await this.#row(id)
-    if (row.state === 'rejected') throw new HuxinError('argument_invalid', text`approval ${hex(id)} was rejected by ${row.decision?.actor ?? ''}: ask for it anew`)
+    if (row.state === 'rejected')
+      throw new HuxinError(
+        'argument_invalid',
+        text`approval ${hex(id)} was rejected by ${row.decision?.actor ?? ''}: ask for it anew`,
+      )
     if (row.state === 'waiting') {
       if (by.name === row.proposer || by.serial === row.proposerSerial) {
-        throw new HuxinError('role_denied', text`approval ${hex(id)} was asked for by ${row.proposer}: another operator grants it, with a certificate in another name (--as)`)
+        throw new HuxinError(
+          'role_denied',
+          text`approval ${hex(id)} was asked for by ${row.proposer}: another operator grants it, with a certificate in another name (--as)`,
+        )
       }
       this.#checkProposer(row)
       await checkAmending(this.#context(), { changes: changesOf(row), by: proposerOf(row) })
@@ -173,9 +240,18 @@ export class Approvals {
   /** What somebody asked for whose certificate counts no more may be a thief's wish. @throws HuxinError role_denied */
   #checkProposer({ id, proposer, proposerSerial, proposedMs }: Approval): void {
     const { self, ledger } = this.#context()
-    const revoked = ledger().revocations.of({ nodeName: self, role: 'operator', name: proposer, serial: proposerSerial, notBeforeMs: Number(proposedMs) })
+    const revoked = ledger().revocations.of({
+      nodeName: self,
+      role: 'operator',
+      name: proposer,
+      serial: proposerSerial,
+      notBeforeMs: Number(proposedMs),
+    })
     if (!revoked) return
-    throw new HuxinError('role_denied', text`approval ${hex(id)} was asked for by ${proposer}, whose certificate was revoked since: reject it, and let somebody else ask anew`)
+    throw new HuxinError(
+      'role_denied',
+      text`approval ${hex(id)} was asked for by ${proposer}, whose certificate was revoked since: reject it, and let somebody else ask anew`,
+    )
   }
 
   /** The row changes in the commit of the amendments, so that nothing is published twice. */
@@ -183,19 +259,48 @@ export class Approvals {
     const context = this.#context()
     if (row.state === 'published') return publishedBefore(context, row.batchId)
     return amend(context, {
-      provider: row.provider, changes: changesOf(row), source: { kind: 'operator', name: encodeURIComponent(row.decision?.actor ?? '') }, approval: row.id, by: proposerOf(row), moment,
+      provider: row.provider,
+      changes: changesOf(row),
+      source: { kind: 'operator', name: encodeURIComponent(row.decision?.actor ?? '') },
+      approval: row.id,
+      by: proposerOf(row),
+      moment,
       extraOps: (batch) => [rowOp(decided({ ...row, state: 'published', batchId: batch.id }))],
     })
   }
 
   /** Logs what a person did, in one commit with the rows. */
-  async #log(act: string, { id, act: person, source, moment }: Omit<Decision, 'by'> & { readonly moment: Moment }, rows: readonly Op[]): Promise<Uint8Array> {
+  async #log(
+    act: string,
+    { id, act: person, source, moment }: Omit<Decision, 'by'> & { readonly moment: Moment },
+    rows: readonly Op[],
+  ): Promise<Uint8Array> {
     const context = this.#context()
-    const record = toBinary(OperatorActSchema, create(OperatorActSchema, { act, member: context.self, batchId: id, person: create(ActSchema, person) }))
+    const record = toBinary(
+      OperatorActSchema,
+      create(OperatorActSchema, {
+        act,
+        member: context.self,
+        batchId: id,
+        person: create(ActSchema, person),
+      }),
+    )
     const published = await publish(context, {
-      kind: 'act', item: undefined, provider: context.body, targets: [context.ledger().selfId], batchClass: 'normal', records: [record], source, moment, extraOps: () => rows,
+      kind: 'act',
+      item: undefined,
+      provider: context.body,
+      targets: [context.ledger().selfId],
+      batchClass: 'normal',
+      records: [record],
+      source,
+      moment,
+      extraOps: () => rows,
     })
-    if (!published.batch) throw new HuxinError('internal', text`the act was refused: ${published.refusal ? refusalText(published.refusal) : ''}`)
+    if (!published.batch)
+      throw new HuxinError(
+        'internal',
+        text`the act was refused: ${published.refusal ? refusalText(published.refusal) : ''}`,
+      )
     return published.batch.id
   }
 
@@ -203,7 +308,12 @@ export class Approvals {
   async #row(id: Uint8Array): Promise<Approval> {
     const row = await this.#read(id)
     if (row && !this.#isOver(row)) return row
-    throw new HuxinError('not_found', row ? text`approval ${hex(id)} is over: ask for it anew` : text`there is no approval ${hex(id).slice(0, 64)} here: see huxin approval list`)
+    throw new HuxinError(
+      'not_found',
+      row
+        ? text`approval ${hex(id)} is over: ask for it anew`
+        : text`there is no approval ${hex(id).slice(0, 64)} here: see huxin approval list`,
+    )
   }
 
   async #read(id: Uint8Array): Promise<Approval | undefined> {
@@ -234,7 +344,9 @@ export class Approvals {
 
 /** Everybody reads the id in the amendments: a keyed hash says nothing of who asked under which request id. */
 function idOf({ subjectKey }: Context, { name }: Operator, requestId: string): Uint8Array {
-  return createHmac('sha256', subjectKey).update(`huxin/approval/v1\n${name}\n${requestId}`).digest()
+  return createHmac('sha256', subjectKey)
+    .update(`huxin/approval/v1\n${name}\n${requestId}`)
+    .digest()
 }
 
 /** Of what is decided the changes are in the log. */
@@ -243,7 +355,14 @@ function decided(row: Approval): Approval {
 }
 
 function changesOf({ changes }: Approval): RecordChange[] {
-  return changes.map(({ action, batchId, index, effectiveOn, basis, document }) => ({ action: action as RecordChange['action'], batchId, position: index, effectiveOn, basis, document }))
+  return changes.map(({ action, batchId, index, effectiveOn, basis, document }) => ({
+    action: action as RecordChange['action'],
+    batchId,
+    position: index,
+    effectiveOn,
+    basis,
+    document,
+  }))
 }
 
 function proposerOf({ proposer, proposerSerial }: Approval): Operator {
@@ -267,6 +386,14 @@ function openRow(key: Uint8Array, stored: Uint8Array | undefined): Approval | un
 
 /** The day is not compared: a request without one means the day of its first call. */
 function hashOf(provider: string, changes: readonly RecordChange[]): Uint8Array {
-  const rows = changes.map(({ action, batchId, position, basis, document }) => [action, hex(batchId), position, basis, document])
-  return createHash('sha256').update(JSON.stringify([provider, rows])).digest()
+  const rows = changes.map(({ action, batchId, position, basis, document }) => [
+    action,
+    hex(batchId),
+    position,
+    basis,
+    document,
+  ])
+  return createHash('sha256')
+    .update(JSON.stringify([provider, rows]))
+    .digest()
 }

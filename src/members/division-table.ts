@@ -10,9 +10,17 @@ import { divisionsVersion } from '../record/divisions.ts'
 const VERSION_NAME = /^[a-z0-9][a-z0-9.-]{0,39}$/
 
 /** Raises or ends the alarm; call it with what a neighbour says of its table, '' when it says nothing. */
-export function compareDivisionTable({ alarms }: Pick<Context, 'alarms'>, neighbour: string, theirs: string): void {
+export function compareDivisionTable(
+  { alarms }: Pick<Context, 'alarms'>,
+  neighbour: string,
+  theirs: string,
+): void {
   if (theirs === '' || theirs === divisionsVersion) return alarms.clear('divisions', neighbour)
-  alarms.raise('divisions', neighbour, VERSION_NAME.test(theirs)
-    ? text`${neighbour} has the table of divisions ${theirs}, this node ${divisionsVersion}: what one of them takes the other may refuse`
-    : text`${neighbour} has another table of divisions than this node (${divisionsVersion}) and does not say which: what one of them takes the other may refuse`)
+  alarms.raise(
+    'divisions',
+    neighbour,
+    VERSION_NAME.test(theirs)
+      ? text`${neighbour} has the table of divisions ${theirs}, this node ${divisionsVersion}: what one of them takes the other may refuse`
+      : text`${neighbour} has another table of divisions than this node (${divisionsVersion}) and does not say which: what one of them takes the other may refuse`,
+  )
 }

@@ -21,19 +21,30 @@ export interface TreeHead {
  * `one`: the smaller tree is the beginning of the larger. `two`: it is not, which is proved. `open`: nothing
  * is proved. Any trees, any hashes; nothing is thrown.
  */
-export function compareTrees(smaller: TreeHead, larger: TreeHead, beginning: readonly Uint8Array[]): 'one' | 'two' | 'open' {
+export function compareTrees(
+  smaller: TreeHead,
+  larger: TreeHead,
+  beginning: readonly Uint8Array[],
+): 'one' | 'two' | 'open' {
   if (smaller.size === larger.size) return equalBytes(smaller.root, larger.root) ? 'one' : 'two'
   if (smaller.size > larger.size) return 'open'
   // Every log begins with the empty tree.
   if (smaller.size === 0n) return 'one'
-  if (beginning.length !== beginningRanges(smaller.size, larger.size).length || beginning.some(({ length }) => length !== HASH_BYTES)) return 'open'
+  if (
+    beginning.length !== beginningRanges(smaller.size, larger.size).length ||
+    beginning.some(({ length }) => length !== HASH_BYTES)
+  )
+    return 'open'
   const found = foldConsistency(smaller.size, larger.size, beginning)
   if (!found || !equalBytes(found.newRoot, larger.root)) return 'open'
   return equalBytes(found.oldRoot, smaller.root) ? 'one' : 'two'
 }
 
 /** The beginning that a consistency proof makes, where it names every hash; a power of two is led from by a hash that it does not name. */
-export function beginningOfProof(oldSize: bigint, proof: readonly Uint8Array[]): readonly Uint8Array[] {
+export function beginningOfProof(
+  oldSize: bigint,
+  proof: readonly Uint8Array[],
+): readonly Uint8Array[] {
   return isPowerOfTwo(oldSize) ? [] : proof
 }
 
@@ -49,7 +60,11 @@ export class BeginningProver {
   #size = 0n
 
   constructor(oldSize: bigint, newSize: bigint) {
-    this.#ranges = beginningRanges(oldSize, newSize).map(([from, to]) => ({ from, to, frontier: emptyFrontier }))
+    this.#ranges = beginningRanges(oldSize, newSize).map(([from, to]) => ({
+      from,
+      to,
+      frontier: emptyFrontier,
+    }))
   }
 
   /** Leaf hashes so far. */
@@ -64,7 +79,13 @@ export class BeginningProver {
       const from = range.from > this.#size ? range.from : this.#size
       const to = range.to < end ? range.to : end
       if (from >= to) continue
-      range.frontier = appendLeaves(range.frontier, leafHashes.subarray(Number(from - this.#size) * HASH_BYTES, Number(to - this.#size) * HASH_BYTES))
+      range.frontier = appendLeaves(
+        range.frontier,
+        leafHashes.subarray(
+          Number(from - this.#size) * HASH_BYTES,
+          Number(to - this.#size) * HASH_BYTES,
+        ),
+      )
     }
     this.#size = end
   }

@@ -43,5 +43,10 @@ export function decodeFrontier(bytes: Uint8Array): Frontier | undefined {
   const size = fromBe64(bytes)
   const count = (bytes.length - 8) / HASH_BYTES
   if (count !== size.toString(2).replaceAll('0', '').length) return undefined
-  return { size, hashes: Array.from({ length: count }, (_, i) => Uint8Array.from(bytes.subarray(8 + i * HASH_BYTES, 8 + (i + 1) * HASH_BYTES))) }
+  return {
+    size,
+    hashes: Array.from({ length: count }, (_, i) =>
+      Uint8Array.from(bytes.subarray(8 + i * HASH_BYTES, 8 + (i + 1) * HASH_BYTES)),
+    ),
+  }
 }

@@ -50,7 +50,12 @@ export function leafHashInto(data: Uint8Array, arena: Buffer, offset: number): v
   if (leafScratch.length <= data.length) leafScratch = Buffer.alloc(2 * data.length + 1)
   leafScratch[0] = 0x00
   leafScratch.set(data, 1)
-  arena.write(hash('sha256', leafScratch.subarray(0, 1 + data.length), 'binary'), offset, HASH_BYTES, 'latin1')
+  arena.write(
+    hash('sha256', leafScratch.subarray(0, 1 + data.length), 'binary'),
+    offset,
+    HASH_BYTES,
+    'latin1',
+  )
 }
 
 /** Root of a tree given its leaf hashes, n × 32 bytes, n ≥ 0. Does not change them. */
@@ -68,7 +73,8 @@ export function rootOfLeaves(leafHashes: Uint8Array): Uint8Array {
       arena.copy(nodeScratch, 1, 2 * i * HASH_BYTES, 2 * (i + 1) * HASH_BYTES)
       arena.write(hash('sha256', nodeScratch, 'binary'), i * HASH_BYTES, HASH_BYTES, 'latin1')
     }
-    if (count & 1) arena.copy(arena, pairs * HASH_BYTES, (count - 1) * HASH_BYTES, count * HASH_BYTES)
+    if (count & 1)
+      arena.copy(arena, pairs * HASH_BYTES, (count - 1) * HASH_BYTES, count * HASH_BYTES)
     count = pairs + (count & 1)
   }
   return Buffer.from(arena.subarray(0, HASH_BYTES))

@@ -29,14 +29,28 @@ export type SubtreeMemo = Map<string, Uint8Array>
 export const SUBTREES_MAX = 4_096
 
 /** PATH(index, D[size]), the leaf's sibling first. @throws HuxinError argument_invalid */
-export async function proveInclusion(index: bigint, size: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
+export async function proveInclusion(
+  index: bigint,
+  size: bigint,
+  readTiles: ReadTiles,
+  memo?: SubtreeMemo,
+): Promise<Uint8Array[]> {
   checkIndex(index, size)
   return resolve(inclusionRanges(index, 0n, size), readTiles, memo)
 }
 
 /** PROOF(oldSize, D[newSize]); empty when the sizes are equal. @throws HuxinError argument_invalid */
-export async function proveConsistency(oldSize: bigint, newSize: bigint, readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
-  if (oldSize < 1n || oldSize > newSize) throw new HuxinError('argument_invalid', text`no consistency proof leads from ${oldSize} to ${newSize} entries`)
+export async function proveConsistency(
+  oldSize: bigint,
+  newSize: bigint,
+  readTiles: ReadTiles,
+  memo?: SubtreeMemo,
+): Promise<Uint8Array[]> {
+  if (oldSize < 1n || oldSize > newSize)
+    throw new HuxinError(
+      'argument_invalid',
+      text`no consistency proof leads from ${oldSize} to ${newSize} entries`,
+    )
   return resolve(consistencyRanges(oldSize, 0n, newSize, true), readTiles, memo)
 }
 
@@ -57,7 +71,10 @@ export function verifyInclusion(claim: {
   const { index, size, proof } = claim
   if (index < 0n || index >= size) throw invalid(text`entry ${index} is not in a tree of ${size}`)
   const wanted = inclusionRanges(index, 0n, size).length
-  if (proof.length !== wanted) throw invalid(text`inclusion proof has ${proof.length} hashes, entry ${index} of tree size ${size} needs ${wanted}`)
+  if (proof.length !== wanted)
+    throw invalid(
+      text`inclusion proof has ${proof.length} hashes, entry ${index} of tree size ${size} needs ${wanted}`,
+    )
   checkHashes([...proof, claim.leafHash, claim.root])
   let [first, last] = [index, size - 1n]
   let root = claim.leafHash
@@ -70,7 +87,10 @@ export function verifyInclusion(claim: {
     }
     ;[first, last] = [first >> 1n, last >> 1n]
   }
-  if (last !== 0n || !equalBytes(root, claim.root)) throw invalid(text`inclusion proof of entry ${index} does not lead to the root of tree size ${size}`)
+  if (last !== 0n || !equalBytes(root, claim.root))
+    throw invalid(
+      text`inclusion proof of entry ${index} does not lead to the root of tree size ${size}`,
+    )
 }
 
 /** Size 0 is never proved: whoever knows nothing asks for nothing. @throws HuxinError proof_invalid */
@@ -82,22 +102,37 @@ export function verifyConsistency(claim: {
   readonly proof: readonly Uint8Array[]
 }): void {
   const { oldSize, newSize, oldRoot, newRoot } = claim
-  if (oldSize < 1n || oldSize > newSize) throw invalid(text`no consistency proof leads from ${oldSize} to ${newSize} entries`)
+  if (oldSize < 1n || oldSize > newSize)
+    throw invalid(text`no consistency proof leads from ${oldSize} to ${newSize} entries`)
   const wanted = consistencyRanges(oldSize, 0n, newSize, true).length
-  if (claim.proof.length !== wanted) throw invalid(text`consistency proof has ${claim.proof.length} hashes, ${oldSize} to ${newSize} needs ${wanted}`)
+  if (claim.proof.length !== wanted)
+    throw invalid(
+      text`consistency proof has ${claim.proof.length} hashes, ${oldSize} to ${newSize} needs ${wanted}`,
+    )
   checkHashes([...claim.proof, oldRoot, newRoot])
   if (oldSize === newSize) {
-    if (!equalBytes(oldRoot, newRoot)) throw invalid(text`two trees of size ${oldSize} have different roots`)
+    if (!equalBytes(oldRoot, newRoot))
+      throw invalid(text`two trees of size ${oldSize} have different roots`)
     return
   }
-  const found = foldConsistency(oldSize, newSize, isPowerOfTwo(oldSize) ? [oldRoot, ...claim.proof] : claim.proof)
+  const found = foldConsistency(
+    oldSize,
+    newSize,
+    isPowerOfTwo(oldSize) ? [oldRoot, ...claim.proof] : claim.proof,
+  )
   if (!found || !equalBytes(found.oldRoot, oldRoot) || !equalBytes(found.newRoot, newRoot)) {
-    throw invalid(text`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`)
+    throw invalid(
+      text`consistency proof does not lead from the root of ${oldSize} to the root of ${newSize} entries`,
+    )
   }
 }
 
 /** The roots to which a consistency proof leads, 0 < oldSize < newSize, its first hash being that of a subtree of both trees. */
-export function foldConsistency(oldSize: bigint, newSize: bigint, path: readonly Uint8Array[]): { readonly oldRoot: Uint8Array; readonly newRoot: Uint8Array } | undefined {
+export function foldConsistency(
+  oldSize: bigint,
+  newSize: bigint,
+  path: readonly Uint8Array[],
+): { readonly oldRoot: Uint8Array; readonly newRoot: Uint8Array } | undefined {
   let [first, last] = [oldSize - 1n, newSize - 1n]
   while ((first & 1n) === 1n) [first, last] = [first >> 1n, last >> 1n]
   let oldRoot = path[0]!
@@ -120,8 +155,9 @@ export function foldConsistency(oldSize: bigint, newSize: bigint, path: readonly
 export function proveInclusionInMemory(index: number, leafHashes: Uint8Array): Uint8Array[] {
   const size = BigInt(leafHashes.length / HASH_BYTES)
   checkIndex(BigInt(index), size)
-  return inclusionRanges(BigInt(index), 0n, size)
-    .map(([from, to]) => rootOfLeaves(leafHashes.subarray(Number(from) * HASH_BYTES, Number(to) * HASH_BYTES)))
+  return inclusionRanges(BigInt(index), 0n, size).map(([from, to]) =>
+    rootOfLeaves(leafHashes.subarray(Number(from) * HASH_BYTES, Number(to) * HASH_BYTES)),
+  )
 }
 
 export type Range = readonly [from: bigint, to: bigint]
@@ -136,7 +172,12 @@ function inclusionRanges(index: bigint, from: bigint, to: bigint): Range[] {
 }
 
 /** The ranges of leaves whose roots make SUBPROOF. */
-export function consistencyRanges(oldSize: bigint, from: bigint, to: bigint, complete: boolean): Range[] {
+export function consistencyRanges(
+  oldSize: bigint,
+  from: bigint,
+  to: bigint,
+  complete: boolean,
+): Range[] {
   if (oldSize === to) return complete ? [] : [[from, to]]
   const middle = from + splitPoint(to - from)
   return oldSize <= middle
@@ -153,7 +194,11 @@ function splitPoint(n: bigint): bigint {
   return 1n << BigInt((n - 1n).toString(2).length - 1)
 }
 
-async function resolve(ranges: readonly Range[], readTiles: ReadTiles, memo?: SubtreeMemo): Promise<Uint8Array[]> {
+async function resolve(
+  ranges: readonly Range[],
+  readTiles: ReadTiles,
+  memo?: SubtreeMemo,
+): Promise<Uint8Array[]> {
   const subtrees = ranges.map(perfectSubtrees)
   const known = new Map<string, Uint8Array>()
   const wanted = new Map<string, TileCoordinate>()
@@ -172,12 +217,18 @@ async function resolve(ranges: readonly Range[], readTiles: ReadTiles, memo?: Su
     if (before) return before
     const place = locateNode(height, index)
     const tile = tiles.get(`${place.level}/${place.index}`)
-    if (!tile) throw new HuxinError('store_corrupt', text`tile ${place.level}/${place.index} is missing; run huxin fsck`)
+    if (!tile)
+      throw new HuxinError(
+        'store_corrupt',
+        text`tile ${place.level}/${place.index} is missing; run huxin fsck`,
+      )
     const root = rootOfRange(tile, place.from, place.count)
     if (memo && place.count > 2) remember(memo, name, root)
     return root
   }
-  return subtrees.map((list) => list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)))
+  return subtrees.map((list) =>
+    list.map(rootOf).reduceRight((right, left) => nodeHash(left, right)),
+  )
 }
 
 function remember(memo: SubtreeMemo, name: string, root: Uint8Array): void {
@@ -198,11 +249,13 @@ function perfectSubtrees([from, to]: Range): Subtree[] {
 }
 
 function checkIndex(index: bigint, size: bigint): void {
-  if (index < 0n || index >= size) throw new HuxinError('argument_invalid', text`there is no entry ${index} in a tree of ${size}`)
+  if (index < 0n || index >= size)
+    throw new HuxinError('argument_invalid', text`there is no entry ${index} in a tree of ${size}`)
 }
 
 function checkHashes(hashes: readonly Uint8Array[]): void {
-  if (hashes.some((hash) => hash.length !== HASH_BYTES)) throw invalid(text`a hash of the proof is not 32 bytes`)
+  if (hashes.some((hash) => hash.length !== HASH_BYTES))
+    throw invalid(text`a hash of the proof is not 32 bytes`)
 }
 
 function invalid(what: Said): HuxinError {

@@ -35,8 +35,13 @@ export function entriesPath(index: bigint, width = TILE_WIDTH): string {
 }
 
 /** Parses tilePath and entriesPath; `level` is -1 for entries. Undefined for anything not canonical. */
-export function parseTilePath(path: string): { level: number; index: bigint; width: number } | undefined {
-  const match = /^tile\/(entries|0|[1-9]|[1-5][0-9]|6[0-3])\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(path)
+export function parseTilePath(
+  path: string,
+): { level: number; index: bigint; width: number } | undefined {
+  const match =
+    /^tile\/(entries|0|[1-9]|[1-5][0-9]|6[0-3])\/((?:x[0-9]{3}\/){0,6}[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/.exec(
+      path,
+    )
   if (!match) return undefined
   const index = BigInt(match[2]!.replaceAll(/[x/]/g, ''))
   const width = match[3] === undefined ? TILE_WIDTH : Number(match[3])
@@ -57,12 +62,16 @@ export function rightEdgeTiles(size: bigint): TileCoordinate[] {
 /** Every tile of a tree of that size, with its width. For small trees and tests. */
 export function* tilesOf(size: bigint): Generator<TileCoordinate & { width: number }> {
   for (let level = 0; size >> BigInt(8 * level) > 0n; level++) {
-    for (let index = 0n; tileWidth(level, index, size) > 0; index++) yield { level, index, width: tileWidth(level, index, size) }
+    for (let index = 0n; tileWidth(level, index, size) > 0; index++)
+      yield { level, index, width: tileWidth(level, index, size) }
   }
 }
 
 /** Where node `index` at `height` above the leaves is found: hashes [from, from + count) of a tile. */
-export function locateNode(height: number, index: bigint): TileCoordinate & { from: number; count: number } {
+export function locateNode(
+  height: number,
+  index: bigint,
+): TileCoordinate & { from: number; count: number } {
   const level = Math.floor(height / 8)
   const rest = BigInt(height % 8)
   const first = index << rest
@@ -74,7 +83,11 @@ export function locateNode(height: number, index: bigint): TileCoordinate & { fr
  * of the tree before, by `<level>/<index>`; it may hold others.
  * @throws HuxinError store_corrupt when one of them is missing or not as wide as that tree's
  */
-export function growTiles(oldSize: bigint, leafHashes: Uint8Array, rightEdge: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
+export function growTiles(
+  oldSize: bigint,
+  leafHashes: Uint8Array,
+  rightEdge: ReadonlyMap<string, Uint8Array>,
+): Map<string, Uint8Array> {
   const changed = new Map<string, Uint8Array>()
   let hashes = Buffer.from(leafHashes)
   for (let level = 0, before = oldSize; hashes.length > 0; level++, before >>= 8n) {
@@ -94,11 +107,18 @@ export function growTiles(oldSize: bigint, leafHashes: Uint8Array, rightEdge: Re
   return changed
 }
 
-function edgeTile(rightEdge: ReadonlyMap<string, Uint8Array>, name: string, width: number): Uint8Array {
+function edgeTile(
+  rightEdge: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  width: number,
+): Uint8Array {
   if (width === 0) return new Uint8Array()
   const tile = rightEdge.get(name)
   if (tile?.length !== width * HASH_BYTES) {
-    throw new HuxinError('store_corrupt', text`tile ${name} has ${tile ? tile.length / HASH_BYTES : text`no`} hashes, the tree needs ${width}; run huxin fsck`)
+    throw new HuxinError(
+      'store_corrupt',
+      text`tile ${name} has ${tile ? tile.length / HASH_BYTES : text`no`} hashes, the tree needs ${width}; run huxin fsck`,
+    )
   }
   return tile
 }
@@ -107,7 +127,10 @@ function edgeTile(rightEdge: ReadonlyMap<string, Uint8Array>, name: string, widt
  * The frontier of a tree of that size, from its partial tiles, which may be stored wider.
  * @throws HuxinError store_corrupt when one is too narrow
  */
-export function frontierFromTiles(size: bigint, getTile: (tile: TileCoordinate) => Uint8Array): Frontier {
+export function frontierFromTiles(
+  size: bigint,
+  getTile: (tile: TileCoordinate) => Uint8Array,
+): Frontier {
   const hashes: Uint8Array[] = []
   for (const tile of rightEdgeTiles(size).reverse()) {
     const bytes = getTile(tile)
@@ -125,7 +148,10 @@ export function frontierFromTiles(size: bigint, getTile: (tile: TileCoordinate) 
 /** Root of `count` (a power of two) hashes of a tile. @throws HuxinError store_corrupt when it has not as many */
 export function rootOfRange(tile: Uint8Array, from: number, count: number): Uint8Array {
   if (tile.length < (from + count) * HASH_BYTES) {
-    throw new HuxinError('store_corrupt', text`a tile has ${tile.length / HASH_BYTES} hashes, ${from + count} are needed; run huxin fsck`)
+    throw new HuxinError(
+      'store_corrupt',
+      text`a tile has ${tile.length / HASH_BYTES} hashes, ${from + count} are needed; run huxin fsck`,
+    )
   }
   const range = tile.subarray(from * HASH_BYTES, (from + count) * HASH_BYTES)
   if (count === 1) return Uint8Array.from(range)

@@ -57,7 +57,17 @@ const REVIEW_MS_MAX = 3_600_000
 
 /** Runs until the signal; each promise ends then. */
 export function startBackground(options: BackgroundOptions): Promise<void>[] {
-  return [sweepLoop(options), healthLoop(options), reviewLoop(options), headsLoop(options), scrubLoop(options), neighboursLoop(options), alarmsLoop(options), formerEpochs(options), hashOldRequestIds(options)]
+  return [
+    sweepLoop(options),
+    healthLoop(options),
+    reviewLoop(options),
+    headsLoop(options),
+    scrubLoop(options),
+    neighboursLoop(options),
+    alarmsLoop(options),
+    formerEpochs(options),
+    hashOldRequestIds(options),
+  ]
 }
 
 function formerEpochs(options: BackgroundOptions): Promise<void> {
@@ -67,8 +77,13 @@ function formerEpochs(options: BackgroundOptions): Promise<void> {
 /** Once: rows of earlier programs hold what callers chose. */
 async function hashOldRequestIds({ context, log }: BackgroundOptions): Promise<void> {
   await hashRequestIds(context).then(
-    (hashed) => hashed > 0 && log.info({ requests: hashed }, 'request ids are stored as keyed hashes'),
-    (error: unknown) => log.warn({ reason: messageOf(error) }, 'request ids of an earlier program could not be hashed; the next start tries again'),
+    (hashed) =>
+      hashed > 0 && log.info({ requests: hashed }, 'request ids are stored as keyed hashes'),
+    (error: unknown) =>
+      log.warn(
+        { reason: messageOf(error) },
+        'request ids of an earlier program could not be hashed; the next start tries again',
+      ),
   )
 }
 
@@ -76,22 +91,42 @@ async function sweepLoop({ context, door, sweep, signal }: BackgroundOptions): P
   while (!signal.aborted) {
     await sleep(context.clock, SWEEP_MS, signal)
     if (signal.aborted) return
-    await door.eraseDue().then(sweep).then(() => context.alarms.clear('sweep'), (error: unknown) => context.alarms.raise('sweep', '', alarmText(error)))
+    await door
+      .eraseDue()
+      .then(sweep)
+      .then(
+        () => context.alarms.clear('sweep'),
+        (error: unknown) => context.alarms.raise('sweep', '', alarmText(error)),
+      )
     // While the database is opened again there is nothing to read.
     await door.review().catch(() => undefined)
   }
 }
 
-async function headsLoop({ context, approvals, headsMs, exchangeHeads, signal }: BackgroundOptions): Promise<void> {
+async function headsLoop({
+  context,
+  approvals,
+  headsMs,
+  exchangeHeads,
+  signal,
+}: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, headsMs, signal)
     if (signal.aborted) return
     await approvals.sweep().catch(() => undefined)
-    await exchangeHeads().then(() => context.alarms.clear('heads'), (error: unknown) => context.alarms.raise('heads', '', alarmText(error)))
+    await exchangeHeads().then(
+      () => context.alarms.clear('heads'),
+      (error: unknown) => context.alarms.raise('heads', '', alarmText(error)),
+    )
   }
 }
 
-async function neighboursLoop({ context, reviewNeighbours, clockIsRight, signal }: BackgroundOptions): Promise<void> {
+async function neighboursLoop({
+  context,
+  reviewNeighbours,
+  clockIsRight,
+  signal,
+}: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await sleep(context.clock, NEIGHBOURS_MS, signal)
     if (signal.aborted || !clockIsRight()) continue
@@ -131,11 +166,19 @@ async function scrubLoop({ context, scrubBytesPerDay, signal }: BackgroundOption
 }
 
 /** Ready means: a real key was written and read, and a real note can be signed, within the last seconds. */
-async function healthLoop({ context, maySign, clockIsRight, lookAtDisk, reviewGate, onHealth, signal }: BackgroundOptions): Promise<void> {
+async function healthLoop({
+  context,
+  maySign,
+  clockIsRight,
+  lookAtDisk,
+  reviewGate,
+  onHealth,
+  signal,
+}: BackgroundOptions): Promise<void> {
   while (!signal.aborted) {
     await lookAtDisk()
     reviewGate()
-    const ready = maySign() && clockIsRight() && await probe(context)
+    const ready = maySign() && clockIsRight() && (await probe(context))
     onHealth(ready)
     await sleep(context.clock, ready ? HEALTH_MS : UNHEALTHY_MS, signal)
   }
@@ -148,10 +191,15 @@ async function probe(context: Context): Promise<boolean> {
     await context.store.write([{ key, value }])
     const read = await context.store.get(key)
     const signature = context.noteSigner.sign(value)
-    return read !== undefined && equalBytes(read, value) && context.log().verifier.verify(value, signature)
+    return (
+      read !== undefined &&
+      equalBytes(read, value) &&
+      context.log().verifier.verify(value, signature)
+    )
   } catch (error) {
     // A database that failed once stays failed: a round of the writer opens it again.
-    if (isHuxinError(error, 'store_failed')) await context.writer.save([{ key, value }]).catch(() => undefined)
+    if (isHuxinError(error, 'store_failed'))
+      await context.writer.save([{ key, value }]).catch(() => undefined)
     return false
   }
 }
@@ -161,11 +209,13 @@ async function reviewLoop({ context, mayAppend, signal }: BackgroundOptions): Pr
   const topics = ['amendment', 'normal', 'bulk']
   const review = confirmationReview(context)
   while (!signal.aborted) {
-    const counted = (): number => topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
+    const counted = (): number =>
+      topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
     // Before the review: what comes while it runs is reviewed next.
     const before = counted()
-    const done = !mayAppend() || await review()
-    if (counted() === before) await context.changes.next(topics, done ? REVIEW_MS_MAX : SWEEP_MS, signal)
+    const done = !mayAppend() || (await review())
+    if (counted() === before)
+      await context.changes.next(topics, done ? REVIEW_MS_MAX : SWEEP_MS, signal)
     await sleep(context.clock, 50, signal)
   }
 }

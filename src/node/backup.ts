@@ -58,7 +58,12 @@ export interface BackupProgress {
  * Writes a backup. The file has its name only when all of it is on disk. Needs a few megabytes, whatever the size of the database.
  * @throws HuxinError argument_invalid | store_corrupt | cancelled
  */
-export async function writeBackup({ config, epoch, log, store }: BackupSource, file: string, key: FileKey, { onProgress, signal }: BackupProgress = {}): Promise<BackupContents> {
+export async function writeBackup(
+  { config, epoch, log, store }: BackupSource,
+  file: string,
+  key: FileKey,
+  { onProgress, signal }: BackupProgress = {},
+): Promise<BackupContents> {
   const { signed } = log
   const snapshot = store.snapshot()
   const archive = await BackupWriter.create(file, key).catch(async (error: unknown) => {
@@ -66,16 +71,25 @@ export async function writeBackup({ config, epoch, log, store }: BackupSource, f
     throw error
   })
   try {
-    for (const name of await filesOf(config.folder)) await archive.add({ kind: 'file', name, value: await readFile(join(config.folder, name)) })
+    for (const name of await filesOf(config.folder))
+      await archive.add({ kind: 'file', name, value: await readFile(join(config.folder, name)) })
     await archive.add({ kind: 'checkpoint', value: signed.note })
     let rows = 0
     for (let from: Uint8Array = new Uint8Array(); ;) {
-      const page = await snapshot.range({ gte: from, lt: Buffer.of(0xff, 0xff), bytesMax: ROWS_BYTES })
+      const page = await snapshot.range({
+        gte: from,
+        lt: Buffer.of(0xff, 0xff),
+        bytesMax: ROWS_BYTES,
+      })
       if (page.length === 0) break
       for (const [key, value] of page) await archive.add({ kind: 'row', key, value })
       rows += page.length
       onProgress?.(archive.bytes)
-      if (signal?.aborted) throw new HuxinError('cancelled', text`the backup was given up: the node stops. Ask for another when it runs again`)
+      if (signal?.aborted)
+        throw new HuxinError(
+          'cancelled',
+          text`the backup was given up: the node stops. Ask for another when it runs again`,
+        )
       from = concat(page.at(-1)![0], Uint8Array.of(0))
     }
     const contents: BackupContents = { node: config.node, epoch, size: signed.size, rows }
@@ -91,16 +105,34 @@ export async function writeBackup({ config, epoch, log, store }: BackupSource, f
 }
 
 /** Backs up a node that does not run. @throws HuxinError config_invalid | store_locked | store_corrupt */
-export async function backupFolder(folder: string, file: string, key: FileKey): Promise<BackupContents> {
-  return withFolder(folder, async (config, open) => writeBackup({ config, epoch: open.epoch, store: open.store, log: await signedLogOf(config, open) }, file, key))
+export async function backupFolder(
+  folder: string,
+  file: string,
+  key: FileKey,
+): Promise<BackupContents> {
+  return withFolder(folder, async (config, open) =>
+    writeBackup(
+      { config, epoch: open.epoch, store: open.store, log: await signedLogOf(config, open) },
+      file,
+      key,
+    ),
+  )
 }
 
 async function filesOf(folder: string): Promise<string[]> {
   const names = await readdir(folder)
   const files = FILES.filter((name) => names.includes(name))
   for (const name of FOLDERS) {
-    for (const file of await readdir(join(folder, name), { recursive: true, withFileTypes: true }).catch(() => [])) {
-      if (file.isFile()) files.push(join(file.parentPath, file.name).slice(folder.length + 1).replaceAll(sep, '/'))
+    for (const file of await readdir(join(folder, name), {
+      recursive: true,
+      withFileTypes: true,
+    }).catch(() => [])) {
+      if (file.isFile())
+        files.push(
+          join(file.parentPath, file.name)
+            .slice(folder.length + 1)
+            .replaceAll(sep, '/'),
+        )
     }
   }
   return files
@@ -115,10 +147,20 @@ export interface Restored extends BackupContents {
  * Makes a node's folder from a backup: beside it first, in place only when the whole file was authentic.
  * @throws HuxinError config_invalid when a node is there already; argument_invalid when the backup cannot be used
  */
-export async function restoreBackup(file: string, folder: string, secret: Secret): Promise<Restored> {
+export async function restoreBackup(
+  file: string,
+  folder: string,
+  secret: Secret,
+): Promise<Restored> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const there = (await readdir(folder)).filter((name) => ['node.yaml', 'join.json', 'keys', 'data'].includes(name))
-  if (there.length > 0) throw new HuxinError('config_invalid', text`${folder} has ${there.join(', ')} already: a backup is restored into an empty folder`)
+  const there = (await readdir(folder)).filter((name) =>
+    ['node.yaml', 'join.json', 'keys', 'data'].includes(name),
+  )
+  if (there.length > 0)
+    throw new HuxinError(
+      'config_invalid',
+      text`${folder} has ${there.join(', ')} already: a backup is restored into an empty folder`,
+    )
   const aside = join(folder, 'restoring')
   await rm(aside, { recursive: true, force: true })
   try {
@@ -128,7 +170,9 @@ export async function restoreBackup(file: string, folder: string, secret: Secret
     await rename(join(aside, 'db'), place.database)
     await writeCheckpoint(place.checkpoint, checkpoint)
     // What makes a folder a node comes last.
-    const order = [...new Set(files.map((name) => name.split('/')[0]!))].sort((a, b) => Number(a === 'node.yaml') - Number(b === 'node.yaml'))
+    const order = [...new Set(files.map((name) => name.split('/')[0]!))].sort(
+      (a, b) => Number(a === 'node.yaml') - Number(b === 'node.yaml'),
+    )
     for (const name of ['data', ...order]) await renameWhole(join(aside, name), join(folder, name))
     await rm(aside, { recursive: true })
     return { ...contents, check: await checkFolder(folder) }
@@ -147,7 +191,11 @@ async function writeCheckpoint(file: string, note: Uint8Array): Promise<void> {
   }
 }
 
-async function unpack(file: string, aside: string, secret: Secret): Promise<{ contents: BackupContents; files: string[]; checkpoint: Uint8Array }> {
+async function unpack(
+  file: string,
+  aside: string,
+  secret: Secret,
+): Promise<{ contents: BackupContents; files: string[]; checkpoint: Uint8Array }> {
   const files: string[] = []
   let checkpoint: Uint8Array = new Uint8Array()
   let contents: BackupContents | undefined
@@ -176,9 +224,14 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
   } finally {
     await store.close()
   }
-  if (!contents || contents.rows !== rows) throw unusable(text`it has ${rows} rows, ${contents?.rows ?? text`nobody knows how many`} were written`)
-  for (const name of ['node.yaml', 'join.json']) if (!files.includes(name)) throw unusable(text`it has no ${name}`)
-  if (!files.includes(`keys/${contents.epoch}/note.key`)) throw unusable(text`it is of epoch ${contents.epoch}, whose keys it has not`)
+  if (!contents || contents.rows !== rows)
+    throw unusable(
+      text`it has ${rows} rows, ${contents?.rows ?? text`nobody knows how many`} were written`,
+    )
+  for (const name of ['node.yaml', 'join.json'])
+    if (!files.includes(name)) throw unusable(text`it has no ${name}`)
+  if (!files.includes(`keys/${contents.epoch}/note.key`))
+    throw unusable(text`it is of epoch ${contents.epoch}, whose keys it has not`)
   return { contents, files, checkpoint }
 }
 
@@ -186,7 +239,8 @@ async function unpack(file: string, aside: string, secret: Secret): Promise<{ co
 async function writeFileOf(aside: string, name: string, value: Uint8Array): Promise<string> {
   const [first = ''] = name.split('/')
   const known = FILES.includes(name) || (FOLDERS.includes(first) && name !== first)
-  if (!known || normalize(name) !== name || name.split('/').includes('..')) throw unusable(text`it has a file ${JSON.stringify(name)}`)
+  if (!known || normalize(name) !== name || name.split('/').includes('..'))
+    throw unusable(text`it has a file ${JSON.stringify(name)}`)
   const file = join(aside, name)
   await makeFolder(dirname(file))
   await writeWhole(file, value)
@@ -203,10 +257,13 @@ function parseContents(value: Uint8Array): BackupContents {
   }
   if (typeof fields !== 'object' || fields === null) throw unusable(text`its end is no object`)
   const { node, epoch, size, rows } = fields
-  const isCount = (one: unknown): one is number => typeof one === 'number' && Number.isSafeInteger(one) && one >= 0
+  const isCount = (one: unknown): one is number =>
+    typeof one === 'number' && Number.isSafeInteger(one) && one >= 0
   if (typeof node !== 'string' || !NODE_NAME.test(node)) throw unusable(text`its end names no node`)
-  if (!isCount(epoch) || epoch === 0) throw unusable(text`${JSON.stringify(epoch)?.slice(0, 40)} is no epoch`)
-  if (typeof size !== 'string' || !/^-?[0-9]{1,18}$/.test(size) || !isCount(rows)) throw unusable(text`its end states no size`)
+  if (!isCount(epoch) || epoch === 0)
+    throw unusable(text`${JSON.stringify(epoch)?.slice(0, 40)} is no epoch`)
+  if (typeof size !== 'string' || !/^-?[0-9]{1,18}$/.test(size) || !isCount(rows))
+    throw unusable(text`its end states no size`)
   return { node, epoch, size: BigInt(size), rows }
 }
 
@@ -239,30 +296,41 @@ export class Backups {
   /** Removes what a process that was killed left of one. Call before the first. */
   async clear(): Promise<void> {
     const folder = join(this.#source().config.folder, 'backup')
-    for (const name of await this.#files.names(folder).catch(() => [])) if (name.endsWith('.backup.part')) await this.#files.remove(join(folder, name))
+    for (const name of await this.#files.names(folder).catch(() => []))
+      if (name.endsWith('.backup.part')) await this.#files.remove(join(folder, name))
   }
 
   /** Begins one. @throws HuxinError overloaded while one is written; not_ready while the node stops */
   begin(key: FileKey): BackupState {
     if (this.#stop.signal.aborted) throw new HuxinError('not_ready', text`the node is stopping`)
-    if (this.#state.state === 'writing') throw new HuxinError('overloaded', text`a backup is being written: ${this.#state.file}`)
+    if (this.#state.state === 'writing')
+      throw new HuxinError('overloaded', text`a backup is being written: ${this.#state.file}`)
     const source = this.#source()
     const { config, epoch, log } = source
-    const file = join(config.folder, 'backup', `${config.node.replaceAll('/', '-')}-${epoch}-${log.signed.size}.backup`)
+    const file = join(
+      config.folder,
+      'backup',
+      `${config.node.replaceAll('/', '-')}-${epoch}-${log.signed.size}.backup`,
+    )
     const base = { file, contents: undefined, error: undefined }
     this.#state = { ...base, state: 'writing', bytes: 0 }
     this.#running = mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      .then(() => writeBackup(source, file, key, {
-        onProgress: (bytes) => {
-          this.#state = { ...base, state: 'writing', bytes }
+      .then(() =>
+        writeBackup(source, file, key, {
+          onProgress: (bytes) => {
+            this.#state = { ...base, state: 'writing', bytes }
+          },
+          signal: this.#stop.signal,
+        }),
+      )
+      .then(
+        (contents) => {
+          this.#state = { ...this.#state, state: 'done', contents }
         },
-        signal: this.#stop.signal,
-      }))
-      .then((contents) => {
-        this.#state = { ...this.#state, state: 'done', contents }
-      }, (error: unknown) => {
-        this.#state = { ...this.#state, state: 'failed', error: textOf(error) }
-      })
+        (error: unknown) => {
+          this.#state = { ...this.#state, state: 'failed', error: textOf(error) }
+        },
+      )
     return this.#state
   }
 

@@ -17,14 +17,23 @@ export class Beginning {
   readonly #root: boolean
   #under: Promise<void> | undefined
 
-  private constructor(context: Context, { folder, root }: { folder: Pick<OpenFolder, 'join' | 'transition' | 'recovery'>; root: boolean }) {
+  private constructor(
+    context: Context,
+    {
+      folder,
+      root,
+    }: { folder: Pick<OpenFolder, 'join' | 'transition' | 'recovery'>; root: boolean },
+  ) {
     this.#context = context
     this.#folder = folder
     this.#root = root
   }
 
   /** What neighbours said of the log before does not count for this one. */
-  static async open(context: Context, { folder, root }: { folder: OpenFolder; root: boolean }): Promise<Beginning> {
+  static async open(
+    context: Context,
+    { folder, root }: { folder: OpenFolder; root: boolean },
+  ): Promise<Beginning> {
     if (continuesFrom(folder)) await forgetCosigned(folder.store, context.log().origin)
     if (folder.recovery) await forgetReceipts(folder.store, context.log().origin)
     return new Beginning(context, { folder, root })
@@ -47,10 +56,15 @@ export class Beginning {
   }
 
   async #begin(unverifiedAbove: readonly Uint8Array[]): Promise<void> {
-    if (this.due) return this.#publish(this.#withAbove(this.#folder.transition!.statements, unverifiedAbove))
+    if (this.due)
+      return this.#publish(this.#withAbove(this.#folder.transition!.statements, unverifiedAbove))
     if (!this.#root || this.#folder.recovery || this.#context.log().size > 0n) return
     const [statement] = this.#folder.join.statements
-    if (!statement) throw new HuxinError('config_invalid', text`join.json of a root holds its own statement: run huxin node init again`)
+    if (!statement)
+      throw new HuxinError(
+        'config_invalid',
+        text`join.json of a root holds its own statement: run huxin node init again`,
+      )
     return this.#publish([statement])
   }
 
@@ -58,10 +72,18 @@ export class Beginning {
    * Whoever signed the statement of this epoch may have a new key since this log was frozen, which could not be logged in it: then its
    * statements are part of the first entry.
    */
-  #withAbove(statements: readonly Uint8Array[], unverifiedAbove: readonly Uint8Array[]): readonly Uint8Array[] {
+  #withAbove(
+    statements: readonly Uint8Array[],
+    unverifiedAbove: readonly Uint8Array[],
+  ): readonly Uint8Array[] {
     const { federation } = this.#context.ledger()
     if (federation.inOrder(statements).length === statements.length) return statements
-    const known = new Set(federation.all().flatMap(({ name }) => federation.history(name)).map(hex))
+    const known = new Set(
+      federation
+        .all()
+        .flatMap(({ name }) => federation.history(name))
+        .map(hex),
+    )
     const above = unverifiedAbove.filter((note) => !known.has(hex(note))).slice(0, ABOVE_MAX)
     const all = federation.inOrder([...statements, ...above])
     // What still does not follow is said by whoever checks it.
@@ -72,7 +94,14 @@ export class Beginning {
     // What a parent signed it tells the federation itself.
     const target = this.#root ? '**' : idOf(this.#context.self)
     await publish(this.#context, {
-      kind: 'member', item: undefined, provider: this.#context.body, targets: [target], batchClass: 'control', records: statements, source: { kind: 'self' }, begins: true,
+      kind: 'member',
+      item: undefined,
+      provider: this.#context.body,
+      targets: [target],
+      batchClass: 'control',
+      records: statements,
+      source: { kind: 'self' },
+      begins: true,
     })
   }
 }

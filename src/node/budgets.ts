@@ -11,10 +11,19 @@ export function handshakesOf(connectionsMax: number): number {
   return Math.min(HANDSHAKES_MAX, connectionsMax)
 }
 
-export function budgetsOf({ connectionsMax, perCaller, heldBytesMax }: NodeConfig, context: () => Context): Pick<WireServerOptions, 'budgets' | 'handshakes' | 'standing'> {
+export function budgetsOf(
+  { connectionsMax, perCaller, heldBytesMax }: NodeConfig,
+  context: () => Context,
+): Pick<WireServerOptions, 'budgets' | 'handshakes' | 'standing'> {
   const handshakes = handshakesOf(connectionsMax)
   return {
-    budgets: { connections: connectionsMax, connectionsPerPeer: perCaller.connections, callsPerPeer: perCaller.calls, bytes: heldBytesMax, bytesPerPeer: perCaller.bytes },
+    budgets: {
+      connections: connectionsMax,
+      connectionsPerPeer: perCaller.connections,
+      callsPerPeer: perCaller.calls,
+      bytes: heldBytesMax,
+      bytesPerPeer: perCaller.bytes,
+    },
     handshakes: { all: handshakes, perAddress: Math.ceil(handshakes / 2) },
     standing: (peer) => standingOf(context(), peer),
   }

@@ -42,7 +42,12 @@ export interface ConnectionHolder {
 const REVIEW_MS_MAX = 60_000
 
 /** Cuts open connections as soon as what is logged says that their certificate counts no more. Ends with the signal. */
-export async function reviewLoop({ context, holders, reviewParent, signal }: ReviewOptions): Promise<void> {
+export async function reviewLoop({
+  context,
+  holders,
+  reviewParent,
+  signal,
+}: ReviewOptions): Promise<void> {
   const topics = ['control', 'certificate']
   const counted = (): number => topics.reduce((sum, topic) => sum + context.changes.count(topic), 0)
   while (!signal.aborted) {

@@ -58,13 +58,19 @@ export class ClockGuard {
     }
     this.#wrongSinceMs = Math.min(this.#wrongSinceMs, this.#clock.monotonicMs())
     if (this.#isShown()) return this.#trust(this.#clock.nowMs())
-    throw new HuxinError('clock_wrong', text`the clock is ${durationOf(Math.abs(aheadMs))} ${aheadMs > 0 ? text`ahead of` : text`behind`} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted`)
+    throw new HuxinError(
+      'clock_wrong',
+      text`the clock is ${durationOf(Math.abs(aheadMs))} ${aheadMs > 0 ? text`ahead of` : text`behind`} the time trusted so far: nothing is written until it is set right, or the parent, at a root more than half of the children, show the same, or the node is restarted`,
+    )
   }
 
   #reach(): void {
     const behindMs = this.#notBeforeMs - this.#clock.nowMs()
     if (behindMs > limits.clockOffsetMsMax) {
-      throw new HuxinError('clock_wrong', text`the clock is ${durationOf(behindMs)} behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)`)
+      throw new HuxinError(
+        'clock_wrong',
+        text`the clock is ${durationOf(behindMs)} behind the last entry of this log: nothing is written until it is set right, or the parent confirms it (--alone overrides)`,
+      )
     }
     this.#notBeforeMs = 0
     this.#trust(this.#clock.nowMs())
@@ -72,7 +78,11 @@ export class ClockGuard {
 
   /** Milliseconds since 1970, also while the clock is wrong. */
   trustedMs(): number {
-    return Math.round(Math.abs(this.#aheadMs()) <= limits.clockOffsetMsMax ? this.#clock.nowMs() : this.#clock.monotonicMs() + this.#offsetMs)
+    return Math.round(
+      Math.abs(this.#aheadMs()) <= limits.clockOffsetMsMax
+        ? this.#clock.nowMs()
+        : this.#clock.monotonicMs() + this.#offsetMs,
+    )
   }
 
   /** The parent says what time it is: it decides when the two differ. */
@@ -104,7 +114,12 @@ export class ClockGuard {
     const offsetMs = this.#clock.nowMs() - monotonicMs
     const agreed = voters.filter((who) => {
       const shown = this.#shown.get(who)
-      return shown && shown.atMs >= this.#wrongSinceMs && monotonicMs - shown.atMs <= SHOWN_MS && Math.abs(shown.offsetMs - offsetMs) <= limits.clockOffsetMsMax
+      return (
+        shown &&
+        shown.atMs >= this.#wrongSinceMs &&
+        monotonicMs - shown.atMs <= SHOWN_MS &&
+        Math.abs(shown.offsetMs - offsetMs) <= limits.clockOffsetMsMax
+      )
     })
     return agreed.length * 2 > voters.length
   }

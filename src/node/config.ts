@@ -44,7 +44,11 @@ export interface NodeConfig {
   readonly audit: AuditConfig | undefined
   /** `host:port` under which children reach this node; written into their join files. */
   readonly advertise: string | undefined
-  readonly tls: { readonly certificate: string; readonly key: string; readonly roots: readonly string[] }
+  readonly tls: {
+    readonly certificate: string
+    readonly key: string
+    readonly roots: readonly string[]
+  }
   /** Hours that a body in transit is kept after every next hop has it. */
   readonly transitGraceHours: number
   /** Days that a body in transit waits for a child that does not fetch it. */
@@ -54,7 +58,10 @@ export interface NodeConfig {
   /** Bytes of the log that are read again and hashed in a day; 0: none. */
   readonly scrub: { readonly bytesPerDay: number }
   /** Free bytes on its disk below which it warns, and below which it takes no records; undefined: see disk.ts. */
-  readonly disk: { readonly warnBytes: number | undefined; readonly reserveBytes: number | undefined }
+  readonly disk: {
+    readonly warnBytes: number | undefined
+    readonly reserveBytes: number | undefined
+  }
   /** From when on something is an alarm. */
   readonly alarms: AlarmLimits
   /** Hours without word from above after which records are answered as unconfirmed, without their content. */
@@ -62,13 +69,22 @@ export interface NodeConfig {
   /** What of an operator takes another operator, and after how many days nobody grants it any more. */
   readonly approvals: { readonly erase: boolean; readonly amend: boolean; readonly days: number }
   /** What `huxin import` takes where its command line says nothing, and how many days its runs are kept. */
-  readonly import: { readonly item: string | undefined; readonly provider: string | undefined; readonly targets: readonly string[]; readonly keepDays: number }
+  readonly import: {
+    readonly item: string | undefined
+    readonly provider: string | undefined
+    readonly targets: readonly string[]
+    readonly keepDays: number
+  }
   /** Connections at once, after their handshake. */
   readonly connectionsMax: number
   /** Whether node.yaml states it. */
   readonly connectionsChosen: boolean
   /** What one caller (one name in certificates) may take: connections, calls under way, bytes held for them. */
-  readonly perCaller: { readonly connections: number; readonly calls: number; readonly bytes: number }
+  readonly perCaller: {
+    readonly connections: number
+    readonly calls: number
+    readonly bytes: number
+  }
   /** Bytes of requests and answers that are held for all calls under way. */
   readonly heldBytesMax: number
   /** Whether grpc reflection answers. */
@@ -108,72 +124,226 @@ const schema = {
   additionalProperties: false,
   required: ['node', 'tier', 'body', 'tls'],
   properties: {
-    node: { type: 'string', pattern: NODE_NAME.source, hint: text`trust domain and node id, for example zj.example/330825` },
-    tier: { enum: ['nation', 'province', 'city', 'county'], hint: text`one of nation, province, city, county` },
-    divisions: { type: 'array', items: { type: ['string', 'integer'], hint: text`a six-digit division code` }, hint: text`a list of division codes, for example [330825]` },
-    body: { type: 'string', pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: text`the unified social credit code (18 characters) of the operating body` },
-    host: { type: ['string', 'null'], pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$', hint: text`the unified social credit code of the body that hosts the node, if another` },
+    node: {
+      type: 'string',
+      pattern: NODE_NAME.source,
+      hint: text`trust domain and node id, for example zj.example/330825`,
+    },
+    tier: {
+      enum: ['nation', 'province', 'city', 'county'],
+      hint: text`one of nation, province, city, county`,
+    },
+    divisions: {
+      type: 'array',
+      items: { type: ['string', 'integer'], hint: text`a six-digit division code` },
+      hint: text`a list of division codes, for example [330825]`,
+    },
+    body: {
+      type: 'string',
+      pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$',
+      hint: text`the unified social credit code (18 characters) of the operating body`,
+    },
+    host: {
+      type: ['string', 'null'],
+      pattern: '^[0-9A-HJ-NPQRTUWXY]{18}$',
+      hint: text`the unified social credit code of the body that hosts the node, if another`,
+    },
     parent: {
-      type: ['object', 'null'], additionalProperties: false, required: ['node', 'address'], hint: text`node and address of the parent; leave it out at a root`,
+      type: ['object', 'null'],
+      additionalProperties: false,
+      required: ['node', 'address'],
+      hint: text`node and address of the parent; leave it out at a root`,
       properties: {
-        node: { type: 'string', pattern: NODE_NAME.source, hint: text`full name of the parent, for example zj.example/330800` },
-        address: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port of the parent` },
-        proxy: { type: ['string', 'null'], pattern: '^http://', hint: text`http://host:port of an HTTP CONNECT proxy` },
+        node: {
+          type: 'string',
+          pattern: NODE_NAME.source,
+          hint: text`full name of the parent, for example zj.example/330800`,
+        },
+        address: {
+          type: 'string',
+          pattern: '^.+:[0-9]{1,5}$',
+          hint: text`host:port of the parent`,
+        },
+        proxy: {
+          type: ['string', 'null'],
+          pattern: '^http://',
+          hint: text`http://host:port of an HTTP CONNECT proxy`,
+        },
       },
     },
-    listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port, for example 0.0.0.0:7443` },
+    listen: {
+      type: 'string',
+      pattern: '^.+:[0-9]{1,5}$',
+      hint: text`host:port, for example 0.0.0.0:7443`,
+    },
     audit: {
-      type: ['object', 'null'], additionalProperties: false, required: ['listen'], hint: text`listen, and public; leave it out to serve nothing over HTTPS`,
+      type: ['object', 'null'],
+      additionalProperties: false,
+      required: ['listen'],
+      hint: text`listen, and public; leave it out to serve nothing over HTTPS`,
       properties: {
-        listen: { type: 'string', pattern: '^.+:[0-9]{1,5}$', hint: text`host:port, for example 0.0.0.0:7444` },
-        public: { type: 'boolean', hint: text`true gives checkpoints and hash tiles without a certificate` },
+        listen: {
+          type: 'string',
+          pattern: '^.+:[0-9]{1,5}$',
+          hint: text`host:port, for example 0.0.0.0:7444`,
+        },
+        public: {
+          type: 'boolean',
+          hint: text`true gives checkpoints and hash tiles without a certificate`,
+        },
       },
     },
-    advertise: { type: ['string', 'null'], pattern: '^.+:[0-9]{1,5}$', hint: text`host:port under which children reach this node` },
+    advertise: {
+      type: ['string', 'null'],
+      pattern: '^.+:[0-9]{1,5}$',
+      hint: text`host:port under which children reach this node`,
+    },
     tls: {
-      type: 'object', additionalProperties: false, required: ['certificate', 'key', 'roots'], hint: text`files: certificate, key, roots`,
+      type: 'object',
+      additionalProperties: false,
+      required: ['certificate', 'key', 'roots'],
+      hint: text`files: certificate, key, roots`,
       properties: {
-        certificate: { type: 'string', hint: text`file with the node certificate and its issuing CA, PEM` },
-        key: { type: 'string', hint: text`file with the private key, PEM, readable by its owner only` },
-        roots: { type: 'array', minItems: 1, items: { type: 'string' }, hint: text`files with the root certificates, PEM` },
+        certificate: {
+          type: 'string',
+          hint: text`file with the node certificate and its issuing CA, PEM`,
+        },
+        key: {
+          type: 'string',
+          hint: text`file with the private key, PEM, readable by its owner only`,
+        },
+        roots: {
+          type: 'array',
+          minItems: 1,
+          items: { type: 'string' },
+          hint: text`files with the root certificates, PEM`,
+        },
       },
     },
     transitGraceHours: { type: 'number', minimum: 0, maximum: 8760, hint: text`hours, 0 to 8760` },
     quotas: {
-      type: 'object', additionalProperties: false, hint: text`lanes, entriesPerDay, bytesPerDay, unreadBytesPerDay, refusedPerHour`,
+      type: 'object',
+      additionalProperties: false,
+      hint: text`lanes, entriesPerDay, bytesPerDay, unreadBytesPerDay, refusedPerHour`,
       properties: {
-        lanes: { type: 'integer', minimum: 64, maximum: 1e6, hint: text`lanes of one member, 64 to 1000000` },
-        entriesPerDay: { type: 'integer', minimum: 100, maximum: 1e9, hint: text`batches of one member in a day, 100 to 1000000000` },
-        bytesPerDay: { type: 'integer', minimum: 1e7, maximum: 1e15, hint: text`bytes of one member in a day, from 10000000` },
-        unreadBytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`bytes of one member in a day that are carried without being understood, 0 for none` },
-        refusedPerHour: { type: 'integer', minimum: 10, maximum: 1e6, hint: text`refused batches of one member in an hour, 10 to 1000000` },
+        lanes: {
+          type: 'integer',
+          minimum: 64,
+          maximum: 1e6,
+          hint: text`lanes of one member, 64 to 1000000`,
+        },
+        entriesPerDay: {
+          type: 'integer',
+          minimum: 100,
+          maximum: 1e9,
+          hint: text`batches of one member in a day, 100 to 1000000000`,
+        },
+        bytesPerDay: {
+          type: 'integer',
+          minimum: 1e7,
+          maximum: 1e15,
+          hint: text`bytes of one member in a day, from 10000000`,
+        },
+        unreadBytesPerDay: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 1e15,
+          hint: text`bytes of one member in a day that are carried without being understood, 0 for none`,
+        },
+        refusedPerHour: {
+          type: 'integer',
+          minimum: 10,
+          maximum: 1e6,
+          hint: text`refused batches of one member in an hour, 10 to 1000000`,
+        },
       },
     },
     transitDaysMax: { type: 'number', minimum: 1, maximum: 3650, hint: text`days, 1 to 3650` },
     scrub: {
-      type: 'object', additionalProperties: false, required: ['bytesPerDay'], hint: text`bytesPerDay`,
-      properties: { bytesPerDay: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`bytes read again in a day, 0 for none` } },
+      type: 'object',
+      additionalProperties: false,
+      required: ['bytesPerDay'],
+      hint: text`bytesPerDay`,
+      properties: {
+        bytesPerDay: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 1e15,
+          hint: text`bytes read again in a day, 0 for none`,
+        },
+      },
     },
     disk: {
-      type: 'object', additionalProperties: false, hint: text`warnBytes, reserveBytes`,
+      type: 'object',
+      additionalProperties: false,
+      hint: text`warnBytes, reserveBytes`,
       properties: {
-        warnBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`free bytes below which the node warns` },
-        reserveBytes: { type: 'integer', minimum: 0, maximum: 1e15, hint: text`free bytes below which no records are taken` },
+        warnBytes: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 1e15,
+          hint: text`free bytes below which the node warns`,
+        },
+        reserveBytes: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 1e15,
+          hint: text`free bytes below which no records are taken`,
+        },
       },
     },
     alarms: {
-      type: 'object', additionalProperties: false, hint: text`parentAwayMinutes, childAwayMinutes, childAwayMinutesOf, notFinalMinutes, refusalsPerHour`,
+      type: 'object',
+      additionalProperties: false,
+      hint: text`parentAwayMinutes, childAwayMinutes, childAwayMinutesOf, notFinalMinutes, refusalsPerHour`,
       properties: {
-        parentAwayMinutes: { type: 'number', minimum: 0.1, maximum: 10080, hint: text`minutes, 0.1 to 10080` },
-        childAwayMinutes: { type: 'number', minimum: 1, maximum: 525600, hint: text`minutes, 1 to 525600` },
-        childAwayMinutesOf: { type: 'object', maxProperties: 1000, additionalProperties: { type: 'number', minimum: 1, maximum: 525600, hint: text`minutes, 1 to 525600` }, hint: text`minutes by node id, for example { '330825': 1440 }` },
-        notFinalMinutes: { type: 'number', minimum: 1, maximum: 10080, hint: text`minutes, 1 to 10080` },
-        refusalsPerHour: { type: 'integer', minimum: 1, maximum: 1000000, hint: text`batches, 1 to 1000000` },
+        parentAwayMinutes: {
+          type: 'number',
+          minimum: 0.1,
+          maximum: 10080,
+          hint: text`minutes, 0.1 to 10080`,
+        },
+        childAwayMinutes: {
+          type: 'number',
+          minimum: 1,
+          maximum: 525600,
+          hint: text`minutes, 1 to 525600`,
+        },
+        childAwayMinutesOf: {
+          type: 'object',
+          maxProperties: 1000,
+          additionalProperties: {
+            type: 'number',
+            minimum: 1,
+            maximum: 525600,
+            hint: text`minutes, 1 to 525600`,
+          },
+          hint: text`minutes by node id, for example { '330825': 1440 }`,
+        },
+        notFinalMinutes: {
+          type: 'number',
+          minimum: 1,
+          maximum: 10080,
+          hint: text`minutes, 1 to 10080`,
+        },
+        refusalsPerHour: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 1000000,
+          hint: text`batches, 1 to 1000000`,
+        },
       },
     },
-    unconfirmedAfterHours: { type: 'number', minimum: 0.1, maximum: 8760, hint: text`hours, 0.1 to 8760` },
+    unconfirmedAfterHours: {
+      type: 'number',
+      minimum: 0.1,
+      maximum: 8760,
+      hint: text`hours, 0.1 to 8760`,
+    },
     approvals: {
-      type: 'object', additionalProperties: false, hint: text`erase, amend, days`,
+      type: 'object',
+      additionalProperties: false,
+      hint: text`erase, amend, days`,
       properties: {
         erase: { type: 'boolean', hint: text`true or false` },
         amend: { type: 'boolean', hint: text`true or false` },
@@ -181,19 +351,49 @@ const schema = {
       },
     },
     import: importSchema,
-    connectionsMax: { type: 'integer', minimum: 1, maximum: 100000, hint: text`a number of connections, 1 to 100000` },
+    connectionsMax: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100000,
+      hint: text`a number of connections, 1 to 100000`,
+    },
     perCaller: {
-      type: 'object', additionalProperties: false, hint: text`connections, calls, bytes`,
+      type: 'object',
+      additionalProperties: false,
+      hint: text`connections, calls, bytes`,
       properties: {
-        connections: { type: 'integer', minimum: 1, maximum: 100000, hint: text`connections of one caller, 1 to 100000` },
-        calls: { type: 'integer', minimum: 64, maximum: 100000, hint: text`calls of one caller under way, 64 to 100000` },
-        bytes: { type: 'integer', minimum: 16 << 20, maximum: 1e12, hint: text`bytes held for the calls of one caller, at least 16777216` },
+        connections: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100000,
+          hint: text`connections of one caller, 1 to 100000`,
+        },
+        calls: {
+          type: 'integer',
+          minimum: 64,
+          maximum: 100000,
+          hint: text`calls of one caller under way, 64 to 100000`,
+        },
+        bytes: {
+          type: 'integer',
+          minimum: 16 << 20,
+          maximum: 1e12,
+          hint: text`bytes held for the calls of one caller, at least 16777216`,
+        },
       },
     },
-    heldBytesMax: { type: 'integer', minimum: 64 << 20, maximum: 1e12, hint: text`bytes held for all calls, at least 67108864` },
+    heldBytesMax: {
+      type: 'integer',
+      minimum: 64 << 20,
+      maximum: 1e12,
+      hint: text`bytes held for all calls, at least 67108864`,
+    },
     reflection: { type: 'boolean', hint: text`true or false` },
     lang: { enum: ['zh', 'en'], hint: text`zh or en` },
-    logLevel: { enum: ['debug', 'info', 'warn', 'error', 'silent'], hint: text`one of debug, info, warn, error, silent` },
+    logLevel: {
+      enum: ['debug', 'info', 'warn', 'error', 'silent'],
+      hint: text`one of debug, info, warn, error, silent`,
+    },
   },
 } as const
 
@@ -213,7 +413,11 @@ export interface ConfigFault {
  */
 export async function loadConfig(folder: string): Promise<NodeConfig> {
   const { config, faults } = parseConfig(await readConfigFile(folder), resolve(folder))
-  if (!config) throw new HuxinError('config_invalid', text`${join(resolve(folder), 'node.yaml')} has ${faults.length} bad field(s):\n${formatFaults(faults)}`)
+  if (!config)
+    throw new HuxinError(
+      'config_invalid',
+      text`${join(resolve(folder), 'node.yaml')} has ${faults.length} bad field(s):\n${formatFaults(faults)}`,
+    )
   return config
 }
 
@@ -221,30 +425,53 @@ export async function loadConfig(folder: string): Promise<NodeConfig> {
 export async function readConfigFile(folder: string): Promise<string> {
   const file = join(resolve(folder), 'node.yaml')
   const bytes = await readFile(file).catch(async (error: unknown) => {
-    throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} cannot be read: name the node's folder (--node), or make one with huxin node init`)
+    throw new HuxinError(
+      'config_invalid',
+      (await deniedAt(file, error)) ??
+        text`${file} cannot be read: name the node's folder (--node), or make one with huxin node init`,
+    )
   })
   const words = textFromEditor(bytes)
-  if (words === undefined) throw new HuxinError('config_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
+  if (words === undefined)
+    throw new HuxinError('config_invalid', text`${file} is no text in UTF-8: save it as UTF-8`)
   return words
 }
 
 /** One line for each fault: path, what is wrong, what is allowed. */
 export function formatFaults(faults: readonly ConfigFault[]): Text {
-  return joined(faults.map(({ path, message, hint }) => text`  ${path}: ${message} (${hint})`), '\n')
+  return joined(
+    faults.map(({ path, message, hint }) => text`  ${path}: ${message} (${hint})`),
+    '\n',
+  )
 }
 
 /** Parses the text of `node.yaml`; gives every fault at once. */
-export function parseConfig(content: string, folder: string): { config: NodeConfig | undefined; faults: readonly ConfigFault[] } {
+export function parseConfig(
+  content: string,
+  folder: string,
+): { config: NodeConfig | undefined; faults: readonly ConfigFault[] } {
   let raw: unknown
   try {
     raw = parseYaml(content)
   } catch (error) {
-    return { config: undefined, faults: [{ path: '(file)', message: isHuxinError(error) ? error.text : yamlFault(error), hint: text`YAML is wanted` }] }
+    return {
+      config: undefined,
+      faults: [
+        {
+          path: '(file)',
+          message: isHuxinError(error) ? error.text : yamlFault(error),
+          hint: text`YAML is wanted`,
+        },
+      ],
+    }
   }
   const faults = validate(raw) ? [] : (validate.errors ?? []).map(faultOf)
   const fields = raw as RawConfig
   // What does not fit together is said beside what is bad by itself, and of each field once.
-  if (typeof raw === 'object' && raw !== null) faults.push(...crossChecks(fields).filter(({ path }) => !faults.some((fault) => fault.path === path)))
+  if (typeof raw === 'object' && raw !== null)
+    faults.push(
+      ...crossChecks(fields).filter(({ path }) => !faults.some((fault) => fault.path === path)),
+    )
   if (faults.length > 0) return { config: undefined, faults }
   return { config: fill(fields, folder), faults: [] }
 }
@@ -252,11 +479,17 @@ export function parseConfig(content: string, folder: string): { config: NodeConf
 /** The first line of what the parser says; in Chinese the place. */
 function yamlFault(error: unknown): Text {
   const [place] = (error as { linePos?: readonly { line: number; col: number }[] }).linePos ?? []
-  return bilingual(messageOf(error).split('\n')[0]!, place ? `第 ${place.line} 行第 ${place.col} 列不是正确的 YAML` : '不是正确的 YAML')
+  return bilingual(
+    messageOf(error).split('\n')[0]!,
+    place ? `第 ${place.line} 行第 ${place.col} 列不是正确的 YAML` : '不是正确的 YAML',
+  )
 }
 
 /** The newest epoch that has keys in a node's folder; 0 when there is none. */
-export async function currentEpoch(folder: string, files: Pick<Files, 'names'> = systemFiles): Promise<number> {
+export async function currentEpoch(
+  folder: string,
+  files: Pick<Files, 'names'> = systemFiles,
+): Promise<number> {
   const names = await files.names(join(folder, 'keys')).catch(() => [])
   return Math.max(0, ...names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number))
 }
@@ -322,22 +555,69 @@ function crossChecks(fields: RawConfig): ConfigFault[] {
   const { node, parent, tier } = fields
   const divisions = Array.isArray(fields.divisions) ? fields.divisions : []
   for (const code of divisions.filter((one) => !/^[0-9]{6}$/.test(String(one)))) {
-    faults.push({ path: 'divisions', message: text`${JSON.stringify(code)} is no division code`, hint: text`six digits in quotes, for example '330825'` })
+    faults.push({
+      path: 'divisions',
+      message: text`${JSON.stringify(code)} is no division code`,
+      hint: text`six digits in quotes, for example '330825'`,
+    })
   }
-  for (const [path, code] of [['body', fields.body], ['host', fields.host]] as const) {
-    if (typeof code === 'string' && !isUscc(code)) faults.push({ path, message: text`${JSON.stringify(code)} has a wrong check character`, hint: text`a unified social credit code (18 characters, GB 32100)` })
+  for (const [path, code] of [
+    ['body', fields.body],
+    ['host', fields.host],
+  ] as const) {
+    if (typeof code === 'string' && !isUscc(code))
+      faults.push({
+        path,
+        message: text`${JSON.stringify(code)} has a wrong check character`,
+        hint: text`a unified social credit code (18 characters, GB 32100)`,
+      })
   }
-  if (parent && parent.node === node) faults.push({ path: 'parent.node', message: text`a node is not its own parent`, hint: text`name the node above` })
+  if (parent && parent.node === node)
+    faults.push({
+      path: 'parent.node',
+      message: text`a node is not its own parent`,
+      hint: text`name the node above`,
+    })
   if ((tier === 'city' || tier === 'county') && !parent) {
-    faults.push({ path: 'parent', message: text`a ${term(tier)} node has a parent`, hint: text`give node and address of the parent` })
+    faults.push({
+      path: 'parent',
+      message: text`a ${term(tier)} node has a parent`,
+      hint: text`give node and address of the parent`,
+    })
   }
-  if (typeof fields.listen === 'string' && fields.listen === fields.audit?.listen && !fields.listen.endsWith(':0')) {
-    faults.push({ path: 'audit.listen', message: text`${JSON.stringify(fields.listen)} is listen too`, hint: text`a port of its own` })
+  if (
+    typeof fields.listen === 'string' &&
+    fields.listen === fields.audit?.listen &&
+    !fields.listen.endsWith(':0')
+  ) {
+    faults.push({
+      path: 'audit.listen',
+      message: text`${JSON.stringify(fields.listen)} is listen too`,
+      hint: text`a port of its own`,
+    })
   }
-  for (const [path, value] of [['listen', fields.listen], ['audit.listen', fields.audit?.listen], ['advertise', fields.advertise], ['parent.address', parent?.address]] as const) {
-    if (typeof value === 'string' && parseAddress(value).port > 65_535) faults.push({ path, message: text`${JSON.stringify(value)} has a port above 65535`, hint: text`host:port` })
-    if (typeof value === 'string' && (path === 'advertise' || path === 'parent.address') && !isDialable(value)) {
-      faults.push({ path, message: text`${JSON.stringify(value)} is an IPv6 address without brackets`, hint: text`for example [2001:db8::8]:7443` })
+  for (const [path, value] of [
+    ['listen', fields.listen],
+    ['audit.listen', fields.audit?.listen],
+    ['advertise', fields.advertise],
+    ['parent.address', parent?.address],
+  ] as const) {
+    if (typeof value === 'string' && parseAddress(value).port > 65_535)
+      faults.push({
+        path,
+        message: text`${JSON.stringify(value)} has a port above 65535`,
+        hint: text`host:port`,
+      })
+    if (
+      typeof value === 'string' &&
+      (path === 'advertise' || path === 'parent.address') &&
+      !isDialable(value)
+    ) {
+      faults.push({
+        path,
+        message: text`${JSON.stringify(value)} is an IPv6 address without brackets`,
+        hint: text`for example [2001:db8::8]:7443`,
+      })
     }
   }
   return faults
@@ -352,9 +632,17 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     divisions: (fields.divisions ?? []).map(String).sort(),
     body: fields.body,
     host: fields.host ?? undefined,
-    parent: fields.parent ? { node: fields.parent.node, address: fields.parent.address, proxy: fields.parent.proxy ?? undefined } : undefined,
+    parent: fields.parent
+      ? {
+          node: fields.parent.node,
+          address: fields.parent.address,
+          proxy: fields.parent.proxy ?? undefined,
+        }
+      : undefined,
     listen: parseAddress(fields.listen ?? '127.0.0.1:7443'),
-    audit: fields.audit ? { ...parseAddress(fields.audit.listen), public: fields.audit.public ?? false } : undefined,
+    audit: fields.audit
+      ? { ...parseAddress(fields.audit.listen), public: fields.audit.public ?? false }
+      : undefined,
     advertise: fields.advertise ?? undefined,
     tls: {
       certificate: resolve(folder, fields.tls.certificate),
@@ -366,10 +654,26 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
     quotas: { ...defaultQuotas, ...fields.quotas },
     scrub: { bytesPerDay: fields.scrub?.bytesPerDay ?? 20_000_000_000 },
     disk: { warnBytes: fields.disk?.warnBytes, reserveBytes: fields.disk?.reserveBytes },
-    alarms: { parentAwayMinutes: 1, childAwayMinutes: 60, childAwayMinutesOf: {}, notFinalMinutes: 15, refusalsPerHour: 10, ...fields.alarms },
+    alarms: {
+      parentAwayMinutes: 1,
+      childAwayMinutes: 60,
+      childAwayMinutesOf: {},
+      notFinalMinutes: 15,
+      refusalsPerHour: 10,
+      ...fields.alarms,
+    },
     unconfirmedAfterHours: fields.unconfirmedAfterHours ?? 24,
-    approvals: { erase: fields.approvals?.erase ?? true, amend: fields.approvals?.amend ?? false, days: fields.approvals?.days ?? 7 },
-    import: { item: fields.import?.item, provider: fields.import?.provider, targets: (fields.import?.targets ?? []).map(String), keepDays: fields.import?.keepDays ?? 400 },
+    approvals: {
+      erase: fields.approvals?.erase ?? true,
+      amend: fields.approvals?.amend ?? false,
+      days: fields.approvals?.days ?? 7,
+    },
+    import: {
+      item: fields.import?.item,
+      provider: fields.import?.provider,
+      targets: (fields.import?.targets ?? []).map(String),
+      keepDays: fields.import?.keepDays ?? 400,
+    },
     connectionsMax: fields.connectionsMax ?? 1_000,
     connectionsChosen: fields.connectionsMax !== undefined,
     perCaller: { connections: 16, calls: 128, bytes: 32 << 20, ...fields.perCaller },
@@ -380,21 +684,47 @@ function fill(fields: RawConfig, folder: string): NodeConfig {
   }
 }
 
-function faultOf(error: { instancePath: string; keyword: string; params: Record<string, unknown>; message?: string; data?: unknown; parentSchema?: object }): ConfigFault {
+function faultOf(error: {
+  instancePath: string
+  keyword: string
+  params: Record<string, unknown>
+  message?: string
+  data?: unknown
+  parentSchema?: object
+}): ConfigFault {
   const path = error.instancePath.slice(1).replaceAll('/', '.')
-  const hint = (error.parentSchema as { hint?: Text } | undefined)?.hint ?? text`see nodes/README.md`
+  const hint =
+    (error.parentSchema as { hint?: Text } | undefined)?.hint ?? text`see nodes/README.md`
   if (error.keyword === 'required') {
     const name = String(error.params['missingProperty'])
-    return { path: path === '' ? name : `${path}.${name}`, message: text`is missing`, hint: hintOf(path, name) }
+    return {
+      path: path === '' ? name : `${path}.${name}`,
+      message: text`is missing`,
+      hint: hintOf(path, name),
+    }
   }
   if (error.keyword === 'additionalProperties') {
     const name = String(error.params['additionalProperty'])
-    return { path: path === '' ? name : `${path}.${name}`, message: text`is no field of the configuration`, hint: text`known are ${Object.keys((error.parentSchema as { properties: object }).properties).join(', ')}` }
+    return {
+      path: path === '' ? name : `${path}.${name}`,
+      message: text`is no field of the configuration`,
+      hint: text`known are ${Object.keys((error.parentSchema as { properties: object }).properties).join(', ')}`,
+    }
   }
-  return { path: path || '(file)', message: text`${JSON.stringify(error.data)?.slice(0, 80) ?? ''} ${keywordText(error)}`, hint }
+  return {
+    path: path || '(file)',
+    message: text`${JSON.stringify(error.data)?.slice(0, 80) ?? ''} ${keywordText(error)}`,
+    hint,
+  }
 }
 
 function hintOf(path: string, name: string): Text {
-  const place = path === '' ? schema.properties : (schema.properties as unknown as Record<string, { properties?: object }>)[path]?.properties
-  return (place as Record<string, { hint?: Text }> | undefined)?.[name]?.hint ?? text`see nodes/README.md`
+  const place =
+    path === ''
+      ? schema.properties
+      : (schema.properties as unknown as Record<string, { properties?: object }>)[path]?.properties
+  return (
+    (place as Record<string, { hint?: Text }> | undefined)?.[name]?.hint ??
+    text`see nodes/README.md`
+  )
 }

@@ -39,7 +39,10 @@ export class Confirmation {
 
   static async open(options: ConfirmationOptions): Promise<Confirmation> {
     const value = openChecked(key, await options.store.get(key))
-    return new Confirmation(options, value?.length === 8 ? Number(fromBe64(value)) : options.otherwiseMs)
+    return new Confirmation(
+      options,
+      value?.length === 8 ? Number(fromBe64(value)) : options.otherwiseMs,
+    )
   }
 
   /** Milliseconds since 1970. Nothing was heard after now: a time that was kept while the clock was wrong says nothing. */
@@ -63,7 +66,9 @@ export class Confirmation {
     const { ms } = this
     const isWrong = this.#keptMs > this.#options.nowMs() + limits.clockOffsetMsMax
     if (!isWrong && (ms <= this.#keptMs || (!now && ms - this.#keptMs < SAVE_MS))) return
-    await this.#options.store.write([{ key, value: checkedValue(key, be64(BigInt(Math.round(ms)))) }])
+    await this.#options.store.write([
+      { key, value: checkedValue(key, be64(BigInt(Math.round(ms)))) },
+    ])
     this.#keptMs = ms
   }
 }

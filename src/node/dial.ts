@@ -13,9 +13,20 @@ import { parentCalls } from './parent-calls.ts'
 import type { Link, TransportEnd } from './ports.ts'
 
 /** Times of the link, for tests with networks that are quicker to cut than real ones. */
-export type LinkTimes = Pick<WireChannelOptions, 'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'> & { readonly retryMsMax?: number; readonly recallMs?: number; readonly patienceMs?: number; readonly asideRoom?: AsideRoom }
+export type LinkTimes = Pick<
+  WireChannelOptions,
+  'keepaliveMs' | 'keepaliveTimeoutMs' | 'backoffMsMax'
+> & {
+  readonly retryMsMax?: number
+  readonly recallMs?: number
+  readonly patienceMs?: number
+  readonly asideRoom?: AsideRoom
+}
 
-export interface DialOptions extends Pick<UplinkOptions, 'door' | 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'> {
+export interface DialOptions extends Pick<
+  UplinkOptions,
+  'door' | 'onRecall' | 'frozen' | 'recovering' | 'onCaughtUp' | 'awayMs'
+> {
   readonly context: Context
   readonly parent: NonNullable<NodeConfig['parent']>
   readonly end: Pick<TransportEnd, 'dial'>
@@ -26,18 +37,40 @@ export interface DialOptions extends Pick<UplinkOptions, 'door' | 'onRecall' | '
 }
 
 /** Dials the parent and starts the loops; the caller stops them, then closes the channel. */
-export function dialParent({ context, door, parent, end, clock, random, log, times, ...hooks }: DialOptions): { channel: Link; uplink: Uplink } {
+export function dialParent({
+  context,
+  door,
+  parent,
+  end,
+  clock,
+  random,
+  log,
+  times,
+  ...hooks
+}: DialOptions): { channel: Link; uplink: Uplink } {
   const channel = end.dial({
-    address: parent.address, expectedNodeName: parent.node, checkServer: (server) => checkParent(context, server), clock, backoffMsMax: 5_000,
-    ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }), ...times,
+    address: parent.address,
+    expectedNodeName: parent.node,
+    checkServer: (server) => checkParent(context, server),
+    clock,
+    backoffMsMax: 5_000,
+    ...(parent.proxy === undefined ? {} : { proxy: parent.proxy }),
+    ...times,
   })
   const uplink = new Uplink({
-    context, door, parent: parent.node, calls: parentCalls(channel), clock, retryMsMax: times?.retryMsMax ?? 5_000, recallMs: times?.recallMs,
+    context,
+    door,
+    parent: parent.node,
+    calls: parentCalls(channel),
+    clock,
+    retryMsMax: times?.retryMsMax ?? 5_000,
+    recallMs: times?.recallMs,
     ...(times?.patienceMs === undefined ? {} : { patienceMs: times.patienceMs }),
     ...(times?.asideRoom === undefined ? {} : { asideRoom: times.asideRoom }),
     trust: () => context.joined,
     random: () => random.fill(new Uint8Array(1))[0]! / 256,
-    onAway: ({ code, message }) => log.warn({ code, reason: message }, 'the parent cannot be reached'),
+    onAway: ({ code, message }) =>
+      log.warn({ code, reason: message }, 'the parent cannot be reached'),
     ...hooks,
   })
   uplink.start()

@@ -48,13 +48,17 @@ export class DiskSpace {
     const was = this.#full
     this.#full = full
     if (!full) this.#options.alarms.clear('disk_full')
-    else if (!was || !this.#options.alarms.has('disk_full')) this.#options.alarms.raise('disk_full', '', full)
+    else if (!was || !this.#options.alarms.has('disk_full'))
+      this.#options.alarms.raise('disk_full', '', full)
   }
 
   /** Call before records are taken. @throws HuxinError disk_full */
   check(batchClass: BatchClass): void {
     if ((batchClass !== 'normal' && batchClass !== 'bulk') || !this.#full) return
-    throw new HuxinError('disk_full', text`${this.#full}: the operator of this node has to make room`)
+    throw new HuxinError(
+      'disk_full',
+      text`${this.#full}: the operator of this node has to make room`,
+    )
   }
 
   /** @returns why no records are taken */
@@ -67,12 +71,18 @@ export class DiskSpace {
     if (free >= warn || free < reserve) {
       this.#named.bytes = Infinity
       alarms.clear('disk')
-      return free < reserve ? text`${mb(free)} MB are free of ${mb(total)} MB at ${folder}, and ${mb(reserve)} MB (disk.reserveBytes) are kept for amendments and erasures` : undefined
+      return free < reserve
+        ? text`${mb(free)} MB are free of ${mb(total)} MB at ${folder}, and ${mb(reserve)} MB (disk.reserveBytes) are kept for amendments and erasures`
+        : undefined
     }
     // Said anew when a tenth of it is gone, or is there again.
     if (!differs(free, this.#named.bytes)) return undefined
     this.#named.bytes = free
-    alarms.raise('disk', '', text`${mb(free)} MB are free of ${mb(total)} MB at ${folder}, less than ${mb(warn)} MB (disk.warnBytes): no records are taken from ${mb(reserve)} MB on`)
+    alarms.raise(
+      'disk',
+      '',
+      text`${mb(free)} MB are free of ${mb(total)} MB at ${folder}, less than ${mb(warn)} MB (disk.warnBytes): no records are taken from ${mb(reserve)} MB on`,
+    )
     return undefined
   }
 
@@ -83,11 +93,17 @@ export class DiskSpace {
     if (files === 0 || ffree >= Math.min(WARN_FILES, files * WARN_FILES_SHARE) || ffree < reserve) {
       this.#named.files = Infinity
       alarms.clear('inodes')
-      return files > 0 && ffree < reserve ? text`${ffree} files (inodes) of ${files} are free at ${folder}, and ${Math.ceil(reserve)} are kept for amendments and erasures` : undefined
+      return files > 0 && ffree < reserve
+        ? text`${ffree} files (inodes) of ${files} are free at ${folder}, and ${Math.ceil(reserve)} are kept for amendments and erasures`
+        : undefined
     }
     if (!differs(ffree, this.#named.files)) return undefined
     this.#named.files = ffree
-    alarms.raise('inodes', '', text`${ffree} files (inodes) of ${files} are free at ${folder}: no records are taken from ${Math.ceil(reserve)} on`)
+    alarms.raise(
+      'inodes',
+      '',
+      text`${ffree} files (inodes) of ${files} are free at ${folder}: no records are taken from ${Math.ceil(reserve)} on`,
+    )
     return undefined
   }
 }

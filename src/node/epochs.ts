@@ -6,14 +6,25 @@ import { Node, type NodeOptions } from './node.ts'
  * @param onStart called for each start of an epoch
  * @throws HuxinError as Node.start
  */
-export async function runEpochs(options: NodeOptions, stopped: Promise<'stopped'>, onStart: (node: Node) => void): Promise<void> {
+export async function runEpochs(
+  options: NodeOptions,
+  stopped: Promise<'stopped'>,
+  onStart: (node: Node) => void,
+): Promise<void> {
   for (let next = options; ;) {
     const node = await Node.start(next)
     onStart(node)
     const why = await Promise.race([stopped, node.succeeded])
     const { listen, audit } = next.config
     // Children know the port, also when the system chose it.
-    next = { ...next, config: { ...next.config, listen: { ...listen, port: node.port }, audit: audit && { ...audit, port: node.auditPort } } }
+    next = {
+      ...next,
+      config: {
+        ...next.config,
+        listen: { ...listen, port: node.port },
+        audit: audit && { ...audit, port: node.auditPort },
+      },
+    }
     await node.close()
     if (why === 'stopped') {
       options.log.info({}, 'node is stopped')

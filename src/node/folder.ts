@@ -69,7 +69,11 @@ export function formatRecovery({ log, left: { size, root }, seen }: RootRecovery
 }
 
 /** What a root found when it prepared an epoch after a loss; undefined for any other epoch. @throws HuxinError config_invalid */
-export async function readRecovery(folder: string, epoch: number, files: Pick<Files, 'read'> = systemFiles): Promise<RootRecovery | undefined> {
+export async function readRecovery(
+  folder: string,
+  epoch: number,
+  files: Pick<Files, 'read'> = systemFiles,
+): Promise<RootRecovery | undefined> {
   const text = await files.read(epochFiles(folder, epoch).recovery).then(String, () => undefined)
   return text === undefined ? undefined : parseRecovery(text)
 }
@@ -77,13 +81,22 @@ export async function readRecovery(folder: string, epoch: number, files: Pick<Fi
 /** @throws HuxinError config_invalid */
 function parseRecovery(content: string): RootRecovery {
   try {
-    const { log, size, root, seen } = JSON.parse(content) as { log: string; size: string; root: string; seen?: string }
+    const { log, size, root, seen } = JSON.parse(content) as {
+      log: string
+      size: string
+      root: string
+      seen?: string
+    }
     const left = { size: BigInt(size), root: fromBase64(root)! }
-    if (/^[^ /]+\/[^ /]+\/[1-9][0-9]*$/.test(log) && left.root.length === 32 && left.size >= 0n) return { log, left, seen: seen === undefined ? undefined : fromBase64(seen) }
+    if (/^[^ /]+\/[^ /]+\/[1-9][0-9]*$/.test(log) && left.root.length === 32 && left.size >= 0n)
+      return { log, left, seen: seen === undefined ? undefined : fromBase64(seen) }
   } catch {
     // falls through
   }
-  throw new HuxinError('config_invalid', text`${RECOVERY} beside the keys of this epoch is damaged: take it from a backup`)
+  throw new HuxinError(
+    'config_invalid',
+    text`${RECOVERY} beside the keys of this epoch is damaged: take it from a backup`,
+  )
 }
 
 /** Text of the file that holds them: JSON. */
@@ -101,29 +114,43 @@ function parseTransition(content: string): Transition {
   } catch {
     // falls through
   }
-  throw new HuxinError('config_invalid', text`${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`)
+  throw new HuxinError(
+    'config_invalid',
+    text`${TRANSITION} beside the keys of this epoch is damaged: take it from a backup`,
+  )
 }
 
 /**
  * Opens the newest epoch of a node's folder. The caller closes store and slot. `whole`: every table of the database is checked first.
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function openFolder(config: NodeConfig, disk: Disk, { whole = false }: { readonly whole?: boolean } = {}): Promise<OpenFolder> {
+export async function openFolder(
+  config: NodeConfig,
+  disk: Disk,
+  { whole = false }: { readonly whole?: boolean } = {},
+): Promise<OpenFolder> {
   const { files: onDisk, engine } = disk
   const epoch = await currentEpoch(config.folder, onDisk)
-  if (epoch === 0) throw new HuxinError('config_invalid', text`${config.folder} has no keys: run huxin node init`)
+  if (epoch === 0)
+    throw new HuxinError('config_invalid', text`${config.folder} has no keys: run huxin node init`)
   const join_ = await readJoin(config, onDisk)
   const keys = await loadKeys(config.folder, epoch, { node: config.node, files: onDisk })
   const files = epochFiles(config.folder, epoch)
   const { transition, recovery } = await placeDatabase(config.folder, epoch, disk)
   await checkOwner(onDisk, dirname(files.database))
-  const fresh = !transition && (!recovery || recovery.left.size === 0n) && await engine.isFresh(files.database)
+  const fresh =
+    !transition &&
+    (!recovery || recovery.left.size === 0n) &&
+    (await engine.isFresh(files.database))
   await onDisk.makeFolder(dirname(files.database))
   const slot = await disk.openSlot(files.checkpoint)
   try {
     // What is signed was durable before.
-    const size = (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))?.size ?? 0n
-    const isAcknowledged = (key: Uint8Array): boolean => key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
+    const size =
+      (await lastSignedTree({ slot, origin: `${config.node}/${epoch}`, signer: keys.note }))
+        ?.size ?? 0n
+    const isAcknowledged = (key: Uint8Array): boolean =>
+      key[0] === tables.entry[0] && key.length === ENTRY_KEY_BYTES && indexAtEnd(key) < size
     const store = await engine.open(files.database, { create: fresh, isAcknowledged, whole })
     const recovering = await onDisk.isThere(files.recovering).catch(() => false)
     return { disk, join: join_, keys, epoch, store, slot, transition, recovery, recovering }
@@ -139,16 +166,24 @@ export async function openFolder(config: NodeConfig, disk: Disk, { whole = false
  * @returns how the epoch goes on; neither for one that began empty
  * @throws HuxinError config_invalid | store_locked | store_corrupt
  */
-export async function placeDatabase(folder: string, epoch: number, { files: disk, engine }: Pick<Disk, 'files' | 'engine'>): Promise<{ transition: Transition | undefined; recovery: RootRecovery | undefined }> {
+export async function placeDatabase(
+  folder: string,
+  epoch: number,
+  { files: disk, engine }: Pick<Disk, 'files' | 'engine'>,
+): Promise<{ transition: Transition | undefined; recovery: RootRecovery | undefined }> {
   const files = epochFiles(folder, epoch)
   const text = await disk.read(files.transition).then(String, () => undefined)
   const transition = text === undefined ? undefined : parseTransition(text)
   const recovery = await readRecovery(folder, epoch, disk)
-  const from = transition ? epoch - 1 : recovery && recovery.left.size > 0n ? Number(recovery.log.slice(recovery.log.lastIndexOf('/') + 1)) : undefined
+  const from = transition
+    ? epoch - 1
+    : recovery && recovery.left.size > 0n
+      ? Number(recovery.log.slice(recovery.log.lastIndexOf('/') + 1))
+      : undefined
   if (from === undefined) return { transition, recovery }
   const before = epochFiles(folder, from).database
   const there = (database: string): Promise<boolean> => disk.isThere(database).catch(() => false)
-  if (!await there(files.database) && await there(before)) {
+  if (!(await there(files.database)) && (await there(before))) {
     await (await engine.open(before, { create: false })).close()
     await disk.makeFolder(dirname(files.database))
     await disk.rename(before, files.database)
@@ -157,7 +192,10 @@ export async function placeDatabase(folder: string, epoch: number, { files: disk
 }
 
 /** The tree that the log of an epoch begins with; undefined when it begins empty. */
-export function continuesFrom({ transition, recovery }: Pick<OpenFolder, 'transition' | 'recovery'>): FrozenTree | undefined {
+export function continuesFrom({
+  transition,
+  recovery,
+}: Pick<OpenFolder, 'transition' | 'recovery'>): FrozenTree | undefined {
   return transition?.frozen ?? (recovery && recovery.left.size > 0n ? recovery.left : undefined)
 }
 
@@ -166,7 +204,9 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
   return {
     self: config.node,
     federation: () => FederationState.from(join.anchors),
-    lanes: new Map(join.heads.map(({ lane, number, batchId }) => [lane, { number, id: fromHex(batchId)! }])),
+    lanes: new Map(
+      join.heads.map(({ lane, number, batchId }) => [lane, { number, id: fromHex(batchId)! }]),
+    ),
     subjectKey,
     rows: rowRegister,
     kinds,
@@ -174,10 +214,17 @@ export function genesisOf(config: NodeConfig, join: JoinFile, subjectKey: Uint8A
 }
 
 /** Reads what the parent answered. @throws HuxinError config_invalid */
-export async function readJoin(config: NodeConfig, files: Pick<Files, 'read'> = systemFiles): Promise<JoinFile> {
+export async function readJoin(
+  config: NodeConfig,
+  files: Pick<Files, 'read'> = systemFiles,
+): Promise<JoinFile> {
   const file = join(config.folder, 'join.json')
   const bytes = await files.read(file).catch(async (error: unknown) => {
-    throw new HuxinError('config_invalid', await deniedAt(file, error) ?? text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`)
+    throw new HuxinError(
+      'config_invalid',
+      (await deniedAt(file, error)) ??
+        text`${file} is missing: give application.txt to the parent's operator (huxin member approve) and take the answer with huxin node join`,
+    )
   })
   return parseJoinFile(bytes)
 }
@@ -191,16 +238,26 @@ export async function readJoin(config: NodeConfig, files: Pick<Files, 'read'> = 
  * @returns milliseconds since 1970 of its last entry; 0 when it has none of its own
  * @throws HuxinError log_behind | store_corrupt | store_failed
  */
-export async function takeUpLog(log: Log, { config, folder, maySign }: { config: NodeConfig; folder: OpenFolder; maySign: boolean }): Promise<number> {
+export async function takeUpLog(
+  log: Log,
+  { config, folder, maySign }: { config: NodeConfig; folder: OpenFolder; maySign: boolean },
+): Promise<number> {
   const isNew = log.signed.size < 0n
   const { begun } = epochFiles(config.folder, folder.epoch)
   const marked = await isThere(folder.disk.files, begun)
   // What goes on from a frozen log has a database already: only one that begins empty may find that it was begun.
   if (marked && isNew && !continuesFrom(folder)) {
-    throw new HuxinError('log_behind', text`the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ${config.parent ? text`run huxin node recover` : text`restore the newest backup (huxin node restore) or run huxin node recover`}`)
+    throw new HuxinError(
+      'log_behind',
+      text`the log of epoch ${folder.epoch} was begun, and its database and checkpoint are gone; nothing is signed; ${config.parent ? text`run huxin node recover` : text`restore the newest backup (huxin node restore) or run huxin node recover`}`,
+    )
   }
   if (isNew) await log.seal()
-  if (!marked) await folder.disk.files.writeWhole(begun, 'the log of this epoch was begun; without its database it is not begun again\n')
+  if (!marked)
+    await folder.disk.files.writeWhole(
+      begun,
+      'the log of this epoch was begun; without its database it is not begun again\n',
+    )
   if (maySign) await log.seal()
   return isNew || log.size === 0n ? 0 : lastEntryMs(log)
 }
@@ -208,7 +265,9 @@ export async function takeUpLog(log: Log, { config, folder, maySign }: { config:
 /** @throws HuxinError store_failed when that cannot be said */
 function isThere(files: Files, file: string): Promise<boolean> {
   return files.isThere(file).catch((error: unknown) => {
-    throw new HuxinError('store_failed', text`${file} cannot be looked for: ${textOf(error)}`, { cause: error })
+    throw new HuxinError('store_failed', text`${file} cannot be looked for: ${textOf(error)}`, {
+      cause: error,
+    })
   })
 }
 
@@ -222,7 +281,10 @@ async function lastEntryMs(log: Log): Promise<number> {
 }
 
 /** Reads what memory holds of the log, and sees that this node's own lanes stand where the log says. @throws HuxinError store_corrupt */
-export async function loadLedger(ledger: Ledger, { store, epoch }: Pick<OpenFolder, 'store' | 'epoch'>): Promise<void> {
+export async function loadLedger(
+  ledger: Ledger,
+  { store, epoch }: Pick<OpenFolder, 'store' | 'epoch'>,
+): Promise<void> {
   await checkRebuilt(store)
   await readRestorations(store)
   await foldControl(ledger, store)
@@ -236,7 +298,11 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
   for (const [key] of rows) {
     const index = indexAtEnd(key)
     const [entryBytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
+    if (!entryBytes || !stored)
+      throw new HuxinError(
+        'store_corrupt',
+        text`entry ${index} is missing from the store; run huxin fsck`,
+      )
     const entry = parseEntry(entryBytes)
     const batch = parseHeaderNote(entry.header)
     if (entry.verdict.accepted) ledger.learn(index, entry, { ...batch, body: parseBody(stored) })
@@ -251,8 +317,14 @@ async function foldControl(ledger: Ledger, store: Store): Promise<void> {
  */
 async function checkOwner(files: Files, data: string): Promise<void> {
   const closed = await files.closedBelow(data).catch((error: unknown) => {
-    throw new HuxinError('config_invalid', text`${data} cannot be read by this user: ${textOf(error)}`)
+    throw new HuxinError(
+      'config_invalid',
+      text`${data} cannot be read by this user: ${textOf(error)}`,
+    )
   })
   if (closed.length === 0) return
-  throw new HuxinError('config_invalid', text`${closed.length} file(s) below ${data} belong to another user, ${closed[0]!} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)`)
+  throw new HuxinError(
+    'config_invalid',
+    text`${closed.length} file(s) below ${data} belong to another user, ${closed[0]!} for one, and this one may not open them. Was a command run on the stopped node as root? Nothing is damaged: give them back (chown -R to the user of the service)`,
+  )
 }

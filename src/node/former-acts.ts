@@ -28,13 +28,23 @@ export class FormerActs {
 
   private constructor(context: Context, store: Store) {
     this.#context = context
-    this.ledger = new Ledger({ store, self: context.self, federation: context.ledger().federation, genesisLanes: new Map(), kinds: context.kinds })
+    this.ledger = new Ledger({
+      store,
+      self: context.self,
+      federation: context.ledger().federation,
+      genesisLanes: new Map(),
+      kinds: context.kinds,
+    })
   }
 
   static async read(context: Context, store: Store): Promise<FormerActs> {
     const acts = new FormerActs(context, store)
     await acts.ledger.loadAmended()
-    for (const [key] of await store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })) await acts.#learn(store, indexAtEnd(key))
+    for (const [key] of await store.range({
+      gte: classKey('control', 0n),
+      lt: classKey('amendment', 0n),
+    }))
+      await acts.#learn(store, indexAtEnd(key))
     return acts
   }
 
@@ -50,7 +60,8 @@ export class FormerActs {
     for (let i = 0; i < body.count; i++) {
       const record = recordAt(body, i)
       const about = record && nameIn(record)
-      if (about !== undefined) this.#register.set(about, [...this.#register.get(about) ?? [], record!])
+      if (about !== undefined)
+        this.#register.set(about, [...(this.#register.get(about) ?? []), record!])
     }
   }
 
@@ -59,10 +70,22 @@ export class FormerActs {
     const { self, body, ledger } = this.#context
     let revoked = 0
     for (const { revocation, by } of this.ledger.revocations.all()) {
-      if (by !== self || ledger().revocations.standing(revocation).some((one) => one.by === self)) continue
+      if (
+        by !== self ||
+        ledger()
+          .revocations.standing(revocation)
+          .some((one) => one.by === self)
+      )
+        continue
       const stays = revocation.node === self && revocation.role !== 'node'
       await publish(this.#context, {
-        kind: 'revocation', item: undefined, provider: body, targets: [stays ? ledger().selfId : '**'], batchClass: 'control', records: [encodeRevocation(revocation)], source: { kind: 'self' },
+        kind: 'revocation',
+        item: undefined,
+        provider: body,
+        targets: [stays ? ledger().selfId : '**'],
+        batchClass: 'control',
+        records: [encodeRevocation(revocation)],
+        source: { kind: 'self' },
       })
       revoked++
     }
@@ -75,9 +98,20 @@ export class FormerActs {
     let entered = 0
     for (const [about, records] of this.#register) {
       const name = about.slice(1)
-      if (about.startsWith(PROVIDER) ? ledger().register.provider(name) : ledger().register.client(name)) continue
+      if (
+        about.startsWith(PROVIDER)
+          ? ledger().register.provider(name)
+          : ledger().register.client(name)
+      )
+        continue
       await publish(this.#context, {
-        kind: 'register', item: undefined, provider: body, targets: [ledger().selfId], batchClass: 'control', records: records.slice(-HISTORY_MAX), source: { kind: 'self' },
+        kind: 'register',
+        item: undefined,
+        provider: body,
+        targets: [ledger().selfId],
+        batchClass: 'control',
+        records: records.slice(-HISTORY_MAX),
+        source: { kind: 'self' },
       })
       entered++
     }

@@ -63,27 +63,49 @@ export async function removeFormerEpochs(options: FormerEpochsOptions): Promise<
       if (revoked !== former) await inFormer(options, former, async (_, acts) => acts.revokeAgain())
       revoked = former
       if (options.recovering()) continue
-      const published = await inFormer(options, former, (store, acts) => publishAgain(options, { former, store, acts }))
+      const published = await inFormer(options, former, (store, acts) =>
+        publishAgain(options, { former, store, acts }),
+      )
       await options.disk.files.remove(epochFiles(folder, former).database)
-      log.info({ epoch: former, batches: published }, 'the database of an earlier epoch is removed; what stood there alone is published again')
+      log.info(
+        { epoch: former, batches: published },
+        'the database of an earlier epoch is removed; what stood there alone is published again',
+      )
     } catch (error) {
       if (signal.aborted) return
-      context.alarms.raise(ALARM, '', text`the database of epoch ${former} (data/${former}/db) still holds records in clear and could not be taken over: ${textOf(error)}`)
+      context.alarms.raise(
+        ALARM,
+        '',
+        text`the database of epoch ${former} (data/${former}/db) still holds records in clear and could not be taken over: ${textOf(error)}`,
+      )
       await sleep(clock, RETRY_MS, signal)
     }
   }
 }
 
 /** Earlier epochs that have a database, newest first. */
-async function formerDatabases({ folder, epoch, disk: { files } }: FormerEpochsOptions): Promise<number[]> {
+async function formerDatabases({
+  folder,
+  epoch,
+  disk: { files },
+}: FormerEpochsOptions): Promise<number[]> {
   const names = await files.names(join(folder, 'data')).catch(() => [])
-  const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number).filter((one) => one < epoch)
-  const there = await Promise.all(epochs.map((one) => files.isThere(epochFiles(folder, one).database).catch(() => false)))
+  const epochs = names
+    .filter((name) => /^[1-9][0-9]*$/.test(name))
+    .map(Number)
+    .filter((one) => one < epoch)
+  const there = await Promise.all(
+    epochs.map((one) => files.isThere(epochFiles(folder, one).database).catch(() => false)),
+  )
   return epochs.filter((_, i) => there[i]).sort((a, b) => b - a)
 }
 
 /** @returns what was published again; 0 when nothing can be read */
-async function inFormer(options: FormerEpochsOptions, former: number, take: (store: Store, acts: FormerActs) => Promise<number>): Promise<number> {
+async function inFormer(
+  options: FormerEpochsOptions,
+  former: number,
+  take: (store: Store, acts: FormerActs) => Promise<number>,
+): Promise<number> {
   const store = await openFormer(options, former)
   if (!store) return 0
   try {
@@ -94,18 +116,27 @@ async function inFormer(options: FormerEpochsOptions, former: number, take: (sto
 }
 
 /** Undefined when it is damaged: it was given up for that, and nothing can be read from it. @throws HuxinError store_locked */
-async function openFormer({ folder, disk, log }: FormerEpochsOptions, former: number): Promise<Store | undefined> {
+async function openFormer(
+  { folder, disk, log }: FormerEpochsOptions,
+  former: number,
+): Promise<Store | undefined> {
   try {
     return await disk.engine.open(epochFiles(folder, former).database, { create: false })
   } catch (error) {
     if (!isHuxinError(error, 'store_corrupt')) throw error
-    log.warn({ epoch: former, reason: error.message }, 'the database of an earlier epoch cannot be read, nothing is taken from it')
+    log.warn(
+      { epoch: former, reason: error.message },
+      'the database of an earlier epoch cannot be read, nothing is taken from it',
+    )
     return undefined
   }
 }
 
 /** @returns number of batches that were published again */
-async function publishAgain({ context, log, signal }: FormerEpochsOptions, { former, store, acts }: { former: number; store: Store; acts: FormerActs }): Promise<number> {
+async function publishAgain(
+  { context, log, signal }: FormerEpochsOptions,
+  { former, store, acts }: { former: number; store: Store; acts: FormerActs },
+): Promise<number> {
   const { gte, lt } = prefixRange(tables.entry)
   const places = new FormerPlaces({ context, former, store, ledger: acts.ledger })
   let published = await acts.registerAgain()
@@ -116,14 +147,26 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
       const read = readEntry(context, bytes)
       if (!read) continue
       const { batch, source, ownKind } = read
-      const entry = { batch, source, acts, places, former, store, index: Buffer.from(key).readBigUInt64BE(1) }
-      if (!ownKind || await context.ledger().known(batch.id)) {
-        if (batch.header.kind === 'amendment' && await sayAgain(context, entry)) published++
+      const entry = {
+        batch,
+        source,
+        acts,
+        places,
+        former,
+        store,
+        index: Buffer.from(key).readBigUInt64BE(1),
+      }
+      if (!ownKind || (await context.ledger().known(batch.id))) {
+        if (batch.header.kind === 'amendment' && (await sayAgain(context, entry))) published++
         continue
       }
       const refusal = await publishOne(context, entry)
       if (refusal === undefined) published++
-      else log.warn({ batch: batch.idText, kind: batch.header.kind, reason: refusal }, 'a batch of an earlier epoch is not published again')
+      else
+        log.warn(
+          { batch: batch.idText, kind: batch.header.kind, reason: refusal },
+          'a batch of an earlier epoch is not published again',
+        )
     }
     const last = rows.at(-1)
     if (!last || rows.length < PIECE) return published
@@ -132,7 +175,10 @@ async function publishAgain({ context, log, signal }: FormerEpochsOptions, { for
 }
 
 /** What an entry is to a recovery: accepted here first and of a kind that is taken over, or what anybody said of records. */
-function readEntry({ self, kinds }: Context, bytes: Uint8Array): Pick<FormerEntry, 'batch' | 'source'> & { readonly ownKind: boolean } | undefined {
+function readEntry(
+  { self, kinds }: Context,
+  bytes: Uint8Array,
+): (Pick<FormerEntry, 'batch' | 'source'> & { readonly ownKind: boolean }) | undefined {
   try {
     const { source, verdict, header } = parseEntry(bytes)
     if (!verdict.accepted) return undefined
@@ -162,9 +208,15 @@ async function publishOne(context: Context, entry: FormerEntry): Promise<string 
   const stored = await entry.store.get(bodyKey(entry.index))
   if (!stored) return 'its body is missing'
   const ended = await endedPositions(context, entry)
-  const standing = recordsOf(stored).filter((record, i) => record !== undefined && !ended.has(i)) as Uint8Array[]
+  const standing = recordsOf(stored).filter(
+    (record, i) => record !== undefined && !ended.has(i),
+  ) as Uint8Array[]
   if (standing.length === 0) return 'all of its records are ended or erased'
-  return publishRecords(context, entry, await Promise.all(standing.map((record) => renamed(entry, record))))
+  return publishRecords(
+    context,
+    entry,
+    await Promise.all(standing.map((record) => renamed(entry, record))),
+  )
 }
 
 /**
@@ -174,10 +226,22 @@ async function publishOne(context: Context, entry: FormerEntry): Promise<string 
  */
 async function sayAgain(context: Context, entry: FormerEntry): Promise<boolean> {
   const stored = await entry.store.get(bodyKey(entry.index))
-  const records = stored ? recordsOf(stored).filter((record) => record !== undefined) as Uint8Array[] : []
-  const changed = (await Promise.all(records.map(async (record) => ({ record, now: await renamed(entry, record) })))).filter(({ record, now }) => record !== now)
+  const records = stored
+    ? (recordsOf(stored).filter((record) => record !== undefined) as Uint8Array[])
+    : []
+  const changed = (
+    await Promise.all(
+      records.map(async (record) => ({ record, now: await renamed(entry, record) })),
+    )
+  ).filter(({ record, now }) => record !== now)
   if (changed.length === 0) return false
-  return await publishRecords(context, { ...entry, source: isBornHere(entry.source) ? entry.source : { kind: 'self' } }, changed.map(({ now }) => now)) === undefined
+  return (
+    (await publishRecords(
+      context,
+      { ...entry, source: isBornHere(entry.source) ? entry.source : { kind: 'self' } },
+      changed.map(({ now }) => now),
+    )) === undefined
+  )
 }
 
 function recordsOf(stored: Uint8Array): (Uint8Array | undefined)[] {
@@ -185,20 +249,48 @@ function recordsOf(stored: Uint8Array): (Uint8Array | undefined)[] {
   return Array.from({ length: body.count }, (_, i) => recordAt(body, i))
 }
 
-async function renamed({ batch: { header: { kind } }, places }: FormerEntry, record: Uint8Array): Promise<Uint8Array> {
-  return kind === 'amendment' ? places.ofAmendment(record) : kind === 'recognition' ? places.ofRecognition(record) : record
+async function renamed(
+  {
+    batch: {
+      header: { kind },
+    },
+    places,
+  }: FormerEntry,
+  record: Uint8Array,
+): Promise<Uint8Array> {
+  return kind === 'amendment'
+    ? places.ofAmendment(record)
+    : kind === 'recognition'
+      ? places.ofRecognition(record)
+      : record
 }
 
 /** @returns why they are not published, or undefined */
-async function publishRecords(context: Context, { batch, source, former, index }: FormerEntry, records: readonly Uint8Array[]): Promise<string | undefined> {
+async function publishRecords(
+  context: Context,
+  { batch, source, former, index }: FormerEntry,
+  records: readonly Uint8Array[],
+): Promise<string | undefined> {
   const { kind, item, provider, lanes, batchClass, extra, origin } = batch.header
   try {
     const { refusal } = await publish(context, {
-      kind, item, provider: origin === context.self ? provider : context.body, targets: lanes.map(({ target }) => target), batchClass, records, extra, source, requestId: requestIdOf(former, index),
+      kind,
+      item,
+      provider: origin === context.self ? provider : context.body,
+      targets: lanes.map(({ target }) => target),
+      batchClass,
+      records,
+      extra,
+      source,
+      requestId: requestIdOf(former, index),
     })
     return refusal?.message
   } catch (error) {
-    if (isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'denied' || error.kind === 'refused')) return error.message
+    if (
+      isHuxinError(error) &&
+      (error.kind === 'invalid' || error.kind === 'denied' || error.kind === 'refused')
+    )
+      return error.message
     throw error
   }
 }
@@ -208,16 +300,24 @@ async function publishRecords(context: Context, { batch, source, former, index }
  * names the batch by its old id. Of what was known here before, this node knew too whether it was undone, and others may not
  * have heard of that; what takes effect later is said again of the new place.
  */
-async function endedPositions(context: Context, { batch, acts }: FormerEntry): Promise<ReadonlySet<number>> {
+async function endedPositions(
+  context: Context,
+  { batch, acts }: FormerEntry,
+): Promise<ReadonlySet<number>> {
   const today = civilDate(context.clock.nowMs())
   const ended = new Set<number>()
-  const ends = ({ action, undoneOn }: StoredAmendment): boolean => action !== AmendmentAction.OBJECT && undoneOn === ''
+  const ends = ({ action, undoneOn }: StoredAmendment): boolean =>
+    action !== AmendmentAction.OBJECT && undoneOn === ''
   const before = await acts.ledger.amendments(batch.id, batch.header.origin)
   for (const row of before) if (ends(row) && isInEffect(row, today)) ended.add(row.position)
-  for (const row of (await context.ledger().amendments(batch.id, batch.header.origin)).filter(ends)) {
+  for (const row of (await context.ledger().amendments(batch.id, batch.header.origin)).filter(
+    ends,
+  )) {
     if (ended.has(row.position)) continue
     const bytes = await context.store.get(entryKey(row.index))
-    const isOld = bytes !== undefined && await acts.ledger.known(parseHeaderNote(parseEntry(bytes).header).id) !== undefined
+    const isOld =
+      bytes !== undefined &&
+      (await acts.ledger.known(parseHeaderNote(parseEntry(bytes).header).id)) !== undefined
     if (!isOld) ended.add(row.position)
   }
   return ended

@@ -50,8 +50,16 @@ export class FormerPlaces {
     const index = again?.positions[amendment.index]
     const moved = again !== undefined && index !== undefined
     // A withdrawal that others have is said again too, of what moved alone.
-    const withdrawals = await Promise.all(amendment.withdrawals.map(async (id) => (!moved && await this.#isHere(id) ? id : await this.#newId(id) ?? id)))
-    const renamed = create(AmendmentSchema, { ...amendment, ...(moved ? { batchId: again.id, index } : {}), withdrawals })
+    const withdrawals = await Promise.all(
+      amendment.withdrawals.map(async (id) =>
+        !moved && (await this.#isHere(id)) ? id : ((await this.#newId(id)) ?? id),
+      ),
+    )
+    const renamed = create(AmendmentSchema, {
+      ...amendment,
+      ...(moved ? { batchId: again.id, index } : {}),
+      withdrawals,
+    })
     return equals(AmendmentSchema, amendment, renamed) ? record : toBinary(AmendmentSchema, renamed)
   }
 
@@ -60,11 +68,23 @@ export class FormerPlaces {
     const record = fromBinary(RecordSchema, bytes)
     if (record.content.case !== 'recognitionConfirmation') return bytes
     const { value } = record.content
-    const again = value.sourceBatchId.length === 32 ? await this.#againOf(value.sourceBatchId) : undefined
+    const again =
+      value.sourceBatchId.length === 32 ? await this.#againOf(value.sourceBatchId) : undefined
     const sourceIndex = again?.positions[value.sourceIndex]
     if (!again || sourceIndex === undefined) return bytes
-    const renamed = create(RecognitionConfirmationSchema, { ...value, sourceBatchId: again.id, sourceIndex, sourceHash: leafHashAt(again.body, sourceIndex) })
-    return toBinary(RecordSchema, create(RecordSchema, { ...record, content: { case: 'recognitionConfirmation', value: renamed } }))
+    const renamed = create(RecognitionConfirmationSchema, {
+      ...value,
+      sourceBatchId: again.id,
+      sourceIndex,
+      sourceHash: leafHashAt(again.body, sourceIndex),
+    })
+    return toBinary(
+      RecordSchema,
+      create(RecordSchema, {
+        ...record,
+        content: { case: 'recognitionConfirmation', value: renamed },
+      }),
+    )
   }
 
   /** The id under which a batch is published again; undefined when it is not. */
@@ -74,11 +94,14 @@ export class FormerPlaces {
     const bytes = index === undefined ? undefined : await store.get(entryKey(index))
     if (!bytes) return undefined
     const { source } = parseEntry(bytes)
-    return firstBatchOf(context, { requestId: requestIdOf(former, index!), source: isBornHere(source) ? source : { kind: 'self' } })
+    return firstBatchOf(context, {
+      requestId: requestIdOf(former, index!),
+      source: isBornHere(source) ? source : { kind: 'self' },
+    })
   }
 
   async #isHere(id: Uint8Array): Promise<boolean> {
-    return await this.#options.context.ledger().known(id) !== undefined
+    return (await this.#options.context.ledger().known(id)) !== undefined
   }
 
   async #againOf(id: Uint8Array): Promise<Again | undefined> {
@@ -90,7 +113,7 @@ export class FormerPlaces {
 
   async #findAgain(id: Uint8Array): Promise<Again | undefined> {
     const { context, store, ledger } = this.#options
-    const newId = await this.#isHere(id) ? undefined : await this.#newId(id)
+    const newId = (await this.#isHere(id)) ? undefined : await this.#newId(id)
     if (!newId) return undefined
     const before = await bodyOf(store, ledger, id)
     const body = await bodyOf(context.store, context.ledger(), newId)
@@ -98,7 +121,11 @@ export class FormerPlaces {
   }
 }
 
-async function bodyOf(store: Pick<Store, 'get'>, ledger: Ledger, id: Uint8Array): Promise<Body | undefined> {
+async function bodyOf(
+  store: Pick<Store, 'get'>,
+  ledger: Ledger,
+  id: Uint8Array,
+): Promise<Body | undefined> {
   const index = (await ledger.known(id))?.indexes[0]
   const stored = index === undefined ? undefined : await store.get(bodyKey(index))
   try {

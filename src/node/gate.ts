@@ -63,8 +63,15 @@ export class Gate {
   constructor(options: GateOptions) {
     this.#options = options
     this.#started = { ms: options.clock.nowMs(), monotonicMs: options.clock.monotonicMs() }
-    this.#clockGuard = new ClockGuard(options.clock, () => options.asks === 'children'
-      ? options.federation().children(options.self).filter(({ status }) => status === 'active').map(({ name }) => name) : [])
+    this.#clockGuard = new ClockGuard(options.clock, () =>
+      options.asks === 'children'
+        ? options
+            .federation()
+            .children(options.self)
+            .filter(({ status }) => status === 'active')
+            .map(({ name }) => name)
+        : [],
+    )
   }
 
   /** Why this log may never be written again in this epoch. */
@@ -90,10 +97,18 @@ export class Gate {
    * Takes the operator's word. At a root that was cosigned, his word is the number of entries that a child has cosigned;
    * without a number nothing is answered for.
    */
-  answerFor(word: boolean | bigint, { cosigners, size }: { cosigners: number; size: bigint }): void {
+  answerFor(
+    word: boolean | bigint,
+    { cosigners, size }: { cosigners: number; size: bigint },
+  ): void {
     if (word === false) return
     if (typeof word === 'bigint' && size < word) {
-      this.breakFor(new HuxinError('log_behind', text`the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`))
+      this.breakFor(
+        new HuxinError(
+          'log_behind',
+          text`the operator says that ${word} entries of this log were cosigned, there are ${size}: the database is an old copy; nothing is signed; run huxin node recover`,
+        ),
+      )
       return
     }
     this.#alone = this.#options.asks === 'parent' || cosigners === 0 || typeof word === 'bigint'
@@ -117,21 +132,40 @@ export class Gate {
   }
 
   /** @throws HuxinError log_frozen | clock_wrong | not_ready, or why the node is broken */
-  mayWrite({ entries, begins, ends, givenBack }: Pick<Decision, 'entries' | 'begins' | 'ends' | 'givenBack'>): void {
+  mayWrite({
+    entries,
+    begins,
+    ends,
+    givenBack,
+  }: Pick<Decision, 'entries' | 'begins' | 'ends' | 'givenBack'>): void {
     if (this.#broken) throw new HuxinError(this.#broken.code, this.#broken.text)
     if (entries.length === 0) return
     const frozen = this.#options.frozenAt()
     if (frozen !== undefined) {
-      throw new HuxinError('log_frozen', text`the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`)
+      throw new HuxinError(
+        'log_frozen',
+        text`the log ${this.#options.log().origin} is frozen at ${frozen} entries: its successor takes what comes now (huxin log status)`,
+      )
     }
-    if (begins !== true && givenBack !== true && this.#options.mustBegin()) throw new HuxinError('not_ready', text`the log ${this.#options.log().origin} has not begun yet: send again in a moment`)
+    if (begins !== true && givenBack !== true && this.#options.mustBegin())
+      throw new HuxinError(
+        'not_ready',
+        text`the log ${this.#options.log().origin} has not begun yet: send again in a moment`,
+      )
     this.checkClock()
     const who = this.#options.asks === 'parent' ? text`its parent` : text`enough of its children`
-    if (ends === true && !this.#recalled) throw new HuxinError('not_ready', text`this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`)
+    if (ends === true && !this.#recalled)
+      throw new HuxinError(
+        'not_ready',
+        text`this node has not heard from ${who} since it started: a log is not ended before, --alone or not; is the link up? (huxin node status)`,
+      )
     if (this.maySign) return
     // Whoever sends again until the node is ready would wait for as long as the parent is away.
     if (this.#isLate) throw new HuxinError('unconfirmed', this.#unheard)
-    throw new HuxinError('not_ready', text`this node has just started and has not heard from ${who} yet: send again in a moment`)
+    throw new HuxinError(
+      'not_ready',
+      text`this node has just started and has not heard from ${who} yet: send again in a moment`,
+    )
   }
 
   get #isLate(): boolean {
@@ -140,7 +174,8 @@ export class Gate {
 
   get #unheard(): Text {
     const suspended = this.#options.alarms.standing().find(({ code }) => code === 'suspended')
-    if (suspended) return text`${suspended.text}; since this node was started again it takes and signs nothing, and goes on by itself when the parent's operator has lifted that (huxin member activate)`
+    if (suspended)
+      return text`${suspended.text}; since this node was started again it takes and signs nothing, and goes on by itself when the parent's operator has lifted that (huxin member activate)`
     const since = formatTime(this.#started.ms)
     return this.#options.asks === 'parent'
       ? text`since it was started, ${since}, this node has not heard from its parent what that last saw of its log, and takes and signs nothing before: is the parent up (huxin node status)? Where it is gone for long, stop this node and start it with huxin node start --alone`
@@ -157,7 +192,9 @@ export class Gate {
   }
 
   get #override(): Text {
-    return this.#options.asks === 'parent' ? text`--alone overrides` : text`--alone <entries> overrides, with the number that a child cosigned: its operator reads it in huxin node status`
+    return this.#options.asks === 'parent'
+      ? text`--alone overrides`
+      : text`--alone <entries> overrides, with the number that a child cosigned: its operator reads it in huxin node status`
   }
 
   /** Nothing is signed from here on. */
@@ -180,16 +217,21 @@ export class Gate {
       // The next epoch of a frozen log may be signed already, with the answer lost: nothing is written here until it is taken.
       const next = this.#options.frozenAt() !== undefined && seen.epoch === this.#options.epoch + 1
       if (seen.epoch > this.#options.epoch && !next) {
-        throw new HuxinError('log_behind', text`the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`)
+        throw new HuxinError(
+          'log_behind',
+          text`the federation has epoch ${seen.epoch} of this node, the keys here are of epoch ${this.#options.epoch}: run huxin node recover`,
+        )
       }
-      if (seen.lastCheckpoint.length > 0) await this.#compareLog(text`the parent`, seen.lastCheckpoint)
+      if (seen.lastCheckpoint.length > 0)
+        await this.#compareLog(text`the parent`, seen.lastCheckpoint)
     })
     if (this.#options.asks === 'parent') this.#open()
   }
 
   /** Compares the log with what anybody has seen of it, as a note that this node signed; other notes say nothing. */
   async show(who: string, checkpoint: Uint8Array): Promise<void> {
-    if (checkpoint.length > 0) await this.#judge(() => this.#compareLog(who, checkpoint)).catch(() => undefined)
+    if (checkpoint.length > 0)
+      await this.#judge(() => this.#compareLog(who, checkpoint)).catch(() => undefined)
   }
 
   /**
@@ -200,11 +242,20 @@ export class Gate {
     const federation = this.#options.federation()
     const known = new Set(federation.history(this.#options.self).map(hex))
     const unknown = notes.slice(-STATEMENTS_MAX).filter((note) => !known.has(hex(note)))
-    const shown = unknown.length === 0 ? undefined : federation.foresee(unknown).member(this.#options.self)
+    const shown =
+      unknown.length === 0 ? undefined : federation.foresee(unknown).member(this.#options.self)
     if (!shown || this.#broken) return
-    const other = shown.epochs.some(({ epoch, noteVkey }) => epoch === this.#options.epoch && noteVkey !== this.#options.log().vkey)
+    const other = shown.epochs.some(
+      ({ epoch, noteVkey }) =>
+        epoch === this.#options.epoch && noteVkey !== this.#options.log().vkey,
+    )
     if (shown.epoch <= this.#options.epoch && !other) return
-    this.breakFor(new HuxinError('log_behind', text`${who} shows that the federation has epoch ${shown.epoch} of this node${other ? text` with other keys` : ''}, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ${this.#options.asks === 'parent' ? text`run huxin node recover` : text`stop it, and restore a backup that has the keys of that epoch (huxin node restore)`}`))
+    this.breakFor(
+      new HuxinError(
+        'log_behind',
+        text`${who} shows that the federation has epoch ${shown.epoch} of this node${other ? text` with other keys` : ''}, the keys here are of epoch ${this.#options.epoch}: this is an old copy; nothing is signed; ${this.#options.asks === 'parent' ? text`run huxin node recover` : text`stop it, and restore a backup that has the keys of that epoch (huxin node restore)`}`,
+      ),
+    )
   }
 
   /** A child has shown what it last saw of this log, if anything, and what its own clock shows. */
@@ -234,7 +285,12 @@ export class Gate {
     const all = this.#asked.length
     const heard = this.#asked.filter((child) => this.#heard.has(child)).length
     if (heard * 2 < all) {
-      if (!this.#alone) alarms.raise('start', '', text`nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`)
+      if (!this.#alone)
+        alarms.raise(
+          'start',
+          '',
+          text`nothing is signed until ${Math.ceil(all / 2)} of the ${all} children that cosigned this log have said what they last saw of it; ${heard} did (${this.#override})`,
+        )
       return
     }
     this.#open()
@@ -276,12 +332,21 @@ export class Gate {
   async #compareLog(who: Said, checkpoint: Uint8Array): Promise<void> {
     const log = this.#options.log()
     const seen = openCheckpoint(checkpoint, [log.verifier], log.origin)
-    const what = this.#options.asks === 'parent' ? text`run huxin node recover` : text`stop it, and restore its newest backup (huxin node restore), or run huxin node recover`
+    const what =
+      this.#options.asks === 'parent'
+        ? text`run huxin node recover`
+        : text`stop it, and restore its newest backup (huxin node restore), or run huxin node recover`
     if (seen.size > log.size) {
-      throw new HuxinError('log_behind', text`${who} has seen ${seen.size} entries of this log, there are ${log.size}: the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`)
+      throw new HuxinError(
+        'log_behind',
+        text`${who} has seen ${seen.size} entries of this log, there are ${log.size}: the database is an old copy (a rollback, not fraud); nothing is signed; ${what}`,
+      )
     }
     if (seen.size > 0n && !equalBytes(await log.root(seen.size), seen.root)) {
-      throw new HuxinError('log_forked', text`the first ${seen.size} entries of this log are not those that ${who} saw; nothing is signed; ${what}`)
+      throw new HuxinError(
+        'log_forked',
+        text`the first ${seen.size} entries of this log are not those that ${who} saw; nothing is signed; ${what}`,
+      )
     }
   }
 }

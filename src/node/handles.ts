@@ -21,7 +21,10 @@ export async function handleLimit(): Promise<number | undefined> {
 }
 
 /** Handles that a node takes with as many connections as it may have. */
-export function handlesOf({ connectionsMax, audit }: Pick<NodeConfig, 'connectionsMax' | 'audit'>): number {
+export function handlesOf({
+  connectionsMax,
+  audit,
+}: Pick<NodeConfig, 'connectionsMax' | 'audit'>): number {
   return connectionsMax * (audit ? 2 : 1) + handshakesOf(connectionsMax) + RESERVE
 }
 
@@ -34,7 +37,11 @@ export function fitHandles(config: NodeConfig, limit: number | undefined): NodeC
   if (limit === undefined || wanted <= limit) return config
   let rest = Math.max(0, limit - RESERVE)
   while (rest > 0 && handlesOf({ ...config, connectionsMax: rest }) > limit) rest--
-  if (!config.connectionsChosen && rest >= CONNECTIONS_MIN) return { ...config, connectionsMax: rest }
+  if (!config.connectionsChosen && rest >= CONNECTIONS_MIN)
+    return { ...config, connectionsMax: rest }
   const least = handlesOf({ ...config, connectionsMax: CONNECTIONS_MIN })
-  throw new HuxinError('config_invalid', text`connectionsMax ${config.connectionsMax} takes ${wanted} file handles, this process may have ${limit}: raise the limit (ulimit -n ${wanted}, or LimitNOFILE=${wanted} in the service)${rest >= 1 ? text`, or set connectionsMax to ${rest} or less` : text`, at least to ${least} with a smaller connectionsMax`}`)
+  throw new HuxinError(
+    'config_invalid',
+    text`connectionsMax ${config.connectionsMax} takes ${wanted} file handles, this process may have ${limit}: raise the limit (ulimit -n ${wanted}, or LimitNOFILE=${wanted} in the service)${rest >= 1 ? text`, or set connectionsMax to ${rest} or less` : text`, at least to ${least} with a smaller connectionsMax`}`,
+  )
 }

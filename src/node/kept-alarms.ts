@@ -40,7 +40,10 @@ const epochEnded: Ended = (context, { subject, epoch }) => {
   return !member || member.status === 'retired' || member.epoch !== epoch
 }
 const ownEpochEnded: Ended = ({ epoch: now }, { epoch }) => now !== epoch
-const older = (days: number): Ended => (context, { sinceMs }) => context.clock.nowMs() - sinceMs > days * DAY_MS
+const older =
+  (days: number): Ended =>
+  (context, { sinceMs }) =>
+    context.clock.nowMs() - sinceMs > days * DAY_MS
 
 /** When each of them is over. */
 export const keptAlarms: Partial<Record<AlarmCode, Ended>> = {
@@ -52,7 +55,8 @@ export const keptAlarms: Partial<Record<AlarmCode, Ended>> = {
   two_trees: ownEpochEnded,
   receipts: older(1),
   lost: older(LOST_DAYS),
-  lane_fork: (context, { subject }) => !context.ledger().quarantined.has(parseLaneKey(subject)?.origin ?? ''),
+  lane_fork: (context, { subject }) =>
+    !context.ledger().quarantined.has(parseLaneKey(subject)?.origin ?? ''),
   // A statement that stands on the first one settles which of them it was.
   statement: (context, { subject }) => {
     const [name = '', serial = ''] = subject.split(' ')
@@ -64,7 +68,9 @@ export const keptAlarms: Partial<Record<AlarmCode, Ended>> = {
     const member = context.ledger().federation.member(subject)
     if (member?.status === 'retired' || member?.parent !== context.self) return true
     const held = await childReceipt(context, subject)
-    return held !== undefined && Object.values(held.receipt.classes).every((end) => end >= BigInt(size))
+    return (
+      held !== undefined && Object.values(held.receipt.classes).every((end) => end >= BigInt(size))
+    )
   },
 }
 
@@ -85,7 +91,8 @@ export class KeptAlarms {
       const alarm = readAlarm(key, value)
       if (!alarm) continue
       kept.set(nameOf(alarm), alarm)
-      if (!context.alarms.has(alarm.code, alarm.subject)) context.alarms.restore({ ...alarm, text: bilingual(alarm.en, alarm.zh) })
+      if (!context.alarms.has(alarm.code, alarm.subject))
+        context.alarms.restore({ ...alarm, text: bilingual(alarm.en, alarm.zh) })
     }
     return new KeptAlarms(context, kept)
   }
@@ -103,8 +110,12 @@ export class KeptAlarms {
       else now.set(name, alarm)
     }
     const ops: Op[] = [
-      ...[...now].filter(([name, alarm]) => this.#kept.get(name) !== alarm).map(([, alarm]) => rowOf(alarm)),
-      ...[...this.#kept].filter(([name]) => !now.has(name)).map(([, { code, subject }]) => ({ key: keyOf(code, subject), value: undefined })),
+      ...[...now]
+        .filter(([name, alarm]) => this.#kept.get(name) !== alarm)
+        .map(([, alarm]) => rowOf(alarm)),
+      ...[...this.#kept]
+        .filter(([name]) => !now.has(name))
+        .map(([, { code, subject }]) => ({ key: keyOf(code, subject), value: undefined })),
     ]
     if (ops.length > 0) await store.write(ops)
     this.#kept = now
@@ -113,8 +124,18 @@ export class KeptAlarms {
   #keep({ code, subject, sinceMs, text }: StandingAlarm, before: KeptAlarm | undefined): KeptAlarm {
     const { ledger, epoch: own, log } = this.#context
     if (before?.en === text.en) return before
-    const about = keptAlarms[code] === ownEpochEnded ? undefined : ledger().federation.member(subject.split(' ')[0]!)
-    return { code, subject, sinceMs, ...wordsOf(text), epoch: about?.epoch ?? own, size: String(log().signed.size) }
+    const about =
+      keptAlarms[code] === ownEpochEnded
+        ? undefined
+        : ledger().federation.member(subject.split(' ')[0]!)
+    return {
+      code,
+      subject,
+      sinceMs,
+      ...wordsOf(text),
+      epoch: about?.epoch ?? own,
+      size: String(log().signed.size),
+    }
   }
 }
 

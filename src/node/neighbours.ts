@@ -46,7 +46,10 @@ export class Neighbours {
   readonly #saved = new Map<string, number>()
   #savedMs = -Infinity
   /** Batches that wait for a child that is not active, when they were counted, and how it stood then. */
-  readonly #undelivered = new Map<string, { readonly batches: number; readonly monotonicMs: number; readonly serial: number }>()
+  readonly #undelivered = new Map<
+    string,
+    { readonly batches: number; readonly monotonicMs: number; readonly serial: number }
+  >()
 
   private constructor(options: NeighboursOptions) {
     this.#options = options
@@ -59,10 +62,18 @@ export class Neighbours {
     const parent = context.ledger().federation.member(context.self)?.parent
     for (const [key, stored] of await context.store.range(contactRows.range)) {
       const value = openChecked(key, stored)
-      if (value?.length === 8) neighbours.#contacts.set(contactRows.restOf(key).toString(), { ms: Number(fromBe64(value)), notAfterMs: undefined })
+      if (value?.length === 8)
+        neighbours.#contacts.set(contactRows.restOf(key).toString(), {
+          ms: Number(fromBe64(value)),
+          notAfterMs: undefined,
+        })
     }
     for (const { node, last } of await cosigners(context)) {
-      if (last && node !== parent && !neighbours.#contacts.has(node)) neighbours.#contacts.set(node, { ms: Number(last.timeSeconds) * 1000, notAfterMs: undefined })
+      if (last && node !== parent && !neighbours.#contacts.has(node))
+        neighbours.#contacts.set(node, {
+          ms: Number(last.timeSeconds) * 1000,
+          notAfterMs: undefined,
+        })
     }
     return neighbours
   }
@@ -91,59 +102,117 @@ export class Neighbours {
 
   /** One that never called is not away: it may not be set up yet. */
   #sayAway(children: readonly Member[]): void {
-    const { context: { alarms }, clock, limits } = this.#options
-    const limitOf = ({ id }: Member): number => (limits.childAwayMinutesOf[id] ?? limits.childAwayMinutes) * MINUTE_MS
-    const away = children.filter((child) => this.#contacts.has(child.name) && clock.nowMs() - this.lastContactMs(child.name) > limitOf(child)).map(({ name }) => name)
+    const {
+      context: { alarms },
+      clock,
+      limits,
+    } = this.#options
+    const limitOf = ({ id }: Member): number =>
+      (limits.childAwayMinutesOf[id] ?? limits.childAwayMinutes) * MINUTE_MS
+    const away = children
+      .filter(
+        (child) =>
+          this.#contacts.has(child.name) &&
+          clock.nowMs() - this.lastContactMs(child.name) > limitOf(child),
+      )
+      .map(({ name }) => name)
     const each = new Set(away.length <= EACH_MAX ? away : [''])
-    for (const { code, subject } of alarms.standing()) if (code === 'child_away' && !each.has(subject)) alarms.clear(code, subject)
+    for (const { code, subject } of alarms.standing())
+      if (code === 'child_away' && !each.has(subject)) alarms.clear(code, subject)
     if (away.length <= EACH_MAX) {
-      for (const name of away) alarms.raise('child_away', name, text`${name} has not called since ${formatTime(this.lastContactMs(name))}`)
+      for (const name of away)
+        alarms.raise(
+          'child_away',
+          name,
+          text`${name} has not called since ${formatTime(this.lastContactMs(name))}`,
+        )
       return
     }
-    const first = [...away].sort((a, b) => this.lastContactMs(a) - this.lastContactMs(b)).slice(0, NAMED_MAX)
-    alarms.raise('child_away', '', text`${away.length} of ${children.length} children have not called for longer than they may; for longest: ${first.map((name) => text`${name} since ${formatTime(this.lastContactMs(name))}`)}`)
+    const first = [...away]
+      .sort((a, b) => this.lastContactMs(a) - this.lastContactMs(b))
+      .slice(0, NAMED_MAX)
+    alarms.raise(
+      'child_away',
+      '',
+      text`${away.length} of ${children.length} children have not called for longer than they may; for longest: ${first.map((name) => text`${name} since ${formatTime(this.lastContactMs(name))}`)}`,
+    )
   }
 
   #sayCertificates(children: readonly Member[]): void {
-    const { context: { alarms }, clock } = this.#options
-    const ending = new Map(children.flatMap(({ name }) => {
-      const notAfterMs = this.#contacts.get(name)?.notAfterMs
-      return notAfterMs !== undefined && notAfterMs - clock.nowMs() < CERTIFICATE_DAYS * DAY_MS ? [[name, notAfterMs] as const] : []
-    }))
-    for (const { code, subject } of alarms.standing()) if (code === 'child_certificate' && !ending.has(subject)) alarms.clear(code, subject)
-    for (const [name, notAfterMs] of ending) alarms.raise('child_certificate', name, text`the certificate of ${name} ends at ${formatTime(notAfterMs)}`)
+    const {
+      context: { alarms },
+      clock,
+    } = this.#options
+    const ending = new Map(
+      children.flatMap(({ name }) => {
+        const notAfterMs = this.#contacts.get(name)?.notAfterMs
+        return notAfterMs !== undefined && notAfterMs - clock.nowMs() < CERTIFICATE_DAYS * DAY_MS
+          ? [[name, notAfterMs] as const]
+          : []
+      }),
+    )
+    for (const { code, subject } of alarms.standing())
+      if (code === 'child_certificate' && !ending.has(subject)) alarms.clear(code, subject)
+    for (const [name, notAfterMs] of ending)
+      alarms.raise(
+        'child_certificate',
+        name,
+        text`the certificate of ${name} ends at ${formatTime(notAfterMs)}`,
+      )
   }
 
   /** One that does not call any more does not say that it has the same table now. */
   #endDivisions(children: readonly Member[]): void {
     const { alarms } = this.#options.context
-    const gone = new Set(children.filter(({ status }) => status !== 'active').map(({ name }) => name))
-    for (const { code, subject } of alarms.standing()) if (code === 'divisions' && gone.has(subject)) alarms.clear(code, subject)
+    const gone = new Set(
+      children.filter(({ status }) => status !== 'active').map(({ name }) => name),
+    )
+    for (const { code, subject } of alarms.standing())
+      if (code === 'divisions' && gone.has(subject)) alarms.clear(code, subject)
   }
 
   async #sayUndelivered(children: readonly Member[]): Promise<void> {
-    const { context, context: { alarms } } = this.#options
+    const {
+      context,
+      context: { alarms },
+    } = this.#options
     const said = new Set<string>()
     for (const child of children) {
       const batches = child.status === 'active' ? 0 : await this.#undeliveredTo(child)
       if (batches === 0) continue
       said.add(child.name)
       const { name, reason, document } = child
-      alarms.raise('undelivered', name, child.status === 'retired'
-        ? text`${batches} batches never reached ${name}, which is retired (${reason}, ${document})`
-        : text`${batches} batches wait for ${name}, which is suspended (${reason}, ${document})`)
+      alarms.raise(
+        'undelivered',
+        name,
+        child.status === 'retired'
+          ? text`${batches} batches never reached ${name}, which is retired (${reason}, ${document})`
+          : text`${batches} batches wait for ${name}, which is suspended (${reason}, ${document})`,
+      )
     }
-    for (const { code, subject } of alarms.standing()) if (code === 'undelivered' && !said.has(subject)) alarms.clear(code, subject)
-    for (const name of this.#undelivered.keys()) if (context.ledger().federation.member(name)?.status === 'active') this.#undelivered.delete(name)
+    for (const { code, subject } of alarms.standing())
+      if (code === 'undelivered' && !said.has(subject)) alarms.clear(code, subject)
+    for (const name of this.#undelivered.keys())
+      if (context.ledger().federation.member(name)?.status === 'active')
+        this.#undelivered.delete(name)
   }
 
   /** Nothing changes for one that is retired; for one that is suspended it is counted once a minute. */
   async #undeliveredTo({ name, status, serial }: Member): Promise<number> {
     const { context, clock } = this.#options
     const isRetired = status === 'retired'
-    if (isRetired && clock.nowMs() - (context.ledger().retirements.get(name)?.timeMs ?? 0) > UNDELIVERED_DAYS * DAY_MS) return 0
+    if (
+      isRetired &&
+      clock.nowMs() - (context.ledger().retirements.get(name)?.timeMs ?? 0) >
+        UNDELIVERED_DAYS * DAY_MS
+    )
+      return 0
     const before = this.#undelivered.get(name)
-    if (before?.serial === serial && (isRetired || clock.monotonicMs() - before.monotonicMs < COUNT_MS)) return before.batches
+    if (
+      before?.serial === serial &&
+      (isRetired || clock.monotonicMs() - before.monotonicMs < COUNT_MS)
+    )
+      return before.batches
     const batches = await recordsWaitingFor(context, name)
     this.#undelivered.set(name, { batches, monotonicMs: clock.monotonicMs(), serial })
     return batches
@@ -158,8 +227,17 @@ export class Neighbours {
     const bytes = final < signed.size ? await context.log().entry(final) : undefined
     const sinceMs = bytes && parseEntry(bytes).timeMs
     const isSaid = alarms.has('away') || alarms.has('suspended') || alarms.has('start')
-    if (sinceMs === undefined || isSaid || clock.nowMs() - sinceMs < limits.notFinalMinutes * MINUTE_MS) return alarms.clear('not_final')
-    alarms.raise('not_final', '', text`entry ${final} of this log and those after it wait to be cosigned since ${formatTime(sinceMs)}`)
+    if (
+      sinceMs === undefined ||
+      isSaid ||
+      clock.nowMs() - sinceMs < limits.notFinalMinutes * MINUTE_MS
+    )
+      return alarms.clear('not_final')
+    alarms.raise(
+      'not_final',
+      '',
+      text`entry ${final} of this log and those after it wait to be cosigned since ${formatTime(sinceMs)}`,
+    )
   }
 
   /** Losing the last minute costs nothing. */
@@ -167,10 +245,12 @@ export class Neighbours {
     const { context, clock } = this.#options
     if (clock.monotonicMs() - this.#savedMs < SAVE_MS) return
     this.#savedMs = clock.monotonicMs()
-    const ops = [...this.#contacts].filter(([child, { ms }]) => this.#saved.get(child) !== ms).map(([child, { ms }]) => {
-      const key = contactRows.key(child)
-      return { key, value: checkedValue(key, be64(BigInt(Math.round(ms)))), child, ms }
-    })
+    const ops = [...this.#contacts]
+      .filter(([child, { ms }]) => this.#saved.get(child) !== ms)
+      .map(([child, { ms }]) => {
+        const key = contactRows.key(child)
+        return { key, value: checkedValue(key, be64(BigInt(Math.round(ms)))), child, ms }
+      })
     if (ops.length === 0) return
     await context.store.write(ops)
     for (const { child, ms } of ops) this.#saved.set(child, ms)

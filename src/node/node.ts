@@ -44,7 +44,14 @@ import { Confirmation } from './confirmation.ts'
 import { dialParent } from './dial.ts'
 import { DiskSpace } from './disk.ts'
 import { EvidenceFolder } from './evidence.ts'
-import { continuesFrom, genesisOf, loadLedger, type OpenFolder, openFolder, takeUpLog } from './folder.ts'
+import {
+  continuesFrom,
+  genesisOf,
+  loadLedger,
+  type OpenFolder,
+  openFolder,
+  takeUpLog,
+} from './folder.ts'
 import { Gate } from './gate.ts'
 import type { NodeOptions } from './options.ts'
 import { Neighbours } from './neighbours.ts'
@@ -124,15 +131,37 @@ export class Node {
     this.#recent = new Recent(folder.store)
     this.#alarms = new Alarms(options)
     this.#gate = new Gate({
-      clock: options.clock, alarms: this.#alarms, log: () => this.#log, epoch: folder.epoch,
-      frozenAt: () => this.#ledger.frozen.get(this.#log.origin), mustBegin: () => this.#beginning.due || this.#restoration.due,
-      asks: options.config.parent ? 'parent' : 'children', self: options.config.node, federation: () => this.#ledger.federation,
+      clock: options.clock,
+      alarms: this.#alarms,
+      log: () => this.#log,
+      epoch: folder.epoch,
+      frozenAt: () => this.#ledger.frozen.get(this.#log.origin),
+      mustBegin: () => this.#beginning.due || this.#restoration.due,
+      asks: options.config.parent ? 'parent' : 'children',
+      self: options.config.node,
+      federation: () => this.#ledger.federation,
       // What was durable and unsigned at the start is signed by a round that has nothing else to do.
-      onMaySign: () => void this.#writer.save([]).then(() => this.#changes.announce(['log', ...batchClasses]), () => undefined),
+      onMaySign: () =>
+        void this.#writer.save([]).then(
+          () => this.#changes.announce(['log', ...batchClasses]),
+          () => undefined,
+        ),
     })
-    this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, { files: options.disk.files, alarms: this.#alarms, log: options.log })
-    this.#disk = new DiskSpace({ folder: dirname(epochFiles(options.config.folder, folder.epoch).database), ...options.config.disk, files: options.disk.files, alarms: this.#alarms })
-    this.backups = new Backups(() => ({ config: this.config, epoch: folder.epoch, log: this.#log, store: folder.store }), options.disk.files)
+    this.#evidence = new EvidenceFolder(epochFiles(options.config.folder, folder.epoch).evidence, {
+      files: options.disk.files,
+      alarms: this.#alarms,
+      log: options.log,
+    })
+    this.#disk = new DiskSpace({
+      folder: dirname(epochFiles(options.config.folder, folder.epoch).database),
+      ...options.config.disk,
+      files: options.disk.files,
+      alarms: this.#alarms,
+    })
+    this.backups = new Backups(
+      () => ({ config: this.config, epoch: folder.epoch, log: this.#log, store: folder.store }),
+      options.disk.files,
+    )
     this.approvals = new Approvals(() => this.#context, options.config.approvals)
     setMaxListeners(0, this.#stop.signal)
     this.#ledger = this.#newLedger()
@@ -206,7 +235,9 @@ export class Node {
   }
 
   /** Drops transit bodies whose time has come, and rewrites what was dropped or erased, now. */
-  async sweep(graceMs = this.#options.transitGraceMs ?? this.#options.config.transitGraceHours * 3_600_000): Promise<number> {
+  async sweep(
+    graceMs = this.#options.transitGraceMs ?? this.#options.config.transitGraceHours * 3_600_000,
+  ): Promise<number> {
     const dropped = await this.#transit.sweep(graceMs)
     await compactSpoiled(this.#context)
     return dropped
@@ -249,37 +280,109 @@ export class Node {
       onAppend: () => this.#indexer.kick(),
       onFailure: (error) => this.#reload(error),
     })
-    this.#indexer = new Indexer({ store: this.#folder.store, ledger: () => this.#ledger, subjectKey: this.#folder.keys.subject, size: () => this.#log.signed.size, clock: this.#options.clock, onDamage: (index) => this.#alarms.raise('damage', '', text`entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`) })
-    await this.#indexer.load().then(() => checkSubjectKey({ store: this.#folder.store, subjectKey: this.#folder.keys.subject, indexer: this.#indexer }))
-    this.#quotas = await Quotas.open({ limits: config.quotas, ledger: () => this.#ledger, store: this.#folder.store, clock, alarms: this.#alarms, refusalsWarn: config.alarms.refusalsPerHour })
+    this.#indexer = new Indexer({
+      store: this.#folder.store,
+      ledger: () => this.#ledger,
+      subjectKey: this.#folder.keys.subject,
+      size: () => this.#log.signed.size,
+      clock: this.#options.clock,
+      onDamage: (index) =>
+        this.#alarms.raise(
+          'damage',
+          '',
+          text`entry ${index} or its body is not what was logged, and its records may not be found: run huxin fsck --repair, then start again`,
+        ),
+    })
+    await this.#indexer.load().then(() =>
+      checkSubjectKey({
+        store: this.#folder.store,
+        subjectKey: this.#folder.keys.subject,
+        indexer: this.#indexer,
+      }),
+    )
+    this.#quotas = await Quotas.open({
+      limits: config.quotas,
+      ledger: () => this.#ledger,
+      store: this.#folder.store,
+      clock,
+      alarms: this.#alarms,
+      refusalsWarn: config.alarms.refusalsPerHour,
+    })
     this.#door = new Door({
-      ledger: () => this.#ledger, store: this.#folder.store, writer: this.#writer, changes: this.#changes, recent: this.#recent, clock,
-      kinds: this.genesis().kinds, checkRecords: this.#options.checkRecords ?? checkAllRecords, subjectKey: this.#folder.keys.subject,
-      recovering: () => this.#recovering || this.#restoration.due, alarms: this.#alarms, checkRoom: (batchClass) => this.#disk.check(batchClass), quotas: this.#quotas,
-      onFork: this.#evidence.keepFork, onConflict: this.#evidence.keepConflict,
-      onGap: (lane, number, source) => this.#options.log.warn({ lane, number: String(number), source: source.kind }, 'a lane skips a number'),
+      ledger: () => this.#ledger,
+      store: this.#folder.store,
+      writer: this.#writer,
+      changes: this.#changes,
+      recent: this.#recent,
+      clock,
+      kinds: this.genesis().kinds,
+      checkRecords: this.#options.checkRecords ?? checkAllRecords,
+      subjectKey: this.#folder.keys.subject,
+      recovering: () => this.#recovering || this.#restoration.due,
+      alarms: this.#alarms,
+      checkRoom: (batchClass) => this.#disk.check(batchClass),
+      quotas: this.#quotas,
+      onFork: this.#evidence.keepFork,
+      onConflict: this.#evidence.keepConflict,
+      onGap: (lane, number, source) =>
+        this.#options.log.warn(
+          { lane, number: String(number), source: source.kind },
+          'a lane skips a number',
+        ),
     })
     this.#context = this.#newContext()
-    this.#neighbours = await Neighbours.open({ context: this.#context, clock, limits: config.alarms })
+    this.#neighbours = await Neighbours.open({
+      context: this.#context,
+      clock,
+      limits: config.alarms,
+    })
     this.#transit = new TransitSweep(this.#context, config.transitDaysMax * 86_400_000)
-    this.#beginning = await Beginning.open(this.#context, { folder: this.#folder, root: !config.parent })
+    this.#beginning = await Beginning.open(this.#context, {
+      folder: this.#folder,
+      root: !config.parent,
+    })
     this.#restoration = await Restoration.open({
-      config, files: this.#options.disk.files, context: this.#context, door: this.#door, recovery: this.#folder.recovery, alone: this.#options.alone !== undefined && this.#options.alone !== false,
+      config,
+      files: this.#options.disk.files,
+      context: this.#context,
+      door: this.#door,
+      recovery: this.#folder.recovery,
+      alone: this.#options.alone !== undefined && this.#options.alone !== false,
       onBroken: (error) => this.#gate.breakFor(error),
     })
     const cosigning = await cosigningChildren(this.#context)
-    if (!this.#restoration.due) this.#gate.answerFor(this.#options.alone ?? false, { cosigners: cosigning.length, size: this.#log.signed.size < 0n ? this.#log.size : this.#log.signed.size })
-    const lastMs = await takeUpLog(this.#log, { config, folder: this.#folder, maySign: this.#gate.maySign })
+    if (!this.#restoration.due)
+      this.#gate.answerFor(this.#options.alone ?? false, {
+        cosigners: cosigning.length,
+        size: this.#log.signed.size < 0n ? this.#log.size : this.#log.signed.size,
+      })
+    const lastMs = await takeUpLog(this.#log, {
+      config,
+      folder: this.#folder,
+      maySign: this.#gate.maySign,
+    })
     this.#gate.notBefore(lastMs)
     this.#confirmation = await Confirmation.open({
-      store: this.#folder.store, afterMs: config.unconfirmedAfterHours * 3_600_000, otherwiseMs: lastMs > 0 ? lastMs : clock.nowMs(), nowMs: () => this.#gate.trustedMs(),
-      isOpen: () => this.#gate.maySign && !this.#restoration.due && !this.#recovering, isAlone: () => this.#gate.alone,
-      heardMs: () => (config.parent ? this.#uplink?.confirmedMs() : this.#gate.maySign ? this.#gate.trustedMs() : undefined),
+      store: this.#folder.store,
+      afterMs: config.unconfirmedAfterHours * 3_600_000,
+      otherwiseMs: lastMs > 0 ? lastMs : clock.nowMs(),
+      nowMs: () => this.#gate.trustedMs(),
+      isOpen: () => this.#gate.maySign && !this.#restoration.due && !this.#recovering,
+      isAlone: () => this.#gate.alone,
+      heardMs: () =>
+        config.parent
+          ? this.#uplink?.confirmedMs()
+          : this.#gate.maySign
+            ? this.#gate.trustedMs()
+            : undefined,
     })
     this.#gate.waitFor(cosigning)
     this.#rotation = this.#newRotation()
     this.#end = await this.#options.transport.open({
-      config, clock, onAlarm: (what) => (what ? this.#alarms.raise('certificate', '', what) : this.#alarms.clear('certificate')),
+      config,
+      clock,
+      onAlarm: (what) =>
+        what ? this.#alarms.raise('certificate', '', what) : this.#alarms.clear('certificate'),
       onChange: ({ serial }) => {
         this.#changes.announce(['certificate'])
         this.#options.log.info({ serial }, 'certificate files were read again')
@@ -289,16 +392,50 @@ export class Node {
     await this.#listen()
     if (config.parent) this.#dial(config.parent)
     if (this.#gate.maySign) await this.#beginning.begin().then(() => this.#restoration.tryBegin())
-    if (this.#gate.alone) this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
+    if (this.#gate.alone)
+      this.#options.log.warn({}, 'started alone: nobody was asked what it last saw of this log')
     this.#background = startBackground({
-      context: this.#context, door: this.#door, approvals: this.approvals, maySign: () => this.#gate.maySign, mayAppend: () => this.#gate.mayAppend, clockIsRight: () => this.#gate.clockIsRight(), lookAtDisk: () => this.#disk.look(), reviewGate: () => this.#gate.review(), reviewNeighbours: async () => { try { await this.#neighbours.review() } finally { await this.#confirmation.save() } },
-      sweep: () => this.sweep(), scrubBytesPerDay: config.scrub.bytesPerDay, headsMs: HEADS_MS, exchangeHeads: () => this.exchangeHeads(),
-      onHealth: (ready) => this.#server?.setAllServing(ready), folder: config.folder, disk: this.#options.disk, epoch: this.#folder.epoch, log: this.#options.log, recovering: () => this.#recovering, signal: this.#stop.signal,
+      context: this.#context,
+      door: this.#door,
+      approvals: this.approvals,
+      maySign: () => this.#gate.maySign,
+      mayAppend: () => this.#gate.mayAppend,
+      clockIsRight: () => this.#gate.clockIsRight(),
+      lookAtDisk: () => this.#disk.look(),
+      reviewGate: () => this.#gate.review(),
+      reviewNeighbours: async () => {
+        try {
+          await this.#neighbours.review()
+        } finally {
+          await this.#confirmation.save()
+        }
+      },
+      sweep: () => this.sweep(),
+      scrubBytesPerDay: config.scrub.bytesPerDay,
+      headsMs: HEADS_MS,
+      exchangeHeads: () => this.exchangeHeads(),
+      onHealth: (ready) => this.#server?.setAllServing(ready),
+      folder: config.folder,
+      disk: this.#options.disk,
+      epoch: this.#folder.epoch,
+      log: this.#options.log,
+      recovering: () => this.#recovering,
+      signal: this.#stop.signal,
     })
-    this.#background.push(reviewLoop({ context: this.#context, holders: () => [this.#server, this.#audit], reviewParent: () => this.#channel?.review(), signal: this.#stop.signal }))
+    this.#background.push(
+      reviewLoop({
+        context: this.#context,
+        holders: () => [this.#server, this.#audit],
+        reviewParent: () => this.#channel?.review(),
+        signal: this.#stop.signal,
+      }),
+    )
     this.#indexer.kick()
     this.#rotation.resume()
-    this.#options.log.info({ port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) }, 'node is started')
+    this.#options.log.info(
+      { port: this.port, epoch: this.#folder.epoch, size: String(this.#log.size) },
+      'node is started',
+    )
   }
 
   /** Reads everything that memory holds from the store; until it is whole the ledger before answers. */
@@ -306,13 +443,22 @@ export class Node {
     const ledger = this.#newLedger()
     await loadLedger(ledger, this.#folder)
     this.#ledger = ledger
-    this.#log = await Log.open({ store: this.#folder.store, origin: `${this.#options.config.node}/${this.#folder.epoch}`, signer: this.#folder.keys.note, slot: this.#folder.slot, continues: continuesFrom(this.#folder) })
+    this.#log = await Log.open({
+      store: this.#folder.store,
+      origin: `${this.#options.config.node}/${this.#folder.epoch}`,
+      signer: this.#folder.keys.note,
+      slot: this.#folder.slot,
+      continues: continuesFrom(this.#folder),
+    })
   }
 
   /** A write failed: whether it happened is found out from the store. */
   #reload(error: unknown): Promise<void> {
     return reload(error, {
-      store: this.#folder.store, alarms: this.#alarms, clock: this.#options.clock, signal: this.#stop.signal,
+      store: this.#folder.store,
+      alarms: this.#alarms,
+      clock: this.#options.clock,
+      signal: this.#stop.signal,
       load: async () => {
         this.#door.reset()
         await this.#load()
@@ -326,16 +472,55 @@ export class Node {
 
   #newLedger(): Ledger {
     const genesis = this.genesis()
-    return new Ledger({ store: this.#folder.store, self: genesis.self, federation: genesis.federation(), genesisLanes: genesis.lanes, kinds: genesis.kinds })
+    return new Ledger({
+      store: this.#folder.store,
+      self: genesis.self,
+      federation: genesis.federation(),
+      genesisLanes: genesis.lanes,
+      kinds: genesis.kinds,
+    })
   }
 
   #newContext(): Context {
     const { config, clock, random } = this.#options
     return {
-      self: config.node, epoch: this.#folder.epoch, body: config.body, store: this.#folder.store, clock, random, changes: this.#changes,
-      writer: this.#writer, quotas: this.#quotas, eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view), indexer: this.#indexer, recent: this.#recent, records: new RecordReader({ store: this.#folder.store, log: () => this.#log, alarms: this.#alarms, clock }), alarms: this.#alarms, noteSigner: this.#folder.keys.note, cosigner: this.#folder.keys.cosign,
-      subjectKey: this.#folder.keys.subject, kinds: this.genesis().kinds, checkRecords: this.#options.checkRecords ?? checkAllRecords, oneAtATime: new OneAtATime(), receiptOrder: { next: undefined }, ledger: () => this.#ledger, log: () => this.#log, trustedMs: () => this.#gate.trustedMs(), confirmedMs: () => this.#confirmation.ms, unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs, checkClock: () => this.#gate.checkClock(), checkRoom: (batchClass) => this.#disk.check(batchClass), keepEvidence: this.#evidence.keep, evidenceAt: this.#evidence.at,
-      joined: this.#joined, certificate: () => this.#end!.identity,
+      self: config.node,
+      epoch: this.#folder.epoch,
+      body: config.body,
+      store: this.#folder.store,
+      clock,
+      random,
+      changes: this.#changes,
+      writer: this.#writer,
+      quotas: this.#quotas,
+      eraseOps: (amendment, view) => this.#door.eraseOps(amendment, view),
+      indexer: this.#indexer,
+      recent: this.#recent,
+      records: new RecordReader({
+        store: this.#folder.store,
+        log: () => this.#log,
+        alarms: this.#alarms,
+        clock,
+      }),
+      alarms: this.#alarms,
+      noteSigner: this.#folder.keys.note,
+      cosigner: this.#folder.keys.cosign,
+      subjectKey: this.#folder.keys.subject,
+      kinds: this.genesis().kinds,
+      checkRecords: this.#options.checkRecords ?? checkAllRecords,
+      oneAtATime: new OneAtATime(),
+      receiptOrder: { next: undefined },
+      ledger: () => this.#ledger,
+      log: () => this.#log,
+      trustedMs: () => this.#gate.trustedMs(),
+      confirmedMs: () => this.#confirmation.ms,
+      unconfirmedSinceMs: () => this.#confirmation.unconfirmedSinceMs,
+      checkClock: () => this.#gate.checkClock(),
+      checkRoom: (batchClass) => this.#disk.check(batchClass),
+      keepEvidence: this.#evidence.keep,
+      evidenceAt: this.#evidence.at,
+      joined: this.#joined,
+      certificate: () => this.#end!.identity,
     }
   }
 
@@ -343,7 +528,8 @@ export class Node {
     const { config, clock, log } = this.#options
     const bindings = [
       exchangeService({
-        context: () => this.#context, door: () => this.#door,
+        context: () => this.#context,
+        door: () => this.#door,
         clock,
         onContact: (child, peer) => this.#neighbours.called(child, peer),
         onShown: async (who, { checkpoint, statements }) => {
@@ -353,26 +539,54 @@ export class Node {
         },
         onRecall: (child, clockMs) => this.#gate.hear(child, clockMs),
         restoration: () => this.#restoration,
-        askParent: config.parent && ((lane, number, signal) => parentCalls(this.#channel!).readLane({ lane, number }, signal)),
+        askParent:
+          config.parent &&
+          ((lane, number, signal) =>
+            parentCalls(this.#channel!).readLane({ lane, number }, signal)),
       }),
       recordService(this),
       ...adminServices(this),
     ]
     this.#server = await this.#end!.listen({
-      host: config.listen.host, port: config.listen.port, services: bindings,
-      authorize: (peer, path) => authorizeCall(this.#context, peer, path), counts: (peer) => counts(this.#context, peer),
-      ...budgetsOf(config, () => this.#context), clock, log, reflection: config.reflection,
-      onInternalError: (error, path) => log.error({ path, error: error instanceof Error ? error.stack : String(error) }, 'a call failed inside'),
+      host: config.listen.host,
+      port: config.listen.port,
+      services: bindings,
+      authorize: (peer, path) => authorizeCall(this.#context, peer, path),
+      counts: (peer) => counts(this.#context, peer),
+      ...budgetsOf(config, () => this.#context),
+      clock,
+      log,
+      reflection: config.reflection,
+      onInternalError: (error, path) =>
+        log.error(
+          { path, error: error instanceof Error ? error.stack : String(error) },
+          'a call failed inside',
+        ),
     })
     if (config.audit) {
-      this.#audit = await this.#end!.serveAudit({ ...config.audit, context: () => this.#context, maySign: () => this.#gate.maySign, maxConnections: config.connectionsMax, clock, log })
+      this.#audit = await this.#end!.serveAudit({
+        ...config.audit,
+        context: () => this.#context,
+        maySign: () => this.#gate.maySign,
+        maxConnections: config.connectionsMax,
+        clock,
+        log,
+      })
     }
   }
 
   #dial(parent: NonNullable<NodeConfig['parent']>): void {
     const { clock, random, log, link } = this.#options
     const { channel, uplink } = dialParent({
-      context: this.#context, door: this.#door, parent, end: this.#end!, clock, random, log, times: link, awayMs: this.config.alarms.parentAwayMinutes * 60_000,
+      context: this.#context,
+      door: this.#door,
+      parent,
+      end: this.#end!,
+      clock,
+      random,
+      log,
+      times: link,
+      awayMs: this.config.alarms.parentAwayMinutes * 60_000,
       onRecall: async (seen) => {
         await this.#gate.recall(seen)
         await this.#beginning.begin(seen.unverifiedStatements)
@@ -381,9 +595,14 @@ export class Node {
       recovering: () => this.#recovering,
       // What the parent held when this node came back is here.
       onCaughtUp: async () => {
-        await this.#options.disk.files.remove(epochFiles(this.#options.config.folder, this.#folder.epoch).recovering)
+        await this.#options.disk.files.remove(
+          epochFiles(this.#options.config.folder, this.#folder.epoch).recovering,
+        )
         this.#recovering = false
-        log.info({ size: String(this.#log.size) }, 'everything that the parent holds of this node is back')
+        log.info(
+          { size: String(this.#log.size) },
+          'everything that the parent holds of this node is back',
+        )
       },
     })
     this.#channel = channel
@@ -393,8 +612,19 @@ export class Node {
   #newRotation(): Rotation {
     const { config, clock, random, disk } = this.#options
     return new Rotation({
-      config, files: disk.files, clock, random, context: this.#context, signal: this.#stop.signal, heard: () => this.#gate.heard, onReady: () => this.#succeed(),
-      parent: config.parent && { calls: () => parentCalls(this.#channel!), handedUp: (size) => this.#uplink?.handedUp(size) ?? false, connected: () => this.#uplink?.state === 'connected' && !this.#recovering },
+      config,
+      files: disk.files,
+      clock,
+      random,
+      context: this.#context,
+      signal: this.#stop.signal,
+      heard: () => this.#gate.heard,
+      onReady: () => this.#succeed(),
+      parent: config.parent && {
+        calls: () => parentCalls(this.#channel!),
+        handedUp: (size) => this.#uplink?.handedUp(size) ?? false,
+        connected: () => this.#uplink?.state === 'connected' && !this.#recovering,
+      },
     })
   }
 }

@@ -27,13 +27,29 @@ export function parentCalls(channel: Pick<Link, 'client'>): ParentCalls {
   }
 }
 
-type ReadControl = (request: { batchClass: string; start: bigint; bytesMax: number; waitMs: number; includeOwn: boolean }) => Promise<ReadBodiesResponse>
+type ReadControl = (request: {
+  batchClass: string
+  start: bigint
+  bytesMax: number
+  waitMs: number
+  includeOwn: boolean
+}) => Promise<ReadBodiesResponse>
 
 /** This member, by its newest statement and with all of them, oldest first, as the parent's control lane has them. @throws HuxinError member_unknown */
-export async function memberAtParent(read: ReadControl, { anchors }: Pick<JoinFile, 'anchors'>, node: string): Promise<{ member: Member; history: readonly Uint8Array[] }> {
+export async function memberAtParent(
+  read: ReadControl,
+  { anchors }: Pick<JoinFile, 'anchors'>,
+  node: string,
+): Promise<{ member: Member; history: readonly Uint8Array[] }> {
   const federation = FederationState.from(anchors)
   for (let start = 0n; ;) {
-    const page = await read({ batchClass: 'control', start, bytesMax: limits.readBytesMax, waitMs: 0, includeOwn: true })
+    const page = await read({
+      batchClass: 'control',
+      start,
+      bytesMax: limits.readBytesMax,
+      waitMs: 0,
+      includeOwn: true,
+    })
     for (const { entry, body } of page.deliveries) {
       const parsed = parseEntry(entry)
       const { header } = parseHeaderNote(parsed.header)

@@ -83,7 +83,10 @@ export interface Transport {
 }
 
 /** A transport whose services are others: for faults, and for showing what a dishonest node can do. */
-export function withServices(transport: Transport, wrap: (services: readonly ServiceBinding[]) => readonly ServiceBinding[]): Transport {
+export function withServices(
+  transport: Transport,
+  wrap: (services: readonly ServiceBinding[]) => readonly ServiceBinding[],
+): Transport {
   return {
     async open(options) {
       const end = await transport.open(options)

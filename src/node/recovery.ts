@@ -34,20 +34,32 @@ export interface Recovery {
   readonly waitsForChildren: boolean
 }
 
-const there = (file: string): Promise<boolean> => access(file).then(() => true, () => false)
+const there = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
 
 /** The epoch of the newest database; 0 when there is none. */
 export async function newestDatabase(folder: string): Promise<number> {
   const names = await readdir(join(folder, 'data')).catch(() => [])
   const epochs = names.filter((name) => /^[1-9][0-9]*$/.test(name)).map(Number)
   // One that has the mark of a recovery alone was not begun.
-  const begun = await Promise.all(epochs.map(async (epoch) => (await there(epochFiles(folder, epoch).database) ? epoch : 0)))
+  const begun = await Promise.all(
+    epochs.map(async (epoch) => ((await there(epochFiles(folder, epoch).database)) ? epoch : 0)),
+  )
   return Math.max(0, ...begun)
 }
 
 /** The note key of an epoch; undefined when it is lost or damaged. */
-export async function noteKeyOf(config: NodeConfig, epoch: number, files: Pick<Files, 'read'> = systemFiles): Promise<Signer | undefined> {
-  const text = await files.read(epochFiles(config.folder, epoch).noteKey).then(String, () => undefined)
+export async function noteKeyOf(
+  config: NodeConfig,
+  epoch: number,
+  files: Pick<Files, 'read'> = systemFiles,
+): Promise<Signer | undefined> {
+  const text = await files
+    .read(epochFiles(config.folder, epoch).noteKey)
+    .then(String, () => undefined)
   try {
     const signer = text === undefined ? undefined : parseSignerKey(text.trim())
     return signer?.name === config.node && signer.type === 'ed25519' ? signer : undefined
@@ -66,27 +78,52 @@ export function epochOfLog(log: string): number {
  * epoch goes on from. Nothing is signed here. Keys and what is beside them take their place by one rename.
  * @throws HuxinError config_invalid | store_locked | store_corrupt | log_forked
  */
-export async function recoverRoot(config: NodeConfig, { random }: { random: Random }): Promise<Recovery> {
+export async function recoverRoot(
+  config: NodeConfig,
+  { random }: { random: Random },
+): Promise<Recovery> {
   const { folder, node } = config
   const newest = Math.max(await currentEpoch(folder), await newestDatabase(folder))
   const unsaid = await unsaidRecovery(folder, newest)
-  if (unsaid && await isWhole(config, newest, unsaid)) {
-    throw new HuxinError('config_invalid', text`a recovery is under way, epoch ${newest} waits for the children: start the node, it goes on by itself (huxin node start)`)
+  if (unsaid && (await isWhole(config, newest, unsaid))) {
+    throw new HuxinError(
+      'config_invalid',
+      text`a recovery is under way, epoch ${newest} waits for the children: start the node, it goes on by itself (huxin node start)`,
+    )
   }
   // Of an epoch that nobody was told of nothing is kept when its database is lost too: it is prepared again, with other keys.
   const oldEpoch = unsaid ? epochOfLog(unsaid.log) : newest
   const old = await noteKeyOf(config, oldEpoch)
   if (!old) throw new HuxinError('config_invalid', lostKeyText(folder, oldEpoch))
   const pending = join(folder, 'keys', 'next')
-  if (await there(join(pending, TRANSITION))) throw new HuxinError('config_invalid', text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`)
-  const { left, seen } = await whatIsLeft(config, { epoch: oldEpoch, signer: old, lost: unsaid !== undefined })
+  if (await there(join(pending, TRANSITION)))
+    throw new HuxinError(
+      'config_invalid',
+      text`a change of epoch is under way and everything for it is here: start the node, it goes on by itself`,
+    )
+  const { left, seen } = await whatIsLeft(config, {
+    epoch: oldEpoch,
+    signer: old,
+    lost: unsaid !== undefined,
+  })
   await makeKeys(pending, node, { random })
   await createSubjectKey(folder, { random })
-  await writeWhole(join(pending, RECOVERY), formatRecovery({ log: `${node}/${oldEpoch}`, left, seen: seen?.note ?? unsaid?.seen }))
+  await writeWhole(
+    join(pending, RECOVERY),
+    formatRecovery({ log: `${node}/${oldEpoch}`, left, seen: seen?.note ?? unsaid?.seen }),
+  )
   const newEpoch = oldEpoch + 1
   if (unsaid) await discard(folder, newEpoch)
   await renameWhole(pending, join(folder, 'keys', String(newEpoch)))
-  return { oldEpoch, newEpoch, localSize: left.size, parentSize: seen?.size ?? left.size, unsent: [], application: undefined, waitsForChildren: true }
+  return {
+    oldEpoch,
+    newEpoch,
+    localSize: left.size,
+    parentSize: seen?.size ?? left.size,
+    unsent: [],
+    application: undefined,
+    waitsForChildren: true,
+  }
 }
 
 function lostKeyText(folder: string, epoch: number): Text {
@@ -95,17 +132,28 @@ function lostKeyText(folder: string, epoch: number): Text {
 
 /** A recovery whose statement was not made yet: nobody was told of its epoch. */
 async function unsaidRecovery(folder: string, epoch: number): Promise<RootRecovery | undefined> {
-  return await there(epochFiles(folder, epoch).statement) ? undefined : readRecovery(folder, epoch)
+  return (await there(epochFiles(folder, epoch).statement))
+    ? undefined
+    : readRecovery(folder, epoch)
 }
 
 /** Whether the database of a prepared epoch is where it will be looked for. One that a start has made anew in the place of a lost one has no checkpoint beside it. */
-async function isWhole({ folder, node }: NodeConfig, epoch: number, { log, left }: RootRecovery): Promise<boolean> {
+async function isWhole(
+  { folder, node }: NodeConfig,
+  epoch: number,
+  { log, left }: RootRecovery,
+): Promise<boolean> {
   const files = epochFiles(folder, epoch)
   const made = await levelEngine.isMade(files.database)
-  if (left.size > 0n) return made || levelEngine.isMade(epochFiles(folder, epochOfLog(log)).database)
-  if (!await there(files.begun)) return true
+  if (left.size > 0n)
+    return made || levelEngine.isMade(epochFiles(folder, epochOfLog(log)).database)
+  if (!(await there(files.begun))) return true
   const { note: signer } = await loadKeys(folder, epoch, { node })
-  return made && await there(files.checkpoint) && await lastTree(files.checkpoint, { signer, origin: `${node}/${epoch}` }) !== undefined
+  return (
+    made &&
+    (await there(files.checkpoint)) &&
+    (await lastTree(files.checkpoint, { signer, origin: `${node}/${epoch}` })) !== undefined
+  )
 }
 
 async function discard(folder: string, epoch: number): Promise<void> {
@@ -115,27 +163,48 @@ async function discard(folder: string, epoch: number): Promise<void> {
 
 /** The tree that the old database still has, and the newest one that was signed, from the file beside it. */
 async function whatIsLeft(
-  config: NodeConfig, { epoch, signer, lost }: { epoch: number; signer: Signer; lost: boolean },
-): Promise<{ left: FrozenTree; seen: { readonly size: bigint; readonly note: Uint8Array } | undefined }> {
+  config: NodeConfig,
+  { epoch, signer, lost }: { epoch: number; signer: Signer; lost: boolean },
+): Promise<{
+  left: FrozenTree
+  seen: { readonly size: bigint; readonly note: Uint8Array } | undefined
+}> {
   const nothing = { size: 0n, root: emptyRoot() }
   if (lost) return { left: nothing, seen: undefined }
   const files = epochFiles(config.folder, epoch)
-  const signed = await there(files.checkpoint) ? await lastTree(files.checkpoint, { signer, origin: `${config.node}/${epoch}` }) : undefined
-  const store = await levelEngine.open(files.database, { create: false }).catch((error: unknown) => {
-    if (isHuxinError(error, 'store_locked')) throw error
-    return undefined
-  })
+  const signed = (await there(files.checkpoint))
+    ? await lastTree(files.checkpoint, { signer, origin: `${config.node}/${epoch}` })
+    : undefined
+  const store = await levelEngine
+    .open(files.database, { create: false })
+    .catch((error: unknown) => {
+      if (isHuxinError(error, 'store_locked')) throw error
+      return undefined
+    })
   if (!store) return { left: nothing, seen: signed }
   try {
-    const root = (size: bigint): Promise<Uint8Array> => treeRoot(size, async (tiles) => {
-      const read = await store.getMany(tiles.map(({ level, index }) => tileKey(level, index)))
-      if (read.some((tile) => tile === undefined)) throw new HuxinError('store_corrupt', text`tiles of the old log are missing: ${elsewhere(files.database)}`)
-      return read as Uint8Array[]
-    })
+    const root = (size: bigint): Promise<Uint8Array> =>
+      treeRoot(size, async (tiles) => {
+        const read = await store.getMany(tiles.map(({ level, index }) => tileKey(level, index)))
+        if (read.some((tile) => tile === undefined))
+          throw new HuxinError(
+            'store_corrupt',
+            text`tiles of the old log are missing: ${elsewhere(files.database)}`,
+          )
+        return read as Uint8Array[]
+      })
     const size = await storedSize(store)
     if (size === 0n) return { left: nothing, seen: signed }
-    if (signed && signed.size > 0n && signed.size <= size && !equalBytes(await root(signed.size), signed.root)) {
-      throw new HuxinError('log_forked', text`the first ${signed.size} entries of the old log do not have the root that was signed: ${elsewhere(files.database)}`)
+    if (
+      signed &&
+      signed.size > 0n &&
+      signed.size <= size &&
+      !equalBytes(await root(signed.size), signed.root)
+    ) {
+      throw new HuxinError(
+        'log_forked',
+        text`the first ${signed.size} entries of the old log do not have the root that was signed: ${elsewhere(files.database)}`,
+      )
     }
     return { left: { size, root: await root(size) }, seen: signed }
   } finally {
@@ -143,7 +212,10 @@ async function whatIsLeft(
   }
 }
 
-async function lastTree(file: string, { signer, origin }: { signer: Signer; origin: string }): ReturnType<typeof lastSignedTree> {
+async function lastTree(
+  file: string,
+  { signer, origin }: { signer: Signer; origin: string },
+): ReturnType<typeof lastSignedTree> {
   const slot = await openSlot(file)
   try {
     return await lastSignedTree({ slot, signer, origin })

@@ -19,7 +19,10 @@ const RETRY_MS = 100
 const RETRY_MS_MAX = 5_000
 
 /** Opens and reads until it works, or the signal, or the store is no longer that of this log. */
-export async function reload(error: unknown, { store, alarms, clock, signal, load, onBroken }: ReloadOptions): Promise<void> {
+export async function reload(
+  error: unknown,
+  { store, alarms, clock, signal, load, onBroken }: ReloadOptions,
+): Promise<void> {
   alarms.raise('store', '', alarmText(error))
   for (let delayMs = RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
     try {
@@ -29,7 +32,8 @@ export async function reload(error: unknown, { store, alarms, clock, signal, loa
       return
     } catch (again) {
       alarms.raise('store', '', alarmText(again))
-      if (isHuxinError(again, 'log_forked') || isHuxinError(again, 'log_behind')) return onBroken(again)
+      if (isHuxinError(again, 'log_forked') || isHuxinError(again, 'log_behind'))
+        return onBroken(again)
       await sleep(clock, delayMs, signal)
     }
   }

@@ -83,8 +83,15 @@ export class Restoration {
   }
 
   static async open(options: RestorationOptions): Promise<Restoration> {
-    const { recovery, config, context: { store } } = options
-    const restoration = new Restoration(options, recovery && await noteKeyOf(config, epochOfLog(recovery.log), options.files))
+    const {
+      recovery,
+      config,
+      context: { store },
+    } = options
+    const restoration = new Restoration(
+      options,
+      recovery && (await noteKeyOf(config, epochOfLog(recovery.log), options.files)),
+    )
     if (!recovery) return restoration
     if (recovery.seen) await restoration.show(config.node, recovery.seen)
     const { gte, lt } = prefixRange(gaveKey(recovery.log, ''))
@@ -99,7 +106,12 @@ export class Restoration {
   /** The statement of this epoch, with the keys that are here, is not in the log yet: nothing else is published or judged. */
   get due(): boolean {
     const { recovery, context } = this.#options
-    const begun = context.ledger().federation.member(context.self)?.epochs.some(({ epoch, noteVkey }) => epoch === context.epoch && noteVkey === context.noteSigner.vkey)
+    const begun = context
+      .ledger()
+      .federation.member(context.self)
+      ?.epochs.some(
+        ({ epoch, noteVkey }) => epoch === context.epoch && noteVkey === context.noteSigner.vkey,
+      )
     return recovery !== undefined && begun !== true
   }
 
@@ -110,7 +122,12 @@ export class Restoration {
     const tree = openOwn(note, this.#old, recovery.log)
     if (!tree || tree.size <= (this.#shown.get(who)?.tree.size ?? 0n)) return
     this.#shown.set(who, { tree, note })
-    if (!this.due || tree.size > recovery.left.size || equalBytes(await context.log().root(tree.size), tree.root)) return
+    if (
+      !this.due ||
+      tree.size > recovery.left.size ||
+      equalBytes(await context.log().root(tree.size), tree.root)
+    )
+      return
     onBroken(otherLog(recovery, tree.size, who))
   }
 
@@ -118,27 +135,43 @@ export class Restoration {
   lost(child: string): Lost | undefined {
     const { recovery } = this.#options
     if (!recovery) return undefined
-    if (!this.#complete.has(child)) return { log: recovery.log, size: recovery.left.size, waiting: this.due }
+    if (!this.#complete.has(child))
+      return { log: recovery.log, size: recovery.left.size, waiting: this.due }
     if (!this.due) return undefined
     // What stood in the way then, a wrong clock, may be gone.
     void this.tryBegin()
-    throw new HuxinError('not_ready', text`${this.#options.config.node} takes back what it lost and waits for other children: ask again later`)
+    throw new HuxinError(
+      'not_ready',
+      text`${this.#options.config.node} takes back what it lost and waits for other children: ask again later`,
+    )
   }
 
   /**
    * Takes what a child gives back: says what of an offer is not here, and takes batches in their order.
    * @throws HuxinError argument_invalid | not_ready; role_denied | member_suspended when the caller is no active child
    */
-  async giveBack(child: string, request: GiveBackRequest): Promise<{ wanted: number[]; errorCodes: string[] }> {
+  async giveBack(
+    child: string,
+    request: GiveBackRequest,
+  ): Promise<{ wanted: number[]; errorCodes: string[] }> {
     const { recovery, context } = this.#options
-    if (!recovery) throw new HuxinError('argument_invalid', text`${context.self} lost nothing: there is nothing to give back`)
+    if (!recovery)
+      throw new HuxinError(
+        'argument_invalid',
+        text`${context.self} lost nothing: there is nothing to give back`,
+      )
     checkRequest(request)
     this.#mayGive(child, request)
     this.#checkBeginning(child, request.beginning)
     const wanted: number[] = []
-    for (const [i, id] of request.offered.entries()) if (!await context.ledger().known(id)) wanted.push(i)
-    const settled = await Promise.allSettled(request.packages.map((pack) => this.#take(child, request.batchClass as BatchClass, pack)))
-    const errorCodes = settled.map((result) => (result.status === 'fulfilled' ? '' : codeOf(result.reason)))
+    for (const [i, id] of request.offered.entries())
+      if (!(await context.ledger().known(id))) wanted.push(i)
+    const settled = await Promise.allSettled(
+      request.packages.map((pack) => this.#take(child, request.batchClass as BatchClass, pack)),
+    )
+    const errorCodes = settled.map((result) =>
+      result.status === 'fulfilled' ? '' : codeOf(result.reason),
+    )
     this.#came += settled.filter((result) => result.status === 'fulfilled' && result.value).length
     if (request.end) await this.#completed(child)
     else await this.tryBegin()
@@ -149,7 +182,13 @@ export class Restoration {
   #checkBeginning(child: string, beginning: readonly Uint8Array[]): void {
     const { recovery, onBroken } = this.#options
     const shown = this.#shown.get(child)
-    if (!this.due || !shown || beginning.length === 0 || compareTrees(recovery!.left, shown.tree, beginning) !== 'two') return
+    if (
+      !this.due ||
+      !shown ||
+      beginning.length === 0 ||
+      compareTrees(recovery!.left, shown.tree, beginning) !== 'two'
+    )
+      return
     const error = otherLog(recovery!, shown.tree.size, child)
     onBroken(error)
     throw error
@@ -160,7 +199,11 @@ export class Restoration {
     const { context } = this.#options
     const member = context.ledger().federation.member(child)
     if (!member && this.due && batchClass === 'control' && !end) return
-    if (member?.parent !== context.self) throw new HuxinError('role_denied', text`${child} is not a child of ${context.self} by the statements that came back: it must be admitted first (huxin member approve)`)
+    if (member?.parent !== context.self)
+      throw new HuxinError(
+        'role_denied',
+        text`${child} is not a child of ${context.self} by the statements that came back: it must be admitted first (huxin member approve)`,
+      )
     if (member.status !== 'active') throw notActive(member)
   }
 
@@ -168,19 +211,34 @@ export class Restoration {
   async #take(child: string, batchClass: BatchClass, pack: Package): Promise<boolean> {
     const { context } = this.#options
     const { header, idText } = parseHeaderNote(pack.header)
-    if (header.batchClass !== batchClass) throw new HuxinError('argument_invalid', text`a batch of class ${header.batchClass} is given back as ${batchClass}`)
+    if (header.batchClass !== batchClass)
+      throw new HuxinError(
+        'argument_invalid',
+        text`a batch of class ${header.batchClass} is given back as ${batchClass}`,
+      )
     // Records of this root are taken back also when its next epoch has begun. What else its old key signs may be a thief's.
-    if (!this.due && header.origin === context.self && context.kinds.get(header.kind)?.reach !== 'item') {
-      throw new HuxinError('signature_invalid', text`the ${term(header.kind)} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`)
+    if (
+      !this.due &&
+      header.origin === context.self &&
+      context.kinds.get(header.kind)?.reach !== 'item'
+    ) {
+      throw new HuxinError(
+        'signature_invalid',
+        text`the ${term(header.kind)} batch ${idText} of ${context.self} comes after epoch ${context.epoch} has begun: a key that has ended decides nothing any more`,
+      )
     }
     const { federation } = context.ledger()
     const own = federation.member(child) !== undefined && federation.isWithin(header.origin, child)
     // Once the new log has begun a child's own come as at any time, and nothing comes by earlier rules: a late child may give back for ever.
     const { due } = this
     const { repeated } = await this.#options.door.accept({
-      header: pack.header, body: pack.body, judged: pack.judged, givenBack: due || !own,
+      header: pack.header,
+      body: pack.body,
+      judged: pack.judged,
+      givenBack: due || !own,
       // Nobody has the entry by which others' were judged; of its own the child has this root's receipt.
-      ...(due && !own ? { rules: FIRST_EDITION } : {}), ...(pack.receipt ? { receipt: pack.receipt } : {}),
+      ...(due && !own ? { rules: FIRST_EDITION } : {}),
+      ...(pack.receipt ? { receipt: pack.receipt } : {}),
       source: own ? { kind: 'child', node: child } : { kind: 'fetched', node: child },
     })
     return !repeated
@@ -189,38 +247,59 @@ export class Restoration {
   async #completed(child: string): Promise<void> {
     const { context, recovery } = this.#options
     const key = gaveKey(recovery!.log, child)
-    await context.writer.save([{ key, value: checkedValue(key, Uint8Array.of(1, ...(this.#shown.get(child)?.note ?? []))) }])
+    await context.writer.save([
+      { key, value: checkedValue(key, Uint8Array.of(1, ...(this.#shown.get(child)?.note ?? []))) },
+    ])
     this.#complete.add(child)
     await this.tryBegin()
   }
 
   /** Begins the new epoch when enough children gave back what they have; says whom it waits for until then. */
   tryBegin(): Promise<void> {
-    this.#beginning ??= this.#tryBegin().catch((error: unknown) => {
-      this.#options.context.alarms.raise('recovery', '', alarmText(error))
-      if (isHuxinError(error, 'log_behind')) this.#options.onBroken(error)
-    }).finally(() => {
-      this.#beginning = undefined
-    })
+    this.#beginning ??= this.#tryBegin()
+      .catch((error: unknown) => {
+        this.#options.context.alarms.raise('recovery', '', alarmText(error))
+        if (isHuxinError(error, 'log_behind')) this.#options.onBroken(error)
+      })
+      .finally(() => {
+        this.#beginning = undefined
+      })
     return this.#beginning
   }
 
   async #tryBegin(): Promise<void> {
     if (!this.due) return
     const { context, recovery, alone } = this.#options
-    const children = context.ledger().federation.children(context.self).filter(({ status }) => status === 'active').map(({ name }) => name)
+    const children = context
+      .ledger()
+      .federation.children(context.self)
+      .filter(({ status }) => status === 'active')
+      .map(({ name }) => name)
     const done = children.filter((name) => this.#complete.has(name))
     const half = Math.max(1, Math.ceil(children.length / 2))
     const needed = children.length === 0 && recovery!.left.size > 0n ? 0 : alone ? 1 : half
     if (done.length < needed) {
-      const of = children.length === 0 ? text`a child` : text`${needed} of the ${children.length} children`
-      context.alarms.raise('recovery', '', text`${recovery!.log} was lost from entry ${recovery!.left.size} on: epoch ${context.epoch} begins when ${of} gave back what they have; ${
-        done.length === 0 ? text`none` : done} did${alone ? '' : text` (--alone: the first one is enough)`}`)
+      const of =
+        children.length === 0 ? text`a child` : text`${needed} of the ${children.length} children`
+      context.alarms.raise(
+        'recovery',
+        '',
+        text`${recovery!.log} was lost from entry ${recovery!.left.size} on: epoch ${context.epoch} begins when ${of} gave back what they have; ${
+          done.length === 0 ? text`none` : done
+        } did${alone ? '' : text` (--alone: the first one is enough)`}`,
+      )
       return
     }
     const statements = await this.#statements()
     await publish(context, {
-      kind: 'member', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', records: statements, source: { kind: 'self' }, begins: true,
+      kind: 'member',
+      item: undefined,
+      provider: context.body,
+      targets: ['**'],
+      batchClass: 'control',
+      records: statements,
+      source: { kind: 'self' },
+      begins: true,
     })
     context.alarms.clear('recovery')
     this.#say(statements.at(-1)!)
@@ -230,8 +309,13 @@ export class Restoration {
     const { context, recovery } = this.#options
     const { lost } = parseStatement(parseNote(statement).text)
     if (!lost) return
-    context.alarms.raise('lost', '', text`entries ${lost.from} to ${lost.seen.size - 1n} of ${recovery!.log} were lost; ${this.#came
-    } batches came back from the children, and what their branches sent comes again. What was addressed to this node by itself alone (acts of persons, access records, its register) and what nobody below has is gone: see to it`)
+    context.alarms.raise(
+      'lost',
+      '',
+      text`entries ${lost.from} to ${lost.seen.size - 1n} of ${recovery!.log} were lost; ${
+        this.#came
+      } batches came back from the children, and what their branches sent comes again. What was addressed to this node by itself alone (acts of persons, access records, its register) and what nobody below has is gone: see to it`,
+    )
   }
 
   /** The statement that begins this epoch; with it one that an earlier try made and nobody may have heard of. @throws HuxinError log_behind */
@@ -247,7 +331,8 @@ export class Restoration {
       return [note, await this.#sign(member, file)]
     }
     const known = federation.member(context.self)
-    if (!known || known.serial < 0) throw new HuxinError('not_ready', text`no statement of ${context.self} came back yet`)
+    if (!known || known.serial < 0)
+      throw new HuxinError('not_ready', text`no statement of ${context.self} came back yet`)
     return [await this.#sign(known, file)]
   }
 
@@ -256,13 +341,23 @@ export class Restoration {
     const { context, config, recovery } = this.#options
     const old = await noteKeyOf(config, current.epoch, this.#options.files)
     if (current.epoch !== context.epoch - 1 || old?.vkey !== current.noteVkey) {
-      throw new HuxinError('log_behind', text`the federation has epoch ${current.epoch} of this root, and no recovery from ${recovery!.log} can follow it: restore a backup that has keys/${current.epoch} (huxin node restore), then run huxin node recover`)
+      throw new HuxinError(
+        'log_behind',
+        text`the federation has epoch ${current.epoch} of this root, and no recovery from ${recovery!.log} can follow it: restore a backup that has keys/${current.epoch} (huxin node restore), then run huxin node recover`,
+      )
     }
     const { left } = recovery!
-    const seen = [...this.#shown.values()].map(({ tree }) => tree).reduce((most, tree) => (tree.size > most.size ? tree : most), { size: 0n, root: left.root })
+    const seen = [...this.#shown.values()]
+      .map(({ tree }) => tree)
+      .reduce((most, tree) => (tree.size > most.size ? tree : most), { size: 0n, root: left.root })
     const content = formatStatement({
-      ...nextStatement(current), epoch: context.epoch, noteVkey: context.noteSigner.vkey, cosignVkey: context.cosigner.vkey, actor: config.node,
-      reason: `recovery: ${left.size === 0n ? 'lost-disk' : 'snapshot'}`, ...(seen.size > left.size ? { lost: { from: left.size, seen } } : {}),
+      ...nextStatement(current),
+      epoch: context.epoch,
+      noteVkey: context.noteSigner.vkey,
+      cosignVkey: context.cosigner.vkey,
+      actor: config.node,
+      reason: `recovery: ${left.size === 0n ? 'lost-disk' : 'snapshot'}`,
+      ...(seen.size > left.size ? { lost: { from: left.size, seen } } : {}),
     })
     const note = signNote(content, [old, context.noteSigner])
     await this.#options.files.writeWhole(file, note)
@@ -271,7 +366,10 @@ export class Restoration {
 }
 
 function otherLog({ log }: RootRecovery, size: bigint, who: string): HuxinError {
-  return new HuxinError('log_forked', text`what is left here of ${log} is of another log than the ${size} entries that ${who} saw, which this root signed too: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`)
+  return new HuxinError(
+    'log_forked',
+    text`what is left here of ${log} is of another log than the ${size} entries that ${who} saw, which this root signed too: stop this node, move its database elsewhere, keep it, and run huxin node recover again; everything then comes from the children`,
+  )
 }
 
 function gaveKey(log: string, child: string): Uint8Array {
@@ -293,8 +391,24 @@ function codeOf(error: unknown): string {
 
 /** @throws HuxinError argument_invalid */
 function checkRequest({ batchClass, offered, packages, beginning }: GiveBackRequest): void {
-  if (!(batchClasses as readonly string[]).includes(batchClass)) throw new HuxinError('argument_invalid', text`class ${batchClass} is not one of ${batchClasses.join(', ')}`)
-  if (offered.length > OFFERED_MAX || offered.some((id) => id.length !== 32)) throw new HuxinError('argument_invalid', text`an offer has at most ${OFFERED_MAX} batch ids of 32 bytes`)
-  if (beginning.length > HASHES_MAX) throw new HuxinError('argument_invalid', text`${beginning.length} hashes lead from one tree to another, at most ${HASHES_MAX} do`)
-  if (packages.length > limits.submitBatchesMax) throw new HuxinError('argument_invalid', text`${packages.length} batches in one call, allowed are at most ${limits.submitBatchesMax}`)
+  if (!(batchClasses as readonly string[]).includes(batchClass))
+    throw new HuxinError(
+      'argument_invalid',
+      text`class ${batchClass} is not one of ${batchClasses.join(', ')}`,
+    )
+  if (offered.length > OFFERED_MAX || offered.some((id) => id.length !== 32))
+    throw new HuxinError(
+      'argument_invalid',
+      text`an offer has at most ${OFFERED_MAX} batch ids of 32 bytes`,
+    )
+  if (beginning.length > HASHES_MAX)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${beginning.length} hashes lead from one tree to another, at most ${HASHES_MAX} do`,
+    )
+  if (packages.length > limits.submitBatchesMax)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${packages.length} batches in one call, allowed are at most ${limits.submitBatchesMax}`,
+    )
 }

@@ -10,14 +10,22 @@ import { WireChannel } from '../wire/channel.ts'
 import { WireServer } from '../wire/server.ts'
 import type { Disk, Ports, Transport, TransportEnd } from './ports.ts'
 
-export const systemDisk: Disk = { files: systemFiles, engine: levelEngine, openSlot: (file) => openSlot(file, systemFiles) }
+export const systemDisk: Disk = {
+  files: systemFiles,
+  engine: levelEngine,
+  openSlot: (file) => openSlot(file, systemFiles),
+}
 
 /** gRPC and HTTPS over TLS. Certificate files are read again when they change; a bad one leaves the last good one, and an alarm. */
 const wireTransport: Transport = {
   async open({ config, clock, onChange, onAlarm }) {
     const users: { updateMaterial(material: TlsMaterial): void }[] = []
     const watcher = await TlsMaterialWatcher.open({
-      files: { certificateFile: config.tls.certificate, keyFile: config.tls.key, rootFiles: config.tls.roots },
+      files: {
+        certificateFile: config.tls.certificate,
+        keyFile: config.tls.key,
+        rootFiles: config.tls.roots,
+      },
       nodeName: config.node,
       clock,
       onChange: (material) => {
@@ -30,7 +38,10 @@ const wireTransport: Transport = {
   },
 }
 
-function endOf(watcher: TlsMaterialWatcher, users: { updateMaterial(material: TlsMaterial): void }[]): TransportEnd {
+function endOf(
+  watcher: TlsMaterialWatcher,
+  users: { updateMaterial(material: TlsMaterial): void }[],
+): TransportEnd {
   const used = <T extends { updateMaterial(material: TlsMaterial): void }>(user: T): T => {
     users.push(user)
     return user
@@ -39,12 +50,19 @@ function endOf(watcher: TlsMaterialWatcher, users: { updateMaterial(material: Tl
     get identity() {
       return watcher.current.identity
     },
-    listen: async (options) => used(await WireServer.listen({ ...options, material: watcher.current })),
-    serveAudit: async (options) => used(await AuditServer.listen({ ...options, material: watcher.current })),
+    listen: async (options) =>
+      used(await WireServer.listen({ ...options, material: watcher.current })),
+    serveAudit: async (options) =>
+      used(await AuditServer.listen({ ...options, material: watcher.current })),
     dial: (options) => used(WireChannel.dial({ ...options, material: watcher.current })),
     reload: () => watcher.reload(),
     close: () => watcher.close(),
   }
 }
 
-export const systemPorts: Ports = { clock: systemClock, random: systemRandom, disk: systemDisk, transport: wireTransport }
+export const systemPorts: Ports = {
+  clock: systemClock,
+  random: systemRandom,
+  disk: systemDisk,
+  transport: wireTransport,
+}

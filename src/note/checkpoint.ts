@@ -26,13 +26,17 @@ export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
 /** @throws HuxinError note_malformed */
 export function parseCheckpoint(content: string): Checkpoint {
   const lines = content.split('\n')
-  if (lines.length !== 4 || lines[3] !== '') throw malformed(text`has ${lines.length - 1} lines, 3 are wanted (no extension lines)`)
+  if (lines.length !== 4 || lines[3] !== '')
+    throw malformed(text`has ${lines.length - 1} lines, 3 are wanted (no extension lines)`)
   const [origin = '', size = '', encoded = ''] = lines
-  if (origin === '' || Buffer.byteLength(origin) > 255) throw malformed(text`has no origin of 1 to 255 bytes`)
-  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX) throw malformed(text`has no canonical size`)
+  if (origin === '' || Buffer.byteLength(origin) > 255)
+    throw malformed(text`has no origin of 1 to 255 bytes`)
+  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(size) || BigInt(size) > SIZE_MAX)
+    throw malformed(text`has no canonical size`)
   const root = fromBase64(encoded)
   if (root?.length !== 32) throw malformed(text`has no root of 32 bytes`)
-  if (emptyTreeWithOtherRoot(content)) throw malformed(text`of an empty tree has a root that is not that of an empty tree`)
+  if (emptyTreeWithOtherRoot(content))
+    throw malformed(text`of an empty tree has a root that is not that of an empty tree`)
   return { origin, size: BigInt(size), root }
 }
 
@@ -54,15 +58,31 @@ export function signCheckpoint(checkpoint: Checkpoint, signer: Signer): Uint8Arr
  * checkpoint many times.
  * @throws HuxinError note_malformed | signature_invalid
  */
-export function openCheckpoint(noteBytes: Uint8Array, verifiers: readonly Verifier[], origin: string): Checkpoint {
+export function openCheckpoint(
+  noteBytes: Uint8Array,
+  verifiers: readonly Verifier[],
+  origin: string,
+): Checkpoint {
   const key = `${verifiers.map(({ name, type, publicKey }) => `${name} ${type} ${hex(publicKey)}`).join(' ')}\n${origin}\n${asBuffer(noteBytes).toString('latin1')}`
   const before = verifiedLately.get(key)
   if (before) return before
   const { text: content, verified } = verifyNote(parseNote(noteBytes), verifiers)
-  const byLog = verified.some((line) => verifiers.some(({ name, keyId, type }) => type === 'ed25519' && name === line.name && keyId === line.keyId))
-  if (!byLog) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is cosigned and not signed by its log`)
+  const byLog = verified.some((line) =>
+    verifiers.some(
+      ({ name, keyId, type }) => type === 'ed25519' && name === line.name && keyId === line.keyId,
+    ),
+  )
+  if (!byLog)
+    throw new HuxinError(
+      'signature_invalid',
+      text`the checkpoint of ${origin} is cosigned and not signed by its log`,
+    )
   const checkpoint = parseCheckpoint(content)
-  if (checkpoint.origin !== origin) throw new HuxinError('signature_invalid', text`the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`)
+  if (checkpoint.origin !== origin)
+    throw new HuxinError(
+      'signature_invalid',
+      text`the checkpoint is of the log ${checkpoint.origin}, not of ${origin}`,
+    )
   if (verifiedLately.size >= VERIFIED_MAX) verifiedLately.clear()
   verifiedLately.set(key, checkpoint)
   return checkpoint

@@ -9,17 +9,39 @@ import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 import { limits } from '../base/limits.ts'
 import type { Signer, Verifier } from './key.ts'
-import { cosignatureMessage, cosignatureTime, formatNote, type NoteSignature, parseNote, parseSignatureLine, signatureLine } from './note.ts'
+import {
+  cosignatureMessage,
+  cosignatureTime,
+  formatNote,
+  type NoteSignature,
+  parseNote,
+  parseSignatureLine,
+  signatureLine,
+} from './note.ts'
 
 /** The signature line of a cosigner on a checkpoint's text. */
 export function cosign(checkpointText: string, signer: Signer, timeSeconds: bigint): string {
-  if (signer.type !== 'cosignature') throw new HuxinError('internal', text`a cosignature wants a key of type 0x04`)
-  return signatureLine(signer.name, signer.keyId, concat(be64(timeSeconds), signer.sign(cosignatureMessage(checkpointText, timeSeconds))))
+  if (signer.type !== 'cosignature')
+    throw new HuxinError('internal', text`a cosignature wants a key of type 0x04`)
+  return signatureLine(
+    signer.name,
+    signer.keyId,
+    concat(be64(timeSeconds), signer.sign(cosignatureMessage(checkpointText, timeSeconds))),
+  )
 }
 
 /** Time of a valid cosignature by this key, seconds since 1970; undefined when it is not one. */
-export function verifyCosignatureLine(checkpointText: string, line: NoteSignature, verifier: Verifier): { timeSeconds: bigint } | undefined {
-  if (verifier.type !== 'cosignature' || line.name !== verifier.name || line.keyId !== verifier.keyId) return undefined
+export function verifyCosignatureLine(
+  checkpointText: string,
+  line: NoteSignature,
+  verifier: Verifier,
+): { timeSeconds: bigint } | undefined {
+  if (
+    verifier.type !== 'cosignature' ||
+    line.name !== verifier.name ||
+    line.keyId !== verifier.keyId
+  )
+    return undefined
   const timeSeconds = cosignatureTime(checkpointText, line.signature, verifier)
   return timeSeconds === undefined ? undefined : { timeSeconds }
 }
@@ -33,6 +55,10 @@ export function addSignatureLines(noteBytes: Uint8Array, lines: readonly string[
   const { text: content, signatures } = parseNote(noteBytes)
   const all = signatures.map(({ line }) => line)
   for (const { line } of lines.map(parseSignatureLine)) if (!all.includes(line)) all.push(line)
-  if (all.length > limits.noteSignaturesMax) throw new HuxinError('note_malformed', text`signed note would have ${all.length} signature lines, at most ${limits.noteSignaturesMax}`)
+  if (all.length > limits.noteSignaturesMax)
+    throw new HuxinError(
+      'note_malformed',
+      text`signed note would have ${all.length} signature lines, at most ${limits.noteSignaturesMax}`,
+    )
   return formatNote(content, all)
 }

@@ -5,7 +5,14 @@
  * Signing is synchronous because a log signs inside its commit; a signing server would be a second
  * kind of signer, asynchronous, beside this one.
  */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
 import { asBuffer, base64, concat, equalBytes, fromBase64, utf8 } from '../base/bytes.ts'
 import { HuxinError } from '../base/errors.ts'
 import { type Said, text } from '../base/text.ts'
@@ -34,7 +41,12 @@ export interface Signer {
 
 /** First four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key). */
 export function keyId(name: string, type: KeyType, publicKey: Uint8Array): number {
-  return createHash('sha256').update(utf8(`${name}\n`)).update(Uint8Array.of(typeBytes[type])).update(publicKey).digest().readUInt32BE()
+  return createHash('sha256')
+    .update(utf8(`${name}\n`))
+    .update(Uint8Array.of(typeBytes[type]))
+    .update(publicKey)
+    .digest()
+    .readUInt32BE()
 }
 
 /** `<name>+<key id>+<base64(type ‖ public key)>` */
@@ -56,7 +68,10 @@ export function parseVkey(content: string): Verifier {
     keyId: keyId(name, type, key),
     type,
     publicKey: key,
-    verify: (message, signature) => signature.length === 64 && !isDegenerate(signature.subarray(0, 32)) && verify(null, message, publicKey, signature),
+    verify: (message, signature) =>
+      signature.length === 64 &&
+      !isDegenerate(signature.subarray(0, 32)) &&
+      verify(null, message, publicKey, signature),
   }
   if (parsed.size >= 10_000) parsed.clear()
   parsed.set(content, verifier)
@@ -64,10 +79,26 @@ export function parseVkey(content: string): Verifier {
 }
 
 /** A new key; `seed` (32 bytes) fixes it. @throws HuxinError argument_invalid */
-export function generateSigner(name: string, type: KeyType, seed: Uint8Array = systemRandom.fill(new Uint8Array(32))): Signer {
-  if (!isKeyName(name)) throw new HuxinError('argument_invalid', text`${JSON.stringify(name)} is no key name: no spaces, no plus sign`)
-  if (seed.length !== 32) throw new HuxinError('argument_invalid', text`the seed of a key has ${seed.length} bytes, not 32`)
-  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
+export function generateSigner(
+  name: string,
+  type: KeyType,
+  seed: Uint8Array = systemRandom.fill(new Uint8Array(32)),
+): Signer {
+  if (!isKeyName(name))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${JSON.stringify(name)} is no key name: no spaces, no plus sign`,
+    )
+  if (seed.length !== 32)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the seed of a key has ${seed.length} bytes, not 32`,
+    )
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8_PREFIX, seed]),
+    format: 'der',
+    type: 'pkcs8',
+  })
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
   const publicKey = spki.subarray(spki.length - 32)
   return {
@@ -105,12 +136,21 @@ function parseKeyText(content: string): { name: string; type: KeyType; key: Uint
   return { name, type, key }
 }
 
-function splitKeyText(content: string): { name: string; type: KeyType; key: Uint8Array; id: string } {
+function splitKeyText(content: string): {
+  name: string
+  type: KeyType
+  key: Uint8Array
+  id: string
+} {
   const match = /^([^+]{1,256})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{1,128})$/.exec(content)
   const bytes = match && fromBase64(match[3]!)
-  if (!match || !bytes || !isKeyName(match[1]!)) throw malformed(text`is not "<name>+<key id>+<base64>"`)
-  const type = (['ed25519', 'cosignature'] as const).find((candidate) => typeBytes[candidate] === bytes[0])
-  if (!type || bytes.length !== 33) throw malformed(text`is of a type that is not known here (0x01 and 0x04 are)`)
+  if (!match || !bytes || !isKeyName(match[1]!))
+    throw malformed(text`is not "<name>+<key id>+<base64>"`)
+  const type = (['ed25519', 'cosignature'] as const).find(
+    (candidate) => typeBytes[candidate] === bytes[0],
+  )
+  if (!type || bytes.length !== 33)
+    throw malformed(text`is of a type that is not known here (0x01 and 0x04 are)`)
   return { name: match[1]!, type, key: bytes.subarray(1), id: match[2]! }
 }
 
@@ -136,7 +176,11 @@ function isDegenerate(point: Uint8Array): boolean {
 }
 
 function publicKeyOf(key: Uint8Array): KeyObject {
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, asBuffer(key)]), format: 'der', type: 'spki' })
+  return createPublicKey({
+    key: Buffer.concat([SPKI_PREFIX, asBuffer(key)]),
+    format: 'der',
+    type: 'spki',
+  })
 }
 
 function hexId(id: number): string {

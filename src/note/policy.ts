@@ -40,10 +40,18 @@ export interface Policy {
 
 /** @throws HuxinError config_invalid, with the number of the line */
 export function parsePolicy(bytes: Uint8Array): Policy {
-  if (bytes.length > limits.noteBytesMax) throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  if (bytes.length > limits.noteBytesMax)
+    throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
   const content = utf8Text(bytes)
   if (content === undefined) throw malformed(text`is not UTF-8`)
-  const draft: Draft = { logs: [], witnesses: [], groups: [], defined: new Set(), members: new Set(), quorum: undefined }
+  const draft: Draft = {
+    logs: [],
+    witnesses: [],
+    groups: [],
+    defined: new Set(),
+    members: new Set(),
+    quorum: undefined,
+  }
   for (const [i, line] of content.split('\n').entries()) {
     try {
       readLine(draft, line)
@@ -60,7 +68,9 @@ export function parsePolicy(bytes: Uint8Array): Policy {
 export function quorumReached(policy: Policy, verifiedNames: Iterable<string>): boolean {
   if (policy.quorum === 'none') return true
   const verified = new Set(verifiedNames)
-  const witnessed = new Set(policy.witnesses.map(({ name }) => name).filter((name) => verified.has(name)))
+  const witnessed = new Set(
+    policy.witnesses.map(({ name }) => name).filter((name) => verified.has(name)),
+  )
   for (const { name, threshold, members } of policy.groups) {
     if (members.filter((member) => witnessed.has(member)).length >= threshold) witnessed.add(name)
   }
@@ -80,26 +90,43 @@ export interface WitnessedCheckpoint {
 export function openCosignedCheckpoint(noteBytes: Uint8Array, policy: Policy): WitnessedCheckpoint {
   const { checkpoint, witnesses } = openWitnessedCheckpoint(noteBytes, policy)
   if (!quorumReached(policy, witnesses)) {
-    throw new HuxinError('signature_invalid', text`the checkpoint of ${checkpoint.origin} is cosigned by ${witnesses.join(', ') || text`none`}: not the quorum ${policy.quorum}`)
+    throw new HuxinError(
+      'signature_invalid',
+      text`the checkpoint of ${checkpoint.origin} is cosigned by ${witnesses.join(', ') || text`none`}: not the quorum ${policy.quorum}`,
+    )
   }
   return { checkpoint, witnesses }
 }
 
 /** The same, whether or not its witnesses are enough. @throws HuxinError note_malformed | signature_invalid */
-export function openWitnessedCheckpoint(noteBytes: Uint8Array, policy: Policy): WitnessedCheckpoint {
+export function openWitnessedCheckpoint(
+  noteBytes: Uint8Array,
+  policy: Policy,
+): WitnessedCheckpoint {
   const note = parseNote(noteBytes)
   const checkpoint = parseCheckpoint(note.text)
   const { origin } = checkpoint
   const logs = policy.logs.filter(({ verifier }) => speaksFor(verifier.name, origin))
-  const { verified } = verifyNote(note, [...logs, ...policy.witnesses].map(({ verifier }) => verifier))
-  const signed = ({ verifier }: { readonly verifier: Verifier }): boolean => verified.some(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId)
-  if (!logs.some(signed)) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is not signed by a log of the policy`)
+  const { verified } = verifyNote(
+    note,
+    [...logs, ...policy.witnesses].map(({ verifier }) => verifier),
+  )
+  const signed = ({ verifier }: { readonly verifier: Verifier }): boolean =>
+    verified.some(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId)
+  if (!logs.some(signed))
+    throw new HuxinError(
+      'signature_invalid',
+      text`the checkpoint of ${origin} is not signed by a log of the policy`,
+    )
   return { checkpoint, witnesses: policy.witnesses.filter(signed).map(({ name }) => name) }
 }
 
 /** A log speaks for the origin that is its key's name, one of ours for the epochs of its node, and for no other. */
 export function speaksFor(keyName: string, origin: string): boolean {
-  return keyName === origin || (origin.startsWith(`${keyName}/`) && /^[1-9][0-9]{0,8}$/.test(origin.slice(keyName.length + 1)))
+  return (
+    keyName === origin ||
+    (origin.startsWith(`${keyName}/`) && /^[1-9][0-9]{0,8}$/.test(origin.slice(keyName.length + 1)))
+  )
 }
 
 interface Draft {
@@ -130,7 +157,8 @@ function readLog({ logs }: Draft, words: readonly string[]): void {
 
 function readWitness({ witnesses, defined }: Draft, words: readonly string[]): void {
   const [name, vkey, url, ...rest] = words
-  if (name === undefined || vkey === undefined || rest.length > 0) throw new Error('is not "witness <name> <vkey> [<url>]"')
+  if (name === undefined || vkey === undefined || rest.length > 0)
+    throw new Error('is not "witness <name> <vkey> [<url>]"')
   const verifier = readKey(vkey, 'cosignature', witnesses)
   define(defined, name)
   witnesses.push({ name, verifier, url })
@@ -138,9 +166,18 @@ function readWitness({ witnesses, defined }: Draft, words: readonly string[]): v
 
 function readGroup({ groups, defined, members: taken }: Draft, words: readonly string[]): void {
   const [name, count, ...members] = words
-  if (name === undefined || count === undefined || members.length === 0) throw new Error('is not "group <name> all|any|<k> <member>…"')
-  const threshold = count === 'all' ? members.length : count === 'any' ? 1 : /^[1-9][0-9]{0,4}$/.test(count) ? Number(count) : 0
-  if (threshold < 1 || threshold > members.length) throw new Error(`wants ${quote(count)} of ${members.length} members`)
+  if (name === undefined || count === undefined || members.length === 0)
+    throw new Error('is not "group <name> all|any|<k> <member>…"')
+  const threshold =
+    count === 'all'
+      ? members.length
+      : count === 'any'
+        ? 1
+        : /^[1-9][0-9]{0,4}$/.test(count)
+          ? Number(count)
+          : 0
+  if (threshold < 1 || threshold > members.length)
+    throw new Error(`wants ${quote(count)} of ${members.length} members`)
   for (const member of members) {
     if (!defined.has(member)) throw new Error(`names ${quote(member)}, which is not defined before`)
     if (taken.has(member)) throw new Error(`names ${quote(member)}, which is a member already`)
@@ -154,19 +191,29 @@ function readQuorum(draft: Draft, words: readonly string[]): void {
   const [name, ...rest] = words
   if (name === undefined || rest.length > 0) throw new Error('is not "quorum <name>"')
   if (draft.quorum !== undefined) throw new Error('is a second quorum line')
-  if (name !== 'none' && !draft.defined.has(name)) throw new Error(`names ${quote(name)}, which is not defined before`)
+  if (name !== 'none' && !draft.defined.has(name))
+    throw new Error(`names ${quote(name)}, which is not defined before`)
   draft.quorum = name
 }
 
 function define(defined: Set<string>, name: string): void {
-  if (name === 'none' || defined.has(name)) throw new Error(`defines ${quote(name)}, which is ${name === 'none' ? 'reserved' : 'defined already'}`)
+  if (name === 'none' || defined.has(name))
+    throw new Error(
+      `defines ${quote(name)}, which is ${name === 'none' ? 'reserved' : 'defined already'}`,
+    )
   defined.add(name)
 }
 
-function readKey(vkey: string, type: KeyType, others: readonly { readonly verifier: Verifier }[]): Verifier {
+function readKey(
+  vkey: string,
+  type: KeyType,
+  others: readonly { readonly verifier: Verifier }[],
+): Verifier {
   const verifier = parseVkey(vkey)
-  if (verifier.type !== type) throw new Error(`has a key of type ${verifier.type}, ${type} is wanted`)
-  if (others.some((other) => equalBytes(other.verifier.publicKey, verifier.publicKey))) throw new Error('has a key that another line has')
+  if (verifier.type !== type)
+    throw new Error(`has a key of type ${verifier.type}, ${type} is wanted`)
+  if (others.some((other) => equalBytes(other.verifier.publicKey, verifier.publicKey)))
+    throw new Error('has a key that another line has')
   return verifier
 }
 

@@ -21,7 +21,8 @@ export interface TlogProof {
 }
 
 export function formatTlogProof({ index, proof, checkpointNote, extra }: TlogProof): Uint8Array {
-  const head = 'c2sp.org/tlog-proof@v1\n' +
+  const head =
+    'c2sp.org/tlog-proof@v1\n' +
     (extra === undefined ? '' : `extra ${base64(extra)}\n`) +
     `index ${index}\n` +
     proof.map((hash) => `${base64(hash)}\n`).join('')
@@ -30,12 +31,14 @@ export function formatTlogProof({ index, proof, checkpointNote, extra }: TlogPro
 
 /** @throws HuxinError proof_invalid */
 export function parseTlogProof(bytes: Uint8Array): TlogProof {
-  if (bytes.length > limits.noteBytesMax) throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
+  if (bytes.length > limits.noteBytesMax)
+    throw malformed(text`has ${bytes.length} bytes, at most ${limits.noteBytesMax}`)
   const split = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf('\n\n')
   const content = split < 0 ? undefined : utf8Text(bytes.subarray(0, split))
   if (content === undefined) throw malformed(text`has no empty line before its checkpoint`)
   const lines = content.split('\n')
-  if (lines.shift() !== 'c2sp.org/tlog-proof@v1') throw malformed(text`does not begin with c2sp.org/tlog-proof@v1`)
+  if (lines.shift() !== 'c2sp.org/tlog-proof@v1')
+    throw malformed(text`does not begin with c2sp.org/tlog-proof@v1`)
   const extra = lines[0]?.startsWith('extra ') ? fromBase64(lines.shift()!.slice(6)) : null
   if (extra === undefined) throw malformed(text`has an extra line that is not base64`)
   const match = /^index (0|[1-9][0-9]{0,18})$/.exec(lines.shift() ?? '')
@@ -46,14 +49,24 @@ export function parseTlogProof(bytes: Uint8Array): TlogProof {
     if (hash?.length !== 32) throw malformed(text`has a hash that is not base64 of 32 bytes`)
     return hash
   })
-  return { index: BigInt(match[1]!), proof, checkpointNote: bytes.subarray(split + 2), ...(extra === null ? {} : { extra }) }
+  return {
+    index: BigInt(match[1]!),
+    proof,
+    checkpointNote: bytes.subarray(split + 2),
+    ...(extra === null ? {} : { extra }),
+  }
 }
 
 /**
  * Checks that the entry is in the log of that origin and key.
  * @throws HuxinError proof_invalid | note_malformed | signature_invalid
  */
-export function verifyTlogProof({ proofBytes, leaf, origin, logVerifier }: {
+export function verifyTlogProof({
+  proofBytes,
+  leaf,
+  origin,
+  logVerifier,
+}: {
   readonly proofBytes: Uint8Array
   /** The entry, byte for byte. */
   readonly leaf: Uint8Array
@@ -62,7 +75,13 @@ export function verifyTlogProof({ proofBytes, leaf, origin, logVerifier }: {
 }): { readonly index: bigint; readonly checkpoint: Checkpoint; readonly note: Uint8Array } {
   const { index, proof, checkpointNote } = parseTlogProof(proofBytes)
   const checkpoint = openCheckpoint(checkpointNote, [logVerifier], origin)
-  verifyInclusion({ index, size: checkpoint.size, leafHash: leafHash(leaf), proof, root: checkpoint.root })
+  verifyInclusion({
+    index,
+    size: checkpoint.size,
+    leafHash: leafHash(leaf),
+    proof,
+    root: checkpoint.root,
+  })
   return { index, checkpoint, note: checkpointNote }
 }
 
@@ -80,8 +99,14 @@ export function withLogName(checkpointNote: Uint8Array, log: Verifier): Uint8Arr
   const { text: content, signatures } = parseNote(checkpointNote)
   const { origin } = parseCheckpoint(content)
   const own = signatures.find(({ name, keyId }) => name === log.name && keyId === log.keyId)
-  if (!own) throw new HuxinError('signature_invalid', text`the checkpoint of ${origin} is not signed by its log`)
-  return addSignatureLines(checkpointNote, [signatureLine(origin, parseVkey(logVkey(origin, log)).keyId, own.signature)])
+  if (!own)
+    throw new HuxinError(
+      'signature_invalid',
+      text`the checkpoint of ${origin} is not signed by its log`,
+    )
+  return addSignatureLines(checkpointNote, [
+    signatureLine(origin, parseVkey(logVkey(origin, log)).keyId, own.signature),
+  ])
 }
 
 function malformed(what: Said): HuxinError {

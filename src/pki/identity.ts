@@ -44,7 +44,12 @@ export interface PeerIdentity {
 }
 
 /** The URI of an identity. */
-export function spiffeUri({ trustDomain, role, nodeId, name }: Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'>): string {
+export function spiffeUri({
+  trustDomain,
+  role,
+  nodeId,
+  name,
+}: Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'>): string {
   // Node.js shows a URI with an apostrophe in quotes.
   return `spiffe://${trustDomain}/${role}/${nodeId}${role === 'node' ? '' : `/${encodeURIComponent(name).replaceAll("'", '%27')}`}`
 }
@@ -54,16 +59,33 @@ export function spiffeUri({ trustDomain, role, nodeId, name }: Pick<PeerIdentity
  * that some order of them leads to a pinned root; whose key signed the leaf is verified here.
  * @throws HuxinError unauthenticated
  */
-export function identityOfCertificate(certificate: X509Certificate | Uint8Array, authorities: readonly X509Certificate[] = []): PeerIdentity {
+export function identityOfCertificate(
+  certificate: X509Certificate | Uint8Array,
+  authorities: readonly X509Certificate[] = [],
+): PeerIdentity {
   const x509 = certificate instanceof X509Certificate ? certificate : parse(certificate)
-  const names = (x509.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:') || name.startsWith('"'))
+  const names = (x509.subjectAltName ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('URI:') || name.startsWith('"'))
   const [first = ''] = names
   const identity = names.length === 1 ? parseSpiffe(first.slice(4)) : undefined
-  if (!identity) throw new HuxinError('unauthenticated', text`the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`)
-  if (x509.ca) throw new HuxinError('unauthenticated', text`the certificate is that of an authority (CA:TRUE): whoever calls has one of its own, which issues nothing`)
+  if (!identity)
+    throw new HuxinError(
+      'unauthenticated',
+      text`the certificate has ${names.length} URI(s) in its subject alternative name, wanted is exactly one, of the form spiffe://<trust domain>/node/<id>`,
+    )
+  if (x509.ca)
+    throw new HuxinError(
+      'unauthenticated',
+      text`the certificate is that of an authority (CA:TRUE): whoever calls has one of its own, which issues nothing`,
+    )
   return {
-    ...identity, serial: x509.serialNumber, nodeName: `${identity.trustDomain}/${identity.nodeId}`,
-    issuer: issuerOf(x509, authorities), notBeforeMs: Date.parse(x509.validFrom), notAfterMs: Date.parse(x509.validTo),
+    ...identity,
+    serial: x509.serialNumber,
+    nodeName: `${identity.trustDomain}/${identity.nodeId}`,
+    issuer: issuerOf(x509, authorities),
+    notBeforeMs: Date.parse(x509.validFrom),
+    notAfterMs: Date.parse(x509.validTo),
   }
 }
 
@@ -75,7 +97,11 @@ export function identityOfCertificate(certificate: X509Certificate | Uint8Array,
 export function identityOfPeer(peer: PeerCertificate, pinned: readonly string[]): PeerIdentity {
   const chain: X509Certificate[] = []
   // node:tls links the certificates by their names alone, and the root to itself.
-  for (let at = (peer as Linked).issuerCertificate; at && chain.length < CHAIN_MAX; at = at.issuerCertificate === at ? undefined : at.issuerCertificate) {
+  for (
+    let at = (peer as Linked).issuerCertificate;
+    at && chain.length < CHAIN_MAX;
+    at = at.issuerCertificate === at ? undefined : at.issuerCertificate
+  ) {
     chain.push(parse(at.raw))
   }
   return identityOfCertificate(peer.raw, [...chain, ...pinned.flatMap(certificatesOf)])
@@ -101,25 +127,38 @@ export function splitPem(text: string): string[] {
 
 /** What a member statement names an authority by: SHA-256 of its SubjectPublicKeyInfo (DER), hexadecimal. */
 export function authorityOf(certificate: X509Certificate): string {
-  return createHash('sha256').update(certificate.publicKey.export({ format: 'der', type: 'spki' })).digest('hex')
+  return createHash('sha256')
+    .update(certificate.publicKey.export({ format: 'der', type: 'spki' }))
+    .digest('hex')
 }
 
 function issuerOf(leaf: X509Certificate, authorities: readonly X509Certificate[]): string {
-  const signed = authorities.find((one) => leaf.issuer === one.subject && leaf.verify(one.publicKey))
+  const signed = authorities.find(
+    (one) => leaf.issuer === one.subject && leaf.verify(one.publicKey),
+  )
   return signed ? authorityOf(signed) : ''
 }
 
 /** The serial number as it is compared: without separators and leading zeros, in capitals. */
 export function canonicalSerial(serial: string): string {
-  return serial.replaceAll(/[\s:]/g, '').toUpperCase().replace(/^(?:0X)?0*/, '')
+  return serial
+    .replaceAll(/[\s:]/g, '')
+    .toUpperCase()
+    .replace(/^(?:0X)?0*/, '')
 }
 
-function parseSpiffe(uri: string): Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'> | undefined {
-  const match = /^spiffe:\/\/([a-z0-9.-]{1,128})\/(node|client|operator|auditor)\/([a-z0-9-]{1,32})(?:\/([A-Za-z0-9%._~!'()*-]{1,600}))?$/.exec(uri)
+function parseSpiffe(
+  uri: string,
+): Pick<PeerIdentity, 'trustDomain' | 'role' | 'nodeId' | 'name'> | undefined {
+  const match =
+    /^spiffe:\/\/([a-z0-9.-]{1,128})\/(node|client|operator|auditor)\/([a-z0-9-]{1,32})(?:\/([A-Za-z0-9%._~!'()*-]{1,600}))?$/.exec(
+      uri,
+    )
   if (!match || (match[2] === 'node') !== (match[4] === undefined)) return undefined
   try {
     const name = decodeURIComponent(match[4] ?? '')
-    if ((match[4] !== undefined && name.trim() === '') || name.length > 200 || !isSeen(name)) return undefined
+    if ((match[4] !== undefined && name.trim() === '') || name.length > 200 || !isSeen(name))
+      return undefined
     return { trustDomain: match[1]!, role: match[2] as PeerRole, nodeId: match[3]!, name }
   } catch {
     return undefined

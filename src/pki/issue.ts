@@ -1,5 +1,14 @@
 /** Issues certificates: DER built with node-forge's asn1, keys and signatures by node:crypto. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify, X509Certificate } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+  X509Certificate,
+} from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import forge from 'node-forge'
 import type { Random } from '../base/random.ts'
@@ -32,10 +41,23 @@ export interface Validity {
 const BACKDATE_MS = 5 * 60_000
 
 /** A self-signed root. */
-export function issueRoot({ commonName, validity, random }: { commonName: string; validity: Validity; random: Random }): Issued {
+export function issueRoot({
+  commonName,
+  validity,
+  random,
+}: {
+  commonName: string
+  validity: Validity
+  random: Random
+}): Issued {
   const keys = newKeys()
   const certificatePem = build({
-    subject: commonName, issuer: undefined, publicKey: keys.publicKey, signer: keys.privateKey, validity, random,
+    subject: commonName,
+    issuer: undefined,
+    publicKey: keys.publicKey,
+    signer: keys.privateKey,
+    validity,
+    random,
     extensions: [basicConstraints(true, 1), keyUsage(0x06), subjectKeyId(keys.publicKey)],
   })
   return { certificatePem, keyPem: pemOf(keys.privateKey) }
@@ -46,13 +68,36 @@ export function issueRoot({ commonName, validity, random }: { commonName: string
  * cannot be a server of another domain to clients that look at DNS names alone. `hostDomains` are further DNS names
  * below which its nodes answer.
  */
-export function issueCa({ issuer, commonName, trustDomain, hostDomains = [], validity, random }: {
-  issuer: Issuer; commonName: string; trustDomain: string; hostDomains?: readonly string[]; validity: Validity; random: Random
+export function issueCa({
+  issuer,
+  commonName,
+  trustDomain,
+  hostDomains = [],
+  validity,
+  random,
+}: {
+  issuer: Issuer
+  commonName: string
+  trustDomain: string
+  hostDomains?: readonly string[]
+  validity: Validity
+  random: Random
 }): Issued {
   const keys = newKeys()
   const certificatePem = build({
-    subject: commonName, issuer: issuer.certificatePem, publicKey: keys.publicKey, signer: createPrivateKey(issuer.keyPem), validity, random,
-    extensions: [basicConstraints(true, 0), keyUsage(0x06), nameConstraints(trustDomain, hostDomains), subjectKeyId(keys.publicKey), authorityKeyId(issuer.certificatePem)],
+    subject: commonName,
+    issuer: issuer.certificatePem,
+    publicKey: keys.publicKey,
+    signer: createPrivateKey(issuer.keyPem),
+    validity,
+    random,
+    extensions: [
+      basicConstraints(true, 0),
+      keyUsage(0x06),
+      nameConstraints(trustDomain, hostDomains),
+      subjectKeyId(keys.publicKey),
+      authorityKeyId(issuer.certificatePem),
+    ],
   })
   return { certificatePem, keyPem: pemOf(keys.privateKey) }
 }
@@ -89,7 +134,12 @@ export function issueFromCsr(request: LeafRequest, csrPem: string): string {
 /** A certificate signing request (PKCS #10) for a new or given key. */
 export function createCsr(commonName: string, keyPem?: string): { csrPem: string; keyPem: string } {
   const privateKey = keyPem === undefined ? newKeys().privateKey : createPrivateKey(keyPem)
-  const info = sequence([integer(Buffer.from([0])), name(commonName), spkiOf(createPublicKey(privateKey)), context(0, [])])
+  const info = sequence([
+    integer(Buffer.from([0])),
+    name(commonName),
+    spkiOf(createPublicKey(privateKey)),
+    context(0, []),
+  ])
   const der = signed(info, privateKey)
   return { csrPem: pem('CERTIFICATE REQUEST', der), keyPem: pemOf(privateKey) }
 }
@@ -100,7 +150,16 @@ export function validityDays(nowMs: number, days: number): Validity {
 }
 
 function buildLeaf(request: LeafRequest, publicKey: KeyObject): string {
-  const { issuer, role, nodeId, name: own, validity, random, dnsNames = [], ipAddresses = [] } = request
+  const {
+    issuer,
+    role,
+    nodeId,
+    name: own,
+    validity,
+    random,
+    dnsNames = [],
+    ipAddresses = [],
+  } = request
   const names = [
     general(6, Buffer.from(spiffeUri({ ...request, name: own }))),
     ...dnsNames.map((dns) => general(2, Buffer.from(dns))),
@@ -108,16 +167,39 @@ function buildLeaf(request: LeafRequest, publicKey: KeyObject): string {
   ]
   return build({
     // A common name with a point would be held against the DNS constraints of the CA, where no DNS name stands beside it.
-    subject: own === '' ? nodeId : own.includes('.') ? `${role} ${own}` : own, issuer: issuer.certificatePem, publicKey, signer: createPrivateKey(issuer.keyPem), validity, random,
+    subject: own === '' ? nodeId : own.includes('.') ? `${role} ${own}` : own,
+    issuer: issuer.certificatePem,
+    publicKey,
+    signer: createPrivateKey(issuer.keyPem),
+    validity,
+    random,
     extensions: [
-      basicConstraints(false), keyUsage(0x80), extendedKeyUsage(role), extension('2.5.29.17', sequence(names), false),
-      subjectKeyId(publicKey), authorityKeyId(issuer.certificatePem),
+      basicConstraints(false),
+      keyUsage(0x80),
+      extendedKeyUsage(role),
+      extension('2.5.29.17', sequence(names), false),
+      subjectKeyId(publicKey),
+      authorityKeyId(issuer.certificatePem),
     ],
   })
 }
 
-function build({ subject, issuer, publicKey, signer, validity, random, extensions }: {
-  subject: string; issuer: string | undefined; publicKey: KeyObject; signer: KeyObject; validity: Validity; random: Random; extensions: Asn1[]
+function build({
+  subject,
+  issuer,
+  publicKey,
+  signer,
+  validity,
+  random,
+  extensions,
+}: {
+  subject: string
+  issuer: string | undefined
+  publicKey: KeyObject
+  signer: KeyObject
+  validity: Validity
+  random: Random
+  extensions: Asn1[]
 }): string {
   const serial = Buffer.from(random.fill(new Uint8Array(16)))
   serial[0] = (serial[0]! & 0x7f) | 0x40
@@ -143,13 +225,22 @@ function publicKeyOfCsr(csrPem: string): KeyObject {
   try {
     const request = fromDer(pemBody(csrPem))
     const [info, , signature] = children(request)
-    const publicKey = createPublicKey({ key: der(children(info!)[2]!), format: 'der', type: 'spki' })
+    const publicKey = createPublicKey({
+      key: der(children(info!)[2]!),
+      format: 'der',
+      type: 'spki',
+    })
     const bits = Buffer.from(signature!.value as string, 'latin1').subarray(1)
-    if (publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error('its key is of another kind')
-    if (!verify('sha256', der(info!), publicKey, bits)) throw new Error('its signature does not verify')
+    if (publicKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+      throw new Error('its key is of another kind')
+    if (!verify('sha256', der(info!), publicKey, bits))
+      throw new Error('its signature does not verify')
     return publicKey
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the certificate signing request is not usable: ${textOf(error)}; an ECDSA P-256 request is wanted`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the certificate signing request is not usable: ${textOf(error)}; an ECDSA P-256 request is wanted`,
+    )
   }
 }
 
@@ -167,12 +258,19 @@ function subjectOf(certificatePem: string): Asn1 {
 }
 
 function keyIdOf(publicKey: KeyObject): Buffer {
-  return createHash('sha1').update(publicKey.export({ format: 'der', type: 'spki' }).subarray(-65)).digest()
+  return createHash('sha1')
+    .update(publicKey.export({ format: 'der', type: 'spki' }).subarray(-65))
+    .digest()
 }
 
 // DER
 
-function node(tagClass: forge.asn1.Class, type: number, constructed: boolean, value: string | Asn1[]): Asn1 {
+function node(
+  tagClass: forge.asn1.Class,
+  type: number,
+  constructed: boolean,
+  value: string | Asn1[],
+): Asn1 {
   return asn1.create(tagClass, type, constructed, value)
 }
 
@@ -193,7 +291,8 @@ function addressBytes(ip: string): Buffer {
   if (isIPv4(ip)) return Buffer.from(ip.split('.').map(Number))
   // The URL parser writes the address in groups of hexadecimal digits, also one that ends like an IPv4 address.
   const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
-  const groups = (text: string | undefined): number[] => (text ? text.split(':').map((group) => Number.parseInt(group, 16)) : [])
+  const groups = (text: string | undefined): number[] =>
+    text ? text.split(':').map((group) => Number.parseInt(group, 16)) : []
   const [before, after] = [groups(head), groups(tail)]
   const all = [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after]
   return Buffer.from(all.flatMap((group) => [group >> 8, group & 255]))
@@ -208,7 +307,12 @@ function octets(bytes: Buffer): Asn1 {
 }
 
 function bitString(bytes: Buffer, unused = 0): Asn1 {
-  return node(UNIVERSAL, asn1.Type.BITSTRING, false, Buffer.concat([Buffer.from([unused]), bytes]).toString('latin1'))
+  return node(
+    UNIVERSAL,
+    asn1.Type.BITSTRING,
+    false,
+    Buffer.concat([Buffer.from([unused]), bytes]).toString('latin1'),
+  )
 }
 
 function oid(text: string): Asn1 {
@@ -262,19 +366,39 @@ function extendedKeyUsage(role: PeerRole): Asn1 {
 
 /** URI names are permitted on this host only, DNS names on it and below, and below the others (RFC 5280 section 4.2.1.10). */
 function nameConstraints(trustDomain: string, hostDomains: readonly string[]): Asn1 {
-  const names = [general(6, Buffer.from(trustDomain)), ...[trustDomain, ...hostDomains].map((domain) => general(2, Buffer.from(domain)))]
-  return extension('2.5.29.30', sequence([context(0, names.map((name) => sequence([name])))]), true)
+  const names = [
+    general(6, Buffer.from(trustDomain)),
+    ...[trustDomain, ...hostDomains].map((domain) => general(2, Buffer.from(domain))),
+  ]
+  return extension(
+    '2.5.29.30',
+    sequence([
+      context(
+        0,
+        names.map((name) => sequence([name])),
+      ),
+    ]),
+    true,
+  )
 }
 
 /** DNS names on which, and below which, a CA may issue; undefined where it may on any. Only the constraints that this file writes are read. */
 export function hostDomainsOf(certificatePem: string): string[] | undefined {
   const tbs = children(fromDer(new X509Certificate(certificatePem).raw))[0]!
-  const extensions = children(children(tbs).find((value) => value.tagClass === CONTEXT_SPECIFIC && value.type === 3)!)[0]!
-  const found = children(extensions).find((one) => asn1.derToOid((children(one)[0]!.value as string)) === '2.5.29.30')
+  const extensions = children(
+    children(tbs).find((value) => value.tagClass === CONTEXT_SPECIFIC && value.type === 3)!,
+  )[0]!
+  const found = children(extensions).find(
+    (one) => asn1.derToOid(children(one)[0]!.value as string) === '2.5.29.30',
+  )
   if (!found) return undefined
-  const permitted = children(fromDer(Buffer.from(children(found).at(-1)!.value as string, 'latin1'))).find(({ type }) => type === 0)
+  const permitted = children(
+    fromDer(Buffer.from(children(found).at(-1)!.value as string, 'latin1')),
+  ).find(({ type }) => type === 0)
   const names = permitted ? children(permitted).map((subtree) => children(subtree)[0]!) : []
-  const domains = names.filter(({ tagClass, type }) => tagClass === CONTEXT_SPECIFIC && type === 2).map(({ value }) => value as string)
+  const domains = names
+    .filter(({ tagClass, type }) => tagClass === CONTEXT_SPECIFIC && type === 2)
+    .map(({ value }) => value as string)
   return domains.length === 0 ? undefined : domains
 }
 
@@ -283,7 +407,11 @@ function subjectKeyId(key: KeyObject): Asn1 {
 }
 
 function authorityKeyId(issuerPem: string): Asn1 {
-  return extension('2.5.29.35', sequence([general(0, keyIdOf(new X509Certificate(issuerPem).publicKey))]), false)
+  return extension(
+    '2.5.29.35',
+    sequence([general(0, keyIdOf(new X509Certificate(issuerPem).publicKey))]),
+    false,
+  )
 }
 
 function der(value: Asn1): Buffer {

@@ -44,28 +44,60 @@ export async function loadTlsMaterial(files: TlsFiles, nowMs: number): Promise<L
   const [leaf] = chain
   if (!leaf) throw bad(text`${files.certificateFile} holds no certificate`)
   checkKey(chain, keyPem, files)
-  const roots = rootsPem.flatMap(splitPem).map((pem) => certificate(pem, files.rootFiles.join(', ')))
+  const roots = rootsPem
+    .flatMap(splitPem)
+    .map((pem) => certificate(pem, files.rootFiles.join(', ')))
   const root = checkChain(chain, roots, files)
-  const notAfterMs = Math.min(...[...chain, root].map((one) => checkValidity(one, nowMs, one === leaf ? files.certificateFile : `the CA ${one.subject} of ${files.certificateFile}`)))
+  const notAfterMs = Math.min(
+    ...[...chain, root].map((one) =>
+      checkValidity(
+        one,
+        nowMs,
+        one === leaf ? files.certificateFile : `the CA ${one.subject} of ${files.certificateFile}`,
+      ),
+    ),
+  )
   const warnings = await warningsOf(files, notAfterMs, nowMs)
-  return { material: { certificateChainPem, keyPem, rootsPem, identity: identity(leaf, [...chain.slice(1), ...roots], files.certificateFile), notAfterMs }, warnings }
+  return {
+    material: {
+      certificateChainPem,
+      keyPem,
+      rootsPem,
+      identity: identity(leaf, [...chain.slice(1), ...roots], files.certificateFile),
+      notAfterMs,
+    },
+    warnings,
+  }
 }
 
 /** The same for the files of a node. @throws HuxinError config_invalid, also when they are of another holder */
-export async function loadNodeMaterial(files: TlsFiles, nodeName: string, nowMs: number): Promise<LoadedMaterial> {
+export async function loadNodeMaterial(
+  files: TlsFiles,
+  nodeName: string,
+  nowMs: number,
+): Promise<LoadedMaterial> {
   const loaded = await loadTlsMaterial(files, nowMs)
   const { role, nodeName: named } = loaded.material.identity
-  if (role !== 'node' || named !== nodeName) throw bad(text`${files.certificateFile} is of ${term(role)} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`)
+  if (role !== 'node' || named !== nodeName)
+    throw bad(
+      text`${files.certificateFile} is of ${term(role)} ${named}, wanted is node ${nodeName}: tls.certificate names the wrong file`,
+    )
   return loaded
 }
 
 async function warningsOf(files: TlsFiles, notAfterMs: number, nowMs: number): Promise<Text[]> {
   const warnings: Text[] = []
-  const mode = await stat(files.keyFile).then((found) => found.mode, () => 0)
-  if ((mode & 0o077) !== 0) warnings.push(text`${files.keyFile} can be read by others: chmod 600 it`)
+  const mode = await stat(files.keyFile).then(
+    (found) => found.mode,
+    () => 0,
+  )
+  if ((mode & 0o077) !== 0)
+    warnings.push(text`${files.keyFile} can be read by others: chmod 600 it`)
   const days = Math.floor((notAfterMs - nowMs) / 86_400_000)
-  if (nowMs > notAfterMs) warnings.push(text`${files.certificateFile} has expired: have a new one issued`)
-  else if (days < WARN_DAYS) warnings.push(text`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
+  if (nowMs > notAfterMs)
+    warnings.push(text`${files.certificateFile} has expired: have a new one issued`)
+  else if (days < WARN_DAYS)
+    warnings.push(text`${files.certificateFile} expires in ${days} day(s): have a new one issued`)
   return warnings
 }
 
@@ -92,7 +124,11 @@ export class TlsMaterialWatcher {
   /** @throws HuxinError config_invalid */
   static async open(options: WatcherOptions): Promise<TlsMaterialWatcher> {
     const stamp = await stampOf(options.files)
-    const { material, warnings } = await loadNodeMaterial(options.files, options.nodeName, options.clock.nowMs())
+    const { material, warnings } = await loadNodeMaterial(
+      options.files,
+      options.nodeName,
+      options.clock.nowMs(),
+    )
     options.onAlarm(alarmOf(warnings))
     return new TlsMaterialWatcher(options, material, stamp)
   }
@@ -122,7 +158,9 @@ export class TlsMaterialWatcher {
       onAlarm(alarmOf(await warningsOf(files, this.#current.notAfterMs, clock.nowMs())))
     } catch (error) {
       this.#stamp = undefined
-      onAlarm(text`changed certificate files cannot be used, the last good ones stay: ${textOf(error)}`)
+      onAlarm(
+        text`changed certificate files cannot be used, the last good ones stay: ${textOf(error)}`,
+      )
     }
   }
 
@@ -145,16 +183,21 @@ function alarmOf(warnings: readonly Text[]): Text | undefined {
 
 /** Changes when one of the files does. */
 export async function stampOf({ certificateFile, keyFile, rootFiles }: TlsFiles): Promise<string> {
-  const stamps = await Promise.all([certificateFile, keyFile, ...rootFiles].map(async (file) => {
-    const found = await stat(file).catch(() => undefined)
-    return found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'missing'
-  }))
+  const stamps = await Promise.all(
+    [certificateFile, keyFile, ...rootFiles].map(async (file) => {
+      const found = await stat(file).catch(() => undefined)
+      return found ? `${found.mtimeMs}/${found.size}/${found.ino}` : 'missing'
+    }),
+  )
   return stamps.join(' ')
 }
 
 async function read(file: string, what: Said): Promise<string> {
   const bytes = await readFile(file).catch(async (error: unknown) => {
-    throw bad(await deniedAt(file, error) ?? text`the ${what} file ${file} cannot be read: ${textOf(error)}. Put it back where it was kept, or have a new one issued (certs/README.md)`)
+    throw bad(
+      (await deniedAt(file, error)) ??
+        text`the ${what} file ${file} cannot be read: ${textOf(error)}. Put it back where it was kept, or have a new one issued (certs/README.md)`,
+    )
   })
   const words = textFromEditor(bytes)
   if (words === undefined) throw bad(text`${file} is no text in UTF-8: save it as UTF-8`)
@@ -177,21 +220,37 @@ function checkKey(chain: readonly X509Certificate[], keyPem: string, files: TlsF
   } catch {
     throw bad(text`${files.keyFile} holds no private key in PEM`)
   }
-  if (owner > 0) throw bad(text`${files.certificateFile} begins with the certificate of its CA: the one of ${files.keyFile} comes first, then the CA that issued it`)
+  if (owner > 0)
+    throw bad(
+      text`${files.certificateFile} begins with the certificate of its CA: the one of ${files.keyFile} comes first, then the CA that issued it`,
+    )
   if (owner < 0) throw bad(text`${files.keyFile} is not the key of ${files.certificateFile}`)
 }
 
 /** @returns the root that the chain leads to */
-function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certificate[], files: TlsFiles): X509Certificate {
+function checkChain(
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  files: TlsFiles,
+): X509Certificate {
   let at = chain[0]!
   for (const next of chain.slice(1)) {
-    if (!at.checkIssued(next) || !at.verify(next.publicKey)) throw bad(text`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`)
+    if (!at.checkIssued(next) || !at.verify(next.publicKey))
+      throw bad(
+        text`${files.certificateFile} holds a chain in which a certificate was not issued by the next one`,
+      )
     at = next
   }
   if (roots.length === 0) throw bad(text`${files.rootFiles.join(', ')} hold no root certificate`)
-  const found = roots.find((root) => root.fingerprint256 === at.fingerprint256 || (at.checkIssued(root) && at.verify(root.publicKey)))
+  const found = roots.find(
+    (root) =>
+      root.fingerprint256 === at.fingerprint256 ||
+      (at.checkIssued(root) && at.verify(root.publicKey)),
+  )
   if (!found) {
-    throw bad(text`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`)
+    throw bad(
+      text`the chain of ${files.certificateFile} does not lead to a root of ${files.rootFiles.join(', ')}: is the issuing CA in the file, after the node's certificate?`,
+    )
   }
   return found
 }
@@ -199,12 +258,18 @@ function checkChain(chain: readonly X509Certificate[], roots: readonly X509Certi
 function checkValidity(leaf: X509Certificate, nowMs: number, file: string): number {
   const fromMs = Date.parse(leaf.validFrom)
   const toMs = Date.parse(leaf.validTo)
-  if (nowMs < fromMs) throw bad(text`${file} is not valid before ${leaf.validFrom}: is this machine's clock right?`)
-  if (nowMs > toMs) throw bad(text`${file} expired on ${leaf.validTo}: have a new one issued (huxin pki issue)`)
+  if (nowMs < fromMs)
+    throw bad(text`${file} is not valid before ${leaf.validFrom}: is this machine's clock right?`)
+  if (nowMs > toMs)
+    throw bad(text`${file} expired on ${leaf.validTo}: have a new one issued (huxin pki issue)`)
   return toMs
 }
 
-function identity(leaf: X509Certificate, authorities: readonly X509Certificate[], file: string): PeerIdentity {
+function identity(
+  leaf: X509Certificate,
+  authorities: readonly X509Certificate[],
+  file: string,
+): PeerIdentity {
   try {
     return identityOfCertificate(leaf, authorities)
   } catch (error) {

@@ -68,7 +68,11 @@ export interface Comparison {
 }
 
 /** For each record, what it is beside what was published here before. */
-export async function compare(context: Context, publishing: Publishing, records: readonly Uint8Array[]): Promise<Comparison> {
+export async function compare(
+  context: Context,
+  publishing: Publishing,
+  records: readonly Uint8Array[],
+): Promise<Comparison> {
   await context.indexer.caughtUp()
   const sift = async (table: IndexTable): Promise<(identity: Identity) => boolean> => {
     const sieve = records.length < SIFT_MIN ? undefined : await context.indexer.sieve(table)
@@ -78,11 +82,22 @@ export async function compare(context: Context, publishing: Publishing, records:
   const comparer = new Comparer(context, publishing)
   const outcomes: Outcome[] = []
   for (const record of records) outcomes.push(await comparer.outcomeOf(record, mayStand))
-  const ids = new Set(outcomes.some(({ kind }) => kind === 'new') ? records.map((record) => peekRecord(record)?.recordId) : [])
+  const ids = new Set(
+    outcomes.some(({ kind }) => kind === 'new')
+      ? records.map((record) => peekRecord(record)?.recordId)
+      : [],
+  )
   for (const [i, record] of records.entries()) {
-    if (outcomes[i]!.kind === 'new' && await comparer.standsUnderFormerId(record, { ids, mayStand })) outcomes[i] = { kind: 'refused', code: 'record_id_former', detail: '' }
+    if (
+      outcomes[i]!.kind === 'new' &&
+      (await comparer.standsUnderFormerId(record, { ids, mayStand }))
+    )
+      outcomes[i] = { kind: 'refused', code: 'record_id_former', detail: '' }
   }
-  const contradictions = new Contradictions(context, { mayStand: await sift('subject'), before: publishing.before })
+  const contradictions = new Contradictions(context, {
+    mayStand: await sift('subject'),
+    before: publishing.before,
+  })
   const contradicted: Contradicted[] = []
   for (const [i, record] of records.entries()) {
     if (outcomes[i]!.kind !== 'new' && outcomes[i]!.kind !== 'updated') continue
@@ -120,7 +135,11 @@ class Comparer {
   constructor(context: Context, publishing: Publishing) {
     this.#context = context
     this.#publishing = publishing
-    this.#prefix = seriesPrefix({ origin: context.self, provider: publishing.provider, item: publishing.item })
+    this.#prefix = seriesPrefix({
+      origin: context.self,
+      provider: publishing.provider,
+      item: publishing.item,
+    })
     this.#today = civilDate(context.clock.nowMs())
   }
 
@@ -133,13 +152,22 @@ class Comparer {
     if (!peek) return { kind: 'new' }
     const identity = recordIdentity(this.#context.subjectKey, peek.recordId)
     if (!mayStand(identity)) return { kind: 'new' }
-    const newest = await this.#newestOf(peek, await this.#context.indexer.find('recordId', identity))
+    const newest = await this.#newestOf(
+      peek,
+      await this.#context.indexer.find('recordId', identity),
+    )
     if (!newest) return { kind: 'new' }
     return this.#besideNewest(record, newest)
   }
 
   /** Whether a record with a derived id is in under the one that it had before kind and scale were part of it, with the same of both. */
-  async standsUnderFormerId(record: Uint8Array, { ids, mayStand }: { ids: ReadonlySet<string | undefined>; mayStand: (identity: Identity) => boolean }): Promise<boolean> {
+  async standsUnderFormerId(
+    record: Uint8Array,
+    {
+      ids,
+      mayStand,
+    }: { ids: ReadonlySet<string | undefined>; mayStand: (identity: Identity) => boolean },
+  ): Promise<boolean> {
     const { item, provider } = this.#publishing
     const peek = peekRecord(record)
     const known = item === undefined ? undefined : this.#context.ledger().catalog.item(item)
@@ -149,23 +177,35 @@ class Comparer {
     // Another record of the call is the one of that id.
     if (id !== peek.recordId || id === former || ids.has(former)) return false
     const identity = recordIdentity(this.#context.subjectKey, former)
-    const newest = mayStand(identity) ? await this.#newestOf({ ...peek, recordId: former }, await this.#context.indexer.find('recordId', identity)) : undefined
-    return newest !== undefined && derivedIdsOf(known, provider, decodeRecord(newest.bytes)).id === id
+    const newest = mayStand(identity)
+      ? await this.#newestOf(
+          { ...peek, recordId: former },
+          await this.#context.indexer.find('recordId', identity),
+        )
+      : undefined
+    return (
+      newest !== undefined && derivedIdsOf(known, provider, decodeRecord(newest.bytes)).id === id
+    )
   }
 
   #besideNewest(record: Uint8Array, newest: Found): Outcome {
     const ended = this.#endOf(newest)
     const place = `${newest.batch.idText} ${newest.position}`
     const isEqual = equalBytes(record, newest.bytes)
-    if (isEqual && ended === AmendmentAction.WITHDRAW) return { kind: 'refused', code: 'record_withdrawn', detail: place }
+    if (isEqual && ended === AmendmentAction.WITHDRAW)
+      return { kind: 'refused', code: 'record_withdrawn', detail: place }
     if (isEqual && ended === undefined && newest.batch.header.item === this.#publishing.item) {
       if (this.#reaches(newest.batch)) return { kind: 'unchanged' }
       this.#sealAfter(newest.batch)
       return { kind: 'widened' }
     }
-    const [date, before] = [recordDate(decodeRecord(record)), recordDate(decodeRecord(newest.bytes))]
+    const [date, before] = [
+      recordDate(decodeRecord(record)),
+      recordDate(decodeRecord(newest.bytes)),
+    ]
     // What was repaired is used by nobody any more; a new decision has a date of its own.
-    if (ended === AmendmentAction.REPAIR && date <= before) return { kind: 'refused', code: 'record_repaired', detail: place }
+    if (ended === AmendmentAction.REPAIR && date <= before)
+      return { kind: 'refused', code: 'record_repaired', detail: place }
     if (date < before) return { kind: 'refused', code: 'version_older', detail: before }
     this.#sealAfter(newest.batch)
     return { kind: 'updated', replaced: this.#show(newest.bytes) }
@@ -173,13 +213,15 @@ class Comparer {
 
   /** Batches of one second are ordered by their numbers only where their first lane is the same. */
   #sealAfter({ header: { createdMs, lanes, batchClass } }: SealedHeader): void {
-    const isOneLane = batchClass === this.#publishing.batchClass && lanes[0]?.target === this.#publishing.targets[0]
+    const isOneLane =
+      batchClass === this.#publishing.batchClass && lanes[0]?.target === this.#publishing.targets[0]
     this.#sealFromMs = Math.max(this.#sealFromMs, isOneLane ? createdMs : createdMs + 1_000)
   }
 
   /** A copy: what is kept would hold the whole batch. */
   #show(bytes: Uint8Array): Uint8Array | undefined {
-    if (this.#shown >= SHOWN_MAX || this.#shownBytes + bytes.length > SHOWN_BYTES_MAX) return undefined
+    if (this.#shown >= SHOWN_MAX || this.#shownBytes + bytes.length > SHOWN_BYTES_MAX)
+      return undefined
     this.#shown++
     this.#shownBytes += bytes.length
     return Uint8Array.from(bytes)
@@ -187,20 +229,39 @@ class Comparer {
 
   /** What ended a record by today. */
   #endOf({ amendments, position }: Found): AmendmentAction | undefined {
-    const has = (wanted: AmendmentAction): boolean => amendments.some((row) => row.position === position && row.action === wanted && isInEffect(row, this.#today))
-    return has(AmendmentAction.REPAIR) ? AmendmentAction.REPAIR : has(AmendmentAction.WITHDRAW) ? AmendmentAction.WITHDRAW : undefined
+    const has = (wanted: AmendmentAction): boolean =>
+      amendments.some(
+        (row) => row.position === position && row.action === wanted && isInEffect(row, this.#today),
+      )
+    return has(AmendmentAction.REPAIR)
+      ? AmendmentAction.REPAIR
+      : has(AmendmentAction.WITHDRAW)
+        ? AmendmentAction.WITHDRAW
+        : undefined
   }
 
   async #newestOf(peek: RecordPeek, places: readonly Place[]): Promise<Found | undefined> {
     const found: Found[] = []
     for (const place of places) {
       const standing = await this.#standingAt(place.index)
-      const bytes = standing && place.position < standing.body.count ? recordAt(standing.body, place.position) : undefined
+      const bytes =
+        standing && place.position < standing.body.count
+          ? recordAt(standing.body, place.position)
+          : undefined
       const there = bytes && peekRecord(bytes)
-      if (there?.recordId === peek.recordId && there.subjectType === peek.subjectType && there.subjectId === peek.subjectId) found.push({ ...place, bytes: bytes!, ...standing! })
+      if (
+        there?.recordId === peek.recordId &&
+        there.subjectType === peek.subjectType &&
+        there.subjectId === peek.subjectId
+      )
+        found.push({ ...place, bytes: bytes!, ...standing! })
     }
     if (found.length < 2) return found[0]
-    const versions = found.map((one): Version & { found: Found } => ({ ...one, record: decodeRecord(one.bytes), found: one }))
+    const versions = found.map((one): Version & { found: Found } => ({
+      ...one,
+      record: decodeRecord(one.bytes),
+      found: one,
+    }))
     return versions.reduce((newest, one) => (compareVersions(one, newest) > 0 ? one : newest)).found
   }
 
@@ -209,7 +270,8 @@ class Comparer {
     const known = this.#batches.has(index)
     const standing = known ? this.#batches.get(index) : await this.#read(index)
     if (known) this.#batches.delete(index)
-    else if (this.#batches.size >= BATCHES_MAX) this.#batches.delete(this.#batches.keys().next().value!)
+    else if (this.#batches.size >= BATCHES_MAX)
+      this.#batches.delete(this.#batches.keys().next().value!)
     this.#batches.set(index, standing)
     return standing
   }
@@ -222,14 +284,26 @@ class Comparer {
     const { verdict, header } = parseEntry(bytes)
     const batch = parseHeaderNote(header)
     // By the origin, not by the way: what came back after a recovery was published here too.
-    if (!verdict.accepted || !isIndexed(ledger, batch) || seriesPrefix(batch.header) !== this.#prefix) return undefined
+    if (
+      !verdict.accepted ||
+      !isIndexed(ledger, batch) ||
+      seriesPrefix(batch.header) !== this.#prefix
+    )
+      return undefined
     if ((await ledger.known(batch.id))?.refused !== false) return undefined
-    return { batch, body: recordSpans(stored), amendments: await ledger.amendments(batch.id, batch.header.origin) }
+    return {
+      batch,
+      body: recordSpans(stored),
+      amendments: await ledger.amendments(batch.id, batch.header.origin),
+    }
   }
 
   /** Whether everybody to whom the record is to go now has it; this node has what it published. */
   #reaches({ header: { lanes } }: SealedHeader): boolean {
     const { federation, selfId } = this.#context.ledger()
-    return this.#publishing.targets.every((target) => target === selfId || lanes.some((lane) => targetWithin(target, lane.target, federation)))
+    return this.#publishing.targets.every(
+      (target) =>
+        target === selfId || lanes.some((lane) => targetWithin(target, lane.target, federation)),
+    )
   }
 }

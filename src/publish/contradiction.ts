@@ -32,7 +32,10 @@ export class Contradictions {
   readonly #standings: Standings
 
   /** @param before only what was logged before this entry counts */
-  constructor(context: Context, { mayStand, before }: { mayStand: (identity: Identity) => boolean; before: bigint | undefined }) {
+  constructor(
+    context: Context,
+    { mayStand, before }: { mayStand: (identity: Identity) => boolean; before: bigint | undefined },
+  ) {
     this.#context = context
     this.#mayStand = mayStand
     this.#before = before
@@ -48,7 +51,10 @@ export class Contradictions {
     if (!this.#mayStand(identity)) return undefined
     const record = decodeRecord(bytes)
     if (record.content.case !== 'evaluationResult') return undefined
-    for (const place of (await this.#context.indexer.find('subject', identity)).slice(0, PLACES_MAX)) {
+    for (const place of (await this.#context.indexer.find('subject', identity)).slice(
+      0,
+      PLACES_MAX,
+    )) {
       if (this.#turns.over) await this.#turns.next()
       if (this.#before !== undefined && place.index >= this.#before) continue
       const other = await this.#holding(place, record)
@@ -57,7 +63,10 @@ export class Contradictions {
     return undefined
   }
 
-  async #holding(place: { index: bigint; position: number }, record: Record): Promise<Contradiction | undefined> {
+  async #holding(
+    place: { index: bigint; position: number },
+    record: Record,
+  ): Promise<Contradiction | undefined> {
     try {
       const batch = (await this.#standings.served(place.index))?.batch
       if (batch?.header.origin !== this.#context.self) return undefined
@@ -65,7 +74,9 @@ export class Contradictions {
       const other = bytes && decodeRecord(bytes)
       if (!other || !contradicts(record, other)) return undefined
       const { standing } = await this.#standings.of({ ...place, batch, record: other })
-      return standing === 'current' || standing === 'not_yet' ? { recordId: other.recordId, result: resultOf(other) } : undefined
+      return standing === 'current' || standing === 'not_yet'
+        ? { recordId: other.recordId, result: resultOf(other) }
+        : undefined
     } catch (error) {
       // Who looks it up is told of the damage.
       if (isHuxinError(error, 'store_corrupt')) return undefined
@@ -75,9 +86,17 @@ export class Contradictions {
 }
 
 function contradicts(one: Record, other: Record): boolean {
-  if (one.recordId === other.recordId || one.subject?.type !== other.subject?.type || one.subject?.id !== other.subject?.id) return false
-  if (one.content.case !== 'evaluationResult' || other.content.case !== 'evaluationResult') return false
-  return claimOf(one.content.value) === claimOf(other.content.value) && resultOf(one) !== resultOf(other)
+  if (
+    one.recordId === other.recordId ||
+    one.subject?.type !== other.subject?.type ||
+    one.subject?.id !== other.subject?.id
+  )
+    return false
+  if (one.content.case !== 'evaluationResult' || other.content.case !== 'evaluationResult')
+    return false
+  return (
+    claimOf(one.content.value) === claimOf(other.content.value) && resultOf(one) !== resultOf(other)
+  )
 }
 
 /** What a result is of, beside its subject. */
@@ -86,5 +105,7 @@ function claimOf({ kind, domain, scale, evaluator, validFrom, validTo }: Evaluat
 }
 
 function resultOf({ content }: Record): string {
-  return content.case === 'evaluationResult' ? [content.value.grade, content.value.score].filter((part) => part !== '').join(' ') : ''
+  return content.case === 'evaluationResult'
+    ? [content.value.grade, content.value.score].filter((part) => part !== '').join(' ')
+    : ''
 }

@@ -41,13 +41,25 @@ export interface Silence {
 }
 
 /** Tells the nodes above where lanes stand here, and raises an alarm for each node below that lacks what it should have. */
-export async function exchangeHeads(context: Context, { maySign, graceMs }: { maySign: boolean; graceMs: number }): Promise<void> {
+export async function exchangeHeads(
+  context: Context,
+  { maySign, graceMs }: { maySign: boolean; graceMs: number },
+): Promise<void> {
   if (maySign) await reportHeads(context)
-  const silent = new Map((await findSilences(context, graceMs)).map((silence) => [silence.node, silence]))
+  const silent = new Map(
+    (await findSilences(context, graceMs)).map((silence) => [silence.node, silence]),
+  )
   for (const { name } of context.ledger().federation.all()) {
     const silence = silent.get(name)
     if (!silence) context.alarms.clear('silence', name)
-    else context.alarms.raise('silence', name, silence.lanes > 1 ? text`${silence.message}, and ${silence.lanes - 1} more lanes` : silence.message)
+    else
+      context.alarms.raise(
+        'silence',
+        name,
+        silence.lanes > 1
+          ? text`${silence.message}, and ${silence.lanes - 1} more lanes`
+          : silence.message,
+      )
   }
 }
 
@@ -57,7 +69,11 @@ export async function exchangeHeads(context: Context, { maySign, graceMs }: { ma
  * @throws HuxinError not_ready | store_failed
  */
 export async function reportHeads(context: Context): Promise<number> {
-  const targets = context.ledger().federation.lineage(context.self).slice(-3, -1).map(({ id }) => id)
+  const targets = context
+    .ledger()
+    .federation.lineage(context.self)
+    .slice(-3, -1)
+    .map(({ id }) => id)
   if (targets.length === 0) return 0
   const changed: Uint8Array[] = []
   const { lanes, federation } = context.ledger()
@@ -65,11 +81,22 @@ export async function reportHeads(context: Context): Promise<number> {
     if (!isTo(lane, context.self, federation)) continue
     const said = await reportedHead(context, context.self, lane)
     if (said && said.number === head.number && equalBytes(said.id, head.id)) continue
-    changed.push(toBinary(LaneHeadSchema, create(LaneHeadSchema, { lane, number: head.number, batchId: head.id })))
+    changed.push(
+      toBinary(
+        LaneHeadSchema,
+        create(LaneHeadSchema, { lane, number: head.number, batchId: head.id }),
+      ),
+    )
   }
   for (let i = 0; i < changed.length; i += BATCH_HEADS) {
     await publish(context, {
-      kind: 'heads', item: undefined, provider: context.body, targets, batchClass: 'normal', source: { kind: 'self' }, records: changed.slice(i, i + BATCH_HEADS),
+      kind: 'heads',
+      item: undefined,
+      provider: context.body,
+      targets,
+      batchClass: 'normal',
+      source: { kind: 'self' },
+      records: changed.slice(i, i + BATCH_HEADS),
     })
   }
   return changed.length
@@ -82,15 +109,28 @@ export async function reportHeads(context: Context): Promise<number> {
 export async function findSilences(context: Context, graceMs: number): Promise<Silence[]> {
   const { federation } = context.ledger()
   const children = federation.children(context.self)
-  const below = [...children, ...children.flatMap(({ name }) => federation.children(name))].filter(({ status }) => status === 'active')
+  const below = [...children, ...children.flatMap(({ name }) => federation.children(name))].filter(
+    ({ status }) => status === 'active',
+  )
   const untilMs = context.clock.nowMs() - graceMs
-  const listeners = await Promise.all(below.map(async (member) => ({ member, sinceMs: await spokenSince(context, member) })))
+  const listeners = await Promise.all(
+    below.map(async (member) => ({ member, sinceMs: await spokenSince(context, member) })),
+  )
   const found = new Map<string, { lanes: number; message: Text }>()
   // One walk for all of them, a piece at a time.
   for await (const [lane, head] of context.ledger().lanes.heads()) {
-    for (const { member: { name }, sinceMs } of listeners) {
-      const message = isTo(lane, name, federation) ? await silenceOf(context, name, { lane, head, sinceMs, untilMs }) : undefined
-      if (message !== undefined) found.set(name, { lanes: (found.get(name)?.lanes ?? 0) + 1, message: found.get(name)?.message ?? message })
+    for (const {
+      member: { name },
+      sinceMs,
+    } of listeners) {
+      const message = isTo(lane, name, federation)
+        ? await silenceOf(context, name, { lane, head, sinceMs, untilMs })
+        : undefined
+      if (message !== undefined)
+        found.set(name, {
+          lanes: (found.get(name)?.lanes ?? 0) + 1,
+          message: found.get(name)?.message ?? message,
+        })
     }
   }
   return [...found].map(([node, silence]) => ({ node, ...silence }))
@@ -103,12 +143,24 @@ async function spokenSince(context: Context, { name, validFrom }: Member): Promi
 }
 
 /** What a node lacks of a lane; undefined when it lacks nothing that is due. */
-async function silenceOf(context: Context, node: string, { lane, head, sinceMs, untilMs }: { lane: string; head: LaneHead; sinceMs: number; untilMs: number }): Promise<Text | undefined> {
+async function silenceOf(
+  context: Context,
+  node: string,
+  {
+    lane,
+    head,
+    sinceMs,
+    untilMs,
+  }: { lane: string; head: LaneHead; sinceMs: number; untilMs: number },
+): Promise<Text | undefined> {
   const said = await reportedHead(context, node, lane)
   if (said && said.number > head.number) return undefined
-  if (said && await differs(context, lane, head, said)) return text`lane ${lane} has another batch at number ${said.number} there than here`
+  if (said && (await differs(context, lane, head, said)))
+    return text`lane ${lane} has another batch at number ${said.number} there than here`
   if (said?.number === head.number) return undefined
-  const due = await loggedAt(context, lane, said ? said.number + 1n : 0n) ?? await loggedAt(context, lane, head.number)
+  const due =
+    (await loggedAt(context, lane, said ? said.number + 1n : 0n)) ??
+    (await loggedAt(context, lane, head.number))
   if (!due || due.timeMs > untilMs || due.timeMs < sinceMs) return undefined
   return text`lane ${lane} stands at ${said?.number ?? text`nothing`} there; number ${due.number} was logged here at ${formatTime(due.timeMs)}`
 }
@@ -120,20 +172,33 @@ function isTo(lane: string, node: string, federation: FederationState): boolean 
 }
 
 /** Where a node last said that a lane stands there. */
-async function reportedHead(context: Context, node: string, lane: string): Promise<LaneHead | undefined> {
+async function reportedHead(
+  context: Context,
+  node: string,
+  lane: string,
+): Promise<LaneHead | undefined> {
   const value = await context.store.get(reportedKey(node, lane))
   return value && decodeLaneHead(value)
 }
 
-async function differs(context: Context, lane: string, head: LaneHead, said: LaneHead): Promise<boolean> {
+async function differs(
+  context: Context,
+  lane: string,
+  head: LaneHead,
+  said: LaneHead,
+): Promise<boolean> {
   if (said.number === head.number) return !equalBytes(said.id, head.id)
   const here = await loggedAt(context, lane, said.number)
   return here !== undefined && !equalBytes(here.id, said.id)
 }
 
 /** What this log has at a number of a lane; undefined before this node's own beginning. */
-async function loggedAt(context: Context, lane: string, number: bigint): Promise<(LaneHead & { timeMs: number }) | undefined> {
+async function loggedAt(
+  context: Context,
+  lane: string,
+  number: bigint,
+): Promise<(LaneHead & { timeMs: number }) | undefined> {
   const at = await context.store.get(laneIndexKey(lane, number))
-  const logged = at && await context.recent.find(fromBe64(at))
+  const logged = at && (await context.recent.find(fromBe64(at)))
   return logged && { number, id: logged.batch.id, timeMs: logged.entry.timeMs }
 }

@@ -28,33 +28,59 @@ export interface Intent {
 export function checkAmendable(context: Context, { batch }: Pick<AmendedBatch, 'batch'>): void {
   const { origin, kind } = batch.header
   if (!isIndexed(context, batch)) {
-    throw new HuxinError('amendment_invalid', text`batch ${batch.idText} is of kind ${term(kind)}, whose records are not amended: ${context.kinds.get(kind)?.instead?.asked ?? text`what it says is changed by a new one`}`)
+    throw new HuxinError(
+      'amendment_invalid',
+      text`batch ${batch.idText} is of kind ${term(kind)}, whose records are not amended: ${context.kinds.get(kind)?.instead?.asked ?? text`what it says is changed by a new one`}`,
+    )
   }
   if (!context.ledger().federation.isWithin(origin, context.self)) {
-    throw new HuxinError('amendment_invalid', text`records of ${origin} are amended there or by a node above it, not by ${context.self}`)
+    throw new HuxinError(
+      'amendment_invalid',
+      text`records of ${origin} are amended there or by a node above it, not by ${context.self}`,
+    )
   }
 }
 
 /** @throws HuxinError role_denied | argument_invalid */
-export function checkMayAmend(context: Context, actor: Actor, { batch, source }: AmendedBatch, { action, document }: Intent): void {
+export function checkMayAmend(
+  context: Context,
+  actor: Actor,
+  { batch, source }: AmendedBatch,
+  { action, document }: Intent,
+): void {
   if (actor.kind === 'client') {
-    const reason = action === 'erase' ? text`a person erases` : notOwn(context, actor, { batch, source })
+    const reason =
+      action === 'erase' ? text`a person erases` : notOwn(context, actor, { batch, source })
     if (reason === undefined) return
-    throw new HuxinError('role_denied', text`client ${JSON.stringify(actor.name)} may not ${term(action)} records of batch ${batch.idText}: ${reason}, with an operator's certificate and the number of a document (huxin amend ${action} --document …)`)
+    throw new HuxinError(
+      'role_denied',
+      text`client ${JSON.stringify(actor.name)} may not ${term(action)} records of batch ${batch.idText}: ${reason}, with an operator's certificate and the number of a document (huxin amend ${action} --document …)`,
+    )
   }
   if (document.trim() === '' && (action === 'erase' || !isNodes(context, { batch, source }))) {
-    throw new HuxinError('argument_invalid', text`to ${term(action)} records of batch ${batch.idText}, of ${batch.header.provider} at ${batch.header.origin}, state the number of the document that orders it: give --document`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`to ${term(action)} records of batch ${batch.idText}, of ${batch.header.provider} at ${batch.header.origin}, state the number of the document that orders it: give --document`,
+    )
   }
 }
 
 /** Why a batch is not one that a client published; undefined when it is. */
-function notOwn({ self }: Context, { name, body }: Actor & { kind: 'client' }, { batch: { header }, source }: AmendedBatch): Text | undefined {
-  if (header.origin !== self) return text`they were born at ${header.origin}, and a person amends them`
+function notOwn(
+  { self }: Context,
+  { name, body }: Actor & { kind: 'client' },
+  { batch: { header }, source }: AmendedBatch,
+): Text | undefined {
+  if (header.origin !== self)
+    return text`they were born at ${header.origin}, and a person amends them`
   if (header.kind === 'recognition') return text`a person answers for recognitions`
-  if (header.provider !== body) return text`they are of ${header.provider} and the client acts for ${body}; a person amends them`
+  if (header.provider !== body)
+    return text`they are of ${header.provider} and the client acts for ${body}; a person amends them`
   const published = source.kind === 'client' && source.name === encodeURIComponent(name)
   // What came back from neighbours after a loss no longer says which client of the body published it.
-  return published || source.kind === 'fetched' || source.kind === 'parent' ? undefined : text`somebody else published them, and a person amends them`
+  return published || source.kind === 'fetched' || source.kind === 'parent'
+    ? undefined
+    : text`somebody else published them, and a person amends them`
 }
 
 /** Records of the body that operates this node, published here by persons or by the node. */

@@ -37,7 +37,11 @@ export const nothingFound: OwnFindings = { faults: [], warnings: [], warningCoun
  * Looks through the records of a batch.
  * `idPlaces` is filled for records that passed the fast check; they have nothing irregular but damaged texts
  */
-export async function ownFindings({ largeNumbers: large }: Pick<CompiledItem, 'largeNumbers'>, body: Body, { idPlaces, clock }: { readonly idPlaces: IdPlaces; readonly clock: TurnClock }): Promise<OwnFindings> {
+export async function ownFindings(
+  { largeNumbers: large }: Pick<CompiledItem, 'largeNumbers'>,
+  body: Body,
+  { idPlaces, clock }: { readonly idPlaces: IdPlaces; readonly clock: TurnClock },
+): Promise<OwnFindings> {
   const suspects = recordsWithSigns(body)
   const faults: RecordFault[] = []
   const warnings: RecordFault[] = []
@@ -63,11 +67,18 @@ export async function ownFindings({ largeNumbers: large }: Pick<CompiledItem, 'l
 
 /** Of a first record that passed the fast check. */
 function hasDoubtfulEvaluator({ bytes, spans }: Body): boolean {
-  return !scan(bytes, spans[0]!, spans[1]!) || usccFindingAt(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) !== undefined
+  return (
+    !scan(bytes, spans[0]!, spans[1]!) ||
+    usccFindingAt(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) !== undefined
+  )
 }
 
 /** Warnings about what a registry issued; what is unusual about the type is for imports, which have the words of the file. */
-const CODES: ReadonlySet<FaultCode> = new Set<FaultCode>(['uscc_outer_check', 'uscc_inner_check', 'uscc_class_unknown'])
+const CODES: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'uscc_outer_check',
+  'uscc_inner_check',
+  'uscc_class_unknown',
+])
 
 /** Records in whose bytes something stands that damaged texts have. */
 function recordsWithSigns({ bytes, spans, count }: Body): ReadonlySet<number> {
@@ -80,7 +91,11 @@ function recordsWithSigns({ bytes, spans, count }: Body): ReadonlySet<number> {
 }
 
 /** The record that has the byte at a place, or -1: between records stand lengths and salts. */
-function recordAround(spans: Uint32Array | Int32Array | readonly number[], count: number, at: number): number {
+function recordAround(
+  spans: Uint32Array | Int32Array | readonly number[],
+  count: number,
+  at: number,
+): number {
   let low = 0
   let high = count - 1
   while (low <= high) {
@@ -92,32 +107,43 @@ function recordAround(spans: Uint32Array | Int32Array | readonly number[], count
   return -1
 }
 
-function findings(index: number, record: Record, look: { texts: boolean; large: boolean }): RecordFault[] {
+function findings(
+  index: number,
+  record: Record,
+  look: { texts: boolean; large: boolean },
+): RecordFault[] {
   const { subject, content, attributes } = record
   const faults: RecordFault[] = []
   const personal = (path: string, code: string): void => {
     if (isCitizenId(code)) faults.push(fault(index, path, 'code_personal'))
   }
   if (subject && subject.type !== SubjectType.NATURAL_PERSON) personal('subject.id', subject.id)
-  if (content.case === 'evaluationResult') personal('evaluation_result.evaluator', content.value.evaluator)
-  const json = attributes.length > 0 && (look.large || look.texts) ? utf8Text(attributes) : undefined
-  if (look.large && json !== undefined && inexactNumber(json) !== undefined) faults.push(fault(index, 'attributes', 'number_inexact'))
+  if (content.case === 'evaluationResult')
+    personal('evaluation_result.evaluator', content.value.evaluator)
+  const json =
+    attributes.length > 0 && (look.large || look.texts) ? utf8Text(attributes) : undefined
+  if (look.large && json !== undefined && inexactNumber(json) !== undefined)
+    faults.push(fault(index, 'attributes', 'number_inexact'))
   if (!look.texts) return faults
   const text = (path: string, value: string, marked = false): void => {
     const damage = certainDamage(value)
     // A long text may be in two directions; a name is not.
-    if (damage && !(marked && damage.kind === 'bidi')) faults.push(fault(index, path, 'text_damaged', `${damage.what} (${damage.at + 1})`))
+    if (damage && !(marked && damage.kind === 'bidi'))
+      faults.push(fault(index, path, 'text_damaged', `${damage.what} (${damage.at + 1})`))
   }
   text('subject.name', subject?.name ?? '')
   if (content.case === 'evaluationResult') text('evaluation_result.domain', content.value.domain)
   if (content.case === 'catalogedRecord') text('cataloged_record.document', content.value.document)
-  if (json !== undefined) for (const [path, value] of textsOf(JSON.parse(json), 'attributes')) text(path, value, true)
+  if (json !== undefined)
+    for (const [path, value] of textsOf(JSON.parse(json), 'attributes')) text(path, value, true)
   return faults
 }
 
 /** Every text of a JSON value with its path; lines may end in it. */
 function* textsOf(value: unknown, path: string): Generator<readonly [string, string]> {
   if (typeof value === 'string') yield [path, value.replace(/[\t\n\r]/g, ' ')]
-  else if (Array.isArray(value)) for (const [i, one] of value.entries()) yield* textsOf(one, `${path}[${i}]`)
-  else if (typeof value === 'object' && value !== null) for (const [name, one] of Object.entries(value)) yield* textsOf(one, `${path}.${name}`)
+  else if (Array.isArray(value))
+    for (const [i, one] of value.entries()) yield* textsOf(one, `${path}[${i}]`)
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, one] of Object.entries(value)) yield* textsOf(one, `${path}.${name}`)
 }

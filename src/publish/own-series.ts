@@ -30,7 +30,11 @@ export interface Draft {
  * Runs `seal`, with the identities of the records for the index, unless a record of the batch does not fit what was published before. Two batches with one id that
  * are under way together are checked one after the other.
  */
-export async function withOwnSeries<T>(context: Context, draft: Draft, run: { seal: (identities?: BodyIdentities) => Promise<T>; refuse: (refused: Refused) => T }): Promise<T> {
+export async function withOwnSeries<T>(
+  context: Context,
+  draft: Draft,
+  run: { seal: (identities?: BodyIdentities) => Promise<T>; refuse: (refused: Refused) => T },
+): Promise<T> {
   const { indexer } = context
   if (!context.kinds.get(draft.header.kind)?.ofDepartments) return run.seal()
   indexer.recentIds.forget(indexer.isCaughtUp)
@@ -40,7 +44,10 @@ export async function withOwnSeries<T>(context: Context, draft: Draft, run: { se
   try {
     // Bits that are not in the identity.
     const more = new Uint32Array(2 * draft.body.count)
-    const identities = BodyIdentities.of(draft.body, context.subjectKey, { places: draft.idPlaces, more })
+    const identities = BodyIdentities.of(draft.body, context.subjectKey, {
+      places: draft.idPlaces,
+      more,
+    })
     const again = new Set<number>()
     for (let i = 0; i < draft.body.count; i++) {
       if (indexer.recentIds.add(more[2 * i]!, more[2 * i + 1]!)) again.add(i)
@@ -50,15 +57,22 @@ export async function withOwnSeries<T>(context: Context, draft: Draft, run: { se
       await indexer.caughtUp()
     }
     const suspects = suspectsOf(context, identities, again)
-    const faults = suspects.length > 0 ? await findFaults(context, draft, { identities, again, suspects }) : []
-    return faults.length > 0 ? run.refuse(refusedRecords(faults, draft.body.count)) : await run.seal(identities)
+    const faults =
+      suspects.length > 0 ? await findFaults(context, draft, { identities, again, suspects }) : []
+    return faults.length > 0
+      ? run.refuse(refusedRecords(faults, draft.body.count))
+      : await run.seal(identities)
   } finally {
     end()
   }
 }
 
 /** Records whose ids may be in the index; without a sieve all of them. */
-function suspectsOf({ indexer }: Context, identities: BodyIdentities, again: ReadonlySet<number>): number[] {
+function suspectsOf(
+  { indexer }: Context,
+  identities: BodyIdentities,
+  again: ReadonlySet<number>,
+): number[] {
   const sieve = indexer.sieveNow()
   const suspects: number[] = []
   for (let i = 0; i < identities.count; i++) {
@@ -68,7 +82,15 @@ function suspectsOf({ indexer }: Context, identities: BodyIdentities, again: Rea
   return suspects
 }
 
-async function findFaults(context: Context, { header, body }: Draft, { identities, again, suspects }: { identities: BodyIdentities; again: ReadonlySet<number>; suspects: readonly number[] }): Promise<RecordFault[]> {
+async function findFaults(
+  context: Context,
+  { header, body }: Draft,
+  {
+    identities,
+    again,
+    suspects,
+  }: { identities: BodyIdentities; again: ReadonlySet<number>; suspects: readonly number[] },
+): Promise<RecordFault[]> {
   const turns = new Turns(context.clock)
   const search = new Search(context, header, turns)
   const faults: RecordFault[] = []
@@ -84,7 +106,15 @@ async function findFaults(context: Context, { header, body }: Draft, { identitie
       continue
     }
     const wrong = await search.faultOf(peek, await context.indexer.find('recordId', identity))
-    if (wrong) faults.push(fault(i, wrong.code === 'record_id_taken' ? 'record_id' : 'targets', wrong.code, wrong.detail))
+    if (wrong)
+      faults.push(
+        fault(
+          i,
+          wrong.code === 'record_id_taken' ? 'record_id' : 'targets',
+          wrong.code,
+          wrong.detail,
+        ),
+      )
   }
   return faults
 }
@@ -117,7 +147,10 @@ class Search {
   }
 
   /** What is wrong with a record beside the newest that was published under its id. */
-  async faultOf(peek: RecordPeek, places: readonly { index: bigint; position: number }[]): Promise<{ code: 'record_id_taken' | 'version_targets'; detail: string } | undefined> {
+  async faultOf(
+    peek: RecordPeek,
+    places: readonly { index: bigint; position: number }[],
+  ): Promise<{ code: 'record_id_taken' | 'version_targets'; detail: string } | undefined> {
     for (const place of places) {
       const there = await this.#read(place)
       if (there?.peek.recordId !== peek.recordId) continue
@@ -129,15 +162,32 @@ class Search {
   }
 
   /** The record at a place, when it was published here under the same provider and item and stands. */
-  async #read(place: { index: bigint; position: number }): Promise<{ peek: RecordPeek; header: BatchHeader; endedAt: (position: number) => boolean } | undefined> {
+  async #read(place: {
+    index: bigint
+    position: number
+  }): Promise<
+    { peek: RecordPeek; header: BatchHeader; endedAt: (position: number) => boolean } | undefined
+  > {
     try {
       const found = await this.#standings.served(place.index)
-      if (!found || seriesPrefix(found.batch.header) !== this.#prefix || (await this.#standings.knownOf(found.batch))?.refused) return undefined
+      if (
+        !found ||
+        seriesPrefix(found.batch.header) !== this.#prefix ||
+        (await this.#standings.knownOf(found.batch))?.refused
+      )
+        return undefined
       const bytes = (await this.#standings.read(place))?.bytes
       const peek = bytes && peekRecord(bytes)
       if (!peek) return undefined
       const amendments = await this.#standings.amendmentsOf(found.batch)
-      return { peek, header: found.batch.header, endedAt: (position) => (amendments.get(position) ?? []).some(({ action, undoneOn }) => action !== AmendmentAction.OBJECT && undoneOn === '') }
+      return {
+        peek,
+        header: found.batch.header,
+        endedAt: (position) =>
+          (amendments.get(position) ?? []).some(
+            ({ action, undoneOn }) => action !== AmendmentAction.OBJECT && undoneOn === '',
+          ),
+      }
     } catch (error) {
       // Who looks it up is told of the damage.
       if (isHuxinError(error, 'store_corrupt')) return undefined
@@ -148,6 +198,12 @@ class Search {
   /** Targets of the other batch to which this one does not go; this node has both. */
   #missed({ lanes }: BatchHeader): string[] {
     const { federation, selfId } = this.#context.ledger()
-    return lanes.map(({ target }) => target).filter((target) => target !== selfId && !this.#header.lanes.some((lane) => targetWithin(target, lane.target, federation)))
+    return lanes
+      .map(({ target }) => target)
+      .filter(
+        (target) =>
+          target !== selfId &&
+          !this.#header.lanes.some((lane) => targetWithin(target, lane.target, federation)),
+      )
   }
 }

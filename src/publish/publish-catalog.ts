@@ -27,13 +27,29 @@ export interface CatalogPublication {
  * @returns what was published, undefined when all of it stands as it is; and how many records stood already
  * @throws HuxinError argument_invalid, and what publishing throws
  */
-export async function publishCatalog(context: Context, { act, records, ownedOnly, source }: CatalogPublication): Promise<{ published: Published | undefined; existing: number }> {
-  if (act.reason === '' || act.document === '') throw new HuxinError('argument_invalid', text`an act on the catalog states its reason and document: give --reason and --document`)
-  if (records.length < 1 || records.length > RECORDS_MAX) throw new HuxinError('argument_invalid', text`${records.length} catalog records in one call, allowed are 1 to 1000`)
+export async function publishCatalog(
+  context: Context,
+  { act, records, ownedOnly, source }: CatalogPublication,
+): Promise<{ published: Published | undefined; existing: number }> {
+  if (act.reason === '' || act.document === '')
+    throw new HuxinError(
+      'argument_invalid',
+      text`an act on the catalog states its reason and document: give --reason and --document`,
+    )
+  if (records.length < 1 || records.length > RECORDS_MAX)
+    throw new HuxinError(
+      'argument_invalid',
+      text`${records.length} catalog records in one call, allowed are 1 to 1000`,
+    )
   const { catalog } = context.ledger()
   const spoken = { origin: context.self, createdMs: context.clock.nowMs() }
-  const given = ownedOnly ? records.filter((record) => judgeName(context.ledger(), spoken, catalogId(record)) === undefined) : records
-  const content = (record: CatalogRecord): Uint8Array => encodeCatalogRecord({ ...record, act: undefined })
+  const given = ownedOnly
+    ? records.filter(
+        (record) => judgeName(context.ledger(), spoken, catalogId(record)) === undefined,
+      )
+    : records
+  const content = (record: CatalogRecord): Uint8Array =>
+    encodeCatalogRecord({ ...record, act: undefined })
   const wanted = given.filter((record) => {
     const before = catalog.published(catalogId(record), context.self)
     return !before || !equalBytes(content(before.record), content(record))
@@ -41,8 +57,15 @@ export async function publishCatalog(context: Context, { act, records, ownedOnly
   const existing = given.length - wanted.length
   if (wanted.length === 0) return { published: undefined, existing }
   const published = await publish(context, {
-    kind: 'catalog', item: undefined, provider: context.body, targets: ['**'], batchClass: 'control', source,
-    records: wanted.map((record) => encodeCatalogRecord({ ...record, act: create(ActSchema, act) })),
+    kind: 'catalog',
+    item: undefined,
+    provider: context.body,
+    targets: ['**'],
+    batchClass: 'control',
+    source,
+    records: wanted.map((record) =>
+      encodeCatalogRecord({ ...record, act: create(ActSchema, act) }),
+    ),
   })
   return { published, existing }
 }

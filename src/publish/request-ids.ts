@@ -22,9 +22,12 @@ export interface Repeatable {
 
 /** Hash of a request's id → the batch of its answer. */
 export const requestRows = defineRows<RowView>({
-  table: 'meta', name: 'request', keys: textKeys,
+  table: 'meta',
+  name: 'request',
+  keys: textKeys,
   check: async ({ value }, { ledger }) => {
-    if (!await ledger.known(value)) throw new HuxinError('store_corrupt', text`it names a batch that is not in the log`)
+    if (!(await ledger.known(value)))
+      throw new HuxinError('store_corrupt', text`it names a batch that is not in the log`)
   },
 })
 const HASHED = /^[0-9a-f]{32}$/
@@ -34,21 +37,30 @@ const PIECE = 1_000
  * Key of the row that holds the batch of a request; undefined without an id.
  * @throws HuxinError argument_invalid
  */
-export function requestKey({ subjectKey }: Pick<Context, 'subjectKey'>, request: Repeatable): Uint8Array | undefined {
+export function requestKey(
+  { subjectKey }: Pick<Context, 'subjectKey'>,
+  request: Repeatable,
+): Uint8Array | undefined {
   const name = nameOf(request)
   return name === undefined ? undefined : hashedKey(subjectKey, name)
 }
 
 /** Batch id of the first call of a request; undefined when there was none. @throws HuxinError argument_invalid */
-export async function firstBatchOf({ store, subjectKey }: Pick<Context, 'store' | 'subjectKey'>, request: Repeatable): Promise<Uint8Array | undefined> {
+export async function firstBatchOf(
+  { store, subjectKey }: Pick<Context, 'store' | 'subjectKey'>,
+  request: Repeatable,
+): Promise<Uint8Array | undefined> {
   const name = nameOf(request)
   if (name === undefined) return undefined
   // Rows of earlier programs, until they are hashed.
-  return await store.get(hashedKey(subjectKey, name)) ?? await store.get(requestRows.key(name))
+  return (await store.get(hashedKey(subjectKey, name))) ?? (await store.get(requestRows.key(name)))
 }
 
 /** Hashes the ids that an earlier program stored as they were. @returns how many */
-export async function hashRequestIds({ store, subjectKey }: Pick<Context, 'store' | 'subjectKey'>): Promise<number> {
+export async function hashRequestIds({
+  store,
+  subjectKey,
+}: Pick<Context, 'store' | 'subjectKey'>): Promise<number> {
   const { gte, lt } = requestRows.range
   let hashed = 0
   for (let from = gte; ;) {
@@ -72,8 +84,14 @@ export async function hashRequestIds({ store, subjectKey }: Pick<Context, 'store
 /** Who asked, and the id. */
 function nameOf({ requestId, source }: Repeatable): string | undefined {
   if (requestId === undefined || requestId === '') return undefined
-  if (!/^[\x20-\x7e]{1,64}$/.test(requestId)) throw bad(text`request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`)
-  if (holdsCitizenId(requestId)) throw bad(text`the request id holds a citizen identity number: make it of something else, for example a random number`)
+  if (!/^[\x20-\x7e]{1,64}$/.test(requestId))
+    throw bad(
+      text`request id ${JSON.stringify(requestId.slice(0, 80))}: 1 to 64 printable ASCII characters are wanted`,
+    )
+  if (holdsCitizenId(requestId))
+    throw bad(
+      text`the request id holds a citizen identity number: make it of something else, for example a random number`,
+    )
   return `${source.kind === 'client' ? source.name : source.kind === 'operator' ? `operator/${source.name}` : '-'}/${requestId}`
 }
 

@@ -54,7 +54,9 @@ export interface FoundBatch {
 }
 
 /** What is looked for. */
-export type Wanted = { readonly recordId: string } | { readonly subject: { readonly type: number; readonly id: string } }
+export type Wanted =
+  | { readonly recordId: string }
+  | { readonly subject: { readonly type: number; readonly id: string } }
 
 /** How much of an answer is wanted. */
 export interface PageOptions {
@@ -87,7 +89,14 @@ export async function findBatch(context: Context, id: Uint8Array): Promise<Found
   if (!known || index === undefined || !found) return undefined
   const { entry, batch } = found
   const stored = entry.verdict.accepted ? await context.store.get(bodyKey(index)) : undefined
-  return { batch, entry, index, indexes: known.indexes, refused: known.refused, body: stored && checkedBody(index, batch, stored) }
+  return {
+    batch,
+    entry,
+    index,
+    indexes: known.indexes,
+    refused: known.refused,
+    body: stored && checkedBody(index, batch, stored),
+  }
 }
 
 function checkedBody(index: bigint, { header }: SealedHeader, stored: Uint8Array): Body {
@@ -97,16 +106,28 @@ function checkedBody(index: bigint, { header }: SealedHeader, stored: Uint8Array
   } catch {
     // What does not parse was not accepted.
   }
-  throw new HuxinError('store_corrupt', text`${keyText(bodyKey(index))}: it is not what was logged: run huxin fsck --repair`)
+  throw new HuxinError(
+    'store_corrupt',
+    text`${keyText(bodyKey(index))}: it is not what was logged: run huxin fsck --repair`,
+  )
 }
 
 /** Records with a record id, newest first. @throws HuxinError store_corrupt */
-export function findByRecordId(context: Context, recordId: string, limit = 100): Promise<FoundRecord[]> {
+export function findByRecordId(
+  context: Context,
+  recordId: string,
+  limit = 100,
+): Promise<FoundRecord[]> {
   return findAll(context, { recordId }, limit)
 }
 
 /** Records about a subject, newest first. @throws HuxinError store_corrupt */
-export function findBySubject(context: Context, type: number, id: string, limit = 100): Promise<FoundRecord[]> {
+export function findBySubject(
+  context: Context,
+  type: number,
+  id: string,
+  limit = 100,
+): Promise<FoundRecord[]> {
   return findAll(context, { subject: { type, id } }, limit)
 }
 
@@ -114,12 +135,19 @@ async function findAll(context: Context, wanted: Wanted, size: number): Promise<
   const { records } = await findPage(context, wanted, { size })
   return records.map((found) => {
     if ('entry' in found) return found
-    throw new HuxinError('store_corrupt', text`${keyText(bodyKey(found.index))}: record ${found.position} is not what was logged: run huxin fsck --repair`)
+    throw new HuxinError(
+      'store_corrupt',
+      text`${keyText(bodyKey(found.index))}: record ${found.position} is not what was logged: run huxin fsck --repair`,
+    )
   })
 }
 
 /** One page of an answer. @throws HuxinError store_corrupt when the index is damaged | cancelled */
-export async function findPage(context: Context, wanted: Wanted, { size, bytesMax = Infinity, after, turns = new Turns(context.clock) }: PageOptions): Promise<Page> {
+export async function findPage(
+  context: Context,
+  wanted: Wanted,
+  { size, bytesMax = Infinity, after, turns = new Turns(context.clock) }: PageOptions,
+): Promise<Page> {
   await context.indexer.caughtUp()
   const { table, identity } = sought(context, wanted)
   const places = await context.indexer.find(table, identity)
@@ -131,20 +159,30 @@ export async function findPage(context: Context, wanted: Wanted, { size, bytesMa
     if (turns.over) await turns.next()
     const place = places[i]!
     const found = await readOrDamaged(context, place, standings)
-    const isWanted = found && (!('entry' in found) || (found.record && matches(wanted, found.record)))
-    const more = isWanted ? FIELDS_BYTES + ('entry' in found ? found.bytes?.length ?? 0 : 0) : 0
+    const isWanted =
+      found && (!('entry' in found) || (found.record && matches(wanted, found.record)))
+    const more = isWanted ? FIELDS_BYTES + ('entry' in found ? (found.bytes?.length ?? 0) : 0) : 0
     // The one that does not fit begins the next page.
-    if (isWanted && records.length > 0 && bytes + more > bytesMax) return { records, next: places[i - 1] }
+    if (isWanted && records.length > 0 && bytes + more > bytesMax)
+      return { records, next: places[i - 1] }
     if (isWanted) records.push(found)
     bytes += more
-    if ((records.length >= size || i - from >= PLACES_MAX) && i + 1 < places.length) return { records, next: place }
+    if ((records.length >= size || i - from >= PLACES_MAX) && i + 1 < places.length)
+      return { records, next: place }
   }
   return { records, next: undefined }
 }
 
-function sought({ subjectKey }: Context, wanted: Wanted): { table: IndexTable; identity: Identity } {
-  if ('recordId' in wanted) return { table: 'recordId', identity: recordIdentity(subjectKey, wanted.recordId) }
-  return { table: 'subject', identity: subjectIdentity(subjectKey, wanted.subject.type, wanted.subject.id) }
+function sought(
+  { subjectKey }: Context,
+  wanted: Wanted,
+): { table: IndexTable; identity: Identity } {
+  if ('recordId' in wanted)
+    return { table: 'recordId', identity: recordIdentity(subjectKey, wanted.recordId) }
+  return {
+    table: 'subject',
+    identity: subjectIdentity(subjectKey, wanted.subject.type, wanted.subject.id),
+  }
 }
 
 /** Identities are short: two may have the same. */
@@ -155,22 +193,40 @@ function matches(wanted: Wanted, record: CreditRecord): boolean {
 
 /** True for a place that comes after another one, newest first. */
 function isBefore(place: Place, other: Place): boolean {
-  return place.index < other.index || (place.index === other.index && place.position < other.position)
+  return (
+    place.index < other.index || (place.index === other.index && place.position < other.position)
+  )
 }
 
-async function readOrDamaged(context: Context, place: Place, standings: Standings): Promise<FoundRecord | DamagedRecord | undefined> {
+async function readOrDamaged(
+  context: Context,
+  place: Place,
+  standings: Standings,
+): Promise<FoundRecord | DamagedRecord | undefined> {
   try {
     return await readPlace(context, place.index, place.position, standings)
   } catch (error) {
     if (!isHuxinError(error, 'store_corrupt')) throw error
-    return { ...place, batch: await standings.served(place.index).then((found) => found?.batch, () => undefined), standing: 'damaged' }
+    return {
+      ...place,
+      batch: await standings.served(place.index).then(
+        (found) => found?.batch,
+        () => undefined,
+      ),
+      standing: 'damaged',
+    }
   }
 }
 
 /** One record at its place; undefined when this node does not serve it. @throws HuxinError store_corrupt | cancelled */
-export async function readPlace(context: Context, index: bigint, position: number, standings = new Standings(context)): Promise<FoundRecord | undefined> {
+export async function readPlace(
+  context: Context,
+  index: bigint,
+  position: number,
+  standings = new Standings(context),
+): Promise<FoundRecord | undefined> {
   const served = await standings.served(index)
-  const read = served && await standings.read({ index, position })
+  const read = served && (await standings.read({ index, position }))
   if (!read) return undefined
   const { bytes, leafHash } = read
   const { batch, entry } = served
@@ -180,18 +236,27 @@ export async function readPlace(context: Context, index: bigint, position: numbe
 }
 
 /** How the record at a place of a batch stands, as far as this node knows; the body is not needed. */
-export function standingOf(context: Context, placed: Place & { readonly batch: SealedHeader; readonly record: CreditRecord | undefined }): Promise<Stands> {
+export function standingOf(
+  context: Context,
+  placed: Place & { readonly batch: SealedHeader; readonly record: CreditRecord | undefined },
+): Promise<Stands> {
   return new Standings(context).of(placed)
 }
 
 /** Log index and position at the end of a key. */
 export function placeOf(key: Uint8Array): { index: bigint; position: number } {
   const bytes = Buffer.from(key.buffer, key.byteOffset, key.length)
-  return { index: bytes.readBigUInt64BE(key.length - 12), position: bytes.readUInt32BE(key.length - 4) }
+  return {
+    index: bytes.readBigUInt64BE(key.length - 12),
+    position: bytes.readUInt32BE(key.length - 4),
+  }
 }
 
 /** What state the body of a batch is in here. */
-export function bodyState(context: Context, found: FoundBatch): 'held' | 'transit' | 'dropped' | 'refused' {
+export function bodyState(
+  context: Context,
+  found: FoundBatch,
+): 'held' | 'transit' | 'dropped' | 'refused' {
   if (!found.body) return 'refused'
   const { kept } = context.ledger().routes(found.batch.header, found.entry.source)
   if (kept) return 'held'

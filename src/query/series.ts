@@ -21,29 +21,45 @@ export function itemId(item: string | undefined): string {
 }
 
 /** What a series is called, without the record id and whom it is about: what a header says of it. */
-export function seriesPrefix({ origin, provider, item }: Pick<BatchHeader, 'origin' | 'provider' | 'item'>): string {
+export function seriesPrefix({
+  origin,
+  provider,
+  item,
+}: Pick<BatchHeader, 'origin' | 'provider' | 'item'>): string {
   return `${origin} ${provider} ${itemId(item)}`
 }
 
 /** What the series of a record is called. */
-export function seriesName({ header }: Pick<SealedHeader, 'header'>, { recordId, subject }: Pick<CreditRecord, 'recordId' | 'subject'>): string {
+export function seriesName(
+  { header }: Pick<SealedHeader, 'header'>,
+  { recordId, subject }: Pick<CreditRecord, 'recordId' | 'subject'>,
+): string {
   return JSON.stringify([seriesPrefix(header), recordId, subject?.type ?? 0, subject?.id ?? ''])
 }
 
 /** The date of which a record speaks, YYYY-MM-DD. */
 export function recordDate({ content }: CreditRecord): string {
   switch (content.case) {
-    case 'evaluationResult': return content.value.evaluatedOn
-    case 'catalogedRecord': return content.value.decidedOn
-    case 'recognitionRequest': return content.value.requestedOn
-    case 'recognitionConfirmation': return content.value.confirmedOn
-    default: return ''
+    case 'evaluationResult':
+      return content.value.evaluatedOn
+    case 'catalogedRecord':
+      return content.value.decidedOn
+    case 'recognitionRequest':
+      return content.value.requestedOn
+    case 'recognitionConfirmation':
+      return content.value.confirmedOn
+    default:
+      return ''
   }
 }
 
 /** Below 0 when `a` comes before `b`; 0 only for one place. The same at every node. */
 export function compareVersions(a: Version, b: Version): number {
-  return compare(recordDate(a.record), recordDate(b.record)) || compareHeaders(a.batch, b.batch) || a.position - b.position
+  return (
+    compare(recordDate(a.record), recordDate(b.record)) ||
+    compareHeaders(a.batch, b.batch) ||
+    a.position - b.position
+  )
 }
 
 /**
@@ -52,7 +68,12 @@ export function compareVersions(a: Version, b: Version): number {
  */
 function compareHeaders(a: SealedHeader, b: SealedHeader): number {
   const first = ({ header }: SealedHeader): bigint => header.lanes[0]?.number ?? 0n
-  return a.header.epoch - b.header.epoch || a.header.createdMs - b.header.createdMs || compare(first(a), first(b)) || compare(a.idText, b.idText)
+  return (
+    a.header.epoch - b.header.epoch ||
+    a.header.createdMs - b.header.createdMs ||
+    compare(first(a), first(b)) ||
+    compare(a.idText, b.idText)
+  )
 }
 
 function compare<T extends string | bigint>(a: T, b: T): number {

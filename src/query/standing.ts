@@ -17,7 +17,16 @@ import type { Context } from '../commit/context.ts'
 import type { CheckedEntry, CheckedRecord } from '../commit/record-reader.ts'
 import { compareVersions, seriesName, seriesPrefix, type Version } from './series.ts'
 
-export type Standing = 'current' | 'superseded' | 'withdrawn' | 'repaired' | 'erased' | 'refused' | 'expired' | 'not_yet' | 'damaged'
+export type Standing =
+  | 'current'
+  | 'superseded'
+  | 'withdrawn'
+  | 'repaired'
+  | 'erased'
+  | 'refused'
+  | 'expired'
+  | 'not_yet'
+  | 'damaged'
 
 /** A record whose standing is asked. */
 export interface Placed extends Place {
@@ -61,7 +70,8 @@ export class Standings {
   /** What this node serves of an entry: nothing that is only in transit, not understood, or was refused at once. @throws HuxinError store_corrupt */
   async served(index: bigint): Promise<CheckedEntry | undefined> {
     const found = await this.#context.records.entry(index)
-    if (!found?.entry.verdict.accepted || !this.#context.kinds.of(found.batch.header)) return undefined
+    if (!found?.entry.verdict.accepted || !this.#context.kinds.of(found.batch.header))
+      return undefined
     const { header } = found.batch
     const ledger = this.#context.ledger()
     if (header.item !== undefined && ledger.catalog.beyond(header.item)) return undefined
@@ -77,15 +87,22 @@ export class Standings {
   async of({ batch, index, position, record }: Placed): Promise<Stands> {
     const amendments = (await this.amendmentsOf(batch)).get(position) ?? []
     const disputed = this.#since(amendments, AmendmentAction.OBJECT) !== ''
-    if ((await this.knownOf(batch))?.refused) return { standing: 'refused', on: '', ended: false, disputed }
+    if ((await this.knownOf(batch))?.refused)
+      return { standing: 'refused', on: '', ended: false, disputed }
     const ended = this.#end(amendments)
     if (ended) return { ...ended, ended: true, disputed }
     if (!record) return { standing: 'erased', on: '', ended: true, disputed }
     const later = await this.#laterThan({ batch, index, position, record })
     if (later === 'damaged') return { standing: 'damaged', on: '', ended: false, disputed }
-    if (later) return { standing: 'superseded', on: '', ended: await this.#hasEnded(later), disputed }
+    if (later)
+      return { standing: 'superseded', on: '', ended: await this.#hasEnded(later), disputed }
     const standing = this.#inForce(record)
-    return { standing, on: standing === 'expired' ? dayAfterEnd(record) : '', ended: standing === 'expired', disputed }
+    return {
+      standing,
+      on: standing === 'expired' ? dayAfterEnd(record) : '',
+      ended: standing === 'expired',
+      disputed,
+    }
   }
 
   /** How amendments ended a record, and from which day on. */
@@ -102,13 +119,21 @@ export class Standings {
   #since(amendments: readonly StoredAmendment[], action: number): string {
     let first = ''
     for (const row of amendments) {
-      if (row.action === action && isInEffect(row, this.#today) && (first === '' || row.effectiveOn < first)) first = row.effectiveOn
+      if (
+        row.action === action &&
+        isInEffect(row, this.#today) &&
+        (first === '' || row.effectiveOn < first)
+      )
+        first = row.effectiveOn
     }
     return first
   }
 
   async #hasEnded({ batch, position, record }: Version): Promise<boolean> {
-    return this.#end((await this.amendmentsOf(batch)).get(position) ?? []) !== undefined || this.#inForce(record) === 'expired'
+    return (
+      this.#end((await this.amendmentsOf(batch)).get(position) ?? []) !== undefined ||
+      this.#inForce(record) === 'expired'
+    )
   }
 
   #inForce({ content }: CreditRecord): Standing {
@@ -121,13 +146,18 @@ export class Standings {
   /** A later version of its series replaces a record, also when that was withdrawn since; where one cannot be read, nobody can say. */
   async #laterThan(version: Version): Promise<Version | 'damaged' | undefined> {
     const { recordId } = version.record
-    const places = await this.#context.indexer.find('recordId', recordIdentity(this.#context.subjectKey, recordId))
+    const places = await this.#context.indexer.find(
+      'recordId',
+      recordIdentity(this.#context.subjectKey, recordId),
+    )
     if (places.every((place) => isSame(place, version))) return undefined
     const { newest, damaged } = await this.#versionsOf(recordId, places)
     const last = newest.get(seriesName(version.batch, version.record))
     if (last && !isSame(last, version) && compareVersions(last, version) > 0) return last
     const prefix = seriesPrefix(version.batch.header)
-    return damaged.some((batch) => batch === undefined || seriesPrefix(batch.header) === prefix) ? 'damaged' : undefined
+    return damaged.some((batch) => batch === undefined || seriesPrefix(batch.header) === prefix)
+      ? 'damaged'
+      : undefined
   }
 
   #versionsOf(recordId: string, places: readonly Place[]): Promise<Versions> {
@@ -149,7 +179,10 @@ export class Standings {
   }
 
   /** What counts as a version: not what was refused or erased. */
-  async #version(place: Place, damaged: (SealedHeader | undefined)[]): Promise<Version | undefined> {
+  async #version(
+    place: Place,
+    damaged: (SealedHeader | undefined)[],
+  ): Promise<Version | undefined> {
     let batch: SealedHeader | undefined
     try {
       batch = (await this.served(place.index))?.batch
@@ -167,7 +200,9 @@ export class Standings {
   amendmentsOf(batch: SealedHeader): Promise<ReadonlyMap<number, readonly StoredAmendment[]>> {
     return keep(this.#amendments, batch.idText, async () => {
       const byPosition = new Map<number, StoredAmendment[]>()
-      for (const amendment of await this.#context.ledger().amendments(batch.id, batch.header.origin)) {
+      for (const amendment of await this.#context
+        .ledger()
+        .amendments(batch.id, batch.header.origin)) {
         const there = byPosition.get(amendment.position)
         if (there) there.push(amendment)
         else byPosition.set(amendment.position, [amendment])
@@ -183,11 +218,17 @@ export class Standings {
 }
 
 /** What ends a record, the strongest first. */
-const ENDS: readonly (readonly [number, Standing])[] = [[AmendmentAction.ERASE, 'erased'], [AmendmentAction.WITHDRAW, 'withdrawn'], [AmendmentAction.REPAIR, 'repaired']]
+const ENDS: readonly (readonly [number, Standing])[] = [
+  [AmendmentAction.ERASE, 'erased'],
+  [AmendmentAction.WITHDRAW, 'withdrawn'],
+  [AmendmentAction.REPAIR, 'repaired'],
+]
 const DAY_MS = 86_400_000
 
 function dayAfterEnd({ content }: CreditRecord): string {
-  return content.case === 'evaluationResult' ? new Date(Date.parse(content.value.validTo) + DAY_MS).toISOString().slice(0, 10) : ''
+  return content.case === 'evaluationResult'
+    ? new Date(Date.parse(content.value.validTo) + DAY_MS).toISOString().slice(0, 10)
+    : ''
 }
 
 function isSame(a: Place, b: Place): boolean {

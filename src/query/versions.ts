@@ -51,7 +51,11 @@ type Series<T> = ReadonlyMap<string, readonly Erased<T>[]>
  * The batches that hold earlier versions, those first that were logged first. What is erased already is not among them.
  * @throws HuxinError cancelled
  */
-export async function* earlierBatches<T extends Dated>(context: Context, sought: readonly Sought<T>[], turns: Turns): AsyncGenerator<EarlierBatch<T>> {
+export async function* earlierBatches<T extends Dated>(
+  context: Context,
+  sought: readonly Sought<T>[],
+  turns: Turns,
+): AsyncGenerator<EarlierBatch<T>> {
   // Only an erasure asks for versions: a withdrawal does not wait for the index.
   if (sought.length === 0) return
   await context.indexer.caughtUp()
@@ -64,7 +68,11 @@ export async function* earlierBatches<T extends Dated>(context: Context, sought:
   }
 }
 
-async function seriesOf<T extends Dated>({ store, kinds }: Context, sought: readonly Sought<T>[], turns: Turns): Promise<Series<T>> {
+async function seriesOf<T extends Dated>(
+  { store, kinds }: Context,
+  sought: readonly Sought<T>[],
+  turns: Turns,
+): Promise<Series<T>> {
   const series = new Map<string, Erased<T>[]>()
   for (const { batch, index, changes } of sought) {
     const stored = isIndexed({ kinds }, batch) ? await store.get(bodyKey(index)) : undefined
@@ -81,17 +89,28 @@ async function seriesOf<T extends Dated>({ store, kinds }: Context, sought: read
   }
   for (const row of series.values()) {
     row.sort((a, b) => compareVersions(a.version, b.version))
-    for (let i = row.length - 2; i >= 0; i--) if (row[i + 1]!.value.effectiveOn < row[i]!.value.effectiveOn) row[i]!.value = row[i + 1]!.value
+    for (let i = row.length - 2; i >= 0; i--)
+      if (row[i + 1]!.value.effectiveOn < row[i]!.value.effectiveOn)
+        row[i]!.value = row[i + 1]!.value
   }
   return series
 }
 
 /** Positions by log index where the record ids of these series stand. */
-async function findPlaces(context: Context, series: Series<Dated>, turns: Turns): Promise<Map<bigint, Set<number>>> {
+async function findPlaces(
+  context: Context,
+  series: Series<Dated>,
+  turns: Turns,
+): Promise<Map<bigint, Set<number>>> {
   const places = new Map<bigint, Set<number>>()
-  for (const recordId of new Set([...series.values()].map(([first]) => first!.version.record.recordId))) {
+  for (const recordId of new Set(
+    [...series.values()].map(([first]) => first!.version.record.recordId),
+  )) {
     if (turns.over) await turns.next()
-    for (const { index, position } of await context.indexer.find('recordId', recordIdentity(context.subjectKey, recordId))) {
+    for (const { index, position } of await context.indexer.find(
+      'recordId',
+      recordIdentity(context.subjectKey, recordId),
+    )) {
       const row = places.get(index)
       if (row) row.add(position)
       else places.set(index, new Set([position]))
@@ -100,17 +119,28 @@ async function findPlaces(context: Context, series: Series<Dated>, turns: Turns)
   return places
 }
 
-async function readBatch<T extends Dated>({ store, ledger }: Context, index: bigint, { positions, series, turns }: { positions: ReadonlySet<number>; series: Series<T>; turns: Turns }): Promise<EarlierBatch<T> | undefined> {
+async function readBatch<T extends Dated>(
+  { store, ledger }: Context,
+  index: bigint,
+  { positions, series, turns }: { positions: ReadonlySet<number>; series: Series<T>; turns: Turns },
+): Promise<EarlierBatch<T> | undefined> {
   const [bytes, stored] = await store.getMany([entryKey(index), bodyKey(index)])
   if (!bytes || !stored) return undefined
   const { entry, batch } = parseLogged(index, bytes)
-  if (!entry.verdict.accepted || !isIndexed(ledger(), batch) || !ledger().routes(batch.header, entry.source).kept) return undefined
+  if (
+    !entry.verdict.accepted ||
+    !isIndexed(ledger(), batch) ||
+    !ledger().routes(batch.header, entry.source).kept
+  )
+    return undefined
   const body = recordSpans(stored)
   const records: { position: number; value: T }[] = []
   for (const position of positions) {
     if (turns.over) await turns.next()
     const record = position < body.count ? decoded(recordAt(body, position)) : undefined
-    const value = record && valueFor(series.get(seriesName(batch, record)) ?? [], { batch, index, position, record })
+    const value =
+      record &&
+      valueFor(series.get(seriesName(batch, record)) ?? [], { batch, index, position, record })
     if (value) records.push({ position, value })
   }
   return { batchId: batch.id, bodyBytes: stored.length, records }
@@ -126,7 +156,10 @@ function valueFor<T extends Dated>(row: readonly Erased<T>[], version: Version):
   }
   const later = row[from]?.value
   const before = row[from - 1]
-  const isAsked = before !== undefined && before.version.index === version.index && before.version.position === version.position
+  const isAsked =
+    before !== undefined &&
+    before.version.index === version.index &&
+    before.version.position === version.position
   return later && isAsked && before.own.effectiveOn <= later.effectiveOn ? undefined : later
 }
 

@@ -13,7 +13,11 @@ const CHECKS = '10X98765432'
 export type CitizenIdFault = 'citizen_id_form' | 'citizen_id_birth' | 'citizen_id_check'
 
 /** What is wrong with the number at [start, end), or undefined. A lower-case x is a wrong form. */
-export function citizenIdFaultAt(bytes: Uint8Array, start: number, end: number): CitizenIdFault | undefined {
+export function citizenIdFaultAt(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): CitizenIdFault | undefined {
   if (end - start !== 18 || bytes[start] === 0x30) return 'citizen_id_form'
   let sum = 0
   for (let i = 0; i < 17; i++) {
@@ -24,7 +28,8 @@ export function citizenIdFaultAt(bytes: Uint8Array, start: number, end: number):
   const check = bytes[start + 17]!
   if (check !== 0x58 && (check < 0x30 || check > 0x39)) return 'citizen_id_form'
   const year = digits(bytes, start + 6, 4)
-  if (year < 1800 || !isDate(year, digits(bytes, start + 10, 2), digits(bytes, start + 12, 2))) return 'citizen_id_birth'
+  if (year < 1800 || !isDate(year, digits(bytes, start + 10, 2), digits(bytes, start + 12, 2)))
+    return 'citizen_id_birth'
   return CHECKS.charCodeAt(sum % 11) === check ? undefined : 'citizen_id_check'
 }
 
@@ -50,7 +55,11 @@ const BIRTH_YEAR_MIN = 1900
  * code of a body is one by chance about once in three hundred, in the few divisions whose last two digits are 19 or 20.
  */
 export function isCitizenId(text: string): boolean {
-  return PROVINCES.test(text) && Number(text.slice(6, 10)) >= BIRTH_YEAR_MIN && citizenIdFault(text) === undefined
+  return (
+    PROVINCES.test(text) &&
+    Number(text.slice(6, 10)) >= BIRTH_YEAR_MIN &&
+    citizenIdFault(text) === undefined
+  )
 }
 
 /** Birth date YYYYMMDD of a number that has no fault, at `start`. */

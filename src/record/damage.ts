@@ -7,9 +7,21 @@ import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
 
 /** What is certainly wrong with a text. */
-export type CertainDamage = 'control' | 'replacement' | 'noncharacter' | 'surrogate' | 'bidi' | 'error_value'
+export type CertainDamage =
+  | 'control'
+  | 'replacement'
+  | 'noncharacter'
+  | 'surrogate'
+  | 'bidi'
+  | 'error_value'
 /** What is most likely wrong with it. */
-export type LikelyDamage = 'mojibake' | 'question_marks' | 'formula' | 'digits_only' | 'no_letters' | 'invisible'
+export type LikelyDamage =
+  | 'mojibake'
+  | 'question_marks'
+  | 'formula'
+  | 'digits_only'
+  | 'no_letters'
+  | 'invisible'
 
 export interface Damage<Kind> {
   readonly kind: Kind
@@ -20,7 +32,8 @@ export interface Damage<Kind> {
 }
 
 /** Values that a spreadsheet shows where a formula fails, in English and as WPS and Excel write them elsewhere. */
-const ERROR_VALUE = /^#(?:N\/A|N\/D|REF!|VALUE!|DIV\/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|GETTING_DATA|PYTHON!|EXTERNAL!|#{2,})$/i
+const ERROR_VALUE =
+  /^#(?:N\/A|N\/D|REF!|VALUE!|DIV\/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|GETTING_DATA|PYTHON!|EXTERNAL!|#{2,})$/i
 
 /** The value of a failed formula, or the signs of a column that is too narrow. */
 export function isErrorValue(text: string): boolean {
@@ -46,7 +59,9 @@ function kindOf(point: number): CertainDamage | undefined {
   if (point <= 0x202e || (point >= 0x2066 && point <= 0x2069)) return 'bidi'
   if (point >= 0xd800 && point <= 0xdfff) return 'surrogate'
   if (point === 0xfffd) return 'replacement'
-  return (point & 0xfffe) === 0xfffe || (point >= 0xfdd0 && point <= 0xfdef) ? 'noncharacter' : undefined
+  return (point & 0xfffe) === 0xfffe || (point >= 0xfdd0 && point <= 0xfdef)
+    ? 'noncharacter'
+    : undefined
 }
 
 /** `U+202E` */
@@ -55,12 +70,24 @@ export function codePoint(point: number): string {
 }
 
 // Bytes without which a text in UTF-8 or in escaped JSON has no certain damage. 0x23 begins an error value, 0x5c an escape.
-const NEEDLES = [[0x23], [0x5c], [0x7f], [0xc2], [0xe2, 0x80], [0xe2, 0x81], [0xef, 0xb7], [0xef, 0xbf]].map((bytes) => Buffer.from(bytes))
+const NEEDLES = [
+  [0x23],
+  [0x5c],
+  [0x7f],
+  [0xc2],
+  [0xe2, 0x80],
+  [0xe2, 0x81],
+  [0xef, 0xb7],
+  [0xef, 0xbf],
+].map((bytes) => Buffer.from(bytes))
 
 /** What the byte behind a needle must be: a length of a field and a dash begin like it. Anything behind the others. */
 const FOLLOWERS: ReadonlyMap<number, ReadonlySet<number>> = new Map([
-  [0x23, followers('#NRVDSCFBUGPEnrvdscfbugpe')], [0x5c, followers('ubf')],
-  [0xe280, new Set([0xaa, 0xab, 0xac, 0xad, 0xae])], [0xe281, new Set([0xa6, 0xa7, 0xa8, 0xa9])], [0xefbf, new Set([0xbd, 0xbe, 0xbf])],
+  [0x23, followers('#NRVDSCFBUGPEnrvdscfbugpe')],
+  [0x5c, followers('ubf')],
+  [0xe280, new Set([0xaa, 0xab, 0xac, 0xad, 0xae])],
+  [0xe281, new Set([0xa6, 0xa7, 0xa8, 0xa9])],
+  [0xefbf, new Set([0xbd, 0xbe, 0xbf])],
 ])
 
 function followers(next: string): ReadonlySet<number> {
@@ -90,7 +117,11 @@ const INVISIBLE = /[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff]/
 
 /** What is most likely wrong with a text of people, such as a name; undefined when nothing is. */
 export function likelyDamage(text: string): Damage<LikelyDamage> | undefined {
-  const found = (kind: LikelyDamage, index: number, what: string): Damage<LikelyDamage> => ({ kind, at: [...text.slice(0, index)].length, what })
+  const found = (kind: LikelyDamage, index: number, what: string): Damage<LikelyDamage> => ({
+    kind,
+    at: [...text.slice(0, index)].length,
+    what,
+  })
   const leftover = LEFTOVERS.exec(text)
   if (leftover) return found('mojibake', leftover.index, leftover[0])
   const marks = /[?？]{2,}/.exec(text)
@@ -114,7 +145,8 @@ export function privateUse(text: string): Damage<'private_use'> | undefined {
   let at = 0
   for (const one of text) {
     const point = one.codePointAt(0)!
-    if ((point >= 0xe000 && point <= 0xf8ff) || point >= 0xf0000) return { kind: 'private_use', at, what: codePoint(point) }
+    if ((point >= 0xe000 && point <= 0xf8ff) || point >= 0xf0000)
+      return { kind: 'private_use', at, what: codePoint(point) }
     at++
   }
   return undefined
@@ -133,7 +165,9 @@ export function rightText(text: string): string | undefined {
   if (strange.length < 3) return undefined
   const bytes = gbkBytes(text)
   // The end of the last character may be lost.
-  const right = bytes && utf8Of(bytes.subarray(0, bytes.length - unfinished(bytes)))?.replace(/[\x00-\x7f]+/g, '')
+  const right =
+    bytes &&
+    utf8Of(bytes.subarray(0, bytes.length - unfinished(bytes)))?.replace(/[\x00-\x7f]+/g, '')
   return right !== undefined && right.length >= 2 && HAN_ONLY.test(right) ? right : undefined
 }
 
@@ -147,19 +181,27 @@ function fromLatin(text: string, strange: string): string | undefined {
   }
   // Western names have such letters alone or in pairs.
   if (!/[\u0080-\u00ff\u0152-\u2122]{3}/.test(text)) return undefined
-  const right = utf8Of(bytes) ?? (/^[\u00a1-\u00fe]{4,}$/.test(strange) ? gb18030Of(bytes) : undefined)
+  const right =
+    utf8Of(bytes) ?? (/^[\u00a1-\u00fe]{4,}$/.test(strange) ? gb18030Of(bytes) : undefined)
   return right !== undefined && HAN_ONLY.test(right) ? right : undefined
 }
 
 /** Without an error, which costs more than everything else that is asked of a right name. */
 function utf8Of(bytes: Uint8Array): string | undefined {
-  return isUtf8(bytes) ? asBuffer(bytes).toString().replace(/^\ufeff/, '') : undefined
+  return isUtf8(bytes)
+    ? asBuffer(bytes)
+        .toString()
+        .replace(/^\ufeff/, '')
+    : undefined
 }
 
 /** Bytes at the end that begin a character of UTF-8 and do not end it. */
 function unfinished(bytes: Uint8Array): number {
   const end = asBuffer(bytes.subarray(-3)).toString('latin1')
-  return /(?:[\xc0-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf7][\x80-\xbf]{0,2})$/.exec(end)?.[0].length ?? 0
+  return (
+    /(?:[\xc0-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf7][\x80-\xbf]{0,2})$/.exec(end)?.[0].length ??
+    0
+  )
 }
 
 function gb18030Of(bytes: Uint8Array): string | undefined {
@@ -174,7 +216,10 @@ function gb18030Of(bytes: Uint8Array): string | undefined {
 function latinByte(one: string): number | undefined {
   const code = one.charCodeAt(0)
   if (code < 0x100) return code
-  latinBytes ??= tableOf('windows-1252', Array.from({ length: 0x20 }, (_, i) => [0x80 + i]))
+  latinBytes ??= tableOf(
+    'windows-1252',
+    Array.from({ length: 0x20 }, (_, i) => [0x80 + i]),
+  )
   return latinBytes.get(one)
 }
 
@@ -195,12 +240,19 @@ function gbkBytes(text: string): Uint8Array | undefined {
 let latinBytes: ReadonlyMap<string, number> | undefined
 let gbkCodes: ReadonlyMap<string, number> | undefined
 
-function tableOf(encoding: string, codes: Iterable<readonly number[]>): ReadonlyMap<string, number> {
+function tableOf(
+  encoding: string,
+  codes: Iterable<readonly number[]>,
+): ReadonlyMap<string, number> {
   const decoder = new TextDecoder(encoding)
   const table = new Map<string, number>()
   for (const bytes of codes) {
     const one = decoder.decode(Uint8Array.from(bytes))
-    if (one.length === 1 && one !== '\ufffd' && !table.has(one)) table.set(one, bytes.reduce((code, byte) => code * 256 + byte, 0))
+    if (one.length === 1 && one !== '\ufffd' && !table.has(one))
+      table.set(
+        one,
+        bytes.reduce((code, byte) => code * 256 + byte, 0),
+      )
   }
   return table
 }

@@ -25,7 +25,10 @@ function parse(text: string): Decimal | undefined {
 /** Both with the exponent of the finer one. */
 function aligned(a: Decimal, b: Decimal): readonly [bigint, bigint] {
   const exponent = Math.min(a.exponent, b.exponent)
-  return [a.digits * 10n ** BigInt(a.exponent - exponent), b.digits * 10n ** BigInt(b.exponent - exponent)]
+  return [
+    a.digits * 10n ** BigInt(a.exponent - exponent),
+    b.digits * 10n ** BigInt(b.exponent - exponent),
+  ]
 }
 
 /** True when a number is a whole multiple of another, both as decimals: 8.69 is one of 0.01. */

@@ -13,7 +13,8 @@ import type { Division } from './division.ts'
 export const divisionsVersion = 'mca-2026-04'
 
 const divisions = new Map<string, Division>()
-for (const division of [...zhejiang, ...irregular]) divisions.set(division.code, Object.freeze(division))
+for (const division of [...zhejiang, ...irregular])
+  divisions.set(division.code, Object.freeze(division))
 
 /** Every division of the table, in use or withdrawn. */
 export function allDivisions(): readonly Division[] {

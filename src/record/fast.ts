@@ -6,10 +6,32 @@
 import { asBuffer } from '../base/bytes.ts'
 import { SubjectType } from '../gen/huxin/v1/record_pb.ts'
 import { birthNumberAt, citizenIdFaultAt, isAdult } from './citizen-id.ts'
-import { type ByteForm, dateNumber, decimalMicros, isRecordId, isVersionedId, textLength } from './forms.ts'
 import {
-  ATTRIBUTES, DOMAIN, ends, EVALUATED_ON, EVALUATOR, found, GRADE, MODEL, NAME, RECORD_ID, SCALE, scan, SCORE, starts,
-  SUBJECT_ID, VALID_FROM, VALID_TO,
+  type ByteForm,
+  dateNumber,
+  decimalMicros,
+  isRecordId,
+  isVersionedId,
+  textLength,
+} from './forms.ts'
+import {
+  ATTRIBUTES,
+  DOMAIN,
+  ends,
+  EVALUATED_ON,
+  EVALUATOR,
+  found,
+  GRADE,
+  MODEL,
+  NAME,
+  RECORD_ID,
+  SCALE,
+  scan,
+  SCORE,
+  starts,
+  SUBJECT_ID,
+  VALID_FROM,
+  VALID_TO,
 } from './scan.ts'
 import { hasLongRun } from './personal.ts'
 import { isDoubt, usccFindingAt } from './uscc.ts'
@@ -43,10 +65,19 @@ export interface FastPlan {
 }
 
 /** True when the record at [start, end) certainly has no fault. False says nothing. */
-export function certainlyGood(plan: FastPlan, bytes: Uint8Array, start = 0, end = bytes.length): boolean {
+export function certainlyGood(
+  plan: FastPlan,
+  bytes: Uint8Array,
+  start = 0,
+  end = bytes.length,
+): boolean {
   if (!scan(bytes, start, end) || found.family !== 'evaluation') return false
   if ((plan.subjectTypes & (1 << found.subjectType)) === 0 || found.subjectType > 5) return false
-  if (!isRecordId(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!) || hasLongRun(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!)) return false
+  if (
+    !isRecordId(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!) ||
+    hasLongRun(bytes, starts[RECORD_ID]!, ends[RECORD_ID]!)
+  )
+    return false
   const name = textLength(bytes, starts[NAME]!, ends[NAME]!)
   if (name < 1 || name > 200) return false
   if (!evaluationGood(plan, bytes)) return false
@@ -62,9 +93,18 @@ function evaluationGood(plan: FastPlan, bytes: Uint8Array): boolean {
   const validFrom = dateAt(bytes, VALID_FROM)
   if (evaluatedOn < 0 || validFrom < 0 || validFrom > validTo || evaluatedOn > validTo) return false
   if (!plan.modelGood(bytes, starts[MODEL]!, ends[MODEL]!)) return false
-  if (!plan.evaluatorGood(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) || !subjectIdGood(bytes, evaluatedOn)) return false
+  if (
+    !plan.evaluatorGood(bytes, starts[EVALUATOR]!, ends[EVALUATOR]!) ||
+    !subjectIdGood(bytes, evaluatedOn)
+  )
+    return false
   for (const scale of plan.scales) {
-    if (matches(bytes, SCALE, scale.id)) return evaluatedOn >= scale.effectiveFrom && evaluatedOn <= scale.effectiveTo && gradeGood(scale, bytes)
+    if (matches(bytes, SCALE, scale.id))
+      return (
+        evaluatedOn >= scale.effectiveFrom &&
+        evaluatedOn <= scale.effectiveTo &&
+        gradeGood(scale, bytes)
+      )
   }
   return false
 }
@@ -104,7 +144,12 @@ function lastGood(form: ByteForm<boolean>): ByteForm<boolean> {
   }
 }
 
-export function sameBytes(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
+export function sameBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  other: Uint8Array,
+): boolean {
   if (end - start !== other.length) return false
   for (let i = 0; i < other.length; i++) if (bytes[start + i] !== other[i]) return false
   return true
@@ -112,11 +157,23 @@ export function sameBytes(bytes: Uint8Array, start: number, end: number, other: 
 
 /** A doubtful code of a subject is left to the rules, so that whoever publishes it can be warned. */
 function subjectIdGood(bytes: Uint8Array, evaluatedOn: number): boolean {
-  if (found.subjectType !== SubjectType.NATURAL_PERSON) return usccFindingAt(bytes, starts[SUBJECT_ID]!, ends[SUBJECT_ID]!) === undefined && !mayBePerson(bytes, starts[SUBJECT_ID]!)
+  if (found.subjectType !== SubjectType.NATURAL_PERSON)
+    return (
+      usccFindingAt(bytes, starts[SUBJECT_ID]!, ends[SUBJECT_ID]!) === undefined &&
+      !mayBePerson(bytes, starts[SUBJECT_ID]!)
+    )
   const start = starts[SUBJECT_ID]!
   const end = ends[SUBJECT_ID]!
-  if (citizenIdFaultAt(bytes, start, end) !== undefined || !isAdult(birthNumberAt(bytes, start), evaluatedOn)) return false
-  return asBuffer(bytes).subarray(starts[RECORD_ID], ends[RECORD_ID]).indexOf(bytes.subarray(start, end)) < 0
+  if (
+    citizenIdFaultAt(bytes, start, end) !== undefined ||
+    !isAdult(birthNumberAt(bytes, start), evaluatedOn)
+  )
+    return false
+  return (
+    asBuffer(bytes)
+      .subarray(starts[RECORD_ID], ends[RECORD_ID])
+      .indexOf(bytes.subarray(start, end)) < 0
+  )
 }
 
 function gradeGood(scale: ScalePlan, bytes: Uint8Array): boolean {

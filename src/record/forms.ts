@@ -15,7 +15,8 @@ export function ofText<T>(form: ByteForm<T>, text: string): T {
 
 /** The text of a range in strict UTF-8, or undefined. ASCII, the usual case, costs no TextDecoder. */
 export function textAt(bytes: Uint8Array, start: number, end: number): string | undefined {
-  for (let i = start; i < end; i++) if (bytes[i]! > 0x7f) return utf8Text(bytes.subarray(start, end))
+  for (let i = start; i < end; i++)
+    if (bytes[i]! > 0x7f) return utf8Text(bytes.subarray(start, end))
   return start === end ? '' : asBuffer(bytes).toString('latin1', start, end)
 }
 
@@ -42,8 +43,22 @@ export function characterCount(bytes: Uint8Array, start: number, end: number): n
 function sequenceSize(bytes: Uint8Array, at: number, end: number): number {
   const first = bytes[at]!
   // Most of what is not ASCII is Chinese, three bytes without exceptions.
-  if (first > 0xe0 && first < 0xed && at + 3 <= end && (bytes[at + 1]! & 0xc0) === 0x80 && (bytes[at + 2]! & 0xc0) === 0x80) return 3
-  const size = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0
+  if (
+    first > 0xe0 &&
+    first < 0xed &&
+    at + 3 <= end &&
+    (bytes[at + 1]! & 0xc0) === 0x80 &&
+    (bytes[at + 2]! & 0xc0) === 0x80
+  )
+    return 3
+  const size =
+    first >= 0xc2 && first <= 0xdf
+      ? 2
+      : first >= 0xe0 && first <= 0xef
+        ? 3
+        : first >= 0xf0 && first <= 0xf4
+          ? 4
+          : 0
   if (size === 0 || at + size > end) return 0
   const second = bytes[at + 1]!
   const lowest = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80

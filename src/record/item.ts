@@ -54,27 +54,36 @@ const kinds = ['evaluation', 'recognition', 'record']
 const columnTypes = ['text', 'date', 'integer', 'decimal', 'uscc', 'citizen_id', 'enum']
 
 /** What is wrong with an item in itself; paths are fields of CatalogItem. `own`: it is published now, so that more is asked of it. */
-export function itemFaults(item: CatalogItem, { own = false }: { readonly own?: boolean } = {}): readonly RecordFault[] {
+export function itemFaults(
+  item: CatalogItem,
+  { own = false }: { readonly own?: boolean } = {},
+): readonly RecordFault[] {
   return gather(0, (report) => {
     if (!itemForm.test(`${item.id}@${item.edition}`)) report('id', 'id_form')
     reportText({ path: 'name_zh', text: item.nameZh, lengthMax: 200, required: true }, report)
     reportText({ path: 'name_en', text: item.nameEn, lengthMax: 200, required: true }, report)
-    reportText({ path: 'legal_basis', text: item.legalBasis, lengthMax: 500, required: true }, report)
-    if (!kinds.includes(item.kind)) report('kind', 'value_unknown', text`one of ${kinds.join(', ')}`)
+    reportText(
+      { path: 'legal_basis', text: item.legalBasis, lengthMax: 500, required: true },
+      report,
+    )
+    if (!kinds.includes(item.kind))
+      report('kind', 'value_unknown', text`one of ${kinds.join(', ')}`)
     reportPatterns('originators', item.originators, report)
     reportPatterns('recipients', item.recipients, report)
     reportSubjectTypes(item.subjectTypes, report)
     reportPeriod(item, report)
     reportScales(item, report)
     reportPurposes(item.purposes, report)
-    if (item.retentionYears < 0 || item.retentionYears > 100) report('retention_years', 'range', text`0 to 100`)
+    if (item.retentionYears < 0 || item.retentionYears > 100)
+      report('retention_years', 'range', text`0 to 100`)
     const attributes = checkSchema(item.attributesSchema, report, { own })
     reportColumns(item, attributes, report)
   })
 }
 
 /** Faults that a later version may explain: by path, and code; what stands in columns and labels is for importing alone. */
-const laterPaths = /^(?:labels \S+|kind value_unknown|subject_types value_unknown|columns\[\d+\]\.(?:type column_type|field column_field))$/
+const laterPaths =
+  /^(?:labels \S+|kind value_unknown|subject_types value_unknown|columns\[\d+\]\.(?:type column_type|field column_field))$/
 
 /** Of the faults of an item or a scale, those that no later version explains. */
 export function lastingFaults(faults: readonly RecordFault[]): readonly RecordFault[] {
@@ -92,30 +101,41 @@ function reportPatterns(path: string, patterns: readonly string[], report: Repor
   if (patterns.length === 0) report(path, 'required')
   if (patterns.length > 4096) report(path, 'too_long', text`at most 4096`)
   if (new Set(patterns).size < patterns.length) report(path, 'duplicate')
-  for (const pattern of patterns) if (!patternForm.test(pattern)) report(path, 'pattern_form', quoteCode(pattern))
+  for (const pattern of patterns)
+    if (!patternForm.test(pattern)) report(path, 'pattern_form', quoteCode(pattern))
 }
 
 function reportScales({ kind, scales }: CatalogItem, report: Report): void {
   if (kind === 'evaluation' && scales.length === 0) report('scales', 'required')
-  if (kind !== 'evaluation' && scales.length > 0) report('scales', 'unexpected', text`only evaluations have scales`)
+  if (kind !== 'evaluation' && scales.length > 0)
+    report('scales', 'unexpected', text`only evaluations have scales`)
   if (scales.length > 64) report('scales', 'too_long', text`at most 64`)
   if (new Set(scales).size < scales.length) report('scales', 'duplicate')
-  for (const scale of scales) if (!ofText(isVersionedId, scale)) report('scales', 'id_form', quoteCode(scale))
+  for (const scale of scales)
+    if (!ofText(isVersionedId, scale)) report('scales', 'id_form', quoteCode(scale))
 }
 
 function reportPurposes(purposes: readonly string[], report: Report): void {
   if (purposes.length === 0) report('purposes', 'required')
   if (new Set(purposes).size < purposes.length) report('purposes', 'duplicate')
-  for (const purpose of purposes) if (!purposeForm.test(purpose)) report('purposes', 'code_form', quoteCode(purpose))
+  for (const purpose of purposes)
+    if (!purposeForm.test(purpose)) report('purposes', 'code_form', quoteCode(purpose))
 }
 
 function reportColumns(item: CatalogItem, attributes: readonly string[], report: Report): void {
-  const fields = new Set([...(fieldsOfKind[item.kind] ?? []), ...attributes.map((name) => `attributes.${name}`)])
+  const fields = new Set([
+    ...(fieldsOfKind[item.kind] ?? []),
+    ...attributes.map((name) => `attributes.${name}`),
+  ])
   const seen = new Set<string>()
   for (const [i, column] of item.columns.entries()) {
     reportColumn(column, `columns[${i}]`, report)
-    if (!fields.has(column.field)) report(`columns[${i}].field`, 'column_field', quoteCode(column.field))
-    for (const name of [`field ${column.field}`, ...new Set([`header ${column.headerZh}`, `header ${column.headerEn}`])]) {
+    if (!fields.has(column.field))
+      report(`columns[${i}].field`, 'column_field', quoteCode(column.field))
+    for (const name of [
+      `field ${column.field}`,
+      ...new Set([`header ${column.headerZh}`, `header ${column.headerEn}`]),
+    ]) {
       if (seen.has(name)) report(`columns[${i}]`, 'duplicate', name)
       seen.add(name)
     }
@@ -123,20 +143,36 @@ function reportColumns(item: CatalogItem, attributes: readonly string[], report:
 }
 
 function reportColumn(column: Column, at: string, report: Report): void {
-  reportText({ path: `${at}.header_zh`, text: column.headerZh, lengthMax: 64, required: true }, report)
-  reportText({ path: `${at}.header_en`, text: column.headerEn, lengthMax: 64, required: true }, report)
-  if (!columnTypes.includes(column.type)) report(`${at}.type`, 'column_type', quoteCode(column.type))
+  reportText(
+    { path: `${at}.header_zh`, text: column.headerZh, lengthMax: 64, required: true },
+    report,
+  )
+  reportText(
+    { path: `${at}.header_en`, text: column.headerEn, lengthMax: 64, required: true },
+    report,
+  )
+  if (!columnTypes.includes(column.type))
+    report(`${at}.type`, 'column_type', quoteCode(column.type))
   const valued = Object.keys(column.values).length > 0
   if (column.type === 'enum' && !valued) report(`${at}.values`, 'required')
-  if (column.type !== 'enum' && valued) report(`${at}.values`, 'unexpected', text`only an enum has values`)
+  if (column.type !== 'enum' && valued)
+    report(`${at}.values`, 'unexpected', text`only an enum has values`)
 }
 
 /** Paths of the single fields of a content. */
 function pathsOf(name: string, message: DescMessage): readonly string[] {
-  return message.fields.filter(({ fieldKind }) => fieldKind !== 'list').map((field) => `${name}.${field.name}`)
+  return message.fields
+    .filter(({ fieldKind }) => fieldKind !== 'list')
+    .map((field) => `${name}.${field.name}`)
 }
 
-const subjectPaths = ['record_id', 'subject.type', 'subject.id', 'subject.name', 'subject.individual_business']
+const subjectPaths = [
+  'record_id',
+  'subject.type',
+  'subject.id',
+  'subject.name',
+  'subject.individual_business',
+]
 const fieldsOfKind: Readonly<{ [kind: string]: readonly string[] }> = {
   evaluation: [...subjectPaths, ...pathsOf('evaluation_result', EvaluationResultSchema)],
   recognition: [
@@ -152,10 +188,17 @@ const fieldsOfKind: Readonly<{ [kind: string]: readonly string[] }> = {
  * @param scales any scale of the catalog by `<id>@<version>`
  * @throws HuxinError record_invalid when the item has faults
  */
-export function compileItem(item: CatalogItem, scales: (id: string) => GradeScale | undefined): CompiledItem {
+export function compileItem(
+  item: CatalogItem,
+  scales: (id: string) => GradeScale | undefined,
+): CompiledItem {
   const id = `${item.id}@${item.edition}`
   const [first] = itemFaults(item)
-  if (first) throw new HuxinError('record_invalid', text`catalog item ${quoteCode(id)} is not sound: ${first.path}: ${bilingual(first.message, first.messageZh)}`)
+  if (first)
+    throw new HuxinError(
+      'record_invalid',
+      text`catalog item ${quoteCode(id)} is not sound: ${first.path}: ${bilingual(first.message, first.messageZh)}`,
+    )
   const rules: RulePlan = {
     kind: item.kind,
     subjectTypes: item.subjectTypes,
@@ -185,7 +228,11 @@ const noFaults: readonly RecordFault[] = Object.freeze([])
  * @param bytes the record as it was encoded at its origin
  * @param index position in the batch, for the faults
  */
-export function checkRecordBytes(compiled: CompiledItem, bytes: Uint8Array, index = 0): readonly RecordFault[] {
+export function checkRecordBytes(
+  compiled: CompiledItem,
+  bytes: Uint8Array,
+  index = 0,
+): readonly RecordFault[] {
   return compiled.checkBytes(bytes, index)
 }
 
@@ -196,7 +243,14 @@ export function recordWarnings(bytes: Uint8Array, index = 0): readonly RecordFau
 
 function ruleFaults(rules: RulePlan, bytes: Uint8Array, index: number): readonly RecordFault[] {
   if (bytes.length > limits.recordBytesMax) {
-    return [fault(index, '', 'record_too_large', `${bytes.length} bytes, at most ${limits.recordBytesMax}`)]
+    return [
+      fault(
+        index,
+        '',
+        'record_too_large',
+        `${bytes.length} bytes, at most ${limits.recordBytesMax}`,
+      ),
+    ]
   }
   try {
     const record = decodeRecord(bytes)
@@ -210,13 +264,22 @@ function ruleFaults(rules: RulePlan, bytes: Uint8Array, index: number): readonly
 function fastPlan(item: CatalogItem, rules: RulePlan): FastPlan {
   const sound = item.scales.flatMap((id) => {
     const scale = rules.scaleOf(id)
-    return scale && scaleId(scale) === id && scaleFaults(scale).length === 0 ? [scalePlan(scale)] : []
+    return scale && scaleId(scale) === id && scaleFaults(scale).length === 0
+      ? [scalePlan(scale)]
+      : []
   })
-  return { subjectTypes: maskOf(item.subjectTypes), scales: sound, ...sharedForms(), attributesGood: attributesMemo(rules) }
+  return {
+    subjectTypes: maskOf(item.subjectTypes),
+    scales: sound,
+    ...sharedForms(),
+    attributesGood: attributesMemo(rules),
+  }
 }
 
 function maskOf(types: readonly number[]): number {
-  return types.filter((type) => type >= 1 && type <= 5).reduce((bits, type) => bits | (1 << type), 0)
+  return types
+    .filter((type) => type >= 1 && type <= 5)
+    .reduce((bits, type) => bits | (1 << type), 0)
 }
 
 function scalePlan(scale: GradeScale): ScalePlan {

@@ -35,8 +35,13 @@ export interface Pattern {
  * What is wrong with a pattern of a schema; undefined when nothing is.
  * @param lengthMax the `maxLength` that stands beside it, in characters; `own`: it is published now, and look-around is for items of before
  */
-export function patternFault(pattern: string, lengthMax: unknown, { own = false }: { readonly own?: boolean } = {}): Text | undefined {
-  if (own && isLookAround(withoutClasses(pattern))) return text`RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it`
+export function patternFault(
+  pattern: string,
+  lengthMax: unknown,
+  { own = false }: { readonly own?: boolean } = {},
+): Text | undefined {
+  if (own && isLookAround(withoutClasses(pattern)))
+    return text`RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it`
   if (pattern.length > PATTERN_LENGTH_MAX) return text`at most ${PATTERN_LENGTH_MAX} characters`
   const textMax = typeof lengthMax === 'number' ? Math.min(lengthMax, TEXT_MAX) : TEXT_MAX
   if (isPlain(pattern, textMax)) return undefined
@@ -46,17 +51,25 @@ export function patternFault(pattern: string, lengthMax: unknown, { own = false 
   } catch (error) {
     return text`RE2 does not take it: ${messageOf(error).slice(0, 120)}`
   }
-  if (size > PROGRAM_MAX) return text`it is too large (${size} steps, at most ${PROGRAM_MAX}): repeat less often`
-  return size * textMax > WORK_MAX ? text`it is too slow for texts of ${textMax} characters: give a maxLength of at most ${Math.floor(WORK_MAX / size)}` : undefined
+  if (size > PROGRAM_MAX)
+    return text`it is too large (${size} steps, at most ${PROGRAM_MAX}): repeat less often`
+  return size * textMax > WORK_MAX
+    ? text`it is too slow for texts of ${textMax} characters: give a maxLength of at most ${Math.floor(WORK_MAX / size)}`
+    : undefined
 }
 
 /**
  * The engine for ajv (`code.regExp`). Patterns that patternFault finds good are matched in bounded time.
  * @throws Error when the pattern does not compile
  */
-export const patternEngine = Object.assign((pattern: string, flags: string): Pattern => {
-  return isPlain(pattern, TEXT_MAX) || isLookAround(pattern) ? new RegExp(pattern, flags) : new Re2Pattern(pattern)
-}, { code: 'patternEngine' })
+export const patternEngine = Object.assign(
+  (pattern: string, flags: string): Pattern => {
+    return isPlain(pattern, TEXT_MAX) || isLookAround(pattern)
+      ? new RegExp(pattern, flags)
+      : new Re2Pattern(pattern)
+  },
+  { code: 'patternEngine' },
+)
 
 class Re2Pattern implements Pattern {
   readonly #source: string
@@ -88,15 +101,25 @@ function isPlain(pattern: string, textMax: number): boolean {
   if (!bare.startsWith('^') || /[|\\]|\)[*+{]/.test(bare)) return false
   const counted = [...bare.matchAll(/\{(\d+),(\d+)\}/g)]
   if (counted.length > 0 && !isLookAround(pattern)) return false
-  const ways = counted.reduce((product, [, from, to]) => product * (Number(to) - Number(from) + 1), 1)
+  const ways = counted.reduce(
+    (product, [, from, to]) => product * (Number(to) - Number(from) + 1),
+    1,
+  )
   const quantifiers = bare.match(/[*+?]|\{\d+,\d*\}/g) ?? []
   const unbounded = quantifiers.filter((one) => /^[*+]|,\}$/.test(one)).length
-  return quantifiers.length <= PLAIN_QUANTIFIERS_MAX && unbounded <= PLAIN_UNBOUNDED_MAX && ways <= COUNTED_WAYS_MAX && (unbounded === 0 || textMax <= PLAIN_TEXT_MAX)
+  return (
+    quantifiers.length <= PLAIN_QUANTIFIERS_MAX &&
+    unbounded <= PLAIN_UNBOUNDED_MAX &&
+    ways <= COUNTED_WAYS_MAX &&
+    (unbounded === 0 || textMax <= PLAIN_TEXT_MAX)
+  )
 }
 
 const isLookAround = (pattern: string): boolean => /\(\?<?[=!]/.test(pattern)
 
 /** The pattern with one letter for each escape and class. */
-const withoutClasses = (pattern: string): string => pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x')
+const withoutClasses = (pattern: string): string =>
+  pattern.replace(/\\[^\dk]/g, 'x').replace(/\[[^\]]*\]/g, 'x')
 /** The same without what follows the opening of a group. */
-const bareOf = (pattern: string): string => withoutClasses(pattern).replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')
+const bareOf = (pattern: string): string =>
+  withoutClasses(pattern).replace(/\(\?(?:[:=!]|<[^>]*>)/g, '(')

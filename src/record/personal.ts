@@ -38,7 +38,8 @@ export function hasLongRun(bytes: Uint8Array, start: number, end: number): boole
 function holdsRun(text: string): boolean {
   for (const { index, 0: run } of text.matchAll(/[0-9]{17,}X?/g)) {
     const bytes = latin1(text.slice(index, index + run.length))
-    for (let at = 0; bytes && at + SIZE <= bytes.length; at++) if (citizenIdFaultAt(bytes, at, at + SIZE) === undefined) return true
+    for (let at = 0; bytes && at + SIZE <= bytes.length; at++)
+      if (citizenIdFaultAt(bytes, at, at + SIZE) === undefined) return true
   }
   return false
 }
@@ -48,12 +49,18 @@ const DOCUMENT_CHARS_MAX = 200
 
 /** What is wrong with a basis code (依据代码): up to four words of lower-case letters, digits and hyphens, for example `repair/order36`. */
 export function basisFault(basis: string): Text | undefined {
-  if (!BASIS_CODE.test(basis)) return text`a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it`
-  return holdsPersonalNumber(basis) ? text`a basis may not hold the number of a person: everybody reads it, and it cannot be erased` : undefined
+  if (!BASIS_CODE.test(basis))
+    return text`a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it`
+  return holdsPersonalNumber(basis)
+    ? text`a basis may not hold the number of a person: everybody reads it, and it cannot be erased`
+    : undefined
 }
 
 /** What is wrong with the number of a document (文号); undefined when nothing is. An empty one is no number and has no fault. */
 export function documentFault(document: string): Text | undefined {
-  if (document.length > DOCUMENT_CHARS_MAX || /[\x00-\x1f\x7f]/.test(document)) return text`a document number is one line of at most ${DOCUMENT_CHARS_MAX} characters`
-  return holdsPersonalNumber(document) ? text`a document number may not hold the number of a person: everybody reads it, and it cannot be erased` : undefined
+  if (document.length > DOCUMENT_CHARS_MAX || /[\x00-\x1f\x7f]/.test(document))
+    return text`a document number is one line of at most ${DOCUMENT_CHARS_MAX} characters`
+  return holdsPersonalNumber(document)
+    ? text`a document number may not hold the number of a person: everybody reads it, and it cannot be erased`
+    : undefined
 }

@@ -97,7 +97,8 @@ function adapt(delta: number, size: number, first: boolean): number {
   let rest = Math.floor(delta / (first ? DAMP : 2))
   rest += Math.floor(rest / size)
   let k = 0
-  for (; rest > Math.floor(((BASE - T_MIN) * T_MAX) / 2); k += BASE) rest = Math.floor(rest / (BASE - T_MIN))
+  for (; rest > Math.floor(((BASE - T_MIN) * T_MAX) / 2); k += BASE)
+    rest = Math.floor(rest / (BASE - T_MIN))
   return k + Math.floor(((BASE - T_MIN + 1) * rest) / (rest + SKEW))
 }
 
@@ -108,23 +109,60 @@ export interface DerivedIds {
 }
 
 /** What a derived id is made from, as texts. */
-export type DerivedParts = { readonly [part in 'subjectType' | 'subjectId' | 'domain' | 'evaluatedOn' | 'document' | 'decidedOn' | 'kind' | 'scale']: string }
+export type DerivedParts = {
+  readonly [
+    part in
+      | 'subjectType'
+      | 'subjectId'
+      | 'domain'
+      | 'evaluatedOn'
+      | 'document'
+      | 'decidedOn'
+      | 'kind'
+      | 'scale'
+  ]: string
+}
 
-export function derivedIds(item: CatalogItem, provider: string, { kind, scale, ...parts }: DerivedParts): DerivedIds {
+export function derivedIds(
+  item: CatalogItem,
+  provider: string,
+  { kind, scale, ...parts }: DerivedParts,
+): DerivedIds {
   const { subjectType, subjectId, domain, evaluatedOn, document, decidedOn } = parts
-  const key = [provider, item.id, ...[subjectType, subjectId, domain, evaluatedOn, document, decidedOn].map((part) => part.normalize('NFC'))]
+  const key = [
+    provider,
+    item.id,
+    ...[subjectType, subjectId, domain, evaluatedOn, document, decidedOn].map((part) =>
+      part.normalize('NFC'),
+    ),
+  ]
   const former = idOf(key)
-  const isUsual = kind === usual(item, 'evaluation_result.kind') && scale === usual(item, 'evaluation_result.scale')
-  return { id: item.kind !== 'evaluation' || isUsual ? former : idOf([...key, kind, scale]), former }
+  const isUsual =
+    kind === usual(item, 'evaluation_result.kind') &&
+    scale === usual(item, 'evaluation_result.scale')
+  return {
+    id: item.kind !== 'evaluation' || isUsual ? former : idOf([...key, kind, scale]),
+    former,
+  }
 }
 
 /** The ids that a record has when they are derived from it. */
-export function derivedIdsOf(item: CatalogItem, provider: string, { subject, content }: Record): DerivedIds {
+export function derivedIdsOf(
+  item: CatalogItem,
+  provider: string,
+  { subject, content }: Record,
+): DerivedIds {
   const result = content.case === 'evaluationResult' ? content.value : undefined
   const other = content.case === 'catalogedRecord' ? content.value : undefined
   return derivedIds(item, provider, {
-    subjectType: nameOf(SubjectType, subject?.type), subjectId: subject?.id ?? '', domain: result?.domain ?? '', evaluatedOn: result?.evaluatedOn ?? '', document: other?.document ?? '', decidedOn: other?.decidedOn ?? '',
-    kind: nameOf(EvaluationKind, result?.kind), scale: result?.scale ?? '',
+    subjectType: nameOf(SubjectType, subject?.type),
+    subjectId: subject?.id ?? '',
+    domain: result?.domain ?? '',
+    evaluatedOn: result?.evaluatedOn ?? '',
+    document: other?.document ?? '',
+    decidedOn: other?.decidedOn ?? '',
+    kind: nameOf(EvaluationKind, result?.kind),
+    scale: result?.scale ?? '',
   })
 }
 
@@ -140,10 +178,10 @@ function idOf(key: readonly string[]): string {
 /** What a row has that says nothing. */
 function usual({ columns }: CatalogItem, field: string): string {
   const column = columns.find((known) => known.field === field)
-  return column ? column.values[column.defaultValue] ?? column.defaultValue : ''
+  return column ? (column.values[column.defaultValue] ?? column.defaultValue) : ''
 }
 
 /** As cells name it; '' for what is not said. */
 function nameOf(values: Readonly<{ [name: string]: number }>, value = 0): string {
-  return value === 0 ? '' : Object.entries(values).find(([, known]) => known === value)?.[0] ?? ''
+  return value === 0 ? '' : (Object.entries(values).find(([, known]) => known === value)?.[0] ?? '')
 }

@@ -45,9 +45,16 @@ const families: Readonly<{ [content: string]: RecordFamily }> = {
  */
 export function decodeRecord(bytes: Uint8Array): Record {
   if (bytes.length > limits.recordBytesMax) {
-    throw new HuxinError('record_invalid', text`a record has ${bytes.length} bytes, at most ${limits.recordBytesMax} are allowed`)
+    throw new HuxinError(
+      'record_invalid',
+      text`a record has ${bytes.length} bytes, at most ${limits.recordBytesMax} are allowed`,
+    )
   }
-  if (!wellFormed(bytes)) throw new HuxinError('record_invalid', text`a record is not a well-formed protobuf message of huxin.v1.Record`)
+  if (!wellFormed(bytes))
+    throw new HuxinError(
+      'record_invalid',
+      text`a record is not a well-formed protobuf message of huxin.v1.Record`,
+    )
   try {
     return fromBinary(RecordSchema, bytes)
   } catch (error) {

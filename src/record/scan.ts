@@ -49,15 +49,26 @@ export function scan(bytes: Uint8Array, start = 0, end = bytes.length): boolean 
   while (at < end) {
     const tag = bytes[at++]!
     switch (tag) {
-      case 0x0a: if (!place(bytes, end, RECORD_ID)) return false; break
-      case 0x12: if (!scanSubject(bytes, end)) return false; break
-      case 0x1a: if (!scanEvaluation(bytes, end)) return false; break
-      case 0x22: case 0x2a: case 0x32:
+      case 0x0a:
+        if (!place(bytes, end, RECORD_ID)) return false
+        break
+      case 0x12:
+        if (!scanSubject(bytes, end)) return false
+        break
+      case 0x1a:
+        if (!scanEvaluation(bytes, end)) return false
+        break
+      case 0x22:
+      case 0x2a:
+      case 0x32:
         if (found.family === 'evaluation' || !skip(bytes, tag, end)) return false
         found.family = tag === 0x22 ? 'request' : tag === 0x2a ? 'confirmation' : 'cataloged'
         break
-      case 0x7a: if (!place(bytes, end, ATTRIBUTES)) return false; break
-      default: if (tag >>> 3 <= 6 || tag >>> 3 === 15 || !skip(bytes, tag, end)) return false
+      case 0x7a:
+        if (!place(bytes, end, ATTRIBUTES)) return false
+        break
+      default:
+        if (tag >>> 3 <= 6 || tag >>> 3 === 15 || !skip(bytes, tag, end)) return false
     }
   }
   return true
@@ -80,11 +91,21 @@ function scanSubject(bytes: Uint8Array, outer: number): boolean {
   while (at < end) {
     const tag = bytes[at++]!
     switch (tag) {
-      case 0x08: found.subjectType = oneByte(bytes, end); if (found.subjectType < 0) return false; break
-      case 0x12: if (!place(bytes, end, SUBJECT_ID)) return false; break
-      case 0x1a: if (!place(bytes, end, NAME)) return false; break
-      case 0x20: if (oneByte(bytes, end) < 0) return false; break
-      default: if (tag >>> 3 <= 4 || !skip(bytes, tag, end)) return false
+      case 0x08:
+        found.subjectType = oneByte(bytes, end)
+        if (found.subjectType < 0) return false
+        break
+      case 0x12:
+        if (!place(bytes, end, SUBJECT_ID)) return false
+        break
+      case 0x1a:
+        if (!place(bytes, end, NAME)) return false
+        break
+      case 0x20:
+        if (oneByte(bytes, end) < 0) return false
+        break
+      default:
+        if (tag >>> 3 <= 4 || !skip(bytes, tag, end)) return false
     }
   }
   return true

@@ -9,15 +9,26 @@ interface KeywordError {
 }
 
 const types: Readonly<Record<string, string>> = {
-  string: '文本', integer: '整数', number: '数字', boolean: 'true 或 false', object: '对象', array: '列表', null: '空值',
+  string: '文本',
+  integer: '整数',
+  number: '数字',
+  boolean: 'true 或 false',
+  object: '对象',
+  array: '列表',
+  null: '空值',
 }
 
 const chinese: Readonly<Record<string, (params: Readonly<Record<string, unknown>>) => string>> = {
-  type: ({ type }) => `应为${[type].flat().map((one) => types[String(one)] ?? String(one)).join('或')}`,
+  type: ({ type }) =>
+    `应为${[type]
+      .flat()
+      .map((one) => types[String(one)] ?? String(one))
+      .join('或')}`,
   enum: () => '不是可用的取值',
   const: () => '不是唯一可用的取值',
   pattern: ({ pattern }) => `形式不符，应符合 ${String(pattern)}`,
-  format: ({ format }) => (format === 'date' ? '不是日期（YYYY-MM-DD）' : `不是 ${String(format)} 形式`),
+  format: ({ format }) =>
+    format === 'date' ? '不是日期（YYYY-MM-DD）' : `不是 ${String(format)} 形式`,
   minimum: ({ limit }) => `不得小于 ${String(limit)}`,
   maximum: ({ limit }) => `不得大于 ${String(limit)}`,
   exclusiveMinimum: ({ limit }) => `须大于 ${String(limit)}`,
@@ -34,5 +45,8 @@ const chinese: Readonly<Record<string, (params: Readonly<Record<string, unknown>
 
 /** The words of one error: of the schema alone, nothing of the value and no name that it brought. */
 export function keywordText({ keyword, params, message = 'is not valid' }: KeywordError): Text {
-  return bilingual(message, Object.hasOwn(chinese, keyword) ? chinese[keyword]!(params) : '不符合要求')
+  return bilingual(
+    message,
+    Object.hasOwn(chinese, keyword) ? chinese[keyword]!(params) : '不符合要求',
+  )
 }

@@ -32,9 +32,29 @@ export interface Schema {
 
 const annotations = new Set(['title', 'description', '$comment', 'examples', 'deprecated'])
 const keywords = new Set([
-  ...annotations, 'type', 'properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties',
-  'items', 'minItems', 'maxItems', 'uniqueItems', 'enum', 'const', 'minLength', 'maxLength', 'pattern', 'format',
-  'minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'x-personal-data',
+  ...annotations,
+  'type',
+  'properties',
+  'required',
+  'additionalProperties',
+  'minProperties',
+  'maxProperties',
+  'items',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'enum',
+  'const',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'format',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'x-personal-data',
 ])
 
 function isSchema(value: unknown): value is Schema {
@@ -55,7 +75,11 @@ function parseObject(text: string): Schema | undefined {
  * Reports what is wrong with an attributes schema; `own`: of one that is published now, of which more is asked.
  * @returns the names of its top-level properties; empty when it cannot be read
  */
-export function checkSchema(content: string, report: Report, { own = false }: { readonly own?: boolean } = {}): readonly string[] {
+export function checkSchema(
+  content: string,
+  report: Report,
+  { own = false }: { readonly own?: boolean } = {},
+): readonly string[] {
   const at = 'attributes_schema'
   if (utf8(content).length > SCHEMA_BYTES_MAX) {
     report(at, 'schema_too_large', text`at most ${SCHEMA_BYTES_MAX} bytes`)
@@ -72,8 +96,10 @@ export function checkSchema(content: string, report: Report, { own = false }: { 
     sound = false
     report(path, code, detail)
   }
-  if ($schema !== undefined && $schema !== DIALECT) unsound(`${at}.$schema`, 'schema_keyword', text`only ${DIALECT}`)
-  if (root['type'] !== 'object') unsound(`${at}.type`, 'schema_invalid', text`the root is of type object`)
+  if ($schema !== undefined && $schema !== DIALECT)
+    unsound(`${at}.$schema`, 'schema_keyword', text`only ${DIALECT}`)
+  if (root['type'] !== 'object')
+    unsound(`${at}.type`, 'schema_invalid', text`the root is of type object`)
   checkNode(root, { at, depth: 0, own }, unsound)
   if (sound) checkCompiles(schema, report)
   return isSchema(root['properties']) ? Object.keys(root['properties']) : []
@@ -99,24 +125,32 @@ function checkNode(schema: unknown, place: Place, report: Report): void {
   if (depth > DEPTH_MAX) return report(at, 'schema_too_large', text`at most ${DEPTH_MAX} levels`)
   for (const keyword of Object.keys(schema)) {
     if (!keywords.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword')
-    else if (isDataReference(schema[keyword]) && !annotations.has(keyword)) report(`${at}.${keyword}`, 'schema_keyword', '$data')
+    else if (isDataReference(schema[keyword]) && !annotations.has(keyword))
+      report(`${at}.${keyword}`, 'schema_keyword', '$data')
   }
-  if (typeof schema['type'] !== 'string') report(`${at}.type`, 'schema_invalid', text`every schema has one type`)
+  if (typeof schema['type'] !== 'string')
+    report(`${at}.type`, 'schema_invalid', text`every schema has one type`)
   if (schema['type'] === 'array' && schema['items'] === undefined) report(`${at}.items`, 'required')
-  const pattern = typeof schema['pattern'] === 'string' ? patternFault(schema['pattern'], schema['maxLength'], { own }) : undefined
+  const pattern =
+    typeof schema['pattern'] === 'string'
+      ? patternFault(schema['pattern'], schema['maxLength'], { own })
+      : undefined
   if (pattern !== undefined) report(`${at}.pattern`, 'schema_pattern', pattern)
   if (schema['type'] === 'object') checkObject(schema, place, report)
-  if (schema['items'] !== undefined) checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1, own }, report)
+  if (schema['items'] !== undefined)
+    checkNode(schema['items'], { at: `${at}.items`, depth: depth + 1, own }, report)
 }
 
 function checkObject(schema: Schema, { at, depth, own }: Place, report: Report): void {
   if (schema['additionalProperties'] !== false) report(at, 'schema_closed')
   const properties = schema['properties'] ?? {}
-  if (!isSchema(properties)) return report(`${at}.properties`, 'schema_invalid', text`properties are an object`)
+  if (!isSchema(properties))
+    return report(`${at}.properties`, 'schema_invalid', text`properties are an object`)
   for (const [name, property] of Object.entries(properties)) {
     const path = `${at}.properties.${name}`
     const marking = isSchema(property) ? property['x-personal-data'] : undefined
-    if (!['none', 'personal', 'sensitive'].includes(String(marking))) report(path, 'schema_personal_data')
+    if (!['none', 'personal', 'sensitive'].includes(String(marking)))
+      report(path, 'schema_personal_data')
     checkNode(property, { at: path, depth: depth + 1, own }, report)
   }
 }
@@ -128,16 +162,35 @@ function isDataReference(value: unknown): boolean {
 function newAjv(allErrors: boolean): Ajv2020 {
   // optimize: ajv's own pass over its code takes most of the time, the more the more properties there are, and makes nothing faster.
   // ownProperties: a property called like a member of Object.prototype counts only when it is there.
-  const ajv = new Ajv2020({ strict: true, allErrors, ownProperties: true, addUsedSchema: false, logger: false, code: { regExp: patternEngine, optimize: false } })
+  const ajv = new Ajv2020({
+    strict: true,
+    allErrors,
+    ownProperties: true,
+    addUsedSchema: false,
+    logger: false,
+    code: { regExp: patternEngine, optimize: false },
+  })
   addFormats.default(ajv, { mode: 'fast' })
   ajv.addFormat('date', isCivilDate)
   ajv.addKeyword({ keyword: 'x-personal-data', schemaType: 'string' })
   // ajv compares each element with each other one.
   ajv.removeKeyword('uniqueItems')
-  ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', compile: (wanted: boolean) => (wanted ? areUnique : () => true), error: { message: 'must NOT have duplicate items' } })
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    compile: (wanted: boolean) => (wanted ? areUnique : () => true),
+    error: { message: 'must NOT have duplicate items' },
+  })
   // ajv divides binary fractions, and 8.69 is then no multiple of 0.01.
   ajv.removeKeyword('multipleOf')
-  ajv.addKeyword({ keyword: 'multipleOf', type: 'number', schemaType: 'number', compile: isMultipleOf, error: { message: ({ schema }) => `must be multiple of ${schema}` } })
+  ajv.addKeyword({
+    keyword: 'multipleOf',
+    type: 'number',
+    schemaType: 'number',
+    compile: isMultipleOf,
+    error: { message: ({ schema }) => `must be multiple of ${schema}` },
+  })
   return ajv
 }
 
@@ -186,7 +239,11 @@ export function attributesRule(text: string): AttributesRule {
 /** Type of each top-level property, as its schema has it, and its own schema; empty when the schema cannot be read. */
 export function attributeSchemas(text: string): ReadonlyMap<string, Schema> {
   const properties = parseObject(text)?.['properties']
-  return new Map(isSchema(properties) ? Object.entries(properties).filter((entry): entry is [string, Schema] => isSchema(entry[1])) : [])
+  return new Map(
+    isSchema(properties)
+      ? Object.entries(properties).filter((entry): entry is [string, Schema] => isSchema(entry[1]))
+      : [],
+  )
 }
 
 /** Whether attributes of this schema may hold whole numbers beyond those that every reader has exactly. */
@@ -197,18 +254,28 @@ export function mayHoldLargeNumbers(text: string): boolean {
 
 function holdsLarge(schema: Schema): boolean {
   if (schema['type'] === 'integer' || schema['type'] === 'number') {
-    const safe = (bound: unknown): boolean => typeof bound === 'number' && Number.isSafeInteger(Math.trunc(bound))
-    return !(safe(schema['minimum'] ?? schema['exclusiveMinimum']) && safe(schema['maximum'] ?? schema['exclusiveMaximum']))
+    const safe = (bound: unknown): boolean =>
+      typeof bound === 'number' && Number.isSafeInteger(Math.trunc(bound))
+    return !(
+      safe(schema['minimum'] ?? schema['exclusiveMinimum']) &&
+      safe(schema['maximum'] ?? schema['exclusiveMaximum'])
+    )
   }
-  const inner = [...(isSchema(schema['properties']) ? Object.values(schema['properties']) : []), schema['items']]
+  const inner = [
+    ...(isSchema(schema['properties']) ? Object.values(schema['properties']) : []),
+    schema['items'],
+  ]
   return inner.some((one) => isSchema(one) && holdsLarge(one))
 }
 
 /** The first whole number of a JSON text that a reader with doubles changes; undefined when there is none. */
 export function inexactNumber(json: string): string | undefined {
   if (!/\d{16}/.test(json)) return undefined
-  const numbers = json.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ?? []
-  return numbers.find((one) => /^-?\d+$/.test(one) && !(survivesDouble(one) && Number.isSafeInteger(Number(one))))
+  const numbers =
+    json.replace(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g) ?? []
+  return numbers.find(
+    (one) => /^-?\d+$/.test(one) && !(survivesDouble(one) && Number.isSafeInteger(Number(one))),
+  )
 }
 
 function reportErrors(validate: ValidateFunction, report: Report): void {
@@ -247,7 +314,11 @@ function inOrder(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(inOrder)
   // Not as members of an object, whose order and __proto__ are special.
-  return { members: Object.keys(value).sort().map((name) => [name, inOrder((value as Schema)[name])]) }
+  return {
+    members: Object.keys(value)
+      .sort()
+      .map((name) => [name, inOrder((value as Schema)[name])]),
+  }
 }
 
 function countMembers(value: unknown): number {

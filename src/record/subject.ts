@@ -16,7 +16,8 @@ export type SubjectIdWarning = UsccDoubt | 'subject_type_class' | 'individual_bu
 
 /** What is wrong with an identifier as that of a subject of this type, or undefined. */
 export function subjectIdFault(type: SubjectType, id: string): SubjectIdFault | undefined {
-  if (type === SubjectType.NATURAL_PERSON) return /^\d{15}$/.test(id) ? 'citizen_id_legacy' : citizenIdFault(id)
+  if (type === SubjectType.NATURAL_PERSON)
+    return /^\d{15}$/.test(id) ? 'citizen_id_legacy' : citizenIdFault(id)
   if (/^\d{15}$/.test(id)) return 'registration_number_legacy'
   if (/^[0-9A-Z]{8}-?[0-9X]$/.test(id)) return 'organization_code_legacy'
   const fault = usccFault(id)
@@ -27,7 +28,11 @@ export function subjectIdFault(type: SubjectType, id: string): SubjectIdFault | 
 }
 
 /** What is doubtful about an identifier that has no fault. */
-export function subjectIdWarnings(type: SubjectType, id: string, individualBusiness: boolean): readonly SubjectIdWarning[] {
+export function subjectIdWarnings(
+  type: SubjectType,
+  id: string,
+  individualBusiness: boolean,
+): readonly SubjectIdWarning[] {
   if (type === SubjectType.NATURAL_PERSON) return []
   const warnings: SubjectIdWarning[] = []
   const doubt = usccDoubt(id)

@@ -19,13 +19,17 @@ export const damageTable: Readonly<{ [damage in Damage]: readonly [string, strin
 
 /** The inside of `="…"`, of quotes, and of a text with the apostrophe by which a spreadsheet marks it: nothing is lost in them; undefined when there is none. */
 export function unwrapped(cell: string): string | undefined {
-  const match = /^(?:=?["\u201c\u201d](.*)["\u201c\u201d]|['\u2018\u2019`](.*))$/s.exec(trim(halfWidth(cell)))
-  return match ? match[1] ?? match[2] : undefined
+  const match = /^(?:=?["\u201c\u201d](.*)["\u201c\u201d]|['\u2018\u2019`](.*))$/s.exec(
+    trim(halfWidth(cell)),
+  )
+  return match ? (match[1] ?? match[2]) : undefined
 }
 
 /** Full-width forms (U+FF01 to U+FF5E) and the ideographic space as ASCII. For codes, dates and numbers only. */
 export function halfWidth(text: string): string {
-  return text.replace(/[\uff01-\uff5e\u3000]/g, (one) => (one === '\u3000' ? ' ' : String.fromCharCode(one.charCodeAt(0) - 0xfee0)))
+  return text.replace(/[\uff01-\uff5e\u3000]/g, (one) =>
+    one === '\u3000' ? ' ' : String.fromCharCode(one.charCodeAt(0) - 0xfee0),
+  )
 }
 
 /** A code as it should have been typed: half width, trimmed, upper case. */
@@ -55,7 +59,8 @@ export function matchingForm(text: string): string {
  */
 export function damagedIdentifier(cell: string): Damage | undefined {
   const text = trim(halfWidth(cell))
-  if (/^\d(?:\.\d+)?[Ee]\+\d+$/.test(text) || /^\d\.\d+[Ee]\d+$/.test(text)) return 'spreadsheet_scientific'
+  if (/^\d(?:\.\d+)?[Ee]\+\d+$/.test(text) || /^\d\.\d+[Ee]\d+$/.test(text))
+    return 'spreadsheet_scientific'
   if (/^\d{15}000(?:\.0*)?$/.test(text)) return 'spreadsheet_rounded'
   return undefined
 }

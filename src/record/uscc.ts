@@ -16,7 +16,18 @@ for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i
 
 /** Classes of each registering department, GB 32100-2015 table 1. */
 const CLASSES: Readonly<{ [department: string]: string }> = {
-  1: '1239', 2: '19', 3: '123459', 4: '19', 5: '1239', 6: '129', 7: '129', 8: '19', 9: '123', A: '19', N: '1239', Y: '1',
+  1: '1239',
+  2: '19',
+  3: '123459',
+  4: '19',
+  5: '1239',
+  6: '129',
+  7: '129',
+  8: '19',
+  9: '123',
+  A: '19',
+  N: '1239',
+  Y: '1',
 }
 const PAIRS = new Uint8Array(65_536)
 for (const [department, classes] of Object.entries(CLASSES)) {
@@ -39,7 +50,11 @@ export type UsccDoubt = 'uscc_outer_check' | 'uscc_inner_check' | 'uscc_class_un
  * in the nine characters of the subject breaks both checks. A citizen identity number has the form of a code, and would
  * pass as a doubtful one: what has its shape is given no doubt.
  */
-export function usccFindingAt(bytes: Uint8Array, start: number, end: number): UsccFault | UsccDoubt | undefined {
+export function usccFindingAt(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): UsccFault | UsccDoubt | undefined {
   if (end - start !== 18) return 'uscc_form'
   let sum = 0
   for (let i = 0; i < 17; i++) {
@@ -52,12 +67,20 @@ export function usccFindingAt(bytes: Uint8Array, start: number, end: number): Us
   if (check < 0) return 'uscc_form'
   const innerRight = bytes[start + 16] === innerCheck(bytes, start + 8)
   const classKnown = PAIRS[bytes[start]! * 256 + bytes[start + 1]!] !== 0
-  if ((sum + check) % 31 !== 0) return innerRight && classKnown && !hasCitizenIdShape(bytes, start, end) ? 'uscc_outer_check' : 'uscc_check'
-  if (!classKnown) return innerRight && !hasCitizenIdShape(bytes, start, end) ? 'uscc_class_unknown' : 'uscc_class'
+  if ((sum + check) % 31 !== 0)
+    return innerRight && classKnown && !hasCitizenIdShape(bytes, start, end)
+      ? 'uscc_outer_check'
+      : 'uscc_check'
+  if (!classKnown)
+    return innerRight && !hasCitizenIdShape(bytes, start, end) ? 'uscc_class_unknown' : 'uscc_class'
   return innerRight ? undefined : 'uscc_inner_check'
 }
 
-const doubts: ReadonlySet<string> = new Set<UsccDoubt>(['uscc_outer_check', 'uscc_inner_check', 'uscc_class_unknown'])
+const doubts: ReadonlySet<string> = new Set<UsccDoubt>([
+  'uscc_outer_check',
+  'uscc_inner_check',
+  'uscc_class_unknown',
+])
 
 export function isDoubt(finding: UsccFault | UsccDoubt): finding is UsccDoubt {
   return doubts.has(finding)
@@ -111,7 +134,8 @@ function innerCheck(bytes: Uint8Array, start: number): number {
  */
 export function syntheticUscc(prefix8: string, subjectId8: string): string {
   const bytes = latin1(prefix8 + subjectId8)
-  if (!bytes || prefix8.length !== 8 || bytes.length !== 16) throw new RangeError('a synthetic code is made from 8 and 8 characters of ASCII')
+  if (!bytes || prefix8.length !== 8 || bytes.length !== 16)
+    throw new RangeError('a synthetic code is made from 8 and 8 characters of ASCII')
   const body = prefix8 + subjectId8 + String.fromCharCode(innerCheck(bytes, 8))
   let sum = 0
   for (let i = 0; i < 17; i++) {

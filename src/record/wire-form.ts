@@ -37,7 +37,12 @@ function messageWellFormed(reading: Reading, end: number, form: MessageForm): bo
   return true
 }
 
-function valueWellFormed(reading: Reading, end: number, wire: number, field: FieldForm | undefined): boolean {
+function valueWellFormed(
+  reading: Reading,
+  end: number,
+  wire: number,
+  field: FieldForm | undefined,
+): boolean {
   if (wire === VARINT) return varint(reading, end) >= 0
   const size = wire === LENGTH ? varint(reading, end) : wire === 1 ? 8 : wire === 5 ? 4 : -1
   const stop = reading.at + size
@@ -68,11 +73,16 @@ function formOf(message: DescMessage): MessageForm {
 }
 
 function fieldForm(field: DescField): FieldForm {
-  if (field.fieldKind === 'message') return { wire: LENGTH, text: false, message: formOf(field.message) }
-  const scalar = field.fieldKind === 'scalar' || (field.fieldKind === 'list' && field.listKind === 'scalar') ? field.scalar : undefined
+  if (field.fieldKind === 'message')
+    return { wire: LENGTH, text: false, message: formOf(field.message) }
+  const scalar =
+    field.fieldKind === 'scalar' || (field.fieldKind === 'list' && field.listKind === 'scalar')
+      ? field.scalar
+      : undefined
   if (scalar === ScalarType.STRING) return { wire: LENGTH, text: true, message: undefined }
   if (scalar === ScalarType.BYTES) return { wire: LENGTH, text: false, message: undefined }
-  if (field.fieldKind === 'list' || field.fieldKind === 'map') throw new Error(`${field.name}: write its wire form here first`)
+  if (field.fieldKind === 'list' || field.fieldKind === 'map')
+    throw new Error(`${field.name}: write its wire form here first`)
   return { wire: VARINT, text: false, message: undefined }
 }
 

@@ -24,7 +24,13 @@ import { secureContext, secureContextOptions } from '../wire/tls.ts'
 import { type AuditAccess, authorizeAudit } from './authorize.ts'
 import { type HttpAnswer, plain } from './http-answer.ts'
 import { standingOf } from './standing.ts'
-import { acceptsGzip, compress, parseStaticPath, readStatic, type StaticPath } from './static-log.ts'
+import {
+  acceptsGzip,
+  compress,
+  parseStaticPath,
+  readStatic,
+  type StaticPath,
+} from './static-log.ts'
 import { ADD_CHECKPOINT_BYTES_MAX, addCheckpoint } from './witness-http.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -79,7 +85,17 @@ export class AuditServer {
     const server = new AuditServer(options)
     const host = options.host.replaceAll(/[[\]]/g, '')
     await new Promise<void>((resolve, reject) => {
-      server.#https.once('error', (error) => reject(new HuxinError('config_invalid', error.message.includes('EADDRINUSE') ? text`${formatAddress(options)} (audit.listen) cannot be had: another process listens there; is the node running?` : text`cannot listen on ${formatAddress(options)} (audit.listen): ${textOf(error)}`, { cause: error })))
+      server.#https.once('error', (error) =>
+        reject(
+          new HuxinError(
+            'config_invalid',
+            error.message.includes('EADDRINUSE')
+              ? text`${formatAddress(options)} (audit.listen) cannot be had: another process listens there; is the node running?`
+              : text`cannot listen on ${formatAddress(options)} (audit.listen): ${textOf(error)}`,
+            { cause: error },
+          ),
+        ),
+      )
       server.#https.listen(options.port, host, resolve)
     })
     return server
@@ -88,21 +104,34 @@ export class AuditServer {
   private constructor(options: AuditServerOptions) {
     this.#options = options
     this.#pinned = options.material.rootsPem
-    this.#https = createServer({
-      ...secureContextOptions(options.material),
-      requestCert: true,
-      // Where anybody may read, a certificate that does not verify is none.
-      rejectUnauthorized: !options.public,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
-      maxHeaderSize: HEADER_BYTES_MAX,
-    }, (request, response) => void this.#serve(request, response))
+    this.#https = createServer(
+      {
+        ...secureContextOptions(options.material),
+        requestCert: true,
+        // Where anybody may read, a certificate that does not verify is none.
+        rejectUnauthorized: !options.public,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: IDLE_TIMEOUT_MS,
+        maxHeaderSize: HEADER_BYTES_MAX,
+      },
+      (request, response) => void this.#serve(request, response),
+    )
     this.#budgets = new Budgets({
-      connections: options.maxConnections, connectionsPerPeer: Math.max(1, Math.floor(options.maxConnections / 4)), callsPerPeer: 0, bytes: 0, bytesPerPeer: 0,
+      connections: options.maxConnections,
+      connectionsPerPeer: Math.max(1, Math.floor(options.maxConnections / 4)),
+      callsPerPeer: 0,
+      bytes: 0,
+      bytesPerPeer: 0,
     })
-    this.#arrivals = new Arrivals({ perAddress: 128, all: 512, silentMs: HANDSHAKE_TIMEOUT_MS, clock: options.clock, onDropped: () => undefined })
+    this.#arrivals = new Arrivals({
+      perAddress: 128,
+      all: 512,
+      silentMs: HANDSHAKE_TIMEOUT_MS,
+      clock: options.clock,
+      onDropped: () => undefined,
+    })
     this.#arrivals.watch(this.#https)
     // A reader that stops reading does not keep its bundle in memory.
     this.#https.timeout = IDLE_TIMEOUT_MS
@@ -160,7 +189,11 @@ export class AuditServer {
     try {
       const identity = this.#holderAt(socket)?.identity
       const standing = identity && standingOf(this.#options.context(), identity)
-      if (identity && standing !== undefined && standing !== 'foreign') return this.#budgets.account(`${identity.nodeName} ${identity.role} ${identity.name}`, standing)
+      if (identity && standing !== undefined && standing !== 'foreign')
+        return this.#budgets.account(
+          `${identity.nodeName} ${identity.role} ${identity.name}`,
+          standing,
+        )
     } catch {
       // A certificate that names nobody is told so when it asks for something.
     }
@@ -179,14 +212,22 @@ export class AuditServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const answer = await this.#answer(request).catch((error: unknown) => this.#failed(error, request.url ?? ''))
+    const answer = await this.#answer(request).catch((error: unknown) =>
+      this.#failed(error, request.url ?? ''),
+    )
     if (response.destroyed) return
     // A request that was answered before it was read to its end is not followed by another.
     const last = this.#closing || !request.complete ? { Connection: 'close' } : {}
     response.writeHead(answer.status, {
-      'Content-Length': answer.body.length, 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', ...answer.headers, ...last,
+      'Content-Length': answer.body.length,
+      'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-store',
+      ...answer.headers,
+      ...last,
     })
-    const cancel = this.#options.clock.after(SEND_MS + answer.body.length / SEND_BYTES_PER_MS, () => request.socket.destroy())
+    const cancel = this.#options.clock.after(SEND_MS + answer.body.length / SEND_BYTES_PER_MS, () =>
+      request.socket.destroy(),
+    )
     response.once('close', cancel)
     response.end(answer.body)
   }
@@ -195,7 +236,8 @@ export class AuditServer {
     if (request.url === '/add-checkpoint') return this.#cosign(request)
     const path = parseStaticPath(request.url ?? '')
     if (!path) return plain(404, 'no such resource')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'GET and HEAD are answered here', { Allow: 'GET, HEAD' })
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return plain(405, 'GET and HEAD are answered here', { Allow: 'GET, HEAD' })
     return this.#read(path, request)
   }
 
@@ -205,7 +247,8 @@ export class AuditServer {
     const context = this.#options.context()
     if (!anybody) authorizeAudit(context, this.#holder(request), access)
     const found = await readStatic(context, path)
-    if (!found) return plain(404, `the signed tree of ${context.log().signed.size} entries has no such tile`)
+    if (!found)
+      return plain(404, `the signed tree of ${context.log().signed.size} entries has no such tile`)
     const zipped = path.kind === 'entries' && acceptsGzip(request.headers['accept-encoding'] ?? '')
     return {
       status: 200,
@@ -225,7 +268,11 @@ export class AuditServer {
     authorizeAudit(context, this.#holder(request), 'add-checkpoint')
     const body = await readBody(request, ADD_CHECKPOINT_BYTES_MAX)
     if (!body) return plain(413, `at most ${ADD_CHECKPOINT_BYTES_MAX} bytes are read`)
-    if (!this.#options.maySign()) throw new HuxinError('not_ready', text`this node signs nothing before it has heard from its parent`)
+    if (!this.#options.maySign())
+      throw new HuxinError(
+        'not_ready',
+        text`this node signs nothing before it has heard from its parent`,
+      )
     return addCheckpoint(context, body)
   }
 
@@ -242,14 +289,21 @@ export class AuditServer {
 
   #failed(error: unknown, path: string): HttpAnswer {
     if (isHuxinError(error) && error.kind === 'denied') return plain(403, error.message)
-    if (isHuxinError(error) && (error.kind === 'unavailable' || error.code === 'store_failed')) return plain(503, error.message, { 'Retry-After': RETRY_AFTER_S })
-    this.#options.log.warn({ path: path.slice(0, 200), error: messageOf(error) }, 'a request over HTTPS failed inside')
+    if (isHuxinError(error) && (error.kind === 'unavailable' || error.code === 'store_failed'))
+      return plain(503, error.message, { 'Retry-After': RETRY_AFTER_S })
+    this.#options.log.warn(
+      { path: path.slice(0, 200), error: messageOf(error) },
+      'a request over HTTPS failed inside',
+    )
     return plain(500, isHuxinError(error) ? error.message : 'failed inside the node; see its log')
   }
 }
 
 /** Undefined when it is larger. */
-async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
+async function readBody(
+  request: IncomingMessage,
+  bytesMax: number,
+): Promise<Uint8Array | undefined> {
   const parts: Buffer[] = []
   let bytes = 0
   // The answer still has to go out on this connection.
@@ -264,5 +318,10 @@ async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uin
 /** A resumed TLS 1.3 session counts as authorized even when it never had a certificate: that one must be there too. */
 function holderOf(socket: TLSSocket, pinned: readonly string[]): Holder | undefined {
   const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
-  return certificate?.raw && { identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
+  return (
+    certificate?.raw && {
+      identity: identityOfPeer(certificate, pinned),
+      notAfterMs: Date.parse(certificate.valid_to),
+    }
+  )
 }

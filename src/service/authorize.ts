@@ -35,7 +35,12 @@ const auditRules: Readonly<Record<AuditAccess, readonly PeerIdentity['role'][]>>
  */
 export function authorizeCall(context: Context, peer: PeerIdentity, path: string): void {
   const service = path.slice(1, path.lastIndexOf('/'))
-  checkRole(context, peer, Object.hasOwn(rules, service) ? rules[service]! : ['operator'], text`call ${service}`)
+  checkRole(
+    context,
+    peer,
+    Object.hasOwn(rules, service) ? rules[service]! : ['operator'],
+    text`call ${service}`,
+  )
   if (peer.role !== 'node') checkCertificate(context, peer)
   checkClient(context, peer, path)
 }
@@ -44,21 +49,44 @@ export function authorizeCall(context: Context, peer: PeerIdentity, path: string
  * `peer` is undefined without a certificate. A node may be any active member, because all of them may witness.
  * @throws HuxinError unauthenticated | role_denied | member_suspended | client_unknown | client_suspended
  */
-export function authorizeAudit(context: Context, peer: PeerIdentity | undefined, access: AuditAccess): void {
+export function authorizeAudit(
+  context: Context,
+  peer: PeerIdentity | undefined,
+  access: AuditAccess,
+): void {
   const allowed = auditRules[access]
-  if (!peer) throw new HuxinError('unauthenticated', text`a valid certificate is wanted, of role ${allowed.map(term)}`)
+  if (!peer)
+    throw new HuxinError(
+      'unauthenticated',
+      text`a valid certificate is wanted, of role ${allowed.map(term)}`,
+    )
   checkRole(context, peer, allowed, text`use ${access}`)
   checkCertificate(context, peer)
   checkClient(context, peer, access)
   const status = context.ledger().federation.member(peer.nodeName)?.status
-  if (peer.role === 'node' && status !== 'active') throw new HuxinError('member_suspended', text`${peer.nodeName} is ${status === undefined ? text`not known here` : term(status)}`)
+  if (peer.role === 'node' && status !== 'active')
+    throw new HuxinError(
+      'member_suspended',
+      text`${peer.nodeName} is ${status === undefined ? text`not known here` : term(status)}`,
+    )
 }
 
-function checkRole(context: Context, peer: PeerIdentity, allowed: readonly PeerIdentity['role'][], what: Said): void {
+function checkRole(
+  context: Context,
+  peer: PeerIdentity,
+  allowed: readonly PeerIdentity['role'][],
+  what: Said,
+): void {
   if (!allowed.includes(peer.role)) {
-    throw new HuxinError('role_denied', text`a certificate of role ${term(peer.role)} may not ${what}; allowed are ${allowed.map(term)}`)
+    throw new HuxinError(
+      'role_denied',
+      text`a certificate of role ${term(peer.role)} may not ${what}; allowed are ${allowed.map(term)}`,
+    )
   }
   if (peer.role !== 'node' && peer.nodeName !== context.self) {
-    throw new HuxinError('role_denied', text`the certificate was issued for ${peer.nodeName}, this is ${context.self}`)
+    throw new HuxinError(
+      'role_denied',
+      text`the certificate was issued for ${peer.nodeName}, this is ${context.self}`,
+    )
   }
 }

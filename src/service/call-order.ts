@@ -33,7 +33,12 @@ export class CallOrder {
    * Resolves when it is the turn of call `number` of a series, after WAIT_MS, or when the call is given
    * up. Say `entered` once it has entered, in the same turn of the event loop.
    */
-  async turn(caller: string, series: string, number: number, call: { readonly signal: AbortSignal }): Promise<void> {
+  async turn(
+    caller: string,
+    series: string,
+    number: number,
+    call: { readonly signal: AbortSignal },
+  ): Promise<void> {
     const state = this.#state(caller, series)
     // Only who waits needs a signal.
     if (number <= state.entered || call.signal.aborted) return
@@ -64,10 +69,10 @@ export class CallOrder {
 
   #state(caller: string, name: string): Series {
     let all = this.#series.get(caller)
-    if (!all) this.#series.set(caller, all = new Map())
+    if (!all) this.#series.set(caller, (all = new Map()))
     let state = all.get(name)
     if (!state) {
-      all.set(name, state = { entered: 0, waiting: new Map() })
+      all.set(name, (state = { entered: 0, waiting: new Map() }))
       const [oldest] = all.keys()
       if (all.size > SERIES_MAX && oldest !== undefined) {
         for (const go of [...all.get(oldest)!.waiting.values()]) go()

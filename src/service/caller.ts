@@ -6,7 +6,10 @@ import type { CallContext } from '../wire/service.ts'
 
 /** Machines (clients) and persons (operators) are told apart; both by the name in their certificate. */
 export function sourceOf({ peer: { role, name, nodeId } }: CallContext): EntrySource {
-  return { kind: role === 'operator' ? 'operator' : 'client', name: encodeURIComponent(name === '' ? nodeId : name) }
+  return {
+    kind: role === 'operator' ? 'operator' : 'client',
+    name: encodeURIComponent(name === '' ? nodeId : name),
+  }
 }
 
 /** The person is the one that the certificate names, whatever the request says. */

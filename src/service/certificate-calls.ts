@@ -4,7 +4,12 @@ import type { Context } from '../commit/context.ts'
 import { setAuthorities } from '../members/members.ts'
 import { reinstateCertificates, revokeCertificates } from '../members/revocation.ts'
 import {
-  type CertificateView, CertificateViewSchema, type ListCertificatesRequest, type ReinstateCertificateRequest, type RevokeCertificateRequest, type SetMemberAuthoritiesRequest,
+  type CertificateView,
+  CertificateViewSchema,
+  type ListCertificatesRequest,
+  type ReinstateCertificateRequest,
+  type RevokeCertificateRequest,
+  type SetMemberAuthoritiesRequest,
 } from '../gen/huxin/v1/admin_service_pb.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
 import type { CallContext } from '../wire/service.ts'
@@ -24,18 +29,51 @@ const CONNECTED_MAX = 500
 
 export function certificateHandlers(node: CertificatePort) {
   return {
-    setMemberAuthorities: async ({ member, authorities, act }: SetMemberAuthoritiesRequest, call: CallContext) => ({
-      statement: await setAuthorities(node.context, { member, authorities, act: personalAct(act, call), issuer: call.peer.issuer, source: sourceOf(call) }),
+    setMemberAuthorities: async (
+      { member, authorities, act }: SetMemberAuthoritiesRequest,
+      call: CallContext,
+    ) => ({
+      statement: await setAuthorities(node.context, {
+        member,
+        authorities,
+        act: personalAct(act, call),
+        issuer: call.peer.issuer,
+        source: sourceOf(call),
+      }),
     }),
-    revokeCertificate: ({ node: of, role, name, serial, own, act }: RevokeCertificateRequest, call: CallContext) =>
-      revokeCertificates(node.context, { node: of, role, name, serial }, { act: personalAct(act, call), source: sourceOf(call), caller: call.peer, own }),
-    reinstateCertificate: ({ node: of, role, name, serial, act }: ReinstateCertificateRequest, call: CallContext) =>
-      reinstateCertificates(node.context, { node: of, role, name, serial }, { act: personalAct(act, call), source: sourceOf(call) }),
+    revokeCertificate: (
+      { node: of, role, name, serial, own, act }: RevokeCertificateRequest,
+      call: CallContext,
+    ) =>
+      revokeCertificates(
+        node.context,
+        { node: of, role, name, serial },
+        { act: personalAct(act, call), source: sourceOf(call), caller: call.peer, own },
+      ),
+    reinstateCertificate: (
+      { node: of, role, name, serial, act }: ReinstateCertificateRequest,
+      call: CallContext,
+    ) =>
+      reinstateCertificates(
+        node.context,
+        { node: of, role, name, serial },
+        { act: personalAct(act, call), source: sourceOf(call) },
+      ),
     listCertificates: async (request: ListCertificatesRequest) => {
-      const { elements, nextPageToken } = pageOf('certificates', node.context.ledger().revocations.all(), request, () => ROW_BYTES)
+      const { elements, nextPageToken } = pageOf(
+        'certificates',
+        node.context.ledger().revocations.all(),
+        request,
+        () => ROW_BYTES,
+      )
       return {
-        revocations: elements.map(({ revocation, by, timeMs }) => ({ revocation, by, timeMs: BigInt(timeMs) })),
-        connected: request.pageToken === '' ? connected(node.connected()) : [], nextPageToken,
+        revocations: elements.map(({ revocation, by, timeMs }) => ({
+          revocation,
+          by,
+          timeMs: BigInt(timeMs),
+        })),
+        connected: request.pageToken === '' ? connected(node.connected()) : [],
+        nextPageToken,
       }
     },
   }
@@ -45,7 +83,9 @@ function connected(peers: readonly PeerIdentity[]): CertificateView[] {
   const rows = new Map<string, CertificateView>()
   for (const { nodeName, role, name, serial, issuer } of peers) {
     const key = `${issuer} ${serial}`
-    const row = rows.get(key) ?? create(CertificateViewSchema, { node: nodeName, role, name, serial, authority: issuer })
+    const row =
+      rows.get(key) ??
+      create(CertificateViewSchema, { node: nodeName, role, name, serial, authority: issuer })
     row.connections++
     rows.set(key, row)
   }

@@ -4,7 +4,12 @@ import { text } from '../base/text.ts'
 import type { Context } from '../commit/context.ts'
 import type { Actor } from '../publish/actor.ts'
 import { registeredClient, setClient, setProvider } from '../members/register.ts'
-import type { ListClientsRequest, ListProvidersRequest, SetClientRequest, SetProviderRequest } from '../gen/huxin/v1/admin_service_pb.ts'
+import type {
+  ListClientsRequest,
+  ListProvidersRequest,
+  SetClientRequest,
+  SetProviderRequest,
+} from '../gen/huxin/v1/admin_service_pb.ts'
 import type { Act } from '../gen/huxin/v1/catalog_pb.ts'
 import { RecordService } from '../gen/huxin/v1/record_service_pb.ts'
 import type { ClientRole } from '../ledger/register.ts'
@@ -18,11 +23,20 @@ const ROW_BYTES = 500
 
 /** What a client must be registered for, by method of RecordService; undefined: every registered client may call it. */
 const roleOfMethod: Readonly<Record<string, ClientRole | undefined>> = {
-  publish: 'publish', amend: 'amend', getRecords: 'query', listRecognitions: 'query', getBatch: undefined, listCatalog: undefined,
+  publish: 'publish',
+  amend: 'amend',
+  getRecords: 'query',
+  listRecognitions: 'query',
+  getBatch: undefined,
+  listCatalog: undefined,
 }
 
-const roleOfPath: ReadonlyMap<string, ClientRole | undefined> = new Map(RecordService.methods.map((method) =>
-  [pathOf(method), Object.hasOwn(roleOfMethod, method.localName) ? roleOfMethod[method.localName] : 'query']))
+const roleOfPath: ReadonlyMap<string, ClientRole | undefined> = new Map(
+  RecordService.methods.map((method) => [
+    pathOf(method),
+    Object.hasOwn(roleOfMethod, method.localName) ? roleOfMethod[method.localName] : 'query',
+  ]),
+)
 
 /** Asked on every call of a client: an open connection outlives its registration. @throws HuxinError client_unknown | client_suspended | role_denied */
 export function checkClient(context: Context, peer: PeerIdentity, path: string): void {
@@ -38,23 +52,40 @@ export function actorOf(context: Context, { peer }: CallContext): Actor {
 
 /** The calls of AdminService about the register. */
 export function registerHandlers(current: () => Context) {
-  const entering = (act: Act | undefined, call: CallContext) => ({ act: personalAct(act, call), source: sourceOf(call) })
+  const entering = (act: Act | undefined, call: CallContext) => ({
+    act: personalAct(act, call),
+    source: sourceOf(call),
+  })
   return {
     listProviders: async (request: ListProvidersRequest) => {
-      const { elements, nextPageToken } = pageOf('providers', current().ledger().register.providers(), request, ({ name }) => ROW_BYTES + name.length)
+      const { elements, nextPageToken } = pageOf(
+        'providers',
+        current().ledger().register.providers(),
+        request,
+        ({ name }) => ROW_BYTES + name.length,
+      )
       return { providers: [...elements], nextPageToken }
     },
     setProvider: async ({ provider, act }: SetProviderRequest, call: CallContext) => {
       if (!provider) throw new HuxinError('argument_invalid', text`name the body`)
-      return { batchId: await setProvider(current(), provider, entering(act, call)) ?? new Uint8Array() }
+      return {
+        batchId: (await setProvider(current(), provider, entering(act, call))) ?? new Uint8Array(),
+      }
     },
     listClients: async (request: ListClientsRequest) => {
-      const { elements, nextPageToken } = pageOf('clients', current().ledger().register.clients(), request, ({ name, serials }) => ROW_BYTES + name.length + serials.join().length)
+      const { elements, nextPageToken } = pageOf(
+        'clients',
+        current().ledger().register.clients(),
+        request,
+        ({ name, serials }) => ROW_BYTES + name.length + serials.join().length,
+      )
       return { clients: [...elements], nextPageToken }
     },
     setClient: async ({ client, act }: SetClientRequest, call: CallContext) => {
       if (!client) throw new HuxinError('argument_invalid', text`name the client`)
-      return { batchId: await setClient(current(), client, entering(act, call)) ?? new Uint8Array() }
+      return {
+        batchId: (await setClient(current(), client, entering(act, call))) ?? new Uint8Array(),
+      }
     },
   }
 }

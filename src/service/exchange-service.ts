@@ -23,8 +23,17 @@ import { traceLane } from '../account/reconcile.ts'
 import { receiptFor } from '../witness/receipts.ts'
 import { isDropped, isEntitled, packageFor, readBodies, readSpine } from '../exchange/serve.ts'
 import {
-  ExchangeService, type GiveBackRequest, type Package, type ReadBodiesRequest, type ReadLaneRequest, type ReadLaneResponse, type ReadLogRequest, type RecallRequest,
-  type RenewRequest, type SubmitRequest, type WitnessRequest,
+  ExchangeService,
+  type GiveBackRequest,
+  type Package,
+  type ReadBodiesRequest,
+  type ReadLaneRequest,
+  type ReadLaneResponse,
+  type ReadLogRequest,
+  type RecallRequest,
+  type RenewRequest,
+  type SubmitRequest,
+  type WitnessRequest,
 } from '../gen/huxin/v1/exchange_service_pb.ts'
 import { divisionsVersion } from '../record/divisions.ts'
 import type { PeerIdentity } from '../pki/identity.ts'
@@ -35,8 +44,13 @@ import { CallOrder } from './call-order.ts'
 export interface GivenBack {
   /** The new log has not begun. */
   readonly due: boolean
-  lost(child: string): { readonly log: string; readonly size: bigint; readonly waiting: boolean } | undefined
-  giveBack(child: string, request: GiveBackRequest): Promise<{ wanted: number[]; errorCodes: string[] }>
+  lost(
+    child: string,
+  ): { readonly log: string; readonly size: bigint; readonly waiting: boolean } | undefined
+  giveBack(
+    child: string,
+    request: GiveBackRequest,
+  ): Promise<{ wanted: number[]; errorCodes: string[] }>
 }
 
 export interface ExchangeServiceOptions {
@@ -47,13 +61,18 @@ export interface ExchangeServiceOptions {
   /** Called for each call of a child: it is there. */
   readonly onContact: (child: string, peer: PeerIdentity) => void
   /** Called with what a caller has seen of this node's log, before anybody asks whether it is a child. */
-  readonly onShown: (who: string, shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] }) => Promise<void>
+  readonly onShown: (
+    who: string,
+    shown: { readonly checkpoint: Uint8Array; readonly statements: readonly Uint8Array[] },
+  ) => Promise<void>
   /** Called when a child has shown it, or had nothing to show; with what its own clock shows, milliseconds since 1970. */
   readonly onRecall: (child: string, clockMs: number) => void
   /** Takes back what this root lost. */
   readonly restoration: () => GivenBack
   /** Asks the parent for a batch of a lane; undefined at a root. */
-  readonly askParent: ((lane: string, number: bigint, signal: AbortSignal) => Promise<ReadLaneResponse>) | undefined
+  readonly askParent:
+    | ((lane: string, number: bigint, signal: AbortSignal) => Promise<ReadLaneResponse>)
+    | undefined
 }
 
 export function exchangeService(options: ExchangeServiceOptions): ServiceBinding {
@@ -62,7 +81,8 @@ export function exchangeService(options: ExchangeServiceOptions): ServiceBinding
     recall: (request: RecallRequest, call: CallContext) => handlers.recall(request, call),
     submit: (request: SubmitRequest, call: CallContext) => handlers.submit(request, call),
     readLog: (request: ReadLogRequest, call: CallContext) => handlers.readLog(request, call),
-    readBodies: (request: ReadBodiesRequest, call: CallContext) => handlers.readBodies(request, call),
+    readBodies: (request: ReadBodiesRequest, call: CallContext) =>
+      handlers.readBodies(request, call),
     readLane: (request: ReadLaneRequest, call: CallContext) => handlers.readLane(request, call),
     witness: (request: WitnessRequest, call: CallContext) => handlers.witness(request, call),
     renew: (request: RenewRequest, call: CallContext) => handlers.renew(request, call),
@@ -88,8 +108,16 @@ class ExchangeHandlers {
     const context = this.#options.context()
     const child = call.peer.nodeName
     const member = context.ledger().federation.member(child)
-    if (call.peer.role !== 'node' || !member || member.name !== child || member.parent !== context.self) {
-      throw new HuxinError('role_denied', text`${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`)
+    if (
+      call.peer.role !== 'node' ||
+      !member ||
+      member.name !== child ||
+      member.parent !== context.self
+    ) {
+      throw new HuxinError(
+        'role_denied',
+        text`${child} is not a child of ${context.self}: it must be admitted first (huxin member approve)`,
+      )
     }
     checkCertificate(context, call.peer)
     if (member.status !== 'active') throw notActive(member)
@@ -99,7 +127,10 @@ class ExchangeHandlers {
 
   async recall(request: RecallRequest, call: CallContext) {
     // What this node signed itself needs nobody's word, and an old copy may not know its children.
-    await this.#options.onShown(call.peer.nodeName, { checkpoint: request.parentCheckpoint, statements: request.parentStatements })
+    await this.#options.onShown(call.peer.nodeName, {
+      checkpoint: request.parentCheckpoint,
+      statements: request.parentStatements,
+    })
     const restoration = this.#options.restoration()
     if (restoration.due) return this.#recallLost(request, call)
     const { context, child } = this.#child(call)
@@ -117,7 +148,10 @@ class ExchangeHandlers {
       laneHeads: await laneHeads(context, child),
       epoch,
       // The nearest first: what its own say is wanted most.
-      statements: federation.lineage(context.self).toReversed().flatMap(({ name }) => federation.history(name)),
+      statements: federation
+        .lineage(context.self)
+        .toReversed()
+        .flatMap(({ name }) => federation.history(name)),
       ...(lost ? { lost } : {}),
       divisionsVersion,
     }
@@ -127,59 +161,105 @@ class ExchangeHandlers {
   #recallLost({ givesBack }: RecallRequest, call: CallContext) {
     const context = this.#options.context()
     const child = call.peer.nodeName
-    if (call.peer.role !== 'node') throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
+    if (call.peer.role !== 'node')
+      throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
     if (context.ledger().federation.member(child)) this.#child(call)
     const lost = this.#options.restoration().lost(child)
-    if (!givesBack || !lost) throw new HuxinError('not_ready', text`${context.self} takes back what it lost: ask again later`)
-    return { protocol: PROTOCOL_VERSION, logOrigin: context.log().origin, timeMs: BigInt(context.trustedMs()), lost }
+    if (!givesBack || !lost)
+      throw new HuxinError(
+        'not_ready',
+        text`${context.self} takes back what it lost: ask again later`,
+      )
+    return {
+      protocol: PROTOCOL_VERSION,
+      logOrigin: context.log().origin,
+      timeMs: BigInt(context.trustedMs()),
+      lost,
+    }
   }
 
   async giveBack(request: GiveBackRequest, call: CallContext) {
     const child = call.peer.nodeName
-    if (call.peer.role !== 'node') throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
+    if (call.peer.role !== 'node')
+      throw new HuxinError('role_denied', text`the certificate of ${child} is not that of a node`)
     const restoration = this.#options.restoration()
     // Only a root that takes back what it lost may not know its children; everybody else is asked for as at every call.
-    if (!restoration.due || this.#options.context().ledger().federation.member(child)) this.#child(call)
+    if (!restoration.due || this.#options.context().ledger().federation.member(child))
+      this.#child(call)
     return restoration.giveBack(child, request)
   }
 
   async submit(request: SubmitRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     if (request.packages.length < 1 || request.packages.length > limits.submitBatchesMax) {
-      throw new HuxinError('argument_invalid', text`${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`)
+      throw new HuxinError(
+        'argument_invalid',
+        text`${request.packages.length} batches in one call, allowed are 1 to ${limits.submitBatchesMax}`,
+      )
     }
     const { series, number } = request
-    if (series.length > SERIES_CHARS_MAX) throw new HuxinError('argument_invalid', text`the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`)
+    if (series.length > SERIES_CHARS_MAX)
+      throw new HuxinError(
+        'argument_invalid',
+        text`the name of a series has ${series.length} characters, at most ${SERIES_CHARS_MAX}`,
+      )
     if (series !== '') await this.#order.turn(child, series, number, call)
     // It may have waited: a member suspended meanwhile gives nothing.
     this.#child(call)
-    const accepting = request.packages.map((pack) => this.#options.door().accept(claimsOf(pack, child)))
+    const accepting = request.packages.map((pack) =>
+      this.#options.door().accept(claimsOf(pack, child)),
+    )
     if (series !== '') this.#order.entered(child, series, number)
     const settled = await Promise.allSettled(accepting)
     const outcomes = []
     for (const [i, result] of settled.entries()) {
-      outcomes.push(result.status === 'fulfilled' ? await accepted(context, result.value) : await failed(context, request.packages[i]!, result.reason))
+      outcomes.push(
+        result.status === 'fulfilled'
+          ? await accepted(context, result.value)
+          : await failed(context, request.packages[i]!, result.reason),
+      )
     }
     return { outcomes }
   }
 
   async readLog(request: ReadLogRequest, call: CallContext) {
     const { context, child } = this.#child(call)
-    const receiptsAfter = async (): Promise<boolean> => await nextReceiptPosition(context) > request.receiptsAfter
-    const spine = await readSpine(context, child, { start: request.start, limit: request.limit, waitMs: request.waitMs, signal: call.signal, receiptsAfter })
+    const receiptsAfter = async (): Promise<boolean> =>
+      (await nextReceiptPosition(context)) > request.receiptsAfter
+    const spine = await readSpine(context, child, {
+      start: request.start,
+      limit: request.limit,
+      waitMs: request.waitMs,
+      signal: call.signal,
+      receiptsAfter,
+    })
     const { receipts, next } = await receiptsFor(context, child, request.receiptsAfter)
     this.#child(call)
-    return { leafHashes: spine.leafHashes, checkpoint: spine.checkpoint, upperReceipts: receipts, receiptsNext: next, confirmedMs: BigInt(Math.round(context.confirmedMs())) }
+    return {
+      leafHashes: spine.leafHashes,
+      checkpoint: spine.checkpoint,
+      upperReceipts: receipts,
+      receiptsNext: next,
+      confirmedMs: BigInt(Math.round(context.confirmedMs())),
+    }
   }
 
   async readBodies(request: ReadBodiesRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     if (!(batchClasses as readonly string[]).includes(request.batchClass)) {
-      throw new HuxinError('argument_invalid', text`class ${request.batchClass} is not one of ${batchClasses.join(', ')}`)
+      throw new HuxinError(
+        'argument_invalid',
+        text`class ${request.batchClass} is not one of ${batchClasses.join(', ')}`,
+      )
     }
     const { deliveries, next } = await readBodies(context, child, {
-      batchClass: request.batchClass as BatchClass, start: request.start, bytesMax: request.bytesMax, waitMs: request.waitMs,
-      includeOwn: request.includeOwn, signal: call.signal, hold: (bytes) => call.hold(bytes),
+      batchClass: request.batchClass as BatchClass,
+      start: request.start,
+      bytesMax: request.bytesMax,
+      waitMs: request.waitMs,
+      includeOwn: request.includeOwn,
+      signal: call.signal,
+      hold: (bytes) => call.hold(bytes),
     })
     // The call may have waited: a member suspended meanwhile gets nothing.
     this.#child(call)
@@ -189,14 +269,25 @@ class ExchangeHandlers {
   async readLane(request: ReadLaneRequest, call: CallContext) {
     const { context, child } = this.#child(call)
     const trace = await traceLane(context, request.lane, request.number)
-    const traces = [{ node: trace.node, held: trace.held, index: trace.index, receiptNotes: [...trace.receiptNotes] }]
+    const traces = [
+      {
+        node: trace.node,
+        held: trace.held,
+        index: trace.index,
+        receiptNotes: [...trace.receiptNotes],
+      },
+    ]
     const found = trace.held ? await packageFor(context, child, trace.index) : undefined
     // What the nodes above say is asked for even when it is here: a relay's word alone is no trace.
-    const above = await this.#options.askParent?.(request.lane, request.number, call.signal).catch(() => undefined)
+    const above = await this.#options
+      .askParent?.(request.lane, request.number, call.signal)
+      .catch(() => undefined)
     const all = [...traces, ...(above?.traces ?? [])]
-    const given = above?.package && isEntitled(context, child, above.package.header) ? above.package : undefined
+    const given =
+      above?.package && isEntitled(context, child, above.package.header) ? above.package : undefined
     // What is gone here may be whole above.
-    const pack = found && (!isDropped(found.body) || !given || isDropped(given.body)) ? found : given
+    const pack =
+      found && (!isDropped(found.body) || !given || isDropped(given.body)) ? found : given
     return pack ? { package: pack, traces: all } : { traces: all }
   }
 
@@ -205,8 +296,15 @@ class ExchangeHandlers {
     if (request.cosigned.length > 0) await keepCosignature(context, child, request.cosigned)
     if (request.receiptNote.length > 0) await keepChildReceipt(context, child, request.receiptNote)
     if (request.checkpoint.length === 0) return { current: true }
-    const answer = await cosignChild(context, child, { oldSize: request.oldSize, consistency: request.consistency, checkpoint: request.checkpoint, broughtBy: 'child' })
-    return 'line' in answer ? { cosignature: Buffer.from(answer.line), current: true } : { knownSize: answer.knownSize, current: false }
+    const answer = await cosignChild(context, child, {
+      oldSize: request.oldSize,
+      consistency: request.consistency,
+      checkpoint: request.checkpoint,
+      broughtBy: 'child',
+    })
+    return 'line' in answer
+      ? { cosignature: Buffer.from(answer.line), current: true }
+      : { knownSize: answer.knownSize, current: false }
   }
 
   async renew(request: RenewRequest, call: CallContext) {
@@ -227,7 +325,10 @@ function claimsOf(pack: Package, child: string) {
 }
 
 async function accepted(context: Context, result: Accepted) {
-  return { receipt: await receiptFor(context, result.batch.id, result.index, result.tree), refusal: result.refusal ?? new Uint8Array() }
+  return {
+    receipt: await receiptFor(context, result.batch.id, result.index, result.tree),
+    refusal: result.refusal ?? new Uint8Array(),
+  }
 }
 
 async function failed(context: Context, pack: Package, error: unknown) {
@@ -237,7 +338,10 @@ async function failed(context: Context, pack: Package, error: unknown) {
   return {
     errorCode: error.code,
     errorMessage: error.message,
-    laneHeads: lane === undefined || pack.header.length === 0 ? [] : [{ lane, number: head?.number ?? -1n, batchId: head?.id ?? new Uint8Array() }],
+    laneHeads:
+      lane === undefined || pack.header.length === 0
+        ? []
+        : [{ lane, number: head?.number ?? -1n, batchId: head?.id ?? new Uint8Array() }],
   }
 }
 

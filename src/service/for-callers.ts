@@ -10,11 +10,18 @@ type Handler = (...parameters: any[]) => Promise<unknown>
 
 /** The same handlers, whose `item_unknown` is `item_not_found`. */
 export function forCallers<H extends Record<keyof H, Handler>>(handlers: H): H {
-  const wrapped = Object.entries(handlers as Record<string, Handler>).map(([name, handler]) => [name, (...parameters: unknown[]) => handler(...parameters).catch(translate)])
+  const wrapped = Object.entries(handlers as Record<string, Handler>).map(([name, handler]) => [
+    name,
+    (...parameters: unknown[]) => handler(...parameters).catch(translate),
+  ])
   return Object.fromEntries(wrapped) as H
 }
 
 function translate(error: unknown): never {
   if (!isHuxinError(error, 'item_unknown')) throw error
-  throw new HuxinError('item_not_found', text`${mapped(error.text, (words) => words.replace(/: it is asked for again later$|：稍后自动再要$/, ''))}: is the name right, with its edition? (huxin catalog list, ListCatalog)`, { cause: error, details: error.details })
+  throw new HuxinError(
+    'item_not_found',
+    text`${mapped(error.text, (words) => words.replace(/: it is asked for again later$|：稍后自动再要$/, ''))}: is the name right, with its edition? (huxin catalog list, ListCatalog)`,
+    { cause: error, details: error.details },
+  )
 }

@@ -8,6 +8,14 @@ export interface HttpAnswer {
 }
 
 /** One line for people. */
-export function plain(status: number, text: string, headers: HttpAnswer['headers'] = {}): HttpAnswer {
-  return { status, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers }, body: utf8(`${text}\n`) }
+export function plain(
+  status: number,
+  text: string,
+  headers: HttpAnswer['headers'] = {},
+): HttpAnswer {
+  return {
+    status,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers },
+    body: utf8(`${text}\n`),
+  }
 }

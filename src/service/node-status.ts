@@ -37,7 +37,7 @@ export async function nodeStatus(node: AdminPort) {
     state: node.state,
     alarms: [...context.alarms.list()],
     standingAlarms: standing.map(alarmMessage),
-    ...await parentStatus(node),
+    ...(await parentStatus(node)),
     ...membershipOf(node),
     children: await Promise.all(children.map((child) => childStatus(node, child))),
     indexedSize: context.indexer.cursor,
@@ -52,7 +52,16 @@ export async function nodeStatus(node: AdminPort) {
 
 function alarmMessage({ code, subject, severity, text, sinceMs }: StandingAlarm) {
   const { remedy, remedyZh } = alarmTable[code]
-  return { code, subject, severity, message: text.en, messageZh: text.zh, remedy, remedyZh, sinceMs: BigInt(Math.round(sinceMs)) }
+  return {
+    code,
+    subject,
+    severity,
+    message: text.en,
+    messageZh: text.zh,
+    remedy,
+    remedyZh,
+    sinceMs: BigInt(Math.round(sinceMs)),
+  }
 }
 
 async function parentStatus({ context, uplink, config }: AdminPort) {
@@ -77,7 +86,15 @@ function membershipOf({ context, uplink }: AdminPort) {
   if (!uplink || !member) return {}
   const { status, reason, document, actor } = uplink.suspension ?? member
   if (status === 'active') return { membership: { status } }
-  return { membership: { status, reason, document, actor, sinceMs: BigInt(Math.round(uplink.suspension?.sinceMs ?? 0)) } }
+  return {
+    membership: {
+      status,
+      reason,
+      document,
+      actor,
+      sinceMs: BigInt(Math.round(uplink.suspension?.sinceMs ?? 0)),
+    },
+  }
 }
 
 async function childStatus(node: AdminPort, child: Member) {
@@ -86,13 +103,24 @@ async function childStatus(node: AdminPort, child: Member) {
   const last = node.lastContactMs(child.name)
   const waiting = await readable<Record<string, number>>(waitingFor(context, child.name, held), {})
   // One that is retired lacks records and amendments; statements of members are nothing to it any more.
-  const counted = Object.entries(waiting).filter(([batchClass]) => child.status !== 'retired' || batchClass !== 'control')
+  const counted = Object.entries(waiting).filter(
+    ([batchClass]) => child.status !== 'retired' || batchClass !== 'control',
+  )
   return {
     node: child.name,
-    state: child.status !== 'active' ? child.status : last === 0 ? 'none' : context.clock.nowMs() - last < CONNECTED_MS ? 'connected' : 'away',
+    state:
+      child.status !== 'active'
+        ? child.status
+        : last === 0
+          ? 'none'
+          : context.clock.nowMs() - last < CONNECTED_MS
+            ? 'connected'
+            : 'away',
     lastContactMs: BigInt(last),
     waiting: BigInt(counted.reduce((sum, [, count]) => sum + count, 0)),
-    cosignedSize: (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ?? 0n,
+    cosignedSize:
+      (await readable(witnessState(context, `${child.name}/${child.epoch}`), undefined))?.size ??
+      0n,
     clockOffsetMs: 0n,
     receivedSize: held?.receipt.size ?? 0n,
   }

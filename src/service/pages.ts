@@ -25,8 +25,16 @@ const DIGEST_CHARS = 12
 const POSITION = /^[0-9a-z.-]{1,64}$/
 
 /** Number of elements that a page may have. @throws HuxinError argument_invalid */
-export function pageSizeOf({ pageSize }: Pick<PageAsked, 'pageSize'>, sizeDefault = PAGE_SIZE_MAX): number {
-  if (pageSize < 0) throw new HuxinError('argument_invalid', text`page_size ${pageSize} is negative: give 1 to ${PAGE_SIZE_MAX}, or leave it out`, { details: { field: 'page_size' } })
+export function pageSizeOf(
+  { pageSize }: Pick<PageAsked, 'pageSize'>,
+  sizeDefault = PAGE_SIZE_MAX,
+): number {
+  if (pageSize < 0)
+    throw new HuxinError(
+      'argument_invalid',
+      text`page_size ${pageSize} is negative: give 1 to ${PAGE_SIZE_MAX}, or leave it out`,
+      { details: { field: 'page_size' } },
+    )
   return pageSize === 0 ? sizeDefault : Math.min(pageSize, PAGE_SIZE_MAX)
 }
 
@@ -36,19 +44,42 @@ export function pageToken(list: string, position: string): string {
 }
 
 /** The position of a token; undefined without one. @throws HuxinError argument_invalid */
-export function positionOf(list: string, { pageToken: token }: Pick<PageAsked, 'pageToken'>): string | undefined {
+export function positionOf(
+  list: string,
+  { pageToken: token }: Pick<PageAsked, 'pageToken'>,
+): string | undefined {
   if (token === '') return undefined
-  const [digest, position, ...rest] = Buffer.from(token.slice(0, 200), 'base64url').toString('latin1').split(' ')
-  if (digest !== digestOf(list) || position === undefined || !POSITION.test(position) || rest.length > 0 || pageToken(list, position) !== token) {
-    throw new HuxinError('argument_invalid', text`page_token is not one of this list: give the next_page_token of the page before, with the same request`, { details: { field: 'page_token' } })
+  const [digest, position, ...rest] = Buffer.from(token.slice(0, 200), 'base64url')
+    .toString('latin1')
+    .split(' ')
+  if (
+    digest !== digestOf(list) ||
+    position === undefined ||
+    !POSITION.test(position) ||
+    rest.length > 0 ||
+    pageToken(list, position) !== token
+  ) {
+    throw new HuxinError(
+      'argument_invalid',
+      text`page_token is not one of this list: give the next_page_token of the page before, with the same request`,
+      { details: { field: 'page_token' } },
+    )
   }
   return position
 }
 
 /** One page of a list that is in memory and only grows at its end. @throws HuxinError argument_invalid */
-export function pageOf<T>(list: string, all: readonly T[], asked: PageAsked, bytesOf: (element: T) => number): Page<T> {
+export function pageOf<T>(
+  list: string,
+  all: readonly T[],
+  asked: PageAsked,
+  bytesOf: (element: T) => number,
+): Page<T> {
   const start = Number(positionOf(list, asked) ?? 0)
-  if (!Number.isSafeInteger(start) || start < 0) throw new HuxinError('argument_invalid', text`page_token is not one of this list`, { details: { field: 'page_token' } })
+  if (!Number.isSafeInteger(start) || start < 0)
+    throw new HuxinError('argument_invalid', text`page_token is not one of this list`, {
+      details: { field: 'page_token' },
+    })
   const size = pageSizeOf(asked)
   let bytes = 0
   let end = start
@@ -56,7 +87,10 @@ export function pageOf<T>(list: string, all: readonly T[], asked: PageAsked, byt
     bytes += bytesOf(all[end]!)
     if (end > start && bytes > limits.readBytesMax) break
   }
-  return { elements: all.slice(start, end), nextPageToken: end < all.length ? pageToken(list, String(end)) : '' }
+  return {
+    elements: all.slice(start, end),
+    nextPageToken: end < all.length ? pageToken(list, String(end)) : '',
+  }
 }
 
 function digestOf(list: string): string {

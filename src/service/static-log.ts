@@ -16,7 +16,12 @@ import { parseTilePath, TILE_WIDTH, tileWidth } from '../merkle/tile.ts'
 
 export type StaticPath = (
   | { readonly kind: 'checkpoint' }
-  | { readonly kind: 'tile'; readonly level: number; readonly index: bigint; readonly width: number }
+  | {
+      readonly kind: 'tile'
+      readonly level: number
+      readonly index: bigint
+      readonly width: number
+    }
   | { readonly kind: 'entries'; readonly index: bigint; readonly width: number }
 ) & {
   /** Epoch of the log; undefined for the present one. */
@@ -50,16 +55,24 @@ function parseLogPath(path: string): StaticPath | undefined {
 }
 
 /** Reads a resource; undefined when the signed tree has none of that width there. @throws HuxinError store_corrupt */
-export async function readStatic(context: Context, path: StaticPath): Promise<StaticResource | undefined> {
+export async function readStatic(
+  context: Context,
+  path: StaticPath,
+): Promise<StaticResource | undefined> {
   const log = path.epoch === undefined ? context.log().origin : `${context.self}/${path.epoch}`
   const size = await sizeOf(context, log)
   if (size === undefined) return undefined
   if (path.kind === 'checkpoint') {
-    return { contentType: 'text/plain; charset=utf-8', bytes: await frozenCheckpoint(context, log), immutable: false }
+    return {
+      contentType: 'text/plain; charset=utf-8',
+      bytes: await frozenCheckpoint(context, log),
+      immutable: false,
+    }
   }
   const level = path.kind === 'tile' ? path.level : 0
   if (path.width > tileWidth(level, path.index, size)) return undefined
-  const bytes = path.kind === 'tile' ? await readTile(context, path) : await readBundle(context, path)
+  const bytes =
+    path.kind === 'tile' ? await readTile(context, path) : await readBundle(context, path)
   return { contentType: 'application/octet-stream', bytes, immutable: true }
 }
 
@@ -76,22 +89,38 @@ async function sizeOf(context: Context, log: string): Promise<bigint | undefined
 
 /** Whether an `Accept-Encoding` header allows gzip. */
 export function acceptsGzip(header: string): boolean {
-  return header.split(',').some((item) => /^gzip(?:;q=(?:1(?:\.0+)?|0\.0*[1-9]\d*))?$/.test(item.replaceAll(/\s/g, '')))
+  return header
+    .split(',')
+    .some((item) => /^gzip(?:;q=(?:1(?:\.0+)?|0\.0*[1-9]\d*))?$/.test(item.replaceAll(/\s/g, '')))
 }
 
 export const compress: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip)
 
-async function readTile(context: Context, { level, index, width }: { level: number; index: bigint; width: number }): Promise<Uint8Array> {
+async function readTile(
+  context: Context,
+  { level, index, width }: { level: number; index: bigint; width: number },
+): Promise<Uint8Array> {
   const [tile] = await context.log().readTiles([{ level, index }])
   const bytes = tile!.subarray(0, width * HASH_BYTES)
-  if (bytes.length !== width * HASH_BYTES) throw new HuxinError('store_corrupt', text`tile ${level}/${index} is narrower than ${width}; run huxin fsck`)
+  if (bytes.length !== width * HASH_BYTES)
+    throw new HuxinError(
+      'store_corrupt',
+      text`tile ${level}/${index} is narrower than ${width}; run huxin fsck`,
+    )
   return bytes
 }
 
-async function readBundle(context: Context, { index, width }: { index: bigint; width: number }): Promise<Uint8Array> {
+async function readBundle(
+  context: Context,
+  { index, width }: { index: bigint; width: number },
+): Promise<Uint8Array> {
   const start = index * BigInt(TILE_WIDTH)
   const entries = await context.log().entries(start, width)
-  if (entries.length !== width) throw new HuxinError('store_corrupt', text`of the ${width} entries from ${start} on ${entries.length} are in the store; run huxin fsck`)
+  if (entries.length !== width)
+    throw new HuxinError(
+      'store_corrupt',
+      text`of the ${width} entries from ${start} on ${entries.length} are in the store; run huxin fsck`,
+    )
   return concat(...entries.flatMap((entry) => [be16(entry.length), asBuffer(entry)]))
 }
 

@@ -36,17 +36,35 @@ export async function addCheckpoint(context: Context, body: Uint8Array): Promise
   if (typeof submission === 'string') return plain(400, submission)
   const { oldSize, consistency, checkpoint, unverifiedNote } = submission
   const origin = unverifiedNote.text.slice(0, unverifiedNote.text.indexOf('\n'))
-  const child = context.ledger().federation.children(context.self).find((member) => witnessedLog(member, checkpoint).origin === origin)
+  const child = context
+    .ledger()
+    .federation.children(context.self)
+    .find((member) => witnessedLog(member, checkpoint).origin === origin)
   if (!child) return plain(404, `no log of that origin is witnessed by ${context.self}`)
   if (child.status !== 'active') return plain(403, `${child.name} is ${child.status}`)
   try {
     const { text } = verifyNote(unverifiedNote, [witnessedLog(child, checkpoint).verifier])
     if (emptyTreeWithOtherRoot(text)) return plain(422, 'the empty tree has another root')
     const { size } = parseCheckpoint(text)
-    if (oldSize > size) return plain(400, `the old size ${oldSize} is above the checkpoint's ${size}`)
-    const answer = await cosignChild(context, child.name, { oldSize, consistency, checkpoint, broughtBy: 'anybody' })
-    if ('line' in answer) return { status: 200, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: utf8(`${answer.line}\n`) }
-    return { status: 409, headers: { 'Content-Type': 'text/x.tlog.size' }, body: utf8(`${answer.knownSize}\n`) }
+    if (oldSize > size)
+      return plain(400, `the old size ${oldSize} is above the checkpoint's ${size}`)
+    const answer = await cosignChild(context, child.name, {
+      oldSize,
+      consistency,
+      checkpoint,
+      broughtBy: 'anybody',
+    })
+    if ('line' in answer)
+      return {
+        status: 200,
+        headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+        body: utf8(`${answer.line}\n`),
+      }
+    return {
+      status: 409,
+      headers: { 'Content-Type': 'text/x.tlog.size' },
+      body: utf8(`${answer.knownSize}\n`),
+    }
   } catch (error) {
     const status = statusOf(error)
     if (status === undefined) throw error
@@ -64,16 +82,25 @@ function statusOf(error: unknown): number | undefined {
 function parseSubmission(body: Uint8Array): Submission | string {
   const end = asBuffer(body).indexOf('\n\n')
   const head = end < 0 ? undefined : utf8Text(body.subarray(0, end))
-  if (head === undefined) return 'an old size line, hashes and an empty line are wanted before the checkpoint'
+  if (head === undefined)
+    return 'an old size line, hashes and an empty line are wanted before the checkpoint'
   const [first = '', ...lines] = head.split('\n')
   const old = /^old (0|[1-9][0-9]{0,18})$/.exec(first)
   if (!old) return 'the first line is not "old <size>"'
-  if (lines.length > PROOF_HASHES_MAX) return `the proof has ${lines.length} hashes, at most ${PROOF_HASHES_MAX}`
-  const consistency = lines.map(fromBase64).filter((hash) => hash?.length === HASH_BYTES) as Uint8Array[]
+  if (lines.length > PROOF_HASHES_MAX)
+    return `the proof has ${lines.length} hashes, at most ${PROOF_HASHES_MAX}`
+  const consistency = lines
+    .map(fromBase64)
+    .filter((hash) => hash?.length === HASH_BYTES) as Uint8Array[]
   if (consistency.length !== lines.length) return 'a line of the proof is not 32 bytes in base64'
   const checkpoint = body.subarray(end + 2)
   try {
-    return { oldSize: BigInt(old[1]!), consistency, checkpoint, unverifiedNote: parseNote(checkpoint) }
+    return {
+      oldSize: BigInt(old[1]!),
+      consistency,
+      checkpoint,
+      unverifiedNote: parseNote(checkpoint),
+    }
   } catch (error) {
     if (!isHuxinError(error, 'note_malformed')) throw error
     return error.message

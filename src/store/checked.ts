@@ -14,7 +14,10 @@ export function checkedValue(key: Uint8Array, value: Uint8Array): Uint8Array {
 }
 
 /** The value that is stored at `key`; undefined when there is none or it is damaged. */
-export function openChecked(key: Uint8Array, stored: Uint8Array | undefined): Uint8Array | undefined {
+export function openChecked(
+  key: Uint8Array,
+  stored: Uint8Array | undefined,
+): Uint8Array | undefined {
   if (!stored || stored.length < CHECK_BYTES) return undefined
   const value = stored.subarray(0, -CHECK_BYTES)
   return equalBytes(checkOf(key, value), stored.subarray(-CHECK_BYTES)) ? value : undefined

@@ -71,8 +71,21 @@ export const tables = {
 export const PRESENT = Uint8Array.of(1)
 
 export const derivedTables = [
-  tables.tile, tables.batch, tables.classIndex, tables.lane, tables.laneIndex, tables.amendment, tables.transit,
-  tables.recordId, tables.subject, tables.recognition, tables.confirmation, tables.citation, tables.reported, tables.pieces, tables.state,
+  tables.tile,
+  tables.batch,
+  tables.classIndex,
+  tables.lane,
+  tables.laneIndex,
+  tables.amendment,
+  tables.transit,
+  tables.recordId,
+  tables.subject,
+  tables.recognition,
+  tables.confirmation,
+  tables.citation,
+  tables.reported,
+  tables.pieces,
+  tables.state,
 ] as const
 
 /** A table of former versions, which is removed where it is found. */
@@ -82,18 +95,24 @@ export const indexKey = (name: Uint8Array, index: bigint): Uint8Array => concat(
 export const entryKey = (index: bigint): Uint8Array => indexKey(tables.entry, index)
 export const bodyKey = (index: bigint): Uint8Array => indexKey(tables.body, index)
 export const piecesKey = (index: bigint): Uint8Array => indexKey(tables.pieces, index)
-export const tileKey = (level: number, index: bigint): Uint8Array => concat(tables.tile, Uint8Array.of(level), be64(index))
+export const tileKey = (level: number, index: bigint): Uint8Array =>
+  concat(tables.tile, Uint8Array.of(level), be64(index))
 export const batchKey = (id: Uint8Array): Uint8Array => concat(tables.batch, id)
 export const classKey = (batchClass: BatchClass, index: bigint): Uint8Array =>
   concat(tables.classIndex, Uint8Array.of(batchClasses.indexOf(batchClass)), be64(index))
 export const textKey = (name: Uint8Array, text: string): Uint8Array => concat(name, utf8(text))
-export const laneIndexKey = (lane: string, number: bigint): Uint8Array => concat(tables.laneIndex, utf8(lane), Uint8Array.of(0), be64(number))
+export const laneIndexKey = (lane: string, number: bigint): Uint8Array =>
+  concat(tables.laneIndex, utf8(lane), Uint8Array.of(0), be64(number))
 export const amendmentKey = (id: Uint8Array, position: number, index: bigint): Uint8Array =>
   concat(tables.amendment, id, be32(position), be64(index))
-export const receiptKey = (id: Uint8Array, node: string): Uint8Array => concat(tables.receipt, id, utf8(node))
-export const spineKey = (log: string, tile: bigint): Uint8Array => concat(tables.spine, utf8(log), Uint8Array.of(0), be64(tile))
-export const reportedKey = (node: string, lane: string): Uint8Array => concat(tables.reported, utf8(node), Uint8Array.of(0), utf8(lane))
-export const placeKey = (prefix: Uint8Array, index: bigint, position: number): Uint8Array => concat(prefix, be64(index), be32(position))
+export const receiptKey = (id: Uint8Array, node: string): Uint8Array =>
+  concat(tables.receipt, id, utf8(node))
+export const spineKey = (log: string, tile: bigint): Uint8Array =>
+  concat(tables.spine, utf8(log), Uint8Array.of(0), be64(tile))
+export const reportedKey = (node: string, lane: string): Uint8Array =>
+  concat(tables.reported, utf8(node), Uint8Array.of(0), utf8(lane))
+export const placeKey = (prefix: Uint8Array, index: bigint, position: number): Uint8Array =>
+  concat(prefix, be64(index), be32(position))
 
 /** Log index at the end of a key of a table whose keys end with it. */
 export const indexAtEnd = (key: Uint8Array): bigint => fromBe64(key, key.length - 8)
@@ -103,21 +122,39 @@ type Words = (rest: Buffer) => string | undefined
 
 const indexWords: Words = (rest) => (rest.length === 8 ? String(rest.readBigUInt64BE()) : undefined)
 const textWords: Words = (rest) => rest.toString()
-const bucketWords: Words = (rest) => (rest.length === 9 ? `${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}` : undefined)
-const textIndexWords: Words = (rest) => (rest.length > 9 ? `${rest.subarray(0, -9).toString()} ${rest.readBigUInt64BE(rest.length - 8)}` : undefined)
+const bucketWords: Words = (rest) =>
+  rest.length === 9 ? `${rest[0]}/${rest.readUInt32BE(1)}/${rest.readUInt32BE(5)}` : undefined
+const textIndexWords: Words = (rest) =>
+  rest.length > 9
+    ? `${rest.subarray(0, -9).toString()} ${rest.readBigUInt64BE(rest.length - 8)}`
+    : undefined
 
 /** By table; the keys of all others are hashes. */
 const wordsOf: Readonly<Partial<Record<string, Words>>> = {
   entry: indexWords,
   body: (rest) => (rest.length === 12 ? String(rest.readBigUInt64BE()) : indexWords(rest)),
-  transit: indexWords, pieces: indexWords, receiptOrder: indexWords,
+  transit: indexWords,
+  pieces: indexWords,
+  receiptOrder: indexWords,
   tile: (rest) => (rest.length === 9 ? `${rest[0]}/${rest.readBigUInt64BE(1)}` : undefined),
-  recordId: bucketWords, subject: bucketWords,
-  classIndex: (rest) => (rest.length === 9 ? `${batchClasses[rest[0]!] ?? rest[0]} ${rest.readBigUInt64BE(1)}` : undefined),
-  laneIndex: textIndexWords, spine: textIndexWords,
-  receipt: (rest) => (rest.length > 32 ? `${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}` : undefined),
+  recordId: bucketWords,
+  subject: bucketWords,
+  classIndex: (rest) =>
+    rest.length === 9
+      ? `${batchClasses[rest[0]!] ?? rest[0]} ${rest.readBigUInt64BE(1)}`
+      : undefined,
+  laneIndex: textIndexWords,
+  spine: textIndexWords,
+  receipt: (rest) =>
+    rest.length > 32 ? `${rest.toString('hex', 0, 32)} ${rest.toString('utf8', 32)}` : undefined,
   reported: (rest) => rest.toString().replace('\0', ' '),
-  witness: textWords, cosigned: textWords, quarantine: textWords, childReceipt: textWords, meta: textWords, lane: textWords, state: textWords,
+  witness: textWords,
+  cosigned: textWords,
+  quarantine: textWords,
+  childReceipt: textWords,
+  meta: textWords,
+  lane: textWords,
+  state: textWords,
 }
 
 /** A key as people read it: the name of its table, then what it is the key of. What a name in it begins, `rows.ts` says. */

@@ -36,8 +36,10 @@ function isBodyKey(key: Uint8Array): boolean {
 
 function openHead(key: Uint8Array, stored: Buffer): Head | undefined {
   if (stored[0] !== 0 || !isBodyKey(key)) return undefined
-  if (stored.length === HEAD_BYTES && stored[1] === FORM) return { length: stored.readUInt32BE(2), check: undefined }
-  if (stored.length === CHECKED_HEAD_BYTES && stored[1] === CHECKED_FORM) return { length: stored.readUInt32BE(2), check: stored.readUInt32BE(6) }
+  if (stored.length === HEAD_BYTES && stored[1] === FORM)
+    return { length: stored.readUInt32BE(2), check: undefined }
+  if (stored.length === CHECKED_HEAD_BYTES && stored[1] === CHECKED_FORM)
+    return { length: stored.readUInt32BE(2), check: stored.readUInt32BE(6) }
   return undefined
 }
 
@@ -62,9 +64,11 @@ export function rowsOf({ key, value }: Op, read: ReadRow): readonly Op[] {
   if (!bytes || bytes.length <= PART_BYTES) rows.push({ key, value })
   else {
     rows.push({ key, value: concat(Uint8Array.of(0, FORM), be32(bytes.length)) })
-    for (let at = 0; at < bytes.length; at += PART_BYTES) rows.push({ key: partKey(key, parts++), value: bytes.subarray(at, at + PART_BYTES) })
+    for (let at = 0; at < bytes.length; at += PART_BYTES)
+      rows.push({ key: partKey(key, parts++), value: bytes.subarray(at, at + PART_BYTES) })
   }
-  for (let part = parts; old && part < partsOf(old); part++) rows.push({ key: partKey(key, part), value: undefined })
+  for (let part = parts; old && part < partsOf(old); part++)
+    rows.push({ key: partKey(key, part), value: undefined })
   return rows
 }
 
@@ -91,9 +95,16 @@ export function joined(key: Buffer, stored: Buffer | undefined, read: ReadRow): 
   for (let i = 0; i < READS_MAX; i++) {
     const opened = head && openHead(key, head)
     if (!opened) return head
-    const parts = Array.from({ length: partsOf(opened) }, (_, part) => read(partKey(key, part)) ?? Buffer.alloc(0))
+    const parts = Array.from(
+      { length: partsOf(opened) },
+      (_, part) => read(partKey(key, part)) ?? Buffer.alloc(0),
+    )
     const value = Buffer.concat(parts)
-    if (value.length === opened.length && (opened.check === undefined || crc32(value) === opened.check)) return value
+    if (
+      value.length === opened.length &&
+      (opened.check === undefined || crc32(value) === opened.check)
+    )
+      return value
     // Perhaps it was replaced while it was read.
     const now = read(key)
     if (now && head && now.equals(head)) return head
@@ -103,13 +114,20 @@ export function joined(key: Buffer, stored: Buffer | undefined, read: ReadRow): 
 }
 
 /** Bytes `start` to `end` of the value at a key. They are not checked: whoever reads a part knows what it must be. */
-export function joinedPart(key: Buffer, { start, end }: { start: number; end: number }, read: ReadRow): Buffer | undefined {
+export function joinedPart(
+  key: Buffer,
+  { start, end }: { start: number; end: number },
+  read: ReadRow,
+): Buffer | undefined {
   const stored = read(key)
   const head = stored && openHead(key, stored)
   if (!head) return stored?.subarray(start, end)
   const first = Math.floor(start / PART_BYTES)
   const last = Math.ceil(Math.min(end, head.length) / PART_BYTES)
-  const parts = Array.from({ length: Math.max(0, last - first) }, (_, i) => read(partKey(key, first + i)) ?? Buffer.alloc(0))
+  const parts = Array.from(
+    { length: Math.max(0, last - first) },
+    (_, i) => read(partKey(key, first + i)) ?? Buffer.alloc(0),
+  )
   const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   return bytes.subarray(start - first * PART_BYTES, end - first * PART_BYTES)
 }

@@ -21,16 +21,29 @@ export interface KeyForm {
 
 /** Nothing: the family is one row. */
 export const onlyKey: KeyForm = { fits: (rest) => rest.length === 0, words: (name) => name }
-export const textKeys: KeyForm = { fits: () => true, words: (name, rest) => `${name}/${rest.toString()}` }
-export const hashKeys: KeyForm = { fits: (rest) => rest.length === 32, words: (name, rest) => `${name} ${rest.toString('hex')}` }
+export const textKeys: KeyForm = {
+  fits: () => true,
+  words: (name, rest) => `${name}/${rest.toString()}`,
+}
+export const hashKeys: KeyForm = {
+  fits: (rest) => rest.length === 32,
+  words: (name, rest) => `${name} ${rest.toString('hex')}`,
+}
 /** Eight bytes: a log index. */
-export const indexKeys: KeyForm = { fits: (rest) => rest.length === 8, words: (name, rest) => `${name} ${rest.readBigUInt64BE()}` }
+export const indexKeys: KeyForm = {
+  fits: (rest) => rest.length === 8,
+  words: (name, rest) => `${name} ${rest.readBigUInt64BE()}`,
+}
 /** A log index, and four bytes: the position of a record. */
-export const placeKeys: KeyForm = { fits: (rest) => rest.length === 12, words: (name, rest) => `${name} ${rest.readBigUInt64BE()}/${rest.readUInt32BE(8)}` }
+export const placeKeys: KeyForm = {
+  fits: (rest) => rest.length === 12,
+  words: (name, rest) => `${name} ${rest.readBigUInt64BE()}/${rest.readUInt32BE(8)}`,
+}
 /** A text, a slash, and a size or log index. */
 export const textIndexKeys: KeyForm = {
   fits: (rest) => rest.length > 9,
-  words: (name, rest) => `${name}/${rest.subarray(0, -9).toString()} ${rest.readBigUInt64BE(rest.length - 8)}`,
+  words: (name, rest) =>
+    `${name}/${rest.subarray(0, -9).toString()} ${rest.readBigUInt64BE(rest.length - 8)}`,
 }
 
 /** A stored row, and its key behind the name of its family. */
@@ -94,10 +107,13 @@ export function defineRows<View = unknown>(options: RowsOptions<View>): RowFamil
   const slash = !named || named.keys === onlyKey ? '' : '/'
   const prefix = concat(tables[options.table], utf8(`${named?.name ?? ''}${slash}`))
   return {
-    table: options.table, name: named?.name, keys: named?.keys,
+    table: options.table,
+    name: named?.name,
+    keys: named?.keys,
     derived: 'derived' in options ? options.derived : undefined,
     check: 'check' in options ? options.check : undefined,
-    prefix, range: prefixRange(prefix),
+    prefix,
+    range: prefixRange(prefix),
     key: (rest = '') => concat(prefix, typeof rest === 'string' ? utf8(rest) : rest),
     restOf: (key) => Buffer.from(key).subarray(prefix.length),
   }
@@ -107,14 +123,22 @@ export function defineRows<View = unknown>(options: RowsOptions<View>): RowFamil
 export function hasCheckValue(bytes?: number): RowCheck<unknown> {
   return ({ key, value }) => {
     const opened = openChecked(key, value)
-    if (!opened || (bytes !== undefined && opened.length !== bytes)) throw new HuxinError('store_corrupt', text`it does not have its check value`)
+    if (!opened || (bytes !== undefined && opened.length !== bytes))
+      throw new HuxinError('store_corrupt', text`it does not have its check value`)
   }
 }
 
 /** Every family of a program. */
 export class RowRegister<in out View> {
   readonly families: readonly RowFamily<View>[]
-  readonly #tables = new Map<number, { readonly name: TableName; readonly whole: RowFamily<View> | undefined; readonly named: ReadonlyMap<string, RowFamily<View>> }>()
+  readonly #tables = new Map<
+    number,
+    {
+      readonly name: TableName
+      readonly whole: RowFamily<View> | undefined
+      readonly named: ReadonlyMap<string, RowFamily<View>>
+    }
+  >()
 
   /** @throws Error when two families share a row, a table has none, or rows that nothing gives again stand where a rebuild clears */
   constructor(families: readonly RowFamily<View>[]) {
@@ -122,10 +146,18 @@ export class RowRegister<in out View> {
     for (const [name, [byte]] of Object.entries(tables) as [TableName, Uint8Array][]) {
       const own = families.filter(({ table }) => table === name)
       const whole = own.find((family) => family.name === undefined)
-      const named = new Map(own.flatMap((family) => (family.name === undefined ? [] : [[family.name, family]])))
-      if (own.length === 0 || own.length !== named.size + (whole ? 1 : 0) || (whole && named.size > 0)) throw new Error(`table ${name}: each row belongs to one family`)
+      const named = new Map(
+        own.flatMap((family) => (family.name === undefined ? [] : [[family.name, family]])),
+      )
+      if (
+        own.length === 0 ||
+        own.length !== named.size + (whole ? 1 : 0) ||
+        (whole && named.size > 0)
+      )
+        throw new Error(`table ${name}: each row belongs to one family`)
       const isDerived = derivedTables.some((table) => table[0] === byte)
-      if (isDerived && own.some(({ derived }) => derived === undefined)) throw new Error(`table ${name} is derived: a rebuild would lose primary rows`)
+      if (isDerived && own.some(({ derived }) => derived === undefined))
+        throw new Error(`table ${name} is derived: a rebuild would lose primary rows`)
       this.#tables.set(byte!, { name, whole, named })
     }
   }
@@ -137,18 +169,28 @@ export class RowRegister<in out View> {
     const words = Buffer.from(key).toString('latin1', 1)
     const end = words.indexOf('/')
     const family = table.named.get(end < 0 ? words : words.slice(0, end))
-    return family && key.length >= family.prefix.length && family.keys!.fits(family.restOf(key)) ? family : undefined
+    return family && key.length >= family.prefix.length && family.keys!.fits(family.restOf(key))
+      ? family
+      : undefined
   }
 
   /** A key as people read it. */
   text(key: Uint8Array): string {
     const family = this.of(key)
-    return family?.name === undefined ? keyText(key) : `${family.table} ${family.keys!.words(family.name, family.restOf(key))}`
+    return family?.name === undefined
+      ? keyText(key)
+      : `${family.table} ${family.keys!.words(family.name, family.restOf(key))}`
   }
 
   /** What a rebuild clears and makes anew. */
   derivedRanges(): Bounds[] {
-    const inPrimaryTables = this.families.filter(({ derived, table }) => derived !== undefined && !derivedTables.some((one) => one === tables[table]))
-    return [...derivedTables.map((table) => prefixRange(table)), ...inPrimaryTables.map(({ range }) => range)]
+    const inPrimaryTables = this.families.filter(
+      ({ derived, table }) =>
+        derived !== undefined && !derivedTables.some((one) => one === tables[table]),
+    )
+    return [
+      ...derivedTables.map((table) => prefixRange(table)),
+      ...inPrimaryTables.map(({ range }) => range),
+    ]
   }
 }

@@ -54,8 +54,15 @@ export interface Reader {
 
 /** Guarantee 2, for each engine: what stands at a key is what a commit expects. @throws HuxinError log_conflict */
 export function checkExpected(found: Uint8Array | undefined, { value }: Op): void {
-  const same = found === undefined || value === undefined ? found === value : Buffer.compare(found, value) === 0
-  if (!same) throw new HuxinError('log_conflict', text`the store changed under its writer: nothing was written; run huxin fsck`)
+  const same =
+    found === undefined || value === undefined
+      ? found === value
+      : Buffer.compare(found, value) === 0
+  if (!same)
+    throw new HuxinError(
+      'log_conflict',
+      text`the store changed under its writer: nothing was written; run huxin fsck`,
+    )
 }
 
 /** The store as it was at one moment, whatever is written since. Close it: until then nothing that it shows is freed. */

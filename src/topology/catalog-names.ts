@@ -12,9 +12,40 @@ import type { Member } from './member.ts'
 
 /** Letter codes of divisions of the first level: GB/T 2260-2007, table 1; ISO 3166-2:CN has the same. */
 const letters: Readonly<Record<string, string>> = {
-  110000: 'bj', 120000: 'tj', 130000: 'he', 140000: 'sx', 150000: 'nm', 210000: 'ln', 220000: 'jl', 230000: 'hl', 310000: 'sh', 320000: 'js', 330000: 'zj', 340000: 'ah',
-  350000: 'fj', 360000: 'jx', 370000: 'sd', 410000: 'ha', 420000: 'hb', 430000: 'hn', 440000: 'gd', 450000: 'gx', 460000: 'hi', 500000: 'cq', 510000: 'sc', 520000: 'gz',
-  530000: 'yn', 540000: 'xz', 610000: 'sn', 620000: 'gs', 630000: 'qh', 640000: 'nx', 650000: 'xj', 710000: 'tw', 810000: 'hk', 820000: 'mo',
+  110000: 'bj',
+  120000: 'tj',
+  130000: 'he',
+  140000: 'sx',
+  150000: 'nm',
+  210000: 'ln',
+  220000: 'jl',
+  230000: 'hl',
+  310000: 'sh',
+  320000: 'js',
+  330000: 'zj',
+  340000: 'ah',
+  350000: 'fj',
+  360000: 'jx',
+  370000: 'sd',
+  410000: 'ha',
+  420000: 'hb',
+  430000: 'hn',
+  440000: 'gd',
+  450000: 'gx',
+  460000: 'hi',
+  500000: 'cq',
+  510000: 'sc',
+  520000: 'gz',
+  530000: 'yn',
+  540000: 'xz',
+  610000: 'sn',
+  620000: 'gs',
+  630000: 'qh',
+  640000: 'nx',
+  650000: 'xj',
+  710000: 'tw',
+  810000: 'hk',
+  820000: 'mo',
 }
 
 const NATION = 'cn'
@@ -43,7 +74,10 @@ export function isReserved(prefix: string): boolean {
 /** Who owns a prefix; undefined when nobody does. Members are in the order in which they came. */
 export function prefixOwner(members: readonly Member[], prefix: string): Member | undefined {
   const all = members.filter(({ status }) => status !== 'retired')
-  return all.find(({ catalog }) => catalog?.includes(prefix)) ?? all.find((member) => byPlace(member).includes(prefix))
+  return (
+    all.find(({ catalog }) => catalog?.includes(prefix)) ??
+    all.find((member) => byPlace(member).includes(prefix))
+  )
 }
 
 function byPlace({ tier, divisions }: Pick<Holder, 'tier' | 'divisions'>): readonly string[] {

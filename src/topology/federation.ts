@@ -46,13 +46,13 @@ export type SerialComparison =
   /** A statement with serial `wanted` comes first. */
   | { readonly kind: 'gap'; readonly wanted: number }
   | {
-    /** Another statement has this serial; it stays in force. */
-    readonly kind: 'conflict'
-    readonly earlier: Uint8Array
-    readonly later: Uint8Array
-    /** Members that validly signed both notes, which is evidence against them; empty when nobody did. */
-    readonly signers: readonly string[]
-  }
+      /** Another statement has this serial; it stays in force. */
+      readonly kind: 'conflict'
+      readonly earlier: Uint8Array
+      readonly later: Uint8Array
+      /** Members that validly signed both notes, which is evidence against them; empty when nobody did. */
+      readonly signers: readonly string[]
+    }
 
 export class FederationState {
   readonly #anchors: readonly TrustAnchor[]
@@ -75,9 +75,17 @@ export class FederationState {
     const ids = new Map<string, string>()
     for (const { name, vkey } of anchors) {
       const key = parseVkey(vkey)
-      if (key.name !== name || key.type !== 'ed25519') throw new HuxinError('config_invalid', text`the pinned key of ${name} is a ${key.type} key named ${key.name}`)
+      if (key.name !== name || key.type !== 'ed25519')
+        throw new HuxinError(
+          'config_invalid',
+          text`the pinned key of ${name} is a ${key.type} key named ${key.name}`,
+        )
       const holder = ids.get(nodeId(name))
-      if (holder !== undefined) throw new HuxinError('config_invalid', text`the pinned roots ${holder} and ${name} have one id: pin each root once`)
+      if (holder !== undefined)
+        throw new HuxinError(
+          'config_invalid',
+          text`the pinned roots ${holder} and ${name} have one id: pin each root once`,
+        )
       ids.set(nodeId(name), name)
     }
     return new FederationState(anchors)
@@ -104,7 +112,9 @@ export class FederationState {
    */
   member(nameOrId: string): Member | undefined {
     const name = nameOrId.includes('/') ? nameOrId : this.#byId.get(nameOrId)
-    return (name === undefined ? undefined : this.#members.get(name)) ?? this.#anchorMember(nameOrId)
+    return (
+      (name === undefined ? undefined : this.#members.get(name)) ?? this.#anchorMember(nameOrId)
+    )
   }
 
   all(): readonly Member[] {
@@ -119,14 +129,20 @@ export class FederationState {
   /** Direct children of a member. */
   children(nameOrId: string): readonly Member[] {
     const name = this.member(nameOrId)?.name
-    return [...(name === undefined ? [] : this.#children.get(name) ?? [])].map((child) => this.#members.get(child)!)
+    return [...(name === undefined ? [] : (this.#children.get(name) ?? []))].map((child) =>
+      this.#members.get(child)!,
+    )
   }
 
   /** True when `node` is `top` or lies below it. Both by full name or id. */
   isWithin(node: string, top: string): boolean {
     const topName = this.member(top)?.name
     if (topName === undefined) return false
-    for (let at = this.member(node); at; at = at.parent === undefined ? undefined : this.#members.get(at.parent)) {
+    for (
+      let at = this.member(node);
+      at;
+      at = at.parent === undefined ? undefined : this.#members.get(at.parent)
+    ) {
       if (at.name === topName) return true
     }
     return false
@@ -135,14 +151,19 @@ export class FederationState {
   /** The member and everything above it, root first. */
   lineage(nameOrId: string): readonly Member[] {
     const list: Member[] = []
-    for (let at = this.member(nameOrId); at; at = at.parent === undefined ? undefined : this.#members.get(at.parent)) list.unshift(at)
+    for (
+      let at = this.member(nameOrId);
+      at;
+      at = at.parent === undefined ? undefined : this.#members.get(at.parent)
+    )
+      list.unshift(at)
     return list
   }
 
   /** Every statement of a member, oldest first. */
   history(nameOrId: string): readonly Uint8Array[] {
     const name = this.member(nameOrId)?.name
-    return name === undefined ? [] : this.#noteHistory.get(name) ?? []
+    return name === undefined ? [] : (this.#noteHistory.get(name) ?? [])
   }
 
   /**
@@ -156,11 +177,15 @@ export class FederationState {
     const hash = textHash(note)
     const before = this.#members.get(statement.member)
     const comparison = this.#compare(before, statement, note, noteBytes)
-    if (comparison.kind === 'gap' || comparison.kind === 'conflict') throw outOfTurn(statement, comparison)
+    if (comparison.kind === 'gap' || comparison.kind === 'conflict')
+      throw outOfTurn(statement, comparison)
     if (comparison.kind === 'duplicate') return { kind: 'duplicate', member: before! }
     if (before) this.#checkFollows(before, statement)
     this.#checkPlace(before, statement)
-    checkSigners({ spoken: (name) => this.#members.get(name), root: (name) => this.member(name) }, { before, statement, note })
+    checkSigners(
+      { spoken: (name) => this.#members.get(name), root: (name) => this.member(name) },
+      { before, statement, note },
+    )
     return { kind: 'new', member: memberOf(statement, before, hash, noteBytes) }
   }
 
@@ -249,9 +274,13 @@ export class FederationState {
       const note = parseNote(noteBytes)
       const statement = parseStatement(note.text)
       if (member) this.#checkFollows(member, statement)
-      else if (this.#members.has(statement.member)) throw invalid(statement, text`stands in the join file apart from those before it`)
-      const keys = member ? [member.noteVkey] : this.#anchors.filter(({ name }) => name === statement.member).map(({ vkey }) => vkey)
-      if (root && !keys.some((noteVkey) => isSignedBy(note, { noteVkey }))) throw invalid(statement, text`does not follow from a pinned root`)
+      else if (this.#members.has(statement.member))
+        throw invalid(statement, text`stands in the join file apart from those before it`)
+      const keys = member
+        ? [member.noteVkey]
+        : this.#anchors.filter(({ name }) => name === statement.member).map(({ vkey }) => vkey)
+      if (root && !keys.some((noteVkey) => isSignedBy(note, { noteVkey })))
+        throw invalid(statement, text`does not follow from a pinned root`)
       member = memberOf(statement, member, textHash(note), noteBytes)
     }
     if (!member) throw new HuxinError('statement_invalid', text`the join file has no statement`)
@@ -267,23 +296,40 @@ export class FederationState {
     this.#checkId(statement)
     if (member.parent === undefined) return
     const parent = this.#members.get(member.parent)
-    if (!parent) throw invalid(statement, text`has the parent ${member.parent}, to which the join file does not lead from a pinned root`)
+    if (!parent)
+      throw invalid(
+        statement,
+        text`has the parent ${member.parent}, to which the join file does not lead from a pinned root`,
+      )
     this.#checkBelow(statement, parent)
-    const above = member.epoch > 1 && parent.parent !== undefined ? this.#members.get(parent.parent) : undefined
+    const above =
+      member.epoch > 1 && parent.parent !== undefined ? this.#members.get(parent.parent) : undefined
     const note = parseNote(member.noteBytes)
-    const signed = [parent, above].some((one) => one && this.#everyKey(one).some((noteVkey) => isSignedBy(note, { noteVkey })))
-    if (!signed) throw invalid(statement, text`is not signed by ${parent.name}${above ? text` or ${above.name}` : ''}`)
+    const signed = [parent, above].some(
+      (one) => one && this.#everyKey(one).some((noteVkey) => isSignedBy(note, { noteVkey })),
+    )
+    if (!signed)
+      throw invalid(
+        statement,
+        text`is not signed by ${parent.name}${above ? text` or ${above.name}` : ''}`,
+      )
   }
 
   #checkFollows(before: Member, statement: MemberStatement): void {
-    if (before.name !== statement.member || statement.serial !== before.serial + 1 || !statement.previous || !equalBytes(statement.previous, before.statementHash)) {
+    if (
+      before.name !== statement.member ||
+      statement.serial !== before.serial + 1 ||
+      !statement.previous ||
+      !equalBytes(statement.previous, before.statementHash)
+    ) {
       throw invalid(statement, text`does not name the statement before it`)
     }
   }
 
   #set(member: Member): void {
     const before = this.#members.get(member.name)
-    if (before?.parent !== undefined && before.parent !== member.parent) this.#children.get(before.parent)?.delete(member.name)
+    if (before?.parent !== undefined && before.parent !== member.parent)
+      this.#children.get(before.parent)?.delete(member.name)
     this.#members.set(member.name, member)
     this.#byId.set(member.id, member.name)
     if (member.parent === undefined) {
@@ -299,7 +345,9 @@ export class FederationState {
   /** Every note key that the known statements of a member name, and the pinned one. */
   #everyKey({ name, noteVkey }: Member): readonly string[] {
     const pinned = this.#anchors.filter((anchor) => anchor.name === name).map(({ vkey }) => vkey)
-    const named = (this.#noteHistory.get(name) ?? []).map((bytes) => parseStatement(parseNote(bytes).text).noteVkey)
+    const named = (this.#noteHistory.get(name) ?? []).map(
+      (bytes) => parseStatement(parseNote(bytes).text).noteVkey,
+    )
     return [...new Set([noteVkey, ...named, ...pinned])]
   }
 
@@ -307,45 +355,94 @@ export class FederationState {
     const anchor = this.#anchors.find(({ name }) => name === nameOrId || nodeId(name) === nameOrId)
     if (!anchor || this.#members.has(anchor.name)) return undefined
     return {
-      name: anchor.name, id: nodeId(anchor.name), trustDomain: anchor.name.slice(0, anchor.name.lastIndexOf('/')),
-      serial: -1, tier: 'nation', parent: undefined, divisions: [], body: '-', host: undefined, epoch: 1, noteVkey: anchor.vkey, cosignVkey: '',
-      validFrom: '0001-01-01', validTo: '9999-12-31', status: 'active', actor: '-', document: '-', reason: '-',
-      statementHash: new Uint8Array(32), noteBytes: new Uint8Array(), epochs: [{ epoch: 1, noteVkey: anchor.vkey, cosignVkey: '' }],
+      name: anchor.name,
+      id: nodeId(anchor.name),
+      trustDomain: anchor.name.slice(0, anchor.name.lastIndexOf('/')),
+      serial: -1,
+      tier: 'nation',
+      parent: undefined,
+      divisions: [],
+      body: '-',
+      host: undefined,
+      epoch: 1,
+      noteVkey: anchor.vkey,
+      cosignVkey: '',
+      validFrom: '0001-01-01',
+      validTo: '9999-12-31',
+      status: 'active',
+      actor: '-',
+      document: '-',
+      reason: '-',
+      statementHash: new Uint8Array(32),
+      noteBytes: new Uint8Array(),
+      epochs: [{ epoch: 1, noteVkey: anchor.vkey, cosignVkey: '' }],
     }
   }
 
-  #compare(before: Member | undefined, statement: MemberStatement, note: UnverifiedNote, noteBytes: Uint8Array): SerialComparison {
+  #compare(
+    before: Member | undefined,
+    statement: MemberStatement,
+    note: UnverifiedNote,
+    noteBytes: Uint8Array,
+  ): SerialComparison {
     const wanted = before ? before.serial + 1 : 0
     if (statement.serial === wanted) return { kind: 'new' }
     if (statement.serial > wanted) return { kind: 'gap', wanted }
     const earlier = this.#noteHistory.get(statement.member)!.at(statement.serial - wanted)
-    if (!earlier) throw new HuxinError('member_unknown', text`statement ${statement.serial} of ${statement.member} is not kept here`)
+    if (!earlier)
+      throw new HuxinError(
+        'member_unknown',
+        text`statement ${statement.serial} of ${statement.member} is not kept here`,
+      )
     const earlierNote = parseNote(earlier)
     if (earlierNote.text === note.text) return { kind: 'duplicate' }
     const names = new Set(note.signatures.map(({ name }) => name))
     const signers = [...names].filter((name) => {
       const member = this.#members.get(name)
       const keys = member ? this.#everyKey(member) : []
-      return [earlierNote, note].every((one) => keys.some((noteVkey) => isSignedBy(one, { noteVkey })))
+      return [earlierNote, note].every((one) =>
+        keys.some((noteVkey) => isSignedBy(one, { noteVkey })),
+      )
     })
     return { kind: 'conflict', earlier, later: noteBytes, signers }
   }
 
   #checkPlace(before: Member | undefined, statement: MemberStatement): void {
     this.#checkId(statement)
-    if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1) throw invalid(statement, text`goes from epoch ${before.epoch} to ${statement.epoch}`)
-    if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1) throw invalid(statement, text`names a frozen log and begins no epoch`)
-    if (statement.lost && (statement.frozen || statement.parent !== undefined || statement.epoch !== (before?.epoch ?? statement.epoch) + 1)) {
-      throw invalid(statement, text`says what was lost and is not that of a root that begins an epoch after it`)
+    if (before && statement.epoch !== before.epoch && statement.epoch !== before.epoch + 1)
+      throw invalid(statement, text`goes from epoch ${before.epoch} to ${statement.epoch}`)
+    if (statement.frozen && statement.epoch !== (before?.epoch ?? statement.epoch) + 1)
+      throw invalid(statement, text`names a frozen log and begins no epoch`)
+    if (
+      statement.lost &&
+      (statement.frozen ||
+        statement.parent !== undefined ||
+        statement.epoch !== (before?.epoch ?? statement.epoch) + 1)
+    ) {
+      throw invalid(
+        statement,
+        text`says what was lost and is not that of a root that begins an epoch after it`,
+      )
     }
-    if (!before && statement.epoch !== 1) throw invalid(statement, text`begins with epoch ${statement.epoch}, not 1`)
-    for (const child of before ? this.children(before.name) : []) this.#checkStaysAbove(statement, child)
+    if (!before && statement.epoch !== 1)
+      throw invalid(statement, text`begins with epoch ${statement.epoch}, not 1`)
+    for (const child of before ? this.children(before.name) : [])
+      this.#checkStaysAbove(statement, child)
     if (statement.parent === undefined) {
-      if (before ? before.parent !== undefined : !this.#anchors.some(({ name }) => name === statement.member)) throw invalid(statement, text`has no parent and is not a pinned root`)
+      if (
+        before
+          ? before.parent !== undefined
+          : !this.#anchors.some(({ name }) => name === statement.member)
+      )
+        throw invalid(statement, text`has no parent and is not a pinned root`)
       return
     }
     const parent = this.#members.get(statement.parent)
-    if (!parent) throw new HuxinError('member_unknown', text`the parent ${statement.parent} of ${statement.member} is not known yet`)
+    if (!parent)
+      throw new HuxinError(
+        'member_unknown',
+        text`the parent ${statement.parent} of ${statement.member} is not known yet`,
+      )
     this.#checkBelow(statement, parent)
   }
 
@@ -353,7 +450,15 @@ export class FederationState {
   #checkId(statement: MemberStatement): void {
     const id = nodeId(statement.member)
     const holder = this.member(id)
-    if (holder && holder.name !== statement.member && !(this.#squats(holder.name, holder.parent) && !this.#squats(statement.member, statement.parent))) throw invalid(statement, text`takes the id ${id} of ${holder.name}`)
+    if (
+      holder &&
+      holder.name !== statement.member &&
+      !(
+        this.#squats(holder.name, holder.parent) &&
+        !this.#squats(statement.member, statement.parent)
+      )
+    )
+      throw invalid(statement, text`takes the id ${id} of ${holder.name}`)
   }
 
   #squats(name: string, parent: string | undefined): boolean {
@@ -361,17 +466,31 @@ export class FederationState {
   }
 
   #checkBelow(statement: MemberStatement, parent: Member): void {
-    if (!isAbove(parent.tier, statement.tier)) throw invalid(statement, text`is of tier ${term(statement.tier)}, which is not below ${term(parent.tier)} of its parent ${parent.name}`)
-    if (this.#members.has(statement.member) && this.isWithin(parent.name, statement.member)) throw invalid(statement, text`moves below itself (${parent.name})`)
+    if (!isAbove(parent.tier, statement.tier))
+      throw invalid(
+        statement,
+        text`is of tier ${term(statement.tier)}, which is not below ${term(parent.tier)} of its parent ${parent.name}`,
+      )
+    if (this.#members.has(statement.member) && this.isWithin(parent.name, statement.member))
+      throw invalid(statement, text`moves below itself (${parent.name})`)
     const outside = statement.divisions.find((code) => !covers(parent.divisions, code))
-    if (outside !== undefined) throw invalid(statement, text`serves ${outside}, which its parent ${parent.name} does not serve`)
+    if (outside !== undefined)
+      throw invalid(
+        statement,
+        text`serves ${outside}, which its parent ${parent.name} does not serve`,
+      )
   }
 
   #checkStaysAbove(statement: MemberStatement, child: Member): void {
     if (child.status === 'retired') return
-    if (!isAbove(statement.tier, child.tier)) throw invalid(statement, text`is of tier ${term(statement.tier)}, which is not above ${term(child.tier)} of its child ${child.name}`)
+    if (!isAbove(statement.tier, child.tier))
+      throw invalid(
+        statement,
+        text`is of tier ${term(statement.tier)}, which is not above ${term(child.tier)} of its child ${child.name}`,
+      )
     const outside = child.divisions.find((code) => !covers(statement.divisions, code))
-    if (outside !== undefined) throw invalid(statement, text`gives up ${outside}, which its child ${child.name} serves`)
+    if (outside !== undefined)
+      throw invalid(statement, text`gives up ${outside}, which its child ${child.name} serves`)
   }
 }
 
@@ -381,10 +500,20 @@ function isRoot(notes: readonly Uint8Array[]): boolean {
   return newest !== undefined && parseStatement(parseNote(newest).text).parent === undefined
 }
 
-function outOfTurn(statement: MemberStatement, comparison: Extract<SerialComparison, { kind: 'gap' | 'conflict' }>): HuxinError {
-  if (comparison.kind === 'gap') return new HuxinError('member_unknown', text`statement ${statement.serial} of ${statement.member} came before statement ${comparison.wanted}`)
+function outOfTurn(
+  statement: MemberStatement,
+  comparison: Extract<SerialComparison, { kind: 'gap' | 'conflict' }>,
+): HuxinError {
+  if (comparison.kind === 'gap')
+    return new HuxinError(
+      'member_unknown',
+      text`statement ${statement.serial} of ${statement.member} came before statement ${comparison.wanted}`,
+    )
   const { signers } = comparison
-  return invalid(statement, text`is not the one known with that serial, which stays in force${signers.length > 0 ? text`: both are evidence against ${signers.join(', ')}` : ''}`)
+  return invalid(
+    statement,
+    text`is not the one known with that serial, which stays in force${signers.length > 0 ? text`: both are evidence against ${signers.join(', ')}` : ''}`,
+  )
 }
 
 function textHash(note: UnverifiedNote): Uint8Array {

@@ -21,15 +21,32 @@ export interface Freeze {
 
 /** The note, signed with the key of the log. */
 export function signFreeze(freeze: Freeze, signer: Signer): Uint8Array {
-  return signNote('huxin/freeze/v1\n' +
-    `log ${freeze.log}\nsize ${freeze.size}\nactor ${freeze.actor}\ndocument ${freeze.document}\nreason ${freeze.reason}\n`, [signer])
+  return signNote(
+    'huxin/freeze/v1\n' +
+      `log ${freeze.log}\nsize ${freeze.size}\nactor ${freeze.actor}\ndocument ${freeze.document}\nreason ${freeze.reason}\n`,
+    [signer],
+  )
 }
 
 /** Parses a note without a look at its signature. @throws HuxinError note_malformed | statement_malformed */
 export function parseFreeze(bytes: Uint8Array): Freeze {
-  const { log = '', size = '', actor = '', document = '', reason = '' } = readLines(parseNote(bytes).text, 'huxin/freeze/v1', ['log', 'size', 'actor', 'document', 'reason'])
-  if (!/^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/.test(log)) throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "log" is not valid`)
-  if (!/^[1-9][0-9]{0,17}$/.test(size)) throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "size" is not valid`)
+  const {
+    log = '',
+    size = '',
+    actor = '',
+    document = '',
+    reason = '',
+  } = readLines(parseNote(bytes).text, 'huxin/freeze/v1', [
+    'log',
+    'size',
+    'actor',
+    'document',
+    'reason',
+  ])
+  if (!/^[a-z0-9.-]{1,128}\/[a-z0-9-]{1,32}\/[1-9][0-9]{0,8}$/.test(log))
+    throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "log" is not valid`)
+  if (!/^[1-9][0-9]{0,17}$/.test(size))
+    throw new HuxinError('statement_malformed', text`huxin/freeze/v1: the line "size" is not valid`)
   return { log, size: BigInt(size), actor, document, reason }
 }
 

@@ -12,7 +12,14 @@ import { parseNote, signNote, verifyNote } from '../note/note.ts'
 import type { TrustAnchor } from './federation.ts'
 import { FederationState } from './federation.ts'
 import { parseLaneKey } from './lane.ts'
-import { checkVkey, formatAuthorities, parseAuthorities, parseStatement, readLines, USCC } from './member.ts'
+import {
+  checkVkey,
+  formatAuthorities,
+  parseAuthorities,
+  parseStatement,
+  readLines,
+  USCC,
+} from './member.ts'
 import { isTier, NODE_NAME, type Tier } from './tier.ts'
 
 export type { TrustAnchor }
@@ -30,11 +37,21 @@ export interface Application {
   readonly authorities?: readonly string[] | undefined
 }
 
-const APPLICATION_LINES = ['member', 'tier', 'parent', 'divisions', 'body', 'host', 'note', 'cosign'] as const
+const APPLICATION_LINES = [
+  'member',
+  'tier',
+  'parent',
+  'divisions',
+  'body',
+  'host',
+  'note',
+  'cosign',
+] as const
 
 /** Writes an application, signed with the key that it names: proof that the applicant holds it. */
 export function signApplication(application: Application, signer: Signer): Uint8Array {
-  const text = 'huxin/application/v1\n' +
+  const text =
+    'huxin/application/v1\n' +
     `member ${application.member}\ntier ${application.tier}\nparent ${application.parent}\n` +
     `divisions ${application.divisions.join(' ') || '-'}\nbody ${application.body}\nhost ${application.host ?? '-'}\n` +
     `note ${application.noteVkey}\ncosign ${application.cosignVkey}\n` +
@@ -45,19 +62,40 @@ export function signApplication(application: Application, signer: Signer): Uint8
 /** @throws HuxinError note_malformed | statement_malformed | signature_invalid */
 export function verifyApplication(bytes: Uint8Array): Application {
   const note = parseNote(bytes)
-  const lines = readLines(note.text, 'huxin/application/v1', [...APPLICATION_LINES, ...(note.text.includes('\nauthorities ') ? ['authorities'] : [])])
+  const lines = readLines(note.text, 'huxin/application/v1', [
+    ...APPLICATION_LINES,
+    ...(note.text.includes('\nauthorities ') ? ['authorities'] : []),
+  ])
   const { member = '', tier = '', parent = '', divisions = '', body = '', host = '' } = lines
   const codes = divisions === '-' ? [] : divisions.split(' ')
-  if (!NODE_NAME.test(member) || !isTier(tier) || !NODE_NAME.test(parent) || !USCC.test(body) || (host !== '-' && !USCC.test(host)) ||
-    codes.some((code, i) => !/^[0-9]{6}$/.test(code) || (i > 0 && codes[i - 1]! >= code))) {
-    throw new HuxinError('statement_malformed', text`the application has a line that is not valid: write it with huxin node init`)
+  if (
+    !NODE_NAME.test(member) ||
+    !isTier(tier) ||
+    !NODE_NAME.test(parent) ||
+    !USCC.test(body) ||
+    (host !== '-' && !USCC.test(host)) ||
+    codes.some((code, i) => !/^[0-9]{6}$/.test(code) || (i > 0 && codes[i - 1]! >= code))
+  ) {
+    throw new HuxinError(
+      'statement_malformed',
+      text`the application has a line that is not valid: write it with huxin node init`,
+    )
   }
   const noteVkey = checkVkey(lines['note']!, member, 'ed25519')
   const cosignVkey = checkVkey(lines['cosign']!, member, 'cosignature')
   verifyNote(note, [parseVkey(noteVkey)])
   return {
-    member, tier, parent, divisions: codes, body, host: host === '-' ? undefined : host, noteVkey, cosignVkey,
-    ...(lines['authorities'] === undefined ? {} : { authorities: parseAuthorities(lines['authorities']) }),
+    member,
+    tier,
+    parent,
+    divisions: codes,
+    body,
+    host: host === '-' ? undefined : host,
+    noteVkey,
+    cosignVkey,
+    ...(lines['authorities'] === undefined
+      ? {}
+      : { authorities: parseAuthorities(lines['authorities']) }),
   }
 }
 
@@ -84,15 +122,25 @@ export interface JoinFile {
 }
 
 export function formatJoinFile(join: JoinFile): Uint8Array {
-  return utf8(`${JSON.stringify({
-    format: 'huxin/join/v1',
-    anchors: join.anchors,
-    statements: join.statements.map(base64),
-    parentCheckpoint: base64(join.parentCheckpoint),
-    heads: join.heads.map(({ lane, number, batchId }) => ({ lane, number: String(number), batchId })),
-    parentAddress: join.parentAddress,
-    protocol: join.protocol,
-  }, undefined, 2)}\n`)
+  return utf8(
+    `${JSON.stringify(
+      {
+        format: 'huxin/join/v1',
+        anchors: join.anchors,
+        statements: join.statements.map(base64),
+        parentCheckpoint: base64(join.parentCheckpoint),
+        heads: join.heads.map(({ lane, number, batchId }) => ({
+          lane,
+          number: String(number),
+          batchId,
+        })),
+        parentAddress: join.parentAddress,
+        protocol: join.protocol,
+      },
+      undefined,
+      2,
+    )}\n`,
+  )
 }
 
 /**
@@ -106,22 +154,45 @@ export function parseJoinFile(bytes: Uint8Array): JoinFile {
   } catch {
     throw bad(text`is not JSON`)
   }
-  if (!isObject(json) || json['format'] !== 'huxin/join/v1') throw bad(text`is not of format huxin/join/v1`)
+  if (!isObject(json) || json['format'] !== 'huxin/join/v1')
+    throw bad(text`is not of format huxin/join/v1`)
   const anchors = list(json['anchors']).map((row): TrustAnchor => {
-    if (!isObject(row) || typeof row['name'] !== 'string' || typeof row['vkey'] !== 'string' || !NODE_NAME.test(row['name'])) throw bad(text`has an anchor that is not valid`)
+    if (
+      !isObject(row) ||
+      typeof row['name'] !== 'string' ||
+      typeof row['vkey'] !== 'string' ||
+      !NODE_NAME.test(row['name'])
+    )
+      throw bad(text`has an anchor that is not valid`)
     return { name: row['name'], vkey: row['vkey'] }
   })
   const heads = list(json['heads']).map((row): JoinHead => {
     const { lane, number, batchId } = isObject(row) ? row : {}
-    if (typeof lane !== 'string' || !parseLaneKey(lane) || typeof number !== 'string' || !/^(?:0|[1-9][0-9]{0,17})$/.test(number) ||
-      typeof batchId !== 'string' || fromHex(batchId)?.length !== 32) throw bad(text`has a lane head that is not valid`)
+    if (
+      typeof lane !== 'string' ||
+      !parseLaneKey(lane) ||
+      typeof number !== 'string' ||
+      !/^(?:0|[1-9][0-9]{0,17})$/.test(number) ||
+      typeof batchId !== 'string' ||
+      fromHex(batchId)?.length !== 32
+    )
+      throw bad(text`has a lane head that is not valid`)
     return { lane, number: BigInt(number), batchId }
   })
   const { parentAddress, protocol } = json
   if (anchors.length === 0) throw bad(text`pins no root`)
-  if (typeof parentAddress !== 'string' || typeof protocol !== 'number' || !Number.isSafeInteger(protocol) || protocol < 0) throw bad(text`has no parentAddress or protocol`)
+  if (
+    typeof parentAddress !== 'string' ||
+    typeof protocol !== 'number' ||
+    !Number.isSafeInteger(protocol) ||
+    protocol < 0
+  )
+    throw bad(text`has no parentAddress or protocol`)
   const join: JoinFile = {
-    anchors, heads, parentAddress, protocol,
+    anchors,
+    heads,
+    parentAddress,
+    protocol,
     statements: list(json['statements']).map((text) => bytesOf(text, 'statement')),
     parentCheckpoint: bytesOf(json['parentCheckpoint'], 'parentCheckpoint'),
   }
@@ -130,7 +201,10 @@ export function parseJoinFile(bytes: Uint8Array): JoinFile {
 }
 
 /** The members named by a join file, each vouched for by the one above it. @throws HuxinError as parseJoinFile */
-export function trustOf({ anchors, statements }: Pick<JoinFile, 'anchors' | 'statements'>): FederationState {
+export function trustOf({
+  anchors,
+  statements,
+}: Pick<JoinFile, 'anchors' | 'statements'>): FederationState {
   const federation = FederationState.from(anchors)
   const byMember = new Map<string, Uint8Array[]>()
   for (const bytes of statements) {
@@ -157,5 +231,8 @@ function bytesOf(value: unknown, name: string): Uint8Array {
 }
 
 function bad(what: Said): HuxinError {
-  return new HuxinError('config_invalid', text`the join file ${what}: ask the parent's operator for it again (huxin member approve)`)
+  return new HuxinError(
+    'config_invalid',
+    text`the join file ${what}: ask the parent's operator for it again (huxin member approve)`,
+  )
 }

@@ -21,7 +21,14 @@ export function laneKey(origin: string, epoch: number, target: string, batchClas
 /** Undefined for anything but the text of laneKey. */
 export function parseLaneKey(text: string): LaneName | undefined {
   const [origin = '', epoch = '', target = '', batchClass = '', ...rest] = text.split(' ')
-  if (!NODE_NAME.test(origin) || !COUNT.test(epoch) || epoch === '0' || !parseTarget(target) || rest.length > 0) return undefined
+  if (
+    !NODE_NAME.test(origin) ||
+    !COUNT.test(epoch) ||
+    epoch === '0' ||
+    !parseTarget(target) ||
+    rest.length > 0
+  )
+    return undefined
   if (!(batchClasses as readonly string[]).includes(batchClass)) return undefined
   return { origin, epoch: Number(epoch), target, batchClass: batchClass as BatchClass }
 }

@@ -90,7 +90,8 @@ export interface Member extends Omit<MemberStatement, 'member' | 'previous' | 'f
 }
 
 export function formatStatement(statement: MemberStatement): string {
-  return 'huxin/member/v1\n' +
+  return (
+    'huxin/member/v1\n' +
     `member ${statement.member}\n` +
     `serial ${statement.serial}\n` +
     `previous ${statement.previous ? `sha256:${hex(statement.previous)}` : '-'}\n` +
@@ -109,29 +110,56 @@ export function formatStatement(statement: MemberStatement): string {
     `reason ${statement.reason}\n` +
     (statement.authorities ? `authorities ${formatAuthorities(statement.authorities)}\n` : '') +
     (statement.catalog ? `catalog ${statement.catalog.join(' ')}\n` : '') +
-    (statement.frozen ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n` : '') +
-    (statement.lost ? `lost ${statement.lost.from} ${statement.lost.seen.size} sha256:${hex(statement.lost.seen.root)}\n` : '')
+    (statement.frozen
+      ? `frozen ${statement.frozen.size} sha256:${hex(statement.frozen.root)}\n`
+      : '') +
+    (statement.lost
+      ? `lost ${statement.lost.from} ${statement.lost.seen.size} sha256:${hex(statement.lost.seen.root)}\n`
+      : '')
+  )
 }
 
 /** @throws HuxinError statement_malformed */
 export function parseStatement(text: string): MemberStatement {
-  const lines = readLines(text, 'huxin/member/v1', [...STATEMENT_LINES, ...OPTIONAL_LINES.filter((name) => text.includes(`\n${name} `))])
-  const { member = '', serial = '', previous = '', tier = '', parent = '', divisions = '', status = '' } = lines
+  const lines = readLines(text, 'huxin/member/v1', [
+    ...STATEMENT_LINES,
+    ...OPTIONAL_LINES.filter((name) => text.includes(`\n${name} `)),
+  ])
+  const {
+    member = '',
+    serial = '',
+    previous = '',
+    tier = '',
+    parent = '',
+    divisions = '',
+    status = '',
+  } = lines
   check(NODE_NAME.test(member), 'member')
   check(COUNT.test(serial), 'serial')
-  check((serial === '0') === (previous === '-') && (previous === '-' || /^sha256:[0-9a-f]{64}$/.test(previous)), 'previous')
+  check(
+    (serial === '0') === (previous === '-') &&
+      (previous === '-' || /^sha256:[0-9a-f]{64}$/.test(previous)),
+    'previous',
+  )
   check(isTier(tier), 'tier')
   check(parent === '-' || NODE_NAME.test(parent), 'parent')
   const codes = divisions === '-' ? [] : divisions.split(' ')
-  check(codes.every((code, i) => /^[0-9]{6}$/.test(code) && (i === 0 || codes[i - 1]! < code)), 'divisions')
+  check(
+    codes.every((code, i) => /^[0-9]{6}$/.test(code) && (i === 0 || codes[i - 1]! < code)),
+    'divisions',
+  )
   check(USCC.test(lines['body']!), 'body')
   check(lines['host'] === '-' || USCC.test(lines['host']!), 'host')
   check(COUNT.test(lines['epoch']!) && lines['epoch'] !== '0', 'epoch')
   const [validFrom = '', validTo = '', ...rest] = lines['valid']!.split(' ')
-  check(isCivilDate(validFrom) && isCivilDate(validTo) && rest.length === 0 && validFrom <= validTo, 'valid')
+  check(
+    isCivilDate(validFrom) && isCivilDate(validTo) && rest.length === 0 && validFrom <= validTo,
+    'valid',
+  )
   check(status === 'active' || status === 'suspended' || status === 'retired', 'status')
   return {
-    member, serial: Number(serial),
+    member,
+    serial: Number(serial),
     previous: previous === '-' ? undefined : Buffer.from(previous.slice(7), 'hex'),
     tier: tier as Tier,
     parent: parent === '-' ? undefined : parent,
@@ -141,10 +169,15 @@ export function parseStatement(text: string): MemberStatement {
     epoch: Number(lines['epoch']),
     noteVkey: checkVkey(lines['note']!, member, 'ed25519'),
     cosignVkey: checkVkey(lines['cosign']!, member, 'cosignature'),
-    validFrom, validTo,
+    validFrom,
+    validTo,
     status: status as MemberStatus,
-    actor: lines['actor']!, document: lines['document']!, reason: lines['reason']!,
-    ...(lines['authorities'] === undefined ? {} : { authorities: parseAuthorities(lines['authorities']) }),
+    actor: lines['actor']!,
+    document: lines['document']!,
+    reason: lines['reason']!,
+    ...(lines['authorities'] === undefined
+      ? {}
+      : { authorities: parseAuthorities(lines['authorities']) }),
     ...(lines['catalog'] === undefined ? {} : { catalog: parsePrefixes(lines['catalog']) }),
     ...(lines['frozen'] === undefined ? {} : { frozen: parseFrozen(lines['frozen'], 'frozen') }),
     ...(lines['lost'] === undefined ? {} : { lost: parseLost(lines['lost']) }),
@@ -152,7 +185,22 @@ export function parseStatement(text: string): MemberStatement {
 }
 
 const STATEMENT_LINES = [
-  'member', 'serial', 'previous', 'tier', 'parent', 'divisions', 'body', 'host', 'epoch', 'note', 'cosign', 'valid', 'status', 'actor', 'document', 'reason',
+  'member',
+  'serial',
+  'previous',
+  'tier',
+  'parent',
+  'divisions',
+  'body',
+  'host',
+  'epoch',
+  'note',
+  'cosign',
+  'valid',
+  'status',
+  'actor',
+  'document',
+  'reason',
 ] as const
 
 /** Lines that stand after the others, in this order, where there is something to say. */
@@ -171,13 +219,23 @@ export function formatAuthorities(authorities: readonly string[]): string {
 /** @throws HuxinError statement_malformed */
 export function parseAuthorities(text: string): string[] {
   const words = text.split(' ')
-  check(words.length <= AUTHORITIES_MAX && isSorted(words) && words.every((word) => /^sha256:[0-9a-f]{64}$/.test(word)), 'authorities')
+  check(
+    words.length <= AUTHORITIES_MAX &&
+      isSorted(words) &&
+      words.every((word) => /^sha256:[0-9a-f]{64}$/.test(word)),
+    'authorities',
+  )
   return words.map((word) => word.slice(7))
 }
 
 function parsePrefixes(text: string): string[] {
   const words = text.split(' ')
-  check(words.length <= PREFIXES_MAX && isSorted(words) && words.every((word) => CATALOG_PREFIX.test(word)), 'catalog')
+  check(
+    words.length <= PREFIXES_MAX &&
+      isSorted(words) &&
+      words.every((word) => CATALOG_PREFIX.test(word)),
+    'catalog',
+  )
   return words
 }
 
@@ -201,29 +259,52 @@ function parseFrozen(text: string, field: string): FrozenTree {
 }
 
 /** A vkey of the right type whose name is the member's. @throws HuxinError statement_malformed */
-export function checkVkey(content: string, member: string, type: 'ed25519' | 'cosignature'): string {
+export function checkVkey(
+  content: string,
+  member: string,
+  type: 'ed25519' | 'cosignature',
+): string {
   try {
     const key = parseVkey(content)
     if (key.type === type && key.name === member) return content
   } catch {
     // falls through
   }
-  throw new HuxinError('statement_malformed', text`the ${type === 'ed25519' ? text`note` : text`cosign`} key is no ${type} key named ${member}`)
+  throw new HuxinError(
+    'statement_malformed',
+    text`the ${type === 'ed25519' ? text`note` : text`cosign`} key is no ${type} key named ${member}`,
+  )
 }
 
 /**
  * Reads the lines `<name> <value>` of a text of ours, in order, after its first line.
  * @throws HuxinError statement_malformed
  */
-export function readLines(content: string, first: string, names: readonly string[]): Record<string, string> {
+export function readLines(
+  content: string,
+  first: string,
+  names: readonly string[],
+): Record<string, string> {
   const lines = content.split('\n')
-  if (lines.pop() !== '' || lines[0] !== first) throw new HuxinError('statement_malformed', text`this is no ${first}: its first line is ${JSON.stringify((lines[0] ?? '').slice(0, 40))}`)
-  if (lines.length !== names.length + 1) throw new HuxinError('statement_malformed', text`${first} has ${lines.length} lines, ${names.length + 1} are wanted`)
+  if (lines.pop() !== '' || lines[0] !== first)
+    throw new HuxinError(
+      'statement_malformed',
+      text`this is no ${first}: its first line is ${JSON.stringify((lines[0] ?? '').slice(0, 40))}`,
+    )
+  if (lines.length !== names.length + 1)
+    throw new HuxinError(
+      'statement_malformed',
+      text`${first} has ${lines.length} lines, ${names.length + 1} are wanted`,
+    )
   const values: Record<string, string> = {}
   for (const [i, name] of names.entries()) {
     const line = lines[i + 1]!
     const value = line.slice(name.length + 1)
-    if (!line.startsWith(`${name} `) || value === '' || value.length > 2_000) throw new HuxinError('statement_malformed', text`${first}: line ${i + 2} is not "${name} <value>"`)
+    if (!line.startsWith(`${name} `) || value === '' || value.length > 2_000)
+      throw new HuxinError(
+        'statement_malformed',
+        text`${first}: line ${i + 2} is not "${name} <value>"`,
+      )
     values[name] = value
   }
   return values
@@ -233,33 +314,67 @@ export const COUNT = /^(?:0|[1-9][0-9]{0,8})$/
 export const USCC = /^[0-9A-HJ-NPQRTUWXY]{18}$/
 
 function check(condition: boolean, field: string): void {
-  if (!condition) throw new HuxinError('statement_malformed', text`the line "${field}" is not valid`)
+  if (!condition)
+    throw new HuxinError('statement_malformed', text`the line "${field}" is not valid`)
 }
 
 /** True when a list of division codes covers a code: by name, or by a province or prefecture code above it. */
 export function covers(codes: readonly string[], code: string): boolean {
-  return codes.some((own) => own === code || own === '000000' || own === '100000' ||
-    (own.endsWith('0000') && code.startsWith(own.slice(0, 2))) || (own.endsWith('00') && !own.endsWith('0000') && code.startsWith(own.slice(0, 4))))
+  return codes.some(
+    (own) =>
+      own === code ||
+      own === '000000' ||
+      own === '100000' ||
+      (own.endsWith('0000') && code.startsWith(own.slice(0, 2))) ||
+      (own.endsWith('00') && !own.endsWith('0000') && code.startsWith(own.slice(0, 4))),
+  )
 }
 
 /** The member as a statement that may be applied makes it; `hash` is that of the statement's text. */
-export function memberOf(statement: MemberStatement, before: Member | undefined, hash: Uint8Array, noteBytes: Uint8Array): Member {
+export function memberOf(
+  statement: MemberStatement,
+  before: Member | undefined,
+  hash: Uint8Array,
+  noteBytes: Uint8Array,
+): Member {
   const { member: name, previous: _previous, frozen, lost: _lost, ...rest } = statement
   const earlier = before?.epochs.filter(({ epoch }) => epoch !== statement.epoch) ?? []
-  const keys: EpochKeys = { epoch: statement.epoch, noteVkey: statement.noteVkey, cosignVkey: statement.cosignVkey }
+  const keys: EpochKeys = {
+    epoch: statement.epoch,
+    noteVkey: statement.noteVkey,
+    cosignVkey: statement.cosignVkey,
+  }
   return {
-    ...rest, name, id: nodeId(name), trustDomain: name.slice(0, name.lastIndexOf('/')), statementHash: hash, noteBytes,
-    epochs: [...earlier.map((row) => (frozen && row.epoch === statement.epoch - 1 ? { ...row, frozen } : row)), keys],
+    ...rest,
+    name,
+    id: nodeId(name),
+    trustDomain: name.slice(0, name.lastIndexOf('/')),
+    statementHash: hash,
+    noteBytes,
+    epochs: [
+      ...earlier.map((row) =>
+        frozen && row.epoch === statement.epoch - 1 ? { ...row, frozen } : row,
+      ),
+      keys,
+    ],
   }
 }
 
 /** The log that a log of a member goes on from, and at which tree; undefined when it began empty. */
-export function predecessorOf(member: Member, log: string): { readonly log: string; readonly tree: FrozenTree } | undefined {
-  const before = member.epochs.find(({ epoch, frozen }) => frozen && `${member.name}/${epoch + 1}` === log)
+export function predecessorOf(
+  member: Member,
+  log: string,
+): { readonly log: string; readonly tree: FrozenTree } | undefined {
+  const before = member.epochs.find(
+    ({ epoch, frozen }) => frozen && `${member.name}/${epoch + 1}` === log,
+  )
   return before?.frozen && { log: `${member.name}/${before.epoch}`, tree: before.frozen }
 }
 
 /** The statement that began an epoch, of all statements of a member, oldest first: later ones say the same keys, and not what the epoch goes on from. */
-export function statementOfEpoch(history: readonly Uint8Array[], epoch: number): Uint8Array | undefined {
+export function statementOfEpoch(
+  history: readonly Uint8Array[],
+  epoch: number,
+): Uint8Array | undefined {
   return history.find((note) => parseStatement(parseNote(note).text).epoch === epoch)
 }

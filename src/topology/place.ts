@@ -17,13 +17,19 @@ const DIVISION = /^[0-9]{6}$/
  * - Below a province and below a city everybody is of the parent's trust domain: domains meet at the nation alone.
  * - Below a city an id that is no division code says by its divisions where it belongs.
  */
-function misplaced({ name, divisions }: { readonly name: string; readonly divisions: readonly string[] }, parent: Member): Text | undefined {
+function misplaced(
+  { name, divisions }: { readonly name: string; readonly divisions: readonly string[] },
+  parent: Member,
+): Text | undefined {
   if (parent.tier === 'nation') return undefined
   const id = nodeId(name)
   const domain = name.slice(0, name.lastIndexOf('/'))
-  if (squats(name, parent)) return text`has the id ${id}, a division that its parent ${parent.name} does not serve`
-  if (domain !== parent.trustDomain) return text`is of the trust domain ${domain}, and its parent ${parent.name} of ${parent.trustDomain}`
-  if (parent.tier === 'city' && !DIVISION.test(id) && divisions.length === 0) return text`serves no division, and its id ${id} is none`
+  if (squats(name, parent))
+    return text`has the id ${id}, a division that its parent ${parent.name} does not serve`
+  if (domain !== parent.trustDomain)
+    return text`is of the trust domain ${domain}, and its parent ${parent.name} of ${parent.trustDomain}`
+  if (parent.tier === 'city' && !DIVISION.test(id) && divisions.length === 0)
+    return text`serves no division, and its id ${id} is none`
   return undefined
 }
 
@@ -32,7 +38,12 @@ function misplaced({ name, divisions }: { readonly name: string; readonly divisi
  * or anything that may be right in a federation of before.
  */
 export function squats(name: string, parent: Member | undefined): boolean {
-  return parent !== undefined && parent.tier !== 'nation' && DIVISION.test(nodeId(name)) && !covers(parent.divisions, nodeId(name))
+  return (
+    parent !== undefined &&
+    parent.tier !== 'nation' &&
+    DIVISION.test(nodeId(name)) &&
+    !covers(parent.divisions, nodeId(name))
+  )
 }
 
 /** Nothing is said of a statement that is not the next one of its member. @throws HuxinError statement_invalid */
@@ -40,19 +51,33 @@ export function checkNew(statement: MemberStatement, members: ReadonlyMap<string
   const before = members.get(statement.member)
   if (statement.serial !== (before?.serial ?? -1) + 1) return
   const parent = statement.parent === undefined ? undefined : members.get(statement.parent)
-  const why = !before && parent ? misplaced({ name: statement.member, divisions: statement.divisions }, parent) : undefined
+  const why =
+    !before && parent
+      ? misplaced({ name: statement.member, divisions: statement.divisions }, parent)
+      : undefined
   if (why !== undefined) throw invalid(statement, why)
   const added = (statement.catalog ?? []).filter((prefix) => !before?.catalog?.includes(prefix))
   for (const prefix of added) checkPrefix(statement, prefix, [...members.values()])
 }
 
 function checkPrefix(statement: MemberStatement, prefix: string, members: readonly Member[]): void {
-  if (statement.tier !== 'nation' && statement.tier !== 'province' && statement.parent !== undefined) {
-    throw invalid(statement, text`names the catalog prefix ${prefix}, and is of tier ${term(statement.tier)}: the catalog is made by nation and province`)
+  if (
+    statement.tier !== 'nation' &&
+    statement.tier !== 'province' &&
+    statement.parent !== undefined
+  ) {
+    throw invalid(
+      statement,
+      text`names the catalog prefix ${prefix}, and is of tier ${term(statement.tier)}: the catalog is made by nation and province`,
+    )
   }
   if (isReserved(prefix) && !prefixesOf({ ...statement, catalog: [] }).includes(prefix)) {
-    throw invalid(statement, text`names the catalog prefix ${prefix}, which is of whoever serves that place`)
+    throw invalid(
+      statement,
+      text`names the catalog prefix ${prefix}, which is of whoever serves that place`,
+    )
   }
   const owner = prefixOwner(members, prefix)
-  if (owner && owner.name !== statement.member) throw invalid(statement, text`takes the catalog prefix ${prefix} of ${owner.name}`)
+  if (owner && owner.name !== statement.member)
+    throw invalid(statement, text`takes the catalog prefix ${prefix} of ${owner.name}`)
 }

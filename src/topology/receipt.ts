@@ -24,7 +24,8 @@ export interface ReceiptNote {
 }
 
 export function formatReceiptNote(receipt: ReceiptNote, signers: readonly Signer[]): Uint8Array {
-  const text = 'huxin/receipt/v1\n' +
+  const text =
+    'huxin/receipt/v1\n' +
     `from ${receipt.from}\n` +
     `log ${receipt.log}\n` +
     `size ${receipt.size}\n` +
@@ -37,15 +38,38 @@ export function formatReceiptNote(receipt: ReceiptNote, signers: readonly Signer
 /** @throws HuxinError note_malformed | signature_invalid | statement_malformed */
 export function parseReceiptNote(bytes: Uint8Array, verifiers: readonly Verifier[]): ReceiptNote {
   const { text: content } = verifyNote(parseNote(bytes), verifiers)
-  const lines = readLines(content, 'huxin/receipt/v1', ['from', 'log', 'size', ...batchClasses, 'own', 'time'])
+  const lines = readLines(content, 'huxin/receipt/v1', [
+    'from',
+    'log',
+    'size',
+    ...batchClasses,
+    'own',
+    'time',
+  ])
   const [ownLog = '', ownSize = '', ownRoot = '', ...rest] = lines['own']!.split(' ')
   const root = /^sha256:[0-9a-f]{64}$/.test(ownRoot) ? fromHex(ownRoot.slice(7)) : undefined
   const timeMs = parseTime(lines['time']!)
-  if (!NODE_NAME.test(lines['from']!) || !isLogOf(ownLog, lines['from']!) || !LOG_ORIGIN.test(lines['log']!) || !root || timeMs === undefined || rest.length > 0) throw new HuxinError('statement_malformed', text`the receipt has a line that is not valid`)
+  if (
+    !NODE_NAME.test(lines['from']!) ||
+    !isLogOf(ownLog, lines['from']!) ||
+    !LOG_ORIGIN.test(lines['log']!) ||
+    !root ||
+    timeMs === undefined ||
+    rest.length > 0
+  )
+    throw new HuxinError('statement_malformed', text`the receipt has a line that is not valid`)
   return {
-    from: lines['from']!, log: lines['log']!, size: count(lines['size']!),
-    classes: { control: count(lines['control']!), amendment: count(lines['amendment']!), normal: count(lines['normal']!), bulk: count(lines['bulk']!) },
-    own: { log: ownLog, size: count(ownSize), root }, timeMs,
+    from: lines['from']!,
+    log: lines['log']!,
+    size: count(lines['size']!),
+    classes: {
+      control: count(lines['control']!),
+      amendment: count(lines['amendment']!),
+      normal: count(lines['normal']!),
+      bulk: count(lines['bulk']!),
+    },
+    own: { log: ownLog, size: count(ownSize), root },
+    timeMs,
   }
 }
 
@@ -57,6 +81,10 @@ function isLogOf(origin: string, node: string): boolean {
 }
 
 function count(content: string): bigint {
-  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(content)) throw new HuxinError('statement_malformed', text`the receipt has a number that is not canonical`)
+  if (!/^(?:0|[1-9][0-9]{0,17})$/.test(content))
+    throw new HuxinError(
+      'statement_malformed',
+      text`the receipt has a number that is not canonical`,
+    )
   return BigInt(content)
 }

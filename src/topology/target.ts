@@ -2,7 +2,9 @@
 import type { FederationState } from './federation.ts'
 import { nodeId } from './tier.ts'
 
-export type Target = { readonly kind: 'node' | 'subtree'; readonly id: string } | { readonly kind: 'everyone' }
+export type Target =
+  | { readonly kind: 'node' | 'subtree'; readonly id: string }
+  | { readonly kind: 'everyone' }
 
 /** Undefined for anything that is not a target. */
 export function parseTarget(text: string): Target | undefined {
@@ -20,7 +22,11 @@ export function targetReaches(text: string, node: string, federation: Federation
 }
 
 /** True when the target addresses the node or something below it. */
-export function intersectsSubtree(text: string, node: string, federation: FederationState): boolean {
+export function intersectsSubtree(
+  text: string,
+  node: string,
+  federation: FederationState,
+): boolean {
   const target = parseTarget(text)
   if (!target) return false
   if (target.kind === 'everyone') return true
@@ -32,12 +38,17 @@ export function intersectsSubtree(text: string, node: string, federation: Federa
 export function leavesSubtree(text: string, node: string, federation: FederationState): boolean {
   const target = parseTarget(text)
   if (!target) return false
-  if (target.kind === 'everyone') return federation.roots().length !== 1 || federation.member(node)?.parent !== undefined
+  if (target.kind === 'everyone')
+    return federation.roots().length !== 1 || federation.member(node)?.parent !== undefined
   return !federation.isWithin(target.id, node)
 }
 
 /** True when everyone whom the target addresses is addressed by the pattern too. */
-export function targetWithin(text: string, patternText: string, federation: FederationState): boolean {
+export function targetWithin(
+  text: string,
+  patternText: string,
+  federation: FederationState,
+): boolean {
   const target = parseTarget(text)
   const pattern = parseTarget(patternText)
   if (!target || !pattern) return false

@@ -21,9 +21,19 @@ import { type BatchClass, laneKey, parseLaneKey } from '../topology/lane.ts'
 import type { AsideRoom, LinkOptions } from './link.ts'
 
 /** Class, lane → index in the parent's log and number of what was left. */
-export const asideRows = defineRows({ table: 'meta', name: 'aside', keys: textKeys, check: hasCheckValue(16) })
+export const asideRows = defineRows({
+  table: 'meta',
+  name: 'aside',
+  keys: textKeys,
+  check: hasCheckValue(16),
+})
 /** Class → index in the parent's log from which on more was left than is kept by lane. */
-export const asideRestRows = defineRows({ table: 'meta', name: 'aside-rest', keys: textKeys, check: hasCheckValue(8) })
+export const asideRestRows = defineRows({
+  table: 'meta',
+  name: 'aside-rest',
+  keys: textKeys,
+  check: hasCheckValue(8),
+})
 
 /** Milliseconds that what is missing may take before anybody is told. */
 export const PATIENCE_MS = 10_000
@@ -40,11 +50,23 @@ const ROOM: AsideRoom = { all: 10_000, each: 1_024, few: 16 }
 const GAP_ALARMS_MAX = 64
 
 /** What may come by itself; whatever else is wrong is the sender's doing. */
-const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'receipt_wanted', 'body_incomplete', 'lane_gap']
+const awaited: readonly string[] = [
+  'member_unknown',
+  'item_unknown',
+  'receipt_wanted',
+  'body_incomplete',
+  'lane_gap',
+]
 
 /** True for what is wrong with one batch, and not with this node, the link or the parent's log. */
 export function concernsOneBatch(error: unknown): error is HuxinError {
-  return isHuxinError(error) && (error.kind === 'invalid' || error.kind === 'refused' || error.kind === 'denied' || awaited.includes(error.code))
+  return (
+    isHuxinError(error) &&
+    (error.kind === 'invalid' ||
+      error.kind === 'refused' ||
+      error.kind === 'denied' ||
+      awaited.includes(error.code))
+  )
 }
 
 interface Waiting {
@@ -61,7 +83,10 @@ interface Waiting {
 }
 
 /** Passes a delivery of the parent through the door, as a page of its log would. @throws HuxinError as the door */
-export type Take = (delivery: Delivery, more: { readonly asItIs: boolean; readonly signal: AbortSignal }) => Promise<void>
+export type Take = (
+  delivery: Delivery,
+  more: { readonly asItIs: boolean; readonly signal: AbortSignal },
+) => Promise<void>
 
 export class Aside {
   readonly #options: LinkOptions
@@ -86,7 +111,8 @@ export class Aside {
   /** The first index of the parent's log whose batch was left; undefined when none is. */
   get first(): bigint | undefined {
     let first = this.#rest
-    for (const { index } of this.#lanes.values()) if (first === undefined || index < first) first = index
+    for (const { index } of this.#lanes.values())
+      if (first === undefined || index < first) first = index
     return first
   }
 
@@ -104,7 +130,16 @@ export class Aside {
     const prefix = this.#key('')
     for (const [key, stored] of await context.store.range(prefixRange(prefix))) {
       const value = openChecked(key, stored)
-      if (value) this.#keep(Buffer.from(key.subarray(prefix.length)).toString(), this.#waiting(fromBe64(value), fromBe64(value, 8), 'lane_gap', text`it was left before the node was started`))
+      if (value)
+        this.#keep(
+          Buffer.from(key.subarray(prefix.length)).toString(),
+          this.#waiting(
+            fromBe64(value),
+            fromBe64(value, 8),
+            'lane_gap',
+            text`it was left before the node was started`,
+          ),
+        )
     }
     const rest = openChecked(this.#restKey, await context.store.get(this.#restKey))
     if (rest) this.#rest = fromBe64(rest)
@@ -116,7 +151,11 @@ export class Aside {
   }
 
   /** Leaves a batch that did not pass the door; its lanes wait. */
-  async leave(header: BatchHeader, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
+  async leave(
+    header: BatchHeader,
+    source: Extract<EntrySource, { kind: 'parent' }>,
+    error: HuxinError,
+  ): Promise<void> {
     const { context } = this.#options
     const ops: Op[] = []
     for (const { key: lane, number } of context.ledger().passingLanes(header, source)) {
@@ -144,7 +183,10 @@ export class Aside {
   /** From where on the parent's log is to be read again, because there is room for what was left without being kept. */
   get readAgain(): bigint | undefined {
     const { all, each } = this.#room
-    return this.#lanes.size > all / 2 || [...this.#crowded].some((origin) => this.#countOf(origin) > each / 2) ? undefined : this.#rest
+    return this.#lanes.size > all / 2 ||
+      [...this.#crowded].some((origin) => this.#countOf(origin) > each / 2)
+      ? undefined
+      : this.#rest
   }
 
   /** It is read again from there, as the rows say that are written with it. */
@@ -188,7 +230,8 @@ export class Aside {
   /** The parent answers anew: what it did not have it may have now. */
   hurry(): void {
     if (this.isEmpty) return
-    for (const waiting of this.#lanes.values()) waiting.dueMs = Math.min(waiting.dueMs, waiting.triedMs + NEWS_MS)
+    for (const waiting of this.#lanes.values())
+      waiting.dueMs = Math.min(waiting.dueMs, waiting.triedMs + NEWS_MS)
     this.#options.context.changes.announce([this.#topic])
   }
 
@@ -200,7 +243,10 @@ export class Aside {
     while (!signal.aborted) {
       const before = news()
       const now = clock.monotonicMs()
-      const due = [...this.#lanes].filter(([, { dueMs }]) => dueMs <= now).sort(([, a], [, b]) => (a.index < b.index ? -1 : 1)).slice(0, LANES_AT_ONCE)
+      const due = [...this.#lanes]
+        .filter(([, { dueMs }]) => dueMs <= now)
+        .sort(([, a], [, b]) => (a.index < b.index ? -1 : 1))
+        .slice(0, LANES_AT_ONCE)
       for (const [lane, waiting] of due) await this.#again(lane, waiting, signal)
       if (signal.aborted) return
       this.#say()
@@ -214,7 +260,10 @@ export class Aside {
   async #wait(nothingCame: boolean, signal: AbortSignal): Promise<void> {
     if (!nothingCame) return
     const { context, clock } = this.#options
-    const next = Math.min(...[...this.#lanes.values()].map(({ dueMs }) => dueMs), clock.monotonicMs() + AGAIN_MS_MAX)
+    const next = Math.min(
+      ...[...this.#lanes.values()].map(({ dueMs }) => dueMs),
+      clock.monotonicMs() + AGAIN_MS_MAX,
+    )
     const topics = this.#lanes.size > 0 ? [this.#topic, 'control', 'amendment'] : [this.#topic]
     await context.changes.next(topics, Math.max(1, next - clock.monotonicMs()), signal)
   }
@@ -222,22 +271,36 @@ export class Aside {
   /** Takes what follows in a lane, as far as it goes. */
   async #again(lane: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
     const { context, door, calls, clock, parent } = this.#options
-    for (let taken = 0; taken < BATCHES_AT_ONCE && this.#lanes.has(lane) && !signal.aborted; taken++) {
+    for (
+      let taken = 0;
+      taken < BATCHES_AT_ONCE && this.#lanes.has(lane) && !signal.aborted;
+      taken++
+    ) {
       waiting.triedMs = clock.monotonicMs()
       const standing = await context.ledger().lanes.read(lane)
       const number = standing ? standing.number + 1n : 0n
       const { traces, package: pack } = await calls.readLane({ lane, number }, signal)
       const [own] = traces
       // What the parent has logged comes as its log has it.
-      const delivery = own?.held && own.node === parent ? await this.#delivery(own.index, { lane, number }, signal) : undefined
+      const delivery =
+        own?.held && own.node === parent
+          ? await this.#delivery(own.index, { lane, number }, signal)
+          : undefined
       if (!delivery && !pack) {
         if (standing && standing.number >= waiting.upTo) return this.#close(lane)
         return this.#missing(waiting, { lane, number, traces })
       }
-      const asItIs = waiting.code === 'body_incomplete' && clock.monotonicMs() - waiting.sinceMs >= this.#patienceMs
+      const asItIs =
+        waiting.code === 'body_incomplete' &&
+        clock.monotonicMs() - waiting.sinceMs >= this.#patienceMs
       try {
         if (delivery) await this.#take(delivery, { asItIs, signal })
-        else await door.accept({ ...fetched(pack!), asItIs, source: { kind: 'fetched', node: parent } })
+        else
+          await door.accept({
+            ...fetched(pack!),
+            asItIs,
+            source: { kind: 'fetched', node: parent },
+          })
       } catch (error) {
         if (!concernsOneBatch(error)) throw error
         return this.#later(waiting, { code: error.code, said: error.text })
@@ -248,21 +311,58 @@ export class Aside {
   }
 
   /** The parent's entry at an index, when it is the batch of that number. */
-  async #delivery(index: bigint, { lane, number }: { readonly lane: string; readonly number: bigint }, signal: AbortSignal): Promise<Delivery | undefined> {
-    const { deliveries: [delivery] } = await this.#options.calls.readBodies({
-      batchClass: this.#batchClass, start: index, bytesMax: 1, waitMs: 0, includeOwn: this.#options.recovering(),
-    }, signal)
+  async #delivery(
+    index: bigint,
+    { lane, number }: { readonly lane: string; readonly number: bigint },
+    signal: AbortSignal,
+  ): Promise<Delivery | undefined> {
+    const {
+      deliveries: [delivery],
+    } = await this.#options.calls.readBodies(
+      {
+        batchClass: this.#batchClass,
+        start: index,
+        bytesMax: 1,
+        waitMs: 0,
+        includeOwn: this.#options.recovering(),
+      },
+      signal,
+    )
     if (delivery?.index !== index) return undefined
     const { header } = parseHeaderNote(parseEntry(delivery.entry).header)
-    const place = header.lanes.find(({ target }) => laneKey(header.origin, header.epoch, target, header.batchClass) === lane)
+    const place = header.lanes.find(
+      ({ target }) => laneKey(header.origin, header.epoch, target, header.batchClass) === lane,
+    )
     return place?.number === number ? delivery : undefined
   }
 
-  #missing(waiting: Waiting, { lane, number, traces }: { readonly lane: string; readonly number: bigint; readonly traces: readonly Trace[] }): void {
+  #missing(
+    waiting: Waiting,
+    {
+      lane,
+      number,
+      traces,
+    }: { readonly lane: string; readonly number: bigint; readonly traces: readonly Trace[] },
+  ): void {
     const { context } = this.#options
-    const had = traces.filter(({ held }) => held).map((trace) => provenReceipts(context, trace, this.#batchClass).reduce((said: Said, { from }) => text`${said}, whose next hop ${from} signed for it`, trace.node))
-    if (this.#lanes.size <= GAP_ALARMS_MAX) context.alarms.raise('gap', lane, text`number ${number} is missing; it was last held by ${had.length === 0 ? text`nobody who answers` : had}`)
-    this.#later(waiting, { code: 'lane_gap', said: text`number ${number} is missing, and nobody on the way gives it` })
+    const had = traces
+      .filter(({ held }) => held)
+      .map((trace) =>
+        provenReceipts(context, trace, this.#batchClass).reduce(
+          (said: Said, { from }) => text`${said}, whose next hop ${from} signed for it`,
+          trace.node,
+        ),
+      )
+    if (this.#lanes.size <= GAP_ALARMS_MAX)
+      context.alarms.raise(
+        'gap',
+        lane,
+        text`number ${number} is missing; it was last held by ${had.length === 0 ? text`nobody who answers` : had}`,
+      )
+    this.#later(waiting, {
+      code: 'lane_gap',
+      said: text`number ${number} is missing, and nobody on the way gives it`,
+    })
   }
 
   #later(waiting: Waiting, { code, said }: { readonly code: string; readonly said: Said }): void {
@@ -288,15 +388,27 @@ export class Aside {
       const origin = parseLaneKey(lane)?.origin ?? lane
       if (waiting.code === 'lane_gap' && context.alarms.has('gap', lane)) continue
       const before = origins.get(origin)
-      origins.set(origin, { ...(before && before.waiting.index <= waiting.index ? before : { lane, waiting }), count: (before?.count ?? 0) + 1 })
+      origins.set(origin, {
+        ...(before && before.waiting.index <= waiting.index ? before : { lane, waiting }),
+        count: (before?.count ?? 0) + 1,
+      })
     }
     const standing = new Set<string>()
     for (const [origin, { lane, waiting, count }] of origins) {
-      if (awaited.includes(waiting.code) && clock.monotonicMs() - waiting.sinceMs < this.#patienceMs) continue
+      if (
+        awaited.includes(waiting.code) &&
+        clock.monotonicMs() - waiting.sinceMs < this.#patienceMs
+      )
+        continue
       standing.add(origin)
-      context.alarms.raise('waiting', `${origin} ${this.#batchClass}`, this.#text(lane, waiting, count))
+      context.alarms.raise(
+        'waiting',
+        `${origin} ${this.#batchClass}`,
+        this.#text(lane, waiting, count),
+      )
     }
-    for (const origin of this.#said) if (!standing.has(origin)) context.alarms.clear('waiting', `${origin} ${this.#batchClass}`)
+    for (const origin of this.#said)
+      if (!standing.has(origin)) context.alarms.clear('waiting', `${origin} ${this.#batchClass}`)
     this.#said = standing
   }
 
@@ -304,12 +416,22 @@ export class Aside {
     const { parent, clock } = this.#options
     const since = formatTime(clock.nowMs() - (clock.monotonicMs() - sinceMs))
     return text`lane ${lane}${count > 1 ? text` and ${count - 1} more of that origin` : ''} waits since ${since} for a batch that cannot be taken here, entry ${index} of ${parent} or one before it: ${code}: ${
-      said}. Everything else goes on, and it is asked for again by itself; ${remedies[code] ?? text`${parent} gives what does not belong to its log: keep this message and ask its operator`}`
+      said
+    }. Everything else goes on, and it is asked for again by itself; ${remedies[code] ?? text`${parent} gives what does not belong to its log: keep this message and ask its operator`}`
   }
 
   #waiting(index: bigint, upTo: bigint, code: string, said: Said): Waiting {
     const now = this.#options.clock.monotonicMs()
-    return { index, upTo, code, said, sinceMs: now, triedMs: 0, dueMs: now + AGAIN_MS_MIN, delayMs: AGAIN_MS_MIN }
+    return {
+      index,
+      upTo,
+      code,
+      said,
+      sinceMs: now,
+      triedMs: 0,
+      dueMs: now + AGAIN_MS_MIN,
+      delayMs: AGAIN_MS_MIN,
+    }
   }
 
   get #patienceMs(): number {
@@ -334,7 +456,13 @@ export class Aside {
 }
 
 function fetched({ header, body, refusal, judged, receipt }: Package) {
-  return { header, body, judged, ...(refusal.length > 0 ? { refusal } : {}), ...(receipt ? { receipt } : {}) }
+  return {
+    header,
+    body,
+    judged,
+    ...(refusal.length > 0 ? { refusal } : {}),
+    ...(receipt ? { receipt } : {}),
+  }
 }
 
 const remedies: Readonly<Record<string, Text>> = {

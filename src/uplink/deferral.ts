@@ -38,7 +38,11 @@ export class Deferral {
    */
   again(size: bigint): boolean {
     const nowMs = this.#clock.monotonicMs()
-    const { sinceMs, size: wanted, delayMs } = this.#deferred ?? { sinceMs: nowMs, size, delayMs: MS_MIN / 2 }
+    const {
+      sinceMs,
+      size: wanted,
+      delayMs,
+    } = this.#deferred ?? { sinceMs: nowMs, size, delayMs: MS_MIN / 2 }
     if (nowMs - sinceMs > PATIENCE_MS && this.#passed() >= wanted) return false
     const doubled = Math.min(delayMs * 2, MS_MAX)
     this.#deferred = { sinceMs, size: wanted, delayMs: doubled, againMs: nowMs + doubled }

@@ -36,7 +36,13 @@ interface Parcel {
 /** Entries looked at in one go; no more ids are offered at once. */
 const SCAN_ROWS = 256
 /** Codes after which the whole is tried again: nothing was said of the batch. */
-const LATER: readonly string[] = ['not_ready', 'unconfirmed', 'overloaded', 'store_failed', 'clock_wrong']
+const LATER: readonly string[] = [
+  'not_ready',
+  'unconfirmed',
+  'overloaded',
+  'store_failed',
+  'clock_wrong',
+]
 
 export class Giver {
   readonly #options: LinkOptions
@@ -64,7 +70,11 @@ export class Giver {
       for (let start = 0n; start < end && !signal.aborted;) {
         const page = await context.recent.readClass(batchClass, { start, end, limit: SCAN_ROWS })
         start = page.next
-        await this.#offer(batchClass, page.entries.filter((logged) => this.#isLost(logged, lost)), signal)
+        await this.#offer(
+          batchClass,
+          page.entries.filter((logged) => this.#isLost(logged, lost)),
+          signal,
+        )
       }
     }
     if (!signal.aborted) await calls.giveBack({ batchClass: 'bulk', end: true }, signal)
@@ -87,27 +97,48 @@ export class Giver {
   }
 
   /** Whether the root had it and may have lost it. */
-  #isLost({ entry: { source, verdict }, batch: { header } }: LoggedEntry, { log, size, now }: LostLog): boolean {
+  #isLost(
+    { entry: { source, verdict }, batch: { header } }: LoggedEntry,
+    { log, size, now }: LostLog,
+  ): boolean {
     const { context, parent, keys } = this.#options
     if (!verdict.accepted) return false
     if (source.kind === 'fetched') return source.node === parent
-    if (source.kind !== 'parent') return ['control', 'amendment'].includes(header.batchClass) && context.ledger().goesUp(header, source)
+    if (source.kind !== 'parent')
+      return (
+        ['control', 'amendment'].includes(header.batchClass) &&
+        context.ledger().goesUp(header, source)
+      )
     if (!source.log.startsWith(`${parent}/`) || source.log === now) return false
     // A log that goes on from a frozen one has its entries at the same places.
-    return source.index >= size || (source.log !== log && !keys.predecessors(log).some((before) => before.log === source.log))
+    return (
+      source.index >= size ||
+      (source.log !== log && !keys.predecessors(log).some((before) => before.log === source.log))
+    )
   }
 
-  async #offer(batchClass: BatchClass, lost: readonly LoggedEntry[], signal: AbortSignal): Promise<void> {
+  async #offer(
+    batchClass: BatchClass,
+    lost: readonly LoggedEntry[],
+    signal: AbortSignal,
+  ): Promise<void> {
     if (lost.length === 0) return
-    const { wanted } = await this.#options.calls.giveBack({ batchClass, offered: lost.map(({ batch }) => batch.id) }, signal)
+    const { wanted } = await this.#options.calls.giveBack(
+      { batchClass, offered: lost.map(({ batch }) => batch.id) },
+      signal,
+    )
     let parcels: Parcel[] = []
     let bytes = 0
     for (const at of wanted) {
       const logged = lost[at]
-      const parcel = logged && await this.#parcel(logged)
+      const parcel = logged && (await this.#parcel(logged))
       if (!parcel) continue
-      const size = parcel.body.length + parcel.logged.batch.note.length + (parcel.receipt?.proof.length ?? 0)
-      if (parcels.length > 0 && (bytes + size > limits.pageBytes || parcels.length >= limits.submitBatchesMax)) {
+      const size =
+        parcel.body.length + parcel.logged.batch.note.length + (parcel.receipt?.proof.length ?? 0)
+      if (
+        parcels.length > 0 &&
+        (bytes + size > limits.pageBytes || parcels.length >= limits.submitBatchesMax)
+      ) {
         await this.#send(batchClass, parcels, signal)
         parcels = []
         bytes = 0
@@ -124,21 +155,45 @@ export class Giver {
     const { id, header } = logged.batch
     const body = await context.recent.body(logged.index)
     if (isDropped(body)) {
-      const erased = (await context.ledger().amendments(id, header.origin)).filter(({ action }) => action === AmendmentAction.ERASE)
-      if (new Set(erased.map(({ position }) => position)).size < parseBody(body).count) return undefined
+      const erased = (await context.ledger().amendments(id, header.origin)).filter(
+        ({ action }) => action === AmendmentAction.ERASE,
+      )
+      if (new Set(erased.map(({ position }) => position)).size < parseBody(body).count)
+        return undefined
     }
-    if (!context.ledger().federation.isWithin(header.origin, context.self)) return { logged, body, receipt: undefined }
+    if (!context.ledger().federation.isWithin(header.origin, context.self))
+      return { logged, body, receipt: undefined }
     const given = (await receiptsOf(context, id)).find(({ node }) => node === parent)
-    return { logged, body, receipt: given ? given.receipt : await earliestReceipt(context, logged, parent) }
+    return {
+      logged,
+      body,
+      receipt: given ? given.receipt : await earliestReceipt(context, logged, parent),
+    }
   }
 
   /** What is not taken has a reason that sending it again does not mend; others may give it back too. */
-  async #send(batchClass: BatchClass, parcels: readonly Parcel[], signal: AbortSignal): Promise<void> {
-    const { errorCodes } = await this.#options.calls.giveBack({
-      batchClass,
-      packages: parcels.map(({ logged: { entry, batch }, body, receipt }) => ({ header: batch.note, body, judged: formatJudged(entry.judged), ...(receipt ? { receipt } : {}) })),
-    }, signal)
+  async #send(
+    batchClass: BatchClass,
+    parcels: readonly Parcel[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { errorCodes } = await this.#options.calls.giveBack(
+      {
+        batchClass,
+        packages: parcels.map(({ logged: { entry, batch }, body, receipt }) => ({
+          header: batch.note,
+          body,
+          judged: formatJudged(entry.judged),
+          ...(receipt ? { receipt } : {}),
+        })),
+      },
+      signal,
+    )
     const later = errorCodes.find((code) => LATER.includes(code))
-    if (later !== undefined) throw new HuxinError('not_ready', text`the parent takes back what it lost and answers ${later}: it is tried again`)
+    if (later !== undefined)
+      throw new HuxinError(
+        'not_ready',
+        text`the parent takes back what it lost and answers ${later}: it is tried again`,
+      )
   }
 }

@@ -15,7 +15,12 @@ import { PATIENCE_MS } from './aside.ts'
 import type { LinkOptions } from './link.ts'
 
 /** Class, log, origin → index from which on its batches wait here. */
-export const heldRows = defineRows({ table: 'meta', name: 'held', keys: textKeys, check: hasCheckValue(8) })
+export const heldRows = defineRows({
+  table: 'meta',
+  name: 'held',
+  keys: textKeys,
+  check: hasCheckValue(8),
+})
 
 const AGAIN_MS_MIN = 50
 const AGAIN_MS_MAX = 60_000
@@ -23,11 +28,25 @@ const AGAIN_MS_MAX = 60_000
 /** What may come by itself at the parent. */
 const awaited: readonly string[] = ['member_unknown', 'item_unknown', 'body_incomplete', 'lane_gap']
 /** Codes that say something of the parent as a whole, although they come with one batch. */
-const ofTheParent: readonly string[] = ['log_frozen', 'clock_wrong', 'not_ready', 'unconfirmed', 'overloaded', 'parent_unreachable', 'peer_unreachable', 'deadline_exceeded', 'cancelled']
+const ofTheParent: readonly string[] = [
+  'log_frozen',
+  'clock_wrong',
+  'not_ready',
+  'unconfirmed',
+  'overloaded',
+  'parent_unreachable',
+  'peer_unreachable',
+  'deadline_exceeded',
+  'cancelled',
+]
 
 /** True when the parent did not take one batch, and takes others. */
 export function isOfOneOrigin({ errorCode }: Outcome): boolean {
-  return isErrorCode(errorCode) && errorTable[errorCode].kind !== 'broken' && !ofTheParent.includes(errorCode)
+  return (
+    isErrorCode(errorCode) &&
+    errorTable[errorCode].kind !== 'broken' &&
+    !ofTheParent.includes(errorCode)
+  )
 }
 
 /** Where in this log an origin waits. */
@@ -60,19 +79,41 @@ export class HeldOrigins {
     const rows = await this.#options.keys.inherited(log, async (name) => {
       const prefix = this.#key(name, '')
       const found = await this.#options.context.store.range(prefixRange(prefix))
-      return found.length > 0 ? found.map(([key, value]) => ({ origin: Buffer.from(key.subarray(prefix.length)).toString(), value: openChecked(key, value) })) : undefined
+      return found.length > 0
+        ? found.map(([key, value]) => ({
+            origin: Buffer.from(key.subarray(prefix.length)).toString(),
+            value: openChecked(key, value),
+          }))
+        : undefined
     })
     for (const origin of this.#held.keys()) this.#clear(origin)
     this.#log = log
     this.#held = new Map()
-    for (const { origin, value } of rows ?? []) if (value) this.#held.set(origin, this.#from(fromBe64(value), { code: 'not_ready', message: text`it was not taken before this node was started` }))
+    for (const { origin, value } of rows ?? [])
+      if (value)
+        this.#held.set(
+          origin,
+          this.#from(fromBe64(value), {
+            code: 'not_ready',
+            message: text`it was not taken before this node was started`,
+          }),
+        )
   }
 
   /** Holds an origin back from an index of this log on. */
-  async hold(origin: string, index: bigint, { errorCode: code, errorMessage: message }: Pick<Outcome, 'errorCode' | 'errorMessage'>): Promise<void> {
+  async hold(
+    origin: string,
+    index: bigint,
+    { errorCode: code, errorMessage: message }: Pick<Outcome, 'errorCode' | 'errorMessage'>,
+  ): Promise<void> {
     const before = this.#held.get(origin)
-    const delayMs = before && before.index === index ? Math.min(2 * before.delayMs, AGAIN_MS_MAX) : AGAIN_MS_MIN
-    const held = { ...this.#from(index, { code, message }), delayMs, sinceMs: before?.sinceMs ?? this.#options.clock.monotonicMs() }
+    const delayMs =
+      before && before.index === index ? Math.min(2 * before.delayMs, AGAIN_MS_MAX) : AGAIN_MS_MIN
+    const held = {
+      ...this.#from(index, { code, message }),
+      delayMs,
+      sinceMs: before?.sinceMs ?? this.#options.clock.monotonicMs(),
+    }
     this.#held.set(origin, { ...held, dueMs: this.#options.clock.monotonicMs() + delayMs })
     if (before?.index !== index) await this.#write(origin, index)
     this.#say(origin)
@@ -89,7 +130,9 @@ export class HeldOrigins {
   /** An origin waits no more. */
   async release(origin: string): Promise<void> {
     this.#held.delete(origin)
-    await this.#options.context.store.write([{ key: this.#key(this.#log, origin), value: undefined }])
+    await this.#options.context.store.write([
+      { key: this.#key(this.#log, origin), value: undefined },
+    ])
     this.#clear(origin)
   }
 
@@ -103,7 +146,8 @@ export class HeldOrigins {
   due(): { readonly origin: string; readonly held: Held } | undefined {
     const now = this.#options.clock.monotonicMs()
     let first: { readonly origin: string; readonly held: Held } | undefined
-    for (const [origin, held] of this.#held) if (held.dueMs <= now && (!first || held.dueMs < first.held.dueMs)) first = { origin, held }
+    for (const [origin, held] of this.#held)
+      if (held.dueMs <= now && (!first || held.dueMs < first.held.dueMs)) first = { origin, held }
     return first
   }
 
@@ -119,7 +163,11 @@ export class HeldOrigins {
     const { context, clock, patienceMs = PATIENCE_MS } = this.#options
     const { code, message, sinceMs } = this.#held.get(origin)!
     if (awaited.includes(code) && clock.monotonicMs() - sinceMs < patienceMs) return
-    context.alarms.raise('held', `${this.#batchClass} ${origin}`, text`what ${origin} sends waits, because its next batch was not taken by the parent: ${code}: ${message}; it is offered again by itself, and what others send goes on`)
+    context.alarms.raise(
+      'held',
+      `${this.#batchClass} ${origin}`,
+      text`what ${origin} sends waits, because its next batch was not taken by the parent: ${code}: ${message}; it is offered again by itself, and what others send goes on`,
+    )
   }
 
   #clear(origin: string): void {

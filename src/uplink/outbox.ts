@@ -57,10 +57,20 @@ export class Outbox {
       const page = await context.recent.readClass(this.#batchClass, { start: next, end, limit })
       for (const logged of page.entries) {
         const { index } = logged
-        const outgoing = this.#held.has(logged.batch.header.origin) ? undefined : await this.#outgoing(logged)
+        const outgoing = this.#held.has(logged.batch.header.origin)
+          ? undefined
+          : await this.#outgoing(logged)
         if (outgoing) {
-          const size = outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length + (outgoing.receipt?.proof.length ?? 0)
-          if (batches.length > 0 && (bytes + size > limits.pageBytes || batches.length >= limits.submitBatchesMax)) return { batches, next }
+          const size =
+            outgoing.body.length +
+            outgoing.batch.note.length +
+            outgoing.refusal.length +
+            (outgoing.receipt?.proof.length ?? 0)
+          if (
+            batches.length > 0 &&
+            (bytes + size > limits.pageBytes || batches.length >= limits.submitBatchesMax)
+          )
+            return { batches, next }
           batches.push(outgoing)
           bytes += size
         }
@@ -73,18 +83,32 @@ export class Outbox {
   }
 
   /** The next batches of one origin. */
-  async readOrigin(origin: string, { start, end }: { readonly start: bigint; readonly end: bigint }): Promise<Page> {
+  async readOrigin(
+    origin: string,
+    { start, end }: { readonly start: bigint; readonly end: bigint },
+  ): Promise<Page> {
     const { context } = this.#options
     const batches: Outgoing[] = []
     let bytes = 0
     let next = start
     while (next < end) {
-      const page = await context.recent.readRoutes(this.#batchClass, { start: next, end, limit: SCAN_ROWS_MAX })
+      const page = await context.recent.readRoutes(this.#batchClass, {
+        start: next,
+        end,
+        limit: SCAN_ROWS_MAX,
+      })
       for (const { index, route } of page.rows) {
-        const outgoing = route.origin === origin ? await this.#outgoing(await context.recent.logged(index)) : undefined
+        const outgoing =
+          route.origin === origin
+            ? await this.#outgoing(await context.recent.logged(index))
+            : undefined
         if (outgoing) {
           bytes += outgoing.body.length + outgoing.batch.note.length + outgoing.refusal.length
-          if (batches.length > 0 && (bytes > limits.pageBytes || batches.length >= limits.submitBatchesMax)) return { batches, next }
+          if (
+            batches.length > 0 &&
+            (bytes > limits.pageBytes || batches.length >= limits.submitBatchesMax)
+          )
+            return { batches, next }
           batches.push(outgoing)
         }
         next = index + 1n
@@ -97,20 +121,31 @@ export class Outbox {
   async #outgoing(logged: LoggedEntry): Promise<Outgoing | undefined> {
     const { index, entry, batch } = logged
     const { context } = this.#options
-    if (entry.source.kind === 'fetched' || (entry.source.kind === 'parent' && entry.source.log === this.log)) return undefined
+    if (
+      entry.source.kind === 'fetched' ||
+      (entry.source.kind === 'parent' && entry.source.log === this.log)
+    )
+      return undefined
     if (!context.ledger().goesUp(batch.header, entry.source)) return undefined
     const stored = await context.recent.body(index)
     const none = new Uint8Array()
     const receipt = await this.#receipt(logged, entry.verdict.accepted && isDropped(stored))
-    return entry.verdict.accepted ? { index, entry, batch, body: stored, refusal: none, receipt } : { index, entry, batch, body: none, refusal: stored, receipt }
+    return entry.verdict.accepted
+      ? { index, entry, batch, body: stored, refusal: none, receipt }
+      : { index, entry, batch, body: none, refusal: stored, receipt }
   }
 
   /** What the parent itself signed before its log was lost keeps time and verdict, and counts without records; else the earliest word of anybody. */
   async #receipt(logged: LoggedEntry, dropped: boolean): Promise<StoredReceipt | undefined> {
     const { context, parent, clock } = this.#options
     const { id, header } = logged.batch
-    const given = dropped || logged.index < this.again ? (await receiptsOf(context, id)).find(({ node }) => node === parent) : undefined
+    const given =
+      dropped || logged.index < this.again
+        ? (await receiptsOf(context, id)).find(({ node }) => node === parent)
+        : undefined
     if (given) return given.receipt
-    return dropped || this.showing || lapse(context.ledger(), header, clock.nowMs()) ? earliestReceipt(context, logged, parent) : undefined
+    return dropped || this.showing || lapse(context.ledger(), header, clock.nowMs())
+      ? earliestReceipt(context, logged, parent)
+      : undefined
   }
 }

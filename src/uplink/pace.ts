@@ -17,12 +17,24 @@ export class Pace {
   }
 
   /** Rests before the next question, longer each time, until an answer brings something or takes its time. */
-  async rest({ gotOn, sinceMs, signal }: { readonly gotOn: boolean; readonly sinceMs: number; readonly signal: AbortSignal }): Promise<void> {
+  async rest({
+    gotOn,
+    sinceMs,
+    signal,
+  }: {
+    readonly gotOn: boolean
+    readonly sinceMs: number
+    readonly signal: AbortSignal
+  }): Promise<void> {
     if (gotOn || this.#clock.monotonicMs() - sinceMs >= WAITED_MS) {
       this.#atOnce = 0
       return
     }
     if (++this.#atOnce <= FREE) return
-    await sleep(this.#clock, Math.min(REST_MS_MIN * 2 ** (this.#atOnce - FREE - 1), REST_MS_MAX), signal)
+    await sleep(
+      this.#clock,
+      Math.min(REST_MS_MIN * 2 ** (this.#atOnce - FREE - 1), REST_MS_MAX),
+      signal,
+    )
   }
 }

@@ -21,7 +21,12 @@ import type { LinkOptions } from './link.ts'
 import { Pace } from './pace.ts'
 
 /** Log, class → index in the parent's log that is fetched next. */
-export const pullRows = defineRows({ table: 'meta', name: 'pull', keys: textKeys, check: hasCheckValue(8) })
+export const pullRows = defineRows({
+  table: 'meta',
+  name: 'pull',
+  keys: textKeys,
+  check: hasCheckValue(8),
+})
 
 /** Pages asked for ahead of the one that passes the door. */
 const AHEAD = 2
@@ -48,7 +53,11 @@ export class Puller {
   readonly #pace: Pace
 
   /** `control` is the puller of that class, for the others. */
-  constructor(options: LinkOptions, batchClass: BatchClass, { follower, control }: { follower: Follower; control: Puller | undefined }) {
+  constructor(
+    options: LinkOptions,
+    batchClass: BatchClass,
+    { follower, control }: { follower: Follower; control: Puller | undefined },
+  ) {
     this.#options = options
     this.batchClass = batchClass
     this.#follower = follower
@@ -96,9 +105,10 @@ export class Puller {
       const answer = await page.answer
       await this.#pace.rest({ gotOn: answer.next > page.start, sinceMs: page.askedMs, signal })
       // Only a page that was cut off by its size tells where the next one begins.
-      if (ahead.length < AHEAD && answer.deliveries.length > 0) ahead.push(this.#ask(answer.next, signal))
+      if (ahead.length < AHEAD && answer.deliveries.length > 0)
+        ahead.push(this.#ask(answer.next, signal))
       // Another log by now: it is read from where that one stands.
-      if (!await this.#take(answer.deliveries, signal)) continue
+      if (!(await this.#take(answer.deliveries, signal))) continue
       await this.#advance(answer.next)
       if (answer.deliveries.length === 0) this.#emptyMs = this.#options.context.trustedMs()
       progress()
@@ -112,7 +122,8 @@ export class Puller {
   /** Where a batch goes is told by the members: a node that begins learns of itself and of those below it first. */
   async #knowMembers(signal: AbortSignal): Promise<void> {
     const { context, recovering } = this.#options
-    if (!this.#control || (!recovering() && context.ledger().federation.member(context.self))) return
+    if (!this.#control || (!recovering() && context.ledger().federation.member(context.self)))
+      return
     let forget: (() => void) | undefined
     const stopped = new Promise<void>((resolve) => {
       // It may have been stopped while its rows were read.
@@ -124,9 +135,16 @@ export class Puller {
 
   #ask(start: bigint, signal: AbortSignal): Page {
     const askedMs = this.#options.clock.monotonicMs()
-    const answer = this.#options.calls.readBodies({
-      batchClass: this.batchClass, start, bytesMax: limits.pageBytes, waitMs: this.#catchUp || this.#options.recovering() ? BEGIN_WAIT_MS : limits.pollWaitMsMax, includeOwn: this.#options.recovering(),
-    }, signal)
+    const answer = this.#options.calls.readBodies(
+      {
+        batchClass: this.batchClass,
+        start,
+        bytesMax: limits.pageBytes,
+        waitMs: this.#catchUp || this.#options.recovering() ? BEGIN_WAIT_MS : limits.pollWaitMsMax,
+        includeOwn: this.#options.recovering(),
+      },
+      signal,
+    )
     answer.catch(() => undefined)
     return { start, askedMs, answer }
   }
@@ -136,7 +154,7 @@ export class Puller {
     const taking: Promise<void>[] = []
     for (const delivery of deliveries) {
       const leaf = leafHash(delivery.entry)
-      if (!await this.#follower.compare(this.#log, delivery.index, leaf, signal)) break
+      if (!(await this.#follower.compare(this.#log, delivery.index, leaf, signal))) break
       // One after the other, or later ones would pass before.
       const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
       const passing = this.#pass({ ...delivery, body }, leaf)
@@ -162,22 +180,36 @@ export class Puller {
   }
 
   /** A batch that was left, asked for again. */
-  async #takeLeft(delivery: Delivery, { asItIs, signal }: { readonly asItIs: boolean; readonly signal: AbortSignal }): Promise<void> {
+  async #takeLeft(
+    delivery: Delivery,
+    { asItIs, signal }: { readonly asItIs: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
     const log = this.#log
     const leaf = leafHash(delivery.entry)
-    if (log === '' || !await this.#follower.compare(log, delivery.index, leaf, signal)) return
+    if (log === '' || !(await this.#follower.compare(log, delivery.index, leaf, signal))) return
     const body = delivery.incomplete ? await this.#wholeBody(delivery, signal) : delivery.body
-    await this.#options.door.accept({ ...claimsOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }), asItIs })
+    await this.#options.door.accept({
+      ...claimsOf({ ...delivery, body }, { kind: 'parent', log, index: delivery.index, leaf }),
+      asItIs,
+    })
   }
 
-  async #leave({ index, entry }: Delivery, source: Extract<EntrySource, { kind: 'parent' }>, error: HuxinError): Promise<void> {
+  async #leave(
+    { index, entry }: Delivery,
+    source: Extract<EntrySource, { kind: 'parent' }>,
+    error: HuxinError,
+  ): Promise<void> {
     const { context, parent } = this.#options
     try {
       await this.aside.leave(parseHeaderNote(parseEntry(entry).header).header, source, error)
     } catch (unread) {
       if (!isHuxinError(unread) || unread.kind !== 'invalid') throw unread
       // Its leaf hash is in the parent's signed tree: it will never be another.
-      context.alarms.raise('unreadable', parent, text`entry ${index} of the log ${source.log} is none that can be read (${unread}); it is passed over`)
+      context.alarms.raise(
+        'unreadable',
+        parent,
+        text`entry ${index} of the log ${source.log} is none that can be read (${unread}); it is passed over`,
+      )
     }
   }
 
@@ -189,8 +221,17 @@ export class Puller {
     if (await context.ledger().known(batch.id)) return body
     const { origin, epoch, batchClass, lanes } = batch.header
     for (const { target, number } of lanes) {
-      const { package: found } = await calls.readLane({ lane: laneKey(origin, epoch, target, batchClass), number }, signal)
-      if (found && found.body.length > 0 && !isDropped(found.body) && equalBytes(parseHeaderNote(found.header).id, batch.id)) return found.body
+      const { package: found } = await calls.readLane(
+        { lane: laneKey(origin, epoch, target, batchClass), number },
+        signal,
+      )
+      if (
+        found &&
+        found.body.length > 0 &&
+        !isDropped(found.body) &&
+        equalBytes(parseHeaderNote(found.header).id, batch.id)
+      )
+        return found.body
     }
     return body
   }
@@ -198,7 +239,9 @@ export class Puller {
   async #load(): Promise<void> {
     const { log } = this.#follower
     const { keys, context } = this.#options
-    const stored = await keys.inherited(log, async (name) => openChecked(this.#key(name), await context.store.get(this.#key(name))))
+    const stored = await keys.inherited(log, async (name) =>
+      openChecked(this.#key(name), await context.store.get(this.#key(name))),
+    )
     this.#log = log
     this.#cursor = stored ? fromBe64(stored) : 0n
   }
@@ -211,7 +254,9 @@ export class Puller {
     if (now - this.#savedMs < SAVE_MS) return
     this.#savedMs = now
     // Losing this costs reading a page again: known batches are answered with their first receipt.
-    await this.#options.context.store.write([{ key: this.#key(this.#log), value: checkedValue(this.#key(this.#log), be64(next)) }])
+    await this.#options.context.store.write([
+      { key: this.#key(this.#log), value: checkedValue(this.#key(this.#log), be64(next)) },
+    ])
   }
 
   /** What was left and could not be kept is read again as soon as there is room. */
@@ -256,6 +301,12 @@ function claimsOf(delivery: Delivery, source: EntrySource): SenderClaims {
 
 /** The entry, which the spine holds, commits to the verdict and to its reasons; what comes beside it must be them. */
 function checkVerdict(verdict: Verdict, { index, refusal }: Delivery): void {
-  const same = verdict.accepted ? refusal.length === 0 : equalBytes(createHash('sha256').update(refusal).digest(), verdict.reasons)
-  if (!same) throw new HuxinError('root_mismatch', text`the parent delivered entry ${index} with another verdict or other reasons than its log has`)
+  const same = verdict.accepted
+    ? refusal.length === 0
+    : equalBytes(createHash('sha256').update(refusal).digest(), verdict.reasons)
+  if (!same)
+    throw new HuxinError(
+      'root_mismatch',
+      text`the parent delivered entry ${index} with another verdict or other reasons than its log has`,
+    )
 }

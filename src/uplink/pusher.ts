@@ -20,7 +20,12 @@ import type { LinkOptions } from './link.ts'
 import { Outbox, type Outgoing, type Page } from './outbox.ts'
 
 /** The parent's log, class → index in this log that is handed up next. */
-export const pushRows = defineRows({ table: 'meta', name: 'push', keys: textKeys, check: hasCheckValue(8) })
+export const pushRows = defineRows({
+  table: 'meta',
+  name: 'push',
+  keys: textKeys,
+  check: hasCheckValue(8),
+})
 
 /** Calls under way at once, which the parent answers in order: while it writes what one brought it reads the next. */
 const IN_FLIGHT = 8
@@ -66,13 +71,22 @@ export class Pusher {
   async waiting(): Promise<number> {
     const { context } = this.#options
     const cursor = this.#log === undefined ? await this.#handedBefore() : this.#cursor
-    const rows = await context.store.range({ gte: classKey(this.batchClass, cursor), lt: classKey(this.batchClass, context.log().size), limit: 10_000 })
+    const rows = await context.store.range({
+      gte: classKey(this.batchClass, cursor),
+      lt: classKey(this.batchClass, context.log().size),
+      limit: 10_000,
+    })
     return rows.length
   }
 
   /** Whether the parent answered for everything of this class below an index. */
   passed(index: bigint): boolean {
-    return this.#log !== undefined && this.#log === this.#follower.log && this.#cursor >= index && !this.#held.has(this.#options.context.self)
+    return (
+      this.#log !== undefined &&
+      this.#log === this.#follower.log &&
+      this.#cursor >= index &&
+      !this.#held.has(this.#options.context.self)
+    )
   }
 
   /** The parent may have been started anew: it knows nothing of the calls before. */
@@ -133,10 +147,12 @@ export class Pusher {
           continue
         }
         const flight = { page, answer: this.#submit(page.batches, series, signal), done: false }
-        void flight.answer.catch(() => undefined).then(() => {
-          flight.done = true
-          context.changes.announce([this.#topic])
-        })
+        void flight.answer
+          .catch(() => undefined)
+          .then(() => {
+            flight.done = true
+            context.changes.announce([this.#topic])
+          })
         inFlight.push(flight)
       }
       if (inFlight.length === 0) {
@@ -166,7 +182,8 @@ export class Pusher {
   async #wait(read: bigint, inFlight: number, signal: AbortSignal): Promise<void> {
     const { changes, log } = this.#options.context
     const waitMs = this.#held.untilDue(limits.pollWaitMsMax)
-    if (inFlight >= IN_FLIGHT || (inFlight > 0 && this.#held.due())) return changes.next([this.#topic], limits.pollWaitMsMax, signal)
+    if (inFlight >= IN_FLIGHT || (inFlight > 0 && this.#held.due()))
+      return changes.next([this.#topic], limits.pollWaitMsMax, signal)
     if (log().signed.size > read) return
     await changes.next([this.#topic, this.batchClass], waitMs, signal)
   }
@@ -176,28 +193,43 @@ export class Pusher {
     return { name: hex(this.#options.context.random.fill(new Uint8Array(12))), next: 0 }
   }
 
-  #submit(batches: readonly Outgoing[], series: { readonly name: string; next: number }, signal: AbortSignal): Promise<SubmitResponse> {
+  #submit(
+    batches: readonly Outgoing[],
+    series: { readonly name: string; next: number },
+    signal: AbortSignal,
+  ): Promise<SubmitResponse> {
     const { context, calls } = this.#options
     context.indexer.defer()
-    return calls.submit({
-      series: series.name,
-      number: series.next++,
-      packages: batches.map(({ entry, batch, body, refusal, receipt }) => ({
-        header: batch.note,
-        body,
-        refusal,
-        judged: batch.header.origin === context.self ? '' : formatJudged(entry.judged),
-        ...(receipt ? { receipt } : {}),
-      })),
-    }, signal)
+    return calls.submit(
+      {
+        series: series.name,
+        number: series.next++,
+        packages: batches.map(({ entry, batch, body, refusal, receipt }) => ({
+          header: batch.note,
+          body,
+          refusal,
+          judged: batch.header.origin === context.self ? '' : formatJudged(entry.judged),
+          ...(receipt ? { receipt } : {}),
+        })),
+      },
+      signal,
+    )
   }
 
   /** Offers again what waits of one origin, a call at a time, up to where the others are. */
-  async #offer({ origin, held }: { readonly origin: string; readonly held: Held }, end: bigint, signal: AbortSignal): Promise<void> {
+  async #offer(
+    { origin, held }: { readonly origin: string; readonly held: Held },
+    end: bigint,
+    signal: AbortSignal,
+  ): Promise<void> {
     const page = await this.#outbox.readOrigin(origin, { start: held.index, end })
     if (page.batches.length === 0 && page.next >= end) return this.#held.release(origin)
     if (page.batches.length > 0) {
-      const failed = await this.#receive(page, await this.#submit(page.batches, this.#newSeries(), signal), signal)
+      const failed = await this.#receive(
+        page,
+        await this.#submit(page.batches, this.#newSeries(), signal),
+        signal,
+      )
       if (failed) return this.#notTaken(failed)
     }
     await this.#held.advance(origin, page.next)
@@ -214,8 +246,17 @@ export class Pusher {
   }
 
   /** Keeps the receipts of a call, up to the first batch that was not taken. */
-  async #receive(page: Page, answer: SubmitResponse, signal: AbortSignal, advance: (next: bigint) => void = () => undefined): Promise<Failed | undefined> {
-    if (answer.outcomes.length !== page.batches.length) throw new HuxinError('argument_invalid', text`the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`)
+  async #receive(
+    page: Page,
+    answer: SubmitResponse,
+    signal: AbortSignal,
+    advance: (next: bigint) => void = () => undefined,
+  ): Promise<Failed | undefined> {
+    if (answer.outcomes.length !== page.batches.length)
+      throw new HuxinError(
+        'argument_invalid',
+        text`the parent answered ${answer.outcomes.length} of ${page.batches.length} batches`,
+      )
     const receipts: StoredReceipt[] = []
     let failed: Failed | undefined
     for (const [i, outgoing] of page.batches.entries()) {
@@ -292,17 +333,22 @@ export class Pusher {
     const { header } = outgoing.batch
     const { errorCode } = outcome
     const own = header.origin === context.self
-    const over = errorCode === 'not_addressed' || (errorCode === 'receipt_wanted' && (!own || header.epoch !== context.epoch)) ||
+    const over =
+      errorCode === 'not_addressed' ||
+      (errorCode === 'receipt_wanted' && (!own || header.epoch !== context.epoch)) ||
       (!own && ['quarantined', 'lane_fork', 'member_suspended'].includes(errorCode))
-    if (over && errorCode !== 'not_addressed') context.alarms.raise('push', this.batchClass, notTaken(outgoing, outcome))
+    if (over && errorCode !== 'not_addressed')
+      context.alarms.raise('push', this.batchClass, notTaken(outgoing, outcome))
     return over
   }
 
   /** Its origin waits from here on, or from where the parent says that its lane stands. */
   async #notTaken({ outgoing, outcome }: Failed): Promise<void> {
     const { origin } = outgoing.batch.header
-    if (this.#isPassedOver(outgoing, outcome)) return this.#held.advance(origin, outgoing.index + 1n)
-    if (!isOfOneOrigin(outcome)) throw new HuxinError('parent_unreachable', notTaken(outgoing, outcome))
+    if (this.#isPassedOver(outgoing, outcome))
+      return this.#held.advance(origin, outgoing.index + 1n)
+    if (!isOfOneOrigin(outcome))
+      throw new HuxinError('parent_unreachable', notTaken(outgoing, outcome))
     const back = outcome.errorCode === 'lane_gap' ? await this.#backFor(outcome) : outgoing.index
     await this.#held.hold(origin, back < outgoing.index ? back : outgoing.index, outcome)
   }
@@ -311,7 +357,10 @@ export class Pusher {
   async #backFor({ laneHeads }: Outcome): Promise<bigint> {
     let least: bigint | undefined
     for (const head of laneHeads) {
-      const known = head.batchId.length === 32 ? await this.#options.context.ledger().known(head.batchId) : undefined
+      const known =
+        head.batchId.length === 32
+          ? await this.#options.context.ledger().known(head.batchId)
+          : undefined
       const back = known?.indexes[0] ?? 0n
       if (least === undefined || back < least) least = back
     }
@@ -322,7 +371,8 @@ export class Pusher {
   #verified(outgoing: Outgoing, outcome: Outcome): StoredReceipt {
     const receipt = outcome.receipt!
     const log = this.#log ?? ''
-    if (!equalBytes(receipt.batchId, outgoing.batch.id)) throw new HuxinError('proof_invalid', text`the parent gave the receipt of another batch`)
+    if (!equalBytes(receipt.batchId, outgoing.batch.id))
+      throw new HuxinError('proof_invalid', text`the parent gave the receipt of another batch`)
     verifyTlogProof({
       proofBytes: receipt.proof,
       leaf: Buffer.concat([receipt.entryPrefix, outgoing.batch.note]),
@@ -338,21 +388,31 @@ export class Pusher {
     if (!outgoing.entry.verdict.accepted) return
     try {
       await door.accept({
-        header: outgoing.batch.note, body: new Uint8Array(), refusal: outcome.refusal, judged: formatJudged(outgoing.entry.judged), source: { kind: 'fetched', node: parent },
+        header: outgoing.batch.note,
+        body: new Uint8Array(),
+        refusal: outcome.refusal,
+        judged: formatJudged(outgoing.entry.judged),
+        source: { kind: 'fetched', node: parent },
       })
     } catch (error) {
       if (isHuxinError(error, 'log_frozen')) {
         this.#unlogged ??= outgoing.index
         return
       }
-      throw new HuxinError('internal', text`the refusal of batch ${outgoing.batch.idText} was not logged: ${textOf(error)}`, { cause: error })
+      throw new HuxinError(
+        'internal',
+        text`the refusal of batch ${outgoing.batch.idText} was not logged: ${textOf(error)}`,
+        { cause: error },
+      )
     }
   }
 
   async #load(): Promise<void> {
     const { log } = this.#follower
     const { keys, context } = this.#options
-    const stored = await keys.inherited(log, async (name) => openChecked(this.#key(name), await context.store.get(this.#key(name))))
+    const stored = await keys.inherited(log, async (name) =>
+      openChecked(this.#key(name), await context.store.get(this.#key(name))),
+    )
     await this.#held.load(log)
     this.#log = log
     this.#outbox.log = log
@@ -365,8 +425,13 @@ export class Pusher {
     const { context, parent } = this.#options
     const rows = await context.store.range(prefixRange(pushRows.key(`${parent}/`)))
     const own = keyText(this.#key(this.#log ?? ''))
-    const cursors = rows.filter(([key]) => keyText(key) !== own && keyText(key).endsWith(`/${this.batchClass}`)).map(([key, value]) => openChecked(key, value))
-    return cursors.reduce((most, cursor) => (cursor && fromBe64(cursor) > most ? fromBe64(cursor) : most), 0n)
+    const cursors = rows
+      .filter(([key]) => keyText(key) !== own && keyText(key).endsWith(`/${this.batchClass}`))
+      .map(([key, value]) => openChecked(key, value))
+    return cursors.reduce(
+      (most, cursor) => (cursor && fromBe64(cursor) > most ? fromBe64(cursor) : most),
+      0n,
+    )
   }
 
   async #advance(next: bigint): Promise<void> {
@@ -376,7 +441,13 @@ export class Pusher {
 
   #cursorOp(next: bigint): { key: Uint8Array; value: Uint8Array } {
     const key = this.#key(this.#log ?? '')
-    return { key, value: checkedValue(key, be64(this.#unlogged !== undefined && this.#unlogged < next ? this.#unlogged : next)) }
+    return {
+      key,
+      value: checkedValue(
+        key,
+        be64(this.#unlogged !== undefined && this.#unlogged < next ? this.#unlogged : next),
+      ),
+    }
   }
 
   #key(log: string): Uint8Array {
@@ -384,6 +455,9 @@ export class Pusher {
   }
 }
 
-function notTaken({ batch: { idText, header } }: Outgoing, { errorCode, errorMessage }: Outcome): Text {
+function notTaken(
+  { batch: { idText, header } }: Outgoing,
+  { errorCode, errorMessage }: Outcome,
+): Text {
   return text`batch ${idText} of ${header.origin} was not taken by the parent: ${errorCode}: ${errorMessage}`
 }

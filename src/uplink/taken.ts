@@ -48,8 +48,11 @@ export class Taken {
     const { log, seen } = this.#follower
     const reading = this.#reading?.log === log ? this.#reading : seen
     const read = reading?.log === log ? reading : undefined
-    const classes = this.#pullers.map(({ cursor, emptyMs = 0 }) => Math.max(emptyMs, read && cursor >= read.size ? read.ms : 0))
-    this.#reading = read && this.#pullers.every(({ cursor }) => cursor >= read.size) ? undefined : read
+    const classes = this.#pullers.map(({ cursor, emptyMs = 0 }) =>
+      Math.max(emptyMs, read && cursor >= read.size ? read.ms : 0),
+    )
+    this.#reading =
+      read && this.#pullers.every(({ cursor }) => cursor >= read.size) ? undefined : read
     const least = Math.min(...classes)
     if (least === 0 || !seen) return this.#ms
     this.#ms = Math.max(this.#ms ?? 0, seen.parentMs > 0 ? Math.min(least, seen.parentMs) : least)

@@ -64,12 +64,28 @@ export class Uplink {
   #clockOffsetMs = 0
 
   constructor(options: UplinkOptions) {
-    const link = { ...options, keys: new ParentKeys({ parent: options.parent, ledger: options.context.ledger, trust: options.trust }) }
+    const link = {
+      ...options,
+      keys: new ParentKeys({
+        parent: options.parent,
+        ledger: options.context.ledger,
+        trust: options.trust,
+      }),
+    }
     this.#options = link
     setMaxListeners(0, this.#stop.signal)
-    this.#follower = new Follower(link, () => this.#pullers.reduce((least, { cursor }) => (cursor < least ? cursor : least), this.#follower.verified.size))
+    this.#follower = new Follower(link, () =>
+      this.#pullers.reduce(
+        (least, { cursor }) => (cursor < least ? cursor : least),
+        this.#follower.verified.size,
+      ),
+    )
     const control = new Puller(link, 'control', { follower: this.#follower, control: undefined })
-    this.#pullers = batchClasses.map((batchClass) => (batchClass === 'control' ? control : new Puller(link, batchClass, { follower: this.#follower, control })))
+    this.#pullers = batchClasses.map((batchClass) =>
+      batchClass === 'control'
+        ? control
+        : new Puller(link, batchClass, { follower: this.#follower, control }),
+    )
     this.#pushers = batchClasses.map((batchClass) => new Pusher(link, batchClass, this.#follower))
     this.#witness = new WitnessLoop(link, this.#follower, this.#pullers)
     this.#giver = new Giver(link)
@@ -117,13 +133,21 @@ export class Uplink {
   }
 
   /** What the nodes above know of a batch of a lane, nearest first. */
-  async traceAbove(lane: string, number: bigint): Promise<readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]> {
+  async traceAbove(
+    lane: string,
+    number: bigint,
+  ): Promise<
+    readonly { node: string; held: boolean; index: bigint; receiptNotes: Uint8Array[] }[]
+  > {
     const { traces } = await this.#options.calls.readLane({ lane, number }, this.#stop.signal)
     return traces
   }
 
   /** A batch of a lane, as the parent has it. */
-  async readPackage(lane: string, number: bigint): Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined> {
+  async readPackage(
+    lane: string,
+    number: bigint,
+  ): Promise<{ readonly body: Uint8Array; readonly refusal: Uint8Array } | undefined> {
     return (await this.#options.calls.readLane({ lane, number }, this.#stop.signal)).package
   }
 
@@ -144,9 +168,19 @@ export class Uplink {
     await Promise.all([
       this.#loop('spine', (progress) => this.#follower.run(signal, progress), signal),
       this.#loop('witness', (progress) => this.#witness.run(signal, progress), signal),
-      ...this.#pullers.map((puller) => this.#loop(`pull ${puller.batchClass}`, (progress) => puller.run(signal, progress), signal)),
-      ...this.#pullers.map((puller) => this.#loop(`left ${puller.batchClass}`, (progress) => puller.aside.run(signal, progress), signal)),
-      ...this.#pushers.map((pusher) => this.#loop(`push ${pusher.batchClass}`, (progress) => pusher.run(signal, progress), signal)),
+      ...this.#pullers.map((puller) =>
+        this.#loop(`pull ${puller.batchClass}`, (progress) => puller.run(signal, progress), signal),
+      ),
+      ...this.#pullers.map((puller) =>
+        this.#loop(
+          `left ${puller.batchClass}`,
+          (progress) => puller.aside.run(signal, progress),
+          signal,
+        ),
+      ),
+      ...this.#pushers.map((pusher) =>
+        this.#loop(`push ${pusher.batchClass}`, (progress) => pusher.run(signal, progress), signal),
+      ),
       this.#loop('recall', (progress) => this.#recallAgain(signal, progress), signal),
       this.#loop('recovery', () => this.#catchUp(signal), signal),
     ])
@@ -156,7 +190,11 @@ export class Uplink {
    * Runs a loop until it ends, and again after each failure, with capped exponential backoff and jitter.
    * The loop says when it gets on: then its trouble is over.
    */
-  async #loop(name: string, run: (progress: () => void) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #loop(
+    name: string,
+    run: (progress: () => void) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, context, retryMsMax, random } = this.#options
     let delayMs = RETRY_MS_MIN
     const progress = (): void => {
@@ -188,7 +226,8 @@ export class Uplink {
     const { alarms } = this.#options.context
     if (isHuxinError(error, 'member_suspended')) this.#suspended(error)
     // One alarm says it for all loops.
-    if (isUnreachable(error) || isHuxinError(error, 'member_suspended')) return alarms.clear('link', name)
+    if (isUnreachable(error) || isHuxinError(error, 'member_suspended'))
+      return alarms.clear('link', name)
     alarms.raise('link', name, textOf(error))
   }
 
@@ -196,9 +235,21 @@ export class Uplink {
     const { context, clock, parent } = this.#options
     const { status = 'suspended', reason = '', document = '', actor = '' } = details
     this.#state = 'suspended'
-    this.#suspension = { status, reason, document, actor, sinceMs: this.#suspension?.sinceMs ?? clock.nowMs() }
+    this.#suspension = {
+      status,
+      reason,
+      document,
+      actor,
+      sinceMs: this.#suspension?.sinceMs ?? clock.nowMs(),
+    }
     const why = reason === '' ? '' : text`: ${reason} (${document})`
-    context.alarms.raise('suspended', '', status === 'retired' ? text`${parent} has retired this node${why}` : text`${parent} has suspended this node${why}`)
+    context.alarms.raise(
+      'suspended',
+      '',
+      status === 'retired'
+        ? text`${parent} has retired this node${why}`
+        : text`${parent} has suspended this node${why}`,
+    )
   }
 
   async #recall(): Promise<void> {
@@ -206,15 +257,36 @@ export class Uplink {
     const parentCheckpoint = await newestSeen(context, parent)
     const before = clock.nowMs()
     const parentStatements = context.ledger().federation.history(parent).slice(-STATEMENTS_SHOWN)
-    const answer = await calls.recall({ protocol: PROTOCOL, logOrigin: context.log().origin, parentCheckpoint, parentStatements, clockMs: BigInt(Math.round(before)), givesBack: true, divisionsVersion }, this.#stop.signal)
+    const answer = await calls.recall(
+      {
+        protocol: PROTOCOL,
+        logOrigin: context.log().origin,
+        parentCheckpoint,
+        parentStatements,
+        clockMs: BigInt(Math.round(before)),
+        givesBack: true,
+        divisionsVersion,
+      },
+      this.#stop.signal,
+    )
     const now = clock.nowMs()
     if (Math.floor(answer.protocol / 1000) !== Math.floor(PROTOCOL / 1000)) {
-      throw new HuxinError('argument_invalid', text`the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`)
+      throw new HuxinError(
+        'argument_invalid',
+        text`the parent speaks protocol ${answer.protocol}, this node ${PROTOCOL}: the first digits must agree; upgrade one of them`,
+      )
     }
     if (answer.lost) await this.#giveBack(answer.lost, answer.logOrigin)
     this.#clockOffsetMs = Number(answer.timeMs) - Math.round((before + now) / 2)
     const { protocol, lastCheckpoint, epoch, statements: unverifiedStatements } = answer
-    await onRecall({ protocol, parentLog: answer.logOrigin, parentTimeMs: Number(answer.timeMs), lastCheckpoint, epoch, unverifiedStatements })
+    await onRecall({
+      protocol,
+      parentLog: answer.logOrigin,
+      parentTimeMs: Number(answer.timeMs),
+      lastCheckpoint,
+      epoch,
+      unverifiedStatements,
+    })
     const ahead = keys.learn(answer.statements, answer.logOrigin)
     if (ahead.length > 0) await context.store.write([aheadOp(parent, ahead)])
     compareDivisionTable(context, parent, answer.divisionsVersion)
@@ -227,7 +299,11 @@ export class Uplink {
   /** The parent is a root that lost its log; while the next one has not begun it answers nothing else. @throws HuxinError not_ready */
   async #giveBack({ log, size, waiting }: LostLog, now: string): Promise<void> {
     await this.#giver.give({ log, size, now }, this.#stop.signal)
-    if (waiting) throw new HuxinError('not_ready', text`${this.#options.parent} lost ${log} from entry ${size} on and has what this node gave back of it; it waits for others`)
+    if (waiting)
+      throw new HuxinError(
+        'not_ready',
+        text`${this.#options.parent} lost ${log} from entry ${size} on and has what this node gave back of it; it waits for others`,
+      )
   }
 
   /** Compares clocks and logs with the parent every minute while the link stands. */
@@ -255,7 +331,11 @@ export class Uplink {
     this.#state = 'away'
     this.#awaySince ??= { ms: clock.nowMs(), monotonicMs: clock.monotonicMs() }
     if (clock.monotonicMs() - this.#awaySince.monotonicMs >= awayMs) {
-      context.alarms.raise('away', '', text`${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error}`)
+      context.alarms.raise(
+        'away',
+        '',
+        text`${parent} has not been reached since ${formatTime(this.#awaySince.ms)}: ${error}`,
+      )
     }
     if (name !== 'recall' || error.message === this.#awayReason) return
     this.#awayReason = error.message
@@ -267,7 +347,8 @@ export class Uplink {
     const { recovering, clock, onCaughtUp } = this.#options
     let [log, end] = ['', 0n]
     while (!signal.aborted && recovering()) {
-      if (end === 0n || log !== this.#follower.log) [log, end] = [this.#follower.log, this.#follower.verified.size]
+      if (end === 0n || log !== this.#follower.log)
+        [log, end] = [this.#follower.log, this.#follower.verified.size]
       if (end > 0n && this.#pullers.every(({ cursor }) => cursor >= end)) return onCaughtUp()
       await sleep(clock, RECOVERY_POLL_MS, signal)
     }
@@ -302,5 +383,9 @@ const STATEMENTS_SHOWN = 64
 export const PROTOCOL = 1_000
 
 function isUnreachable(error: unknown): error is HuxinError {
-  return isHuxinError(error, 'peer_unreachable') || isHuxinError(error, 'deadline_exceeded') || isHuxinError(error, 'parent_unreachable')
+  return (
+    isHuxinError(error, 'peer_unreachable') ||
+    isHuxinError(error, 'deadline_exceeded') ||
+    isHuxinError(error, 'parent_unreachable')
+  )
 }

@@ -59,26 +59,42 @@ export class WitnessLoop {
     const tree = context.log().signed
     const parentTree = await this.#follower.flush()
     const seconds = BigInt(Math.floor(clock.nowMs() / 1000))
-    const cosigned = parentTree.note.length > 0
-      ? addSignatureLines(parentTree.note, [cosign(parseNote(parentTree.note).text, context.cosigner, seconds)])
-      : new Uint8Array()
+    const cosigned =
+      parentTree.note.length > 0
+        ? addSignatureLines(parentTree.note, [
+            cosign(parseNote(parentTree.note).text, context.cosigner, seconds),
+          ])
+        : new Uint8Array()
     for (let attempt = 0; attempt < 2; attempt++) {
-      const consistency = this.#knownSize > 0n && this.#knownSize < tree.size ? await context.log().proveConsistency(this.#knownSize, tree.size) : []
-      const answer = await calls.witness({
-        oldSize: this.#knownSize,
-        consistency: [...consistency],
-        checkpoint: tree.size > 0n ? tree.note : new Uint8Array(),
-        cosigned,
-        receiptNote: this.#follower.log === '' ? new Uint8Array() : this.#receipt(),
-      }, signal)
+      const consistency =
+        this.#knownSize > 0n && this.#knownSize < tree.size
+          ? await context.log().proveConsistency(this.#knownSize, tree.size)
+          : []
+      const answer = await calls.witness(
+        {
+          oldSize: this.#knownSize,
+          consistency: [...consistency],
+          checkpoint: tree.size > 0n ? tree.note : new Uint8Array(),
+          cosigned,
+          receiptNote: this.#follower.log === '' ? new Uint8Array() : this.#receipt(),
+        },
+        signal,
+      )
       if (answer.cosignature.length > 0) {
-        await keepCosignature(context, this.#options.parent, addSignatureLines(tree.note, [Buffer.from(answer.cosignature).toString()]))
+        await keepCosignature(
+          context,
+          this.#options.parent,
+          addSignatureLines(tree.note, [Buffer.from(answer.cosignature).toString()]),
+        )
         this.#knownSize = tree.size
         return
       }
       if (answer.current) return
       if (answer.knownSize > tree.size) {
-        throw new HuxinError('log_behind', text`the parent has seen ${answer.knownSize} entries of this log, which has ${tree.size}: run huxin node recover`)
+        throw new HuxinError(
+          'log_behind',
+          text`the parent has seen ${answer.knownSize} entries of this log, which has ${tree.size}: run huxin node recover`,
+        )
       }
       this.#knownSize = answer.knownSize
     }
@@ -88,13 +104,16 @@ export class WitnessLoop {
     const { context, clock } = this.#options
     const [control, amendment, normal, bulk] = this.#pullers.map(({ delivered }) => delivered)
     const tree = context.log().signed
-    return formatReceiptNote({
-      from: context.self,
-      log: this.#follower.log,
-      size: this.#follower.verified.size,
-      classes: { control: control!, amendment: amendment!, normal: normal!, bulk: bulk! },
-      own: { log: context.log().origin, size: tree.size, root: tree.root },
-      timeMs: clock.nowMs(),
-    }, [context.noteSigner])
+    return formatReceiptNote(
+      {
+        from: context.self,
+        log: this.#follower.log,
+        size: this.#follower.verified.size,
+        classes: { control: control!, amendment: amendment!, normal: normal!, bulk: bulk! },
+        own: { log: context.log().origin, size: tree.size, root: tree.root },
+        timeMs: clock.nowMs(),
+      },
+      [context.noteSigner],
+    )
   }
 }

@@ -9,7 +9,11 @@ import type { BatchInQuestion, CheckRecords, Judging } from './kind.ts'
 import { type Refused, refusedRecords } from './refusal.ts'
 
 /** The verdict on a batch of records of a catalog item; `also` is asked when they are sound in themselves. */
-export async function judgeRecords({ ledger, header, body, terms }: BatchInQuestion, { checkRecords, clock }: Judging, also: () => Refused | undefined = () => undefined): Promise<Refused | undefined> {
+export async function judgeRecords(
+  { ledger, header, body, terms }: BatchInQuestion,
+  { checkRecords, clock }: Judging,
+  also: () => Refused | undefined = () => undefined,
+): Promise<Refused | undefined> {
   const contract = judgeContract(ledger, header, terms)
   if (!contract || 'refusal' in contract) return contract
   const faults = await checkRecords(contract, body, { clock })
@@ -36,7 +40,11 @@ interface Checking {
 }
 
 /** @returns the first record that was not checked, because the turn was over */
-function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, turns, ids }: Checking): number {
+function checkFrom(
+  compiled: CompiledItem,
+  body: Body,
+  { start: first, faults, turns, ids }: Checking,
+): number {
   let looked = { at: first, offset: body.spans[2 * first]! }
   for (let i = first; i < body.count; i++) {
     const start = body.spans[2 * i]!
@@ -52,12 +60,16 @@ function checkFrom(compiled: CompiledItem, body: Body, { start: first, faults, t
     }
     const found = checkRecordBytes(compiled, recordAt(body, i)!, i)
     // Of the rest only the number of bad records is told.
-    faults.push(...faults.length < limits.faultsMax ? found : found.slice(0, 1))
+    faults.push(...(faults.length < limits.faultsMax ? found : found.slice(0, 1)))
   }
   return body.count
 }
 
-async function checkRest(compiled: CompiledItem, body: Body, { start, faults, turns, ids }: Checking): Promise<readonly RecordFault[]> {
+async function checkRest(
+  compiled: CompiledItem,
+  body: Body,
+  { start, faults, turns, ids }: Checking,
+): Promise<readonly RecordFault[]> {
   for (let at = start; at < body.count;) {
     await turns.next()
     at = checkFrom(compiled, body, { start: at, faults, turns, ids })

@@ -9,11 +9,16 @@ import { type Refused, refuse } from './refusal.ts'
  * @returns undefined when accepted
  * @throws HuxinError item_unknown | member_unknown
  */
-export function judge(batch: BatchInQuestion, judging: Judging): Promise<Refused | undefined> | Refused | undefined {
+export function judge(
+  batch: BatchInQuestion,
+  judging: Judging,
+): Promise<Refused | undefined> | Refused | undefined {
   const { ledger, header, terms } = batch
   const astray = judgeReach(judging.kinds, ledger.federation, header)
   if (astray) return refuse(astray.code, astray.said)
   const kind = judging.kinds.of(header)
   if (kind) return kind.judge(batch, judging)
-  return header.item === undefined ? undefined : judgeItem(ledger, { ...header, item: header.item }, terms)
+  return header.item === undefined
+    ? undefined
+    : judgeItem(ledger, { ...header, item: header.item }, terms)
 }

@@ -23,7 +23,11 @@ export interface Terms extends Judged {
 }
 
 /** Replaceable for tests that need a node with other rules. Long work takes turns by the clock; may note where record ids are, where it is given room for that. */
-export type CheckRecords = (compiled: CompiledItem, body: Body, how: { readonly clock: TurnClock; readonly ids?: IdPlaces }) => readonly RecordFault[] | Promise<readonly RecordFault[]>
+export type CheckRecords = (
+  compiled: CompiledItem,
+  body: Body,
+  how: { readonly clock: TurnClock; readonly ids?: IdPlaces },
+) => readonly RecordFault[] | Promise<readonly RecordFault[]>
 
 /** What a judgement works with. */
 export interface Judging {
@@ -48,7 +52,11 @@ export interface OrderedQuestion extends Pick<BatchInQuestion, 'ledger' | 'heade
   /** The header of a batch that is in the log or before this one in the round; undefined when it is not here. */
   readonly headerOf: (batchId: Uint8Array) => Promise<BatchHeader | undefined>
   /** Keeps the evidence of two statements of a member with one serial, signed by the same members. */
-  readonly keepConflict: (earlier: Uint8Array, later: Uint8Array, signers: readonly string[]) => Promise<void>
+  readonly keepConflict: (
+    earlier: Uint8Array,
+    later: Uint8Array,
+    signers: readonly string[],
+  ) => Promise<void>
 }
 
 /** What the node that publishes a batch asks besides what all ask: what it does not know itself is a slip of the pen. */
@@ -59,7 +67,10 @@ export interface OwnBatch extends Pick<BatchInQuestion, 'ledger' | 'body'> {
 /** One kind of batch. Everything that depends on the kind is here. */
 export interface Kind extends StoredKind {
   /** Why a batch is refused; undefined when it is accepted. Its records are checked in turns with whatever else the node does. */
-  readonly judge: (batch: BatchInQuestion, judging: Judging) => Promise<Refused | undefined> | Refused | undefined
+  readonly judge: (
+    batch: BatchInQuestion,
+    judging: Judging,
+  ) => Promise<Refused | undefined> | Refused | undefined
   /** The same for what can only be judged in the order of the log; inside a round of the writer. */
   readonly judgeInOrder?: (asked: OrderedQuestion) => Promise<Refused | undefined>
   readonly judgeOwn?: (batch: OwnBatch) => Promise<Refused | undefined>

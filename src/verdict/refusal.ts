@@ -18,7 +18,15 @@ export function refuse(code: ErrorCode, said: Said, faults: readonly RecordFault
     code,
     message: rendered(said, 'en'),
     messageZh: rendered(said, 'zh'),
-    faults: faults.slice(0, limits.faultsMax).map(({ index, path, code: fault, message, messageZh }) => ({ index, path, code: fault, message, messageZh })),
+    faults: faults
+      .slice(0, limits.faultsMax)
+      .map(({ index, path, code: fault, message, messageZh }) => ({
+        index,
+        path,
+        code: fault,
+        message,
+        messageZh,
+      })),
     faultCount: faults.length,
   })
   return { code, refusal }
@@ -47,12 +55,22 @@ export function encodeRefusal(refusal: Refusal): Uint8Array {
 export function refusedRecords(faults: readonly RecordFault[], count: number): Refused {
   const bad = new Set(faults.map(({ index }) => index)).size
   const first = faults[0]!
-  return refuse('record_invalid', text`${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${bilingual(first.message, first.messageZh)}`, faults)
+  return refuse(
+    'record_invalid',
+    text`${bad} of ${count} records are bad; the first is record ${first.index}, ${first.path}: ${bilingual(first.message, first.messageZh)}`,
+    faults,
+  )
 }
 
 /** A refusal of some of a caller's records, with the places that they have among all: `places[i]` is that of record i. */
 export function atPlaces(refusal: Refusal, places: readonly number[], count: number): Refusal {
   if (refusal.faults.length === 0) return refusal
-  const faults = refusal.faults.map((one) => ({ ...one, index: places[one.index]! } as RecordFault & typeof one))
-  return { ...refusedRecords(faults, count).refusal, code: refusal.code, faultCount: refusal.faultCount }
+  const faults = refusal.faults.map(
+    (one) => ({ ...one, index: places[one.index]! }) as RecordFault & typeof one,
+  )
+  return {
+    ...refusedRecords(faults, count).refusal,
+    code: refusal.code,
+    faultCount: refusal.faultCount,
+  }
 }

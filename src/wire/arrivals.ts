@@ -65,7 +65,11 @@ export class Arrivals {
   }
 
   #arrive(socket: Socket, proceed: () => void): void {
-    const arrival: Arrival = { socket, address: networkOf(socket.remoteAddress ?? ''), spoke: false }
+    const arrival: Arrival = {
+      socket,
+      address: networkOf(socket.remoteAddress ?? ''),
+      spoke: false,
+    }
     const same = this.#byAddress.get(arrival.address) ?? new Set()
     if (same.size >= this.#options.perAddress) this.#drop(same)
     else if (this.#sockets.size >= this.#options.all) this.#drop(this.#largest())
@@ -119,6 +123,11 @@ export function networkOf(address: string): string {
   if (!address.includes(':')) return address
   const [head = '', tail] = address.split('%')[0]!.split('::')
   const groups = head.split(':').filter((group) => group !== '')
-  const zeros = tail === undefined ? 0 : 8 - groups.length - tail.split(':').filter((group) => group !== '').length
-  return [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...(tail ?? '').split(':')].slice(0, 4).join(':')
+  const zeros =
+    tail === undefined
+      ? 0
+      : 8 - groups.length - tail.split(':').filter((group) => group !== '').length
+  return [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...(tail ?? '').split(':')]
+    .slice(0, 4)
+    .join(':')
 }

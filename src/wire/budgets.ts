@@ -64,7 +64,11 @@ interface OpenAccount extends Taken {
 export class Budgets {
   readonly #limits: BudgetLimits
   readonly #accounts = new Map<string, OpenAccount>()
-  readonly #taken: Readonly<Record<Standing, Taken>> = { kin: nothing(), own: nothing(), foreign: nothing() }
+  readonly #taken: Readonly<Record<Standing, Taken>> = {
+    kin: nothing(),
+    own: nothing(),
+    foreign: nothing(),
+  }
 
   constructor(limits: BudgetLimits) {
     this.#limits = limits
@@ -83,7 +87,7 @@ export class Budgets {
   /** The account of an identity, as it stands now; what it has taken moves with it. */
   account(key: string, standing: Standing): Account {
     let account = this.#accounts.get(key)
-    if (!account) this.#accounts.set(key, account = { key, standing, ...nothing() })
+    if (!account) this.#accounts.set(key, (account = { key, standing, ...nothing() }))
     if (account.standing !== standing) this.#move(account, standing)
     return account
   }
@@ -97,7 +101,8 @@ export class Budgets {
 
   give(account: Account, resource: Resource, count: number): void {
     this.#add(account, resource, -count)
-    if (account.connections === 0 && account.calls === 0 && account.bytes === 0) this.#accounts.delete(account.key)
+    if (account.connections === 0 && account.calls === 0 && account.bytes === 0)
+      this.#accounts.delete(account.key)
   }
 
   /** What one identity of a standing may have. */
@@ -105,9 +110,16 @@ export class Budgets {
     const { connectionsPerPeer, callsPerPeer, bytesPerPeer } = this.#limits
     const foreign = standing === 'foreign'
     switch (resource) {
-      case 'connections': return foreign ? Math.min(connectionsPerPeer, FOREIGN_CONNECTIONS_MAX) : connectionsPerPeer
-      case 'calls': return CALLS_TAKEN * (foreign ? Math.min(callsPerPeer, FOREIGN_CALLS_MAX) : callsPerPeer)
-      case 'bytes': return foreign ? Math.min(bytesPerPeer, FOREIGN_BYTES_MAX) : standing === 'kin' ? 2 * bytesPerPeer : bytesPerPeer
+      case 'connections':
+        return foreign ? Math.min(connectionsPerPeer, FOREIGN_CONNECTIONS_MAX) : connectionsPerPeer
+      case 'calls':
+        return CALLS_TAKEN * (foreign ? Math.min(callsPerPeer, FOREIGN_CALLS_MAX) : callsPerPeer)
+      case 'bytes':
+        return foreign
+          ? Math.min(bytesPerPeer, FOREIGN_BYTES_MAX)
+          : standing === 'kin'
+            ? 2 * bytesPerPeer
+            : bytesPerPeer
     }
   }
 
@@ -129,11 +141,15 @@ export class Budgets {
   }
 
   #all(resource: Resource): number {
-    return resource === 'connections' ? this.#limits.connections : resource === 'bytes' ? this.#limits.bytes : Infinity
+    return resource === 'connections'
+      ? this.#limits.connections
+      : resource === 'bytes'
+        ? this.#limits.bytes
+        : Infinity
   }
 
   #add(account: Account, resource: Resource, count: number): void {
-    (account as OpenAccount)[resource] += count
+    ;(account as OpenAccount)[resource] += count
     this.#taken[account.standing][resource] += count
   }
 
@@ -150,7 +166,9 @@ export class Budgets {
 
 function reserveOf(resource: Resource, all: number): number {
   if (resource === 'bytes') return all * RESERVE_BYTES_SHARE
-  return resource === 'connections' ? Math.min(Math.max(RESERVE_CONNECTIONS_MIN, all * RESERVE_SHARE), Math.floor(all / 2)) : 0
+  return resource === 'connections'
+    ? Math.min(Math.max(RESERVE_CONNECTIONS_MIN, all * RESERVE_SHARE), Math.floor(all / 2))
+    : 0
 }
 
 function nothing(): Taken {

@@ -10,9 +10,22 @@
  * here, after connectTimeoutMs, and begun anew.
  */
 import { isIP } from 'node:net'
-import { type DescMethod, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf'
+import {
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
-import { type ChannelOptions, Client, type ClientUnaryCall, connectivityState, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import {
+  type ChannelOptions,
+  Client,
+  type ClientUnaryCall,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js'
 import { onAbort } from '../base/abort.ts'
 import { asBuffer } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
@@ -57,7 +70,10 @@ export interface CallOptions {
 
 /** One method per rpc; throws HuxinError only. */
 export type TypedClient<M extends GenServiceMethods> = {
-  readonly [K in keyof M]: (request: MessageInitShape<M[K]['input']>, options: CallOptions) => Promise<MessageShape<M[K]['output']>>
+  readonly [K in keyof M]: (
+    request: MessageInitShape<M[K]['input']>,
+    options: CallOptions,
+  ) => Promise<MessageShape<M[K]['output']>>
 }
 
 const KEEPALIVE_MS = 30_000
@@ -107,15 +123,20 @@ export class WireChannel {
   }
 
   get state(): ChannelState {
-    return this.#closed ? 'closed' : stateNames[this.#link.grpc.getChannel().getConnectivityState(false)]
+    return this.#closed
+      ? 'closed'
+      : stateNames[this.#link.grpc.getChannel().getConnectivityState(false)]
   }
 
   /** A typed client of one service over this channel; any number may share it. */
   client<M extends GenServiceMethods>(service: GenService<M>): TypedClient<M> {
-    return Object.fromEntries(service.methods.map((method) => [
-      method.localName,
-      (request: MessageInitShape<DescMethod['input']>, options: CallOptions) => this.#call(method, request, options),
-    ])) as unknown as TypedClient<M>
+    return Object.fromEntries(
+      service.methods.map((method) => [
+        method.localName,
+        (request: MessageInitShape<DescMethod['input']>, options: CallOptions) =>
+          this.#call(method, request, options),
+      ]),
+    ) as unknown as TypedClient<M>
   }
 
   /** Later calls use a new connection with it; calls in progress end on the old one. Throws config_invalid and keeps the last good one. */
@@ -140,9 +161,17 @@ export class WireChannel {
     retire(this.#link)
   }
 
-  async #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, options: CallOptions): Promise<MessageShape<DescMethod['output']>> {
+  async #call(
+    method: DescMethod,
+    request: MessageInitShape<DescMethod['input']>,
+    options: CallOptions,
+  ): Promise<MessageShape<DescMethod['output']>> {
     const { timeoutMs, signal } = options
-    if (this.#closed) throw new HuxinError('peer_unreachable', text`the channel to ${this.#options.address} is closed`)
+    if (this.#closed)
+      throw new HuxinError(
+        'peer_unreachable',
+        text`the channel to ${this.#options.address} is closed`,
+      )
     if (signal?.aborted) throw new HuxinError('cancelled', text`the caller gave the call up`)
     const bytes = encode(method, request)
     const deadline = this.#options.clock.nowMs() + timeoutMs
@@ -151,10 +180,23 @@ export class WireChannel {
       const finish = (error: ServiceError | null, answer?: Uint8Array): void => {
         forget?.()
         link.calls.delete(call)
-        if (error || !answer) reject(error ? this.#errorOf(error) : new HuxinError('internal', text`${pathOf(method)} gave no answer`))
+        if (error || !answer)
+          reject(
+            error
+              ? this.#errorOf(error)
+              : new HuxinError('internal', text`${pathOf(method)} gave no answer`),
+          )
         else resolve(answer)
       }
-      const call = link.grpc.makeUnaryRequest(pathOf(method), asBuffer, asBytes, bytes, new Metadata(), { deadline }, finish)
+      const call = link.grpc.makeUnaryRequest(
+        pathOf(method),
+        asBuffer,
+        asBytes,
+        bytes,
+        new Metadata(),
+        { deadline },
+        finish,
+      )
       link.calls.add(call)
       const forget = signal && onAbort(signal, () => call.cancel())
       this.#watchConnecting()
@@ -164,16 +206,25 @@ export class WireChannel {
 
   #errorOf(error: ServiceError): HuxinError {
     const received = errorOfStatus(error)
-    if (received.code !== 'peer_unreachable' && received.code !== 'deadline_exceeded') return received
+    if (received.code !== 'peer_unreachable' && received.code !== 'deadline_exceeded')
+      return received
     const { address, expectedNodeName = 'node', proxy } = this.#options
     const through = proxy === undefined ? '' : text` through proxy ${parseProxy(proxy).host}`
-    return new HuxinError(received.code, text`${expectedNodeName} at ${address}${through}: ${mapped(received.text, withoutAttempt)}`, { details: received.details })
+    return new HuxinError(
+      received.code,
+      text`${expectedNodeName} at ${address}${through}: ${mapped(received.text, withoutAttempt)}`,
+      { details: received.details },
+    )
   }
 
   /** Gives a connection up that is not ready in time. grpc-js would wait for ever, refusing calls meanwhile. */
   #watchConnecting(): void {
     if (this.#cancelWatch || this.state === 'ready') return
-    const { clock, connectTimeoutMs = CONNECT_TIMEOUT_MS, backoffMsMax = BACKOFF_MS_MAX } = this.#options
+    const {
+      clock,
+      connectTimeoutMs = CONNECT_TIMEOUT_MS,
+      backoffMsMax = BACKOFF_MS_MAX,
+    } = this.#options
     this.#cancelWatch = clock.after(connectTimeoutMs, () => {
       this.#cancelWatch = undefined
       if (this.state === 'connecting' || this.state === 'failing') this.#replace(backoffMsMax)
@@ -203,11 +254,17 @@ export class WireChannel {
         }
       },
     })
-    return Object.assign(link, { grpc: new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) }) })
+    return Object.assign(link, {
+      grpc: new Client(target, tls, { ...options, ...this.#channelOptions(backoffMsMin) }),
+    })
   }
 
   #channelOptions(backoffMsMin: number): ChannelOptions {
-    const { keepaliveMs = KEEPALIVE_MS, keepaliveTimeoutMs = KEEPALIVE_TIMEOUT_MS, backoffMsMax = BACKOFF_MS_MAX } = this.#options
+    const {
+      keepaliveMs = KEEPALIVE_MS,
+      keepaliveTimeoutMs = KEEPALIVE_TIMEOUT_MS,
+      backoffMsMax = BACKOFF_MS_MAX,
+    } = this.#options
     return {
       'grpc.enable_http_proxy': 0,
       'grpc.enable_channelz': 0,
@@ -229,7 +286,10 @@ function encode(method: DescMethod, request: MessageInitShape<DescMethod['input'
   try {
     return encodeMessage(method.input, request)
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the request is not a ${method.input.typeName}: ${textOf(error)}`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the request is not a ${method.input.typeName}: ${textOf(error)}`,
+    )
   }
 }
 
@@ -237,7 +297,10 @@ function decode(method: DescMethod, response: Uint8Array): MessageShape<DescMeth
   try {
     return fromBinary(method.output, response)
   } catch (error) {
-    throw new HuxinError('internal', text`the answer is not a ${method.output.typeName}: ${textOf(error)}`)
+    throw new HuxinError(
+      'internal',
+      text`the answer is not a ${method.output.typeName}: ${textOf(error)}`,
+    )
   }
 }
 
@@ -250,10 +313,15 @@ const stateNames: Readonly<Record<connectivityState, ChannelState>> = {
 }
 
 /** Why a server is not the one that is wanted; undefined when it is. Replaces the check of host names. */
-function refusalOf({ expectedNodeName, checkServer }: WireChannelOptions, server: PeerIdentity): Error | undefined {
+function refusalOf(
+  { expectedNodeName, checkServer }: WireChannelOptions,
+  server: PeerIdentity,
+): Error | undefined {
   const { role, nodeName } = server
-  if (role !== 'node') return new Error(`the server shows a certificate of role ${role}, not of a node`)
-  if (expectedNodeName !== undefined && nodeName !== expectedNodeName) return new Error(`the server is ${nodeName}, expected ${expectedNodeName}`)
+  if (role !== 'node')
+    return new Error(`the server shows a certificate of role ${role}, not of a node`)
+  if (expectedNodeName !== undefined && nodeName !== expectedNodeName)
+    return new Error(`the server is ${nodeName}, expected ${expectedNodeName}`)
   try {
     checkServer?.(server)
     return undefined
@@ -263,17 +331,31 @@ function refusalOf({ expectedNodeName, checkServer }: WireChannelOptions, server
 }
 
 /** Where to connect, and what grpc-js must be told when that is a proxy. */
-function route(address: string, proxy: string | undefined): { target: string; options: ChannelOptions } {
+function route(
+  address: string,
+  proxy: string | undefined,
+): { target: string; options: ChannelOptions } {
   const match = /^(\[[0-9a-f:.]+\]|[^:/\s]+):(\d{1,5})$/i.exec(address)
-  if (!match) throw new HuxinError('config_invalid', text`address ${JSON.stringify(address)} is not host:port`)
+  if (!match)
+    throw new HuxinError(
+      'config_invalid',
+      text`address ${JSON.stringify(address)} is not host:port`,
+    )
   // RFC 6066 forbids an IP address as server name, and Node warns of it; the name is not checked.
   const numeric = isIP(match[1]!.replace(/^\[|\]$/g, '')) !== 0
-  const options = { 'grpc.default_authority': address, ...(numeric ? { 'grpc.ssl_target_name_override': 'node.huxin.invalid' } : {}) }
+  const options = {
+    'grpc.default_authority': address,
+    ...(numeric ? { 'grpc.ssl_target_name_override': 'node.huxin.invalid' } : {}),
+  }
   if (proxy === undefined) return { target: `dns:${address}`, options }
   const { host, credentials: login } = parseProxy(proxy)
   return {
     target: `dns:${host}`,
-    options: { ...options, 'grpc.http_connect_target': `dns:${address}`, ...(login === '' ? {} : { 'grpc.http_connect_creds': login }) },
+    options: {
+      ...options,
+      'grpc.http_connect_target': `dns:${address}`,
+      ...(login === '' ? {} : { 'grpc.http_connect_creds': login }),
+    },
   }
 }
 
@@ -284,7 +366,11 @@ function withoutAttempt(words: string): string {
 
 function parseProxy(proxy: string): { host: string; credentials: string } {
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined
-  if (url?.protocol !== 'http:' || url.hostname === '') throw new HuxinError('config_invalid', text`proxy is not http://host:port`)
-  const login = url.username === '' ? '' : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  if (url?.protocol !== 'http:' || url.hostname === '')
+    throw new HuxinError('config_invalid', text`proxy is not http://host:port`)
+  const login =
+    url.username === ''
+      ? ''
+      : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   return { host: `${url.hostname}:${url.port === '' ? '80' : url.port}`, credentials: login }
 }

@@ -54,7 +54,10 @@ export class Connection implements Caller {
   offered = 0
   offering = false
 
-  constructor({ session, socket, identity, notAfterMs }: Admission, { account, budgets, sinceMs }: { account: Account; budgets: Budgets; sinceMs: number }) {
+  constructor(
+    { session, socket, identity, notAfterMs }: Admission,
+    { account, budgets, sinceMs }: { account: Account; budgets: Budgets; sinceMs: number },
+  ) {
     this.session = session
     this.socket = socket
     this.identity = identity
@@ -100,7 +103,9 @@ export class Connections {
     }
     const connection = new Connection(admission, { account, budgets, sinceMs: clock.monotonicMs() })
     this.#open.set(session, connection)
-    session.once('remoteSettings', () => { connection.prefaced = true })
+    session.once('remoteSettings', () => {
+      connection.prefaced = true
+    })
     session.once('close', () => this.#gone(connection))
     socket.once('close', () => this.#gone(connection))
     this.#offerAgain(account)
@@ -138,25 +143,36 @@ export class Connections {
   }
 
   #offerAgain(account: Account): void {
-    for (const connection of this.#open.values()) if (connection.account === account) this.#offer(connection)
+    for (const connection of this.#open.values())
+      if (connection.account === account) this.#offer(connection)
   }
 
   /** Tells a peer how many calls it may have under way on this connection. The sweep tells what a slow peer missed. */
   #offer(connection: Connection): void {
     const { session, account } = connection
     const maxConcurrentStreams = this.#options.budgets.streams(account)
-    if (connection.offering || maxConcurrentStreams === connection.offered || session.destroyed || session.closed) return
+    if (
+      connection.offering ||
+      maxConcurrentStreams === connection.offered ||
+      session.destroyed ||
+      session.closed
+    )
+      return
     connection.offered = maxConcurrentStreams
     connection.offering = true
-    session.settings({ maxConcurrentStreams }, () => { connection.offering = false })
+    session.settings({ maxConcurrentStreams }, () => {
+      connection.offering = false
+    })
   }
 
   #makeRoom(account: Account, identity: PeerIdentity): void {
     this.#settleBroken()
     const same = this.all.filter((connection) => connection.account === account)
     if (same.length < this.#options.budgets.own(account.standing, 'connections')) return
-    const given = same.find(({ calls, called }) => called && calls.size === 0) ?? same.find(({ calls }) => calls.size === 0)
-      ?? (identity.role === 'node' ? same[0] : undefined)
+    const given =
+      same.find(({ calls, called }) => called && calls.size === 0) ??
+      same.find(({ calls }) => calls.size === 0) ??
+      (identity.role === 'node' ? same[0] : undefined)
     if (!given) return
     this.cut(given)
     this.#gone(given)
@@ -181,7 +197,8 @@ export class Connections {
     for (const connection of this.all) {
       const { prefaced, called, sinceMs, identity } = connection
       const ageMs = nowMs - sinceMs
-      if ((!prefaced && ageMs > PREFACE_MS) || (!called && ageMs > FIRST_CALL_MS)) this.cut(connection)
+      if ((!prefaced && ageMs > PREFACE_MS) || (!called && ageMs > FIRST_CALL_MS))
+        this.cut(connection)
       budgets.account(connection.account.key, standing(identity))
       this.#offer(connection)
       for (const passage of connection.calls) passage.check(nowMs)

@@ -8,7 +8,14 @@
  * out. A message with anything else than the plain kinds of the exchange (a map, a choice, an optional
  * scalar, a float, unknown fields) is left to the library.
  */
-import { create, type DescField, type DescMessage, type MessageInitShape, ScalarType, toBinary } from '@bufbuild/protobuf'
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  type MessageInitShape,
+  ScalarType,
+  toBinary,
+} from '@bufbuild/protobuf'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
 
@@ -35,7 +42,10 @@ const plans = new WeakMap<DescMessage, Plan | null>()
  * Encodes a message given as its initializer.
  * @throws Error when a value has the wrong type, as the library does
  */
-export function encodeMessage<D extends DescMessage>(desc: D, init: MessageInitShape<D>): Uint8Array {
+export function encodeMessage<D extends DescMessage>(
+  desc: D,
+  init: MessageInitShape<D>,
+): Uint8Array {
   const plan = planOf(desc)
   if (!plan || hasUnknown(init)) return toBinary(desc, create(desc, init))
   const sizes: number[] = []
@@ -43,14 +53,17 @@ export function encodeMessage<D extends DescMessage>(desc: D, init: MessageInitS
   if (Number.isNaN(size)) return toBinary(desc, create(desc, init))
   const writer: Writer = { bytes: Buffer.allocUnsafeSlow(size), at: 0, sizes, next: 0 }
   write(plan, init as Init, writer)
-  if (writer.at !== size) throw new HuxinError('internal', text`${desc.typeName} changed while it was encoded`)
+  if (writer.at !== size)
+    throw new HuxinError('internal', text`${desc.typeName} changed while it was encoded`)
   return writer.bytes
 }
 
 function planOf(desc: DescMessage): Plan | undefined {
   const known = plans.get(desc)
   if (known !== undefined) return known ?? undefined
-  const fields: (FieldPlan | undefined)[] = [...desc.fields].sort((a, b) => a.number - b.number).map(fieldPlan)
+  const fields: (FieldPlan | undefined)[] = [...desc.fields]
+    .sort((a, b) => a.number - b.number)
+    .map(fieldPlan)
   const plan = fields.every((field) => field !== undefined) ? { fields } : null
   plans.set(desc, plan)
   return plan ?? undefined
@@ -59,31 +72,56 @@ function planOf(desc: DescMessage): Plan | undefined {
 function fieldPlan(field: DescField): FieldPlan | undefined {
   const repeated = field.fieldKind === 'list'
   // The choice that stands for an optional scalar is none to the library: its default is written when it is set.
-  if (field.oneof !== undefined || field.proto.proto3Optional || field.number > 15 || field.fieldKind === 'map' || field.fieldKind === 'enum') return undefined
-  const message = field.fieldKind === 'message' || (repeated && field.listKind === 'message') ? field.message : undefined
+  if (
+    field.oneof !== undefined ||
+    field.proto.proto3Optional ||
+    field.number > 15 ||
+    field.fieldKind === 'map' ||
+    field.fieldKind === 'enum'
+  )
+    return undefined
+  const message =
+    field.fieldKind === 'message' || (repeated && field.listKind === 'message')
+      ? field.message
+      : undefined
   const plan = message && planOf(message)
   const kind = message ? plan && 'message' : kindOf(field.scalar)
   // Numbers in lists are packed; the exchange has none.
-  if (kind === undefined || (repeated && !['bytes', 'text', 'message'].includes(kind))) return undefined
+  if (kind === undefined || (repeated && !['bytes', 'text', 'message'].includes(kind)))
+    return undefined
   const wireType = kind === 'int' || kind === 'long' || kind === 'flag' ? 0 : 2
-  return { name: field.localName, tag: (field.number << 3) | wireType, kind, repeated, message: plan }
+  return {
+    name: field.localName,
+    tag: (field.number << 3) | wireType,
+    kind,
+    repeated,
+    message: plan,
+  }
 }
 
 function kindOf(scalar: ScalarType | undefined): Kind | undefined {
   switch (scalar) {
-    case ScalarType.BYTES: return 'bytes'
-    case ScalarType.STRING: return 'text'
+    case ScalarType.BYTES:
+      return 'bytes'
+    case ScalarType.STRING:
+      return 'text'
     case ScalarType.INT32:
-    case ScalarType.UINT32: return 'int'
+    case ScalarType.UINT32:
+      return 'int'
     case ScalarType.INT64:
-    case ScalarType.UINT64: return 'long'
-    case ScalarType.BOOL: return 'flag'
-    default: return undefined
+    case ScalarType.UINT64:
+      return 'long'
+    case ScalarType.BOOL:
+      return 'flag'
+    default:
+      return undefined
   }
 }
 
 function hasUnknown(init: unknown): boolean {
-  return typeof init === 'object' && init !== null && '$unknown' in init && init.$unknown !== undefined
+  return (
+    typeof init === 'object' && init !== null && '$unknown' in init && init.$unknown !== undefined
+  )
 }
 
 /**
@@ -105,7 +143,12 @@ function measure(plan: Plan, init: Init, sizes: number[]): number {
 }
 
 /** Bytes of one value with its tag and length; 0 for a default outside a list. */
-function measureOne({ kind, message, name }: FieldPlan, value: unknown, sizes: number[], inList: boolean): number {
+function measureOne(
+  { kind, message, name }: FieldPlan,
+  value: unknown,
+  sizes: number[],
+  inList: boolean,
+): number {
   switch (kind) {
     case 'bytes': {
       if (!(value instanceof Uint8Array)) throw new TypeError(`${name} is not bytes`)
@@ -127,7 +170,8 @@ function measureOne({ kind, message, name }: FieldPlan, value: unknown, sizes: n
       if (typeof value !== 'bigint') throw new TypeError(`${name} is not a bigint`)
       return value === 0n ? 0 : 1 + longBytes(value)
     }
-    case 'flag': return value === true ? 2 : 0
+    case 'flag':
+      return value === true ? 2 : 0
     case 'message': {
       if (hasUnknown(value)) return Number.NaN
       const at = sizes.push(0) - 1
@@ -155,7 +199,12 @@ function write(plan: Plan, init: Init, writer: Writer): void {
   }
 }
 
-function writeOne({ kind, tag, message }: FieldPlan, value: unknown, writer: Writer, inList: boolean): void {
+function writeOne(
+  { kind, tag, message }: FieldPlan,
+  value: unknown,
+  writer: Writer,
+  inList: boolean,
+): void {
   const { bytes } = writer
   switch (kind) {
     case 'bytes': {

@@ -20,10 +20,20 @@
  */
 import { AsyncResource } from 'node:async_hooks'
 import { createRequire } from 'node:module'
-import type { Http2SecureServer, SecureServerOptions, ServerHttp2Stream, ServerHttp2Session } from 'node:http2'
+import type {
+  Http2SecureServer,
+  SecureServerOptions,
+  ServerHttp2Stream,
+  ServerHttp2Session,
+} from 'node:http2'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
-import { type Metadata, type Server, ServerCredentials, type ServerInterceptingCallInterface } from '@grpc/grpc-js'
+import {
+  type Metadata,
+  type Server,
+  ServerCredentials,
+  type ServerInterceptingCallInterface,
+} from '@grpc/grpc-js'
 import type { Clock } from '../base/clock.ts'
 
 /** The HTTP/2 servers that a bound Server listens with; never empty. */
@@ -35,7 +45,9 @@ export function http2ServersOf(server: Server): readonly Http2SecureServer[] {
 }
 
 /** The connection of a call as the first interceptor gets it; undefined once it is gone. */
-export function sessionOfCall(call: ServerInterceptingCallInterface): ServerHttp2Session | undefined {
+export function sessionOfCall(
+  call: ServerInterceptingCallInterface,
+): ServerHttp2Session | undefined {
   return (call as unknown as { stream?: { session?: ServerHttp2Session } }).stream?.session
 }
 
@@ -53,7 +65,7 @@ const COMPANION = Symbol('companion')
 
 /** Gives an object to the metadata of a call to carry. */
 export function accompany(metadata: Metadata, companion: object): void {
-  (metadata as { [COMPANION]?: object })[COMPANION] = companion
+  ;(metadata as { [COMPANION]?: object })[COMPANION] = companion
 }
 
 export function companionOf(metadata: Metadata): object | undefined {
@@ -73,17 +85,26 @@ const ANSWER_MS = 5_000
  * sends meanwhile is dropped. Not at once: nghttp2 drops an answer that waits when its stream is reset.
  */
 export function endStream(stream: ServerHttp2Stream, clock: Clock): void {
-  stream.once('close', clock.after(ANSWER_MS, () => stream.close()))
+  stream.once(
+    'close',
+    clock.after(ANSWER_MS, () => stream.close()),
+  )
 }
 
 /** Puts `intercept` before everything that a TLS server does with a new TCP connection. */
-export function interceptConnections(server: TcpServer, intercept: (socket: Socket, proceed: () => void) => void): void {
+export function interceptConnections(
+  server: TcpServer,
+  intercept: (socket: Socket, proceed: () => void) => void,
+): void {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
-  if (listeners.length === 0) throw new Error('this release of Node.js takes TLS connections otherwise')
+  if (listeners.length === 0)
+    throw new Error('this release of Node.js takes TLS connections otherwise')
   server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => intercept(socket, () => {
-    for (const listener of listeners) listener.call(server, socket)
-  }))
+  server.on('connection', (socket: Socket) =>
+    intercept(socket, () => {
+      for (const listener of listeners) listener.call(server, socket)
+    }),
+  )
 }
 
 /** The TCP socket below a TLS socket. */
@@ -126,11 +147,19 @@ export function forgetEndedRequests(): void {
 }
 
 /** As Node's, but for `asyncResource`, which is gone, and `length`, which is 0. */
-function bindWithoutAccessors<Bound extends (...args: never[]) => unknown>(this: AsyncResource, bound: Bound, thisArg?: unknown): Bound {
+function bindWithoutAccessors<Bound extends (...args: never[]) => unknown>(
+  this: AsyncResource,
+  bound: Bound,
+  thisArg?: unknown,
+): Bound {
   return inScopeOf(this, bound, thisArg)
 }
 
-function inScopeOf<Bound extends (...args: never[]) => unknown>(resource: AsyncResource, bound: Bound, thisArg: unknown): Bound {
+function inScopeOf<Bound extends (...args: never[]) => unknown>(
+  resource: AsyncResource,
+  bound: Bound,
+  thisArg: unknown,
+): Bound {
   return function (this: unknown, ...args: never[]) {
     return resource.runInAsyncScope(bound as never, thisArg === undefined ? this : thisArg, ...args)
   } as Bound
@@ -149,7 +178,9 @@ const MENDED = Symbol('mended')
 
 /** Calls on a connection that its server closes in order (GOAWAY) run to their end: it is not pinged any more. Once for the process. */
 export function keepCallsAfterGoaway(): void {
-  const { Http2SubchannelConnector } = createRequire(import.meta.url)('@grpc/grpc-js/build/src/transport.js') as { Http2SubchannelConnector: { prototype: Connector } }
+  const { Http2SubchannelConnector } = createRequire(import.meta.url)(
+    '@grpc/grpc-js/build/src/transport.js',
+  ) as { Http2SubchannelConnector: { prototype: Connector } }
   const connector = Http2SubchannelConnector.prototype as Connector & { [MENDED]?: boolean }
   if (connector[MENDED]) return
   connector[MENDED] = true
@@ -165,7 +196,8 @@ function pingOpenSessions(transports: Transport & { [MENDED]?: boolean }): void 
   if (transports[MENDED]) return
   transports[MENDED] = true
   const { canSendPing } = transports
-  if (typeof canSendPing !== 'function') throw new Error('this release of grpc-js has no Http2Transport.canSendPing')
+  if (typeof canSendPing !== 'function')
+    throw new Error('this release of grpc-js has no Http2Transport.canSendPing')
   transports.canSendPing = function (this: Transport) {
     return !this.session.closed && canSendPing.call(this)
   }

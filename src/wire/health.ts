@@ -2,7 +2,13 @@
  * grpc.health.v1, for whoever has a valid certificate. The library keeps a name that somebody watches
  * for ever, and repeats one it does not know in its error; only names of services reach it from here.
  */
-import type { Server, ServerUnaryCall, ServerWritableStream, sendUnaryData, UntypedServiceImplementation } from '@grpc/grpc-js'
+import type {
+  Server,
+  ServerUnaryCall,
+  ServerWritableStream,
+  sendUnaryData,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
 import { HuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
@@ -19,7 +25,9 @@ export class Health {
   /** `names` without '', which is the whole server. All start as not serving. */
   constructor(names: readonly string[]) {
     this.#names = new Set(['', ...names])
-    this.#health = new HealthImplementation(Object.fromEntries([...this.#names].map((name) => [name, 'NOT_SERVING'])))
+    this.#health = new HealthImplementation(
+      Object.fromEntries([...this.#names].map((name) => [name, 'NOT_SERVING'])),
+    )
   }
 
   setServing(service: string, serving: boolean): void {
@@ -27,16 +35,28 @@ export class Health {
   }
 
   addToServer(server: Server): void {
-    const addService: Server['addService'] = (service, handlers) => server.addService(service, this.#guarded(handlers as unknown as HealthHandlers))
+    const addService: Server['addService'] = (service, handlers) =>
+      server.addService(service, this.#guarded(handlers as unknown as HealthHandlers))
     this.#health.addToServer({ addService } as Server)
   }
 
   #guarded(handlers: HealthHandlers): UntypedServiceImplementation {
     return {
       ...handlers,
-      check: (call: ServerUnaryCall<HealthRequest, unknown>, answer: sendUnaryData<unknown>): void => {
+      check: (
+        call: ServerUnaryCall<HealthRequest, unknown>,
+        answer: sendUnaryData<unknown>,
+      ): void => {
         if (this.#names.has(call.request.service)) handlers.check(call, answer)
-        else answer(statusOfError(new HuxinError('not_found', text`health knows no service ${JSON.stringify(call.request.service.slice(0, 80))}`)))
+        else
+          answer(
+            statusOfError(
+              new HuxinError(
+                'not_found',
+                text`health knows no service ${JSON.stringify(call.request.service.slice(0, 80))}`,
+              ),
+            ),
+          )
       },
       watch: (call: ServerWritableStream<HealthRequest, unknown>): void => {
         if (this.#names.has(call.request.service)) handlers.watch(call)

@@ -62,7 +62,10 @@ export class Passage {
   static begin(options: PassageOptions): Passage {
     const { account, budgets } = options.caller
     if (!budgets.take(account, 'calls', 1)) {
-      throw new HuxinError('overloaded', text`${account.key} has ${account.calls} calls under way, at most ${budgets.own(account.standing, 'calls')} are taken: wait for some of them`)
+      throw new HuxinError(
+        'overloaded',
+        text`${account.key} has ${account.calls} calls under way, at most ${budgets.own(account.standing, 'calls')} are taken: wait for some of them`,
+      )
     }
     const passage = new Passage(options)
     if (!budgets.take(account, 'bytes', CALL_BYTES)) {
@@ -73,7 +76,14 @@ export class Passage {
     return passage
   }
 
-  private constructor({ caller, call, stream, bytesMax, receiveMs = TRANSFER_MS, clock }: PassageOptions) {
+  private constructor({
+    caller,
+    call,
+    stream,
+    bytesMax,
+    receiveMs = TRANSFER_MS,
+    clock,
+  }: PassageOptions) {
     this.#caller = caller
     this.#call = call
     this.#stream = stream
@@ -117,9 +127,21 @@ export class Passage {
   /** Ends what takes longer than its bytes allow. */
   check(nowMs: number): void {
     const elapsedMs = nowMs - this.#sinceMs
-    if (this.#phase === 'request' && !this.#stream.readableEnded && elapsedMs > this.#receiveMs + this.#received / TRANSFER_BYTES_PER_MS) {
-      this.refuse(new HuxinError('deadline_exceeded', text`the request was not complete after ${durationOf(elapsedMs)} (${this.#received} bytes)`))
-    } else if (this.#phase === 'answer' && elapsedMs > TRANSFER_MS + this.#held / TRANSFER_BYTES_PER_MS) {
+    if (
+      this.#phase === 'request' &&
+      !this.#stream.readableEnded &&
+      elapsedMs > this.#receiveMs + this.#received / TRANSFER_BYTES_PER_MS
+    ) {
+      this.refuse(
+        new HuxinError(
+          'deadline_exceeded',
+          text`the request was not complete after ${durationOf(elapsedMs)} (${this.#received} bytes)`,
+        ),
+      )
+    } else if (
+      this.#phase === 'answer' &&
+      elapsedMs > TRANSFER_MS + this.#held / TRANSFER_BYTES_PER_MS
+    ) {
       // Who does not read the answer does not read an error either.
       this.#stream.destroy()
     }
@@ -129,11 +151,19 @@ export class Passage {
     if (this.#phase === 'ended') return
     const first = this.#received === 0
     this.#received += piece.length
-    const announced = first && piece.length >= PREFIX_BYTES ? PREFIX_BYTES + piece.readUInt32BE(1) : 0
+    const announced =
+      first && piece.length >= PREFIX_BYTES ? PREFIX_BYTES + piece.readUInt32BE(1) : 0
     const bytes = Math.max(announced, this.#received)
     if (bytes > this.#bytesMax) {
-      this.refuse(new HuxinError('message_too_large', text`the request has ${bytes} bytes, at most ${this.#bytesMax} are taken: send it in parts`))
-    } else if (this.#caller.budgets.take(this.#caller.account, 'bytes', piece.length + PIECE_BYTES)) {
+      this.refuse(
+        new HuxinError(
+          'message_too_large',
+          text`the request has ${bytes} bytes, at most ${this.#bytesMax} are taken: send it in parts`,
+        ),
+      )
+    } else if (
+      this.#caller.budgets.take(this.#caller.account, 'bytes', piece.length + PIECE_BYTES)
+    ) {
       this.#held += piece.length + PIECE_BYTES
     } else {
       this.refuse(this.#overloaded())
@@ -157,6 +187,9 @@ export class Passage {
 
   #overloaded(): HuxinError {
     const { account, budgets } = this.#caller
-    return new HuxinError('overloaded', text`${account.bytes} bytes are held here for calls of ${account.key} (at most ${budgets.own(account.standing, 'bytes')}), ${budgets.bytes} for all: read the answers, and send less at once`)
+    return new HuxinError(
+      'overloaded',
+      text`${account.bytes} bytes are held here for calls of ${account.key} (at most ${budgets.own(account.standing, 'bytes')}), ${budgets.bytes} for all: read the answers, and send less at once`,
+    )
   }
 }

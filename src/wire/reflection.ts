@@ -9,7 +9,9 @@ type PackageDefinition = ConstructorParameters<typeof ReflectionService>[0]
 export function reflectionOf(services: readonly ServiceBinding[]): ReflectionService {
   const files = new Map<string, DescFile>()
   for (const { file } of services) collect(file, files)
-  const fileDescriptorProtos = [...files.values()].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)))
+  const fileDescriptorProtos = [...files.values()].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+  )
   // ReflectionService reads nothing of a package definition but these encoded files.
   return new ReflectionService({ huxin: { fileDescriptorProtos } } as unknown as PackageDefinition)
 }

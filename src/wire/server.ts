@@ -3,8 +3,12 @@ import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import {
-  type sendUnaryData, Server, type ServerInterceptingCallInterface, ServerInterceptingCall,
-  type ServerInterceptor, type ServerUnaryCall,
+  type sendUnaryData,
+  Server,
+  type ServerInterceptingCallInterface,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServerUnaryCall,
 } from '@grpc/grpc-js'
 import { asBuffer } from '../base/bytes.ts'
 import { formatAddress } from '../base/address.ts'
@@ -17,11 +21,28 @@ import type { TlsMaterial } from '../pki/material.ts'
 import { Arrivals } from './arrivals.ts'
 import { type BudgetLimits, Budgets, type Standing } from './budgets.ts'
 import { Connections } from './connections.ts'
-import { accompany, companionOf, encodingOfCall, endStream, http2ServersOf, LiveServerCredentials, losesChains, remoteAddressOf, sessionOfCall, streamOfCall } from './grpc-internals.ts'
+import {
+  accompany,
+  companionOf,
+  encodingOfCall,
+  endStream,
+  http2ServersOf,
+  LiveServerCredentials,
+  losesChains,
+  remoteAddressOf,
+  sessionOfCall,
+  streamOfCall,
+} from './grpc-internals.ts'
 import { Health } from './health.ts'
 import { Passage } from './passage.ts'
 import { reflectionOf } from './reflection.ts'
-import { asBytes, type BoundMethod, type CallContext, messageBytesMax, type ServiceBinding } from './service.ts'
+import {
+  asBytes,
+  type BoundMethod,
+  type CallContext,
+  messageBytesMax,
+  type ServiceBinding,
+} from './service.ts'
 import { Slices } from './slices.ts'
 import { statusOfError, type WireStatus } from './status.ts'
 import { secureContext, secureContextOptions } from './tls.ts'
@@ -102,7 +123,10 @@ export class WireServer {
   static async listen(options: WireServerOptions): Promise<WireServer> {
     const { node } = process.versions
     if (losesChains(node)) {
-      throw new HuxinError('config_invalid', text`Node.js ${node} does not show who issued the certificates of callers (a fault of that release): run the node with another one, 22 for example`)
+      throw new HuxinError(
+        'config_invalid',
+        text`Node.js ${node} does not show who issued the certificates of callers (a fault of that release): run the node with another one, 22 for example`,
+      )
     }
     const server = new WireServer(options)
     await server.#bind()
@@ -117,16 +141,29 @@ export class WireServer {
     this.#mayLog = rateLimit(options.clock, LOG_LINES_MAX, LOG_WINDOW_MS)
     const handshakeMs = options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
     this.#arrivals = new Arrivals({
-      ...(options.handshakes ?? HANDSHAKES), silentMs: handshakeMs, clock: options.clock, onDropped: (reason, remoteAddress) => this.#refused(reason, remoteAddress),
+      ...(options.handshakes ?? HANDSHAKES),
+      silentMs: handshakeMs,
+      clock: options.clock,
+      onDropped: (reason, remoteAddress) => this.#refused(reason, remoteAddress),
     })
     this.#budgets = new Budgets(options.budgets)
-    this.#connections = new Connections({ budgets: this.#budgets, clock: options.clock, standing: (peer) => options.standing(peer) })
-    this.#credentials = new LiveServerCredentials({
-      requestCert: true,
-      rejectUnauthorized: true,
-      handshakeTimeout: handshakeMs,
-      settings: { initialWindowSize: limits.windowBytes, maxConcurrentStreams: this.#budgets.streams() },
-    }, secureContextOptions(options.material))
+    this.#connections = new Connections({
+      budgets: this.#budgets,
+      clock: options.clock,
+      standing: (peer) => options.standing(peer),
+    })
+    this.#credentials = new LiveServerCredentials(
+      {
+        requestCert: true,
+        rejectUnauthorized: true,
+        handshakeTimeout: handshakeMs,
+        settings: {
+          initialWindowSize: limits.windowBytes,
+          maxConcurrentStreams: this.#budgets.streams(),
+        },
+      },
+      secureContextOptions(options.material),
+    )
     this.#grpc = new Server({
       'grpc.max_receive_message_length': messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
@@ -170,7 +207,8 @@ export class WireServer {
 
   /** The same of the whole server and every service of it. */
   setAllServing(serving: boolean): void {
-    for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)]) this.setServing(service, serving)
+    for (const service of ['', ...this.#options.services.map(({ typeName }) => typeName)])
+      this.setServing(service, serving)
   }
 
   /** Cuts the open connections of those whose certificate counts no more, with the calls that wait. @returns how many */
@@ -206,7 +244,16 @@ export class WireServer {
     const address = formatAddress({ host, port })
     this.#port = await new Promise<number>((resolve, reject) => {
       this.#grpc.bindAsync(address, this.#credentials, (error, bound) => {
-        if (error) reject(new HuxinError('config_invalid', error.message.includes('EADDRINUSE') ? text`${address} cannot be had: another process listens there; is the node running?` : text`cannot listen on ${address}: ${textOf(error)}`, { cause: error }))
+        if (error)
+          reject(
+            new HuxinError(
+              'config_invalid',
+              error.message.includes('EADDRINUSE')
+                ? text`${address} cannot be had: another process listens there; is the node running?`
+                : text`cannot listen on ${address}: ${textOf(error)}`,
+              { cause: error },
+            ),
+          )
         else resolve(bound)
       })
     })
@@ -222,7 +269,12 @@ export class WireServer {
     })
     http2Server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       const { authorizationError } = socket as { authorizationError?: Error | string }
-      this.#refused(authorizationError ? verifyReason(String(authorizationError)) : error.code ?? error.message, remoteAddressOf(socket))
+      this.#refused(
+        authorizationError
+          ? verifyReason(String(authorizationError))
+          : (error.code ?? error.message),
+        remoteAddressOf(socket),
+      )
     })
     http2Server.on('session', (session: ServerHttp2Session) => this.#admit(session))
   }
@@ -237,7 +289,8 @@ export class WireServer {
       const peer = peerOf(tls, this.#pinned)
       const refusal = this.#connections.admit({ session, socket, ...peer })
       if (refusal !== undefined) this.#refused(refusal, tls.remoteAddress)
-      else if (this.#options.counts?.(peer.identity) === false) this.#options.clock.after(REFUSED_MS, () => this.#connections.cut({ session, socket }))
+      else if (this.#options.counts?.(peer.identity) === false)
+        this.#options.clock.after(REFUSED_MS, () => this.#connections.cut({ session, socket }))
     } catch (error) {
       this.#refused(messageOf(error), tls.remoteAddress)
       session.destroy()
@@ -251,75 +304,103 @@ export class WireServer {
   }
 
   /** First interceptor of every call: who calls, and may they, before a byte of the request is taken. */
-  readonly #gate: ServerInterceptor = (method, call) => new ServerInterceptingCall(call, {
-    start: (next) => next({
-      onReceiveMetadata: (metadata, forward) => {
-        try {
-          accompany(metadata, this.#begin(call, method.path))
-          forward(metadata)
-        } catch (error) {
-          call.sendStatus(this.#statusOf(error, method.path))
-          const stream = streamOfCall(call)
-          if (stream) endStream(stream, this.#options.clock)
-        }
-      },
-    }),
-  })
+  readonly #gate: ServerInterceptor = (method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, forward) => {
+            try {
+              accompany(metadata, this.#begin(call, method.path))
+              forward(metadata)
+            } catch (error) {
+              call.sendStatus(this.#statusOf(error, method.path))
+              const stream = streamOfCall(call)
+              if (stream) endStream(stream, this.#options.clock)
+            }
+          },
+        }),
+    })
 
   #begin(call: ServerInterceptingCallInterface, path: string): Passage {
     const session = sessionOfCall(call)
     const stream = streamOfCall(call)
     const caller = session && this.#connections.of(session)
-    if (!caller || !stream) throw new HuxinError('unauthenticated', text`the connection has no identity`)
+    if (!caller || !stream)
+      throw new HuxinError('unauthenticated', text`the connection has no identity`)
     if (this.#options.clock.nowMs() > caller.notAfterMs) {
-      throw new HuxinError('unauthenticated', text`the certificate of ${caller.identity.nodeName} expired while connected; renew it and connect again`)
+      throw new HuxinError(
+        'unauthenticated',
+        text`the certificate of ${caller.identity.nodeName} expired while connected; renew it and connect again`,
+      )
     }
     caller.called = true
     if (!path.startsWith(HEALTH_PREFIX)) this.#options.authorize(caller.identity, path)
     const encoding = encodingOfCall(call)
-    if (encoding !== 'identity') throw new HuxinError('compression_refused', text`the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`)
+    if (encoding !== 'identity')
+      throw new HuxinError(
+        'compression_refused',
+        text`the request is compressed (grpc-encoding ${JSON.stringify(encoding.slice(0, 40))}): send it as it is`,
+      )
     return Passage.begin({ caller, call, stream, clock: this.#options.clock, ...roomOf(path) })
   }
 
   #serve(service: ServiceBinding): void {
-    const definitions = Object.fromEntries(service.methods.map((method) => [method.name, definitionOf(method)]))
-    const handlers = Object.fromEntries(service.methods.map((method) => [method.name, this.#handlerOf(method)]))
+    const definitions = Object.fromEntries(
+      service.methods.map((method) => [method.name, definitionOf(method)]),
+    )
+    const handlers = Object.fromEntries(
+      service.methods.map((method) => [method.name, this.#handlerOf(method)]),
+    )
     this.#grpc.addService(definitions, handlers)
   }
 
   #handlerOf(method: BoundMethod) {
-    return (call: ServerUnaryCall<Uint8Array, Uint8Array>, answer: sendUnaryData<Uint8Array>): void => {
+    return (
+      call: ServerUnaryCall<Uint8Array, Uint8Array>,
+      answer: sendUnaryData<Uint8Array>,
+    ): void => {
       const passage = companionOf(call.metadata)
-      if (!(passage instanceof Passage)) return answer(statusOfError(new HuxinError('unauthenticated', text`the call has no identity`)))
+      if (!(passage instanceof Passage))
+        return answer(
+          statusOfError(new HuxinError('unauthenticated', text`the call has no identity`)),
+        )
       const fail = (error: unknown): void => answer(this.#statusOf(error, method.path))
-      this.#slices.add(() => void method.call(call.request, new Call(call, passage)).then((response) => {
-        try {
-          passage.answer(response.length)
-        } catch (error) {
-          return fail(error)
-        }
-        answer(null, response)
-      }, fail))
+      this.#slices.add(
+        () =>
+          void method.call(call.request, new Call(call, passage)).then((response) => {
+            try {
+              passage.answer(response.length)
+            } catch (error) {
+              return fail(error)
+            }
+            answer(null, response)
+          }, fail),
+      )
     }
   }
 
   #statusOf(error: unknown, path: string): WireStatus {
     if (isHuxinError(error)) return statusOfError(error)
     this.#options.onInternalError?.(error, path)
-    return statusOfError(new HuxinError('internal', text`${path} failed inside the server; see its log`))
+    return statusOfError(
+      new HuxinError('internal', text`${path} failed inside the server; see its log`),
+    )
   }
 }
 
 /** What the request of a method may have. */
 function roomOf(path: string): { bytesMax: number; receiveMs?: number } {
   if (path.startsWith(HEALTH_PREFIX)) return { bytesMax: HEALTH_BYTES_MAX }
-  if (path.startsWith(REFLECTION_PREFIX)) return { bytesMax: REFLECTION_BYTES_MAX, receiveMs: REFLECTION_MS_MAX }
+  if (path.startsWith(REFLECTION_PREFIX))
+    return { bytesMax: REFLECTION_BYTES_MAX, receiveMs: REFLECTION_MS_MAX }
   return { bytesMax: messageBytesMax + MESSAGE_PREFIX_BYTES }
 }
 
 /** Node.js names only some of OpenSSL's reasons. */
 function verifyReason(code: string): string {
-  return code === 'UNSPECIFIED' ? 'UNSPECIFIED: the chain breaks a name constraint or has an issuer that is no CA' : code
+  return code === 'UNSPECIFIED'
+    ? 'UNSPECIFIED: the chain breaks a name constraint or has an issuer that is no CA'
+    : code
 }
 
 function remoteOf(socket: Socket): string {
@@ -328,8 +409,12 @@ function remoteOf(socket: Socket): string {
 
 function peerOf(socket: TLSSocket, pinned: readonly string[]): Peer {
   const certificate = socket.authorized ? socket.getPeerCertificate(true) : undefined
-  if (!certificate?.raw) throw new HuxinError('unauthenticated', text`the connection has no verified certificate`)
-  return { identity: identityOfPeer(certificate, pinned), notAfterMs: Date.parse(certificate.valid_to) }
+  if (!certificate?.raw)
+    throw new HuxinError('unauthenticated', text`the connection has no verified certificate`)
+  return {
+    identity: identityOfPeer(certificate, pinned),
+    notAfterMs: Date.parse(certificate.valid_to),
+  }
 }
 
 function definitionOf(method: BoundMethod) {

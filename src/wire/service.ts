@@ -25,7 +25,13 @@
  * certificate counts is asked on every call instead), retries of calls.
  */
 import {
-  type DescFile, type DescMessage, type DescMethod, fromBinary, type MessageInitShape, type MessageShape, ScalarType,
+  type DescFile,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  ScalarType,
 } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import { HuxinError } from '../base/errors.ts'
@@ -46,7 +52,10 @@ export interface CallContext {
 }
 
 export type Handlers<M extends GenServiceMethods> = {
-  [K in keyof M]: (request: MessageShape<M[K]['input']>, context: CallContext) => Promise<MessageInitShape<M[K]['output']>>
+  [K in keyof M]: (
+    request: MessageShape<M[K]['input']>,
+    context: CallContext,
+  ) => Promise<MessageInitShape<M[K]['output']>>
 }
 
 /** One method over bytes. */
@@ -66,16 +75,23 @@ export interface ServiceBinding {
 }
 
 /** Binds one handler to each method of a generated service. All methods are unary. */
-export function defineService<M extends GenServiceMethods>(service: GenService<M>, handlers: Handlers<M>): ServiceBinding {
+export function defineService<M extends GenServiceMethods>(
+  service: GenService<M>,
+  handlers: Handlers<M>,
+): ServiceBinding {
   const methods = service.methods.map((method) => {
     const handler = handlers[method.localName] as AnyHandler | undefined
-    if (!handler || method.methodKind !== 'unary') throw new HuxinError('internal', text`${pathOf(method)} has no unary handler`)
+    if (!handler || method.methodKind !== 'unary')
+      throw new HuxinError('internal', text`${pathOf(method)} has no unary handler`)
     return bindMethod(method, (request, context) => handler.call(handlers, request, context))
   })
   return { typeName: service.typeName, file: service.file, methods }
 }
 
-type AnyHandler = (request: unknown, context: CallContext) => Promise<MessageInitShape<DescMethod['output']>>
+type AnyHandler = (
+  request: unknown,
+  context: CallContext,
+) => Promise<MessageInitShape<DescMethod['output']>>
 
 function bindMethod(method: DescMethod, handler: AnyHandler): BoundMethod {
   const positions = positionsOf(method.input)
@@ -83,22 +99,34 @@ function bindMethod(method: DescMethod, handler: AnyHandler): BoundMethod {
     name: method.name,
     path: pathOf(method),
     call: async (request, context) =>
-      encodeMessage(method.output, await handler(decodeRequest(method, positions, request), context)),
+      encodeMessage(
+        method.output,
+        await handler(decodeRequest(method, positions, request), context),
+      ),
   }
 }
 
-function decodeRequest(method: DescMethod, positions: readonly Position[], bytes: Uint8Array): unknown {
+function decodeRequest(
+  method: DescMethod,
+  positions: readonly Position[],
+  bytes: Uint8Array,
+): unknown {
   let request: Record<string, unknown>
   try {
     request = fromBinary(method.input, bytes) as unknown as Record<string, unknown>
   } catch (error) {
-    throw new HuxinError('argument_invalid', text`the request is not a ${method.input.typeName}: ${textOf(error)}`)
+    throw new HuxinError(
+      'argument_invalid',
+      text`the request is not a ${method.input.typeName}: ${textOf(error)}`,
+    )
   }
   for (const { property, path } of positions) {
     const value = request[property] as bigint | number
     if (value >= 0) continue
     const message = text`${value} is negative: 0 or more is wanted`
-    throw new HuxinError('argument_invalid', text`${path}: ${message}`, { fields: [{ path, message }] })
+    throw new HuxinError('argument_invalid', text`${path}: ${message}`, {
+      fields: [{ path, message }],
+    })
   }
   return request
 }
@@ -111,7 +139,11 @@ interface Position {
 
 /** Numbers of a request: positions, sizes, limits and times, none of which is ever negative. */
 function positionsOf(message: DescMessage): Position[] {
-  return message.fields.filter(({ fieldKind, scalar }) => fieldKind === 'scalar' && (scalar === ScalarType.INT32 || scalar === ScalarType.INT64))
+  return message.fields
+    .filter(
+      ({ fieldKind, scalar }) =>
+        fieldKind === 'scalar' && (scalar === ScalarType.INT32 || scalar === ScalarType.INT64),
+    )
     .map(({ localName, name }) => ({ property: localName, path: name }))
 }
 

@@ -14,7 +14,13 @@
  */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { Metadata, status } from '@grpc/grpc-js'
-import { type ErrorCode, errorTable, type FieldFault, HuxinError, isErrorCode } from '../base/errors.ts'
+import {
+  type ErrorCode,
+  errorTable,
+  type FieldFault,
+  HuxinError,
+  isErrorCode,
+} from '../base/errors.ts'
 import { oneLine } from '../base/printable.ts'
 import { bilingual, foreign, mapped, type Text } from '../base/text.ts'
 
@@ -58,15 +64,23 @@ export function statusOfError(error: HuxinError): WireStatus {
 }
 
 /** The error that a failed call means; never throws. */
-export function errorOfStatus(received: { code: number; details: string; metadata?: Metadata }): HuxinError {
+export function errorOfStatus(received: {
+  code: number
+  details: string
+  metadata?: Metadata
+}): HuxinError {
   const packed = received.metadata?.get(DETAILS_KEY)[0]
   const known = packed instanceof Buffer ? decodeStatus(packed) : undefined
   if (known) return new HuxinError(known.code, mapped(known.said, oneLine), known)
-  return new HuxinError(codeOfStatus(received.code, received.details), foreign(oneLine(received.details)))
+  return new HuxinError(
+    codeOfStatus(received.code, received.details),
+    foreign(oneLine(received.details)),
+  )
 }
 
 function codeOfStatus(code: number, details: string): ErrorCode {
-  if (code === status.RESOURCE_EXHAUSTED) return /larger than/.test(details) ? 'message_too_large' : 'overloaded'
+  if (code === status.RESOURCE_EXHAUSTED)
+    return /larger than/.test(details) ? 'message_too_large' : 'overloaded'
   // A connection that ends below a call, and a server that stops while one waits.
   if (code === status.INTERNAL && /RST_STREAM/.test(details)) return 'peer_unreachable'
   return statusCodes[code] ?? 'internal'
@@ -85,13 +99,27 @@ const statusCodes: Readonly<Record<number, ErrorCode>> = {
 
 function encodeStatus(code: number, message: string, error: HuxinError): Uint8Array {
   const details = [packed(ERROR_INFO_TYPE, encodeErrorInfo(error))]
-  if (errorTable[error.code].retry === 'later') details.push(packed(RETRY_INFO_TYPE, encodeRetryInfo()))
-  const head = new BinaryWriter().tag(1, WireType.Varint).int32(code).tag(2, WireType.LengthDelimited).string(cut(message, MESSAGE_BYTES_MAX, utf8Bytes)).finish()
-  const left = (): number => DETAILS_BYTES_MAX - head.length - details.reduce((sum, { length }) => sum + length, 0)
+  if (errorTable[error.code].retry === 'later')
+    details.push(packed(RETRY_INFO_TYPE, encodeRetryInfo()))
+  const head = new BinaryWriter()
+    .tag(1, WireType.Varint)
+    .int32(code)
+    .tag(2, WireType.LengthDelimited)
+    .string(cut(message, MESSAGE_BYTES_MAX, utf8Bytes))
+    .finish()
+  const left = (): number =>
+    DETAILS_BYTES_MAX - head.length - details.reduce((sum, { length }) => sum + length, 0)
   const chinese = error.messageZh.toWellFormed()
   const room = left() - (error.fields.length > 0 ? FIELDS_BYTES : 0) - LOCALIZED_TYPE.length - 24
-  if (chinese !== message && room > 0) details.push(packed(LOCALIZED_TYPE, encodeLocalized(chinese, room)))
-  if (error.fields.length > 0) details.push(packed(BAD_REQUEST_TYPE, encodeBadRequest(error.fields, left() - BAD_REQUEST_TYPE.length - 16)))
+  if (chinese !== message && room > 0)
+    details.push(packed(LOCALIZED_TYPE, encodeLocalized(chinese, room)))
+  if (error.fields.length > 0)
+    details.push(
+      packed(
+        BAD_REQUEST_TYPE,
+        encodeBadRequest(error.fields, left() - BAD_REQUEST_TYPE.length - 16),
+      ),
+    )
   return Buffer.concat([head, ...details])
 }
 
@@ -108,38 +136,67 @@ function encodeErrorInfo(error: HuxinError): Uint8Array {
   const writer = new BinaryWriter()
   writer.tag(1, WireType.LengthDelimited).string(error.code.toUpperCase())
   writer.tag(2, WireType.LengthDelimited).string(DOMAIN)
-  const entries = Object.entries(error.details).slice(0, DETAILS_MAX).map(([key, value]) => pair(3, key, value))
-  const bytesMax = DETAILS_BYTES_MAX - MESSAGE_BYTES_MAX - 2 * ERROR_INFO_TYPE.length - LOCALIZED_BYTES - (error.fields.length > 0 ? FIELDS_BYTES : 0)
+  const entries = Object.entries(error.details)
+    .slice(0, DETAILS_MAX)
+    .map(([key, value]) => pair(3, key, value))
+  const bytesMax =
+    DETAILS_BYTES_MAX -
+    MESSAGE_BYTES_MAX -
+    2 * ERROR_INFO_TYPE.length -
+    LOCALIZED_BYTES -
+    (error.fields.length > 0 ? FIELDS_BYTES : 0)
   return Buffer.concat([writer.finish(), ...fitting(entries, bytesMax)])
 }
 
 function encodeRetryInfo(): Uint8Array {
-  return new BinaryWriter().tag(1, WireType.LengthDelimited).fork().tag(1, WireType.Varint).int64(RETRY_SECONDS).join().finish()
+  return new BinaryWriter()
+    .tag(1, WireType.LengthDelimited)
+    .fork()
+    .tag(1, WireType.Varint)
+    .int64(RETRY_SECONDS)
+    .join()
+    .finish()
 }
 
 /** google.rpc.LocalizedMessage of at most so many bytes and its frame. */
 function encodeLocalized(chinese: string, bytesMax: number): Uint8Array {
   return new BinaryWriter()
-    .tag(1, WireType.LengthDelimited).string(LOCALE)
-    .tag(2, WireType.LengthDelimited).string(cut(chinese, Math.min(bytesMax, MESSAGE_BYTES_MAX), utf8Bytes)).finish()
+    .tag(1, WireType.LengthDelimited)
+    .string(LOCALE)
+    .tag(2, WireType.LengthDelimited)
+    .string(cut(chinese, Math.min(bytesMax, MESSAGE_BYTES_MAX), utf8Bytes))
+    .finish()
 }
 
 /** The fields that have room, all of them with their Chinese or none. */
 function encodeBadRequest(fields: readonly FieldFault[], bytesMax: number): Uint8Array {
   const shown = fields.slice(0, FIELDS_MAX)
-  const chinese = shown.map(({ path, message, messageZh }) => pair(1, path, message, (messageZh ?? message).toWellFormed()))
-  if (chinese.reduce((sum, { length }) => sum + length, 0) <= bytesMax) return Buffer.concat(chinese)
-  return Buffer.concat(fitting(shown.map(({ path, message }) => pair(1, path, message)), bytesMax))
+  const chinese = shown.map(({ path, message, messageZh }) =>
+    pair(1, path, message, (messageZh ?? message).toWellFormed()),
+  )
+  if (chinese.reduce((sum, { length }) => sum + length, 0) <= bytesMax)
+    return Buffer.concat(chinese)
+  return Buffer.concat(
+    fitting(
+      shown.map(({ path, message }) => pair(1, path, message)),
+      bytesMax,
+    ),
+  )
 }
 
 /** A message of two texts, as field `field` of another: an entry of a map, a field violation, which may have Chinese beside it. */
 function pair(field: number, first: string, second: string, chinese = second): Uint8Array {
   const writer = new BinaryWriter()
   writer.tag(field, WireType.LengthDelimited).fork()
-  writer.tag(1, WireType.LengthDelimited).string(cut(first.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
-  writer.tag(2, WireType.LengthDelimited).string(cut(second.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
+  writer
+    .tag(1, WireType.LengthDelimited)
+    .string(cut(first.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
+  writer
+    .tag(2, WireType.LengthDelimited)
+    .string(cut(second.toWellFormed(), TEXT_BYTES_MAX, utf8Bytes))
   // google.rpc.BadRequest.FieldViolation.localized_message.
-  if (chinese !== second) writer.tag(4, WireType.LengthDelimited).bytes(encodeLocalized(chinese, TEXT_BYTES_MAX))
+  if (chinese !== second)
+    writer.tag(4, WireType.LengthDelimited).bytes(encodeLocalized(chinese, TEXT_BYTES_MAX))
   return writer.join().finish()
 }
 
@@ -191,7 +248,9 @@ function decodeAny(bytes: Uint8Array): { type: string; content: Uint8Array } {
   return { type, content }
 }
 
-function decodeErrorInfo(bytes: Uint8Array): { code: ErrorCode; details: Record<string, string> } | undefined {
+function decodeErrorInfo(
+  bytes: Uint8Array,
+): { code: ErrorCode; details: Record<string, string> } | undefined {
   let code = ''
   let domain = ''
   const details = new Map<string, string>()
@@ -200,7 +259,9 @@ function decodeErrorInfo(bytes: Uint8Array): { code: ErrorCode; details: Record<
     if (field === 2) domain = text(value)
     if (field === 3) details.set(...decodePair(value))
   })
-  return domain === DOMAIN && isErrorCode(code) ? { code, details: Object.fromEntries(details) } : undefined
+  return domain === DOMAIN && isErrorCode(code)
+    ? { code, details: Object.fromEntries(details) }
+    : undefined
 }
 
 function decodeBadRequest(bytes: Uint8Array): FieldFault[] {

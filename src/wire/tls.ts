@@ -24,6 +24,10 @@ export function secureContext(material: TlsMaterial): SecureContext {
   try {
     return createSecureContext(secureContextOptions(material))
   } catch (error) {
-    throw new HuxinError('config_invalid', text`certificate or key of ${material.identity.nodeName} cannot be used: ${textOf(error)}`, { cause: error })
+    throw new HuxinError(
+      'config_invalid',
+      text`certificate or key of ${material.identity.nodeName} cannot be used: ${textOf(error)}`,
+      { cause: error },
+    )
   }
 }

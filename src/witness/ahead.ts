@@ -10,7 +10,12 @@ import { defineRows, hasCheckValue, textKeys } from '../store/rows.ts'
 import type { FederationState } from '../topology/federation.ts'
 
 /** Parent → statements that it showed before its log brings them. */
-export const aheadRows = defineRows({ table: 'meta', name: 'ahead', keys: textKeys, check: hasCheckValue() })
+export const aheadRows = defineRows({
+  table: 'meta',
+  name: 'ahead',
+  keys: textKeys,
+  check: hasCheckValue(),
+})
 
 /** Keeps them in the place of those that this parent showed before. Write it before anything that they vouch for. */
 export function aheadOp(parent: string, statements: readonly Uint8Array[]): Op {
@@ -19,10 +24,15 @@ export function aheadOp(parent: string, statements: readonly Uint8Array[]): Op {
 }
 
 /** The federation with all of them that may follow, by the rules of every statement. */
-export async function foreseen(store: Pick<Reader, 'range'>, federation: FederationState): Promise<FederationState> {
+export async function foreseen(
+  store: Pick<Reader, 'range'>,
+  federation: FederationState,
+): Promise<FederationState> {
   const rows = await store.range(aheadRows.range)
-  return federation.foresee(rows.flatMap(([key, value]) => {
-    const text = utf8Text(openChecked(key, value) ?? new Uint8Array())
-    return text ? (JSON.parse(text) as string[]).map((one) => fromBase64(one)!) : []
-  }))
+  return federation.foresee(
+    rows.flatMap(([key, value]) => {
+      const text = utf8Text(openChecked(key, value) ?? new Uint8Array())
+      return text ? (JSON.parse(text) as string[]).map((one) => fromBase64(one)!) : []
+    }),
+  )
 }

@@ -14,7 +14,13 @@ import type { Clock } from '../base/clock.ts'
 import { be64, concat, equalBytes, fromBe64 } from '../base/bytes.ts'
 import { type ErrorCode, HuxinError, isHuxinError } from '../base/errors.ts'
 import { text } from '../base/text.ts'
-import { type Entry, type EntrySource, isBornHere, type Judged, parseJudged } from '../batch/entry.ts'
+import {
+  type Entry,
+  type EntrySource,
+  isBornHere,
+  type Judged,
+  parseJudged,
+} from '../batch/entry.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import type { SealedHeader } from '../batch/seal.ts'
 import { entrySourceName, type Ledger } from '../ledger/ledger.ts'
@@ -77,24 +83,58 @@ export class FirstReceipt {
    * @throws HuxinError proof_invalid | signature_invalid | note_malformed | entry_malformed; member_unknown
    *   when the log is that of a member, or of an epoch, that is not known here yet
    */
-  async vouched(batch: SealedHeader, { receipt, loggedMs, source }: ClaimedJudgement): Promise<Vouched | undefined> {
-    const delivered = source.kind === 'parent' && loggedMs !== undefined
-      ? { node: entrySourceName(source), log: source.log, index: source.index, timeMs: loggedMs, entry: undefined } : undefined
+  async vouched(
+    batch: SealedHeader,
+    { receipt, loggedMs, source }: ClaimedJudgement,
+  ): Promise<Vouched | undefined> {
+    const delivered =
+      source.kind === 'parent' && loggedMs !== undefined
+        ? {
+            node: entrySourceName(source),
+            log: source.log,
+            index: source.index,
+            timeMs: loggedMs,
+            entry: undefined,
+          }
+        : undefined
     if (!receipt) return delivered
     try {
       return await this.#verified(batch, receipt, source)
     } catch (error) {
-      if (delivered && isHuxinError(error, 'member_unknown') && !lapse(this.#options.ledger(), batch.header, this.#options.clock.nowMs())) return delivered
+      if (
+        delivered &&
+        isHuxinError(error, 'member_unknown') &&
+        !lapse(this.#options.ledger(), batch.header, this.#options.clock.nowMs())
+      )
+        return delivered
       throw error
     }
   }
 
-  async #verified(batch: SealedHeader, receipt: StoredReceipt, source: EntrySource): Promise<Vouched> {
+  async #verified(
+    batch: SealedHeader,
+    receipt: StoredReceipt,
+    source: EntrySource,
+  ): Promise<Vouched> {
     const ledger = this.#options.ledger()
     const { federation, self } = ledger
-    const { member: { name: node }, log: origin, index, leaf, entry, timeMs, note } = verifyReceipt(ledger, batch, receipt)
-    const onTheWay = node !== batch.header.origin && (federation.isWithin(batch.header.origin, node) || federation.isWithin(self, node))
-    if (!onTheWay) throw new HuxinError('proof_invalid', text`the receipt of batch ${batch.idText} is of ${node}, which is not on its way`)
+    const {
+      member: { name: node },
+      log: origin,
+      index,
+      leaf,
+      entry,
+      timeMs,
+      note,
+    } = verifyReceipt(ledger, batch, receipt)
+    const onTheWay =
+      node !== batch.header.origin &&
+      (federation.isWithin(batch.header.origin, node) || federation.isWithin(self, node))
+    if (!onTheWay)
+      throw new HuxinError(
+        'proof_invalid',
+        text`the receipt of batch ${batch.idText} is of ${node}, which is not on its way`,
+      )
     await this.#checkTree(source, { origin, index, note, leaf })
     return { node, log: origin, index, timeMs, entry }
   }
@@ -103,18 +143,43 @@ export class FirstReceipt {
    * Of a log that is watched here there is one tree: the parent's entry is the one in its spine, and what lies in
    * a child's log where this node has cosigned it is shown under this node's cosignature.
    */
-  async #checkTree(source: EntrySource, { origin, index, note, leaf }: { origin: string; index: bigint; note: Uint8Array; leaf: Uint8Array }): Promise<void> {
+  async #checkTree(
+    source: EntrySource,
+    {
+      origin,
+      index,
+      note,
+      leaf,
+    }: { origin: string; index: bigint; note: Uint8Array; leaf: Uint8Array },
+  ): Promise<void> {
     const { federation, self } = this.#options.ledger()
-    if (source.kind === 'parent' && origin === source.log && (index !== source.index || !equalBytes(leafHash(leaf), source.leaf))) {
-      throw new HuxinError('proof_invalid', text`the receipt of the log ${origin} shows another entry than was delivered`)
+    if (
+      source.kind === 'parent' &&
+      origin === source.log &&
+      (index !== source.index || !equalBytes(leafHash(leaf), source.leaf))
+    ) {
+      throw new HuxinError(
+        'proof_invalid',
+        text`the receipt of the log ${origin} shows another entry than was delivered`,
+      )
     }
     if (source.kind !== 'child') return
     const seen = await this.#options.store.get(textKey(tables.witness, origin))
     if (!seen || index >= fromBe64(seen)) return
     const { text: content, signatures } = parseNote(note)
-    const own = (federation.member(self)?.epochs ?? []).filter(({ cosignVkey }) => cosignVkey !== '').map(({ cosignVkey }) => parseVkey(cosignVkey))
-    if (signatures.some((line) => own.some((verifier) => verifyCosignatureLine(content, line, verifier)))) return
-    throw new HuxinError('proof_invalid', text`entry ${index} of the log ${origin} is shown in a tree that ${self} has not cosigned`)
+    const own = (federation.member(self)?.epochs ?? [])
+      .filter(({ cosignVkey }) => cosignVkey !== '')
+      .map(({ cosignVkey }) => parseVkey(cosignVkey))
+    if (
+      signatures.some((line) =>
+        own.some((verifier) => verifyCosignatureLine(content, line, verifier)),
+      )
+    )
+      return
+    throw new HuxinError(
+      'proof_invalid',
+      text`entry ${index} of the log ${origin} is shown in a tree that ${self} has not cosigned`,
+    )
   }
 
   /**
@@ -122,13 +187,22 @@ export class FirstReceipt {
    * of a node on the way, this one before it lost its log for example.
    * @throws HuxinError argument_invalid
    */
-  judgedAt({ header: { origin } }: SealedHeader, { judged: content, source }: ClaimedJudgement, vouched: Vouched | undefined): Judged {
+  judgedAt(
+    { header: { origin } }: SealedHeader,
+    { judged: content, source }: ClaimedJudgement,
+    vouched: Vouched | undefined,
+  ): Judged {
     const { ledger, clock } = this.#options
     const { self } = ledger()
     if (isFirst(origin, source) && vouched?.entry) return vouched.entry.judged
-    if (isFirst(origin, source) || content === undefined || content === '') return { timeMs: clock.nowMs(), node: self }
+    if (isFirst(origin, source) || content === undefined || content === '')
+      return { timeMs: clock.nowMs(), node: self }
     const judged = parseJudged(content)
-    if (!judged) throw new HuxinError('argument_invalid', text`the first receipt (judged) is malformed: "<time> <node>" is wanted`)
+    if (!judged)
+      throw new HuxinError(
+        'argument_invalid',
+        text`the first receipt (judged) is malformed: "<time> <node>" is wanted`,
+      )
     return judged
   }
 
@@ -137,13 +211,19 @@ export class FirstReceipt {
    * the time that is verified.
    * @throws HuxinError receipt_wanted
    */
-  async lapsed(batch: SealedHeader, judged: Judged, { source, refusal, givenBack }: ClaimedJudgement, vouched: Vouched | undefined): Promise<Refused | undefined> {
+  async lapsed(
+    batch: SealedHeader,
+    judged: Judged,
+    { source, refusal, givenBack }: ClaimedJudgement,
+    vouched: Vouched | undefined,
+  ): Promise<Refused | undefined> {
     const { header } = batch
     // Its own signature is on it, and nobody but this node could say since when.
     if (givenBack === true && header.origin === this.#options.ledger().self) return undefined
     const first = isFirst(header.origin, source)
     // A refusal that somebody else gave needs no more reasons.
-    if (isBornHere(source) || (!first && refusal !== undefined && refusal.length > 0)) return undefined
+    if (isBornHere(source) || (!first && refusal !== undefined && refusal.length > 0))
+      return undefined
     const ledger = this.#options.ledger()
     const now = this.#options.clock.nowMs()
     const then = lapse(ledger, header, judged.timeMs)
@@ -151,12 +231,18 @@ export class FirstReceipt {
     if (then && !(first && then.code === 'member_not_in_force')) return then
     if (!then && (judged.timeMs >= now || !lapse(ledger, header, now))) return undefined
     if (!vouched) {
-      throw new HuxinError('receipt_wanted', text`batch ${batch.idText} would not be taken today (${refusalText((then ?? lapse(ledger, header, now)!).refusal)}): send with it the receipt that shows since when it is logged`)
+      throw new HuxinError(
+        'receipt_wanted',
+        text`batch ${batch.idText} would not be taken today (${refusalText((then ?? lapse(ledger, header, now)!).refusal)}): send with it the receipt that shows since when it is logged`,
+      )
     }
     const seenMs = await lastWithout(this.#options.store, vouched.log, vouched.index)
     const refused = lapse(ledger, header, Math.max(vouched.timeMs, seenMs ?? 0))
     if (!refused || seenMs === undefined || seenMs <= vouched.timeMs) return refused
-    return refuse(refused.code as ErrorCode, text`${refusalText(refused.refusal)}; the log ${vouched.log} was seen at ${formatTime(seenMs)} without entry ${vouched.index}, which says ${formatTime(vouched.timeMs)}`)
+    return refuse(
+      refused.code as ErrorCode,
+      text`${refusalText(refused.refusal)}; the log ${vouched.log} was seen at ${formatTime(seenMs)} without entry ${vouched.index}, which says ${formatTime(vouched.timeMs)}`,
+    )
   }
 }
 
@@ -175,15 +261,29 @@ function isFirst(origin: string, source: EntrySource): boolean {
 const WITNESSED_EVERY_MS = 3_600_000
 
 /** Log, size → when it was seen with that size. */
-export const witnessedRows = defineRows({ table: 'meta', name: 'witnessed', keys: textIndexKeys, check: hasCheckValue(8) })
+export const witnessedRows = defineRows({
+  table: 'meta',
+  name: 'witnessed',
+  keys: textIndexKeys,
+  check: hasCheckValue(8),
+})
 
 function witnessedPrefix(log: string): Uint8Array {
   return witnessedRows.key(`${log}/`)
 }
 
 /** The row that says that a log was seen with a size at a time; none when the last is younger than an hour. */
-export async function witnessedOps(store: Reader, log: string, size: bigint, nowMs: number): Promise<Op[]> {
-  const [last] = await store.range({ ...prefixRange(witnessedPrefix(log)), limit: 1, reverse: true })
+export async function witnessedOps(
+  store: Reader,
+  log: string,
+  size: bigint,
+  nowMs: number,
+): Promise<Op[]> {
+  const [last] = await store.range({
+    ...prefixRange(witnessedPrefix(log)),
+    limit: 1,
+    reverse: true,
+  })
   const lastMs = last && openChecked(...last)
   if (lastMs && nowMs - Number(fromBe64(lastMs)) < WITNESSED_EVERY_MS) return []
   const key = concat(witnessedPrefix(log), be64(size))
@@ -191,9 +291,18 @@ export async function witnessedOps(store: Reader, log: string, size: bigint, now
 }
 
 /** The last time at which a log was seen that did not have this entry yet; undefined when none is known. */
-export async function lastWithout(store: Reader, log: string, index: bigint): Promise<number | undefined> {
+export async function lastWithout(
+  store: Reader,
+  log: string,
+  index: bigint,
+): Promise<number | undefined> {
   const { gte } = prefixRange(witnessedPrefix(log))
-  const [row] = await store.range({ gte, lt: concat(witnessedPrefix(log), be64(index + 1n)), limit: 1, reverse: true })
+  const [row] = await store.range({
+    gte,
+    lt: concat(witnessedPrefix(log), be64(index + 1n)),
+    limit: 1,
+    reverse: true,
+  })
   const value = row && openChecked(...row)
   return value && Number(fromBe64(value))
 }

@@ -22,5 +22,8 @@ export async function keepFork(context: Context, member: string, fork: Fork): Pr
 /** A note with those of its lines that claim to be by this key: lines that nobody verified make a note useless to who knows their key. */
 export function onlyLinesOf(noteBytes: Uint8Array, { name, keyId }: Verifier): Uint8Array {
   const { text, signatures } = parseNote(noteBytes)
-  return formatNote(text, signatures.filter((line) => line.name === name && line.keyId === keyId).map(({ line }) => line))
+  return formatNote(
+    text,
+    signatures.filter((line) => line.name === name && line.keyId === keyId).map(({ line }) => line),
+  )
 }

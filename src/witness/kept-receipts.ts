@@ -17,11 +17,19 @@ export interface ReceiptsOf {
  * losing all of it costs asking again. One writing at a time: a position is seen only after all before it.
  * @throws HuxinError store_failed
  */
-export function keepReceipts(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
+export function keepReceipts(
+  context: Context,
+  groups: readonly ReceiptsOf[],
+  more: readonly Op[],
+): Promise<void> {
   return context.oneAtATime.run('receipts', () => keepReceiptsNow(context, groups, more))
 }
 
-async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], more: readonly Op[]): Promise<void> {
+async function keepReceiptsNow(
+  context: Context,
+  groups: readonly ReceiptsOf[],
+  more: readonly Op[],
+): Promise<void> {
   const ops: Op[] = []
   let position = await nextReceiptPosition(context)
   for (const { node, receipts } of groups) {
@@ -29,7 +37,10 @@ async function keepReceiptsNow(context: Context, groups: readonly ReceiptsOf[], 
       const key = receiptKey(receipt.batchId, node)
       if (await context.store.get(key)) continue
       ops.push({ key, value: encodeReceipt(receipt) })
-      ops.push({ key: concat(tables.receiptOrder, be64(position)), value: concat(receipt.batchId, utf8(node)) })
+      ops.push({
+        key: concat(tables.receiptOrder, be64(position)),
+        value: concat(receipt.batchId, utf8(node)),
+      })
       position++
     }
   }
@@ -54,11 +65,19 @@ export async function nextReceiptPosition(context: Context): Promise<bigint> {
 }
 
 /** Receipts of higher tiers, after a position, for batches that came from a child's subtree. */
-export async function receiptsFor(context: Context, child: string, after: bigint): Promise<{ receipts: StoredReceipt[]; next: bigint }> {
+export async function receiptsFor(
+  context: Context,
+  child: string,
+  after: bigint,
+): Promise<{ receipts: StoredReceipt[]; next: bigint }> {
   // Asked with every look into the log, and mostly there is none.
-  if (after >= await nextReceiptPosition(context)) return { receipts: [], next: after }
+  if (after >= (await nextReceiptPosition(context))) return { receipts: [], next: after }
   const { lt } = prefixRange(tables.receiptOrder)
-  const rows = await context.store.range({ gte: concat(tables.receiptOrder, be64(after)), lt, limit: 256 })
+  const rows = await context.store.range({
+    gte: concat(tables.receiptOrder, be64(after)),
+    lt,
+    limit: 256,
+  })
   const receipts: StoredReceipt[] = []
   let next = after
   for (const [key, value] of rows) {
@@ -70,7 +89,9 @@ export async function receiptsFor(context: Context, child: string, after: bigint
     if (!logged) continue
     const { header } = logged.batch
     if (!context.ledger().federation.isWithin(header.origin, idOf(child))) continue
-    const stored = await context.store.get(receiptKey(id, Buffer.from(value.subarray(32)).toString()))
+    const stored = await context.store.get(
+      receiptKey(id, Buffer.from(value.subarray(32)).toString()),
+    )
     if (stored) receipts.push(decodeReceipt(id, stored))
   }
   return { receipts, next }

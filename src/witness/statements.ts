@@ -14,22 +14,42 @@ import type { Context } from '../commit/context.ts'
  * Parts `statement`: the whole chains of these members and of everyone whom their statements name as
  * parent, in the order of the log here, which is the order in which each follows from those before it.
  */
-export async function showStatements(context: Context, names: ReadonlySet<string>): Promise<EvidencePart[]> {
+export async function showStatements(
+  context: Context,
+  names: ReadonlySet<string>,
+): Promise<EvidencePart[]> {
   const all = await statementsInOrder(context)
   const wanted = new Set(names)
   for (let size = -1; size !== wanted.size;) {
     size = wanted.size
-    for (const { statement: { member, parent } } of all) if (parent !== undefined && wanted.has(member)) wanted.add(parent)
+    for (const {
+      statement: { member, parent },
+    } of all)
+      if (parent !== undefined && wanted.has(member)) wanted.add(parent)
   }
-  return all.filter(({ statement: { member } }) => wanted.has(member)).map(({ statement: { member, serial }, bytes }) => ({ name: `statement ${member} ${serial}`, bytes }))
+  return all
+    .filter(({ statement: { member } }) => wanted.has(member))
+    .map(({ statement: { member, serial }, bytes }) => ({
+      name: `statement ${member} ${serial}`,
+      bytes,
+    }))
 }
 
-async function statementsInOrder(context: Context): Promise<{ statement: MemberStatement; bytes: Uint8Array }[]> {
+async function statementsInOrder(
+  context: Context,
+): Promise<{ statement: MemberStatement; bytes: Uint8Array }[]> {
   const found = new Map<string, { statement: MemberStatement; bytes: Uint8Array }>()
-  for (const [key] of await context.store.range({ gte: classKey('control', 0n), lt: classKey('amendment', 0n) })) {
+  for (const [key] of await context.store.range({
+    gte: classKey('control', 0n),
+    lt: classKey('amendment', 0n),
+  })) {
     const index = indexAtEnd(key)
     const [entryBytes, stored] = await context.store.getMany([entryKey(index), bodyKey(index)])
-    if (!entryBytes || !stored) throw new HuxinError('store_corrupt', text`entry ${index} is missing from the store; run huxin fsck`)
+    if (!entryBytes || !stored)
+      throw new HuxinError(
+        'store_corrupt',
+        text`entry ${index} is missing from the store; run huxin fsck`,
+      )
     const entry = parseEntry(entryBytes)
     if (!entry.verdict.accepted || parseHeaderNote(entry.header).header.kind !== 'member') continue
     const body = parseBody(stored)

@@ -31,7 +31,10 @@ export interface UpperReceipts {
 const TURN = 8
 
 /** @throws HuxinError store_corrupt | not_ready */
-export async function checkUpperReceipts(context: Context, unverified: readonly StoredReceipt[]): Promise<UpperReceipts> {
+export async function checkUpperReceipts(
+  context: Context,
+  unverified: readonly StoredReceipt[],
+): Promise<UpperReceipts> {
   const proven = new Map<string, StoredReceipt[]>()
   const wrong: Text[] = []
   const unknown: Text[] = []
@@ -47,7 +50,11 @@ export async function checkUpperReceipts(context: Context, unverified: readonly 
     const batch = await batchOf(context, receipt.batchId)
     const above = isOrWasAbove(context.ledger().federation, context.self, log.node)
     if (!batch || !above) {
-      unknown.push(batch ? text`${what}: ${log.node} is not above ${context.self}` : text`${what}: the batch is not in this log`)
+      unknown.push(
+        batch
+          ? text`${what}: ${log.node} is not above ${context.self}`
+          : text`${what}: the batch is not in this log`,
+      )
       continue
     }
     try {
@@ -64,7 +71,8 @@ export async function checkUpperReceipts(context: Context, unverified: readonly 
 function check(context: Context, batch: SealedHeader, receipt: StoredReceipt): void {
   const { member, epoch, timeMs } = verifyReceipt(context.ledger(), batch, receipt)
   const ended = context.ledger().periods.epochEnded(member.name, epoch, timeMs)
-  if (ended !== undefined) throw new HuxinError('proof_invalid', text`its entry is of ${formatTime(timeMs)}, and ${ended}`)
+  if (ended !== undefined)
+    throw new HuxinError('proof_invalid', text`its entry is of ${formatTime(timeMs)}, and ${ended}`)
 }
 
 /** The batch as it stands in this log. */

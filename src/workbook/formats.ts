@@ -29,8 +29,24 @@ interface Section {
 /** Formats that every workbook has, ECMA-376 part 1, 18.8.30; 27 to 36 and 50 to 58 are dates in Chinese. */
 function builtIn(id: number): NumberFormat {
   if (id === 9 || id === 10) return { percent: true, decimals: id === 9 ? 0 : 2 }
-  if (id >= 14 && id <= 17 || id === 22 || id >= 27 && id <= 31 || id === 36 || id >= 50 && id <= 54 || id === 57 || id === 58) return 'date'
-  if (id >= 18 && id <= 21 || id >= 32 && id <= 35 || id >= 45 && id <= 47 || id === 55 || id === 56) return 'time'
+  if (
+    (id >= 14 && id <= 17) ||
+    id === 22 ||
+    (id >= 27 && id <= 31) ||
+    id === 36 ||
+    (id >= 50 && id <= 54) ||
+    id === 57 ||
+    id === 58
+  )
+    return 'date'
+  if (
+    (id >= 18 && id <= 21) ||
+    (id >= 32 && id <= 35) ||
+    (id >= 45 && id <= 47) ||
+    id === 55 ||
+    id === 56
+  )
+    return 'time'
   if ([1, 3, 37, 38, 41, 42].includes(id)) return { decimals: 0 }
   return [2, 4, 39, 40, 43, 44].includes(id) ? { decimals: 2 } : 'general'
 }
@@ -42,10 +58,20 @@ export function formatOf(code: string): NumberFormat {
   if (kind !== 'number') return kind
   const shapes = sections.slice(0, 3).map(shapeOf)
   const conditions = sections.map((pieces) => conditionOf(pieces))
-  const isPlain = shapes.every((shape) => shape === 'general' || (shape.words === undefined && shape.unlike === undefined))
+  const isPlain = shapes.every(
+    (shape) => shape === 'general' || (shape.words === undefined && shape.unlike === undefined),
+  )
   if (shapes.length === 1 || isPlain) return shapes[0]!
-  const bySign: readonly Section['condition'][] = shapes.length === 2 ? [(value) => value >= 0, () => true] : [(value) => value > 0, (value) => value < 0, () => true]
-  return shapes.map((format, i): Section => ({ format, condition: conditions.some((one) => one !== undefined) ? conditions[i] ?? (() => true) : bySign[i]! }))
+  const bySign: readonly Section['condition'][] =
+    shapes.length === 2
+      ? [(value) => value >= 0, () => true]
+      : [(value) => value > 0, (value) => value < 0, () => true]
+  return shapes.map((format, i): Section => ({
+    format,
+    condition: conditions.some((one) => one !== undefined)
+      ? (conditions[i] ?? (() => true))
+      : bySign[i]!,
+  }))
 }
 
 const CODE_LENGTH_MAX = 1_000
@@ -68,57 +94,103 @@ function sectionsOf(code: string): string[] {
 }
 
 function piecesOf(section: string): Piece[] {
-  return [...section.matchAll(/"([^"]*)"|[\\!](.)|(general|[0#?])|[_*].|\[[^\]]*\]|(\p{Script=Han})|[^]/giu)].map(([whole, quoted, escaped, digit, plain]): Piece => {
+  return [
+    ...section.matchAll(
+      /"([^"]*)"|[\\!](.)|(general|[0#?])|[_*].|\[[^\]]*\]|(\p{Script=Han})|[^]/giu,
+    ),
+  ].map(([whole, quoted, escaped, digit, plain]): Piece => {
     const words = quoted ?? escaped ?? plain
     if (words !== undefined) return { kind: 'words', text: words }
-    return { kind: digit === undefined ? 'other' : 'digit', text: /^[_*]./u.test(whole) ? '' : whole }
+    return {
+      kind: digit === undefined ? 'other' : 'digit',
+      text: /^[_*]./u.test(whole) ? '' : whole,
+    }
   })
 }
 
 function kindOf(pieces: readonly Piece[]): 'number' | 'general' | 'date' | 'time' {
-  const bare = pieces.filter(({ kind }) => kind !== 'words').map(({ text }) => (/^\[(?!h+\]|m+\]|s+\])/i.test(text) ? '' : text)).join('')
+  const bare = pieces
+    .filter(({ kind }) => kind !== 'words')
+    .map(({ text }) => (/^\[(?!h+\]|m+\]|s+\])/i.test(text) ? '' : text))
+    .join('')
   const isNumber = /general|[#0?@]/i.test(bare) && !/[ymd]/i.test(bare.replace(/general/gi, ''))
-  if (isNumber) return /general|[0#?]/i.test(bare) && !/[0#?]e[+-]|\/|@/i.test(bare) ? 'number' : 'general'
-  if (/[yd]|e(?![+-])/i.test(bare) || /m/i.test(bare) && !/[hs]/i.test(bare)) return 'date'
+  if (isNumber)
+    return /general|[0#?]/i.test(bare) && !/[0#?]e[+-]|\/|@/i.test(bare) ? 'number' : 'general'
+  if (/[yd]|e(?![+-])/i.test(bare) || (/m/i.test(bare) && !/[hs]/i.test(bare))) return 'date'
   return /[hs]/i.test(bare) ? 'time' : 'general'
 }
 
 function shapeOf(pieces: readonly Piece[]): NumberShape | 'general' {
-  const [first, last] = [pieces.findIndex(({ kind }) => kind === 'digit'), pieces.findLastIndex(({ kind }) => kind === 'digit')]
-  const wordsOf = (some: readonly Piece[]): string => some.filter(({ kind }) => kind === 'words').map(({ text }) => text).join('')
+  const [first, last] = [
+    pieces.findIndex(({ kind }) => kind === 'digit'),
+    pieces.findLastIndex(({ kind }) => kind === 'digit'),
+  ]
+  const wordsOf = (some: readonly Piece[]): string =>
+    some
+      .filter(({ kind }) => kind === 'words')
+      .map(({ text }) => text)
+      .join('')
   // Marks alone, as the dash of accounts for 0, are no words.
   const says = (words: string): boolean => /[\p{L}\p{N}]/u.test(words)
   if (first < 0) return says(wordsOf(pieces)) ? { decimals: 0, unlike: true } : 'general'
-  const [before, inside, after] = [pieces.slice(0, first), pieces.slice(first, last + 1), pieces.slice(last + 1)]
+  const [before, inside, after] = [
+    pieces.slice(0, first),
+    pieces.slice(first, last + 1),
+    pieces.slice(last + 1),
+  ]
   const number = inside.map(({ text }) => text).join('')
   const [whole = '', fraction = ''] = number.split('.')
   const words = [wordsOf(before), wordsOf(after)] as const
-  const isUnlike = inside.some(({ kind, text }) => kind === 'words' || (kind === 'other' && !/^[,. ]?$/.test(text))) || after[0]?.text === ','
+  const isUnlike =
+    inside.some(
+      ({ kind, text }) => kind === 'words' || (kind === 'other' && !/^[,. ]?$/.test(text)),
+    ) || after[0]?.text === ','
   const isGeneral = /general/i.test(number)
   if (isGeneral && !words.some(says)) return 'general'
   return {
-    decimals: isGeneral ? DECIMALS_MAX : fraction.length, ...(pieces.some(({ kind, text }) => kind === 'other' && text === '%') && { percent: true as const }), ...(/^0{2,}$/.test(whole) && fraction === '' && { digits: whole.length }),
-    ...(words.some(says) && { words }), ...(isUnlike && { unlike: true as const }),
+    decimals: isGeneral ? DECIMALS_MAX : fraction.length,
+    ...(pieces.some(({ kind, text }) => kind === 'other' && text === '%') && {
+      percent: true as const,
+    }),
+    ...(/^0{2,}$/.test(whole) && fraction === '' && { digits: whole.length }),
+    ...(words.some(says) && { words }),
+    ...(isUnlike && { unlike: true as const }),
   }
 }
 
 /** A condition of a section, for example `[>=10000]`. */
 function conditionOf(pieces: readonly Piece[]): Section['condition'] | undefined {
-  const [, sign, limit] = pieces.map(({ text }) => /^\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]$/.exec(text)).find((found) => found) ?? []
+  const [, sign, limit] =
+    pieces
+      .map(({ text }) => /^\[(<=|>=|<>|<|>|=)(-?[\d.]+)\]$/.exec(text))
+      .find((found) => found) ?? []
   if (sign === undefined) return undefined
   const than = Number(limit)
-  const tests: Readonly<Record<string, Section['condition']>> = { '<': (value) => value < than, '>': (value) => value > than, '=': (value) => value === than, '<=': (value) => value <= than, '>=': (value) => value >= than, '<>': (value) => value !== than }
+  const tests: Readonly<Record<string, Section['condition']>> = {
+    '<': (value) => value < than,
+    '>': (value) => value > than,
+    '=': (value) => value === than,
+    '<=': (value) => value <= than,
+    '>=': (value) => value >= than,
+    '<>': (value) => value !== than,
+  }
   return tests[sign]
 }
 
 /** Format of each style, in the order in which cells name them. */
-export async function readFormats(pieces: AsyncIterable<Uint8Array>): Promise<readonly NumberFormat[]> {
+export async function readFormats(
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<readonly NumberFormat[]> {
   const codes = new Map<number, NumberFormat>()
   const formats: NumberFormat[] = []
   let inStyles = false
   await readXml(pieces, {
     open: (name, attributes) => {
-      if (name === 'numFmt' && codes.size < 10_000) codes.set(Number(attribute(attributes, 'numFmtId')), formatOf(attribute(attributes, 'formatCode') ?? ''))
+      if (name === 'numFmt' && codes.size < 10_000)
+        codes.set(
+          Number(attribute(attributes, 'numFmtId')),
+          formatOf(attribute(attributes, 'formatCode') ?? ''),
+        )
       else if (name === 'cellXfs') inStyles = true
       else if (name === 'xf' && inStyles) {
         const id = Number(attribute(attributes, 'numFmtId') ?? 0)
@@ -167,8 +239,11 @@ export function numberText(stored: string, format: NumberFormat, since1904: bool
     const date = dateOfSerial(value, since1904)
     return date === undefined ? { text: plain(value) } : { text: date, date: true }
   }
-  if (format === 'time' && value >= 0 && value < 1) return { text: new Date(Math.round(value * 86_400) * 1_000).toISOString().slice(11, 19) }
-  const shape = isSections(format) ? format.find(({ condition }) => condition(value))?.format ?? 'general' : format
+  if (format === 'time' && value >= 0 && value < 1)
+    return { text: new Date(Math.round(value * 86_400) * 1_000).toISOString().slice(11, 19) }
+  const shape = isSections(format)
+    ? (format.find(({ condition }) => condition(value))?.format ?? 'general')
+    : format
   return typeof shape === 'object' ? shapedText(value, shape) : { text: plain(value) }
 }
 
@@ -176,16 +251,27 @@ function isSections(format: NumberFormat): format is readonly Section[] {
   return Array.isArray(format)
 }
 
-function shapedText(value: number, { percent, digits, decimals, words: [before, after] = ['', ''], unlike }: NumberShape): NumberText {
+function shapedText(
+  value: number,
+  { percent, digits, decimals, words: [before, after] = ['', ''], unlike }: NumberShape,
+): NumberText {
   const number = percent ? plain(Number(`${Number(value.toPrecision(15))}e2`)) : plain(value)
-  const padded = digits !== undefined && Number.isInteger(value) && value >= 0 ? number.padStart(digits, '0') : number
+  const padded =
+    digits !== undefined && Number.isInteger(value) && value >= 0
+      ? number.padStart(digits, '0')
+      : number
   const isRounded = (/\.(\d+)$/.exec(number)?.[1]!.length ?? 0) > decimals
-  return { text: `${before}${padded}${percent ? '%' : ''}${after}`, ...(isRounded && { rounded: true as const }), ...(unlike && { unlike }) }
+  return {
+    text: `${before}${padded}${percent ? '%' : ''}${after}`,
+    ...(isRounded && { rounded: true as const }),
+    ...(unlike && { unlike }),
+  }
 }
 
 /** Fifteen digits at most, as a spreadsheet has them: 0.1 + 0.2 is 0.3. */
 function plain(value: number): string {
-  if (Math.abs(value) >= 1e15) return Number(value.toPrecision(15)).toExponential().replace('e+', 'E+')
+  if (Math.abs(value) >= 1e15)
+    return Number(value.toPrecision(15)).toExponential().replace('e+', 'E+')
   const short = String(Number(value.toPrecision(15)))
   return short.includes('e') ? value.toFixed(20).replace(/\.?0+$/, '') : short
 }

@@ -12,12 +12,16 @@ export class MergeScan {
 
   read(piece: Buffer): void {
     if (this.#carried === '' && !piece.includes('mergeCell')) {
-      this.#carried = piece.subarray(-CARRY).includes('<') ? piece.subarray(-CARRY).toString('latin1') : ''
+      this.#carried = piece.subarray(-CARRY).includes('<')
+        ? piece.subarray(-CARRY).toString('latin1')
+        : ''
       return
     }
     const words = this.#carried + piece.toString('latin1')
     let end = 0
-    for (const match of words.matchAll(/mergeCell\s+ref="([A-Za-z]{1,3})(\d{1,7}):([A-Za-z]{1,3})(\d{1,7})"/g)) {
+    for (const match of words.matchAll(
+      /mergeCell\s+ref="([A-Za-z]{1,3})(\d{1,7}):([A-Za-z]{1,3})(\d{1,7})"/g,
+    )) {
       this.merges.add({ at: columnOf(match[1]!), from: Number(match[2]), to: Number(match[4]) })
       end = match.index + match[0].length
     }
@@ -51,7 +55,8 @@ export class Merges {
         filled++
       }
     }
-    for (const { at, to } of this.#starts.get(line) ?? []) if (at < 1_000) this.#open.set(at, { value: cells[at] ?? '', to })
+    for (const { at, to } of this.#starts.get(line) ?? [])
+      if (at < 1_000) this.#open.set(at, { value: cells[at] ?? '', to })
     return filled
   }
 }

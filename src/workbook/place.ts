@@ -2,7 +2,9 @@
 
 /** The letters by which a spreadsheet names a column, from position 0. */
 export function columnLetters(at: number): string {
-  return at < 26 ? String.fromCharCode(65 + at) : columnLetters(Math.floor(at / 26) - 1) + columnLetters(at % 26)
+  return at < 26
+    ? String.fromCharCode(65 + at)
+    : columnLetters(Math.floor(at / 26) - 1) + columnLetters(at % 26)
 }
 
 /** Position of a column from a place such as `AB12`. */

@@ -53,7 +53,16 @@ export class Workbook {
   readonly #strings: SharedStrings
   readonly sheets: readonly Sheet[]
 
-  private constructor(file: string, zip: Zip, parts: { since1904: boolean; sheets: readonly Sheet[]; formats: readonly NumberFormat[]; strings: SharedStrings }) {
+  private constructor(
+    file: string,
+    zip: Zip,
+    parts: {
+      since1904: boolean
+      sheets: readonly Sheet[]
+      formats: readonly NumberFormat[]
+      strings: SharedStrings
+    },
+  ) {
     this.#file = file
     this.#zip = zip
     this.#since1904 = parts.since1904
@@ -68,14 +77,20 @@ export class Workbook {
     try {
       refuseOthers(file, zip)
       const root = await relations(zip, '_rels/.rels')
-      const workbook = [...root.values()].find(({ type }) => type.endsWith('/officeDocument'))?.target ?? 'xl/workbook.xml'
+      const workbook =
+        [...root.values()].find(({ type }) => type.endsWith('/officeDocument'))?.target ??
+        'xl/workbook.xml'
       const folder = workbook.slice(0, workbook.lastIndexOf('/') + 1)
       const parts = await relations(zip, `${folder}_rels/${workbook.slice(folder.length)}.rels`)
-      const partOf = (type: string): string => [...parts.values()].find((part) => part.type.endsWith(`/${type}`))?.target ?? ''
+      const partOf = (type: string): string =>
+        [...parts.values()].find((part) => part.type.endsWith(`/${type}`))?.target ?? ''
       const { since1904, sheets } = await readSheets(zip, workbook, parts)
       if (sheets.length === 0) throw new Error('no sheet')
       return new Workbook(file, zip, {
-        since1904, sheets, formats: await readFormats(zip.bytes(partOf('styles'))), strings: await readSharedStrings(zip.bytes(partOf('sharedStrings'))),
+        since1904,
+        sheets,
+        formats: await readFormats(zip.bytes(partOf('styles'))),
+        strings: await readSharedStrings(zip.bytes(partOf('sharedStrings'))),
       })
     } catch (error) {
       zip.close()
@@ -93,13 +108,26 @@ export class Workbook {
   }
 
   /** Rows that have a cell with something in it. @throws HuxinError argument_invalid */
-  async *rows(sheet: Sheet, counts: SheetCounts, onBytes: (length: number) => void = () => undefined): AsyncGenerator<WorkbookRow, undefined> {
+  async *rows(
+    sheet: Sheet,
+    counts: SheetCounts,
+    onBytes: (length: number) => void = () => undefined,
+  ): AsyncGenerator<WorkbookRow, undefined> {
     const scan = new MergeScan()
     const rows: WorkbookRow[] = []
     try {
       let reader: XmlReader | undefined
       for await (const piece of this.#zip.bytes(sheet.part, (bytes) => scan.read(bytes))) {
-        reader ??= new XmlReader(new SheetHandler({ strings: this.#strings, formats: this.#formats, since1904: this.#since1904, merges: scan.merges, counts, onRow: (row) => rows.push(row) }))
+        reader ??= new XmlReader(
+          new SheetHandler({
+            strings: this.#strings,
+            formats: this.#formats,
+            since1904: this.#since1904,
+            merges: scan.merges,
+            counts,
+            onRow: (row) => rows.push(row),
+          }),
+        )
         reader.write(piece)
         onBytes(piece.length)
         yield* rows
@@ -114,10 +142,26 @@ export class Workbook {
 }
 
 function refuseOthers(file: string, zip: Zip): void {
-  if (zip.has('xl/workbook.bin')) throw new HuxinError('argument_invalid', text`${file} is a binary workbook (.xlsb): save it as .xlsx, and import that`)
-  if (zip.has('content.xml') && zip.has('mimetype')) throw new HuxinError('argument_invalid', text`${file} is an OpenDocument file: save it as .xlsx, and import that`)
-  if (zip.has('word/document.xml')) throw new HuxinError('argument_invalid', text`${file} is a text document: put its table into a workbook, and import that`)
-  if (!zip.has('[Content_Types].xml')) throw new HuxinError('argument_invalid', text`${file} is an archive: unpack it, and import the table in it`)
+  if (zip.has('xl/workbook.bin'))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is a binary workbook (.xlsb): save it as .xlsx, and import that`,
+    )
+  if (zip.has('content.xml') && zip.has('mimetype'))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is an OpenDocument file: save it as .xlsx, and import that`,
+    )
+  if (zip.has('word/document.xml'))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is a text document: put its table into a workbook, and import that`,
+    )
+  if (!zip.has('[Content_Types].xml'))
+    throw new HuxinError(
+      'argument_invalid',
+      text`${file} is an archive: unpack it, and import the table in it`,
+    )
 }
 
 interface Relation {
@@ -131,25 +175,43 @@ async function relations(zip: Zip, part: string): Promise<Map<string, Relation>>
   const base = part.slice(0, part.indexOf('_rels/'))
   await readXml(zip.bytes(part), {
     open: (name, attributes) => {
-      if (name !== 'Relationship' || attribute(attributes, 'TargetMode') === 'External' || found.size > SHEETS_MAX) return
+      if (
+        name !== 'Relationship' ||
+        attribute(attributes, 'TargetMode') === 'External' ||
+        found.size > SHEETS_MAX
+      )
+        return
       const target = attribute(attributes, 'Target') ?? ''
-      found.set(attribute(attributes, 'Id') ?? '', { type: attribute(attributes, 'Type') ?? '', target: target.startsWith('/') ? target.slice(1) : `${base}${target}` })
+      found.set(attribute(attributes, 'Id') ?? '', {
+        type: attribute(attributes, 'Type') ?? '',
+        target: target.startsWith('/') ? target.slice(1) : `${base}${target}`,
+      })
     },
   })
   return found
 }
 
-async function readSheets(zip: Zip, workbook: string, parts: ReadonlyMap<string, Relation>): Promise<{ since1904: boolean; sheets: Sheet[] }> {
+async function readSheets(
+  zip: Zip,
+  workbook: string,
+  parts: ReadonlyMap<string, Relation>,
+): Promise<{ since1904: boolean; sheets: Sheet[] }> {
   let since1904 = false
   const sheets: Sheet[] = []
   await readXml(zip.bytes(workbook), {
     open: (name, attributes) => {
-      if (name === 'workbookPr') since1904 = ['1', 'true'].includes(attribute(attributes, 'date1904') ?? '')
+      if (name === 'workbookPr')
+        since1904 = ['1', 'true'].includes(attribute(attributes, 'date1904') ?? '')
       if (name !== 'sheet') return
       const part = parts.get(attribute(attributes, 'id') ?? '')
       const state = attribute(attributes, 'state') ?? 'visible'
       // Charts and dialogs are sheets too.
-      if (part?.type.endsWith('/worksheet') && sheets.length < SHEETS_MAX) sheets.push({ name: attribute(attributes, 'name') ?? '', hidden: state !== 'visible', part: part.target })
+      if (part?.type.endsWith('/worksheet') && sheets.length < SHEETS_MAX)
+        sheets.push({
+          name: attribute(attributes, 'name') ?? '',
+          hidden: state !== 'visible',
+          part: part.target,
+        })
     },
   })
   return { since1904, sheets }
@@ -189,13 +251,26 @@ class SheetHandler {
 
   readonly open = (name: string, attributes: Readonly<Record<string, string>>): void => {
     switch (name) {
-      case 'row': return this.#openRow(attributes)
-      case 'c': return this.#openCell(attributes)
-      case 'v': this.#reading = 'value'; this.#value ??= ''; return
-      case 't': if (this.#phonetic === 0) this.#reading = 'inline'; this.#value ??= ''; return
-      case 'f': this.#formula = true; return
-      case 'col': return this.#openColumns(attributes)
-      case 'rPh': this.#phonetic++; return
+      case 'row':
+        return this.#openRow(attributes)
+      case 'c':
+        return this.#openCell(attributes)
+      case 'v':
+        this.#reading = 'value'
+        this.#value ??= ''
+        return
+      case 't':
+        if (this.#phonetic === 0) this.#reading = 'inline'
+        this.#value ??= ''
+        return
+      case 'f':
+        this.#formula = true
+        return
+      case 'col':
+        return this.#openColumns(attributes)
+      case 'rPh':
+        this.#phonetic++
+        return
       default:
     }
   }
@@ -210,17 +285,24 @@ class SheetHandler {
   readonly close = (name: string): void => {
     switch (name) {
       case 'v':
-      case 't': this.#reading = undefined; return
-      case 'rPh': this.#phonetic--; return
-      case 'c': return this.#closeCell()
-      case 'row': return this.#closeRow()
+      case 't':
+        this.#reading = undefined
+        return
+      case 'rPh':
+        this.#phonetic--
+        return
+      case 'c':
+        return this.#closeCell()
+      case 'row':
+        return this.#closeRow()
       default:
     }
   }
 
   #openRow(attributes: Readonly<Record<string, string>>): void {
     const line = attributes['r'] === undefined ? this.#line + 1 : Number(attributes['r'])
-    if (!Number.isInteger(line) || line <= this.#line || line > 1_048_576) throw new Error(`row ${attributes['r']} after row ${this.#line}`)
+    if (!Number.isInteger(line) || line <= this.#line || line > 1_048_576)
+      throw new Error(`row ${attributes['r']} after row ${this.#line}`)
     this.#line = line
     this.#hidden = attributes['hidden'] === '1' || attributes['hidden'] === 'true'
     this.#at = -1
@@ -235,7 +317,12 @@ class SheetHandler {
   #openColumns({ hidden, min, max }: Readonly<Record<string, string>>): void {
     const { hiddenColumns } = this.#parts.counts
     if (hidden !== '1' && hidden !== 'true') return
-    for (let at = Number(min) - 1; at < Math.min(Number(max), COLUMNS_MAX) && at >= 0 && hiddenColumns.length < COLUMNS_MAX; at++) hiddenColumns.push(at)
+    for (
+      let at = Number(min) - 1;
+      at < Math.min(Number(max), COLUMNS_MAX) && at >= 0 && hiddenColumns.length < COLUMNS_MAX;
+      at++
+    )
+      hiddenColumns.push(at)
   }
 
   #openCell(attributes: Readonly<Record<string, string>>): void {
@@ -251,7 +338,12 @@ class SheetHandler {
     const at = this.#at
     if (this.#formula) this.#parts.counts.formulas++
     // A formula may well give the empty text; a number is never empty.
-    if (this.#formula && (this.#value ?? '') === '' && !(this.#type === 'str' && this.#value !== undefined)) this.#uncalculated ??= at
+    if (
+      this.#formula &&
+      (this.#value ?? '') === '' &&
+      !(this.#type === 'str' && this.#value !== undefined)
+    )
+      this.#uncalculated ??= at
     const cell: NumberText = this.#value === undefined ? { text: '' } : this.#cellText(this.#value)
     if (at >= COLUMNS_MAX) {
       if (cell.text.trim() !== '') this.#wide = true
@@ -272,22 +364,33 @@ class SheetHandler {
         return { text: words }
       }
       case 'inlineStr':
-      case 'str': return { text: unescaped(value) }
-      case 'b': return { text: value === '1' || value === 'true' ? 'TRUE' : 'FALSE' }
-      case 'e': return { text: value }
-      case 'd': return { text: value.replace(/T00:00:00(?:\.0+)?Z?$/, '').replace('T', ' '), date: true }
-      default: return numberText(value, this.#format, this.#parts.since1904)
+      case 'str':
+        return { text: unescaped(value) }
+      case 'b':
+        return { text: value === '1' || value === 'true' ? 'TRUE' : 'FALSE' }
+      case 'e':
+        return { text: value }
+      case 'd':
+        return { text: value.replace(/T00:00:00(?:\.0+)?Z?$/, '').replace('T', ' '), date: true }
+      default:
+        return numberText(value, this.#format, this.#parts.since1904)
     }
   }
 
   #closeRow(): void {
     const { merges, counts, onRow } = this.#parts
     const blank = this.#cells.every((cell) => cell.trim() === '')
-    if (!blank || this.#uncalculated !== undefined) counts.merged += merges.fill(this.#line, this.#cells)
+    if (!blank || this.#uncalculated !== undefined)
+      counts.merged += merges.fill(this.#line, this.#cells)
     if (blank && this.#uncalculated === undefined) return
     if (this.#hidden) counts.hiddenRows++
     onRow({
-      line: this.#line, cells: this.#cells, ...(this.#dates && { dates: this.#dates }), ...(this.#unlike && { unlike: this.#unlike }), ...(this.#uncalculated !== undefined && { uncalculated: this.#uncalculated }), ...(this.#wide && { wide: true as const }),
+      line: this.#line,
+      cells: this.#cells,
+      ...(this.#dates && { dates: this.#dates }),
+      ...(this.#unlike && { unlike: this.#unlike }),
+      ...(this.#uncalculated !== undefined && { uncalculated: this.#uncalculated }),
+      ...(this.#wide && { wide: true as const }),
     })
   }
 }

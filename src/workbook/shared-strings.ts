@@ -54,7 +54,11 @@ export class SharedStrings {
     const slot = index % RECENT
     if (this.#recentOf[slot] === index) return this.#recent[slot]
     const begin = this.#begins[index]!
-    const words = this.#pages[Math.floor(begin / PAGE_BYTES)]!.toString('utf8', begin % PAGE_BYTES, begin % PAGE_BYTES + this.#lengths[index]!)
+    const words = this.#pages[Math.floor(begin / PAGE_BYTES)]!.toString(
+      'utf8',
+      begin % PAGE_BYTES,
+      (begin % PAGE_BYTES) + this.#lengths[index]!,
+    )
     this.#recent[slot] = words
     this.#recentOf[slot] = index
     return words
@@ -87,5 +91,9 @@ export async function readSharedStrings(pieces: AsyncIterable<Uint8Array>): Prom
 
 /** Characters that XML cannot have are written `_x000D_`. */
 export function unescaped(words: string): string {
-  return words.includes('_x') ? words.replace(/_x([0-9A-Fa-f]{4})_/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))) : words
+  return words.includes('_x')
+    ? words.replace(/_x([0-9A-Fa-f]{4})_/g, (_all, hex: string) =>
+        String.fromCharCode(Number.parseInt(hex, 16)),
+      )
+    : words
 }

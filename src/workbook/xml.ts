@@ -19,21 +19,24 @@ export class XmlReader {
   #silent = 0
 
   constructor(handler: XmlHandler) {
-    this.#parser = new Parser({
-      onopentag: (name, attributes) => {
-        this.#silent = 0
-        if (++this.#depth > DEPTH_MAX) throw new Error('elements are nested too deeply')
-        handler.open?.(localName(name), attributes)
+    this.#parser = new Parser(
+      {
+        onopentag: (name, attributes) => {
+          this.#silent = 0
+          if (++this.#depth > DEPTH_MAX) throw new Error('elements are nested too deeply')
+          handler.open?.(localName(name), attributes)
+        },
+        ontext: (words) => {
+          this.#silent = 0
+          handler.text?.(words)
+        },
+        onclosetag: (name) => {
+          this.#depth--
+          handler.close?.(localName(name))
+        },
       },
-      ontext: (words) => {
-        this.#silent = 0
-        handler.text?.(words)
-      },
-      onclosetag: (name) => {
-        this.#depth--
-        handler.close?.(localName(name))
-      },
-    }, { xmlMode: true, decodeEntities: true })
+      { xmlMode: true, decodeEntities: true },
+    )
   }
 
   write(piece: Uint8Array): void {
@@ -52,7 +55,10 @@ export class XmlReader {
 }
 
 /** Reads a part of moderate size. A part that is absent has no elements. */
-export async function readXml(pieces: AsyncIterable<Uint8Array>, handler: XmlHandler): Promise<void> {
+export async function readXml(
+  pieces: AsyncIterable<Uint8Array>,
+  handler: XmlHandler,
+): Promise<void> {
   const reader = new XmlReader(handler)
   let any = false
   for await (const piece of pieces) {
@@ -68,7 +74,10 @@ export function localName(name: string): string {
 }
 
 /** An attribute by its name without prefix. */
-export function attribute(attributes: Readonly<Record<string, string>>, name: string): string | undefined {
+export function attribute(
+  attributes: Readonly<Record<string, string>>,
+  name: string,
+): string | undefined {
   if (name in attributes) return attributes[name]
   const key = Object.keys(attributes).find((one) => localName(one) === name)
   return key === undefined ? undefined : attributes[key]

@@ -19,7 +19,10 @@ const PART_BYTES_MAX = 3_000_000_000
 /** A file that is not what its name says, or not whole. */
 export function damagedFile(file: string, error: unknown): HuxinError {
   if (error instanceof HuxinError) return error
-  return new HuxinError('argument_invalid', text`${file} is damaged or was not copied whole (${messageOf(error)}): open it in a spreadsheet program, save it again as .xlsx, and import that`)
+  return new HuxinError(
+    'argument_invalid',
+    text`${file} is damaged or was not copied whole (${messageOf(error)}): open it in a spreadsheet program, save it again as .xlsx, and import that`,
+  )
 }
 
 export class Zip {
@@ -35,7 +38,11 @@ export class Zip {
   /** @throws HuxinError argument_invalid for what is no whole ZIP */
   static async open(file: string): Promise<Zip> {
     try {
-      const opened = await openPromise(file, { lazyEntries: true, autoClose: false, validateEntrySizes: false })
+      const opened = await openPromise(file, {
+        lazyEntries: true,
+        autoClose: false,
+        validateEntrySizes: false,
+      })
       const zip = new Zip(file, opened)
       try {
         for await (const entry of opened.eachEntry()) {
@@ -66,7 +73,10 @@ export class Zip {
   }
 
   /** Bytes of a part, after its checksum was found right. Both passes are bounded by what the directory says. */
-  async *bytes(part: string, onCheck: (piece: Buffer) => void = () => undefined): AsyncGenerator<Buffer> {
+  async *bytes(
+    part: string,
+    onCheck: (piece: Buffer) => void = () => undefined,
+  ): AsyncGenerator<Buffer> {
     const entry = this.#entries.get(part.toLowerCase())
     if (!entry) return
     for await (const piece of this.#inflate(entry)) onCheck(piece)
@@ -75,9 +85,18 @@ export class Zip {
 
   async *#inflate(entry: Entry): AsyncGenerator<Buffer> {
     const damaged = (why: string): HuxinError => damagedFile(this.#file, new Error(why))
-    if (entry.isEncrypted()) throw new HuxinError('argument_invalid', text`${this.#file} is protected by a password: open it, take the password away, save it, and import it then`)
-    if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8) throw damaged(`compression ${entry.compressionMethod}`)
-    if (entry.uncompressedSize > PART_BYTES_MAX) throw new HuxinError('argument_invalid', text`${this.#file} has a part of ${entry.uncompressedSize} bytes, more than ${PART_BYTES_MAX}: divide the table, or save it as "CSV UTF-8"`)
+    if (entry.isEncrypted())
+      throw new HuxinError(
+        'argument_invalid',
+        text`${this.#file} is protected by a password: open it, take the password away, save it, and import it then`,
+      )
+    if (entry.compressionMethod !== 0 && entry.compressionMethod !== 8)
+      throw damaged(`compression ${entry.compressionMethod}`)
+    if (entry.uncompressedSize > PART_BYTES_MAX)
+      throw new HuxinError(
+        'argument_invalid',
+        text`${this.#file} has a part of ${entry.uncompressedSize} bytes, more than ${PART_BYTES_MAX}: divide the table, or save it as "CSV UTF-8"`,
+      )
     const raw = await this.#zip.openReadStreamPromise(entry, { decodeFileData: false })
     const pieces = entry.compressionMethod === 8 ? raw.pipe(createInflateRaw()) : raw
     raw.on('error', (error) => pieces.destroy(error))
@@ -90,7 +109,8 @@ export class Zip {
         sum = crc32(piece, sum)
         yield piece
       }
-      if (bytes !== entry.uncompressedSize || sum !== entry.crc32) throw new Error('a checksum is wrong')
+      if (bytes !== entry.uncompressedSize || sum !== entry.crc32)
+        throw new Error('a checksum is wrong')
     } catch (error) {
       throw damagedFile(this.#file, error)
     } finally {

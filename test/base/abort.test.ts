@@ -22,16 +22,19 @@ t.test('everyone who waits is told once, and who has gone is not', (t) => {
   t.end()
 })
 
-t.test('a signal that is aborted already calls back, and not before the function is there that forgets it', async (t) => {
-  const signal = AbortSignal.abort()
-  const told: string[] = []
-  onAbort(signal, () => told.push('told'))
-  const forget = onAbort(signal, () => told.push('forgotten'))
-  t.same(told, [])
-  forget()
-  await Promise.resolve()
-  t.same(told, ['told'])
-})
+t.test(
+  'a signal that is aborted already calls back, and not before the function is there that forgets it',
+  async (t) => {
+    const signal = AbortSignal.abort()
+    const told: string[] = []
+    onAbort(signal, () => told.push('told'))
+    const forget = onAbort(signal, () => told.push('forgotten'))
+    t.same(told, [])
+    forget()
+    await Promise.resolve()
+    t.same(told, ['told'])
+  },
+)
 
 t.test('one who forgets another while both are told keeps it from being told', (t) => {
   const giver = new AbortController()

@@ -37,14 +37,33 @@ export const smallEntry: MakeEntry = (i) => {
 
 /** Entries as long as those of real batches, all different: a number stands in the place of the first digits of the root. */
 export function realEntries(): MakeEntry {
-  const header = sealHeader({
-    origin: LOG_NODE, epoch: 1, provider: BODY, batchClass: 'normal', lanes: [{ target: '330000/**', number: 41n, previous: new Uint8Array(32) }],
-    kind: 'evaluation', item: INDUSTRY_ITEM, createdMs: Date.UTC(2026, 10, 23), records: 1000, root: new Uint8Array(32), extra: [],
-  }, benchSigner()).note
+  const header = sealHeader(
+    {
+      origin: LOG_NODE,
+      epoch: 1,
+      provider: BODY,
+      batchClass: 'normal',
+      lanes: [{ target: '330000/**', number: 41n, previous: new Uint8Array(32) }],
+      kind: 'evaluation',
+      item: INDUSTRY_ITEM,
+      createdMs: Date.UTC(2026, 10, 23),
+      records: 1000,
+      root: new Uint8Array(32),
+      extra: [],
+    },
+    benchSigner(),
+  ).note
   const timeMs = Date.UTC(2026, 10, 23)
-  const template = Buffer.from(formatEntry({
-    timeMs, source: { kind: 'client', name: 'bench' }, judged: { timeMs, node: LOG_NODE }, rules: '2026.1', verdict: { accepted: true }, header,
-  }))
+  const template = Buffer.from(
+    formatEntry({
+      timeMs,
+      source: { kind: 'client', name: 'bench' },
+      judged: { timeMs, node: LOG_NODE },
+      rules: '2026.1',
+      verdict: { accepted: true },
+      header,
+    }),
+  )
   const at = template.indexOf('records 1000 sha256:') + 'records 1000 sha256:'.length
   return (i) => {
     const bytes = Buffer.from(template)
@@ -72,7 +91,13 @@ export class BenchLog {
     return new BenchLog({ folder, counter, store: counted, slot, log })
   }
 
-  private constructor(parts: { folder: string; counter: ReadCounter; store: Store; slot: CheckpointSlot; log: Log }) {
+  private constructor(parts: {
+    folder: string
+    counter: ReadCounter
+    store: Store
+    slot: CheckpointSlot
+    log: Log
+  }) {
     this.folder = parts.folder
     this.counter = parts.counter
     this.store = parts.store
@@ -90,7 +115,9 @@ export class BenchLog {
       const from = this.#log.size
       // Pieces end where tiles end.
       const count = Math.min(PIECE - Number(from % BigInt(PIECE)), Number(size - from))
-      const staged = this.#log.stage(Array.from({ length: count }, (_, i) => make(from + BigInt(i))))
+      const staged = this.#log.stage(
+        Array.from({ length: count }, (_, i) => make(from + BigInt(i))),
+      )
       await this.store.write(staged.ops)
       staged.apply()
       await this.#log.seal()
@@ -105,7 +132,12 @@ export class BenchLog {
 
   /** The log alone anew, over the same database. */
   async forget(): Promise<void> {
-    this.#log = await Log.open({ store: this.store, origin: ORIGIN, signer: benchSigner(), slot: this.#slot })
+    this.#log = await Log.open({
+      store: this.store,
+      origin: ORIGIN,
+      signer: benchSigner(),
+      slot: this.#slot,
+    })
   }
 
   /** Has the database rearrange its files now, as it has those of a log that has long been there. */

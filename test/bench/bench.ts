@@ -56,10 +56,14 @@ const { values: flags, positionals: named } = parseArgs({
 })
 const unknown = named.filter((name) => !(name in parts))
 if (unknown.length > 0) {
-  process.stderr.write(`there is no part ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}\n`)
+  process.stderr.write(
+    `there is no part ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}\n`,
+  )
   process.exit(2)
 }
-const chosen = Object.entries(parts).filter(([name, { byNameOnly }]) => named.length === 0 ? !byNameOnly : named.includes(name)).map(([, choice]) => choice)
+const chosen = Object.entries(parts)
+  .filter(([name, { byNameOnly }]) => (named.length === 0 ? !byNameOnly : named.includes(name)))
+  .map(([, choice]) => choice)
 const figures: Figure[] = []
 
 function take(more: readonly Figure[]): void {
@@ -68,15 +72,42 @@ function take(more: readonly Figure[]): void {
 }
 
 const start = performance.now()
-const limits = await measureLimits(process.env['TMPDIR'] ?? '/tmp', { network: chosen.some(({ network }) => network) })
+const limits = await measureLimits(process.env['TMPDIR'] ?? '/tmp', {
+  network: chosen.some(({ network }) => network),
+})
 take([
-  { part: 'limits', figure: 'sequential write with fdatasync, 256 KB each', value: limits.diskBytesPerSecond / 1e6, unit: 'MB/s' },
+  {
+    part: 'limits',
+    figure: 'sequential write with fdatasync, 256 KB each',
+    value: limits.diskBytesPerSecond / 1e6,
+    unit: 'MB/s',
+  },
   { part: 'limits', figure: 'fdatasync of 4 KB', value: limits.syncMs, unit: 'ms' },
   { part: 'limits', figure: 'SHA-256 of 250 bytes', value: limits.hashesPerSecond, unit: '/s' },
-  ...(limits.streamBytesPerSecond > 0 ? [{ part: 'limits', figure: 'grpc-js stream, mutual TLS, 256 KB messages', value: limits.streamBytesPerSecond / 1e6, unit: 'MB/s' }] : []),
+  ...(limits.streamBytesPerSecond > 0
+    ? [
+        {
+          part: 'limits',
+          figure: 'grpc-js stream, mutual TLS, 256 KB messages',
+          value: limits.streamBytesPerSecond / 1e6,
+          unit: 'MB/s',
+        },
+      ]
+    : []),
 ])
 const logSizes = flags['log-size'].split(',').map(BigInt)
-for (const { run } of chosen) take(await run({ records: Number(flags.records), logSizes, logFolder: flags['log-folder'], minutes: Number(flags.minutes), limits }))
-take([{ part: 'all', figure: 'the whole run', value: (performance.now() - start) / 1000, unit: 's' }])
+for (const { run } of chosen)
+  take(
+    await run({
+      records: Number(flags.records),
+      logSizes,
+      logFolder: flags['log-folder'],
+      minutes: Number(flags.minutes),
+      limits,
+    }),
+  )
+take([
+  { part: 'all', figure: 'the whole run', value: (performance.now() - start) / 1000, unit: 's' },
+])
 if (flags.json) process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`)
 process.exit(0)

@@ -56,30 +56,47 @@ interface CpuCounter {
 }
 
 /** Starts counting; the answer stops. */
-export async function countCpu(counter: CpuCounter): Promise<() => Promise<CpuSeconds & { readonly seconds: number }>> {
+export async function countCpu(
+  counter: CpuCounter,
+): Promise<() => Promise<CpuSeconds & { readonly seconds: number }>> {
   const before = await counter.cpuSeconds()
   const start = performance.now()
   return async () => {
     const seconds = (performance.now() - start) / 1000
     const after = await counter.cpuSeconds()
-    return { nodes: after.nodes - before.nodes, client: after.client - before.client, of: seconds * PROCESSORS, seconds }
+    return {
+      nodes: after.nodes - before.nodes,
+      client: after.client - before.client,
+      of: seconds * PROCESSORS,
+      seconds,
+    }
   }
 }
 
 export function formatFigure(row: Figure): string {
   const { part, figure, value, unit, floor, limits = [], cpu, diskBytesPerRecord, note } = row
   const beside = [
-    ...(floor === undefined ? [] : [`${isRate(unit) ? 'floor' : 'at most'} ${floor.toLocaleString('en-US')}`]),
-    ...limits.map((limit) => `${limit.what} ${shown(limit.value)} (${ratio(value, limit.value, unit)})`),
-    ...(cpu ? [`CPU ${cpu.nodes.toFixed(1)} + ${cpu.client.toFixed(1)} of ${cpu.of.toFixed(1)} s`] : []),
-    ...(diskBytesPerRecord === undefined ? [] : [`${Math.round(diskBytesPerRecord)} bytes on disk each`]),
+    ...(floor === undefined
+      ? []
+      : [`${isRate(unit) ? 'floor' : 'at most'} ${floor.toLocaleString('en-US')}`]),
+    ...limits.map(
+      (limit) => `${limit.what} ${shown(limit.value)} (${ratio(value, limit.value, unit)})`,
+    ),
+    ...(cpu
+      ? [`CPU ${cpu.nodes.toFixed(1)} + ${cpu.client.toFixed(1)} of ${cpu.of.toFixed(1)} s`]
+      : []),
+    ...(diskBytesPerRecord === undefined
+      ? []
+      : [`${Math.round(diskBytesPerRecord)} bytes on disk each`]),
     ...(note === undefined ? [] : [note]),
   ]
   return `${part.padEnd(12)} ${figure.padEnd(46)} ${shown(value).padStart(11)} ${unit.padEnd(10)} ${beside.join('; ')}\n`
 }
 
 function ratio(value: number, limit: number, unit: string): string {
-  return isRate(unit) ? `${((100 * value) / limit).toFixed(value * 10 < limit ? 1 : 0)} %` : `× ${(value / limit).toFixed(1)}`
+  return isRate(unit)
+    ? `${((100 * value) / limit).toFixed(value * 10 < limit ? 1 : 0)} %`
+    : `× ${(value / limit).toFixed(1)}`
 }
 
 function isRate(unit: string): boolean {
@@ -87,7 +104,9 @@ function isRate(unit: string): boolean {
 }
 
 function shown(value: number): string {
-  return value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value < 10 ? 2 : 1)
+  return value >= 1000
+    ? Math.round(value).toLocaleString('en-US')
+    : value.toFixed(value < 10 ? 2 : 1)
 }
 
 export function pause(ms: number): Promise<void> {

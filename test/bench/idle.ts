@@ -12,7 +12,19 @@ export async function idle(): Promise<Figure[]> {
   const { memoryBytes } = await (await processes.status('330100'))()
   await processes.tearDown()
   return [
-    { part: 'idle', figure: 'memory of an idle node', value: Number(memoryBytes) / 1e6, unit: 'MB', floor: 150 },
-    { part: 'idle', figure: 'processor time of an idle node', value: (1000 * nodes) / 2 / seconds, unit: 'ms/s CPU', note: 'mean of a parent and its child' },
+    {
+      part: 'idle',
+      figure: 'memory of an idle node',
+      value: Number(memoryBytes) / 1e6,
+      unit: 'MB',
+      floor: 150,
+    },
+    {
+      part: 'idle',
+      figure: 'processor time of an idle node',
+      value: (1000 * nodes) / 2 / seconds,
+      unit: 'ms/s CPU',
+      note: 'mean of a parent and its child',
+    },
   ]
 }

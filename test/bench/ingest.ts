@@ -7,12 +7,24 @@ import { batchesOf, send } from './records.ts'
 
 export async function ingest({ records: total, limits }: Bench): Promise<Figure[]> {
   const figures: Figure[] = []
-  for (const [size, count, inFlight] of [[1, 3_000, 64], [100, total / 4, 16], [1000, total, 8]] as const) {
+  for (const [size, count, inFlight] of [
+    [1, 3_000, 64],
+    [100, total / 4, 16],
+    [1000, total, 8],
+  ] as const) {
     const processes = await Processes.setUp([PROVINCE])
     await processes.start()
     const status = await processes.status('330000')
     const batches = batchesOf(count, size, () => '330000')
-    await send(processes, '330000', batchesOf(2 * size, size, () => '330000').map(({ target, records }) => ({ target, records: records.map((_, i) => industryRecord(i, { prefix: 'warm' })) })), 2)
+    await send(
+      processes,
+      '330000',
+      batchesOf(2 * size, size, () => '330000').map(({ target, records }) => ({
+        target,
+        records: records.map((_, i) => industryRecord(i, { prefix: 'warm' })),
+      })),
+      2,
+    )
     const bytes = batches[0]!.records[0]!.length
     const disk = await processes.diskBytes('330000')
     const start = performance.now()
@@ -26,8 +38,14 @@ export async function ingest({ records: total, limits }: Bench): Promise<Figure[
     }
     const indexed = (performance.now() - start) / 1000
     figures.push({
-      part: 'ingest', figure: `${size} records a call`, value: count / seconds, unit: 'records/s', ...(size === 1000 ? { floor: 120_000 } : {}),
-      limits: recordLimits(limits, bytes, { network: true }), cpu, diskBytesPerRecord: (await processes.diskBytes('330000') - disk) / count,
+      part: 'ingest',
+      figure: `${size} records a call`,
+      value: count / seconds,
+      unit: 'records/s',
+      ...(size === 1000 ? { floor: 120_000 } : {}),
+      limits: recordLimits(limits, bytes, { network: true }),
+      cpu,
+      diskBytesPerRecord: ((await processes.diskBytes('330000')) - disk) / count,
       note: `index caught up ${(indexed - seconds).toFixed(2)} s later; ${Math.round(Number(view.memoryBytes) / 1e6)} MB`,
     })
     await processes.tearDown()

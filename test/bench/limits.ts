@@ -17,11 +17,14 @@ export interface MachineLimits {
 }
 
 /** With `network`, the stream is measured too. */
-export async function measureLimits(folder: string, { network }: { network: boolean }): Promise<MachineLimits> {
+export async function measureLimits(
+  folder: string,
+  { network }: { network: boolean },
+): Promise<MachineLimits> {
   const streamBytesPerSecond = network ? await measureStream(folder) : 0
   const file = join(folder, 'limit.bin')
   const fd = openSync(file, 'w')
-  const diskBytesPerSecond = 1000 * (256 << 10) / msOfWrites(fd, Buffer.alloc(256 << 10, 7))
+  const diskBytesPerSecond = (1000 * (256 << 10)) / msOfWrites(fd, Buffer.alloc(256 << 10, 7))
   const syncMs = msOfWrites(fd, Buffer.alloc(4096, 1))
   closeSync(fd)
   rmSync(file)
@@ -40,7 +43,11 @@ export function hashesPerSecond(bytes: number): number {
 const RECORD_FRAME_BYTES = 21
 
 /** What bounds records of so many bytes that are hashed twice, written once, and, if `network`, come over a link. */
-export function recordLimits(limits: MachineLimits, recordBytes: number, { network }: { network: boolean }): Limit[] {
+export function recordLimits(
+  limits: MachineLimits,
+  recordBytes: number,
+  { network }: { network: boolean },
+): Limit[] {
   const bytes = recordBytes + RECORD_FRAME_BYTES
   return [
     { what: 'disk', value: limits.diskBytesPerSecond / bytes },

@@ -28,14 +28,44 @@ export async function serveLog(folder: string): Promise<Figure[]> {
   await bench.fill(BigInt(SIZE), realEntries())
   await bench.settle()
   await bench.close()
-  const pki = { folder: join(folder, 'certs'), trustDomain: 'bench.example', clock: systemClock, random: systemRandom }
+  const pki = {
+    folder: join(folder, 'certs'),
+    trustDomain: 'bench.example',
+    clock: systemClock,
+    random: systemRandom,
+  }
   await createDevelopmentPki(pki, ['province'])
-  const node = await issueDevelopmentLeaf(pki, { tier: 'province', role: 'node', nodeId: '330000', name: '' })
-  const auditor = await issueDevelopmentLeaf(pki, { tier: 'province', role: 'auditor', nodeId: '330000', name: 'bench' })
+  const node = await issueDevelopmentLeaf(pki, {
+    tier: 'province',
+    role: 'node',
+    nodeId: '330000',
+    name: '',
+  })
+  const auditor = await issueDevelopmentLeaf(pki, {
+    tier: 'province',
+    role: 'auditor',
+    nodeId: '330000',
+    name: 'bench',
+  })
   const root = join(pki.folder, 'root.crt')
-  const tls = { ca: await readFile(root), cert: await readFile(auditor.certificateFile), key: await readFile(auditor.keyFile), checkServerIdentity: () => undefined }
-  const server = await startScript('audit-process.js', [join(folder, 'log'), node.certificateFile, node.keyFile, root])
-  const plain = await startScript('audit-process.js', ['raw', node.certificateFile, node.keyFile, root])
+  const tls = {
+    ca: await readFile(root),
+    cert: await readFile(auditor.certificateFile),
+    key: await readFile(auditor.keyFile),
+    checkServerIdentity: () => undefined,
+  }
+  const server = await startScript('audit-process.js', [
+    join(folder, 'log'),
+    node.certificateFile,
+    node.keyFile,
+    root,
+  ])
+  const plain = await startScript('audit-process.js', [
+    'raw',
+    node.certificateFile,
+    node.keyFile,
+    root,
+  ])
   const figures: Figure[] = []
   const random = new SeededRandom('tiles')
   const full = SIZE >> 8
@@ -51,7 +81,11 @@ export async function serveLog(folder: string): Promise<Figure[]> {
     const found = await request(server, tls, paths, headers, SECONDS)
     const most = await request(plain, tls, [`/${Math.round(found.bytes)}`], headers, SECONDS)
     figures.push({
-      part: 'log', figure: `HTTPS, ${what}`, value: found.perSecond, unit: 'requests/s', limits: [{ what: 'plain node:https', value: most.perSecond }],
+      part: 'log',
+      figure: `HTTPS, ${what}`,
+      value: found.perSecond,
+      unit: 'requests/s',
+      limits: [{ what: 'plain node:https', value: most.perSecond }],
       note: `${Math.round(found.bytes).toLocaleString('en-US')} bytes each; ${found.cpuMicros.toFixed(0)} µs CPU each, plain ${most.cpuMicros.toFixed(0)}`,
     })
   }
@@ -61,22 +95,34 @@ export async function serveLog(folder: string): Promise<Figure[]> {
 }
 
 /** One request after the other on each of a few connections. */
-async function request(server: Script, tls: ConnectionOptions, paths: readonly string[], headers: string, seconds: number): Promise<Served> {
-  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => Connection.open({ ...tls, host: '127.0.0.1', port: server.port })))
+async function request(
+  server: Script,
+  tls: ConnectionOptions,
+  paths: readonly string[],
+  headers: string,
+  seconds: number,
+): Promise<Served> {
+  const connections = await Promise.all(
+    Array.from({ length: CONNECTIONS }, () =>
+      Connection.open({ ...tls, host: '127.0.0.1', port: server.port }),
+    ),
+  )
   const cpu = await cpuSecondsOf(server.child.pid!)
   const start = performance.now()
   const end = start + 1000 * seconds
   let count = 0
   let bytes = 0
-  await Promise.all(connections.map(async (connection) => {
-    while (performance.now() < end) {
-      const path = paths[count++ % paths.length]!
-      const length = await connection.get(path.startsWith('/') ? path : `/${path}`, headers)
-      bytes += length
-    }
-  }))
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (performance.now() < end) {
+        const path = paths[count++ % paths.length]!
+        const length = await connection.get(path.startsWith('/') ? path : `/${path}`, headers)
+        bytes += length
+      }
+    }),
+  )
   const took = (performance.now() - start) / 1000
-  const used = await cpuSecondsOf(server.child.pid!) - cpu
+  const used = (await cpuSecondsOf(server.child.pid!)) - cpu
   for (const connection of connections) connection.close()
   return { perSecond: count / took, cpuMicros: (1e6 * used) / count, bytes: bytes / count }
 }
@@ -127,7 +173,8 @@ class Connection {
       if (end < 0) return
       const head = this.#head.slice(0, end)
       const [, length] = /^HTTP\/1\.1 200 [^]*\r\ncontent-length: (\d+)/i.exec(head) ?? []
-      if (length === undefined) return this.#failed(new Error(`the server answers ${head.slice(0, 200)}`))
+      if (length === undefined)
+        return this.#failed(new Error(`the server answers ${head.slice(0, 200)}`))
       at = piece.length - (this.#head.length - end - 4)
       this.#head = ''
       this.#length = this.#bodyLeft = Number(length)

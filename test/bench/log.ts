@@ -39,19 +39,29 @@ export async function log(bench: Bench): Promise<Figure[]> {
   try {
     const raw = measureRaw(bench.limits)
     const figures: Figure[] = [
-      { part: 'limits', figure: `SHA-256 of ${NODE_BYTES} bytes`, value: raw.nodeMicros, unit: 'µs' },
+      {
+        part: 'limits',
+        figure: `SHA-256 of ${NODE_BYTES} bytes`,
+        value: raw.nodeMicros,
+        unit: 'µs',
+      },
       { part: 'limits', figure: 'Ed25519 signature', value: raw.signMicros, unit: 'µs' },
       { part: 'limits', figure: 'Ed25519 verification', value: raw.verifyMicros, unit: 'µs' },
     ]
-    for (const [count, rounds] of [[1, 2_000], [100, 400], [1_000, 100]] as const) figures.push(await append(join(folder, `append-${count}`), count, rounds, raw))
+    for (const [count, rounds] of [
+      [1, 2_000],
+      [100, 400],
+      [1_000, 100],
+    ] as const)
+      figures.push(await append(join(folder, `append-${count}`), count, rounds, raw))
     for (const size of bench.logSizes) {
       const grown = await BenchLog.open(join(bench.logFolder ?? folder, String(size)))
-      figures.push(...await grow(grown, size))
-      figures.push(await checkpoints(grown, raw), ...await proofs(grown, raw))
-      if (size === bench.logSizes.at(-1)) figures.push(...await verifications(grown, raw))
+      figures.push(...(await grow(grown, size)))
+      figures.push(await checkpoints(grown, raw), ...(await proofs(grown, raw)))
+      if (size === bench.logSizes.at(-1)) figures.push(...(await verifications(grown, raw)))
       await grown.close()
     }
-    return [...figures, ...await serveLog(join(folder, 'served'))]
+    return [...figures, ...(await serveLog(join(folder, 'served')))]
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -83,8 +93,14 @@ async function append(folder: string, count: number, rounds: number, raw: Raw): 
   const bench = await BenchLog.open(folder)
   const make = realEntries()
   const writer = new Writer({
-    store: bench.store, log: () => bench.log, mayWrite: () => undefined, maySign: () => true, onAppend: () => undefined,
-    onFailure: (error) => { throw error },
+    store: bench.store,
+    log: () => bench.log,
+    mayWrite: () => undefined,
+    maySign: () => true,
+    onAppend: () => undefined,
+    onFailure: (error) => {
+      throw error
+    },
   })
   const write = async (many: number): Promise<void> => {
     for (let round = 0; round < many; round++) {
@@ -102,18 +118,21 @@ async function append(folder: string, count: number, rounds: number, raw: Raw): 
   const used = cpuMicros() - cpu
   const total = rounds * count
   await writer.close()
-  const diskBytesPerRecord = (await bench.diskBytes() - disk) / total
+  const diskBytesPerRecord = ((await bench.diskBytes()) - disk) / total
   await bench.close()
   const hashes = hashesPerSecond(bytes)
   return {
-    part: 'log', figure: `append, ${count.toLocaleString('en-US')} entries a round`, value: total / seconds, unit: 'entries/s',
+    part: 'log',
+    figure: `append, ${count.toLocaleString('en-US')} entries a round`,
+    value: total / seconds,
+    unit: 'entries/s',
     limits: [
       { what: 'two fdatasync a round', value: (1000 * count) / (2 * raw.syncMs) },
       { what: 'disk', value: raw.diskBytesPerSecond / bytes },
       { what: 'SHA-256 of entry and node', value: 1 / (1 / hashes + raw.nodeMicros / 1e6) },
     ],
     diskBytesPerRecord,
-    note: `${bytes} bytes each; ${(1000 * seconds / rounds).toFixed(2)} ms a round; ${(used / total).toFixed(1)} µs CPU an entry`,
+    note: `${bytes} bytes each; ${((1000 * seconds) / rounds).toFixed(2)} ms a round; ${(used / total).toFixed(1)} µs CPU an entry`,
   }
 }
 
@@ -124,7 +143,16 @@ async function grow(bench: BenchLog, size: bigint): Promise<Figure[]> {
   const seconds = (performance.now() - start) / 1000
   await bench.settle()
   if (missing < 1_000_000n) return []
-  return [{ part: 'log', figure: `filling to ${named(size)} without a wait`, value: Number(missing) / seconds, unit: 'entries/s', diskBytesPerRecord: await bench.diskBytes() / Number(size), note: '64 bytes each' }]
+  return [
+    {
+      part: 'log',
+      figure: `filling to ${named(size)} without a wait`,
+      value: Number(missing) / seconds,
+      unit: 'entries/s',
+      diskBytesPerRecord: (await bench.diskBytes()) / Number(size),
+      note: '64 bytes each',
+    },
+  ]
 }
 
 /** Signing after each of so many single entries, which fill two tiles from empty to full. */
@@ -144,8 +172,14 @@ async function checkpoints(bench: BenchLog, raw: Raw): Promise<Figure> {
     reads.push(read)
   }
   return {
-    part: 'log', figure: `checkpoint at ${named(size)}`, value: mean(milliseconds), unit: 'ms',
-    limits: [{ what: 'fdatasync', value: raw.syncMs }, { what: 'Ed25519 signature', value: raw.signMicros / 1000 }],
+    part: 'log',
+    figure: `checkpoint at ${named(size)}`,
+    value: mean(milliseconds),
+    unit: 'ms',
+    limits: [
+      { what: 'fdatasync', value: raw.syncMs },
+      { what: 'Ed25519 signature', value: raw.signMicros / 1000 },
+    ],
     note: `${mean(cpu).toFixed(0)} µs CPU, middle ${median(cpu).toFixed(0)}; ${mean(reads).toFixed(1)} reads, at most ${Math.max(...reads)}`,
   }
 }
@@ -159,7 +193,11 @@ interface Cost {
 }
 
 /** What each of them takes, with `before` done before each and not counted. */
-async function costOf(bench: BenchLog, asks: readonly (() => Promise<unknown>)[], before: () => Promise<void>): Promise<Cost> {
+async function costOf(
+  bench: BenchLog,
+  asks: readonly (() => Promise<unknown>)[],
+  before: () => Promise<void>,
+): Promise<Cost> {
   const [micros, reads] = [[] as number[], [] as number[]]
   for (const ask of asks) {
     await before()
@@ -167,7 +205,12 @@ async function costOf(bench: BenchLog, asks: readonly (() => Promise<unknown>)[]
     reads.push(await bench.counter.during(ask))
     micros.push(cpuMicros() - cpu)
   }
-  return { micros: mean(micros), middleMicros: median(micros), reads: mean(reads), readsMax: Math.max(...reads) }
+  return {
+    micros: mean(micros),
+    middleMicros: median(micros),
+    reads: mean(reads),
+    readsMax: Math.max(...reads),
+  }
 }
 
 async function proofs(bench: BenchLog, raw: Raw): Promise<Figure[]> {
@@ -179,7 +222,9 @@ async function proofs(bench: BenchLog, raw: Raw): Promise<Figure[]> {
     const ask = (): (() => Promise<unknown>) => {
       const newSize = 2n + below(random, size - 1n)
       const index = below(random, newSize)
-      return kind === 'inclusion' ? () => bench.log.prove(index, { ...bench.log.signed, size: newSize }) : () => bench.log.proveConsistency(index + 1n, newSize)
+      return kind === 'inclusion'
+        ? () => bench.log.prove(index, { ...bench.log.signed, size: newSize })
+        : () => bench.log.proveConsistency(index + 1n, newSize)
     }
     const asks = Array.from({ length: PROOFS }, ask)
     // Until the machine code of all of it is there.
@@ -190,10 +235,21 @@ async function proofs(bench: BenchLog, raw: Raw): Promise<Figure[]> {
     const running = await costOf(bench, Array.from({ length: RUNNING_PROOFS }, ask), nothing)
     for (const again of asks) await again()
     const warm = await costOf(bench, asks, nothing)
-    const limit: Limit = { what: 'SHA-256 of a tile a level', value: levelsOf(size) * TILE_NODES * raw.nodeMicros }
-    for (const [how, { micros, middleMicros, reads, readsMax }] of [['cold', cold], ['running', running], ['warm', warm]] as const) {
+    const limit: Limit = {
+      what: 'SHA-256 of a tile a level',
+      value: levelsOf(size) * TILE_NODES * raw.nodeMicros,
+    }
+    for (const [how, { micros, middleMicros, reads, readsMax }] of [
+      ['cold', cold],
+      ['running', running],
+      ['warm', warm],
+    ] as const) {
       figures.push({
-        part: 'log', figure: `${kind} proof of ${named(size)}, ${how}`, value: micros, unit: 'µs CPU', ...(how === 'cold' ? { floor: 1_000, limits: [limit] } : {}),
+        part: 'log',
+        figure: `${kind} proof of ${named(size)}, ${how}`,
+        value: micros,
+        unit: 'µs CPU',
+        ...(how === 'cold' ? { floor: 1_000, limits: [limit] } : {}),
         note: `middle ${middleMicros.toFixed(0)}; ${reads.toFixed(1)} reads, at most ${readsMax}`,
       })
     }
@@ -206,41 +262,88 @@ async function verifications(bench: BenchLog, raw: Raw): Promise<Figure[]> {
   const { size, root: newRoot } = log.signed
   const random = new SeededRandom(`verifications of ${size}`)
   const logVerifier = parseVkey(log.vkey)
-  const cases = await Promise.all(Array.from({ length: PROOFS }, async () => {
-    const index = below(random, size)
-    const entry = (await log.entry(index))!
-    const proofBytes = await log.prove(index)
-    const oldSize = 1n + below(random, size)
-    const oldRoot = await log.root(oldSize)
-    const old = { size: oldSize, root: oldRoot, note: signCheckpoint({ origin: ORIGIN, size: oldSize, root: oldRoot }, benchSigner()) }
-    const oldIndex = below(random, oldSize)
-    return {
-      entry, proofBytes, oldEntry: (await log.entry(oldIndex))!, oldProofBytes: await log.prove(oldIndex, old),
-      inclusion: { index, size, leafHash: leafHash(entry), proof: parseTlogProof(proofBytes).proof, root: newRoot },
-      consistency: { oldSize, newSize: size, oldRoot, newRoot, proof: await log.proveConsistency(oldSize, size) },
-    }
-  }))
-  const timed = (verify: (one: (typeof cases)[number]) => void): number => microsOf(() => {
-    for (const one of cases) verify(one)
-  }, VERIFY_ROUNDS) / PROOFS
-  const hashesOf = (lengths: readonly number[]): Limit => ({ what: 'SHA-256 of its hashes', value: mean(lengths) * raw.nodeMicros })
+  const cases = await Promise.all(
+    Array.from({ length: PROOFS }, async () => {
+      const index = below(random, size)
+      const entry = (await log.entry(index))!
+      const proofBytes = await log.prove(index)
+      const oldSize = 1n + below(random, size)
+      const oldRoot = await log.root(oldSize)
+      const old = {
+        size: oldSize,
+        root: oldRoot,
+        note: signCheckpoint({ origin: ORIGIN, size: oldSize, root: oldRoot }, benchSigner()),
+      }
+      const oldIndex = below(random, oldSize)
+      return {
+        entry,
+        proofBytes,
+        oldEntry: (await log.entry(oldIndex))!,
+        oldProofBytes: await log.prove(oldIndex, old),
+        inclusion: {
+          index,
+          size,
+          leafHash: leafHash(entry),
+          proof: parseTlogProof(proofBytes).proof,
+          root: newRoot,
+        },
+        consistency: {
+          oldSize,
+          newSize: size,
+          oldRoot,
+          newRoot,
+          proof: await log.proveConsistency(oldSize, size),
+        },
+      }
+    }),
+  )
+  const timed = (verify: (one: (typeof cases)[number]) => void): number =>
+    microsOf(() => {
+      for (const one of cases) verify(one)
+    }, VERIFY_ROUNDS) / PROOFS
+  const hashesOf = (lengths: readonly number[]): Limit => ({
+    what: 'SHA-256 of its hashes',
+    value: mean(lengths) * raw.nodeMicros,
+  })
   return [
     {
-      part: 'log', figure: `verifying inclusion in ${named(size)}`, unit: 'µs', value: timed(({ inclusion }) => verifyInclusion(inclusion)),
+      part: 'log',
+      figure: `verifying inclusion in ${named(size)}`,
+      unit: 'µs',
+      value: timed(({ inclusion }) => verifyInclusion(inclusion)),
       limits: [hashesOf(cases.map(({ inclusion }) => inclusion.proof.length))],
     },
     {
-      part: 'log', figure: `verifying consistency with ${named(size)}`, unit: 'µs', value: timed(({ consistency }) => verifyConsistency(consistency)),
+      part: 'log',
+      figure: `verifying consistency with ${named(size)}`,
+      unit: 'µs',
+      value: timed(({ consistency }) => verifyConsistency(consistency)),
       limits: [hashesOf(cases.map(({ consistency }) => 2 * consistency.proof.length))],
     },
     {
-      part: 'log', figure: 'verifying a tlog-proof, its checkpoint new', unit: 'µs',
-      value: timed(({ oldEntry, oldProofBytes }) => void verifyTlogProof({ proofBytes: oldProofBytes, leaf: oldEntry, origin: ORIGIN, logVerifier })),
-      limits: [{ what: 'Ed25519 verification', value: raw.verifyMicros }], note: `${cases[0]!.proofBytes.length} bytes`,
+      part: 'log',
+      figure: 'verifying a tlog-proof, its checkpoint new',
+      unit: 'µs',
+      value: timed(
+        ({ oldEntry, oldProofBytes }) =>
+          void verifyTlogProof({
+            proofBytes: oldProofBytes,
+            leaf: oldEntry,
+            origin: ORIGIN,
+            logVerifier,
+          }),
+      ),
+      limits: [{ what: 'Ed25519 verification', value: raw.verifyMicros }],
+      note: `${cases[0]!.proofBytes.length} bytes`,
     },
     {
-      part: 'log', figure: 'verifying a tlog-proof, its checkpoint known', unit: 'µs',
-      value: timed(({ entry, proofBytes }) => void verifyTlogProof({ proofBytes, leaf: entry, origin: ORIGIN, logVerifier })),
+      part: 'log',
+      figure: 'verifying a tlog-proof, its checkpoint known',
+      unit: 'µs',
+      value: timed(
+        ({ entry, proofBytes }) =>
+          void verifyTlogProof({ proofBytes, leaf: entry, origin: ORIGIN, logVerifier }),
+      ),
     },
   ]
 }

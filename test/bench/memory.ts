@@ -26,9 +26,15 @@ export async function memory({ records, limits }: Bench): Promise<Figure[]> {
   const marks = MARKS.filter((mark) => mark <= Math.max(RECORDS_MIN, records))
   for (const mark of marks) {
     for (; sent < mark; sent += PIECE) {
-      await send(processes, '330106', batchesOf(PIECE, 1000, () => '330000').map(({ target, records }, k) => ({
-        target, records: records.map((_, i) => industryRecord(sent + 1000 * k + i)),
-      })), 4)
+      await send(
+        processes,
+        '330106',
+        batchesOf(PIECE, 1000, () => '330000').map(({ target, records }, k) => ({
+          target,
+          records: records.map((_, i) => industryRecord(sent + 1000 * k + i)),
+        })),
+        4,
+      )
     }
     await untilRecords(status, before + BigInt(mark))
     const arriving = hub.take()
@@ -36,17 +42,27 @@ export async function memory({ records, limits }: Bench): Promise<Figure[]> {
     await pause(500)
     const now = await residentOf(hub.pid)
     figures.push({
-      part: 'memory', figure: `hub, ${mark.toLocaleString('en-US')} records relayed and indexed`, value: now.own / 1e6, unit: 'MB',
+      part: 'memory',
+      figure: `hub, ${mark.toLocaleString('en-US')} records relayed and indexed`,
+      value: now.own / 1e6,
+      unit: 'MB',
       note: `and ${megabytes(now.files)} MB of files that the system maps and takes back; at most ${megabytes(arriving.own)} and ${megabytes(arriving.files)} MB while they came`,
     })
   }
   const { seconds, ...cpu } = await counted()
   await hub.stop()
   await processes.tearDown()
-  return [...figures, {
-    part: 'memory', figure: 'relayed meanwhile, waiting for the index', value: marks.at(-1)! / seconds, unit: 'records/s',
-    limits: recordLimits(limits, industryRecord(0).length, { network: true }), cpu,
-  }]
+  return [
+    ...figures,
+    {
+      part: 'memory',
+      figure: 'relayed meanwhile, waiting for the index',
+      value: marks.at(-1)! / seconds,
+      unit: 'records/s',
+      limits: recordLimits(limits, industryRecord(0).length, { network: true }),
+      cpu,
+    },
+  ]
 }
 
 /** Resident bytes of a process. */
@@ -84,7 +100,10 @@ class Highest {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const { own, files } = await residentOf(this.pid)
-      this.#highest = { own: Math.max(this.#highest.own, own), files: Math.max(this.#highest.files, files) }
+      this.#highest = {
+        own: Math.max(this.#highest.own, own),
+        files: Math.max(this.#highest.files, files),
+      }
       await pause(SAMPLE_MS)
     }
   }
@@ -93,7 +112,8 @@ class Highest {
 /** Linux. */
 export async function residentOf(pid: number): Promise<Resident> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  const bytesOf = (name: string): number => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
+  const bytesOf = (name: string): number =>
+    1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1])
   return { own: bytesOf('RssAnon'), files: bytesOf('RssFile') }
 }
 

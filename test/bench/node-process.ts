@@ -6,12 +6,17 @@ import { systemPorts } from '../../src/node/system-ports.ts'
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: report, error: report }
 tuneMemory()
-const node = await Node.start({ config: await loadConfig(process.argv[2]!), ...systemPorts, log: quiet })
+const node = await Node.start({
+  config: await loadConfig(process.argv[2]!),
+  ...systemPorts,
+  log: quiet,
+})
 process.stdout.write(`listening ${node.port}\n`)
 process.on('SIGTERM', () => {
   void node.close().then(() => process.exit(0))
 })
 
 function report(fields: object, message: string): void {
-  if (process.env['HUXIN_BENCH_LOG']) process.stderr.write(`${process.argv[2]} ${message} ${JSON.stringify(fields)}\n`)
+  if (process.env['HUXIN_BENCH_LOG'])
+    process.stderr.write(`${process.argv[2]} ${message} ${JSON.stringify(fields)}\n`)
 }

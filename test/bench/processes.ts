@@ -13,7 +13,12 @@ import { cpuSecondsOf, folderBytes, type Script, startScript } from './script.ts
 
 export const PROVINCE: Place = { id: '330000', tier: 'province', divisions: ['330000'] }
 export const CITY: Place = { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] }
-export const COUNTY: Place = { id: '330106', tier: 'county', parent: '330100', divisions: ['330106'] }
+export const COUNTY: Place = {
+  id: '330106',
+  tier: 'county',
+  parent: '330100',
+  divisions: ['330106'],
+}
 
 /** Processes of a federation that was set up in this process and then closed. */
 export class Processes {
@@ -29,7 +34,11 @@ export class Processes {
 
   static async setUp(places: readonly Place[]): Promise<Processes> {
     const federation = await TestFederation.start(places, { store: 'disk' })
-    await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+    await federation.until('the catalog is everywhere', () =>
+      [...federation.nodes.values()].every((node) =>
+        node.context.ledger().catalog.item(INDUSTRY_ITEM),
+      ),
+    )
     for (const { id } of places) await federation.registerClient(id)
     const processes = new Processes(federation, places)
     for (const node of [...federation.nodes.values()].reverse()) await node.close()
@@ -44,8 +53,14 @@ export class Processes {
   async #configure(place: Place): Promise<void> {
     const file = join(this.federation.folderOf(place.id), 'node.yaml')
     const text = await readFile(file, 'utf8')
-    const parent = place.parent === undefined ? text : text.replace(/address: .*/, `address: 127.0.0.1:${this.ports.get(place.parent)}`)
-    await writeFile(file, parent.replace(/listen: .*/, `listen: 127.0.0.1:${this.ports.get(place.id)}`))
+    const parent =
+      place.parent === undefined
+        ? text
+        : text.replace(/address: .*/, `address: 127.0.0.1:${this.ports.get(place.parent)}`)
+    await writeFile(
+      file,
+      parent.replace(/listen: .*/, `listen: 127.0.0.1:${this.ports.get(place.id)}`),
+    )
   }
 
   async start(ids: readonly string[] = this.#places.map(({ id }) => id)): Promise<void> {
@@ -54,7 +69,11 @@ export class Processes {
   }
 
   async spawn(id: string): Promise<void> {
-    const script = await startScript('node-process.js', [this.federation.folderOf(id)], (process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean))
+    const script = await startScript(
+      'node-process.js',
+      [this.federation.folderOf(id)],
+      (process.env['HUXIN_BENCH_FLAGS'] ?? '').split(' ').filter(Boolean),
+    )
     this.running.set(id, script)
   }
 
@@ -70,11 +89,23 @@ export class Processes {
 
   async channel(id: string, role: 'client-bench' | 'operator'): Promise<WireChannel> {
     const folder = join(this.federation.pki.folder, id)
-    const file = (await readdir(folder)).find((name) => name.startsWith(role) && name.endsWith('.crt'))!
-    const { material } = await loadTlsMaterial({
-      certificateFile: join(folder, file), keyFile: join(folder, file.replace('.crt', '.key')), rootFiles: [join(this.federation.pki.folder, 'root.crt')],
-    }, Date.now())
-    return WireChannel.dial({ address: `127.0.0.1:${this.ports.get(id)}`, expectedNodeName: this.federation.name(id), material, clock: systemClock })
+    const file = (await readdir(folder)).find(
+      (name) => name.startsWith(role) && name.endsWith('.crt'),
+    )!
+    const { material } = await loadTlsMaterial(
+      {
+        certificateFile: join(folder, file),
+        keyFile: join(folder, file.replace('.crt', '.key')),
+        rootFiles: [join(this.federation.pki.folder, 'root.crt')],
+      },
+      Date.now(),
+    )
+    return WireChannel.dial({
+      address: `127.0.0.1:${this.ports.get(id)}`,
+      expectedNodeName: this.federation.name(id),
+      material,
+      clock: systemClock,
+    })
   }
 
   async status(id: string) {
@@ -84,9 +115,14 @@ export class Processes {
 
   /** CPU seconds used so far by every node and by this process. */
   async cpuSeconds(): Promise<{ nodes: number; client: number }> {
-    const nodes = await Promise.all([...this.running.values()].map(({ child }) => cpuSecondsOf(child.pid!)))
+    const nodes = await Promise.all(
+      [...this.running.values()].map(({ child }) => cpuSecondsOf(child.pid!)),
+    )
     const { user, system } = process.cpuUsage()
-    return { nodes: nodes.reduce((sum, seconds) => sum + seconds, 0), client: (user + system) / 1e6 }
+    return {
+      nodes: nodes.reduce((sum, seconds) => sum + seconds, 0),
+      client: (user + system) / 1e6,
+    }
   }
 
   /** Size of all files of a node's data. */

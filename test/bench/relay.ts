@@ -9,20 +9,40 @@ export async function relay({ records: total, limits }: Bench): Promise<Figure[]
   await processes.start()
   const status = await processes.status('330000')
   const cold = (await status()).recordCount
-  await Promise.all([send(processes, '330106', batchesOf(WARM_BATCHES * 1000, 1000, () => '330000', 'warm'), 4), untilRecords(status, cold + BigInt(WARM_BATCHES * 1000))])
+  await Promise.all([
+    send(
+      processes,
+      '330106',
+      batchesOf(WARM_BATCHES * 1000, 1000, () => '330000', 'warm'),
+      4,
+    ),
+    untilRecords(status, cold + BigInt(WARM_BATCHES * 1000)),
+  ])
   await Promise.all([waitIndexed(processes, '330000'), waitIndexed(processes, '330106')])
   const before = (await status()).recordCount
   const batches = batchesOf(total, 1000, () => '330000')
   const disk = await processes.diskBytes('330000')
   const counted = await countCpu(processes)
-  await Promise.all([send(processes, '330106', batches, 4), untilRecords(status, before + BigInt(total))])
+  await Promise.all([
+    send(processes, '330106', batches, 4),
+    untilRecords(status, before + BigInt(total)),
+  ])
   const { seconds, ...cpu } = await counted()
   const hub = await status()
   await waitIndexed(processes, '330000')
-  const diskBytesPerRecord = (await processes.diskBytes('330000') - disk) / total
+  const diskBytesPerRecord = ((await processes.diskBytes('330000')) - disk) / total
   await processes.tearDown()
-  return [{
-    part: 'relay', figure: 'county → city → province, durable there', value: total / seconds, unit: 'records/s', floor: 60_000,
-    limits: recordLimits(limits, batches[0]!.records[0]!.length, { network: true }), cpu, diskBytesPerRecord, note: `hub ${Math.round(Number(hub.memoryBytes) / 1e6)} MB`,
-  }]
+  return [
+    {
+      part: 'relay',
+      figure: 'county → city → province, durable there',
+      value: total / seconds,
+      unit: 'records/s',
+      floor: 60_000,
+      limits: recordLimits(limits, batches[0]!.records[0]!.length, { network: true }),
+      cpu,
+      diskBytesPerRecord,
+      note: `hub ${Math.round(Number(hub.memoryBytes) / 1e6)} MB`,
+    },
+  ]
 }

@@ -13,8 +13,16 @@ export interface Script {
 }
 
 /** @throws Error when it ends before it listens */
-export async function startScript(name: string, args: readonly string[], flags: readonly string[] = []): Promise<Script> {
-  const child = spawn(process.execPath, [...flags, fileURLToPath(new URL(name, import.meta.url)), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+export async function startScript(
+  name: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Script> {
+  const child = spawn(
+    process.execPath,
+    [...flags, fileURLToPath(new URL(name, import.meta.url)), ...args],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
   let ended = false
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => {
@@ -41,11 +49,20 @@ export async function startScript(name: string, args: readonly string[], flags: 
 
 /** Runs a part in a process of its own: the script is sent what every part is given and sends its figures. @throws Error when it ends before */
 export async function partOf(name: string, bench: Bench): Promise<readonly Figure[]> {
-  const child = fork(fileURLToPath(new URL(name, import.meta.url)), [], { serialization: 'advanced' })
-  const ended = new Promise<never>((_resolve, reject) => child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`))))
+  const child = fork(fileURLToPath(new URL(name, import.meta.url)), [], {
+    serialization: 'advanced',
+  })
+  const ended = new Promise<never>((_resolve, reject) =>
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`))),
+  )
   ended.catch(() => undefined)
   child.send(bench)
-  return Promise.race([ended, new Promise<readonly Figure[]>((resolve) => child.once('message', (figures) => resolve(figures as readonly Figure[])))])
+  return Promise.race([
+    ended,
+    new Promise<readonly Figure[]>((resolve) =>
+      child.once('message', (figures) => resolve(figures as readonly Figure[])),
+    ),
+  ])
 }
 
 /** Processor time of a process so far, seconds; 0 when it is gone. Linux. */
@@ -60,7 +77,11 @@ export async function folderBytes(folder: string): Promise<number> {
   let bytes = 0
   for (const file of await readdir(folder, { recursive: true, withFileTypes: true })) {
     // A file may go away while the database compacts.
-    if (file.isFile()) bytes += await stat(join(file.parentPath, file.name)).then(({ size }) => size, () => 0)
+    if (file.isFile())
+      bytes += await stat(join(file.parentPath, file.name)).then(
+        ({ size }) => size,
+        () => 0,
+      )
   }
   return bytes
 }

@@ -30,10 +30,24 @@ export async function soak({ minutes }: Bench): Promise<Figure[]> {
   const endMs = performance.now() + minutes * 60_000
   const done = { published: 0, reads: 0, connections: 0, amended: 0 }
   const samples = new Map(PLACES.map(({ id }): [string, Sample[]] => [id, []]))
-  await Promise.all([publishing(processes, endMs, done), reading(processes, endMs, done), connecting(processes, endMs, done), sampling(processes, endMs, samples)])
+  await Promise.all([
+    publishing(processes, endMs, done),
+    reading(processes, endMs, done),
+    connecting(processes, endMs, done),
+    sampling(processes, endMs, samples),
+  ])
   const figures = [...samples].flatMap(([id, seen]) => figuresOf(id, seen))
   await processes.tearDown()
-  return [...figures, { part: 'soak', figure: 'records published one by one', value: done.published, unit: '', note: `and ${done.reads} lookups, ${done.connections} connections, ${done.amended} amendments in ${minutes} minutes` }]
+  return [
+    ...figures,
+    {
+      part: 'soak',
+      figure: 'records published one by one',
+      value: done.published,
+      unit: '',
+      note: `and ${done.reads} lookups, ${done.connections} connections, ${done.amended} amendments in ${minutes} minutes`,
+    },
+  ]
 }
 
 interface Done {
@@ -48,10 +62,22 @@ async function publishing(processes: Processes, endMs: number, done: Done): Prom
   const client = channel.client(RecordService)
   while (performance.now() < endMs) {
     const records = [industryRecord(done.published, { prefix: 'soak' })]
-    const answer = await client.publish({ item: INDUSTRY_ITEM, provider: BODY, targets: ['330000/**'], records, requestId: `soak-${done.published}` }, CALL)
+    const answer = await client.publish(
+      {
+        item: INDUSTRY_ITEM,
+        provider: BODY,
+        targets: ['330000/**'],
+        records,
+        requestId: `soak-${done.published}`,
+      },
+      CALL,
+    )
     if (answer.refusal) throw new Error(answer.refusal.message)
     if (done.published++ % AMEND_EVERY === 0) {
-      await client.amend({ changes: [{ action: 'withdraw', batchId: answer.batchId, index: 0, basis: 'soak' }] }, CALL)
+      await client.amend(
+        { changes: [{ action: 'withdraw', batchId: answer.batchId, index: 0, basis: 'soak' }] },
+        CALL,
+      )
       done.amended++
     }
     await pause(PUBLISH_MS)
@@ -63,7 +89,10 @@ async function reading(processes: Processes, endMs: number, done: Done): Promise
   const channel = await processes.channel(PROVINCE.id, 'client-bench')
   const client = channel.client(RecordService)
   while (performance.now() < endMs) {
-    await client.getRecords({ recordId: `soak-${Math.floor(Math.random() * (done.published + 1))}` }, CALL)
+    await client.getRecords(
+      { recordId: `soak-${Math.floor(Math.random() * (done.published + 1))}` },
+      CALL,
+    )
     done.reads++
     await pause(READ_MS)
   }
@@ -81,11 +110,18 @@ async function connecting(processes: Processes, endMs: number, done: Done): Prom
   }
 }
 
-async function sampling(processes: Processes, endMs: number, samples: ReadonlyMap<string, Sample[]>): Promise<void> {
+async function sampling(
+  processes: Processes,
+  endMs: number,
+  samples: ReadonlyMap<string, Sample[]>,
+): Promise<void> {
   while (performance.now() < endMs) {
     for (const [id, seen] of samples) {
       const { pid } = processes.running.get(id)!.child
-      seen.push({ ownBytes: (await residentOf(pid!)).own, handles: (await readdir(`/proc/${pid}/fd`)).length })
+      seen.push({
+        ownBytes: (await residentOf(pid!)).own,
+        handles: (await readdir(`/proc/${pid}/fd`)).length,
+      })
     }
     await pause(SAMPLE_MS)
   }
@@ -93,9 +129,20 @@ async function sampling(processes: Processes, endMs: number, samples: ReadonlyMa
 
 function figuresOf(id: string, samples: readonly Sample[]): Figure[] {
   const quarter = Math.ceil(samples.length / 4)
-  const least = [0, 1, 2, 3].map((i) => Math.min(...samples.slice(i * quarter, (i + 1) * quarter).map(({ ownBytes }) => ownBytes)))
+  const least = [0, 1, 2, 3].map((i) =>
+    Math.min(...samples.slice(i * quarter, (i + 1) * quarter).map(({ ownBytes }) => ownBytes)),
+  )
   const handles = samples.map((one) => one.handles)
   return [
-    { part: 'soak', figure: `${id}: own memory, least of the last quarter`, value: least[3]! / 1e6, unit: 'MB', note: `quarters before: ${least.slice(0, 3).map((bytes) => (bytes / 1e6).toFixed(1)).join(', ')} MB; handles ${Math.min(...handles)} to ${Math.max(...handles)}` },
+    {
+      part: 'soak',
+      figure: `${id}: own memory, least of the last quarter`,
+      value: least[3]! / 1e6,
+      unit: 'MB',
+      note: `quarters before: ${least
+        .slice(0, 3)
+        .map((bytes) => (bytes / 1e6).toFixed(1))
+        .join(', ')} MB; handles ${Math.min(...handles)} to ${Math.max(...handles)}`,
+    },
   ]
 }

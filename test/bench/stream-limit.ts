@@ -27,15 +27,36 @@ export async function measureStream(folder: string): Promise<number> {
 }
 
 /** A client of the raw process, while `work` runs. */
-export async function withRawClient<T>(folder: string, work: (client: Client) => Promise<T>): Promise<T> {
+export async function withRawClient<T>(
+  folder: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   const place = await mkdtemp(join(folder, 'huxin-stream-'))
-  const pki = { folder: place, trustDomain: 'bench.example', clock: systemClock, random: systemRandom }
+  const pki = {
+    folder: place,
+    trustDomain: 'bench.example',
+    clock: systemClock,
+    random: systemRandom,
+  }
   await createDevelopmentPki(pki, ['province'])
-  const { certificateFile, keyFile } = await issueDevelopmentLeaf(pki, { tier: 'province', role: 'node', nodeId: '330000', name: '' })
+  const { certificateFile, keyFile } = await issueDevelopmentLeaf(pki, {
+    tier: 'province',
+    role: 'node',
+    nodeId: '330000',
+    name: '',
+  })
   const root = join(place, 'root.crt')
   const server = await startScript('stream-process.js', [certificateFile, keyFile, root])
-  const tls = credentials.createSsl(await readFile(root), await readFile(keyFile), await readFile(certificateFile), { checkServerIdentity: () => undefined })
-  const client = new Client(`127.0.0.1:${server.port}`, tls, { 'grpc-node.flow_control_window': limits.windowBytes, 'grpc.ssl_target_name_override': 'node.huxin.invalid' })
+  const tls = credentials.createSsl(
+    await readFile(root),
+    await readFile(keyFile),
+    await readFile(certificateFile),
+    { checkServerIdentity: () => undefined },
+  )
+  const client = new Client(`127.0.0.1:${server.port}`, tls, {
+    'grpc-node.flow_control_window': limits.windowBytes,
+    'grpc.ssl_target_name_override': 'node.huxin.invalid',
+  })
   try {
     return await work(client)
   } finally {
@@ -50,22 +71,38 @@ export function rawCall(client: Client, answerBytes: number): Promise<void> {
   const request = Buffer.alloc(40)
   request.writeUInt32BE(answerBytes)
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(CALL_METHOD, asIs, asIs, request, new Metadata(), {}, (error, answer) => {
-      if (error) reject(error)
-      else if (answer?.length !== answerBytes) reject(new Error(`${answer?.length} bytes came`))
-      else resolve()
-    })
+    client.makeUnaryRequest(
+      CALL_METHOD,
+      asIs,
+      asIs,
+      request,
+      new Metadata(),
+      {},
+      (error, answer) => {
+        if (error) reject(error)
+        else if (answer?.length !== answerBytes) reject(new Error(`${answer?.length} bytes came`))
+        else resolve()
+      },
+    )
   })
 }
 
 function sendPieces(client: Client, count: number): Promise<void> {
   const piece = Buffer.alloc(PIECE_BYTES, 5)
   return new Promise((resolve, reject) => {
-    const stream = client.makeClientStreamRequest(STREAM_METHOD, asIs, asIs, new Metadata(), {}, (error, answer) => {
-      if (error) reject(error)
-      else if (answer?.readDoubleBE() !== count * PIECE_BYTES) reject(new Error(`of ${count * PIECE_BYTES} bytes ${answer?.readDoubleBE()} arrived`))
-      else resolve()
-    })
+    const stream = client.makeClientStreamRequest(
+      STREAM_METHOD,
+      asIs,
+      asIs,
+      new Metadata(),
+      {},
+      (error, answer) => {
+        if (error) reject(error)
+        else if (answer?.readDoubleBE() !== count * PIECE_BYTES)
+          reject(new Error(`of ${count * PIECE_BYTES} bytes ${answer?.readDoubleBE()} arrived`))
+        else resolve()
+      },
+    )
     let sent = 0
     const more = (): void => {
       while (sent < count) {

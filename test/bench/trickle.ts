@@ -24,22 +24,45 @@ export async function measureTrickle({ limits }: Bench): Promise<Figure[]> {
   tuneMemory()
   const processes = await Processes.setUp([PROVINCE, CITY, COUNTY])
   const province = await Node.start({
-    ...systemPorts, config: await loadConfig(processes.federation.folderOf('330000')),
-    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    ...systemPorts,
+    config: await loadConfig(processes.federation.folderOf('330000')),
+    log: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: () => undefined,
+    },
   })
   await processes.start(['330100', '330106'])
   const { context } = province
   const channel = await processes.channel('330106', 'client-bench')
   const client = channel.client(RecordService)
   // A node that has just started compiles its code while it works: one that has run for a while, at this pace too, is measured.
-  const warm = Array.from({ length: WARM_RECORDS }, (_, i) => ({ target: '330000', records: [industryRecord(i, { prefix: 'warm' })], batchClass: 'normal' }))
+  const warm = Array.from({ length: WARM_RECORDS }, (_, i) => ({
+    target: '330000',
+    records: [industryRecord(i, { prefix: 'warm' })],
+    batchClass: 'normal',
+  }))
   const cold = context.ledger().recordCount
-  await Promise.all([send(processes, '330106', warm, 32), (async () => {
-    while (context.ledger().recordCount < cold + BigInt(WARM_RECORDS)) await pause(20)
-  })()])
+  await Promise.all([
+    send(processes, '330106', warm, 32),
+    (async () => {
+      while (context.ledger().recordCount < cold + BigInt(WARM_RECORDS)) await pause(20)
+    })(),
+  ])
   await pause(1_000)
-  const publish = (prefix: string) => (i: number): Promise<unknown> =>
-    client.publish({ item: INDUSTRY_ITEM, provider: BODY, targets: ['330000'], records: [industryRecord(i, { prefix })] }, { timeoutMs: 20_000 })
+  const publish =
+    (prefix: string) =>
+    (i: number): Promise<unknown> =>
+      client.publish(
+        {
+          item: INDUSTRY_ITEM,
+          provider: BODY,
+          targets: ['330000'],
+          records: [industryRecord(i, { prefix })],
+        },
+        { timeoutMs: 20_000 },
+      )
   await paced(context, 600, publish('pace'))
   const counted = await countCpu(processes)
   const latencies = (await paced(context, 1_000, publish('t'))).sort((a, b) => a - b)
@@ -51,15 +74,32 @@ export async function measureTrickle({ limits }: Bench): Promise<Figure[]> {
   await processes.tearDown()
   return [
     {
-      part: 'trickle', figure: '100 single records/s over two hops, p50', value: at(0.5), unit: 'ms', cpu,
-      limits: [{ what: 'six fdatasync', value: 6 * limits.syncMs }], note: 'the province runs in the client',
+      part: 'trickle',
+      figure: '100 single records/s over two hops, p50',
+      value: at(0.5),
+      unit: 'ms',
+      cpu,
+      limits: [{ what: 'six fdatasync', value: 6 * limits.syncMs }],
+      note: 'the province runs in the client',
     },
-    { part: 'trickle', figure: 'the same, p99', value: at(0.99), unit: 'ms', floor: 25, limits: [{ what: 'six fdatasync', value: 6 * limits.syncMs }], note: 'goal 8 ms' },
+    {
+      part: 'trickle',
+      figure: 'the same, p99',
+      value: at(0.99),
+      unit: 'ms',
+      floor: 25,
+      limits: [{ what: 'six fdatasync', value: 6 * limits.syncMs }],
+      note: 'goal 8 ms',
+    },
   ]
 }
 
 /** Publishes one record every ten milliseconds. @returns milliseconds from each call to its record being durable at the province */
-async function paced(context: Context, count: number, publish: (i: number) => Promise<unknown>): Promise<number[]> {
+async function paced(
+  context: Context,
+  count: number,
+  publish: (i: number) => Promise<unknown>,
+): Promise<number[]> {
   const sent: number[] = []
   const arrived: number[] = []
   // Each record is one entry; what is under a signed checkpoint is durable.

@@ -13,7 +13,11 @@ const SUBJECT = /91\d{6}TT\d{6}|有限公司/
 t.test('the logs of a whole run of the demo hold no id and no name of a subject', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-demo-'))
   const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-  const demo = spawn(process.execPath, [main, 'demo', '--exit', '--lang', 'en', '--records', '3000', '--keep', folder], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const demo = spawn(
+    process.execPath,
+    [main, 'demo', '--exit', '--lang', 'en', '--records', '3000', '--keep', folder],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
   t.teardown(async () => {
     if (demo.exitCode === null && demo.signalCode === null) {
       const ended = new Promise((resolve) => demo.once('exit', resolve))
@@ -23,7 +27,8 @@ t.test('the logs of a whole run of the demo hold no id and no name of a subject'
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
   })
   let said = ''
-  for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  for (const stream of [demo.stdout, demo.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
   const code = await new Promise((resolve) => demo.once('close', resolve))
   t.equal(code, 0, said.slice(-500))
 
@@ -33,7 +38,11 @@ t.test('the logs of a whole run of the demo hold no id and no name of a subject'
   for (const id of ids) {
     const log = await readFile(join(folder, 'nodes', id, 'node.log'), 'utf8')
     t.match(log, /"msg":"node is started"/, `${id} wrote its log`)
-    t.same(log.split('\n').filter((line) => SUBJECT.test(line)), [], `the log of ${id}`)
+    t.same(
+      log.split('\n').filter((line) => SUBJECT.test(line)),
+      [],
+      `the log of ${id}`,
+    )
     lines += log.split('\n').length
     for (const line of log.split('\n').filter((text) => text.startsWith('{'))) {
       const keys = [...line.matchAll(/[{,]"([A-Za-z]+)":/g)].map(([, key]) => key)
@@ -41,9 +50,22 @@ t.test('the logs of a whole run of the demo hold no id and no name of a subject'
     }
   }
   t.ok(lines > 14, 'there is something to search')
-  t.match(await readFile(join(folder, 'nodes', '330782', 'node.log'), 'utf8'), /a lane skips a number/, 'alarms and faults are among it')
+  t.match(
+    await readFile(join(folder, 'nodes', '330782', 'node.log'), 'utf8'),
+    /a lane skips a number/,
+    'alarms and faults are among it',
+  )
   const file = await readFile(join(folder, '行业评价.csv'), 'utf8')
-  t.ok(file.split('\r\n').slice(1, -1).filter((line) => SUBJECT.test(line)).length > 2_900, 'the pattern finds the subjects of the demo')
+  t.ok(
+    file
+      .split('\r\n')
+      .slice(1, -1)
+      .filter((line) => SUBJECT.test(line)).length > 2_900,
+    'the pattern finds the subjects of the demo',
+  )
   // What people see of rejected rows is masked too.
-  t.same(said.split('\n').filter((line) => /91\d{6}TT\d{6}/.test(line)), [])
+  t.same(
+    said.split('\n').filter((line) => /91\d{6}TT\d{6}/.test(line)),
+    [],
+  )
 })

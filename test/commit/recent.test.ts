@@ -9,7 +9,15 @@ import { logged } from '../support/entries.ts'
 
 /** To compare bytes whatever kind of array they are in. */
 function shown(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => (part instanceof Uint8Array ? hex(part) : isBuffer(part) ? hex(Uint8Array.from(part.data)) : typeof part === 'bigint' ? `${part}` : part))
+  return JSON.stringify(value, (_key, part: unknown) =>
+    part instanceof Uint8Array
+      ? hex(part)
+      : isBuffer(part)
+        ? hex(Uint8Array.from(part.data))
+        : typeof part === 'bigint'
+          ? `${part}`
+          : part,
+  )
 }
 
 /** As Buffer.toJSON gives it. */
@@ -24,11 +32,19 @@ function emptyStore(): { store: Store; asked: () => number } {
     asked++
     return value
   }
-  const store = { get: () => none(undefined), getMany: (keys: readonly unknown[]) => none(keys.map(() => undefined)), range: () => none([]) } as unknown as Store
+  const store = {
+    get: () => none(undefined),
+    getMany: (keys: readonly unknown[]) => none(keys.map(() => undefined)),
+    range: () => none([]),
+  } as unknown as Store
   return { store, asked: () => asked }
 }
 
-function filled(from: bigint, to: bigint, bodyBytes = 10): { recent: Recent; asked: () => number; entries: Map<bigint, LoggedEntry> } {
+function filled(
+  from: bigint,
+  to: bigint,
+  bodyBytes = 10,
+): { recent: Recent; asked: () => number; entries: Map<bigint, LoggedEntry> } {
   const { store, asked } = emptyStore()
   const recent = new Recent(store)
   const entries = new Map<bigint, LoggedEntry>()
@@ -54,21 +70,33 @@ t.test('a thousand entries are held as they were logged, the old ones parsed aga
   t.equal(asked(), 1)
 })
 
-t.test('a class is read in order, page by page, and its routes are those of the headers', async (t) => {
-  const { recent, asked, entries } = filled(0n, 100n)
-  const found: bigint[] = []
-  for (let start = 10n; start < 90n;) {
-    const range = { start, end: 90n, limit: 7 }
-    const page = await recent.readClass('bulk', range)
-    const routes = await recent.readRoutes('bulk', range)
-    t.strictSame(routes.rows, page.entries.map(({ index }) => ({ index, route: routeOf(entries.get(index)!.entry, entries.get(index)!.batch.header) })))
-    t.equal(routes.next, page.next)
-    found.push(...page.entries.map(({ index }) => index))
-    start = page.next
-  }
-  t.same(found, Array.from({ length: 26 }, (_, i) => BigInt(12 + 3 * i)))
-  t.equal(asked(), 0)
-})
+t.test(
+  'a class is read in order, page by page, and its routes are those of the headers',
+  async (t) => {
+    const { recent, asked, entries } = filled(0n, 100n)
+    const found: bigint[] = []
+    for (let start = 10n; start < 90n;) {
+      const range = { start, end: 90n, limit: 7 }
+      const page = await recent.readClass('bulk', range)
+      const routes = await recent.readRoutes('bulk', range)
+      t.strictSame(
+        routes.rows,
+        page.entries.map(({ index }) => ({
+          index,
+          route: routeOf(entries.get(index)!.entry, entries.get(index)!.batch.header),
+        })),
+      )
+      t.equal(routes.next, page.next)
+      found.push(...page.entries.map(({ index }) => index))
+      start = page.next
+    }
+    t.same(
+      found,
+      Array.from({ length: 26 }, (_, i) => BigInt(12 + 3 * i)),
+    )
+    t.equal(asked(), 0)
+  },
+)
 
 t.test('what reaches before or after what is held is read from the store', async (t) => {
   const { recent, asked } = filled(50n, 60n)
@@ -100,15 +128,21 @@ t.test('large bodies push the oldest out', (t) => {
   t.end()
 })
 
-t.test('an entry is found in memory, then in the store, and one that is nowhere is not there', async (t) => {
-  const { recent, asked, entries } = filled(50n, 60n)
-  t.equal(shown(await recent.find(55n)), shown(entries.get(55n)))
-  t.equal(asked(), 0, 'nothing is asked for what is held')
-  t.equal(await recent.find(49n), undefined)
-  t.equal(asked(), 1)
-  const stored = [logged(3n), logged(9n)]
-  const reading = new Recent({ get: async () => stored[0]!.bytes, getMany: async () => stored.map(({ bytes }) => bytes) } as unknown as Store)
-  t.equal(shown(await reading.find(3n)), shown(stored[0]))
-  t.equal(shown(await reading.readAll([3n, 9n])), shown(stored))
-  await t.rejects(recent.readAll([1n]), { code: 'store_corrupt' })
-})
+t.test(
+  'an entry is found in memory, then in the store, and one that is nowhere is not there',
+  async (t) => {
+    const { recent, asked, entries } = filled(50n, 60n)
+    t.equal(shown(await recent.find(55n)), shown(entries.get(55n)))
+    t.equal(asked(), 0, 'nothing is asked for what is held')
+    t.equal(await recent.find(49n), undefined)
+    t.equal(asked(), 1)
+    const stored = [logged(3n), logged(9n)]
+    const reading = new Recent({
+      get: async () => stored[0]!.bytes,
+      getMany: async () => stored.map(({ bytes }) => bytes),
+    } as unknown as Store)
+    t.equal(shown(await reading.find(3n)), shown(stored[0]))
+    t.equal(shown(await reading.readAll([3n, 9n])), shown(stored))
+    await t.rejects(recent.readAll([1n]), { code: 'store_corrupt' })
+  },
+)

@@ -59,10 +59,15 @@ class Load {
   #ended = false
   readonly #departments: Promise<void>[] = []
 
-  begin(client: HuxinClient, { origin, target, name }: { origin: string; target: string; name: string }): void {
-    this.#departments.push(this.#publish(client, { origin, target, name }).catch((error: unknown) => {
-      this.faults.push(`${name}: ${String(error)}`)
-    }))
+  begin(
+    client: HuxinClient,
+    { origin, target, name }: { origin: string; target: string; name: string },
+  ): void {
+    this.#departments.push(
+      this.#publish(client, { origin, target, name }).catch((error: unknown) => {
+        this.faults.push(`${name}: ${String(error)}`)
+      }),
+    )
   }
 
   async end(): Promise<void> {
@@ -70,20 +75,46 @@ class Load {
     await Promise.all(this.#departments)
   }
 
-  async #publish(client: HuxinClient, { origin, target, name }: { origin: string; target: string; name: string }): Promise<void> {
+  async #publish(
+    client: HuxinClient,
+    { origin, target, name }: { origin: string; target: string; name: string },
+  ): Promise<void> {
     for (let i = 0; !this.#ended; i++) {
-      const count = 1 + (i * 7) % 20
+      const count = 1 + ((i * 7) % 20)
       const records = many(count, (k) => industryRecord(k, { prefix: `${name}-${i}` }))
-      const answer = await client.publish({ item: INDUSTRY_ITEM, provider: BODY, targets: [target], records, batchClass: i % 5 === 0 ? 'bulk' : 'normal' })
+      const answer = await client.publish({
+        item: INDUSTRY_ITEM,
+        provider: BODY,
+        targets: [target],
+        records,
+        batchClass: i % 5 === 0 ? 'bulk' : 'normal',
+      })
       if (answer.refusal) throw new Error(`refused: ${answer.refusal.message}`)
-      this.acknowledged.push({ origin, target, recordIds: records.map((_, k) => `${name}-${i}-${k}`), answer })
+      this.acknowledged.push({
+        origin,
+        target,
+        recordIds: records.map((_, k) => `${name}-${i}-${k}`),
+        answer,
+      })
       if (i % 10 === 9) await this.#withdraw(client, answer.batchId)
       await sleep(systemClock, PACE_MS)
     }
   }
 
   async #withdraw(client: HuxinClient, id: Uint8Array): Promise<void> {
-    await client.amend({ provider: BODY, changes: [{ action: 'withdraw', batchId: id, index: 0, effectiveOn: '2026-01-05', basis: 'error/test', document: '-' }] })
+    await client.amend({
+      provider: BODY,
+      changes: [
+        {
+          action: 'withdraw',
+          batchId: id,
+          index: 0,
+          effectiveOn: '2026-01-05',
+          basis: 'error/test',
+          document: '-',
+        },
+      ],
+    })
     this.withdrawn.push({ id, index: 0 })
   }
 }
@@ -96,16 +127,22 @@ class Watch {
 
   async begin(processes: NodeProcesses): Promise<void> {
     const channels = await Promise.all(CHAIN.map((id) => processes.operator(id)))
-    this.#watching = Promise.all(channels.map(async (channel, i) => {
-      const log = channel.client(LogService)
-      const notes = this.seen.get(CHAIN[i]!)!
-      while (!this.#stop.signal.aborted) {
-        const checkpoint = await log.getCheckpoint({}, { timeoutMs: 2_000 }).then((answer) => answer.checkpoint, () => undefined)
-        if (checkpoint && !equalBytes(checkpoint, notes.at(-1) ?? new Uint8Array())) notes.push(checkpoint)
-        await sleep(systemClock, 40)
-      }
-      channel.close()
-    }))
+    this.#watching = Promise.all(
+      channels.map(async (channel, i) => {
+        const log = channel.client(LogService)
+        const notes = this.seen.get(CHAIN[i]!)!
+        while (!this.#stop.signal.aborted) {
+          const checkpoint = await log.getCheckpoint({}, { timeoutMs: 2_000 }).then(
+            (answer) => answer.checkpoint,
+            () => undefined,
+          )
+          if (checkpoint && !equalBytes(checkpoint, notes.at(-1) ?? new Uint8Array()))
+            notes.push(checkpoint)
+          await sleep(systemClock, 40)
+        }
+        channel.close()
+      }),
+    )
   }
 
   async end(): Promise<void> {
@@ -115,16 +152,30 @@ class Watch {
 }
 
 /** Kills nodes one after the other, and starts each again after a while. @returns what was done, a line each */
-async function rampage(processes: NodeProcesses, load: Load, random: SeededRandom): Promise<string[]> {
+async function rampage(
+  processes: NodeProcesses,
+  load: Load,
+  random: SeededRandom,
+): Promise<string[]> {
   const story: string[] = []
   for (let kill = 0; kill < kills; kill++) {
     const before = load.acknowledged.length
-    await until(() => `the departments get no answers after ${kill} kills\n${story.join('\n')}\n${load.faults.join('\n')}\n${CHAIN.map((id) => processes.said(id)).join('\n')}`,
-      () => load.acknowledged.length >= before + ACKNOWLEDGED_BETWEEN || load.faults.length > 0, 60_000)
+    await until(
+      () =>
+        `the departments get no answers after ${kill} kills\n${story.join('\n')}\n${load.faults.join('\n')}\n${CHAIN.map((id) => processes.said(id)).join('\n')}`,
+      () => load.acknowledged.length >= before + ACKNOWLEDGED_BETWEEN || load.faults.length > 0,
+      60_000,
+    )
     if (load.faults.length > 0) break
     const id = random.pick(CHAIN)
-    const [serving, down, starting] = [random.below(600), random.below(400), random.below(3) === 0 ? random.below(700) : -1]
-    story.push(`${id} after ${serving} ms, down for ${down} ms${starting < 0 ? '' : `, and again ${starting} ms into its start`}`)
+    const [serving, down, starting] = [
+      random.below(600),
+      random.below(400),
+      random.below(3) === 0 ? random.below(700) : -1,
+    ]
+    story.push(
+      `${id} after ${serving} ms, down for ${down} ms${starting < 0 ? '' : `, and again ${starting} ms into its start`}`,
+    )
     await sleep(systemClock, serving)
     await processes.kill(id)
     await sleep(systemClock, down)
@@ -146,7 +197,12 @@ async function recordCounts(context: Context): Promise<Map<string, number>> {
   for (let index = 0n; index < context.log().size; index++) {
     const entry = parseEntry((await context.log().entry(index))!)
     const { header } = parseHeaderNote(entry.header)
-    if (header.kind !== 'evaluation' || !entry.verdict.accepted || !context.ledger().routes(header, entry.source).kept) continue
+    if (
+      header.kind !== 'evaluation' ||
+      !entry.verdict.accepted ||
+      !context.ledger().routes(header, entry.source).kept
+    )
+      continue
     const body = parseBody((await context.store.get(bodyKey(index)))!)
     for (let i = 0; i < body.count; i++) {
       const { recordId } = fromBinary(RecordSchema, recordAt(body, i)!)
@@ -157,21 +213,28 @@ async function recordCounts(context: Context): Promise<Map<string, number>> {
 }
 
 /** What is wrong with the checkpoints of a log that were seen: each must extend those before it and be a tree of the log as it is now. */
-async function chainFaults({ log, self }: Context, notes: readonly Uint8Array[]): Promise<string[]> {
+async function chainFaults(
+  { log, self }: Context,
+  notes: readonly Uint8Array[],
+): Promise<string[]> {
   const faults: string[] = []
   let before = 0n
   for (const note of notes) {
     const { size, root } = openCheckpoint(note, [log().verifier], log().origin)
     if (size < before) faults.push(`${self} showed ${size} entries after ${before}`)
     if (size > log().size) faults.push(`${self} showed ${size} entries and has ${log().size}`)
-    else if (size > 0n && !equalBytes(await log().root(size), root)) faults.push(`${self} showed another tree of ${size} entries`)
+    else if (size > 0n && !equalBytes(await log().root(size), root))
+      faults.push(`${self} showed another tree of ${size} entries`)
     before = size
   }
   return faults
 }
 
 /** What became of the acknowledged batches, against what was promised. */
-async function acknowledgementFaults(federation: TestFederation, { acknowledged, withdrawn }: Load): Promise<string[]> {
+async function acknowledgementFaults(
+  federation: TestFederation,
+  { acknowledged, withdrawn }: Load,
+): Promise<string[]> {
   const faults: string[] = []
   const counts = new Map<string, Map<string, number>>()
   for (const id of CHAIN) counts.set(id, await recordCounts(federation.node(id).context))
@@ -184,63 +247,120 @@ async function acknowledgementFaults(federation: TestFederation, { acknowledged,
     }
     const { log } = federation.node(origin).context
     const at = await federation.node(origin).context.ledger().known(answer.batchId)
-    const entry = at && await log().entry(at.indexes[0]!)
+    const entry = at && (await log().entry(at.indexes[0]!))
     if (!entry) faults.push(`batch ${hex(answer.batchId)} is not in the log of ${origin}`)
     // Throws when the receipt that was given then does not hold.
-    else verifyTlogProof({ proofBytes: answer.receipt!.proof, leaf: entry, origin: log().origin, logVerifier: log().verifier })
+    else
+      verifyTlogProof({
+        proofBytes: answer.receipt!.proof,
+        leaf: entry,
+        origin: log().origin,
+        logVerifier: log().verifier,
+      })
   }
   const known = new Set(acknowledged.flatMap(({ recordIds }) => recordIds))
-  for (const [id, there] of counts) for (const recordId of there.keys()) if (!known.has(recordId)) faults.push(`record ${recordId} at ${id} was never acknowledged`)
+  for (const [id, there] of counts)
+    for (const recordId of there.keys())
+      if (!known.has(recordId)) faults.push(`record ${recordId} at ${id} was never acknowledged`)
   for (const { id, index } of withdrawn) {
     for (const node of CHAIN) {
-      const rows = await federation.node(node).context.ledger().amendmentsBy(id, () => true)
-      if (rows.filter((row) => row.position === index).length !== 1) faults.push(`the withdrawal of ${hex(id)} stands ${rows.length} times at ${node}`)
+      const rows = await federation
+        .node(node)
+        .context.ledger()
+        .amendmentsBy(id, () => true)
+      if (rows.filter((row) => row.position === index).length !== 1)
+        faults.push(`the withdrawal of ${hex(id)} stands ${rows.length} times at ${node}`)
     }
   }
   return faults
 }
 
 /** What has not come where it was sent, or has not got its receipts from above; '' when all is well. */
-async function underWay(federation: TestFederation, { acknowledged, withdrawn }: Load): Promise<string> {
+async function underWay(
+  federation: TestFederation,
+  { acknowledged, withdrawn }: Load,
+): Promise<string> {
   for (const { origin, target, recordIds, answer } of acknowledged.toReversed()) {
-    for (const id of target === '**' ? CHAIN : [target]) if (!await federation.node(id).context.ledger().known(answer.batchId)) return `${recordIds[0]} from ${origin} is not at ${id}`
-    const above = CHAIN.slice(0, CHAIN.indexOf(origin)).filter((id) => target === '**' || CHAIN.indexOf(id) >= CHAIN.indexOf(target))
+    for (const id of target === '**' ? CHAIN : [target])
+      if (!(await federation.node(id).context.ledger().known(answer.batchId)))
+        return `${recordIds[0]} from ${origin} is not at ${id}`
+    const above = CHAIN.slice(0, CHAIN.indexOf(origin)).filter(
+      (id) => target === '**' || CHAIN.indexOf(id) >= CHAIN.indexOf(target),
+    )
     const receipts = await receiptsOf(federation.node(origin).context, answer.batchId)
-    if (receipts.length < above.length) return `${recordIds[0]} from ${origin} has receipts of ${receipts.map(({ node }) => node).join(', ') || 'nobody'}, due are ${above.join(', ')}`
+    if (receipts.length < above.length)
+      return `${recordIds[0]} from ${origin} has receipts of ${receipts.map(({ node }) => node).join(', ') || 'nobody'}, due are ${above.join(', ')}`
   }
   for (const { id } of withdrawn) {
-    for (const node of CHAIN) if ((await federation.node(node).context.ledger().amendmentsBy(id, () => true)).length === 0) return `the withdrawal of ${hex(id)} is not at ${node}`
+    for (const node of CHAIN)
+      if (
+        (
+          await federation
+            .node(node)
+            .context.ledger()
+            .amendmentsBy(id, () => true)
+        ).length === 0
+      )
+        return `the withdrawal of ${hex(id)} is not at ${node}`
   }
   return ''
 }
 
 t.setTimeout(0)
-t.test(`${kills} kills of any node at any moment lose nothing acknowledged, double nothing, and leave one log each`, async (t) => {
-  t.setTimeout(0)
-  t.comment(`seed ${seed}`)
-  const random = new SeededRandom(String(seed))
-  const processes = await NodeProcesses.setUp([PROVINCE, CITY, COUNTY])
-  t.teardown(() => processes.tearDown())
-  await Promise.all(CHAIN.map((id) => processes.start(id)))
-  const load = new Load()
-  const watch = new Watch()
-  await watch.begin(processes)
-  const ways = [['330106', '330000'], ['330106', '**'], ['330000', '330106'], ['330100', '330000'], ['330100', '330106']] as const
-  for (const [i, [origin, target]] of ways.entries()) load.begin(await processes.client(origin), { origin, target, name: `w${i}` })
-  const story = await rampage(processes, load, random)
-  for (const line of story) t.comment(line)
-  await load.end()
-  t.same(load.faults, [], 'every department got its answers')
-  await watch.end()
-  for (const id of CHAIN) await processes.kill(id)
+t.test(
+  `${kills} kills of any node at any moment lose nothing acknowledged, double nothing, and leave one log each`,
+  async (t) => {
+    t.setTimeout(0)
+    t.comment(`seed ${seed}`)
+    const random = new SeededRandom(String(seed))
+    const processes = await NodeProcesses.setUp([PROVINCE, CITY, COUNTY])
+    t.teardown(() => processes.tearDown())
+    await Promise.all(CHAIN.map((id) => processes.start(id)))
+    const load = new Load()
+    const watch = new Watch()
+    await watch.begin(processes)
+    const ways = [
+      ['330106', '330000'],
+      ['330106', '**'],
+      ['330000', '330106'],
+      ['330100', '330000'],
+      ['330100', '330106'],
+    ] as const
+    for (const [i, [origin, target]] of ways.entries())
+      load.begin(await processes.client(origin), { origin, target, name: `w${i}` })
+    const story = await rampage(processes, load, random)
+    for (const line of story) t.comment(line)
+    await load.end()
+    t.same(load.faults, [], 'every department got its answers')
+    await watch.end()
+    for (const id of CHAIN) await processes.kill(id)
 
-  const federation = await processes.adopt()
-  let late = ''
-  await until(() => `${late}\n${federation.alarms().join('\n')}`, async () => (late = await underWay(federation, load)) === '', 60_000)
-  t.comment(`${load.acknowledged.length} batches, ${load.withdrawn.length} withdrawals, ${[...watch.seen.values()].flat().length} checkpoints seen`)
-  t.same(await acknowledgementFaults(federation, load), [], 'nothing is lost and nothing is twice')
-  for (const id of CHAIN) t.same(await chainFaults(federation.node(id).context, watch.seen.get(id)!), [], `the checkpoints of ${id} form one chain`)
-  t.same(await findings(federation), [], 'fsck is clean everywhere')
-  await federation.until('no alarm stands', () => federation.alarms().length === 0)
-  t.same([...federation.nodes.values()].map(({ state }) => state), ['serving', 'serving', 'serving'])
-})
+    const federation = await processes.adopt()
+    let late = ''
+    await until(
+      () => `${late}\n${federation.alarms().join('\n')}`,
+      async () => (late = await underWay(federation, load)) === '',
+      60_000,
+    )
+    t.comment(
+      `${load.acknowledged.length} batches, ${load.withdrawn.length} withdrawals, ${[...watch.seen.values()].flat().length} checkpoints seen`,
+    )
+    t.same(
+      await acknowledgementFaults(federation, load),
+      [],
+      'nothing is lost and nothing is twice',
+    )
+    for (const id of CHAIN)
+      t.same(
+        await chainFaults(federation.node(id).context, watch.seen.get(id)!),
+        [],
+        `the checkpoints of ${id} form one chain`,
+      )
+    t.same(await findings(federation), [], 'fsck is clean everywhere')
+    await federation.until('no alarm stands', () => federation.alarms().length === 0)
+    t.same(
+      [...federation.nodes.values()].map(({ state }) => state),
+      ['serving', 'serving', 'serving'],
+    )
+  },
+)

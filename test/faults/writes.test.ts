@@ -16,7 +16,13 @@ import { tables, textKey } from '../../src/store/keys.ts'
 import { publishRecords } from '../support/checks.ts'
 import { type Acknowledged, BusyCity, type City, type Step } from '../support/busy-city.ts'
 import { industryRecord } from '../support/records.ts'
-import { type Failing, type Fault, type Point, pointName, WritePoints } from '../support/write-points.ts'
+import {
+  type Failing,
+  type Fault,
+  type Point,
+  pointName,
+  WritePoints,
+} from '../support/write-points.ts'
 
 /** Written by the clock, and again all the time: nothing rests on it. A write of alarms that fails is met in node/alarms-start. */
 const BY_THE_CLOCK = /^write meta (probe|quota|alarm)( |$)/
@@ -55,14 +61,22 @@ async function goOn(city: City, steps: readonly Step[], from: number): Promise<s
     if (at === steps.length) return ''
     await sleep(systemClock, TRY_MS)
     // What the node does by itself every two seconds when it notices that nothing is written.
-    await city.node.context.writer.save([{ key: textKey(tables.meta, 'probe'), value: Buffer.of(48) }]).catch(() => undefined)
+    await city.node.context.writer
+      .save([{ key: textKey(tables.meta, 'probe'), value: Buffer.of(48) }])
+      .catch(() => undefined)
   }
   return `${steps[at]!.name} is never done: ${await steps[at]!.run(city).then(() => '', String)}`
 }
 
 /** What is wrong with a city that did everything. */
-async function faultsOf(city: City, acknowledged: readonly Acknowledged[], { signed, recordIds }: { signed: readonly Uint8Array[]; recordIds: readonly string[] }): Promise<string[]> {
-  const { node: { context } } = city
+async function faultsOf(
+  city: City,
+  acknowledged: readonly Acknowledged[],
+  { signed, recordIds }: { signed: readonly Uint8Array[]; recordIds: readonly string[] },
+): Promise<string[]> {
+  const {
+    node: { context },
+  } = city
   const log = context.log()
   const faults: string[] = []
   await context.indexer.caughtUp()
@@ -76,29 +90,51 @@ async function faultsOf(city: City, acknowledged: readonly Acknowledged[], { sig
     const { what, id, index, receipt } = answer
     const before = first.get(what) ?? answer
     first.set(what, before)
-    if (!equalBytes(before.id, id) || before.index !== index) faults.push(`${what}: answered with batch ${hex(before.id)} at ${before.index}, then with ${hex(id)} at ${index}`)
+    if (!equalBytes(before.id, id) || before.index !== index)
+      faults.push(
+        `${what}: answered with batch ${hex(before.id)} at ${before.index}, then with ${hex(id)} at ${index}`,
+      )
     const leaf = await log.entry(index)
-    if (!leaf || !equalBytes(leaf.subarray(0, receipt.entryPrefix.length), receipt.entryPrefix)) faults.push(`${what}: the log has another entry at ${index} than was acknowledged`)
-    else verifyTlogProof({ proofBytes: receipt.proof, leaf, origin: log.origin, logVerifier: log.verifier })
+    if (!leaf || !equalBytes(leaf.subarray(0, receipt.entryPrefix.length), receipt.entryPrefix))
+      faults.push(`${what}: the log has another entry at ${index} than was acknowledged`)
+    else
+      verifyTlogProof({
+        proofBytes: receipt.proof,
+        leaf,
+        origin: log.origin,
+        logVerifier: log.verifier,
+      })
   }
   for (const note of [...signed, log.signed.note]) {
     const { size, root } = openCheckpoint(note, [log.verifier], log.origin)
-    if (size > log.signed.size) faults.push(`a tree of ${size} entries was signed, the log has ${log.signed.size}`)
-    else if (size > 0n && !equalBytes(await log.root(size), root)) faults.push(`another tree of ${size} entries was signed`)
+    if (size > log.signed.size)
+      faults.push(`a tree of ${size} entries was signed, the log has ${log.signed.size}`)
+    else if (size > 0n && !equalBytes(await log.root(size), root))
+      faults.push(`another tree of ${size} entries was signed`)
   }
-  if (log.signed.size !== log.size) faults.push(`${log.size} entries, ${log.signed.size} of them signed`)
-  if (city.node.alarms.has('store') || city.node.state === 'broken') faults.push(`the node is ${city.node.state}: ${city.node.alarms.list().join('; ')}`)
+  if (log.signed.size !== log.size)
+    faults.push(`${log.size} entries, ${log.signed.size} of them signed`)
+  if (city.node.alarms.has('store') || city.node.state === 'broken')
+    faults.push(`the node is ${city.node.state}: ${city.node.alarms.list().join('; ')}`)
   return faults
 }
 
 /** What is published when all is done. */
 const AFTER: Step = {
   name: 'a department publishes afterwards',
-  run: async ({ node }) => void await publishRecords(node.context, [industryRecord(1, { prefix: 'after' })], ['330000'], { requestId: 'after' }),
+  run: async ({ node }) =>
+    void (await publishRecords(node.context, [industryRecord(1, { prefix: 'after' })], ['330000'], {
+      requestId: 'after',
+    })),
 }
 
 /** One row of the table. @returns what is wrong */
-async function row(busy: BusyCity, fault: Fault, steps: readonly Step[], baseline?: string): Promise<string[]> {
+async function row(
+  busy: BusyCity,
+  fault: Fault,
+  steps: readonly Step[],
+  baseline?: string,
+): Promise<string[]> {
   const folder = await busy.copy(baseline)
   const points = new WritePoints(fault, BY_THE_CLOCK)
   let city: City | undefined
@@ -112,19 +148,28 @@ async function row(busy: BusyCity, fault: Fault, steps: readonly Step[], baselin
     if (city) at = await runSteps(city, steps)
     if (points.hit === '') return ['the write was not met again']
     const before = city?.node.context.log().signed.size ?? 0n
-    acknowledged.push(...city?.acknowledged ?? [])
+    acknowledged.push(...(city?.acknowledged ?? []))
     if (fault.fatal || !city) {
       await city?.node.close()
       const { own } = city ?? {}
       city = await busy.start(folder)
       city.own = own
     }
-    const shrunk = city.node.context.log().signed.size < before ? [`${city.node.context.log().signed.size} entries are signed after ${before}`] : []
+    const shrunk =
+      city.node.context.log().signed.size < before
+        ? [`${city.node.context.log().signed.size} entries are signed after ${before}`]
+        : []
     // Not the first that was never answered alone: whatever was answered before may be asked again too.
     const never = await goOn(city, [...steps, AFTER], Math.min(at, Math.max(steps.length - 1, 0)))
     if (never !== '') return [...shrunk, never]
     for (const step of steps.slice(0, at)) await step.run(city)
-    return [...shrunk, ...await faultsOf(city, [...acknowledged, ...city.acknowledged], { signed: points.signed, recordIds: [...steps.length > 0 ? busy.recordIds : [], 'after-1'] })]
+    return [
+      ...shrunk,
+      ...(await faultsOf(city, [...acknowledged, ...city.acknowledged], {
+        signed: points.signed,
+        recordIds: [...(steps.length > 0 ? busy.recordIds : []), 'after-1'],
+      })),
+    ]
   } finally {
     await city?.node.close()
     await busy.discard(folder)
@@ -138,11 +183,25 @@ function waysOf({ nth, file }: Point, fatal: boolean): Failing[] {
 }
 
 /** Fails every point, in every way. */
-async function table(t: Test, busy: BusyCity, points: readonly Point[], { fatal, steps, baseline }: { fatal: boolean; steps: readonly Step[]; baseline?: string }): Promise<void> {
-  const rows = points.flatMap((point) => waysOf(point, fatal).map((how): Fault => ({ point, how, fatal })))
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (let fault = rows.shift(); fault; fault = rows.shift()) t.same(await row(busy, fault, steps, baseline).catch((error: unknown) => [String(error)]), [], `${pointName(fault.point)}: ${howName(fault.how)}`)
-  }))
+async function table(
+  t: Test,
+  busy: BusyCity,
+  points: readonly Point[],
+  { fatal, steps, baseline }: { fatal: boolean; steps: readonly Step[]; baseline?: string },
+): Promise<void> {
+  const rows = points.flatMap((point) =>
+    waysOf(point, fatal).map((how): Fault => ({ point, how, fatal })),
+  )
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let fault = rows.shift(); fault; fault = rows.shift())
+        t.same(
+          await row(busy, fault, steps, baseline).catch((error: unknown) => [String(error)]),
+          [],
+          `${pointName(fault.point)}: ${howName(fault.how)}`,
+        )
+    }),
+  )
 }
 
 t.test('every write of a node', async (t) => {
@@ -152,11 +211,19 @@ t.test('every write of a node', async (t) => {
   const folder = await busy.copy()
   const city = await busy.start(folder, counted)
   for (const step of busy.steps) await step.run(city)
-  t.same(await faultsOf(city, city.acknowledged, { signed: counted.signed, recordIds: busy.recordIds }), [], 'without a fault')
+  t.same(
+    await faultsOf(city, city.acknowledged, { signed: counted.signed, recordIds: busy.recordIds }),
+    [],
+    'without a fault',
+  )
   await city.node.close()
   await busy.discard(folder)
   const { points } = counted
   t.comment(points.map(pointName).join('\n'))
-  await t.test('the machine stops there and starts again', (t) => table(t, busy, points, { fatal: true, steps: busy.steps }))
-  await t.test('the write alone fails, and the node goes on', (t) => table(t, busy, points, { fatal: false, steps: busy.steps }))
+  await t.test('the machine stops there and starts again', (t) =>
+    table(t, busy, points, { fatal: true, steps: busy.steps }),
+  )
+  await t.test('the write alone fails, and the node goes on', (t) =>
+    table(t, busy, points, { fatal: false, steps: busy.steps }),
+  )
 })

@@ -8,7 +8,9 @@ import { type OpenOptions, openTable } from '../../src/intake/open.ts'
 import type { SourceRow } from '../../src/intake/table.ts'
 import { starterItems } from '../../src/record/data/items.ts'
 
-export const industryItem: CatalogItem = starterItems.find(({ id }) => id === 'zj/industry-evaluation')!
+export const industryItem: CatalogItem = starterItems.find(
+  ({ id }) => id === 'zj/industry-evaluation',
+)!
 
 /** A table as it was read: each row by the names that the item has for its columns. */
 export interface ReadTable {
@@ -22,19 +24,34 @@ export interface ReadTable {
 }
 
 export async function readTable(file: string, more: Partial<OpenOptions> = {}): Promise<ReadTable> {
-  const source = await openTable(file, { item: industryItem, encoding: 'auto', ignoreExtra: false, ...more })
+  const source = await openTable(file, {
+    item: industryItem,
+    encoding: 'auto',
+    ignoreExtra: false,
+    ...more,
+  })
   const rows: SourceRow[] = []
   for await (const row of source.rows) rows.push(row)
   const good = rows.filter(({ fault }) => fault === undefined)
   return {
-    encoding: source.encoding, rows, faults: rows.flatMap(({ line, fault }) => (fault ? [`${line} ${fault.code}`] : [])),
-    records: good.map(({ cells }) => Object.fromEntries(source.mapping.columns.map(({ at, column }) => [column.headerZh, cells[at] ?? '']))),
-    notices: source.notices().map(({ code, text }) => `${code}: ${text.en}`), noticesZh: source.notices().map(({ text }) => text.zh),
+    encoding: source.encoding,
+    rows,
+    faults: rows.flatMap(({ line, fault }) => (fault ? [`${line} ${fault.code}`] : [])),
+    records: good.map(({ cells }) =>
+      Object.fromEntries(
+        source.mapping.columns.map(({ at, column }) => [column.headerZh, cells[at] ?? '']),
+      ),
+    ),
+    notices: source.notices().map(({ code, text }) => `${code}: ${text.en}`),
+    noticesZh: source.notices().map(({ text }) => text.zh),
   }
 }
 
 /** What a refused file is told, in English and Chinese; the file's folder is left out. */
-export async function refusal(file: string, more: Partial<OpenOptions> = {}): Promise<{ en: string; zh: string }> {
+export async function refusal(
+  file: string,
+  more: Partial<OpenOptions> = {},
+): Promise<{ en: string; zh: string }> {
   try {
     const { rows, notices } = await readTable(file, more)
     return { en: `taken: ${rows.length} rows, ${notices.join('; ')}`, zh: '' }

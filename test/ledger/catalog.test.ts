@@ -10,15 +10,36 @@ const NATION = 'cn.example/000000'
 const [ZJ, JS] = ['zj.example/330000', 'js.example/320000']
 const members = federationOf([
   { name: NATION, tier: 'nation', divisions: ['000000'] },
-  { name: ZJ!, tier: 'province', parent: NATION, divisions: ['330000'] }, { name: JS!, tier: 'province', parent: NATION, divisions: ['320000'] },
+  { name: ZJ!, tier: 'province', parent: NATION, divisions: ['330000'] },
+  { name: JS!, tier: 'province', parent: NATION, divisions: ['320000'] },
 ]).all()
 const edition = (legalBasis: string): Uint8Array =>
-  encodeCatalogRecord(create(CatalogRecordSchema, { content: { case: 'item', value: { ...starterItems[0]!, id: 'cn/x', edition: '1', legalBasis } } }))
-const from = (origin: string, createdMs: number, index: number) => ({ origin, createdMs, batch: `batch ${index}`, index: BigInt(index) })
+  encodeCatalogRecord(
+    create(CatalogRecordSchema, {
+      content: {
+        case: 'item',
+        value: { ...starterItems[0]!, id: 'cn/x', edition: '1', legalBasis },
+      },
+    }),
+  )
+const from = (origin: string, createdMs: number, index: number) => ({
+  origin,
+  createdMs,
+  batch: `batch ${index}`,
+  index: BigInt(index),
+})
 
-t.test('the owner\'s edition is in force, whatever came before and after it', (t) => {
-  const publications = [[ZJ!, 10, 'zj'], [JS!, 5, 'js'], [NATION, 20, 'cn']] as const
-  for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0]]) {
+t.test("the owner's edition is in force, whatever came before and after it", (t) => {
+  const publications = [
+    [ZJ!, 10, 'zj'],
+    [JS!, 5, 'js'],
+    [NATION, 20, 'cn'],
+  ] as const
+  for (const order of [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 2, 0],
+  ]) {
     const catalog = new Catalog()
     for (const i of order) {
       const [origin, createdMs, text] = publications[i]!
@@ -27,7 +48,11 @@ t.test('the owner\'s edition is in force, whatever came before and after it', (t
     t.equal(catalog.item('cn/x@1')?.legalBasis, 'cn')
     t.equal(catalog.entries().length, 1)
     catalog.drop('batch 2')
-    t.equal(catalog.item('cn/x@1')?.legalBasis, 'js', 'refused above, it counts no more: of those who stood in the first that was signed')
+    t.equal(
+      catalog.item('cn/x@1')?.legalBasis,
+      'js',
+      'refused above, it counts no more: of those who stood in the first that was signed',
+    )
     catalog.drop('batch 1')
     t.equal(catalog.item('cn/x@1')?.legalBasis, 'zj')
     catalog.drop('batch 0')
@@ -46,11 +71,20 @@ t.test('what is checked against an edition is checked against the one in force',
   t.end()
 })
 
-t.test('an edition never changes: its owner\'s for anybody, another\'s for himself', (t) => {
+t.test("an edition never changes: its owner's for anybody, another's for himself", (t) => {
   const catalog = new Catalog()
   const conflict = (origin: string, text: string): string | undefined => {
     const bytes = edition(text)
-    return catalog.conflict(create(CatalogRecordSchema, { content: { case: 'item', value: { ...starterItems[0]!, id: 'cn/x', edition: '1', legalBasis: text } } }), bytes, { origin, standing: origin === NATION ? 'owner' : 'stand-in' })
+    return catalog.conflict(
+      create(CatalogRecordSchema, {
+        content: {
+          case: 'item',
+          value: { ...starterItems[0]!, id: 'cn/x', edition: '1', legalBasis: text },
+        },
+      }),
+      bytes,
+      { origin, standing: origin === NATION ? 'owner' : 'stand-in' },
+    )
   }
   t.equal(conflict(ZJ!, 'zj'), undefined)
   catalog.add(edition('zj'), from(ZJ!, 10, 0), members)

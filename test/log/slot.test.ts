@@ -13,7 +13,8 @@ import { codeOf } from '../support/checks.ts'
 const NAME = 'zj.example/330000'
 const origin = `${NAME}/1`
 const signer = parseSignerKey(formatSignerKey(NAME, 'ed25519', new Uint8Array(32).fill(7)))
-const note = (size: bigint, fill = 1): Uint8Array => signCheckpoint({ origin, size, root: new Uint8Array(32).fill(fill) }, signer)
+const note = (size: bigint, fill = 1): Uint8Array =>
+  signCheckpoint({ origin, size, root: new Uint8Array(32).fill(fill) }, signer)
 
 async function fileOf(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'huxin-slot-'))
@@ -31,17 +32,21 @@ async function using<T>(file: string, work: (slot: CheckpointSlot) => Promise<T>
 }
 
 /** As a node does at each start. */
-const newest = async (slot: CheckpointSlot): Promise<bigint | undefined> => (await lastSignedTree({ slot, signer, origin }))?.size
+const newest = async (slot: CheckpointSlot): Promise<bigint | undefined> =>
+  (await lastSignedTree({ slot, signer, origin }))?.size
 
 t.test('what was written is read, by the same slot and after a restart', async (t) => {
   const file = await fileOf(t)
   t.equal(await using(file, newest), undefined)
   for (const size of [1n, 2n, 5n, 6n]) {
-    t.equal(await using(file, async (slot) => {
-      await newest(slot)
-      await slot.write(note(size))
-      return newest(slot)
-    }), size)
+    t.equal(
+      await using(file, async (slot) => {
+        await newest(slot)
+        await slot.write(note(size))
+        return newest(slot)
+      }),
+      size,
+    )
     t.equal(await using(file, newest), size)
   }
 })
@@ -76,28 +81,32 @@ t.test('torn at any byte, twice in a row, the newest whole checkpoint stays', as
     const again = await after(first, 11n)
     await writeFile(file, torn(first, again, random.below(300)))
     const second = await using(file, newest)
-    if (second === undefined || second < left!) t.fail(`after ${bytes} bytes of the first and some of the second: ${second}, ${left} before`)
+    if (second === undefined || second < left!)
+      t.fail(`after ${bytes} bytes of the first and some of the second: ${second}, ${left} before`)
   }
   t.pass('every byte')
 })
 
-t.test('one bit turned anywhere gives an older checkpoint at worst, and never another', async (t) => {
-  const file = await fileOf(t)
-  await using(file, async (slot) => {
-    await slot.write(note(8n))
-    await slot.write(note(9n))
-  })
-  const whole = await readFile(file)
-  const random = new SeededRandom('slot bits')
-  for (let at = 0; at < whole.length; at += whole[at] === 0 ? 97 : 1) {
-    const flipped = Buffer.from(whole)
-    flipped[at] = flipped[at]! ^ (1 << random.below(8))
-    await writeFile(file, flipped)
-    const left = await using(file, newest)
-    if (left !== 8n && left !== 9n) t.fail(`byte ${at}: ${left}`)
-  }
-  t.pass('every byte that is written')
-})
+t.test(
+  'one bit turned anywhere gives an older checkpoint at worst, and never another',
+  async (t) => {
+    const file = await fileOf(t)
+    await using(file, async (slot) => {
+      await slot.write(note(8n))
+      await slot.write(note(9n))
+    })
+    const whole = await readFile(file)
+    const random = new SeededRandom('slot bits')
+    for (let at = 0; at < whole.length; at += whole[at] === 0 ? 97 : 1) {
+      const flipped = Buffer.from(whole)
+      flipped[at] = flipped[at]! ^ (1 << random.below(8))
+      await writeFile(file, flipped)
+      const left = await using(file, newest)
+      if (left !== 8n && left !== 9n) t.fail(`byte ${at}: ${left}`)
+    }
+    t.pass('every byte that is written')
+  },
+)
 
 t.test('two trees of one size are a fork, whichever is newer', async (t) => {
   const file = await fileOf(t)

@@ -18,7 +18,13 @@ t.test('a time that was kept while the clock was wrong delays nothing', async (t
   })
   let [nowMs, heardMs]: [number, number | undefined] = [NOW_MS, undefined]
   const options: ConfirmationOptions = {
-    store, afterMs: 24 * HOUR_MS, otherwiseMs: NOW_MS - 2 * HOUR_MS, nowMs: () => nowMs, isOpen: () => true, isAlone: () => true, heardMs: () => heardMs,
+    store,
+    afterMs: 24 * HOUR_MS,
+    otherwiseMs: NOW_MS - 2 * HOUR_MS,
+    nowMs: () => nowMs,
+    isOpen: () => true,
+    isAlone: () => true,
+    heardMs: () => heardMs,
   }
   // The clock is a year ahead.
   nowMs = heardMs = NOW_MS + 365 * 24 * HOUR_MS
@@ -33,7 +39,11 @@ t.test('a time that was kept while the clock was wrong delays nothing', async (t
     t.equal(one.unconfirmedSinceMs, options.otherwiseMs)
     nowMs = NOW_MS
   }
-  t.not((await Confirmation.open({ ...options, otherwiseMs: heardMs })).unconfirmedSinceMs, undefined, 'nor does an entry of that time')
+  t.not(
+    (await Confirmation.open({ ...options, otherwiseMs: heardMs })).unconfirmedSinceMs,
+    undefined,
+    'nor does an entry of that time',
+  )
   // What is heard then is kept in its place.
   heardMs = NOW_MS + HOUR_MS / 30
   const right = await Confirmation.open(options)

@@ -28,17 +28,33 @@ t.test('folders of 0.1.0', async (t) => {
   const federation = await TestFederation.start([], { store: 'disk', catalog: false })
   t.teardown(() => federation.stop())
   const at = (id: string) => federation.node(id).context
-  const standings = async (id: string, recordId: string): Promise<string[]> => (await findByRecordId(at(id), recordId)).map(({ standing, disputed }) => `${standing}${disputed ? ' disputed' : ''}`)
+  const standings = async (id: string, recordId: string): Promise<string[]> =>
+    (await findByRecordId(at(id), recordId)).map(
+      ({ standing, disputed }) => `${standing}${disputed ? ' disputed' : ''}`,
+    )
 
   await t.test('open, and are whole', async (t) => {
     for (const place of PLACES) {
-      await federation.adopt(place, Object.entries(files).filter(([name]) => name.startsWith(`${place.id}/`)).map(([name, base64]) => [name.slice(7), Buffer.from(base64, 'base64')]))
+      await federation.adopt(
+        place,
+        Object.entries(files)
+          .filter(([name]) => name.startsWith(`${place.id}/`))
+          .map(([name, base64]) => [name.slice(7), Buffer.from(base64, 'base64')]),
+      )
       t.same((await checkFolder(federation.folderOf(place.id))).findings, [], place.id)
       await federation.startNode(place.id)
     }
-    await federation.until('they are connected', () => PLACES.slice(1).every(({ id }) => federation.node(id).uplink?.state === 'connected'))
-    await federation.until('they serve', () => PLACES.every(({ id }) => ['serving', 'degraded'].includes(federation.node(id).state)))
-    t.match(federation.node('330000').alarms.list().join('\n'), /authorit/, 'whoever upgrades is told that no authority is named')
+    await federation.until('they are connected', () =>
+      PLACES.slice(1).every(({ id }) => federation.node(id).uplink?.state === 'connected'),
+    )
+    await federation.until('they serve', () =>
+      PLACES.every(({ id }) => ['serving', 'degraded'].includes(federation.node(id).state)),
+    )
+    t.match(
+      federation.node('330000').alarms.list().join('\n'),
+      /authorit/,
+      'whoever upgrades is told that no authority is named',
+    )
   })
 
   await t.test('say of each record what they said', async (t) => {
@@ -53,25 +69,50 @@ t.test('folders of 0.1.0', async (t) => {
     t.same(await standings('330106', 'down-4'), ['current'])
     t.same(await standings('330000', 'own-2'), [])
     const [recognition] = await listRecognitions(at('330000'), {})
-    t.same(recognition?.confirmations.map(({ validity }) => validity), ['valid'])
+    t.same(
+      recognition?.confirmations.map(({ validity }) => validity),
+      ['valid'],
+    )
   })
 
   await t.test('go on', async (t) => {
-    const again = await publishRecords(at('330106'), many(20, (i) => industryRecord(i, { prefix: 'old' })), ['330000/**'], { source: CLIENT, requestId: 'tax no 7' })
-    t.equal(again.index, (await findByRecordId(at('330106'), 'old-1'))[0]!.index, 'a request of before is answered with its batch')
-    await publishRecords(at('330106'), [industryRecord(0, { prefix: 'old', grade: 'C' })], ['330000/**'], { source: CLIENT })
-    await federation.until('it is at the province', async () => (await standings('330000', 'old-0')).length === 3)
+    const again = await publishRecords(
+      at('330106'),
+      many(20, (i) => industryRecord(i, { prefix: 'old' })),
+      ['330000/**'],
+      { source: CLIENT, requestId: 'tax no 7' },
+    )
+    t.equal(
+      again.index,
+      (await findByRecordId(at('330106'), 'old-1'))[0]!.index,
+      'a request of before is answered with its batch',
+    )
+    await publishRecords(
+      at('330106'),
+      [industryRecord(0, { prefix: 'old', grade: 'C' })],
+      ['330000/**'],
+      { source: CLIENT },
+    )
+    await federation.until(
+      'it is at the province',
+      async () => (await standings('330000', 'old-0')).length === 3,
+    )
     t.same(await standings('330000', 'old-0'), ['current', 'superseded', 'superseded'])
     t.same(await findings(federation), [])
     await federation.restart('330100')
-    await federation.until('the city serves again', () => ['serving', 'degraded'].includes(federation.node('330100').state))
+    await federation.until('the city serves again', () =>
+      ['serving', 'degraded'].includes(federation.node('330100').state),
+    )
     t.same(await findings(federation), [])
   })
 
   await t.test('are taken in by a node that joins now', async (t) => {
     await federation.add({ id: '330110', tier: 'county', parent: '330100', divisions: ['330110'] })
     await publishRecords(at('330000'), [industryRecord(1, { prefix: 'new' })], ['330110'])
-    await federation.until('it gets what is sent to it', async () => (await standings('330110', 'new-1')).length === 1)
+    await federation.until(
+      'it gets what is sent to it',
+      async () => (await standings('330110', 'new-1')).length === 1,
+    )
     t.same(await findings(federation), [])
   })
 })

@@ -1,25 +1,54 @@
 import t from 'tap'
 import { SubjectType } from '../../src/gen/huxin/v1/record_pb.ts'
-import { citizenIdFault, isAdult, isCitizenId, mask, syntheticCitizenId } from '../../src/record/citizen-id.ts'
+import {
+  citizenIdFault,
+  isAdult,
+  isCitizenId,
+  mask,
+  syntheticCitizenId,
+} from '../../src/record/citizen-id.ts'
 import { allDivisions, findDivision, successorsOf } from '../../src/record/divisions.ts'
 import { subjectIdFault, subjectIdWarnings } from '../../src/record/subject.ts'
 import { codeCell, damagedIdentifier, matchingForm, nameCell } from '../../src/record/text.ts'
 import { isUscc, syntheticUscc, usccDoubt, usccFault } from '../../src/record/uscc.ts'
 
 const publicCodes = [
-  '91330100799655058B', '914403001922038216', '9144030071526726XG', '91110000802100433B', '91100000100003962T',
-  '91330000747735638J', '12100000470095016Q', '12100000400000624D',
+  '91330100799655058B',
+  '914403001922038216',
+  '9144030071526726XG',
+  '91110000802100433B',
+  '91100000100003962T',
+  '91330000747735638J',
+  '12100000470095016Q',
+  '12100000400000624D',
 ]
 
 const syntheticCodes = [
-  '91330102TT0000015K', '91330782TT00000239', '92330383TT0000031T', '93331127TT000004XE', '51330000TT00000583',
-  '52330300TT0000066A', '53100000TT0000074Q', '12330113TT0000082L', '11330825TT00000903', '71330103TT00000A9R',
-  '31330106TT00000B74', 'N2330110TT00000C51', '91429004TT00000D3K', '91441900TT00000E18', '91659001TT00000FXL',
+  '91330102TT0000015K',
+  '91330782TT00000239',
+  '92330383TT0000031T',
+  '93331127TT000004XE',
+  '51330000TT00000583',
+  '52330300TT0000066A',
+  '53100000TT0000074Q',
+  '12330113TT0000082L',
+  '11330825TT00000903',
+  '71330103TT00000A9R',
+  '31330106TT00000B74',
+  'N2330110TT00000C51',
+  '91429004TT00000D3K',
+  '91441900TT00000E18',
+  '91659001TT00000FXL',
 ]
 
 const syntheticIds = [
-  '330102180001010012', '330102180001010020', '33010218000101008X', '330782184902280039', '331127182002290121',
-  '441900183112317771', '659001181808088086',
+  '330102180001010012',
+  '330102180001010020',
+  '33010218000101008X',
+  '330782184902280039',
+  '331127182002290121',
+  '441900183112317771',
+  '659001181808088086',
 ]
 
 t.test('published and synthetic unified social credit codes pass', async (t) => {
@@ -62,7 +91,12 @@ t.test('one irregularity that registries have issued is a doubt, two are a fault
     t.equal(subjectIdFault(SubjectType.ENTERPRISE, code), undefined)
     t.equal(subjectIdFault(SubjectType.PUBLIC_INSTITUTION, code), 'uscc_check')
     // A slip in the characters of the subject breaks both checks.
-    for (const at of [9, 12]) t.equal(usccFault(`${code.slice(0, at)}${code[at] === '3' ? '4' : '3'}${code.slice(at + 1)}`), 'uscc_check', `${code} with another character ${at + 1}`)
+    for (const at of [9, 12])
+      t.equal(
+        usccFault(`${code.slice(0, at)}${code[at] === '3' ? '4' : '3'}${code.slice(at + 1)}`),
+        'uscc_check',
+        `${code} with another character ${at + 1}`,
+      )
   }
   for (const pair of ['94', 'B1', 'Y9', '54', '55', '79', 'A1', 'G1', 'J1']) {
     const code = syntheticUscc(`${pair}330102`, 'TT000001')
@@ -76,7 +110,11 @@ t.test('the number of a person never passes as a doubtful code', async (t) => {
     let passed = 0
     for (let i = 0; i < 400; i++) {
       const id = syntheticCitizenId(`${province}010219010101${String(i + 1).padStart(3, '0')}`)
-      t.equal(usccDoubt(id) === 'uscc_outer_check' || usccDoubt(id) === 'uscc_class_unknown', false, id)
+      t.equal(
+        usccDoubt(id) === 'uscc_outer_check' || usccDoubt(id) === 'uscc_class_unknown',
+        false,
+        id,
+      )
       if (isUscc(id)) passed++
       t.equal(isCitizenId(id), true)
     }
@@ -121,7 +159,11 @@ t.test('a citizen identity number says what is wrong with it', async (t) => {
 t.test('the stated type decides how an identifier is read, never the identifier', async (t) => {
   const both = '330102180001010012'
   t.equal(subjectIdFault(SubjectType.NATURAL_PERSON, both), undefined)
-  t.not(subjectIdFault(SubjectType.ENTERPRISE, both), 'uscc_check', 'it passes the outer check of GB 32100')
+  t.not(
+    subjectIdFault(SubjectType.ENTERPRISE, both),
+    'uscc_check',
+    'it passes the outer check of GB 32100',
+  )
   t.equal(subjectIdFault(SubjectType.NATURAL_PERSON, '91330102TT0000015K'), 'citizen_id_form')
 })
 
@@ -144,10 +186,16 @@ t.test('an unusual class for the stated type is a warning', async (t) => {
     ['11330825TT00000903', SubjectType.GOVERNMENT_BODY],
   ]
   for (const [code, type] of usual) t.same(subjectIdWarnings(type, code, false), [], code)
-  t.same(subjectIdWarnings(SubjectType.GOVERNMENT_BODY, '12330113TT0000082L', false), ['subject_type_class'])
+  t.same(subjectIdWarnings(SubjectType.GOVERNMENT_BODY, '12330113TT0000082L', false), [
+    'subject_type_class',
+  ])
   t.same(subjectIdWarnings(SubjectType.ENTERPRISE, '92330383TT0000031T', true), [])
-  t.same(subjectIdWarnings(SubjectType.ENTERPRISE, '92330383TT0000031T', false), ['individual_business_class'])
-  t.same(subjectIdWarnings(SubjectType.ENTERPRISE, '91330102TT0000015K', true), ['individual_business_class'])
+  t.same(subjectIdWarnings(SubjectType.ENTERPRISE, '92330383TT0000031T', false), [
+    'individual_business_class',
+  ])
+  t.same(subjectIdWarnings(SubjectType.ENTERPRISE, '91330102TT0000015K', true), [
+    'individual_business_class',
+  ])
 })
 
 t.test('eighteen begins on the birthday, and on 1 March for 29 February', async (t) => {
@@ -173,10 +221,23 @@ t.test('Zhejiang has 11 cities and 90 county-level units', async (t) => {
   t.equal(counties.filter(({ nameZh }) => nameZh.endsWith('区')).length, 37)
   t.equal(counties.filter(({ nameZh }) => nameZh.endsWith('市')).length, 20)
   t.equal(counties.filter(({ nameZh }) => nameZh.endsWith('县')).length, 33)
-  const perCity = Object.fromEntries(used.filter(({ level }) => level === 'city')
-    .map(({ code }) => [code, counties.filter(({ city }) => city === code).length]))
+  const perCity = Object.fromEntries(
+    used
+      .filter(({ level }) => level === 'city')
+      .map(({ code }) => [code, counties.filter(({ city }) => city === code).length]),
+  )
   t.same(perCity, {
-    330100: 13, 330200: 10, 330300: 12, 330400: 7, 330500: 5, 330600: 6, 330700: 9, 330800: 6, 330900: 4, 331000: 9, 331100: 9,
+    330100: 13,
+    330200: 10,
+    330300: 12,
+    330400: 7,
+    330500: 5,
+    330600: 6,
+    330700: 9,
+    330800: 6,
+    330900: 4,
+    331000: 9,
+    331100: 9,
   })
 })
 
@@ -194,7 +255,8 @@ t.test('divisions are found with their city where they have one', async (t) => {
 })
 
 t.test('withdrawn divisions name their successors', async (t) => {
-  const codes = (code: string): readonly string[] => successorsOf(code).map((division) => division.code)
+  const codes = (code: string): readonly string[] =>
+    successorsOf(code).map((division) => division.code)
   t.same(codes('330103'), ['330105'])
   t.same(codes('330104'), ['330102', '330114'])
   t.same(codes('330204'), ['330212'])
@@ -205,19 +267,26 @@ t.test('withdrawn divisions name their successors', async (t) => {
   t.equal(findDivision('330110')?.territoryChanged, true, 'one code, two territories')
 })
 
-t.test('codes are normalized, names only trimmed; what is compared is brought to one form', async (t) => {
-  t.equal(codeCell('　９１330102ｔｔ0000015k\u200b'), '91330102TT0000015K')
-  t.equal(nameCell(' （杭州）Ａ公司　'), '（杭州）Ａ公司')
-  for (const name of ['e\u0301', '\uf92c某商行', '\u{2f800}', '王\u{20bb7}']) t.equal(nameCell(name), name, 'code point for code point')
-  t.equal(matchingForm(' Ａ级 '), 'a级')
-  t.equal(matchingForm('\uf92c某'), matchingForm('\u90ce某'))
-  t.equal(matchingForm('e\u0301'), matchingForm('\u00c9'))
-})
+t.test(
+  'codes are normalized, names only trimmed; what is compared is brought to one form',
+  async (t) => {
+    t.equal(codeCell('　９１330102ｔｔ0000015k\u200b'), '91330102TT0000015K')
+    t.equal(nameCell(' （杭州）Ａ公司　'), '（杭州）Ａ公司')
+    for (const name of ['e\u0301', '\uf92c某商行', '\u{2f800}', '王\u{20bb7}'])
+      t.equal(nameCell(name), name, 'code point for code point')
+    t.equal(matchingForm(' Ａ级 '), 'a级')
+    t.equal(matchingForm('\uf92c某'), matchingForm('\u90ce某'))
+    t.equal(matchingForm('e\u0301'), matchingForm('\u00c9'))
+  },
+)
 
 t.test('damage done by a spreadsheet is named, never repaired', async (t) => {
   const cases: readonly (readonly [string, string | undefined])[] = [
-    ['3.30102E+17', 'spreadsheet_scientific'], ['3.30102e17', 'spreadsheet_scientific'], ['9E+17', 'spreadsheet_scientific'],
-    ['330102180001010000', 'spreadsheet_rounded'], ['330102180001010000.00', 'spreadsheet_rounded'],
+    ['3.30102E+17', 'spreadsheet_scientific'],
+    ['3.30102e17', 'spreadsheet_scientific'],
+    ['9E+17', 'spreadsheet_scientific'],
+    ['330102180001010000', 'spreadsheet_rounded'],
+    ['330102180001010000.00', 'spreadsheet_rounded'],
     ...[...publicCodes, ...syntheticCodes, ...syntheticIds].map((id) => [id, undefined] as const),
     ['', undefined],
   ]

@@ -6,7 +6,13 @@ import { HeldClock } from '../support/clock.ts'
 const none = new AbortController().signal
 
 /** Lets a call take its turn and enter; says so in `entered`. */
-function call(order: CallOrder, entered: string[], series: string, number: number, signal = none): Promise<void> {
+function call(
+  order: CallOrder,
+  entered: string[],
+  series: string,
+  number: number,
+  signal = none,
+): Promise<void> {
   return order.turn('zj.example/330106', series, number, { signal }).then(() => {
     entered.push(`${series}${number}`)
     order.entered('zj.example/330106', series, number)
@@ -14,7 +20,12 @@ function call(order: CallOrder, entered: string[], series: string, number: numbe
 }
 
 t.test('whatever order calls come in, they enter in that of their numbers', async (t) => {
-  for (const arrivals of [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]]) {
+  for (const arrivals of [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [1, 0, 3, 2],
+    [2, 3, 0, 1],
+  ]) {
     const clock = new HeldClock()
     const order = new CallOrder(clock)
     const entered: string[] = []
@@ -35,20 +46,23 @@ t.test('a series waits for no other, nor a caller for another caller', async (t)
   t.same(entered, ['b0', 'a0', 'a1'])
 })
 
-t.test('one that is lost is not waited for for ever, and those after it keep their order', async (t) => {
-  const clock = new HeldClock()
-  const order = new CallOrder(clock)
-  const entered: string[] = []
-  const three = call(order, entered, 'a', 3)
-  const one = call(order, entered, 'a', 1)
-  const two = call(order, entered, 'a', 2)
-  await Promise.resolve()
-  t.same(entered, [])
-  const [, firstToEnd] = [...clock.timers]
-  firstToEnd!()
-  await Promise.all([one, two, three])
-  t.same(entered, ['a1', 'a2', 'a3'])
-})
+t.test(
+  'one that is lost is not waited for for ever, and those after it keep their order',
+  async (t) => {
+    const clock = new HeldClock()
+    const order = new CallOrder(clock)
+    const entered: string[] = []
+    const three = call(order, entered, 'a', 3)
+    const one = call(order, entered, 'a', 1)
+    const two = call(order, entered, 'a', 2)
+    await Promise.resolve()
+    t.same(entered, [])
+    const [, firstToEnd] = [...clock.timers]
+    firstToEnd!()
+    await Promise.all([one, two, three])
+    t.same(entered, ['a1', 'a2', 'a3'])
+  },
+)
 
 t.test('a call that is given up waits no longer', async (t) => {
   const clock = new HeldClock()

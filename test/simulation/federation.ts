@@ -81,7 +81,8 @@ export class SimulatedFederation {
 
   /** Whether a node stands at or below another. */
   isWithin(id: string, above: string): boolean {
-    for (let at: string | undefined = id; at !== undefined; at = this.place(at).parent) if (at === above) return true
+    for (let at: string | undefined = id; at !== undefined; at = this.place(at).parent)
+      if (at === above) return true
     return false
   }
 
@@ -95,20 +96,44 @@ export class SimulatedFederation {
     const keys = await makeKeys(`${folder}/keys/1`, nameOf(place.id), { random, files })
     await createSubjectKey(folder, { random, files })
     const base = {
-      member: nameOf(place.id), tier: place.tier, divisions: [place.id], body: BODY, host: undefined,
-      noteVkey: keys.note.vkey, cosignVkey: keys.cosign.vkey, authorities: [authorityOf(place.id)],
+      member: nameOf(place.id),
+      tier: place.tier,
+      divisions: [place.id],
+      body: BODY,
+      host: undefined,
+      noteVkey: keys.note.vkey,
+      cosignVkey: keys.cosign.vkey,
+      authorities: [authorityOf(place.id)],
     }
     if (place.parent === undefined) {
-      const statement = rootStatement({ ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', ...ACT }, keys.note)
-      await files.writeWhole(`${folder}/join.json`, formatJoinFile({
-        anchors: [{ name: base.member, vkey: keys.note.vkey }], statements: [statement], parentCheckpoint: new Uint8Array(), heads: [], parentAddress: '', protocol: 1000,
-      }))
+      const statement = rootStatement(
+        { ...base, epoch: 1, validFrom: '2026-01-01', validTo: '2036-12-31', ...ACT },
+        keys.note,
+      )
+      await files.writeWhole(
+        `${folder}/join.json`,
+        formatJoinFile({
+          anchors: [{ name: base.member, vkey: keys.note.vkey }],
+          statements: [statement],
+          parentCheckpoint: new Uint8Array(),
+          heads: [],
+          parentAddress: '',
+          protocol: 1000,
+        }),
+      )
     } else {
       const parent = this.node(place.parent)
-      await this.until(`${place.parent} knows itself`, () => parent.context.ledger().federation.member(parent.context.self) !== undefined)
+      await this.until(
+        `${place.parent} knows itself`,
+        () => parent.context.ledger().federation.member(parent.context.self) !== undefined,
+      )
       const { joinFile } = await approveMember(parent.context, {
-        application: signApplication({ ...base, parent: nameOf(place.parent) }, keys.note), act: ACT, rekey: false, anchors: parent.join.anchors,
-        parentAddress: `${place.parent}:7443`, source: { kind: 'self' },
+        application: signApplication({ ...base, parent: nameOf(place.parent) }, keys.note),
+        act: ACT,
+        rekey: false,
+        anchors: parent.join.anchors,
+        parentAddress: `${place.parent}:7443`,
+        source: { kind: 'self' },
       })
       await files.writeWhole(`${folder}/join.json`, joinFile)
     }
@@ -120,7 +145,7 @@ export class SimulatedFederation {
   /** Starts the process of a node, again when it does not start: its machine may be ill. */
   start(id: string): Promise<Node> {
     let running = this.#running.get(id)
-    if (!running) this.#running.set(id, running = this.#start(id))
+    if (!running) this.#running.set(id, (running = this.#start(id)))
     // Whoever has no process may be started again.
     running.catch(() => this.#running.delete(id))
     return running
@@ -131,16 +156,25 @@ export class SimulatedFederation {
     const { process } = machine
     const times = (this.#starts.get(id) ?? 0) + 1
     this.#starts.set(id, times)
-    const node = await process.hear(Node.start({
-      config: this.#config(this.place(id)), disk: machine.disk(process), transport: this.network.transport(process, identityOf(id)),
-      clock: this.time.clock(() => process.alive), random: new SeededRandom(`${this.#seed} node ${id} ${times}`), log: this.#log(id),
-    }).catch((error: unknown) => {
-      this.startErrors.push(`${id}: ${String(error)}`)
-      machine.kill('stays')
-      throw error
-    }))
+    const node = await process.hear(
+      Node.start({
+        config: this.#config(this.place(id)),
+        disk: machine.disk(process),
+        transport: this.network.transport(process, identityOf(id)),
+        clock: this.time.clock(() => process.alive),
+        random: new SeededRandom(`${this.#seed} node ${id} ${times}`),
+        log: this.#log(id),
+      }).catch((error: unknown) => {
+        this.startErrors.push(`${id}: ${String(error)}`)
+        machine.kill('stays')
+        throw error
+      }),
+    )
     this.nodes.set(id, node)
-    void process.hear(node.succeeded).then(() => this.#nextEpoch(id)).catch(() => undefined)
+    void process
+      .hear(node.succeeded)
+      .then(() => this.#nextEpoch(id))
+      .catch(() => undefined)
     return node
   }
 
@@ -176,26 +210,43 @@ export class SimulatedFederation {
   /** Publishes the scale and the item that records of the simulation are of, where their names belong. */
   async publishCatalog(id: string): Promise<void> {
     const records = [
-      ...starterScales.filter(({ id }) => id === 'zj/five-grade').map((value) => ({ case: 'scale' as const, value })),
-      ...starterItems.filter(({ id }) => id === 'zj/industry-evaluation').map((value) => ({ case: 'item' as const, value })),
+      ...starterScales
+        .filter(({ id }) => id === 'zj/five-grade')
+        .map((value) => ({ case: 'scale' as const, value })),
+      ...starterItems
+        .filter(({ id }) => id === 'zj/industry-evaluation')
+        .map((value) => ({ case: 'item' as const, value })),
     ].map((content) => encodeCatalogRecord(create(CatalogRecordSchema, { content, act: ACT })))
     const { refusal } = await publish(this.context(id), {
-      kind: 'catalog', item: undefined, provider: BODY, targets: ['**'], batchClass: 'control', records, source: { kind: 'self' },
+      kind: 'catalog',
+      item: undefined,
+      provider: BODY,
+      targets: ['**'],
+      batchClass: 'control',
+      records,
+      source: { kind: 'self' },
     })
     if (refusal) throw new Error(refusal.message)
   }
 
   /** Waits until something holds. */
-  async until(what: string, holds: () => boolean | Promise<boolean>, msMax = START_MS_MAX): Promise<void> {
+  async until(
+    what: string,
+    holds: () => boolean | Promise<boolean>,
+    msMax = START_MS_MAX,
+  ): Promise<void> {
     const endMs = this.time.nowMs + msMax
-    while (!await holds()) {
-      if (this.time.nowMs > endMs) throw new Error(`waited ${msMax / 1000} s in vain: ${what}\n${this.alarms().join('\n')}`)
+    while (!(await holds())) {
+      if (this.time.nowMs > endMs)
+        throw new Error(`waited ${msMax / 1000} s in vain: ${what}\n${this.alarms().join('\n')}`)
       await this.time.sleep(100)
     }
   }
 
   alarms(): string[] {
-    return [...this.nodes].flatMap(([id, node]) => node.alarms.list().map((line) => `${id}: ${line}`))
+    return [...this.nodes].flatMap(([id, node]) =>
+      node.alarms.list().map((line) => `${id}: ${line}`),
+    )
   }
 
   /** Every finding of fsck at every node that runs. */
@@ -215,7 +266,11 @@ export class SimulatedFederation {
       const { store, log } = this.context(id)
       const digest = createHash('sha256').update(log().signed.note)
       for (const table of [tables.entry, tables.body]) {
-        for (const [key, value] of await store.range({ gte: table, lt: Buffer.from([table[0]! + 1]) })) digest.update(key).update(value)
+        for (const [key, value] of await store.range({
+          gte: table,
+          lt: Buffer.from([table[0]! + 1]),
+        }))
+          digest.update(key).update(value)
       }
       digests[id] = hex(digest.digest())
     }
@@ -223,17 +278,27 @@ export class SimulatedFederation {
   }
 
   #config({ id, tier, parent }: Place): NodeConfig {
-    const { config, faults } = parseConfig(`node: ${nameOf(id)}\ntier: ${tier}\nbody: ${BODY}\ndivisions: ['${id}']\nlisten: 127.0.0.1:7443\n` +
-      (parent === undefined ? '' : `parent:\n  node: ${nameOf(parent)}\n  address: ${parent}:7443\n`) +
-      `scrub:\n  bytesPerDay: 100000000\ntls:\n  certificate: a\n  key: b\n  roots: [c]\n`, folderOf(id))
-    if (!config) throw new Error(faults.map(({ path, message }) => `${path} ${String(message)}`).join('; '))
+    const { config, faults } = parseConfig(
+      `node: ${nameOf(id)}\ntier: ${tier}\nbody: ${BODY}\ndivisions: ['${id}']\nlisten: 127.0.0.1:7443\n` +
+        (parent === undefined
+          ? ''
+          : `parent:\n  node: ${nameOf(parent)}\n  address: ${parent}:7443\n`) +
+        `scrub:\n  bytesPerDay: 100000000\ntls:\n  certificate: a\n  key: b\n  roots: [c]\n`,
+      folderOf(id),
+    )
+    if (!config)
+      throw new Error(faults.map(({ path, message }) => `${path} ${String(message)}`).join('; '))
     return config
   }
 
   #log(id: string): NodeLog {
-    const keep = (level: string) => (fields: object, message: string): void => {
-      this.lines.push(`${(this.time.passedMs / 1000).toFixed(3)} ${id} ${level} ${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`)
-    }
+    const keep =
+      (level: string) =>
+      (fields: object, message: string): void => {
+        this.lines.push(
+          `${(this.time.passedMs / 1000).toFixed(3)} ${id} ${level} ${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+        )
+      }
     return { debug: () => undefined, info: keep('info'), warn: keep('warn'), error: keep('error') }
   }
 }
@@ -252,7 +317,14 @@ function authorityOf(id: string): string {
 
 function identityOf(id: string): PeerIdentity {
   return {
-    trustDomain: DOMAIN, role: 'node', nodeId: id, name: '', serial: createHash('sha256').update(id).digest('hex').slice(0, 16).toUpperCase(), issuer: authorityOf(id),
-    notBeforeMs: Date.UTC(2026, 0, 1), notAfterMs: Date.UTC(2036, 0, 1), nodeName: nameOf(id),
+    trustDomain: DOMAIN,
+    role: 'node',
+    nodeId: id,
+    name: '',
+    serial: createHash('sha256').update(id).digest('hex').slice(0, 16).toUpperCase(),
+    issuer: authorityOf(id),
+    notBeforeMs: Date.UTC(2026, 0, 1),
+    notAfterMs: Date.UTC(2036, 0, 1),
+    nodeName: nameOf(id),
   }
 }

@@ -38,7 +38,14 @@ interface Publication {
   readonly atMs: number
   batch: SealedHeader | undefined
   /** An amendment of its first record. */
-  amended: { readonly action: Action; readonly atMs: number; acknowledged: boolean; batch?: SealedHeader | undefined } | undefined
+  amended:
+    | {
+        readonly action: Action
+        readonly atMs: number
+        acknowledged: boolean
+        batch?: SealedHeader | undefined
+      }
+    | undefined
 }
 
 export interface Report {
@@ -66,13 +73,20 @@ export class HistoryFailed extends Error {
 }
 
 /** `short`: fewer nodes and less that happens, for a third of the time. @throws HistoryFailed */
-export async function runHistory(seed: string, { short = false }: { readonly short?: boolean } = {}): Promise<Report> {
+export async function runHistory(
+  seed: string,
+  { short = false }: { readonly short?: boolean } = {},
+): Promise<Report> {
   const history = new History(seed, short)
   try {
     return await history.run()
   } catch (error) {
     if (error instanceof HistoryFailed) throw error
-    throw new HistoryFailed(seed, [error instanceof Error ? error.stack ?? error.message : String(error)], history.federation.lines)
+    throw new HistoryFailed(
+      seed,
+      [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+      history.federation.lines,
+    )
   }
 }
 
@@ -109,16 +123,27 @@ class History {
     const late = places.length > 4 && this.#random.below(2) === 0 ? places.at(-1)! : undefined
     for (const place of places) if (place !== late) await this.#add(place)
     await federation.publishCatalog(places.find(({ tier }) => tier === 'province')!.id)
-    await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context }) => context.ledger().catalog.item(ITEM) !== undefined))
+    await federation.until('the catalog is everywhere', () =>
+      [...federation.nodes.values()].every(
+        ({ context }) => context.ledger().catalog.item(ITEM) !== undefined,
+      ),
+    )
     this.#makeFaults()
     await this.#act(late)
     await this.#mend()
     const faults = await this.#faults()
     if (faults.length > 0) throw new HistoryFailed(this.#seed, faults, federation.lines)
     return {
-      seed: this.#seed, nodes: federation.places.length, acknowledged: this.#publications.filter(({ batch }) => batch).length,
-      amended: this.#publications.filter(({ amended }) => amended?.acknowledged).length, kills: this.#kills, cuts: this.#cuts, rotations: federation.rotations,
-      steps: federation.time.steps, seconds: Math.round(federation.time.passedMs / SECOND_MS), digest: await federation.digest(),
+      seed: this.#seed,
+      nodes: federation.places.length,
+      acknowledged: this.#publications.filter(({ batch }) => batch).length,
+      amended: this.#publications.filter(({ amended }) => amended?.acknowledged).length,
+      kills: this.#kills,
+      cuts: this.#cuts,
+      rotations: federation.rotations,
+      steps: federation.time.steps,
+      seconds: Math.round(federation.time.passedMs / SECOND_MS),
+      digest: await federation.digest(),
     }
   }
 
@@ -139,20 +164,31 @@ class History {
     const twice = random.pick([0, 0.05, 0.3])
     const writeMs = random.pick([1, 10, 60])
     const dies = random.pick([0, 0.001, 0.006])
-    const fates: readonly WriteFate[] = random.pick([['killed-before', 'killed-after'], ['failed-before', 'failed-after'], ['killed-before', 'killed-after', 'failed-before', 'failed-after']])
+    const fates: readonly WriteFate[] = random.pick([
+      ['killed-before', 'killed-after'],
+      ['failed-before', 'failed-after'],
+      ['killed-before', 'killed-after', 'failed-before', 'failed-after'],
+    ])
     network.faults = {
       passage: ({ child }): Passage => {
         if (this.#mended) return { delayMs: 1 + random.below(20) }
         const delayMs = 1 + random.below(random.below(10) === 0 ? slowMs * 20 : slowMs)
-        if ((this.#cut.get(child) ?? 0) > this.federation.time.nowMs || random.next() / 2 ** 32 < loss) return { delayMs, lost: random.pick(['broken', 'silent'] as const) }
-        return random.next() / 2 ** 32 < twice ? { delayMs, againMs: random.below(slowMs * 4) } : { delayMs }
+        if (
+          (this.#cut.get(child) ?? 0) > this.federation.time.nowMs ||
+          random.next() / 2 ** 32 < loss
+        )
+          return { delayMs, lost: random.pick(['broken', 'silent'] as const) }
+        return random.next() / 2 ** 32 < twice
+          ? { delayMs, againMs: random.below(slowMs * 4) }
+          : { delayMs }
       },
     }
     this.#diskFaults = {
       writeMs: () => random.below(this.#mended ? 2 : writeMs),
       fate: () => (this.#mended || random.next() / 2 ** 32 >= dies ? 'made' : random.pick(fates)),
     }
-    for (const { id } of this.federation.places) this.federation.machine(id).faults = this.#diskFaults
+    for (const { id } of this.federation.places)
+      this.federation.machine(id).faults = this.#diskFaults
   }
 
   async #act(late: Place | undefined): Promise<void> {
@@ -186,21 +222,38 @@ class History {
   #publish(): void {
     const random = this.#random
     const { places, nodes, time } = this.federation
-    const origins = [...nodes.keys()].filter((id) => this.federation.place(id).tier !== 'nation' && nodes.get(id)!.context.ledger().catalog.item(ITEM) !== undefined)
+    const origins = [...nodes.keys()].filter(
+      (id) =>
+        this.federation.place(id).tier !== 'nation' &&
+        nodes.get(id)!.context.ledger().catalog.item(ITEM) !== undefined,
+    )
     if (origins.length === 0) return
     const origin = random.pick(origins)
     const other = random.pick(places).id
     const publication: Publication = {
-      origin, target: random.below(3) === 0 ? `${other}/**` : other, recordIds: Array.from({ length: 1 + random.below(3) }, () => `r-${++this.#named}`), atMs: time.nowMs,
-      batch: undefined, amended: undefined,
+      origin,
+      target: random.below(3) === 0 ? `${other}/**` : other,
+      recordIds: Array.from({ length: 1 + random.below(3) }, () => `r-${++this.#named}`),
+      atMs: time.nowMs,
+      batch: undefined,
+      amended: undefined,
     }
     this.#publications.push(publication)
     const requestId = `request-${this.#named}`
-    const records = publication.recordIds.map((id) => industryRecord(Number(id.slice(2)), { prefix: 'r' }))
+    const records = publication.recordIds.map((id) =>
+      industryRecord(Number(id.slice(2)), { prefix: 'r' }),
+    )
     const batchClass = random.pick(['normal', 'normal', 'bulk'] as const)
     void this.#insist(origin, async (context) => {
       const { batch, refusal } = await publish(context, {
-        kind: 'evaluation', item: ITEM, provider: BODY, targets: [publication.target], batchClass, records, requestId, source: { kind: 'client', name: 'test' },
+        kind: 'evaluation',
+        item: ITEM,
+        provider: BODY,
+        targets: [publication.target],
+        batchClass,
+        records,
+        requestId,
+        source: { kind: 'client', name: 'test' },
       })
       if (refusal) throw new Error(`refused: ${refusal.message}`)
       publication.batch = batch
@@ -208,15 +261,33 @@ class History {
   }
 
   #amend(): void {
-    const open = this.#publications.filter(({ batch, amended, origin }) => batch && !amended && this.federation.nodes.has(origin))
+    const open = this.#publications.filter(
+      ({ batch, amended, origin }) => batch && !amended && this.federation.nodes.has(origin),
+    )
     if (open.length === 0) return
     const publication = this.#random.pick(open)
-    const amended: NonNullable<Publication['amended']> = { action: this.#random.pick(['withdraw', 'repair', 'object', 'erase'] as const), atMs: this.federation.time.nowMs, acknowledged: false }
+    const amended: NonNullable<Publication['amended']> = {
+      action: this.#random.pick(['withdraw', 'repair', 'object', 'erase'] as const),
+      atMs: this.federation.time.nowMs,
+      acknowledged: false,
+    }
     publication.amended = amended
     const requestId = `amend-${publication.recordIds[0]!}`
     void this.#insist(publication.origin, async (context) => {
-      const change: RecordChange = { action: amended.action, batchId: publication.batch!.id, position: 0, effectiveOn: civilDate(context.clock.nowMs()), basis: 'simulation', document: '测〔2026〕2号' }
-      const { batch } = await amend(context, { provider: BODY, changes: [change], source: { kind: 'operator', name: encodeURIComponent('张三') }, requestId })
+      const change: RecordChange = {
+        action: amended.action,
+        batchId: publication.batch!.id,
+        position: 0,
+        effectiveOn: civilDate(context.clock.nowMs()),
+        basis: 'simulation',
+        document: '测〔2026〕2号',
+      }
+      const { batch } = await amend(context, {
+        provider: BODY,
+        changes: [change],
+        source: { kind: 'operator', name: encodeURIComponent('张三') },
+        requestId,
+      })
       amended.batch = batch
       amended.acknowledged = true
     })
@@ -228,10 +299,26 @@ class History {
       const node = this.federation.nodes.get(id)
       const { process } = this.federation.machine(id)
       if (node) {
-        const answer = await Promise.race([process.hear(call(node.context)).then(() => 'done' as const, (error: unknown) => error), this.federation.time.sleep(20_000)])
+        const answer = await Promise.race([
+          process.hear(call(node.context)).then(
+            () => 'done' as const,
+            (error: unknown) => error,
+          ),
+          this.federation.time.sleep(20_000),
+        ])
         if (answer === 'done') return
-        if (isHuxinError(answer) && answer.retry === 'never' && !['cancelled'].includes(answer.code)) return
-        if (answer instanceof Error && !isHuxinError(answer)) throw new HistoryFailed(this.#seed, [answer.stack ?? answer.message], this.federation.lines)
+        if (
+          isHuxinError(answer) &&
+          answer.retry === 'never' &&
+          !['cancelled'].includes(answer.code)
+        )
+          return
+        if (answer instanceof Error && !isHuxinError(answer))
+          throw new HistoryFailed(
+            this.#seed,
+            [answer.stack ?? answer.message],
+            this.federation.lines,
+          )
       }
       await this.federation.time.sleep(this.#random.below(5_000))
     }
@@ -251,14 +338,18 @@ class History {
 
   #restartLater(id: string): void {
     this.#kills++
-    this.federation.lines.push(`${(this.federation.time.passedMs / SECOND_MS).toFixed(3)} ${id} is killed`)
-    if (!this.#mended) this.federation.time.after(500 + this.#random.below(20_000), () => this.#restart(id))
+    this.federation.lines.push(
+      `${(this.federation.time.passedMs / SECOND_MS).toFixed(3)} ${id} is killed`,
+    )
+    if (!this.#mended)
+      this.federation.time.after(500 + this.#random.below(20_000), () => this.#restart(id))
   }
 
   #restart(id: string): void {
     void this.federation.start(id).catch(() => {
       // A disk that fails may fail at a start too.
-      if (!this.#mended) this.federation.time.after(1_000 + this.#random.below(5_000), () => this.#restart(id))
+      if (!this.#mended)
+        this.federation.time.after(1_000 + this.#random.below(5_000), () => this.#restart(id))
     })
   }
 
@@ -278,14 +369,22 @@ class History {
   #rotate(): void {
     const id = this.#random.pick([...this.federation.nodes.keys()])
     const node = this.federation.nodes.get(id)
-    if (node) void node.rotation.rotate(ACT, { kind: 'operator', name: encodeURIComponent(ACT.actor) }).catch(() => undefined)
+    if (node)
+      void node.rotation
+        .rotate(ACT, { kind: 'operator', name: encodeURIComponent(ACT.actor) })
+        .catch(() => undefined)
   }
 
   async #setStatus(context: Context, id: string): Promise<void> {
     const suspended = this.#suspended.has(id)
     if (suspended) this.#suspended.delete(id)
     else this.#suspended.add(id)
-    await setMemberStatus(context, { member: nameOf(id), status: suspended ? 'active' : 'suspended', act: ACT, source: { kind: 'self' } })
+    await setMemberStatus(context, {
+      member: nameOf(id),
+      status: suspended ? 'active' : 'suspended',
+      act: ACT,
+      source: { kind: 'self' },
+    })
   }
 
   /** Nothing goes wrong any more; every node runs, and every member is active. */
@@ -294,13 +393,21 @@ class History {
     this.#mended = true
     const all = (): readonly Place[] => federation.places
     for (const { id } of all()) await federation.start(id).catch(() => federation.start(id))
-    await federation.until('every node runs', () => all().every(({ id }) => federation.nodes.has(id)))
+    await federation.until('every node runs', () =>
+      all().every(({ id }) => federation.nodes.has(id)),
+    )
     for (const { id, parent } of all()) {
       if (parent === undefined) continue
       await federation.until(`${id} is active again`, async () => {
         const context = federation.nodes.get(parent)?.context
         if (context?.ledger().federation.member(nameOf(id))?.status === 'active') return true
-        if (context) await setMemberStatus(context, { member: nameOf(id), status: 'active', act: ACT, source: { kind: 'self' } }).catch(() => undefined)
+        if (context)
+          await setMemberStatus(context, {
+            member: nameOf(id),
+            status: 'active',
+            act: ACT,
+            source: { kind: 'self' },
+          }).catch(() => undefined)
         return false
       })
     }
@@ -311,14 +418,24 @@ class History {
     const { federation } = this
     const endMs = federation.time.nowMs + SETTLE_MS_MAX
     let missing = await this.#missing()
-    while (missing.length > 0 && federation.time.nowMs < endMs && !missing.some((line) => line.includes('!!'))) {
+    while (
+      missing.length > 0 &&
+      federation.time.nowMs < endMs &&
+      !missing.some((line) => line.includes('!!'))
+    ) {
       await federation.time.sleep(SECOND_MS)
       missing = await this.#missing()
     }
     // Whoever looks every minute has looked again by then: no alarm may stand when nothing is wrong.
     if (missing.length === 0) await federation.time.sleep(ALARMS_MS)
     const twice = await Promise.all([...federation.nodes.keys()].map((id) => this.#twice(id)))
-    return [...missing, ...twice.flat(), ...await federation.findings(), ...federation.network.internalErrors, ...federation.alarms()]
+    return [
+      ...missing,
+      ...twice.flat(),
+      ...(await federation.findings()),
+      ...federation.network.internalErrors,
+      ...federation.alarms(),
+    ]
   }
 
   /** What is not where it must be; lines with `!!` will not become right by waiting. */
@@ -329,10 +446,14 @@ class History {
       if (!node) faults.push(`${id} does not run`)
       else if (node.state === 'broken') faults.push(`!! ${id} is broken`)
       else if (node.alarms.has('frozen')) faults.push(`${id} is frozen`)
-      else if (node.state === 'starting' || node.context.unconfirmedSinceMs() !== undefined) faults.push(`${id} is ${node.state}, unconfirmed since ${node.context.unconfirmedSinceMs()}`)
+      else if (node.state === 'starting' || node.context.unconfirmedSinceMs() !== undefined)
+        faults.push(
+          `${id} is ${node.state}, unconfirmed since ${node.context.unconfirmedSinceMs()}`,
+        )
     }
     if (faults.length > 0) return faults
-    for (const publication of this.#publications) faults.push(...await this.#missingOf(publication))
+    for (const publication of this.#publications)
+      faults.push(...(await this.#missingOf(publication)))
     return faults.slice(0, 30)
   }
 
@@ -340,12 +461,17 @@ class History {
   async #twice(id: string): Promise<string[]> {
     const { store } = this.federation.context(id)
     const seen = new Map<string, number>()
-    for (const [, bytes] of await store.range({ gte: tables.entry, lt: Buffer.from([tables.entry[0]! + 1]) })) {
+    for (const [, bytes] of await store.range({
+      gte: tables.entry,
+      lt: Buffer.from([tables.entry[0]! + 1]),
+    })) {
       const { header, verdict } = parseEntry(bytes)
       const name = `${hex(parseHeaderNote(header).id)} ${verdict.accepted ? 'accepted' : 'refused'}`
       seen.set(name, (seen.get(name) ?? 0) + 1)
     }
-    return [...seen].flatMap(([name, times]) => (times > 1 ? [`!! ${id} logged ${name} ${times} times`] : []))
+    return [...seen].flatMap(([name, times]) =>
+      times > 1 ? [`!! ${id} logged ${name} ${times} times`] : [],
+    )
   }
 
   async #missingOf(publication: Publication): Promise<string[]> {
@@ -358,42 +484,78 @@ class History {
     if (found.length > 1) return [`!! ${label} was published ${found.length} times`]
     const batch = publication.batch ?? found[0]?.batch
     if (!batch) return []
-    if (recordIds.length > 1 && found.length === 0) return [`!! ${label} was acknowledged and is not at its origin`]
+    if (recordIds.length > 1 && found.length === 0)
+      return [`!! ${label} was acknowledged and is not at its origin`]
     const faults: string[] = []
     for (const { id } of federation.places) {
       const context = federation.context(id)
       // Amendments go to everybody.
-      if (amended?.batch && amended.atMs >= (this.#admittedMs.get(id) ?? Infinity) && !await context.ledger().known(amended.batch.id)) faults.push(`the amendment of ${label} is not at ${id}`)
+      if (
+        amended?.batch &&
+        amended.atMs >= (this.#admittedMs.get(id) ?? Infinity) &&
+        !(await context.ledger().known(amended.batch.id))
+      )
+        faults.push(`the amendment of ${label} is not at ${id}`)
       if (id !== origin && !targetReaches(target, nameOf(id), at.ledger().federation)) continue
       if (atMs < (this.#admittedMs.get(id) ?? Infinity) && id !== origin) continue
       const known = await context.ledger().known(batch.id)
       if (!known) faults.push(`${label} is not at ${id}`)
       else if (known.refused) faults.push(`!! ${label} was refused at ${id}`)
-      else faults.push(...await this.#standingAt(context, { publication, index: known.indexes[0]! }))
+      else
+        faults.push(...(await this.#standingAt(context, { publication, index: known.indexes[0]! })))
     }
-    faults.push(...await this.#receiptsMissing(at, batch, target))
-    return amended && faults.length > 0 ? faults.map((fault) => `${fault} (${amended.action}${amended.acknowledged ? '' : ' perhaps'})`) : faults
+    faults.push(...(await this.#receiptsMissing(at, batch, target)))
+    return amended && faults.length > 0
+      ? faults.map(
+          (fault) => `${fault} (${amended.action}${amended.acknowledged ? '' : ' perhaps'})`,
+        )
+      : faults
   }
 
-  async #standingAt(context: Context, { publication, index }: { publication: Publication; index: bigint }): Promise<string[]> {
+  async #standingAt(
+    context: Context,
+    { publication, index }: { publication: Publication; index: bigint },
+  ): Promise<string[]> {
     const { recordIds, amended } = publication
     const [bytes, body] = await context.store.getMany([entryKey(index), bodyKey(index)])
     const erased = amended?.action === 'erase' && recordIds.length === 1
-    if (!bytes || !body || (isDropped(body) && !erased)) return [`${recordIds.join(' ')}: the body is not at ${context.self}`]
+    if (!bytes || !body || (isDropped(body) && !erased))
+      return [`${recordIds.join(' ')}: the body is not at ${context.self}`]
     const faults: string[] = []
     for (const [i, id] of recordIds.entries()) {
       const found = await findByRecordId(context, id)
-      const now = found.length > 1 ? `${found.length} times` : found.length === 0 ? 'gone' : `${found[0]!.standing}${found[0]!.disputed ? ', disputed' : ''}`
-      const ended = { withdraw: 'withdrawn', repair: 'repaired', object: 'current, disputed', erase: 'gone' } as const
-      const may = i > 0 || !amended ? ['current'] : amended.acknowledged ? [ended[amended.action]] : ['current', ended[amended.action]]
-      if (!may.includes(now)) faults.push(`${id} is ${now} at ${context.self}, expected ${may.join(' or ')}`)
-      else if (i === 0 && amended && !amended.acknowledged) faults.push(...await this.#asAtOrigin(publication, now, context.self))
+      const now =
+        found.length > 1
+          ? `${found.length} times`
+          : found.length === 0
+            ? 'gone'
+            : `${found[0]!.standing}${found[0]!.disputed ? ', disputed' : ''}`
+      const ended = {
+        withdraw: 'withdrawn',
+        repair: 'repaired',
+        object: 'current, disputed',
+        erase: 'gone',
+      } as const
+      const may =
+        i > 0 || !amended
+          ? ['current']
+          : amended.acknowledged
+            ? [ended[amended.action]]
+            : ['current', ended[amended.action]]
+      if (!may.includes(now))
+        faults.push(`${id} is ${now} at ${context.self}, expected ${may.join(' or ')}`)
+      else if (i === 0 && amended && !amended.acknowledged)
+        faults.push(...(await this.#asAtOrigin(publication, now, context.self)))
     }
     return faults
   }
 
   /** Of what nobody had an answer to, everybody thinks as its origin does. */
-  async #asAtOrigin({ origin, recordIds }: Publication, now: string, self: string): Promise<string[]> {
+  async #asAtOrigin(
+    { origin, recordIds }: Publication,
+    now: string,
+    self: string,
+  ): Promise<string[]> {
     const [there] = await findByRecordId(this.federation.context(origin), recordIds[0]!)
     const then = there ? `${there.standing}${there.disputed ? ', disputed' : ''}` : 'gone'
     return then === now ? [] : [`${recordIds[0]!} is ${now} at ${self} and ${then} at ${origin}`]
@@ -405,8 +567,18 @@ class History {
     const given = new Set((await receiptsOf(context, batch.id)).map(({ node }) => node))
     const wanted: string[] = []
     const to = target.replace('/**', '')
-    for (let { id, parent } = federation.place(context.self.slice(context.self.indexOf('/') + 1)); parent !== undefined && !federation.isWithin(to, id); { id, parent } = federation.place(parent)) wanted.push(nameOf(parent))
-    return wanted.filter((node) => !given.has(node)).map((node) => `${batch.idText.slice(0, 16)} of ${context.self} to ${target} has no receipt of ${node}`)
+    for (
+      let { id, parent } = federation.place(context.self.slice(context.self.indexOf('/') + 1));
+      parent !== undefined && !federation.isWithin(to, id);
+      { id, parent } = federation.place(parent)
+    )
+      wanted.push(nameOf(parent))
+    return wanted
+      .filter((node) => !given.has(node))
+      .map(
+        (node) =>
+          `${batch.idText.slice(0, 16)} of ${context.self} to ${target} has no receipt of ${node}`,
+      )
   }
 }
 

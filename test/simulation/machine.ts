@@ -34,11 +34,14 @@ export class Process {
   /** What is awaited of the world by whoever may be dead when it comes. */
   hear<T>(answer: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      answer.then((value) => {
-        if (this.alive) resolve(value)
-      }, (error: unknown) => {
-        if (this.alive) reject(error as Error)
-      })
+      answer.then(
+        (value) => {
+          if (this.alive) resolve(value)
+        },
+        (error: unknown) => {
+          if (this.alive) reject(error as Error)
+        },
+      )
     })
   }
 }
@@ -105,8 +108,10 @@ export class Machine {
 
   #filesOf(process: Process): Files {
     const files = this.#files
-    const absent = (file: string): Error => Object.assign(new Error(`ENOENT: no such file, ${file}`), { code: 'ENOENT' })
-    const below = (folder: string): string[] => [...files.keys(), ...this.#databases].filter((file) => file.startsWith(`${folder}/`))
+    const absent = (file: string): Error =>
+      Object.assign(new Error(`ENOENT: no such file, ${file}`), { code: 'ENOENT' })
+    const below = (folder: string): string[] =>
+      [...files.keys(), ...this.#databases].filter((file) => file.startsWith(`${folder}/`))
     const write = <T>(make: () => T | Promise<T>): Promise<T> => this.#write(process, make)
     return {
       read: async (file) => Buffer.from(files.get(file) ?? fail(absent(file))),
@@ -114,26 +119,29 @@ export class Machine {
         const names = below(folder).map((file) => file.slice(folder.length + 1).split('/')[0]!)
         return names.length > 0 ? [...new Set(names)].sort() : fail(absent(folder))
       },
-      isThere: async (file) => files.has(file) || this.#databases.has(file) || below(file).length > 0,
+      isThere: async (file) =>
+        files.has(file) || this.#databases.has(file) || below(file).length > 0,
       writeWhole: (file, content) => write(() => void files.set(file, Buffer.from(content))),
       // A folder is there when something is in it.
       makeFolder: async () => undefined,
-      rename: (from, to) => write(async () => {
-        for (const file of [from, ...below(from)]) {
-          const content = files.get(file)
-          if (content) files.set(to + file.slice(from.length), content)
-          files.delete(file)
-          if (!this.#databases.delete(file)) continue
-          this.#engine.rename(file, to + file.slice(from.length))
-          this.#databases.add(to + file.slice(from.length))
-        }
-      }),
-      remove: (file) => write(() => {
-        for (const one of [file, ...below(file)]) {
-          files.delete(one)
-          if (this.#databases.delete(one)) this.#engine.remove(one)
-        }
-      }),
+      rename: (from, to) =>
+        write(async () => {
+          for (const file of [from, ...below(from)]) {
+            const content = files.get(file)
+            if (content) files.set(to + file.slice(from.length), content)
+            files.delete(file)
+            if (!this.#databases.delete(file)) continue
+            this.#engine.rename(file, to + file.slice(from.length))
+            this.#databases.add(to + file.slice(from.length))
+          }
+        }),
+      remove: (file) =>
+        write(() => {
+          for (const one of [file, ...below(file)]) {
+            files.delete(one)
+            if (this.#databases.delete(one)) this.#engine.remove(one)
+          }
+        }),
       openDurable: async (file) => {
         if (!files.has(file)) await write(() => void files.set(file, Buffer.alloc(0)))
         return this.#durable(process, file)
@@ -153,7 +161,8 @@ export class Machine {
       files.set(file, after)
     }
     return {
-      read: async (at, length) => Buffer.from((files.get(file) ?? Buffer.alloc(0)).subarray(at, at + length)),
+      read: async (at, length) =>
+        Buffer.from((files.get(file) ?? Buffer.alloc(0)).subarray(at, at + length)),
       write: async (at, bytes) => {
         const fate = this.faults.fate()
         // A write in place that is cut off is made in part.
@@ -189,18 +198,25 @@ export class Machine {
     // A database that failed once fails until it is opened again.
     let isWell = true
     const inOrder = (make: () => Promise<void>): Promise<void> => {
-      const mine = last.then(() => this.#write(process, isWell ? make : () => Promise.reject(failed())))
+      const mine = last.then(() =>
+        this.#write(process, isWell ? make : () => Promise.reject(failed())),
+      )
       last = mine.catch((error: unknown) => {
         if (isHuxinError(error, 'store_failed')) isWell = false
       })
       return mine
     }
-    const whileAlive = <A extends unknown[], T>(read: (...args: A) => Promise<T>) => (...args: A): Promise<T> => (process.alive ? read(...args) : never<T>())
+    const whileAlive =
+      <A extends unknown[], T>(read: (...args: A) => Promise<T>) =>
+      (...args: A): Promise<T> =>
+        process.alive ? read(...args) : never<T>()
     return {
       ...store,
       get: whileAlive((key: Uint8Array) => store.get(key)),
       getMany: whileAlive((keys: readonly Uint8Array[]) => store.getMany(keys)),
-      part: whileAlive((key: Uint8Array, start: number, end: number) => store.part(key, start, end)),
+      part: whileAlive((key: Uint8Array, start: number, end: number) =>
+        store.part(key, start, end),
+      ),
       range: whileAlive((range: KeyRange) => store.range(range)),
       reopen: whileAlive(async () => {
         await store.reopen()

@@ -47,7 +47,11 @@ const ENDED = new HuxinError('cancelled', text`the call has ended`)
 
 type Status = { readonly code: number; readonly details: string; readonly metadata?: Metadata }
 
-const unavailable: Status = { code: status.UNAVAILABLE, details: 'read ECONNRESET', metadata: new Metadata() }
+const unavailable: Status = {
+  code: status.UNAVAILABLE,
+  details: 'read ECONNRESET',
+  metadata: new Metadata(),
+}
 
 /** A call under way, at its client. */
 interface Flight {
@@ -80,7 +84,8 @@ export class Network {
     const end: TransportEnd = {
       identity,
       listen: async (options) => this.#listen(process, identity, options),
-      serveAudit: () => Promise.reject(new HuxinError('config_invalid', text`a simulated network has no HTTPS`)),
+      serveAudit: () =>
+        Promise.reject(new HuxinError('config_invalid', text`a simulated network has no HTTPS`)),
       dial: (options) => new SimulatedLink(this, { process, identity, options }),
       reload: async () => undefined,
       close: () => undefined,
@@ -100,9 +105,22 @@ export class Network {
     for (const link of listening?.links ?? []) link.break()
   }
 
-  #listen(process: Process, identity: PeerIdentity, options: Omit<WireServerOptions, 'material'>): Listener {
-    const methods = new Map(options.services.flatMap(({ methods }) => methods.map((method) => [method.path, method])))
-    const listening: Listening = { options, identity, process, methods, links: new Set(), under: new Set() }
+  #listen(
+    process: Process,
+    identity: PeerIdentity,
+    options: Omit<WireServerOptions, 'material'>,
+  ): Listener {
+    const methods = new Map(
+      options.services.flatMap(({ methods }) => methods.map((method) => [method.path, method])),
+    )
+    const listening: Listening = {
+      options,
+      identity,
+      process,
+      methods,
+      links: new Set(),
+      under: new Set(),
+    }
     this.#listening.set(identity.nodeName, listening)
     return {
       port: 7_443,
@@ -114,7 +132,8 @@ export class Network {
         return dropped.length
       },
       close: async (graceMs) => {
-        if (this.#listening.get(identity.nodeName) === listening) this.#listening.delete(identity.nodeName)
+        if (this.#listening.get(identity.nodeName) === listening)
+          this.#listening.delete(identity.nodeName)
         await Promise.race([Promise.allSettled([...listening.under]), this.time.sleep(graceMs)])
         for (const link of listening.links) link.break()
       },
@@ -146,9 +165,15 @@ class SimulatedLink implements Link {
   }
 
   client<M extends GenServiceMethods>(service: GenService<M>): TypedClient<M> {
-    return Object.fromEntries(service.methods.map((method) => [
-      method.localName, (request: MessageInitShape<DescMethod['input']>, how: { timeoutMs: number; signal?: AbortSignal }) => this.#call(method, request, how),
-    ])) as unknown as TypedClient<M>
+    return Object.fromEntries(
+      service.methods.map((method) => [
+        method.localName,
+        (
+          request: MessageInitShape<DescMethod['input']>,
+          how: { timeoutMs: number; signal?: AbortSignal },
+        ) => this.#call(method, request, how),
+      ]),
+    ) as unknown as TypedClient<M>
   }
 
   review(): void {
@@ -167,19 +192,35 @@ class SimulatedLink implements Link {
     for (const flight of [...this.#flights]) flight.fail(unavailable)
   }
 
-  async #call(method: DescMethod, request: MessageInitShape<DescMethod['input']>, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<unknown> {
+  async #call(
+    method: DescMethod,
+    request: MessageInitShape<DescMethod['input']>,
+    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<unknown> {
     const { process, options } = this.#ends
-    if (this.#closed) throw new HuxinError('peer_unreachable', text`the channel to ${options.address} is closed`)
+    if (this.#closed)
+      throw new HuxinError('peer_unreachable', text`the channel to ${options.address} is closed`)
     if (signal?.aborted) throw new HuxinError('cancelled', text`the caller gave the call up`)
     const bytes = Buffer.from(encodeMessage(method.input, request))
-    const answer = await process.hear(this.#fly(method, bytes, { timeoutMs, signal })).catch((error: unknown) => {
-      if (!isHuxinError(error) || !['peer_unreachable', 'deadline_exceeded'].includes(error.code)) throw error
-      throw new HuxinError(error.code, text`${options.expectedNodeName ?? 'node'} at ${options.address}: ${error.text}`, { details: error.details })
-    })
+    const answer = await process
+      .hear(this.#fly(method, bytes, { timeoutMs, signal }))
+      .catch((error: unknown) => {
+        if (!isHuxinError(error) || !['peer_unreachable', 'deadline_exceeded'].includes(error.code))
+          throw error
+        throw new HuxinError(
+          error.code,
+          text`${options.expectedNodeName ?? 'node'} at ${options.address}: ${error.text}`,
+          { details: error.details },
+        )
+      })
     return fromBinary(method.output, answer)
   }
 
-  #fly(method: DescMethod, bytes: Uint8Array, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<Uint8Array> {
+  #fly(
+    method: DescMethod,
+    bytes: Uint8Array,
+    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
+  ): Promise<Uint8Array> {
     const { time, faults } = this.#network
     const gaveUp = new AbortController()
     return new Promise<Uint8Array>((resolve, reject) => {
@@ -189,7 +230,13 @@ class SimulatedLink implements Link {
           gaveUp.abort(ENDED)
           cancel()
           forget?.()
-          reject(errorOfStatus({ code: why.code, details: why.details, metadata: why.metadata ?? new Metadata() }))
+          reject(
+            errorOfStatus({
+              code: why.code,
+              details: why.details,
+              metadata: why.metadata ?? new Metadata(),
+            }),
+          )
         },
       }
       const land = (answer: Uint8Array): void => {
@@ -199,18 +246,41 @@ class SimulatedLink implements Link {
         resolve(answer)
       }
       this.#flights.add(flight)
-      const cancel = time.after(timeoutMs, () => flight.fail({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' }))
-      const forget = signal && onAbort(signal, () => flight.fail({ code: status.CANCELLED, details: 'Cancelled on client' }))
-      const passage = (way: Message['way']): Passage => faults.passage({ child: this.identity.nodeName, path: pathOf(method), way })
+      const cancel = time.after(timeoutMs, () =>
+        flight.fail({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' }),
+      )
+      const forget =
+        signal &&
+        onAbort(signal, () =>
+          flight.fail({ code: status.CANCELLED, details: 'Cancelled on client' }),
+        )
+      const passage = (way: Message['way']): Passage =>
+        faults.passage({ child: this.identity.nodeName, path: pathOf(method), way })
       const there = passage('request')
-      if (there.lost) return void time.after(there.lost === 'broken' ? there.delayMs : SILENCE_MS, () => this.break())
+      if (there.lost)
+        return void time.after(there.lost === 'broken' ? there.delayMs : SILENCE_MS, () =>
+          this.break(),
+        )
       const arrive = (): void => {
         if (!this.#flights.has(flight) || !this.#ends.process.alive) return
-        this.#serve({ path: pathOf(method), bytes, deadlineMs: time.nowMs + timeoutMs, signal: gaveUp.signal }, (answer) => {
-          const back = passage('answer')
-          if (back.lost) return void time.after(back.lost === 'broken' ? back.delayMs : SILENCE_MS, () => this.break())
-          time.after(back.delayMs, () => (answer instanceof Uint8Array ? land(answer) : flight.fail(answer)))
-        })
+        this.#serve(
+          {
+            path: pathOf(method),
+            bytes,
+            deadlineMs: time.nowMs + timeoutMs,
+            signal: gaveUp.signal,
+          },
+          (answer) => {
+            const back = passage('answer')
+            if (back.lost)
+              return void time.after(back.lost === 'broken' ? back.delayMs : SILENCE_MS, () =>
+                this.break(),
+              )
+            time.after(back.delayMs, () =>
+              answer instanceof Uint8Array ? land(answer) : flight.fail(answer),
+            )
+          },
+        )
       }
       time.after(there.delayMs, arrive)
       if (there.againMs !== undefined) time.after(there.delayMs + there.againMs, arrive)
@@ -218,7 +288,15 @@ class SimulatedLink implements Link {
   }
 
   /** What the parent makes of a request that arrived. */
-  #serve({ path, bytes, deadlineMs, signal }: { path: string; bytes: Uint8Array; deadlineMs: number; signal: AbortSignal }, answer: (answer: Uint8Array | Status) => void): void {
+  #serve(
+    {
+      path,
+      bytes,
+      deadlineMs,
+      signal,
+    }: { path: string; bytes: Uint8Array; deadlineMs: number; signal: AbortSignal },
+    answer: (answer: Uint8Array | Status) => void,
+  ): void {
     const server = this.#connect()
     if (typeof server === 'string') return answer({ code: status.UNAVAILABLE, details: server })
     const { options, methods, process } = server
@@ -233,7 +311,12 @@ class SimulatedLink implements Link {
     }
     const method = methods.get(path)
     if (!method) return reply({ code: status.UNIMPLEMENTED, details: path })
-    const doing = method.call(Uint8Array.from(bytes), { peer: this.identity, signal, deadlineMs, hold: () => undefined })
+    const doing = method.call(Uint8Array.from(bytes), {
+      peer: this.identity,
+      signal,
+      deadlineMs,
+      hold: () => undefined,
+    })
     server.under.add(doing)
     const done = (): void => void server.under.delete(doing)
     doing.then(done, done)
@@ -263,8 +346,12 @@ class SimulatedLink implements Link {
 
   #statusOf(options: Listening['options'], path: string, error: unknown): Status {
     if (isHuxinError(error)) return statusOfError(error)
-    this.#network.internalErrors.push(`${path}: ${error instanceof Error ? error.stack : String(error)}`)
+    this.#network.internalErrors.push(
+      `${path}: ${error instanceof Error ? error.stack : String(error)}`,
+    )
     options.onInternalError?.(error, path)
-    return statusOfError(new HuxinError('internal', text`${path} failed inside the server; see its log`))
+    return statusOfError(
+      new HuxinError('internal', text`${path} failed inside the server; see its log`),
+    )
   }
 }

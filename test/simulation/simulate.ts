@@ -2,7 +2,15 @@
 import { parseArgs } from 'node:util'
 import { HistoryFailed, runHistory } from './history.ts'
 
-const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' }, histories: { type: 'string', default: '100' }, log: { type: 'boolean', default: false }, short: { type: 'boolean', default: false }, quiet: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    histories: { type: 'string', default: '100' },
+    log: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+  },
+})
 const first = Number(values.seed)
 const histories = Number(values.histories)
 if (!Number.isSafeInteger(first) || !Number.isSafeInteger(histories) || histories < 1) {
@@ -15,7 +23,10 @@ for (let seed = first; seed < first + histories; seed++) {
     const begin = process.cpuUsage()
     const report = await runHistory(String(seed), values)
     const { user } = process.cpuUsage(begin)
-    if (!values.quiet) process.stdout.write(`seed ${seed}: ${report.nodes} nodes, ${report.acknowledged} batches, ${report.amended} amended, ${report.kills} kills, ${report.cuts} cuts, ${report.rotations} rotations, ${report.steps} steps, ${report.seconds} s in ${(user / 1e6).toFixed(2)} s\n`)
+    if (!values.quiet)
+      process.stdout.write(
+        `seed ${seed}: ${report.nodes} nodes, ${report.acknowledged} batches, ${report.amended} amended, ${report.kills} kills, ${report.cuts} cuts, ${report.rotations} rotations, ${report.steps} steps, ${report.seconds} s in ${(user / 1e6).toFixed(2)} s\n`,
+      )
   } catch (error) {
     if (!(error instanceof HistoryFailed)) throw error
     failed.push(seed)
@@ -23,5 +34,7 @@ for (let seed = first; seed < first + histories; seed++) {
     if (values.log) process.stdout.write(`${error.lines.join('\n')}\n`)
   }
 }
-process.stdout.write(`${histories - failed.length} histories held, ${failed.length} failed${failed.length > 0 ? `: npm run simulate -- --seed ${failed[0]!} --histories 1${values.short ? ' --short' : ''} --log (all: ${failed.join(' ')})` : ''}\n`)
+process.stdout.write(
+  `${histories - failed.length} histories held, ${failed.length} failed${failed.length > 0 ? `: npm run simulate -- --seed ${failed[0]!} --histories 1${values.short ? ' --short' : ''} --log (all: ${failed.join(' ')})` : ''}\n`,
+)
 process.exitCode = failed.length > 0 ? 1 : 0

@@ -21,7 +21,8 @@ interface Timer {
   callback: (() => void) | undefined
 }
 
-const isBefore = (a: Timer, b: Timer): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence)
+const isBefore = (a: Timer, b: Timer): boolean =>
+  a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence)
 
 export class VirtualTime {
   #nowMs = START_MS
@@ -60,7 +61,11 @@ export class VirtualTime {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, callback }
+    const timer: Timer = {
+      atMs: this.#nowMs + Math.max(0, delayMs),
+      sequence: this.#sequence++,
+      callback,
+    }
     this.#push(timer)
     return () => {
       timer.callback = undefined
@@ -87,7 +92,10 @@ export class VirtualTime {
 
   #step(): void {
     const outside = process.getActiveResourcesInfo().filter((name) => OUTSIDE.test(name))
-    if (outside.length > 0) throw new Error(`something works outside of the ports of the simulation: ${outside.join(', ')}`)
+    if (outside.length > 0)
+      throw new Error(
+        `something works outside of the ports of the simulation: ${outside.join(', ')}`,
+      )
     if (this.#turns.length > 0) {
       const turns = this.#turns
       this.#turns = []
@@ -99,7 +107,10 @@ export class VirtualTime {
       if (!timer) throw new Error('nothing is left that could happen, and somebody still waits')
       if (!timer.callback) continue
       this.#sinceMoved = timer.atMs > this.#nowMs ? 0 : this.#sinceMoved + 1
-      if (this.#sinceMoved > STEPS_PER_MOMENT_MAX) throw new Error(`time stands still at ${new Date(this.#nowMs).toISOString()}: something turns in circles`)
+      if (this.#sinceMoved > STEPS_PER_MOMENT_MAX)
+        throw new Error(
+          `time stands still at ${new Date(this.#nowMs).toISOString()}: something turns in circles`,
+        )
       this.#nowMs = timer.atMs
       this.#steps++
       timer.callback()
@@ -110,7 +121,11 @@ export class VirtualTime {
   #push(timer: Timer): void {
     const heap = this.#timers
     let at = heap.push(timer) - 1
-    for (let above = (at - 1) >> 1; at > 0 && isBefore(timer, heap[above]!); above = (at - 1) >> 1) {
+    for (
+      let above = (at - 1) >> 1;
+      at > 0 && isBefore(timer, heap[above]!);
+      above = (at - 1) >> 1
+    ) {
       heap[at] = heap[above]!
       at = above
     }

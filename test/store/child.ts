@@ -16,8 +16,12 @@ const keep = async (doing: () => Promise<unknown>): Promise<boolean> => {
 let written = 0
 await keep(async () => {
   const store = await levelEngine.open(folder, { create: true })
-  const round = (i: number) => store.commit([{ key: Buffer.from(`a${i}`), value: Buffer.alloc(40_000, i) }, { key: Buffer.from(`b${i}`), value: Buffer.alloc(40_000, i) }])
-  while (written < Number(count) && await keep(() => round(written))) written++
+  const round = (i: number) =>
+    store.commit([
+      { key: Buffer.from(`a${i}`), value: Buffer.alloc(40_000, i) },
+      { key: Buffer.from(`b${i}`), value: Buffer.alloc(40_000, i) },
+    ])
+  while (written < Number(count) && (await keep(() => round(written)))) written++
   if (written < Number(count)) {
     await keep(() => round(written))
     await keep(() => store.write([{ key: Buffer.from('c'), value: Buffer.alloc(1) }]))

@@ -1,12 +1,32 @@
 import t, { type Test } from 'tap'
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { batchClasses } from '../../src/topology/lane.ts'
-import { classKey, entryKey, indexAtEnd, laneIndexKey, placeKey, prefixRange, tables, textKey, tileKey } from '../../src/store/keys.ts'
+import {
+  classKey,
+  entryKey,
+  indexAtEnd,
+  laneIndexKey,
+  placeKey,
+  prefixRange,
+  tables,
+  textKey,
+  tileKey,
+} from '../../src/store/keys.ts'
 import { levelEngine } from '../../src/store/leveldb/engine.ts'
 import type { Store } from '../../src/store/store.ts'
 import { codeOf } from '../support/checks.ts'
@@ -22,20 +42,30 @@ async function folderOf(t: Test): Promise<string> {
 }
 
 async function open(t: Test, folder?: string): Promise<Store> {
-  const store = await levelEngine.open(folder ?? await folderOf(t), { create: true })
+  const store = await levelEngine.open(folder ?? (await folderOf(t)), { create: true })
   t.teardown(() => store.close())
   return store
 }
 
 async function all(store: Store): Promise<string[]> {
-  return (await store.range({ gte: Buffer.of(0), lt: Buffer.of(0xff, 0xff) })).map(([name, value]) => `${Buffer.from(name).toString()}=${Buffer.from(value).toString()}`)
+  return (await store.range({ gte: Buffer.of(0), lt: Buffer.of(0xff, 0xff) })).map(
+    ([name, value]) => `${Buffer.from(name).toString()}=${Buffer.from(value).toString()}`,
+  )
 }
 
 /** Runs child.ts, with at most so many blocks a file when `blocks` is given. */
-async function elsewhere(folder: string, count: number, blocks?: number): Promise<{ written: number; said: string[] }> {
+async function elsewhere(
+  folder: string,
+  count: number,
+  blocks?: number,
+): Promise<{ written: number; said: string[] }> {
   const script = fileURLToPath(new URL('child.js', import.meta.url))
   const limit = blocks === undefined ? '' : `ulimit -f ${blocks}; `
-  const { stdout } = await promisify(execFile)('sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, script, folder, String(count)], { timeout: 30_000 })
+  const { stdout } = await promisify(execFile)(
+    'sh',
+    ['-c', `${limit}exec "$0" "$@"`, process.execPath, script, folder, String(count)],
+    { timeout: 30_000 },
+  )
   return JSON.parse(stdout) as { written: number; said: string[] }
 }
 
@@ -61,7 +91,15 @@ t.test('a commit with an expectation writes all of it or nothing', async (t) => 
 
 t.test('later operations of one commit win, and all of them outlive a reopening', async (t) => {
   const store = await open(t)
-  await store.commit([put('a', '1'), put('a', '2'), put('b'), gone('b'), gone('c'), put('c'), put('empty', '')])
+  await store.commit([
+    put('a', '1'),
+    put('a', '2'),
+    put('b'),
+    gone('b'),
+    gone('c'),
+    put('c'),
+    put('empty', ''),
+  ])
   await store.write([put('d')])
   const expected = ['a=2', 'c=c', 'd=d', 'empty=']
   t.same(await all(store), expected)
@@ -77,14 +115,19 @@ t.test('many keys are read in the order asked, however many', async (t) => {
   for (const count of [0, 1, 64, 65, 100]) {
     const names = Array.from({ length: count }, (_, i) => `k${(i * 37) % 130}`)
     const values = await store.getMany(names.map(key))
-    t.same(values.map((value) => value && Buffer.from(value).toString()), names.map((name) => Number(name.slice(1)) < 100 ? name : undefined), `${count} keys`)
+    t.same(
+      values.map((value) => value && Buffer.from(value).toString()),
+      names.map((name) => (Number(name.slice(1)) < 100 ? name : undefined)),
+      `${count} keys`,
+    )
   }
 })
 
 t.test('ranges', async (t) => {
   const store = await open(t)
   await store.commit(['a', 'b1', 'b2', 'b3', 'c'].map((name) => put(name)))
-  const names = async (range: Parameters<Store['range']>[0]) => (await store.range(range)).map(([name]) => Buffer.from(name).toString())
+  const names = async (range: Parameters<Store['range']>[0]) =>
+    (await store.range(range)).map(([name]) => Buffer.from(name).toString())
   t.same(await names({ gte: key('b1'), lt: key('b3') }), ['b1', 'b2'], 'without the end')
   t.same(await names({ ...prefixRange(key('b')), limit: 2 }), ['b1', 'b2'])
   t.same(await names({ ...prefixRange(key('b')), limit: 2, reverse: true }), ['b3', 'b2'])
@@ -95,26 +138,65 @@ t.test('ranges', async (t) => {
 
 t.test('keys sort as the log does, and a table ends where the next begins', async (t) => {
   const indexes = [0n, 1n, 255n, 256n, 65_535n, 65_536n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 63n - 1n]
-  const rows: readonly (readonly [title: string, keys: readonly Uint8Array[], prefix: Uint8Array])[] = [
+  const rows: readonly (readonly [
+    title: string,
+    keys: readonly Uint8Array[],
+    prefix: Uint8Array,
+  ])[] = [
     ['entries', indexes.map(entryKey), tables.entry],
-    ['tiles', [0, 1, 7].flatMap((level) => indexes.map((index) => tileKey(level, index))), tables.tile],
-    ['classes', batchClasses.flatMap((batchClass) => indexes.map((index) => classKey(batchClass, index))), tables.classIndex],
-    ['a lane', indexes.map((index) => laneIndexKey('zj.example/330106 1 ** normal', index)), tables.laneIndex],
-    ['places', indexes.flatMap((index) => [0, 255, 256, 99_999].map((position) => placeKey(tables.recognition, index, position))), tables.recognition],
+    [
+      'tiles',
+      [0, 1, 7].flatMap((level) => indexes.map((index) => tileKey(level, index))),
+      tables.tile,
+    ],
+    [
+      'classes',
+      batchClasses.flatMap((batchClass) => indexes.map((index) => classKey(batchClass, index))),
+      tables.classIndex,
+    ],
+    [
+      'a lane',
+      indexes.map((index) => laneIndexKey('zj.example/330106 1 ** normal', index)),
+      tables.laneIndex,
+    ],
+    [
+      'places',
+      indexes.flatMap((index) =>
+        [0, 255, 256, 99_999].map((position) => placeKey(tables.recognition, index, position)),
+      ),
+      tables.recognition,
+    ],
   ]
   const store = await open(t)
   for (const [title, keys, prefix] of rows) {
     await store.commit([...keys].reverse().map((name) => ({ key: name, value: new Uint8Array() })))
     const found = await store.range(prefixRange(prefix))
-    t.same(found.map(([name]) => Buffer.from(name).toString('hex')), keys.map((name) => Buffer.from(name).toString('hex')), title)
+    t.same(
+      found.map(([name]) => Buffer.from(name).toString('hex')),
+      keys.map((name) => Buffer.from(name).toString('hex')),
+      title,
+    )
   }
   for (const index of indexes) t.equal(indexAtEnd(entryKey(index)), index)
   const inside = (name: Uint8Array, prefix: Uint8Array): boolean => {
     const { gte, lt } = prefixRange(prefix)
     return Buffer.compare(name, gte) >= 0 && Buffer.compare(name, lt) < 0
   }
-  t.equal(inside(laneIndexKey('zj.example/1 1 1 bulk', 5n), laneIndexKey('zj.example/1 1 1 bulk', 0n).subarray(0, -8)), true)
-  t.equal(inside(laneIndexKey('zj.example/1 1 1 bulky', 5n), laneIndexKey('zj.example/1 1 1 bulk', 0n).subarray(0, -8)), false, 'one lane is not in the range of another that its name begins with')
+  t.equal(
+    inside(
+      laneIndexKey('zj.example/1 1 1 bulk', 5n),
+      laneIndexKey('zj.example/1 1 1 bulk', 0n).subarray(0, -8),
+    ),
+    true,
+  )
+  t.equal(
+    inside(
+      laneIndexKey('zj.example/1 1 1 bulky', 5n),
+      laneIndexKey('zj.example/1 1 1 bulk', 0n).subarray(0, -8),
+    ),
+    false,
+    'one lane is not in the range of another that its name begins with',
+  )
   t.same(prefixRange(Buffer.of(1, 0xff, 0xff)).lt, Buffer.of(2))
   const names = Object.values(tables).map((name) => Buffer.from(name).toString())
   t.equal(new Set(names).size, names.length, 'no two tables have one name')
@@ -129,7 +211,11 @@ t.test('a folder belongs to one process, and to one store of it', async (t) => {
   t.same(await elsewhere(folder, 1), { written: 0, said: ['store_locked'] })
   t.same(await all(store), ['a=a'], 'who has it goes on')
   await store.close()
-  t.same(await elsewhere(folder, 1), { written: 1, said: [] }, 'once it is let go, another may have it')
+  t.same(
+    await elsewhere(folder, 1),
+    { written: 1, said: [] },
+    'once it is let go, another may have it',
+  )
 })
 
 t.test('what is not there or does not open is not taken for a new database', async (t) => {
@@ -142,20 +228,30 @@ t.test('what is not there or does not open is not taken for a new database', asy
   t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_corrupt')
 })
 
-t.test('a write that the system refuses is answered store_failed until the store is opened again, and no commit is halved', async (t) => {
-  const folder = await folderOf(t)
-  const { written, said } = await elsewhere(folder, 200, 2_048)
-  t.ok(written > 5 && written < 200, `${written} commits were written`)
-  t.same(said, ['store_failed', 'store_failed', 'store_failed'])
-  const store = await open(t, folder)
-  for (let i = 0; i < written; i++) {
-    const values = await store.getMany([key(`a${i}`), key(`b${i}`)])
-    t.same(values.map((value) => value && [value.length, value[0]]), [[40_000, i], [40_000, i]], `commit ${i}`)
-  }
-  const [a, b] = await store.getMany([key(`a${written}`), key(`b${written}`)])
-  t.equal(a === undefined, b === undefined, 'the one that failed is there whole or not at all')
-  t.equal(await codeOf(store.commit([put('after')])), '')
-})
+t.test(
+  'a write that the system refuses is answered store_failed until the store is opened again, and no commit is halved',
+  async (t) => {
+    const folder = await folderOf(t)
+    const { written, said } = await elsewhere(folder, 200, 2_048)
+    t.ok(written > 5 && written < 200, `${written} commits were written`)
+    t.same(said, ['store_failed', 'store_failed', 'store_failed'])
+    const store = await open(t, folder)
+    for (let i = 0; i < written; i++) {
+      const values = await store.getMany([key(`a${i}`), key(`b${i}`)])
+      t.same(
+        values.map((value) => value && [value.length, value[0]]),
+        [
+          [40_000, i],
+          [40_000, i],
+        ],
+        `commit ${i}`,
+      )
+    }
+    const [a, b] = await store.getMany([key(`a${written}`), key(`b${written}`)])
+    t.equal(a === undefined, b === undefined, 'the one that failed is there whole or not at all')
+    t.equal(await codeOf(store.commit([put('after')])), '')
+  },
+)
 
 t.test('a store that is closed fails with a code of the table', async (t) => {
   const store = await levelEngine.open(await folderOf(t), { create: true })
@@ -170,7 +266,11 @@ t.test('a store that is closed fails with a code of the table', async (t) => {
 })
 
 async function isOnDisk(folder: string, text: string): Promise<boolean> {
-  const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name)).catch(() => Buffer.alloc(0))))
+  const files = await Promise.all(
+    (await readdir(folder)).map((name) =>
+      readFile(join(folder, name)).catch(() => Buffer.alloc(0)),
+    ),
+  )
   return files.some((bytes) => bytes.includes(text))
 }
 
@@ -190,14 +290,19 @@ t.test('what was deleted is in no file once its range is rewritten', async (t) =
 t.test('nor is it when somebody reads meanwhile, however long', async (t) => {
   const folder = await folderOf(t)
   const store = await open(t, folder)
-  for (let i = 0; i < 8; i++) await store.write([{ key: key(`s${i + 10}`), value: Buffer.alloc(1 << 20, i) }])
+  for (let i = 0; i < 8; i++)
+    await store.write([{ key: key(`s${i + 10}`), value: Buffer.alloc(1 << 20, i) }])
   for (const reads of ['a snapshot', 'many keys', 'a range'] as const) {
     await store.commit([put('s0', `a secret of ${reads}`)])
     await store.destroyDeleted({ gte: key('s'), lt: key('t') })
     const names = new Set(await readdir(folder))
     const snapshot = store.snapshot()
-    const reading = reads === 'many keys' ? store.getMany(Array.from({ length: 80 }, (_, i) => key(`s${i % 8 + 10}`)))
-      : reads === 'a range' ? store.range({ gte: key('s'), lt: key('t') }) : undefined
+    const reading =
+      reads === 'many keys'
+        ? store.getMany(Array.from({ length: 80 }, (_, i) => key(`s${(i % 8) + 10}`)))
+        : reads === 'a range'
+          ? store.range({ gte: key('s'), lt: key('t') })
+          : undefined
     if (reading) await snapshot.close()
     await store.commit([gone('s0')])
     const compacting = store.destroyDeleted({ gte: key('s'), lt: key('t') })
@@ -231,21 +336,34 @@ async function lastLargeFile(folder: string, before: ReadonlySet<string>): Promi
   const large = new Set<string>()
   for (let turn = 0; turn < 1_000 && large.size < 2; turn++) {
     for (const name of (await readdir(folder)).filter((one) => !before.has(one))) {
-      if (await stat(join(folder, name)).then(({ size }) => size, () => 0) > 1 << 20) large.add(name)
+      if (
+        (await stat(join(folder, name)).then(
+          ({ size }) => size,
+          () => 0,
+        )) >
+        1 << 20
+      )
+        large.add(name)
     }
   }
 }
 
-t.test('a journal that cannot be read is not gone on without: what was synced last is there when it can', async (t) => {
-  const folder = await folderOf(t)
-  const store = await levelEngine.open(folder, { create: true })
-  await store.commit([put('synced')])
-  await store.close()
-  const journal = join(folder, (await readdir(folder)).find((name) => /^\d+\.log$/.test(name))!)
-  await rename(journal, `${journal}.away`)
-  await mkdir(journal)
-  t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_failed')
-  await rmdir(journal)
-  await rename(`${journal}.away`, journal)
-  t.same(await all(await open(t, folder)), ['synced=synced'])
-})
+t.test(
+  'a journal that cannot be read is not gone on without: what was synced last is there when it can',
+  async (t) => {
+    const folder = await folderOf(t)
+    const store = await levelEngine.open(folder, { create: true })
+    await store.commit([put('synced')])
+    await store.close()
+    const journal = join(
+      folder,
+      (await readdir(folder)).find((name) => /^\d+\.log$/.test(name))!,
+    )
+    await rename(journal, `${journal}.away`)
+    await mkdir(journal)
+    t.equal(await codeOf(levelEngine.open(folder, { create: false })), 'store_failed')
+    await rmdir(journal)
+    await rename(`${journal}.away`, journal)
+    t.same(await all(await open(t, folder)), ['synced=synced'])
+  },
+)

@@ -21,13 +21,28 @@ export type Changed = Parameters<Rogue['forge']>[2]
 let serial = 0
 
 /** Two records that were never sent before. */
-export function fresh(rogue: Rogue, changed: Changed = {}, targets: readonly string[] = [FAR]): Forged {
+export function fresh(
+  rogue: Rogue,
+  changed: Changed = {},
+  targets: readonly string[] = [FAR],
+): Forged {
   serial++
-  return rogue.forge(many(2, (i) => industryRecord(i, { prefix: `j${serial}` })), targets, changed)
+  return rogue.forge(
+    many(2, (i) => industryRecord(i, { prefix: `j${serial}` })),
+    targets,
+    changed,
+  )
 }
 
-export async function arrives(federation: TestFederation, { batch }: Forged, id = FAR): Promise<void> {
-  await federation.until(`the batch arrives at ${id}`, async () => await findBatch(federation.node(id).context, batch.id) !== undefined)
+export async function arrives(
+  federation: TestFederation,
+  { batch }: Forged,
+  id = FAR,
+): Promise<void> {
+  await federation.until(
+    `the batch arrives at ${id}`,
+    async () => (await findBatch(federation.node(id).context, batch.id)) !== undefined,
+  )
 }
 
 /** An honest batch still arrives, accepted. */
@@ -40,10 +55,41 @@ export async function goesOn(t: Test, federation: TestFederation, rogue: Rogue):
 }
 
 /** A receipt made by hand, of a log that has one entry for this batch at `index` and nothing true before it. */
-export function forgedReceipt({ batch }: Pick<Forged, 'batch'>, signer: Signer, { epoch = 1, index, timeMs, origin }: { epoch?: number; index: number; timeMs: number; origin: string }): StoredReceipt {
+export function forgedReceipt(
+  { batch }: Pick<Forged, 'batch'>,
+  signer: Signer,
+  {
+    epoch = 1,
+    index,
+    timeMs,
+    origin,
+  }: { epoch?: number; index: number; timeMs: number; origin: string },
+): StoredReceipt {
   const judged = { timeMs, node: signer.name }
-  const prefix = Buffer.from(formatEntryPrefix({ timeMs, source: { kind: 'child', node: origin }, judged, rules: '2026.1', verdict: { accepted: true } }))
-  const leaves = concat(...Array.from({ length: index }, (_, i) => leafHash(Buffer.from(`made up ${i}`))), leafHash(concat(prefix, batch.note)))
-  const checkpointNote = signCheckpoint({ origin: `${signer.name}/${epoch}`, size: BigInt(index + 1), root: rootOfLeaves(leaves) }, signer)
-  return { batchId: batch.id, entryPrefix: prefix, proof: formatTlogProof({ index: BigInt(index), proof: proveInclusionInMemory(index, leaves), checkpointNote }) }
+  const prefix = Buffer.from(
+    formatEntryPrefix({
+      timeMs,
+      source: { kind: 'child', node: origin },
+      judged,
+      rules: '2026.1',
+      verdict: { accepted: true },
+    }),
+  )
+  const leaves = concat(
+    ...Array.from({ length: index }, (_, i) => leafHash(Buffer.from(`made up ${i}`))),
+    leafHash(concat(prefix, batch.note)),
+  )
+  const checkpointNote = signCheckpoint(
+    { origin: `${signer.name}/${epoch}`, size: BigInt(index + 1), root: rootOfLeaves(leaves) },
+    signer,
+  )
+  return {
+    batchId: batch.id,
+    entryPrefix: prefix,
+    proof: formatTlogProof({
+      index: BigInt(index),
+      proof: proveInclusionInMemory(index, leaves),
+      checkpointNote,
+    }),
+  }
 }

@@ -25,21 +25,32 @@ const [folder = ''] = process.argv.slice(2)
 const store = await levelEngine.open(join(folder, 'db'), { create: true })
 const random = new SeededRandom('values')
 const value = random.fill(new Uint8Array(VALUE_BYTES))
-for (let i = 0; i < VALUES; i++) await store.write([{ key: Buffer.from(`k${String(i).padStart(4, '0')}`), value }])
+for (let i = 0; i < VALUES; i++)
+  await store.write([{ key: Buffer.from(`k${String(i).padStart(4, '0')}`), value }])
 const key = await newFileKey({ kind: 'key', bytes: random.fill(new Uint8Array(32)) })
 const idle = await anonymousMb()
 let peak = idle
 let looking: Promise<unknown> = Promise.resolve()
-const source = { config: { folder, node: 'zj.example/330000' } as NodeConfig, epoch: 1, log: { signed: { size: 0n, root: new Uint8Array(32), note: new Uint8Array() } }, store }
+const source = {
+  config: { folder, node: 'zj.example/330000' } as NodeConfig,
+  epoch: 1,
+  log: { signed: { size: 0n, root: new Uint8Array(32), note: new Uint8Array() } },
+  store,
+}
 let mb = 0
-await writeBackup(source as unknown as Parameters<typeof writeBackup>[0], join(folder, 'made'), key, {
-  onProgress: (bytes) => {
-    mb = Math.round(bytes / 1e6)
-    looking = looking.then(anonymousMb).then((now) => {
-      peak = Math.max(peak, now)
-    })
+await writeBackup(
+  source as unknown as Parameters<typeof writeBackup>[0],
+  join(folder, 'made'),
+  key,
+  {
+    onProgress: (bytes) => {
+      mb = Math.round(bytes / 1e6)
+      looking = looking.then(anonymousMb).then((now) => {
+        peak = Math.max(peak, now)
+      })
+    },
   },
-})
+)
 await looking
 await store.close()
 process.stdout.write(JSON.stringify({ grown: peak - idle, mb }))

@@ -26,14 +26,38 @@ const adminOf = (channel: WireChannel) => channel.client(AdminService)
 const logOf = (channel: WireChannel) => channel.client(LogService)
 
 /** Issues a certificate and connects; the connection ends with the test. A name that is issued again has a new certificate. */
-export async function caller(t: Test, federation: TestFederation, id: string, { role, name, tier }: { role: 'client' | 'operator'; name: string; tier: Tier }): Promise<Caller> {
-  const { certificateFile, keyFile } = await issueDevelopmentLeaf(federation.pki, { tier, role, nodeId: id, name })
-  const { material } = await loadTlsMaterial({ certificateFile, keyFile, rootFiles: [`${federation.pki.folder}/root.crt`] }, systemClock.nowMs())
+export async function caller(
+  t: Test,
+  federation: TestFederation,
+  id: string,
+  { role, name, tier }: { role: 'client' | 'operator'; name: string; tier: Tier },
+): Promise<Caller> {
+  const { certificateFile, keyFile } = await issueDevelopmentLeaf(federation.pki, {
+    tier,
+    role,
+    nodeId: id,
+    name,
+  })
+  const { material } = await loadTlsMaterial(
+    { certificateFile, keyFile, rootFiles: [`${federation.pki.folder}/root.crt`] },
+    systemClock.nowMs(),
+  )
   const node = federation.node(id)
-  const channel = WireChannel.dial({ address: `127.0.0.1:${node.port}`, expectedNodeName: node.context.self, material, clock: systemClock })
+  const channel = WireChannel.dial({
+    address: `127.0.0.1:${node.port}`,
+    expectedNodeName: node.context.self,
+    material,
+    clock: systemClock,
+  })
   t.teardown(() => channel.close())
   const { serialNumber } = new X509Certificate(await readFile(certificateFile))
-  return { records: recordsOf(channel), admin: adminOf(channel), log: logOf(channel), serial: serialNumber, certificateFile }
+  return {
+    records: recordsOf(channel),
+    admin: adminOf(channel),
+    log: logOf(channel),
+    serial: serialNumber,
+    certificateFile,
+  }
 }
 
 /** A province and its city with the catalog, and who calls the province. */
@@ -43,7 +67,18 @@ export async function provinceAndCity(t: Test) {
     { id: '330100', tier: 'city', parent: '330000', divisions: ['330100'] },
   ])
   t.teardown(() => federation.stop())
-  await federation.until('the catalog is everywhere', () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined)
-  const calling = (role: 'client' | 'operator') => (name: string): Promise<Caller> => caller(t, federation, '330000', { role, name, tier: 'province' })
-  return { federation, province: () => federation.node('330000').context, client: calling('client'), operator: calling('operator') }
+  await federation.until(
+    'the catalog is everywhere',
+    () => federation.node('330100').context.ledger().catalog.item(INDUSTRY_ITEM) !== undefined,
+  )
+  const calling =
+    (role: 'client' | 'operator') =>
+    (name: string): Promise<Caller> =>
+      caller(t, federation, '330000', { role, name, tier: 'province' })
+  return {
+    federation,
+    province: () => federation.node('330000').context,
+    client: calling('client'),
+    operator: calling('operator'),
+  }
 }

@@ -36,7 +36,11 @@ export async function erasedCount(node: Node): Promise<bigint> {
 }
 
 /** Whether the text stands anywhere in the files of a node's folder, in raw bytes. */
-export async function onDisk(federation: TestFederation, id: string, text: string): Promise<boolean> {
+export async function onDisk(
+  federation: TestFederation,
+  id: string,
+  text: string,
+): Promise<boolean> {
   const folder = federation.folderOf(id)
   for (let whole = false; !whole;) {
     whole = true
@@ -56,7 +60,9 @@ export async function onDisk(federation: TestFederation, id: string, text: strin
 
 /** A LevelDB journal divides a record where a block of 32 KiB ends, with seven bytes between (log_format.md). */
 function unblocked(bytes: Buffer): Buffer {
-  const blocks = Array.from({ length: Math.ceil(bytes.length / 32_768) }, (_, i) => bytes.subarray(i * 32_768 + 7, (i + 1) * 32_768))
+  const blocks = Array.from({ length: Math.ceil(bytes.length / 32_768) }, (_, i) =>
+    bytes.subarray(i * 32_768 + 7, (i + 1) * 32_768),
+  )
   return Buffer.concat(blocks)
 }
 
@@ -76,9 +82,21 @@ export async function compactAll(federation: TestFederation): Promise<void> {
 }
 
 /** Publishes industry evaluations as a department would. */
-export function publishRecords(context: Context, records: readonly Uint8Array[], targets: readonly string[], more: Partial<Publication> = {}): Promise<Published> {
+export function publishRecords(
+  context: Context,
+  records: readonly Uint8Array[],
+  targets: readonly string[],
+  more: Partial<Publication> = {},
+): Promise<Published> {
   return publish(context, {
-    kind: 'evaluation', item: INDUSTRY_ITEM, provider: BODY, targets, batchClass: 'normal', records, source: { kind: 'client', name: 'test' }, ...more,
+    kind: 'evaluation',
+    item: INDUSTRY_ITEM,
+    provider: BODY,
+    targets,
+    batchClass: 'normal',
+    records,
+    source: { kind: 'client', name: 'test' },
+    ...more,
   })
 }
 
@@ -93,7 +111,11 @@ export function forge(
   context: Context,
   records: readonly Uint8Array[],
   targets: readonly string[],
-  { signer = context.noteSigner, after, ...changed }: Partial<BatchHeader> & { signer?: Signer; after?: Forged } = {},
+  {
+    signer = context.noteSigner,
+    after,
+    ...changed
+  }: Partial<BatchHeader> & { signer?: Signer; after?: Forged } = {},
 ): Forged {
   const body = encodeBody(records, context.random)
   const batchClass = changed.batchClass ?? 'normal'
@@ -105,17 +127,49 @@ export function forge(
     const head = context.ledger().lanes.get(laneKey(origin, epoch, target, batchClass))
     return { target, number: head ? head.number + 1n : 0n, previous: head?.id }
   })
-  const batch = sealHeader({
-    origin, epoch, provider: BODY, batchClass, lanes, kind: 'evaluation', item: INDUSTRY_ITEM,
-    createdMs: context.clock.nowMs(), records: body.count, root: bodyRoot(body), extra: [], ...changed,
-  }, signer)
+  const batch = sealHeader(
+    {
+      origin,
+      epoch,
+      provider: BODY,
+      batchClass,
+      lanes,
+      kind: 'evaluation',
+      item: INDUSTRY_ITEM,
+      createdMs: context.clock.nowMs(),
+      records: body.count,
+      root: bodyRoot(body),
+      extra: [],
+      ...changed,
+    },
+    signer,
+  )
   return { batch, body }
 }
 
 /** An amendment of one record that no use case looked at. */
-export function amendmentByHand(context: Context, batchId: Uint8Array, index: number, action: AmendmentAction): Forged {
-  const record = toBinary(AmendmentSchema, create(AmendmentSchema, { action, batchId, index, effectiveOn: '2026-01-05', basis: 'test', document: '-' }))
-  return forge(context, [record], ['**'], { kind: 'amendment', item: undefined, batchClass: 'amendment' })
+export function amendmentByHand(
+  context: Context,
+  batchId: Uint8Array,
+  index: number,
+  action: AmendmentAction,
+): Forged {
+  const record = toBinary(
+    AmendmentSchema,
+    create(AmendmentSchema, {
+      action,
+      batchId,
+      index,
+      effectiveOn: '2026-01-05',
+      basis: 'test',
+      document: '-',
+    }),
+  )
+  return forge(context, [record], ['**'], {
+    kind: 'amendment',
+    item: undefined,
+    batchClass: 'amendment',
+  })
 }
 
 /** The code with which something fails; '' when it does not fail. */

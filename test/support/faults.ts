@@ -16,20 +16,44 @@ export async function federationOf(t: Teardown, places: readonly Place[]): Promi
 }
 
 export async function catalogEverywhere(federation: TestFederation): Promise<void> {
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+  await federation.until('the catalog is everywhere', () =>
+    [...federation.nodes.values()].every((node) =>
+      node.context.ledger().catalog.item(INDUSTRY_ITEM),
+    ),
+  )
 }
 
 /** How often a record stands at a node. */
-export async function standing(federation: TestFederation, id: string, recordId: string): Promise<number> {
+export async function standing(
+  federation: TestFederation,
+  id: string,
+  recordId: string,
+): Promise<number> {
   const { context } = federation.node(id)
   await context.indexer.caughtUp()
   return (await findByRecordId(context, recordId)).length
 }
 
-export function publishOne(federation: TestFederation, id: string, name: string, target = '330000', count = 1) {
-  return publishRecords(federation.node(id).context, many(count, (i) => industryRecord(i, { prefix: name })), [target], { requestId: name })
+export function publishOne(
+  federation: TestFederation,
+  id: string,
+  name: string,
+  target = '330000',
+  count = 1,
+) {
+  return publishRecords(
+    federation.node(id).context,
+    many(count, (i) => industryRecord(i, { prefix: name })),
+    [target],
+    { requestId: name },
+  )
 }
 
 export async function well(federation: TestFederation): Promise<void> {
-  await federation.until('every node serves without an alarm', () => federation.alarms().length === 0 && [...federation.nodes.values()].every(({ state }) => state === 'serving'))
+  await federation.until(
+    'every node serves without an alarm',
+    () =>
+      federation.alarms().length === 0 &&
+      [...federation.nodes.values()].every(({ state }) => state === 'serving'),
+  )
 }

@@ -17,7 +17,11 @@ export const FOUR: readonly Place[] = [
 export async function startFour(t: Test): Promise<TestFederation> {
   const federation = await TestFederation.start(FOUR)
   t.teardown(() => federation.stop())
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context }) => context.ledger().catalog.item(INDUSTRY_ITEM)))
+  await federation.until('the catalog is everywhere', () =>
+    [...federation.nodes.values()].every(({ context }) =>
+      context.ledger().catalog.item(INDUSTRY_ITEM),
+    ),
+  )
   return federation
 }
 
@@ -32,7 +36,9 @@ let sent = 0
 export async function passes(federation: TestFederation, from: string, to: string): Promise<void> {
   const prefix = `pass${sent++}`
   await publishRecords(federation.node(from).context, [industryRecord(1, { prefix })], [to])
-  await federation.until(`${prefix} of ${from} is at ${to}`, () => held(federation, to, `${prefix}-1`))
+  await federation.until(`${prefix} of ${from} is at ${to}`, () =>
+    held(federation, to, `${prefix}-1`),
+  )
 }
 
 /** One record of the troubled county goes up, one comes down to it. */
@@ -41,7 +47,11 @@ export async function bothWays(federation: TestFederation): Promise<void> {
   await passes(federation, '330000', '330106')
 }
 
-export async function held(federation: TestFederation, id: string, recordId: string): Promise<boolean> {
+export async function held(
+  federation: TestFederation,
+  id: string,
+  recordId: string,
+): Promise<boolean> {
   return (await findByRecordId(federation.node(id).context, recordId)).length > 0
 }
 

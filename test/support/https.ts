@@ -27,10 +27,27 @@ export class HttpsClient {
   readonly #options: RequestOptions
 
   /** `certificate` is a file of the development PKI without its ending, below `folder`; none: anonymous. */
-  static async open(folder: string, port: number, certificate?: string, more: RequestOptions = {}): Promise<HttpsClient> {
+  static async open(
+    folder: string,
+    port: number,
+    certificate?: string,
+    more: RequestOptions = {},
+  ): Promise<HttpsClient> {
     const ca = await readFile(`${folder}/root.crt`, 'utf8')
-    const own = certificate === undefined ? {} : { cert: await readFile(`${folder}/${certificate}.crt`, 'utf8'), key: await readFile(`${folder}/${certificate}.key`, 'utf8') }
-    return new HttpsClient(port, { agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }), ca, servername: HOST, ...own, ...more })
+    const own =
+      certificate === undefined
+        ? {}
+        : {
+            cert: await readFile(`${folder}/${certificate}.crt`, 'utf8'),
+            key: await readFile(`${folder}/${certificate}.key`, 'utf8'),
+          }
+    return new HttpsClient(port, {
+      agent: new Agent({ keepAlive: false, maxCachedSessions: 0 }),
+      ca,
+      servername: HOST,
+      ...own,
+      ...more,
+    })
   }
 
   private constructor(port: number, options: RequestOptions) {
@@ -40,15 +57,33 @@ export class HttpsClient {
 
   get(path: string, ask: Ask = {}): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const outgoing = request({ host: '127.0.0.1', port: this.#port, path, method: ask.method ?? 'GET', headers: ask.headers ?? {}, ...this.#options }, (incoming) => {
-        const parts: Buffer[] = []
-        const socket = incoming.socket as TLSSocket
-        const serial = socket.getPeerX509Certificate()?.serialNumber ?? ''
-        const reused = socket.isSessionReused()
-        incoming.on('data', (part: Buffer) => parts.push(part))
-        incoming.on('error', reject)
-        incoming.on('end', () => resolve({ status: incoming.statusCode!, headers: incoming.headers, body: Buffer.concat(parts), serial, reused }))
-      })
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          port: this.#port,
+          path,
+          method: ask.method ?? 'GET',
+          headers: ask.headers ?? {},
+          ...this.#options,
+        },
+        (incoming) => {
+          const parts: Buffer[] = []
+          const socket = incoming.socket as TLSSocket
+          const serial = socket.getPeerX509Certificate()?.serialNumber ?? ''
+          const reused = socket.isSessionReused()
+          incoming.on('data', (part: Buffer) => parts.push(part))
+          incoming.on('error', reject)
+          incoming.on('end', () =>
+            resolve({
+              status: incoming.statusCode!,
+              headers: incoming.headers,
+              body: Buffer.concat(parts),
+              serial,
+              reused,
+            }),
+          )
+        },
+      )
       outgoing.on('error', reject)
       outgoing.end(ask.body)
     })

@@ -12,7 +12,9 @@ const WARM_CALLS = 1_500
 const CALLS = 3_000
 
 function oldBytes(): number {
-  return getHeapSpaceStatistics().filter(({ space_name: name }) => name === 'old_space').reduce((sum, space) => sum + space.space_used_size, 0)
+  return getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => name === 'old_space')
+    .reduce((sum, space) => sum + space.space_used_size, 0)
 }
 
 tuneMemory()
@@ -22,7 +24,8 @@ await closing([channel, server], async () => {
   const client = channel.client(RecordService)
   const { signal } = new AbortController()
   const send = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++) await client.publish({ records: [new Uint8Array(300)] }, { ...call, signal })
+    for (let i = 0; i < count; i++)
+      await client.publish({ records: [new Uint8Array(300)] }, { ...call, signal })
   }
   // Code that is compiled for the first time stays.
   await send(WARM_CALLS)

@@ -24,7 +24,13 @@ export class Lies {
     this.#victim = victim
   }
 
-  tell<M extends Method>(method: M, lie: (answer: Answer<M>, request: MessageShape<(typeof ExchangeService.method)[M]['input']>) => Answer<M>): void {
+  tell<M extends Method>(
+    method: M,
+    lie: (
+      answer: Answer<M>,
+      request: MessageShape<(typeof ExchangeService.method)[M]['input']>,
+    ) => Answer<M>,
+  ): void {
     this.#lies.set(method, lie as never)
   }
 
@@ -32,43 +38,84 @@ export class Lies {
     this.#lies.clear()
   }
 
-  readonly wrap = (services: readonly ServiceBinding[]): readonly ServiceBinding[] => services.map((service) => service.typeName !== ExchangeService.typeName ? service : {
-    ...service,
-    methods: service.methods.map((method) => ({
-      ...method,
-      call: async (request, context) => {
-        const truth = await method.call(request, context)
-        const { localName, input, output } = ExchangeService.methods.find(({ name }) => name === method.name)!
-        const lie = context.peer.nodeId === this.#victim ? this.#lies.get(localName) : undefined
-        return lie ? toBinary(output, lie(fromBinary(output, truth) as never, fromBinary(input, request) as never) as never) : truth
-      },
-    })),
-  })
+  readonly wrap = (services: readonly ServiceBinding[]): readonly ServiceBinding[] =>
+    services.map((service) =>
+      service.typeName !== ExchangeService.typeName
+        ? service
+        : {
+            ...service,
+            methods: service.methods.map((method) => ({
+              ...method,
+              call: async (request, context) => {
+                const truth = await method.call(request, context)
+                const { localName, input, output } = ExchangeService.methods.find(
+                  ({ name }) => name === method.name,
+                )!
+                const lie =
+                  context.peer.nodeId === this.#victim ? this.#lies.get(localName) : undefined
+                return lie
+                  ? toBinary(
+                      output,
+                      lie(
+                        fromBinary(output, truth) as never,
+                        fromBinary(input, request) as never,
+                      ) as never,
+                    )
+                  : truth
+              },
+            })),
+          },
+    )
 }
 
 /** A province that can lie to one of its two cities. */
-export async function startLying(t: Test, store: 'memory' | 'disk' = 'memory'): Promise<{ federation: TestFederation; lies: Lies }> {
+export async function startLying(
+  t: Test,
+  store: 'memory' | 'disk' = 'memory',
+): Promise<{ federation: TestFederation; lies: Lies }> {
   const federation = await TestFederation.start([], { catalog: false, store })
   t.teardown(() => federation.stop())
   const lies = new Lies(VICTIM)
-  await federation.add({ id: '330000', tier: 'province', divisions: ['330000'] }, { wrapServices: lies.wrap })
-  for (const id of [WITNESS, VICTIM]) await federation.add({ id, tier: 'city', parent: '330000', divisions: [id] }, { link: { patienceMs: 300 } })
+  await federation.add(
+    { id: '330000', tier: 'province', divisions: ['330000'] },
+    { wrapServices: lies.wrap },
+  )
+  for (const id of [WITNESS, VICTIM])
+    await federation.add(
+      { id, tier: 'city', parent: '330000', divisions: [id] },
+      { link: { patienceMs: 300 } },
+    )
   await federation.publishCatalog('330000')
-  await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every(({ context }) => context.ledger().catalog.item(INDUSTRY_ITEM)))
+  await federation.until('the catalog is everywhere', () =>
+    [...federation.nodes.values()].every(({ context }) =>
+      context.ledger().catalog.item(INDUSTRY_ITEM),
+    ),
+  )
   return { federation, lies }
 }
 
 let serial = 0
 
 /** Publishes two records at the province. */
-export async function spread(federation: TestFederation, targets: readonly string[] = [WITNESS, VICTIM]): Promise<Uint8Array> {
+export async function spread(
+  federation: TestFederation,
+  targets: readonly string[] = [WITNESS, VICTIM],
+): Promise<Uint8Array> {
   serial++
-  const { batch } = await publishRecords(federation.node('330000').context, many(2, (i) => industryRecord(i, { prefix: `a${serial}` })), targets)
+  const { batch } = await publishRecords(
+    federation.node('330000').context,
+    many(2, (i) => industryRecord(i, { prefix: `a${serial}` })),
+    targets,
+  )
   return batch!.id
 }
 
-export async function holds(federation: TestFederation, node: string, id: Uint8Array): Promise<boolean> {
-  return await findBatch(federation.node(node).context, id) !== undefined
+export async function holds(
+  federation: TestFederation,
+  node: string,
+  id: Uint8Array,
+): Promise<boolean> {
+  return (await findBatch(federation.node(node).context, id)) !== undefined
 }
 
 export function refusal(message: string): Uint8Array {
@@ -76,5 +123,8 @@ export function refusal(message: string): Uint8Array {
 }
 
 export function alarmOf(federation: TestFederation, node: string, text: RegExp): boolean {
-  return federation.node(node).alarms.list().some((line) => text.test(line))
+  return federation
+    .node(node)
+    .alarms.list()
+    .some((line) => text.test(line))
 }

@@ -17,7 +17,9 @@ export interface LoopDelay {
 }
 
 /** What `doing` gives, and the delays meanwhile. Both ends of a call in this process count. */
-export async function withLoopDelay<T>(doing: () => Promise<T>): Promise<LoopDelay & { readonly value: T }> {
+export async function withLoopDelay<T>(
+  doing: () => Promise<T>,
+): Promise<LoopDelay & { readonly value: T }> {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   const watch = new Watch()
   histogram.enable()
@@ -29,7 +31,11 @@ export async function withLoopDelay<T>(doing: () => Promise<T>): Promise<LoopDel
     watch.start()
     const value = await doing()
     await pause()
-    return { value, worstMs: watch.worstMs, wallMs: Math.max(0, histogram.max / 1e6 - RESOLUTION_MS) }
+    return {
+      value,
+      worstMs: watch.worstMs,
+      wallMs: Math.max(0, histogram.max / 1e6 - RESOLUTION_MS),
+    }
   } finally {
     watch.stop()
     histogram.disable()
@@ -55,7 +61,10 @@ class Watch {
   #look(): void {
     const wallMs = performance.now()
     const usedMs = processorMs()
-    this.worstMs = Math.max(this.worstMs, Math.min(wallMs - this.#wallMs, usedMs - this.#cpuMs) - RESOLUTION_MS)
+    this.worstMs = Math.max(
+      this.worstMs,
+      Math.min(wallMs - this.#wallMs, usedMs - this.#cpuMs) - RESOLUTION_MS,
+    )
     this.#wallMs = wallMs
     this.#cpuMs = usedMs
   }

@@ -19,13 +19,27 @@ export interface Wraps {
 export type TestOptions = Partial<NodeOptions> & Wraps
 
 /** The machine's ports, with what a test puts between, and databases by another engine. */
-export function portsOf({ wrapServices = (services) => services, wrapStore = (store) => store, wrapSlot = (slot) => slot }: Wraps, engine: Engine = systemPorts.disk.engine): Ports {
+export function portsOf(
+  {
+    wrapServices = (services) => services,
+    wrapStore = (store) => store,
+    wrapSlot = (slot) => slot,
+  }: Wraps,
+  engine: Engine = systemPorts.disk.engine,
+): Ports {
   const { transport } = systemPorts
   const disk = { ...systemPorts.disk, engine }
   const wrapped: Disk = {
     ...disk,
     // A node opens its own database with what it knows to be signed; others to take over what stands in them.
-    engine: { isMade: (folder) => engine.isMade(folder), isFresh: (folder) => engine.isFresh(folder), open: async (folder, options) => options.isAcknowledged ? wrapStore(await engine.open(folder, options)) : engine.open(folder, options) },
+    engine: {
+      isMade: (folder) => engine.isMade(folder),
+      isFresh: (folder) => engine.isFresh(folder),
+      open: async (folder, options) =>
+        options.isAcknowledged
+          ? wrapStore(await engine.open(folder, options))
+          : engine.open(folder, options),
+    },
     openSlot: async (file) => wrapSlot(await disk.openSlot(file)),
   }
   return { ...systemPorts, disk: wrapped, transport: withServices(transport, wrapServices) }

@@ -36,7 +36,11 @@ export class NodeProcesses {
   static async setUp(places: readonly Place[]): Promise<NodeProcesses> {
     const federation = await TestFederation.start(places, { store: 'disk' })
     const processes = new NodeProcesses(federation, places)
-    await federation.until('the catalog is everywhere', () => [...federation.nodes.values()].every((node) => node.context.ledger().catalog.item(INDUSTRY_ITEM)))
+    await federation.until('the catalog is everywhere', () =>
+      [...federation.nodes.values()].every((node) =>
+        node.context.ledger().catalog.item(INDUSTRY_ITEM),
+      ),
+    )
     for (const { id } of places) await federation.registerClient(id)
     for (const node of [...federation.nodes.values()].reverse()) await node.close()
     federation.nodes.clear()
@@ -48,11 +52,19 @@ export class NodeProcesses {
   }
 
   /** Starts a node; resolves when it listens. @throws Error when it ends before */
-  async start(id: string, { stdout = 'pipe' }: { stdout?: 'pipe' | 'unread' | number } = {}): Promise<void> {
-    const child = spawn(process.execPath, [MAIN, 'node', 'start', '--node', this.federation.folderOf(id)], {
-      // The channel ends with this process, and the node with the channel.
-      stdio: ['ignore', stdout === 'unread' ? 'pipe' : stdout, 'pipe', 'ipc'], env: { PATH: process.env['PATH'] ?? '', LANG: 'C' },
-    })
+  async start(
+    id: string,
+    { stdout = 'pipe' }: { stdout?: 'pipe' | 'unread' | number } = {},
+  ): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'node', 'start', '--node', this.federation.folderOf(id)],
+      {
+        // The channel ends with this process, and the node with the channel.
+        stdio: ['ignore', stdout === 'unread' ? 'pipe' : stdout, 'pipe', 'ipc'],
+        env: { PATH: process.env['PATH'] ?? '', LANG: 'C' },
+      },
+    )
     let said = ''
     const hear = (chunk: Buffer): void => {
       said = (said + chunk.toString()).slice(-20_000)
@@ -64,10 +76,16 @@ export class NodeProcesses {
     child.stderr!.on('data', hear)
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
     this.#running.set(id, { process: child, ended })
-    const listening = new Promise<void>((resolve) => child.stderr!.on('data', () => said.includes('listens on') && resolve()))
-    await Promise.race([listening, ended.then(() => {
-      if (child.signalCode === null) throw new Error(`node ${id} ended with ${child.exitCode}:\n${said}`)
-    })])
+    const listening = new Promise<void>((resolve) =>
+      child.stderr!.on('data', () => said.includes('listens on') && resolve()),
+    )
+    await Promise.race([
+      listening,
+      ended.then(() => {
+        if (child.signalCode === null)
+          throw new Error(`node ${id} ended with ${child.exitCode}:\n${said}`)
+      }),
+    ])
   }
 
   /** Ends a node at once, whatever it is doing; resolves when it is gone. */
@@ -90,13 +108,27 @@ export class NodeProcesses {
 
   /** A department of a node, which is entered into the register when the folders are made. */
   async client(id: string, options: { retryForMs?: number } = {}): Promise<HuxinClient> {
-    return HuxinClient.connect({ address: `127.0.0.1:${this.#ports.get(id)}`, node: this.federation.name(id), ...await this.#files(id, 'client'), ...options })
+    return HuxinClient.connect({
+      address: `127.0.0.1:${this.#ports.get(id)}`,
+      node: this.federation.name(id),
+      ...(await this.#files(id, 'client')),
+      ...options,
+    })
   }
 
   /** The operator of a node. */
   async operator(id: string): Promise<WireChannel> {
-    const { material } = await loadTlsMaterial(await this.#files(id, 'operator'), systemClock.nowMs())
-    return WireChannel.dial({ address: `127.0.0.1:${this.#ports.get(id)}`, expectedNodeName: this.federation.name(id), material, clock: systemClock, backoffMsMax: 500 })
+    const { material } = await loadTlsMaterial(
+      await this.#files(id, 'operator'),
+      systemClock.nowMs(),
+    )
+    return WireChannel.dial({
+      address: `127.0.0.1:${this.#ports.get(id)}`,
+      expectedNodeName: this.federation.name(id),
+      material,
+      clock: systemClock,
+      backoffMsMax: 500,
+    })
   }
 
   /** Opens every folder in this process; the processes must be gone. */
@@ -115,17 +147,34 @@ export class NodeProcesses {
     await this.federation.stop()
   }
 
-  async #files(id: string, role: 'client' | 'operator'): Promise<{ certificateFile: string; keyFile: string; rootFiles: string[] }> {
+  async #files(
+    id: string,
+    role: 'client' | 'operator',
+  ): Promise<{ certificateFile: string; keyFile: string; rootFiles: string[] }> {
     const folder = join(this.federation.pki.folder, id)
-    const file = (await readdir(folder)).find((name) => name.startsWith(role) && name.endsWith('.crt'))
+    const file = (await readdir(folder)).find(
+      (name) => name.startsWith(role) && name.endsWith('.crt'),
+    )
     if (!file) throw new Error(`${folder} has no certificate of role ${role}`)
-    return { certificateFile: join(folder, file), keyFile: join(folder, file.replace('.crt', '.key')), rootFiles: [join(this.federation.pki.folder, 'root.crt')] }
+    return {
+      certificateFile: join(folder, file),
+      keyFile: join(folder, file.replace('.crt', '.key')),
+      rootFiles: [join(this.federation.pki.folder, 'root.crt')],
+    }
   }
 
   async #configure(place: Place): Promise<void> {
     const file = join(this.federation.folderOf(place.id), 'node.yaml')
-    const text = (await readFile(file, 'utf8')).replace(/listen: .*/, `listen: 127.0.0.1:${this.#ports.get(place.id)}`)
-    await writeFile(file, place.parent === undefined ? text : text.replace(/address: .*/, `address: 127.0.0.1:${this.#ports.get(place.parent)}`))
+    const text = (await readFile(file, 'utf8')).replace(
+      /listen: .*/,
+      `listen: 127.0.0.1:${this.#ports.get(place.id)}`,
+    )
+    await writeFile(
+      file,
+      place.parent === undefined
+        ? text
+        : text.replace(/address: .*/, `address: 127.0.0.1:${this.#ports.get(place.parent)}`),
+    )
   }
 }
 
@@ -143,10 +192,14 @@ async function freePort(): Promise<number> {
 }
 
 /** Waits until a condition holds, looking again every few milliseconds. */
-export async function until(what: () => string, condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function until(
+  what: () => string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 30_000,
+): Promise<void> {
   const patience = new Patience(timeoutMs)
   try {
-    while (!await condition()) {
+    while (!(await condition())) {
       if (patience.over) throw new Error(`waited ${timeoutMs} ms in vain: ${what()}`)
       await sleep(systemClock, 10)
     }
@@ -154,4 +207,3 @@ export async function until(what: () => string, condition: () => boolean | Promi
     patience.end()
   }
 }
-

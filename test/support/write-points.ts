@@ -31,7 +31,8 @@ export interface Fault {
   readonly fatal: boolean
 }
 
-export const pointName = ({ what, nth }: Point): string => `${what}${nth === 0 ? '' : ` again (${nth})`}`
+export const pointName = ({ what, nth }: Point): string =>
+  `${what}${nth === 0 ? '' : ` again (${nth})`}`
 
 export class WritePoints {
   readonly points: Point[] = []
@@ -53,17 +54,44 @@ export class WritePoints {
 
   /** What the node is started with; `checkpoint` is the file of its slot. */
   options(checkpoint: string): Wraps {
-    return { wrapStore: (store) => this.#store(store), wrapSlot: (slot) => this.#slot(slot, checkpoint) }
+    return {
+      wrapStore: (store) => this.#store(store),
+      wrapSlot: (slot) => this.#slot(slot, checkpoint),
+    }
   }
 
   #store(store: Store): Store {
-    const through = (method: string, what: () => string, write: () => Promise<void>): Promise<void> => this.#write({ what: `${method} ${what()}`, file: false }, write)
+    const through = (
+      method: string,
+      what: () => string,
+      write: () => Promise<void>,
+    ): Promise<void> => this.#write({ what: `${method} ${what()}`, file: false }, write)
     return {
       ...store,
-      commit: (ops, expect) => through('commit', () => tablesOf(ops), () => store.commit(ops, expect)),
-      write: (ops) => through('write', () => tablesOf(ops), () => store.write(ops)),
-      clear: (range) => through('clear', () => tablesOf([{ key: range.gte, value: undefined }]), () => store.clear(range)),
-      destroyDeleted: (range) => through('destroy', () => tablesOf([{ key: range.gte, value: undefined }]), () => store.destroyDeleted(range)),
+      commit: (ops, expect) =>
+        through(
+          'commit',
+          () => tablesOf(ops),
+          () => store.commit(ops, expect),
+        ),
+      write: (ops) =>
+        through(
+          'write',
+          () => tablesOf(ops),
+          () => store.write(ops),
+        ),
+      clear: (range) =>
+        through(
+          'clear',
+          () => tablesOf([{ key: range.gte, value: undefined }]),
+          () => store.clear(range),
+        ),
+      destroyDeleted: (range) =>
+        through(
+          'destroy',
+          () => tablesOf([{ key: range.gte, value: undefined }]),
+          () => store.destroyDeleted(range),
+        ),
       reopen: async () => {
         if (this.#fault?.fatal) this.#refuse()
         this.#dead = false
@@ -82,7 +110,11 @@ export class WritePoints {
     }
   }
 
-  async #write({ what, file }: Omit<Point, 'nth'>, write: () => Promise<void>, path = ''): Promise<void> {
+  async #write(
+    { what, file }: Omit<Point, 'nth'>,
+    write: () => Promise<void>,
+    path = '',
+  ): Promise<void> {
     if (this.#dead) this.#refuse()
     if (this.#ignored.test(what)) return write()
     const nth = this.#counts.get(what) ?? 0
@@ -105,7 +137,15 @@ export class WritePoints {
 
 /** The tables that ops write into, and the names of what has one. */
 function tablesOf(ops: readonly Op[]): string {
-  return [...new Set(ops.map(({ key }) => /^(?:meta [a-z]+|state [a-z]+|[A-Za-z]+)/.exec(keyText(key))?.[0] ?? '?'))].sort().join(', ')
+  return [
+    ...new Set(
+      ops.map(
+        ({ key }) => /^(?:meta [a-z]+|state [a-z]+|[A-Za-z]+)/.exec(keyText(key))?.[0] ?? '?',
+      ),
+    ),
+  ]
+    .sort()
+    .join(', ')
 }
 
 /** Does a write to a file and takes back what lies after the given part of the bytes that it changed. */

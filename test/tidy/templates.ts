@@ -13,14 +13,22 @@ export interface Template {
 
 /** Every template with the tag `text` below `src`. */
 export async function templatesOf(src: string): Promise<readonly Template[]> {
-  const paths = (await readdir(src, { recursive: true })).filter((path) => path.endsWith('.ts') && !/^gen\/|^base\/text\.ts$/.test(path)).sort()
-  return (await Promise.all(paths.map(async (path) => templatesIn(await readFile(join(src, path), 'utf8'), path)))).flat()
+  const paths = (await readdir(src, { recursive: true }))
+    .filter((path) => path.endsWith('.ts') && !/^gen\/|^base\/text\.ts$/.test(path))
+    .sort()
+  return (
+    await Promise.all(
+      paths.map(async (path) => templatesIn(await readFile(join(src, path), 'utf8'), path)),
+    )
+  ).flat()
 }
 
 /** The templates of one source, those within places too. */
 export function templatesIn(source: string, path: string): Template[] {
   const found: Template[] = []
-  for (const { index } of source.matchAll(/(?<![\w`'.]|(?<!\breturn|\bawait|\bthrow) (?<=\w ))text`/g)) {
+  for (const { index } of source.matchAll(
+    /(?<![\w`'.]|(?<!\breturn|\bawait|\bthrow) (?<=\w ))text`/g,
+  )) {
     const { parts, values } = readTemplate(source, index + 'text`'.length)
     const template = parts.reduce((all, part, i) => `${all}{${i - 1}}${part}`)
     found.push({ place: `${path}:${source.slice(0, index).split('\n').length}`, template, values })
@@ -29,7 +37,10 @@ export function templatesIn(source: string, path: string): Template[] {
 }
 
 /** Reads from behind the first backtick to the last one of the same template. */
-function readTemplate(source: string, start: number): { parts: string[]; values: string[]; end: number } {
+function readTemplate(
+  source: string,
+  start: number,
+): { parts: string[]; values: string[]; end: number } {
   const parts: string[] = []
   const values: string[] = []
   let part = ''
@@ -56,7 +67,7 @@ function endOfPlace(source: string, start: number): number {
   for (let at = start; at < source.length; at++) {
     const char = source[at]!
     if (char === '`') at = readTemplate(source, at + 1).end
-    else if (char === '\'' || char === '"') at = endOfString(source, at)
+    else if (char === "'" || char === '"') at = endOfString(source, at)
     else if (char === '{') depth++
     else if (char === '}' && depth-- === 0) return at
   }

@@ -13,7 +13,8 @@ const made = new Map<string, Signer>()
 /** The key of a node that is called `label`; the same whenever it is asked for. */
 export function key(name: string, label = '1', type: KeyType = 'ed25519'): Signer {
   const seed = `${name} ${label} ${type}`
-  const signer = made.get(seed) ?? generateSigner(name, type, createHash('sha256').update(seed).digest())
+  const signer =
+    made.get(seed) ?? generateSigner(name, type, createHash('sha256').update(seed).digest())
   made.set(seed, signer)
   return signer
 }
@@ -27,25 +28,75 @@ export interface Place {
 }
 
 /** The first statement of a node. */
-export function first({ name, tier, parent, divisions = [] }: Place, vkeys = keys(name, '1')): MemberStatement {
+export function first(
+  { name, tier, parent, divisions = [] }: Place,
+  vkeys = keys(name, '1'),
+): MemberStatement {
   return {
-    member: name, serial: 0, previous: undefined, tier, parent, divisions, body: BODY, host: undefined, epoch: 1,
+    member: name,
+    serial: 0,
+    previous: undefined,
+    tier,
+    parent,
+    divisions,
+    body: BODY,
+    host: undefined,
+    epoch: 1,
     ...vkeys,
-    validFrom: '2026-01-01', validTo: '2036-12-31', status: 'active', actor: '张三', document: '浙信〔2026〕12号', reason: '新接入',
+    validFrom: '2026-01-01',
+    validTo: '2036-12-31',
+    status: 'active',
+    actor: '张三',
+    document: '浙信〔2026〕12号',
+    reason: '新接入',
   }
 }
 
 /** The statement after the one in force, with changes. */
 export function next(member: Member, changes: Partial<MemberStatement> = {}): MemberStatement {
-  const { tier, parent, divisions, body, host, epoch, noteVkey, cosignVkey, validFrom, validTo, status, actor, document, reason } = member
+  const {
+    tier,
+    parent,
+    divisions,
+    body,
+    host,
+    epoch,
+    noteVkey,
+    cosignVkey,
+    validFrom,
+    validTo,
+    status,
+    actor,
+    document,
+    reason,
+  } = member
   return {
-    member: member.name, serial: member.serial + 1, previous: member.statementHash,
-    tier, parent, divisions, body, host, epoch, noteVkey, cosignVkey, validFrom, validTo, status, actor, document, reason, ...changes,
+    member: member.name,
+    serial: member.serial + 1,
+    previous: member.statementHash,
+    tier,
+    parent,
+    divisions,
+    body,
+    host,
+    epoch,
+    noteVkey,
+    cosignVkey,
+    validFrom,
+    validTo,
+    status,
+    actor,
+    document,
+    reason,
+    ...changes,
   }
 }
 
 /** Both keys of a node under a label, as changes of a statement. */
-export function keys(name: string, label: string): Pick<MemberStatement, 'noteVkey' | 'cosignVkey'> {
+export function keys(
+  name: string,
+  label: string,
+): Pick<MemberStatement, 'noteVkey' | 'cosignVkey'> {
   return { noteVkey: key(name, label).vkey, cosignVkey: key(name, label, 'cosignature').vkey }
 }
 
@@ -57,6 +108,7 @@ export function signed(statement: MemberStatement, ...signers: readonly Signer[]
 export function federationOf(places: readonly Place[]): FederationState {
   const roots = places.filter(({ parent }) => parent === undefined)
   const federation = FederationState.from(roots.map(({ name }) => ({ name, vkey: key(name).vkey })))
-  for (const place of places) federation.applyStatement(signed(first(place), key(place.parent ?? place.name)))
+  for (const place of places)
+    federation.applyStatement(signed(first(place), key(place.parent ?? place.name)))
   return federation
 }

@@ -19,15 +19,39 @@ export interface TestIssuer {
 export function issuer(trustDomain: string): TestIssuer {
   const validity = validityDays(systemClock.nowMs(), 30)
   const root = issueRoot({ commonName: `${trustDomain} root`, validity, random })
-  const ca = issueCa({ issuer: root, commonName: `${trustDomain} ca`, trustDomain, validity, random })
+  const ca = issueCa({
+    issuer: root,
+    commonName: `${trustDomain} ca`,
+    trustDomain,
+    validity,
+    random,
+  })
   const leaf = (role: PeerRole, nodeId: string, name: string): TlsMaterial => {
-    const { certificatePem, keyPem } = issueLeaf({ issuer: ca, role, trustDomain, nodeId, name, validity, random })
+    const { certificatePem, keyPem } = issueLeaf({
+      issuer: ca,
+      role,
+      trustDomain,
+      nodeId,
+      name,
+      validity,
+      random,
+    })
     const x509 = new X509Certificate(certificatePem)
     return {
       certificateChainPem: certificatePem + ca.certificatePem,
       keyPem,
       rootsPem: [root.certificatePem],
-      identity: identityOr(x509, new X509Certificate(ca.certificatePem), { trustDomain, role, nodeId, name, serial: x509.serialNumber, nodeName: `${trustDomain}/${nodeId}`, issuer: '', notBeforeMs: validity.fromMs, notAfterMs: validity.toMs }),
+      identity: identityOr(x509, new X509Certificate(ca.certificatePem), {
+        trustDomain,
+        role,
+        nodeId,
+        name,
+        serial: x509.serialNumber,
+        nodeName: `${trustDomain}/${nodeId}`,
+        issuer: '',
+        notBeforeMs: validity.fromMs,
+        notAfterMs: validity.toMs,
+      }),
       notAfterMs: Date.parse(x509.validTo),
     }
   }
@@ -38,7 +62,11 @@ export function issuer(trustDomain: string): TestIssuer {
   }
 }
 
-function identityOr(x509: X509Certificate, authority: X509Certificate, otherwise: PeerIdentity): PeerIdentity {
+function identityOr(
+  x509: X509Certificate,
+  authority: X509Certificate,
+  otherwise: PeerIdentity,
+): PeerIdentity {
   try {
     return identityOfCertificate(x509, [authority])
   } catch {

@@ -18,7 +18,8 @@ export const county = federation.node('330825')
 
 type RecordHandlers = Handlers<typeof RecordService.method>
 
-const unused = (): Promise<never> => Promise.reject(new HuxinError('not_found', 'not part of this test'))
+const unused = (): Promise<never> =>
+  Promise.reject(new HuxinError('not_found', 'not part of this test'))
 
 /** RecordService with the handlers given; the others answer not_found. */
 export function recordService(handlers: Partial<RecordHandlers> = {}): ServiceBinding {
@@ -33,7 +34,13 @@ export function recordService(handlers: Partial<RecordHandlers> = {}): ServiceBi
   })
 }
 
-export const budgets: BudgetLimits = { connections: 100, connectionsPerPeer: 100, callsPerPeer: 300, bytes: 200 << 20, bytesPerPeer: 100 << 20 }
+export const budgets: BudgetLimits = {
+  connections: 100,
+  connectionsPerPeer: 100,
+  callsPerPeer: 300,
+  bytes: 200 << 20,
+  bytesPerPeer: 100 << 20,
+}
 
 export interface Refusal {
   readonly reason: string
@@ -68,13 +75,22 @@ export async function listen(options: Partial<WireServerOptions> = {}): Promise<
 }
 
 export function dial(address: string, options: Partial<WireChannelOptions> = {}): WireChannel {
-  return WireChannel.dial({ address, expectedNodeName: nodeName, material: county, clock: systemClock, ...options })
+  return WireChannel.dial({
+    address,
+    expectedNodeName: nodeName,
+    material: county,
+    clock: systemClock,
+    ...options,
+  })
 }
 
 export const call = { timeoutMs: 20_000 }
 
 /** Runs `steps`, then closes what was opened, whatever happened. */
-export async function closing<T>(opened: readonly ({ close(): void } | TestServer)[], steps: () => Promise<T>): Promise<T> {
+export async function closing<T>(
+  opened: readonly ({ close(): void } | TestServer)[],
+  steps: () => Promise<T>,
+): Promise<T> {
   try {
     return await steps()
   } finally {
@@ -84,7 +100,10 @@ export async function closing<T>(opened: readonly ({ close(): void } | TestServe
 
 /** The code with which `promise` fails. */
 export async function failure(promise: Promise<unknown>): Promise<HuxinError> {
-  const error: unknown = await promise.then(() => new Error('it succeeded'), (reason: unknown) => reason)
+  const error: unknown = await promise.then(
+    () => new Error('it succeeded'),
+    (reason: unknown) => reason,
+  )
   if (error instanceof HuxinError) return error
   throw error
 }
@@ -96,7 +115,13 @@ export async function until(holds: () => boolean): Promise<void> {
 
 /** A clock that can be put forward. */
 export function movableClock(): Clock & { aheadMs: number } {
-  return { ...systemClock, aheadMs: 0, nowMs() { return systemClock.nowMs() + this.aheadMs } }
+  return {
+    ...systemClock,
+    aheadMs: 0,
+    nowMs() {
+      return systemClock.nowMs() + this.aheadMs
+    },
+  }
 }
 
 /** A TCP forwarder in front of a port, with the faults of networks. */
@@ -112,18 +137,28 @@ export class Relay {
   /** Chunks carried. */
   chunks = 0
 
-  static async open(targetPort: number, options: { delayMs?: number; idleMsMax?: number; connectProxy?: ConnectProxy } = {}, port = 0): Promise<Relay> {
+  static async open(
+    targetPort: number,
+    options: { delayMs?: number; idleMsMax?: number; connectProxy?: ConnectProxy } = {},
+    port = 0,
+  ): Promise<Relay> {
     const relay = new Relay(targetPort, options)
     relay.#server.listen(port, '127.0.0.1')
     await once(relay.#server, 'listening')
     return relay
   }
 
-  private constructor(targetPort: number, options: { delayMs?: number; idleMsMax?: number; connectProxy?: ConnectProxy }) {
+  private constructor(
+    targetPort: number,
+    options: { delayMs?: number; idleMsMax?: number; connectProxy?: ConnectProxy },
+  ) {
     this.#targetPort = targetPort
     this.#server = createServer((near) => {
       this.accepted++
-      if (options.connectProxy) near.once('data', (head) => this.#tunnel(near, head.toString('latin1'), options.connectProxy!))
+      if (options.connectProxy)
+        near.once('data', (head) =>
+          this.#tunnel(near, head.toString('latin1'), options.connectProxy!),
+        )
       else this.#join(near, connect(this.#targetPort, '127.0.0.1'), options)
     })
   }
@@ -177,10 +212,17 @@ export class Relay {
     })
   }
 
-  #join(near: Socket, far: Socket, { delayMs = 0, idleMsMax = 0 }: { delayMs?: number; idleMsMax?: number }): void {
+  #join(
+    near: Socket,
+    far: Socket,
+    { delayMs = 0, idleMsMax = 0 }: { delayMs?: number; idleMsMax?: number },
+  ): void {
     const pair = [near, far] as const
     this.#pairs.add(pair)
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       from.setNoDelay()
       from.on('data', (chunk) => {
         this.chunks++
@@ -193,11 +235,12 @@ export class Relay {
         this.#pairs.delete(pair)
         to.destroy()
       })
-      if (idleMsMax > 0) from.setTimeout(idleMsMax, () => {
-        if (!from.destroyed && !to.destroyed) this.cuts++
-        from.destroy()
-        to.destroy()
-      })
+      if (idleMsMax > 0)
+        from.setTimeout(idleMsMax, () => {
+          if (!from.destroyed && !to.destroyed) this.cuts++
+          from.destroy()
+          to.destroy()
+        })
     }
     if (this.#frozen) this.freeze()
   }

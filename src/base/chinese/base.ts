@@ -5,5 +5,6 @@ export const baseChinese: Readonly<Record<string, string>> = {
   // errors.ts
   'invariant broken: {0}': '程序内部条件不成立：{0}',
   // yaml.ts
-  'line {0} is nested too deep: lists and tables stand in each other {1} times at most': '第 {0} 行嵌套过深：列表与对应表至多嵌套 {1} 层',
+  'line {0} is nested too deep: lists and tables stand in each other {1} times at most':
+    '第 {0} 行嵌套过深：列表与对应表至多嵌套 {1} 层',
 }

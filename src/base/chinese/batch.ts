@@ -13,7 +13,8 @@ export const batchChinese: Readonly<Record<string, string>> = {
   'has a length that is not minimal': '长度编码不是最短形式',
   'has a length over its limit': '长度超过上限',
   'a body has {0} records, allowed are 1 to {1}': '批次体有 {0} 条记录，应为 1 至 {1} 条',
-  'a body has {0} bytes, at most {1}: use smaller batches': '批次体有 {0} 字节，至多 {1}：请减小批次',
+  'a body has {0} bytes, at most {1}: use smaller batches':
+    '批次体有 {0} 字节，至多 {1}：请减小批次',
   'body: leaf {0} {1}': '批次体：第 {0} 个叶 {1}',
   // entry.ts
   'a log entry has {0} bytes, at most {1}': '日志条目有 {0} 字节，至多 {1}',
@@ -42,12 +43,15 @@ export const batchChinese: Readonly<Record<string, string>> = {
   'line {0} has no valid target': '第 {0} 行的送达范围无效',
   'line {0} has no valid class': '第 {0} 行的类别无效',
   'line {0} has no valid lane number': '第 {0} 行的序号无效',
-  'line {0}: number 0 and only number 0 has no previous batch': '第 {0} 行：有且只有 0 号批次没有前一批次',
+  'line {0}: number 0 and only number 0 has no previous batch':
+    '第 {0} 行：有且只有 0 号批次没有前一批次',
   'line {0} has no valid hash': '第 {0} 行的哈希无效',
   'line {0} has {1} values, not {2}': '第 {0} 行有 {1} 个值，应为 {2} 个',
   'batch header: {0}': '批次头：{0}',
   // seal.ts
   'a batch header has {0} bytes, at most {1}': '批次头有 {0} 字节，至多 {1}',
-  'batch header has {0} signature lines, exactly one is allowed': '批次头有 {0} 个签名行，须恰有一个',
-  'batch header is signed by {0}, not by the key in force of {1}': '批次头由 {0} 签名，不是 {1} 的现行密钥',
+  'batch header has {0} signature lines, exactly one is allowed':
+    '批次头有 {0} 个签名行，须恰有一个',
+  'batch header is signed by {0}, not by the key in force of {1}':
+    '批次头由 {0} 签名，不是 {1} 的现行密钥',
 }

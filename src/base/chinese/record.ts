@@ -9,13 +9,17 @@ export const recordChinese: Readonly<Record<string, string>> = {
   'catalog item {0} is not sound: {1}: {2}': '目录项 {0} 不完善：{1}：{2}',
   // record.ts
   'a record has {0} bytes, at most {1} are allowed': '记录有 {0} 字节，至多 {1}',
-  'a record is not a well-formed protobuf message of huxin.v1.Record': '记录不是格式正确的 huxin.v1.Record 消息',
+  'a record is not a well-formed protobuf message of huxin.v1.Record':
+    '记录不是格式正确的 huxin.v1.Record 消息',
   'a record does not decode: {0}': '记录无法解码：{0}',
   // personal.ts
-  'a document number may not hold the number of a person: everybody reads it, and it cannot be erased': '文号不得含有个人号码：所有人可见且无法删除',
+  'a document number may not hold the number of a person: everybody reads it, and it cannot be erased':
+    '文号不得含有个人号码：所有人可见且无法删除',
   'a document number is one line of at most {0} characters': '文号须为单行，至多 {0} 字',
-  'a basis may not hold the number of a person: everybody reads it, and it cannot be erased': '依据不得含有个人号码：所有人可见且无法删除',
-  'a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it': '依据须为小写字母、数字和连字符组成的代码，例如 repair/order36：所有人可见',
+  'a basis may not hold the number of a person: everybody reads it, and it cannot be erased':
+    '依据不得含有个人号码：所有人可见且无法删除',
+  'a basis is a code of lower-case letters, digits and hyphens, for example repair/order36: everybody reads it':
+    '依据须为小写字母、数字和连字符组成的代码，例如 repair/order36：所有人可见',
   // rules.ts
   '{0} characters, at most {1}': '有 {0} 个字符，至多 {1} 个',
   '{0} bytes, not 32': '有 {0} 字节，应为 32 字节',
@@ -52,8 +56,11 @@ export const recordChinese: Readonly<Record<string, string>> = {
   'at most {0} bytes': '至多 {0} 字节',
   // pattern.ts
   'at most {0} characters': '至多 {0} 字',
-  'RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it': '正则引擎 RE2 不支持前瞻与后顾 (?= (?! (?<= (?<!：请直接写明文本的形式，而非其前后内容',
+  'RE2 does not know look-ahead and look-behind, (?= (?! (?<= (?<!: say what the text is, and not what stands beside it':
+    '正则引擎 RE2 不支持前瞻与后顾 (?= (?! (?<= (?<!：请直接写明文本的形式，而非其前后内容',
   'RE2 does not take it: {0}': '正则引擎 RE2 不接受：{0}',
-  'it is too large ({0} steps, at most {1}): repeat less often': '过于庞大（{0} 步，至多 {1} 步）：请减少重复次数',
-  'it is too slow for texts of {0} characters: give a maxLength of at most {1}': '匹配 {0} 字的文本过慢：请给出不大于 {1} 的 maxLength',
+  'it is too large ({0} steps, at most {1}): repeat less often':
+    '过于庞大（{0} 步，至多 {1} 步）：请减少重复次数',
+  'it is too slow for texts of {0} characters: give a maxLength of at most {1}':
+    '匹配 {0} 字的文本过慢：请给出不大于 {1} 的 maxLength',
 }

@@ -5,7 +5,13 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { civilDate } from '../../base/clock.ts'
 import { SeededRandom } from '../../base/random.ts'
-import { EvaluationKind, EvaluationResultSchema, RecordSchema, SubjectSchema, SubjectType } from '../../gen/huxin/v1/record_pb.ts'
+import {
+  EvaluationKind,
+  EvaluationResultSchema,
+  RecordSchema,
+  SubjectSchema,
+  SubjectType,
+} from '../../gen/huxin/v1/record_pb.ts'
 import { syntheticUscc } from '../../record/uscc.ts'
 
 export const BODY = '11330825TT00000903'
@@ -56,17 +62,40 @@ export class DemoData {
   /** A department's file: `rows` industry evaluations of which twelve are bad for three reasons. */
   industryCsv(division: string, rows: number): string {
     const bad = new Map<number, 'scientific' | 'check' | 'date'>()
-    for (const [i, kind] of (['scientific', 'check', 'date'] as const).flatMap((kind, k) => [5, 4, 3][k]! > 0 ? Array<typeof kind>([5, 4, 3][k]!).fill(kind) : []).entries()) {
-      bad.set(Math.floor(rows * (i + 1) / 13), kind)
+    for (const [i, kind] of (['scientific', 'check', 'date'] as const)
+      .flatMap((kind, k) => ([5, 4, 3][k]! > 0 ? Array<typeof kind>([5, 4, 3][k]!).fill(kind) : []))
+      .entries()) {
+      bad.set(Math.floor((rows * (i + 1)) / 13), kind)
     }
-    const lines = ['记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码,行业代码,检查次数']
+    const lines = [
+      '记录编号,统一社会信用代码,主体名称,行业领域,评价等级,评价日期,有效期起,有效期止,评价单位代码,行业代码,检查次数',
+    ]
     for (let i = 0; i < rows; i++) {
       const { uscc, name, industry } = this.enterprise(division, i)
       const grade = 'ABCDE'[this.gradeRank() + (this.#random.below(50) === 0 ? 1 : 0)]!
       const kind = bad.get(i)
-      const code = kind === 'scientific' ? '9.13301E+17' : kind === 'check' ? uscc.slice(0, 17) + (uscc.endsWith('0') ? '1' : '0') : uscc
+      const code =
+        kind === 'scientific'
+          ? '9.13301E+17'
+          : kind === 'check'
+            ? uscc.slice(0, 17) + (uscc.endsWith('0') ? '1' : '0')
+            : uscc
       const date = kind === 'date' ? '2026年第三季度' : this.day(-40).replaceAll('-', '/')
-      lines.push([`ZJ-${division}-${i}`, code, name, fields[industry]!, grade, date, this.day(-30).replaceAll('-', '/'), '2099/12/31', BODY, industries[industry]!, String(this.#random.below(5))].join(','))
+      lines.push(
+        [
+          `ZJ-${division}-${i}`,
+          code,
+          name,
+          fields[industry]!,
+          grade,
+          date,
+          this.day(-30).replaceAll('-', '/'),
+          '2099/12/31',
+          BODY,
+          industries[industry]!,
+          String(this.#random.below(5)),
+        ].join(','),
+      )
     }
     return `\ufeff${lines.join('\r\n')}\r\n`
   }
@@ -74,31 +103,54 @@ export class DemoData {
   /** A national comprehensive result A–D. */
   national(division: string, number: number): Uint8Array {
     const { uscc, name } = this.enterprise(division, number)
-    return toBinary(RecordSchema, create(RecordSchema, {
-      recordId: `CN-${division}-${number}`,
-      subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc, name }),
-      content: {
-        case: 'evaluationResult',
-        value: create(EvaluationResultSchema, {
-          kind: EvaluationKind.COMPREHENSIVE, scale: 'cn/comprehensive@2025', grade: 'ABCD'[this.gradeRank()]!, model: 'cn/comprehensive@2026',
-          evaluatedOn: this.day(-60), validFrom: this.day(-50), validTo: this.day(315), evaluator: BODY,
-        }),
-      },
-    }))
+    return toBinary(
+      RecordSchema,
+      create(RecordSchema, {
+        recordId: `CN-${division}-${number}`,
+        subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: uscc, name }),
+        content: {
+          case: 'evaluationResult',
+          value: create(EvaluationResultSchema, {
+            kind: EvaluationKind.COMPREHENSIVE,
+            scale: 'cn/comprehensive@2025',
+            grade: 'ABCD'[this.gradeRank()]!,
+            model: 'cn/comprehensive@2026',
+            evaluatedOn: this.day(-60),
+            validFrom: this.day(-50),
+            validTo: this.day(315),
+            evaluator: BODY,
+          }),
+        },
+      }),
+    )
   }
 
   /** An industry result, for the scenes with single batches. */
   industry(enterprise: Enterprise, recordId: string, grade = 'A'): Uint8Array {
-    return toBinary(RecordSchema, create(RecordSchema, {
-      recordId,
-      subject: create(SubjectSchema, { type: SubjectType.ENTERPRISE, id: enterprise.uscc, name: enterprise.name }),
-      content: {
-        case: 'evaluationResult',
-        value: create(EvaluationResultSchema, {
-          kind: EvaluationKind.INDUSTRY, domain: fields[enterprise.industry]!, scale: 'zj/five-grade@2020', grade, model: 'zj/industry@1',
-          evaluatedOn: this.day(-20), validFrom: this.day(-10), validTo: this.day(355), evaluator: BODY,
+    return toBinary(
+      RecordSchema,
+      create(RecordSchema, {
+        recordId,
+        subject: create(SubjectSchema, {
+          type: SubjectType.ENTERPRISE,
+          id: enterprise.uscc,
+          name: enterprise.name,
         }),
-      },
-    }))
+        content: {
+          case: 'evaluationResult',
+          value: create(EvaluationResultSchema, {
+            kind: EvaluationKind.INDUSTRY,
+            domain: fields[enterprise.industry]!,
+            scale: 'zj/five-grade@2020',
+            grade,
+            model: 'zj/industry@1',
+            evaluatedOn: this.day(-20),
+            validFrom: this.day(-10),
+            validTo: this.day(355),
+            evaluator: BODY,
+          }),
+        },
+      }),
+    )
   }
 }

@@ -10,7 +10,11 @@ import { systemRandom } from '../../base/random.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { initNode, joinNode } from '../../node/setup.ts'
-import { createDevelopmentPki, type DevelopmentPki, issueDevelopmentLeaf } from '../../pki/devpki.ts'
+import {
+  createDevelopmentPki,
+  type DevelopmentPki,
+  issueDevelopmentLeaf,
+} from '../../pki/devpki.ts'
 import { type Tier, tiers } from '../../topology/tier.ts'
 import { connect, type Connection } from '../connect.ts'
 import { BODY } from './data.ts'
@@ -50,7 +54,12 @@ export class DemoProcesses {
 
   constructor(folder: string) {
     this.folder = folder
-    this.#pki = { folder: join(folder, 'certs'), trustDomain: DOMAIN, clock: systemClock, random: systemRandom }
+    this.#pki = {
+      folder: join(folder, 'certs'),
+      trustDomain: DOMAIN,
+      clock: systemClock,
+      random: systemRandom,
+    }
   }
 
   /** Aborted when everything is to end. */
@@ -77,39 +86,89 @@ export class DemoProcesses {
   }
 
   async #setUpNode(place: DemoPlace): Promise<void> {
-    for (const [role, name] of [['node', ''], ['operator', '王芳']] as const) {
+    for (const [role, name] of [
+      ['node', ''],
+      ['operator', '王芳'],
+    ] as const) {
       await issueDevelopmentLeaf(this.#pki, { tier: place.tier, role, nodeId: place.id, name })
     }
     const port = await freePort()
     this.#ports.set(place.id, port)
     const folder = this.nodeFolder(place.id)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const application = await initNode(folder, {
-      node: this.name(place.id), tier: place.tier, divisions: [place.id], body: BODY, listen: `127.0.0.1:${port}`, certs: join(this.#pki.folder, place.id), actor: '王芳',
-      parent: place.parent === undefined ? undefined : { node: this.name(place.parent), address: `127.0.0.1:${this.#ports.get(place.parent)}` },
-    }, { clock: systemClock, random: systemRandom })
-    await writeFile(join(folder, 'node.yaml'), `${await readFile(join(folder, 'node.yaml'), 'utf8')}transitGraceHours: 0\n`)
+    const application = await initNode(
+      folder,
+      {
+        node: this.name(place.id),
+        tier: place.tier,
+        divisions: [place.id],
+        body: BODY,
+        listen: `127.0.0.1:${port}`,
+        certs: join(this.#pki.folder, place.id),
+        actor: '王芳',
+        parent:
+          place.parent === undefined
+            ? undefined
+            : {
+                node: this.name(place.parent),
+                address: `127.0.0.1:${this.#ports.get(place.parent)}`,
+              },
+      },
+      { clock: systemClock, random: systemRandom },
+    )
+    await writeFile(
+      join(folder, 'node.yaml'),
+      `${await readFile(join(folder, 'node.yaml'), 'utf8')}transitGraceHours: 0\n`,
+    )
     if (application === undefined || place.parent === undefined) return
     const parent = await this.connection(place.parent)
-    const { joinFile } = await parent.admin.approveMember({ application: await readFile(application), act: { reason: '演示接入', document: '演〔2026〕1号' } }, CALL)
+    const { joinFile } = await parent.admin.approveMember(
+      {
+        application: await readFile(application),
+        act: { reason: '演示接入', document: '演〔2026〕1号' },
+      },
+      CALL,
+    )
     await joinNode(folder, joinFile)
   }
 
   /** Starts the process of a node and waits until it serves. */
-  async start(id: string, script: readonly string[] = [fileURLToPath(new URL('../main.js', import.meta.url)), 'node', 'start', '--node', this.nodeFolder(id)]): Promise<void> {
+  async start(
+    id: string,
+    script: readonly string[] = [
+      fileURLToPath(new URL('../main.js', import.meta.url)),
+      'node',
+      'start',
+      '--node',
+      this.nodeFolder(id),
+    ],
+  ): Promise<void> {
     // A scene may be between two processes when everything is stopped.
-    if (this.#stop.signal.aborted) throw new HuxinError('cancelled', text`node ${id} is not started: the demo is stopping`)
+    if (this.#stop.signal.aborted)
+      throw new HuxinError('cancelled', text`node ${id} is not started: the demo is stopping`)
     const child = spawn(process.execPath, [...script], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
-    const log = createWriteStream(join(this.nodeFolder(id), 'node.log'), { flags: 'a', mode: 0o600 })
+    const log = createWriteStream(join(this.nodeFolder(id), 'node.log'), {
+      flags: 'a',
+      mode: 0o600,
+    })
     child.stdout!.pipe(log)
     child.stderr!.pipe(log)
     this.#running.set(id, child)
     const connection = await this.connection(id)
     for (const begin = systemClock.monotonicMs(); ;) {
-      const status = await connection.admin.getStatus({}, { timeoutMs: 2_000 }).catch(() => undefined)
+      const status = await connection.admin
+        .getStatus({}, { timeoutMs: 2_000 })
+        .catch(() => undefined)
       if (status && status.state !== 'starting') return
-      if (child.exitCode !== null || child.signalCode !== null || systemClock.monotonicMs() - begin > START_MS_MAX) {
-        throw new HuxinError('not_ready', text`node ${id} did not start; see ${join(this.nodeFolder(id), 'node.log')}`)
+      if (
+        child.exitCode !== null ||
+        child.signalCode !== null ||
+        systemClock.monotonicMs() - begin > START_MS_MAX
+      ) {
+        throw new HuxinError(
+          'not_ready',
+          text`node ${id} did not start; see ${join(this.nodeFolder(id), 'node.log')}`,
+        )
       }
       await pause(STEP_MS)
     }
@@ -117,7 +176,12 @@ export class DemoProcesses {
 
   /** Starts a node that hides one batch from its children. */
   startWithholding(id: string, lane: string, number: number): Promise<void> {
-    return this.start(id, [fileURLToPath(new URL('withholding-node.js', import.meta.url)), this.nodeFolder(id), lane, String(number)])
+    return this.start(id, [
+      fileURLToPath(new URL('withholding-node.js', import.meta.url)),
+      this.nodeFolder(id),
+      lane,
+      String(number),
+    ])
   }
 
   /** Ends a node: in order, or at once as a power cut would. */
@@ -150,8 +214,15 @@ export class DemoProcesses {
 }
 
 /** Waits until `look` gives something; undefined when `timeoutMs` passed or the signal is aborted. */
-export async function until<T>(look: () => Promise<T | undefined>, timeoutMs: number, signal: AbortSignal): Promise<T | undefined> {
-  for (const begin = systemClock.monotonicMs(); !signal.aborted && systemClock.monotonicMs() - begin < timeoutMs;) {
+export async function until<T>(
+  look: () => Promise<T | undefined>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  for (
+    const begin = systemClock.monotonicMs();
+    !signal.aborted && systemClock.monotonicMs() - begin < timeoutMs;
+  ) {
     const found = await look().catch(() => undefined)
     if (found !== undefined) return found
     await pause(STEP_MS)
@@ -166,9 +237,11 @@ export function pause(ms: number): Promise<void> {
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
+    const server = createServer()
+      .once('error', reject)
+      .listen(0, '127.0.0.1', () => {
+        const address = server.address()
+        server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+      })
   })
 }

@@ -7,7 +7,10 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { pino } from 'pino'
 import { parseEntry } from '../../batch/entry.ts'
 import { parseHeaderNote } from '../../batch/seal.ts'
-import { ReadBodiesResponseSchema, ReadLaneResponseSchema } from '../../gen/huxin/v1/exchange_service_pb.ts'
+import {
+  ReadBodiesResponseSchema,
+  ReadLaneResponseSchema,
+} from '../../gen/huxin/v1/exchange_service_pb.ts'
 import { loadConfig } from '../../node/config.ts'
 import { Node } from '../../node/node.ts'
 import { laneKey } from '../../topology/lane.ts'
@@ -20,7 +23,11 @@ const [folder = '', lane = '', number = ''] = process.argv.slice(2)
 /** True for the batch that is hidden. */
 function hidden(note: Uint8Array): boolean {
   const { header } = parseHeaderNote(note)
-  return header.lanes.some((place) => laneKey(header.origin, header.epoch, place.target, header.batchClass) === lane && place.number === BigInt(number))
+  return header.lanes.some(
+    (place) =>
+      laneKey(header.origin, header.epoch, place.target, header.batchClass) === lane &&
+      place.number === BigInt(number),
+  )
 }
 
 function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[] {
@@ -32,7 +39,9 @@ function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[
         const answer = await method.call(request, context)
         if (method.name === 'ReadBodies') {
           const response = fromBinary(ReadBodiesResponseSchema, answer)
-          response.deliveries = response.deliveries.filter(({ entry }) => !hidden(parseEntry(entry).header))
+          response.deliveries = response.deliveries.filter(
+            ({ entry }) => !hidden(parseEntry(entry).header),
+          )
           return toBinary(ReadBodiesResponseSchema, response)
         }
         if (method.name === 'ReadLane') {
@@ -52,8 +61,13 @@ function withhold(services: readonly ServiceBinding[]): readonly ServiceBinding[
 
 const config = await loadConfig(folder)
 const node = await Node.start({
-  ...systemPorts, transport: withServices(systemPorts.transport, withhold), config,
-  log: pino({ level: config.logLevel, base: { node: config.node } }, pino.destination({ fd: 1, sync: true })),
+  ...systemPorts,
+  transport: withServices(systemPorts.transport, withhold),
+  config,
+  log: pino(
+    { level: config.logLevel, base: { node: config.node } },
+    pino.destination({ fd: 1, sync: true }),
+  ),
 })
 const stop = (): void => {
   void node.close().then(() => process.exit(0))

@@ -18,12 +18,23 @@ export interface Update {
 }
 
 /** Columns of an item that differ between two versions of a record. */
-export function changedColumns(item: CatalogItem, before: Uint8Array, after: Uint8Array): ChangedColumn[] {
-  const [from, to] = [decodeRecord(before), decodeRecord(after)].map(valuesOf) as [Map<string, string>, Map<string, string>]
+export function changedColumns(
+  item: CatalogItem,
+  before: Uint8Array,
+  after: Uint8Array,
+): ChangedColumn[] {
+  const [from, to] = [decodeRecord(before), decodeRecord(after)].map(valuesOf) as [
+    Map<string, string>,
+    Map<string, string>,
+  ]
   const columns = new Map<string, Column>(item.columns.map((column) => [column.field, column]))
-  return [...new Set([...from.keys(), ...to.keys()])].filter((field) => from.get(field) !== to.get(field)).map((field) => ({
-    column: columns.get(field)?.headerZh ?? field, from: from.get(field) ?? '', to: to.get(field) ?? '',
-  }))
+  return [...new Set([...from.keys(), ...to.keys()])]
+    .filter((field) => from.get(field) !== to.get(field))
+    .map((field) => ({
+      column: columns.get(field)?.headerZh ?? field,
+      from: from.get(field) ?? '',
+      to: to.get(field) ?? '',
+    }))
 }
 
 /** Values by field, as columns name them. */
@@ -32,13 +43,23 @@ function valuesOf({ subject, content, attributes }: CreditRecord): Map<string, s
   const add = (prefix: string, message: object | undefined): void => {
     for (const [name, value] of Object.entries(message ?? {})) {
       if (name.startsWith('$') || (typeof value !== 'string' && typeof value !== 'number')) continue
-      values.set(`${prefix}.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`, String(value))
+      values.set(
+        `${prefix}.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+        String(value),
+      )
     }
   }
   add('subject', subject)
-  if (content.case) add(content.case.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), content.value)
+  if (content.case)
+    add(
+      content.case.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      content.value,
+    )
   if (attributes.length > 0) {
-    for (const [name, value] of Object.entries(JSON.parse(Buffer.from(attributes).toString()) as object)) values.set(`attributes.${name}`, typeof value === 'string' ? value : JSON.stringify(value))
+    for (const [name, value] of Object.entries(
+      JSON.parse(Buffer.from(attributes).toString()) as object,
+    ))
+      values.set(`attributes.${name}`, typeof value === 'string' ? value : JSON.stringify(value))
   }
   return values
 }

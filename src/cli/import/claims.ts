@@ -65,11 +65,18 @@ export class Claims {
     const at = this.#find(key)
     if (at < 0 || this.#words[at + LINE_OTHER] !== 0) return
     const words = this.#words
-    const [high, low, id] = [content.readUInt32LE(0), content.readUInt32LE(4), recordId.readUInt32LE(0)]
+    const [high, low, id] = [
+      content.readUInt32LE(0),
+      content.readUInt32LE(4),
+      recordId.readUInt32LE(0),
+    ]
     if (words[at + LINE] === 0) {
       words.set([high, low, id, line], at + CONTENT)
       words[at + SAID] = this.#keep(said)
-    } else if ((words[at + CONTENT] !== high || words[at + CONTENT + 1] !== low) && (kind === 'record id' || words[at + RECORD_ID] !== id)) {
+    } else if (
+      (words[at + CONTENT] !== high || words[at + CONTENT + 1] !== low) &&
+      (kind === 'record id' || words[at + RECORD_ID] !== id)
+    ) {
       words[at + LINE_OTHER] = line
       words[at + SAID_OTHER] = this.#keep(said)
       this.#pairs++
@@ -81,7 +88,10 @@ export class Claims {
     const at = this.#find(key)
     if (at < 0 || this.#words[at + LINE_OTHER] === 0) return undefined
     const words = this.#words.subarray(at, at + WORDS)
-    return { lines: [words[LINE]!, words[LINE_OTHER]!], said: [this.#said[words[SAID]!]!, this.#said[words[SAID_OTHER]!]!] }
+    return {
+      lines: [words[LINE]!, words[LINE_OTHER]!],
+      said: [this.#said[words[SAID]!]!, this.#said[words[SAID_OTHER]!]!],
+    }
   }
 
   #keep(said: string): number {
@@ -104,7 +114,8 @@ export class Claims {
 
   #put(high: number, low: number): number {
     let slot = low & (this.#slots - 1)
-    while (this.#words[slot * WORDS + KEY] !== 0 || this.#words[slot * WORDS + KEY + 1] !== 0) slot = (slot + 1) & (this.#slots - 1)
+    while (this.#words[slot * WORDS + KEY] !== 0 || this.#words[slot * WORDS + KEY + 1] !== 0)
+      slot = (slot + 1) & (this.#slots - 1)
     this.#words[slot * WORDS + KEY] = high
     this.#words[slot * WORDS + KEY + 1] = low
     return slot * WORDS
@@ -116,7 +127,9 @@ export class Claims {
     const before = this.#words
     this.#slots *= 2
     this.#words = new Uint32Array(this.#slots * WORDS)
-    for (let at = 0; at < before.length; at += WORDS) if (before[at + KEY] !== 0 || before[at + KEY + 1] !== 0) this.#put(before[at + KEY]!, before[at + KEY + 1]!)
+    for (let at = 0; at < before.length; at += WORDS)
+      if (before[at + KEY] !== 0 || before[at + KEY + 1] !== 0)
+        this.#put(before[at + KEY]!, before[at + KEY + 1]!)
     return true
   }
 }

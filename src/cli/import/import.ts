@@ -32,7 +32,20 @@ import { WholeFile } from './whole-file.ts'
 
 /** What an import needs of a node; RecordService satisfies it. */
 export interface Publisher extends CatalogSource {
-  publish(request: Pick<PublishRequest, 'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'>): Promise<Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'> & Partial<Pick<PublishResponse, 'updated' | 'widened' | 'replaced' | 'contradicted' | 'contradictedCount'>>>
+  publish(
+    request: Pick<
+      PublishRequest,
+      'item' | 'provider' | 'targets' | 'records' | 'batchClass' | 'skipExisting' | 'requestId'
+    >,
+  ): Promise<
+    Pick<PublishResponse, 'batchId' | 'published' | 'existing' | 'refusal' | 'receipt'> &
+      Partial<
+        Pick<
+          PublishResponse,
+          'updated' | 'widened' | 'replaced' | 'contradicted' | 'contradictedCount'
+        >
+      >
+  >
 }
 
 export interface ImportOptions {
@@ -115,9 +128,20 @@ export interface ImportSummary extends Checked {
   readonly rejected: number
   readonly encoding: string
   /** What the reader did on its own account: what it left out, which form it found, what it took from cells written otherwise, what is doubtful. */
-  readonly notices: readonly { readonly code: string; readonly message: string; readonly messageZh: string }[]
+  readonly notices: readonly {
+    readonly code: string
+    readonly message: string
+    readonly messageZh: string
+  }[]
   /** How many rows have which fault first (code, column and words), most frequent first; row of the first one. */
-  readonly reasons: readonly { readonly code: string; readonly reason: string; readonly reasonZh: string; readonly column: string; readonly line: number; readonly rows: number }[]
+  readonly reasons: readonly {
+    readonly code: string
+    readonly reason: string
+    readonly reasonZh: string
+    readonly column: string
+    readonly line: number
+    readonly rows: number
+  }[]
   readonly batches: readonly SentBatch[]
   readonly rejectFile: string | undefined
   /** Reject files of before that somebody changed: they are as they were. */
@@ -138,7 +162,10 @@ const REASONS_SHOWN = 20
 const PROGRESS_ROWS = 1_000
 
 /** @throws HuxinError argument_invalid | item_unknown | cancelled, and what the node answers */
-export async function runImport(publisher: Publisher, options: ImportOptions): Promise<ImportSummary> {
+export async function runImport(
+  publisher: Publisher,
+  options: ImportOptions,
+): Promise<ImportSummary> {
   const { file, rejectFile, clock, settleMs } = options
   const release = holdProcess()
   try {
@@ -146,14 +173,29 @@ export async function runImport(publisher: Publisher, options: ImportOptions): P
     const form = formOf(compiled, options)
     const whole = await WholeFile.open(file, { clock, settleMs })
     const { rows, evaluators, conflicts } = await survey(() => goodRows(form, options))
-    if (!await whole.looksSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read: import it when it is whole; nothing was sent`)
+    if (!(await whole.looksSame()))
+      throw new HuxinError(
+        'argument_invalid',
+        text`${file} changed while it was read: import it when it is whole; nothing was sent`,
+      )
     const provider = options.provider || (rows === 0 ? '' : providerOf(file, evaluators))
     const checked = { item, provider, rows, sha256: whole.sha256, bytes: whole.size }
     const source = await form.open()
     // What is left of a reject file stays in it.
-    if (resolve(rejectFile) === resolve(file) && !isRejectHeader(source.header)) throw new HuxinError('argument_invalid', text`--reject ${rejectFile} is the file that is imported: name another`)
+    if (resolve(rejectFile) === resolve(file) && !isRejectHeader(source.header))
+      throw new HuxinError(
+        'argument_invalid',
+        text`--reject ${rejectFile} is the file that is imported: name another`,
+      )
     await options.onChecked?.(checked)
-    return await new ImportRun(publisher, options, { item: compiled.item, source, reader: form.reader(source, provider), whole, conflicts, checked }).run()
+    return await new ImportRun(publisher, options, {
+      item: compiled.item,
+      source,
+      reader: form.reader(source, provider),
+      whole,
+      conflicts,
+      checked,
+    }).run()
   } finally {
     release()
   }
@@ -166,35 +208,58 @@ interface Form {
 }
 
 /** @throws HuxinError argument_invalid for a profile that does not fit the item */
-function formOf(compiled: CompiledItem, { file, encoding, ignoreExtra, sheet, cells, profile }: ImportOptions): Form {
+function formOf(
+  compiled: CompiledItem,
+  { file, encoding, ignoreExtra, sheet, cells, profile }: ImportOptions,
+): Form {
   const resolved = profile && applyProfile(profile.name, profile.profile, compiled)
   // No spreadsheet writes lines of JSON.
   const verbatim = ['.ndjson', '.jsonl'].includes(extname(file).toLowerCase())
   const settings = { ...resolved?.cells, ...cells, ...(verbatim ? { verbatim } : {}) }
   return {
-    open: () => openTable(file, {
-      item: resolved ? lenient(compiled.item, resolved) : compiled.item, encoding, ignoreExtra, sheet: sheet ?? profile?.profile.sheet, anyKind: sheet === undefined, ...(resolved ? { names: resolved.names } : {}),
-    }),
-    reader: ({ mapping }, provider) => new RowReader({ compiled, mapping, provider, settings, ...(resolved ? { defaults: resolved.defaults } : {}) }),
+    open: () =>
+      openTable(file, {
+        item: resolved ? lenient(compiled.item, resolved) : compiled.item,
+        encoding,
+        ignoreExtra,
+        sheet: sheet ?? profile?.profile.sheet,
+        anyKind: sheet === undefined,
+        ...(resolved ? { names: resolved.names } : {}),
+      }),
+    reader: ({ mapping }, provider) =>
+      new RowReader({
+        compiled,
+        mapping,
+        provider,
+        settings,
+        ...(resolved ? { defaults: resolved.defaults } : {}),
+      }),
   }
 }
 
 /** The body that the file itself names as the evaluating one. @throws HuxinError argument_invalid */
 function providerOf(file: string, evaluators: readonly string[]): string {
   if (evaluators.length === 1) return evaluators[0]!
-  throw new HuxinError('argument_invalid', evaluators.length === 0
-    ? text`say who answers for the records of ${file}: --provider, or import.provider in node.yaml`
-    : text`${file} has records of several evaluating bodies (${evaluators.join(', ')}, …): say who answers for all of them with --provider, or divide the file`)
+  throw new HuxinError(
+    'argument_invalid',
+    evaluators.length === 0
+      ? text`say who answers for the records of ${file}: --provider, or import.provider in node.yaml`
+      : text`${file} has records of several evaluating bodies (${evaluators.join(', ')}, …): say who answers for all of them with --provider, or divide the file`,
+  )
 }
 
 /** The rows of a file, once. A provider that is not known yet has no part in whether a row is good. */
-async function* goodRows(form: Form, { provider, onProgress, signal }: ImportOptions): AsyncGenerator<SourceRow | GoodRow> {
+async function* goodRows(
+  form: Form,
+  { provider, onProgress, signal }: ImportOptions,
+): AsyncGenerator<SourceRow | GoodRow> {
   const source = await form.open()
   const reader = form.reader(source, provider)
   let rows = 0
   for await (const row of source.rows) {
     if (++rows % PROGRESS_ROWS === 0) {
-      if (signal?.aborted) throw new HuxinError('cancelled', text`the import was ended; nothing was sent`)
+      if (signal?.aborted)
+        throw new HuxinError('cancelled', text`the import was ended; nothing was sent`)
       onProgress('check', rows, source.bytesRead() / Math.max(1, source.bytes))
     }
     const result = reader.read(row)
@@ -238,7 +303,10 @@ class ImportRun {
     this.#publisher = publisher
     this.#options = options
     this.#parts = parts
-    this.#reject = new RejectFile({ file: options.rejectFile, written: options.written, force: options.force ?? false }, parts.source.header)
+    this.#reject = new RejectFile(
+      { file: options.rejectFile, written: options.written, force: options.force ?? false },
+      parts.source.header,
+    )
     this.#runId = hex(options.random.fill(new Uint8Array(8)))
   }
 
@@ -250,19 +318,39 @@ class ImportRun {
     let read = false
     try {
       await this.#sendAll()
-      if (!await whole.isSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read: rows of both may be in`)
+      if (!(await whole.isSame()))
+        throw new HuxinError(
+          'argument_invalid',
+          text`${file} changed while it was read: rows of both may be in`,
+        )
       read = true
     } catch (error) {
       throw this.#endedEarly(error)
     } finally {
       rejects = await this.#reject.end({ complete: read && !dryRun, read, imported })
     }
-    const nameColumn = source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
+    const nameColumn =
+      source.mapping.columns.find(({ column }) => column.field === 'subject.name')?.header ?? ''
     return {
-      ...checked, published: this.#published, added: this.#published - this.#updated - this.#widened, updated: this.#updated, widened: this.#widened,
-      existing: this.#existing, contradicted: this.#contradicted, contradictions: this.#contradictions, rejected: this.#rejected, encoding: source.encoding, updates: this.#updates,
-      notices: [...source.notices(), ...this.#notices.list(), ...this.#names.list(nameColumn)].map(({ code, text: said }) => ({ code, message: said.en, messageZh: said.zh })),
-      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows), batches: this.#batches, rejectFile: rejects.file, keptRejects: rejects.kept, dryRun,
+      ...checked,
+      published: this.#published,
+      added: this.#published - this.#updated - this.#widened,
+      updated: this.#updated,
+      widened: this.#widened,
+      existing: this.#existing,
+      contradicted: this.#contradicted,
+      contradictions: this.#contradictions,
+      rejected: this.#rejected,
+      encoding: source.encoding,
+      updates: this.#updates,
+      notices: [...source.notices(), ...this.#notices.list(), ...this.#names.list(nameColumn)].map(
+        ({ code, text: said }) => ({ code, message: said.en, messageZh: said.zh }),
+      ),
+      reasons: [...this.#reasons.values()].sort((a, b) => b.rows - a.rows),
+      batches: this.#batches,
+      rejectFile: rejects.file,
+      keptRejects: rejects.kept,
+      dryRun,
     }
   }
 
@@ -275,7 +363,8 @@ class ImportRun {
     const send = async (): Promise<void> => {
       if (chunk.length === 0) return
       if (signal?.aborted) throw new HuxinError('cancelled', text`the import was ended`)
-      if (!await whole.looksSame()) throw new HuxinError('argument_invalid', text`${file} changed while it was read`)
+      if (!(await whole.looksSame()))
+        throw new HuxinError('argument_invalid', text`${file} changed while it was read`)
       const sent = this.#send(chunk)
       // It is awaited below; until then a failure is not an unhandled one.
       sent.catch(() => undefined)
@@ -286,16 +375,21 @@ class ImportRun {
     }
     try {
       for await (const row of source.rows) {
-        if (++this.#rows % PROGRESS_ROWS === 0) onProgress('send', this.#rows, this.#rows / Math.max(1, checked.rows))
+        if (++this.#rows % PROGRESS_ROWS === 0)
+          onProgress('send', this.#rows, this.#rows / Math.max(1, checked.rows))
         const result = reader.read(row)
-        const faults = 'faults' in result ? result.faults : [conflicts.faultOf(result.record)].filter((fault) => fault !== undefined)
+        const faults =
+          'faults' in result
+            ? result.faults
+            : [conflicts.faultOf(result.record)].filter((fault) => fault !== undefined)
         if ('faults' in result || faults.length > 0) {
           await this.#refuse(row, faults)
           continue
         }
         this.#notices.add(row.line, result.notices)
         this.#names.add(result.name)
-        if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES) await send()
+        if (chunk.length >= CHUNK_RECORDS || bytes + result.record.length > CHUNK_BYTES)
+          await send()
         chunk.push({ row, record: result.record })
         bytes += result.record.length
       }
@@ -323,25 +417,56 @@ class ImportRun {
     for (let left = rows; left.length > 0;) {
       const answer = await this.#publish(left)
       if (!answer.refusal) return this.#count(left, answer)
-      if (answer.refusal.faults.length === 0) throw new HuxinError('record_invalid', text`the node refuses the rows: ${refusalText(answer.refusal)}`)
+      if (answer.refusal.faults.length === 0)
+        throw new HuxinError(
+          'record_invalid',
+          text`the node refuses the rows: ${refusalText(answer.refusal)}`,
+        )
       left = await this.#rejectFaults(left, answer.refusal.faults)
     }
   }
 
   /** @returns the rows that have no fault, and those that are in under a former id with that one */
-  async #rejectFaults(rows: readonly GoodRow[], faults: readonly RecordFault[]): Promise<GoodRow[]> {
-    const { item, checked: { provider } } = this.#parts
-    const former = new Map(faults.filter(({ code }) => code === 'record_id_former').map(({ index }) => [index, underFormerId(item, provider, rows[index]!.record)]))
+  async #rejectFaults(
+    rows: readonly GoodRow[],
+    faults: readonly RecordFault[],
+  ): Promise<GoodRow[]> {
+    const {
+      item,
+      checked: { provider },
+    } = this.#parts
+    const former = new Map(
+      faults
+        .filter(({ code }) => code === 'record_id_former')
+        .map(({ index }) => [index, underFormerId(item, provider, rows[index]!.record)]),
+    )
     // Each is sent so once.
-    if ([...former].some(([i, record]) => !equalBytes(record, rows[i]!.record))) return rows.map((one, i) => ({ ...one, record: former.get(i) ?? one.record }))
+    if ([...former].some(([i, record]) => !equalBytes(record, rows[i]!.record)))
+      return rows.map((one, i) => ({ ...one, record: former.get(i) ?? one.record }))
     const byRow = new Map<number, RowFault[]>()
-    const headerOf = (path: string): string => this.#parts.source.mapping.columns.find(({ column }) => column.field === path)?.header ?? ''
-    for (const fault of faults) byRow.set(fault.index, [...byRow.get(fault.index) ?? [], nodeFault(headerOf(fault.path), fault)])
+    const headerOf = (path: string): string =>
+      this.#parts.source.mapping.columns.find(({ column }) => column.field === path)?.header ?? ''
+    for (const fault of faults)
+      byRow.set(fault.index, [
+        ...(byRow.get(fault.index) ?? []),
+        nodeFault(headerOf(fault.path), fault),
+      ])
     for (const [i, found] of byRow) await this.#refuse(rows[i]!.row, found)
     return rows.filter((_, i) => !byRow.has(i))
   }
 
-  #count(rows: readonly GoodRow[], { batchId, published, updated = 0, widened = 0, replaced = [], contradicted = [], contradictedCount = 0 }: Answer): void {
+  #count(
+    rows: readonly GoodRow[],
+    {
+      batchId,
+      published,
+      updated = 0,
+      widened = 0,
+      replaced = [],
+      contradicted = [],
+      contradictedCount = 0,
+    }: Answer,
+  ): void {
     const { onBatch } = this.#options
     this.#published += published
     this.#updated += updated
@@ -351,15 +476,31 @@ class ImportRun {
     for (const { index, record } of replaced) {
       if (this.#updates.length >= UPDATES_SHOWN) break
       const { row, record: now } = rows[index]!
-      this.#updates.push({ line: row.line, recordId: decodeRecord(now).recordId, columns: changedColumns(this.#parts.item, record, now) })
+      this.#updates.push({
+        line: row.line,
+        recordId: decodeRecord(now).recordId,
+        columns: changedColumns(this.#parts.item, record, now),
+      })
     }
     this.#contradicted += contradictedCount
-    for (const { index, recordId, result } of contradicted.slice(0, CONTRADICTIONS_SHOWN - this.#contradictions.length)) {
+    for (const { index, recordId, result } of contradicted.slice(
+      0,
+      CONTRADICTIONS_SHOWN - this.#contradictions.length,
+    )) {
       const { row, record } = rows[index]!
-      this.#contradictions.push({ line: row.line, recordId: decodeRecord(record).recordId, other: { recordId, result } })
+      this.#contradictions.push({
+        line: row.line,
+        recordId: decodeRecord(record).recordId,
+        other: { recordId, result },
+      })
     }
     if (published === 0) return
-    const batch = { batchId: Buffer.from(batchId).toString('hex'), records: published, updated, widened }
+    const batch = {
+      batchId: Buffer.from(batchId).toString('hex'),
+      records: published,
+      updated,
+      widened,
+    }
     this.#batches.push(batch)
     onBatch?.(batch)
   }
@@ -370,11 +511,29 @@ class ImportRun {
     const digest = createHash('sha256')
     for (const { record } of rows) digest.update(record)
     const requestId = `import-${this.#runId}-${digest.digest('hex').slice(0, 32)}`
-    for (let attempt = 0, delayMs = 200; ; attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)) {
+    for (
+      let attempt = 0, delayMs = 200;
+      ;
+      attempt++, delayMs = Math.min(delayMs * 2, RETRY_MS_MAX)
+    ) {
       try {
-        return await this.#publisher.publish({ item, provider, targets: [...targets], records: rows.map(({ record }) => record), batchClass, skipExisting: true, requestId })
+        return await this.#publisher.publish({
+          item,
+          provider,
+          targets: [...targets],
+          records: rows.map(({ record }) => record),
+          batchClass,
+          skipExisting: true,
+          requestId,
+        })
       } catch (error) {
-        if (!isHuxinError(error) || error.retry !== 'later' || attempt >= RETRIES || signal?.aborted) throw error
+        if (
+          !isHuxinError(error) ||
+          error.retry !== 'later' ||
+          attempt >= RETRIES ||
+          signal?.aborted
+        )
+          throw error
         await sleep(clock, delayMs, signal)
       }
     }
@@ -390,7 +549,14 @@ class ImportRun {
     const first = faults[0]!
     const said = `${first.code}\0${first.column}\0${first.reason}`
     const key = this.#reasons.has(said) || this.#reasons.size < REASONS_SHOWN ? said : first.code
-    const reason = this.#reasons.get(key) ?? { code: first.code, reason: first.reason, reasonZh: first.reasonZh, column: first.column, line: row.line, rows: 0 }
+    const reason = this.#reasons.get(key) ?? {
+      code: first.code,
+      reason: first.reason,
+      reasonZh: first.reasonZh,
+      column: first.column,
+      line: row.line,
+      rows: 0,
+    }
     this.#reasons.set(key, { ...reason, rows: reason.rows + 1 })
     await this.#reject.add(row, faults)
   }

@@ -69,13 +69,21 @@ export class RunLog {
   }
 
   /** Begins a run, and removes those that are too old. Fails as the file system does. */
-  static async begin(folder: string, beginning: RunBeginning, { clock, random, keepDays }: { clock: Clock; random: Random; keepDays: number }): Promise<RunLog> {
+  static async begin(
+    folder: string,
+    beginning: RunBeginning,
+    { clock, random, keepDays }: { clock: Clock; random: Random; keepDays: number },
+  ): Promise<RunLog> {
     const place = join(folder, 'imports')
     await mkdir(place, { recursive: true, mode: 0o700 })
     await removeOld(place, stamp(clock.nowMs() - keepDays * DAY_MS))
     const id = `${stamp(clock.nowMs())}-${hex(random.fill(new Uint8Array(2)))}`
     const file = join(place, `${id}.jsonl`)
-    await writeFile(file, `${JSON.stringify({ format: FORMAT, id, beganMs: clock.nowMs(), ...beginning })}\n`, { flag: 'wx', mode: 0o600 })
+    await writeFile(
+      file,
+      `${JSON.stringify({ format: FORMAT, id, beganMs: clock.nowMs(), ...beginning })}\n`,
+      { flag: 'wx', mode: 0o600 },
+    )
     return new RunLog(id, file, clock)
   }
 
@@ -85,12 +93,19 @@ export class RunLog {
   }
 
   end(end: RunEnd): void {
-    appendFileSync(this.#file, `${JSON.stringify({ end: { ...end, endedMs: this.#clock.nowMs() } })}\n`)
+    appendFileSync(
+      this.#file,
+      `${JSON.stringify({ end: { ...end, endedMs: this.#clock.nowMs() } })}\n`,
+    )
   }
 }
 
 /** Runs of a node's folder that fit, newest first. */
-export async function listRuns(folder: string, limit: number, fits: (run: Run) => boolean = () => true): Promise<Run[]> {
+export async function listRuns(
+  folder: string,
+  limit: number,
+  fits: (run: Run) => boolean = () => true,
+): Promise<Run[]> {
   const runs: Run[] = []
   for (const name of await runNames(folder)) {
     if (runs.length >= limit) break
@@ -103,12 +118,17 @@ export async function listRuns(folder: string, limit: number, fits: (run: Run) =
 /** The run whose id begins so; undefined when there is none, or several. */
 export async function findRun(folder: string, id: string): Promise<Run | undefined> {
   const names = (await runNames(folder)).filter((name) => name.startsWith(id))
-  return names.length === 1 ? parseRun(await readFile(join(folder, 'imports', names[0]!), 'utf8')) : undefined
+  return names.length === 1
+    ? parseRun(await readFile(join(folder, 'imports', names[0]!), 'utf8'))
+    : undefined
 }
 
 async function runNames(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, 'imports')).catch(() => [])
-  return names.filter((name) => NAME.test(name)).sort().reverse()
+  return names
+    .filter((name) => NAME.test(name))
+    .sort()
+    .reverse()
 }
 
 /** What a file of a run says; a last line that was cut off is left out. */
@@ -122,7 +142,11 @@ function parseRun(content: string): Run | undefined {
   })
   const [first, ...rest] = lines
   if (first?.format !== FORMAT) return undefined
-  return { ...first as unknown as Run, batches: rest.flatMap(({ batch }) => (batch ? [batch] : [])), end: rest.find(({ end }) => end)?.end }
+  return {
+    ...(first as unknown as Run),
+    batches: rest.flatMap(({ batch }) => (batch ? [batch] : [])),
+    end: rest.find(({ end }) => end)?.end,
+  }
 }
 
 async function removeOld(place: string, before: string): Promise<void> {
@@ -152,7 +176,8 @@ export function writtenRejects(folder: string): WrittenRejects {
     add: async (sha256) => {
       await mkdir(place, { recursive: true, mode: 0o700 })
       const before = await known()
-      if (before.length > REJECTS_MAX * HASH_LENGTH) await writeFile(file, before.slice(-(REJECTS_MAX / 2) * HASH_LENGTH), { mode: 0o600 })
+      if (before.length > REJECTS_MAX * HASH_LENGTH)
+        await writeFile(file, before.slice(-(REJECTS_MAX / 2) * HASH_LENGTH), { mode: 0o600 })
       await appendFile(file, `${sha256}\n`, { mode: 0o600 })
     },
   }

@@ -65,7 +65,10 @@ function contradictingText({ lines: [first, second], said: [one, other] }: Pair)
  * Reads the rows that `read` gives, once, and once more when some may contradict each other. Bad rows are counted.
  * @throws HuxinError argument_invalid
  */
-export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>, claims = new Claims()): Promise<Survey> {
+export async function survey(
+  read: () => AsyncIterable<SourceRow | GoodRow>,
+  claims = new Claims(),
+): Promise<Survey> {
   const sieves = [new Sieve(SIEVE_KEYS), new Sieve(SIEVE_KEYS)]
   const evaluators = new Set<string>()
   let [rows, good] = [0, 0]
@@ -74,7 +77,8 @@ export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>, cla
     if (!('record' in one)) continue
     good++
     const record = decodeRecord(one.record)
-    if (record.content.case === 'evaluationResult' && evaluators.size < EVALUATORS_MAX) evaluators.add(record.content.value.evaluator)
+    if (record.content.case === 'evaluationResult' && evaluators.size < EVALUATORS_MAX)
+      evaluators.add(record.content.value.evaluator)
     for (const key of [idKey(record), resultKey(record)]) {
       if (key && mayRepeat(sieves, key) && !claims.add(key)) throw tooMany(one.row.line)
     }
@@ -84,7 +88,10 @@ export async function survey(read: () => AsyncIterable<SourceRow | GoodRow>, cla
 }
 
 function tooMany(line: number): HuxinError {
-  return new HuxinError('argument_invalid', text`up to row ${line} more than a million rows repeat the record id, or the subject, field and period, of another, more than can be compared: divide the file before that row, and import the parts one after the other. Nothing was sent`)
+  return new HuxinError(
+    'argument_invalid',
+    text`up to row ${line} more than a million rows repeat the record id, or the subject, field and period, of another, more than can be compared: divide the file before that row, and import the parts one after the other. Nothing was sent`,
+  )
 }
 
 /** Whether a key may have been there before; it is from now on. The filters look at other bits of it. */
@@ -99,18 +106,26 @@ function mayRepeat(sieves: readonly Sieve[], key: Buffer): boolean {
   return known
 }
 
-async function compareRows(read: () => AsyncIterable<SourceRow | GoodRow>, claims: Claims): Promise<void> {
+async function compareRows(
+  read: () => AsyncIterable<SourceRow | GoodRow>,
+  claims: Claims,
+): Promise<void> {
   for await (const one of read()) {
     if (!('record' in one)) continue
-    for (const claim of claimsOf(decodeRecord(one.record), one.record)) claims.compare(one.row.line, claim)
+    for (const claim of claimsOf(decodeRecord(one.record), one.record))
+      claims.compare(one.row.line, claim)
   }
 }
 
 function claimsOf(record: CreditRecord, bytes: Uint8Array): Claim[] {
   const [id, result] = [idKey(record), resultKey(record)]
-  const claims: Claim[] = [{ key: id, kind: 'record id', content: digest(bytes), recordId: id, said: '' }]
+  const claims: Claim[] = [
+    { key: id, kind: 'record id', content: digest(bytes), recordId: id, said: '' },
+  ]
   if (result && record.content.case === 'evaluationResult') {
-    const said = [record.content.value.grade, record.content.value.score].filter((part) => part !== '').join(' ')
+    const said = [record.content.value.grade, record.content.value.score]
+      .filter((part) => part !== '')
+      .join(' ')
     claims.push({ key: result, kind: 'result', content: digest(said), recordId: id, said })
   }
   return claims
@@ -124,7 +139,18 @@ function idKey({ recordId }: CreditRecord): Buffer {
 function resultKey({ subject, content }: CreditRecord): Buffer | undefined {
   if (content.case !== 'evaluationResult') return undefined
   const { kind, domain, scale, evaluator, validFrom, validTo } = content.value
-  return digest(JSON.stringify([subject?.type ?? 0, subject?.id ?? '', kind, domain, scale, evaluator, validFrom, validTo]))
+  return digest(
+    JSON.stringify([
+      subject?.type ?? 0,
+      subject?.id ?? '',
+      kind,
+      domain,
+      scale,
+      evaluator,
+      validFrom,
+      validTo,
+    ]),
+  )
 }
 
 function digest(said: string | Uint8Array): Buffer {
@@ -132,6 +158,9 @@ function digest(said: string | Uint8Array): Buffer {
 }
 
 /** What a node answers of a record, as the fault of its row. */
-export function nodeFault(column: string, { code, message, messageZh }: { code: string; message: string; messageZh: string }): RowFault {
+export function nodeFault(
+  column: string,
+  { code, message, messageZh }: { code: string; message: string; messageZh: string },
+): RowFault {
   return rowFault(code, bilingual(message, messageZh), column)
 }

@@ -32,7 +32,14 @@ export interface WatchOptions {
 }
 
 /** Ends with the signal. One file's failure does not keep the others away. Fails when the folder cannot be read at first. */
-export async function watchFolder({ folder, clock, signal, importOne, unread, lookMs = LOOK_MS }: WatchOptions): Promise<void> {
+export async function watchFolder({
+  folder,
+  clock,
+  signal,
+  importOne,
+  unread,
+  lookMs = LOOK_MS,
+}: WatchOptions): Promise<void> {
   let before = new Map<string, string>()
   const notBeforeMs = new Map<string, number>()
   await readdir(folder)
@@ -40,12 +47,23 @@ export async function watchFolder({ folder, clock, signal, importOne, unread, lo
     const looks = await looksOf(folder)
     for (const [name, look] of looks) {
       if (signal.aborted) return
-      if (before.get(name) !== look || clock.monotonicMs() < (notBeforeMs.get(name) ?? 0) || await wasDone(join(folder, name), look)) continue
-      const { later, text } = unreadReason(name) === undefined ? await importOne(join(folder, name)) : { later: false, text: unread }
+      if (
+        before.get(name) !== look ||
+        clock.monotonicMs() < (notBeforeMs.get(name) ?? 0) ||
+        (await wasDone(join(folder, name), look))
+      )
+        continue
+      const { later, text } =
+        unreadReason(name) === undefined
+          ? await importOne(join(folder, name))
+          : { later: false, text: unread }
       // What has a result is not looked at again.
       if (later) notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS)
       // Where it cannot be written the import is tried again: what is in is left out.
-      else await writeResult(join(folder, name), `${text}\n${mark(look)}\n`).catch(() => notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS))
+      else
+        await writeResult(join(folder, name), `${text}\n${mark(look)}\n`).catch(() =>
+          notBeforeMs.set(name, clock.monotonicMs() + RETRY_MS),
+        )
     }
     for (const name of notBeforeMs.keys()) if (!looks.has(name)) notBeforeMs.delete(name)
     before = looks
@@ -60,7 +78,9 @@ export function resultFile(file: string): string {
 /** Files of the folder that somebody put there, with size and time of each; one that went meanwhile is left out. */
 async function looksOf(folder: string): Promise<Map<string, string>> {
   const looks = new Map<string, string>()
-  for (const name of (await readdir(folder).catch(() => [])).filter(isGiven).sort((a, b) => (a < b ? -1 : 1))) {
+  for (const name of (await readdir(folder).catch(() => []))
+    .filter(isGiven)
+    .sort((a, b) => (a < b ? -1 : 1))) {
     const found = await lstat(join(folder, name)).catch(() => undefined)
     if (found?.isFile()) looks.set(name, `${found.size} ${found.mtimeMs}`)
   }

@@ -35,11 +35,18 @@ export class WholeFile {
    * Waits `settleMs` where the file was written to just now, and reads it once.
    * @throws HuxinError argument_invalid when it cannot be read, or is still being written
    */
-  static async open(file: string, { clock, settleMs }: { clock: Clock; settleMs: number }): Promise<WholeFile> {
+  static async open(
+    file: string,
+    { clock, settleMs }: { clock: Clock; settleMs: number },
+  ): Promise<WholeFile> {
     const look = await lookAt(file)
     if (settleMs > 0 && Math.abs(clock.nowMs() - look.mtimeMs) < settleMs) {
       await sleep(clock, settleMs)
-      if (!isSame(look, await lookAt(file))) throw new HuxinError('argument_invalid', text`${file} is still being written: import it when it is whole; nothing was sent`)
+      if (!isSame(look, await lookAt(file)))
+        throw new HuxinError(
+          'argument_invalid',
+          text`${file} is still being written: import it when it is whole; nothing was sent`,
+        )
     }
     return new WholeFile(file, look, await hashOf(file))
   }
@@ -51,7 +58,7 @@ export class WholeFile {
 
   /** Whether it has the bytes that it had. */
   async isSame(): Promise<boolean> {
-    return await this.looksSame() && await hashOf(this.#file) === this.sha256
+    return (await this.looksSame()) && (await hashOf(this.#file)) === this.sha256
   }
 }
 
@@ -78,7 +85,9 @@ async function hashOf(file: string): Promise<string> {
 
 function unreadable(file: string, error: unknown): HuxinError {
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') return new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
-  if (code === 'EISDIR') return new HuxinError('argument_invalid', text`${file} cannot be read: it is a folder`)
+  if (code === 'ENOENT')
+    return new HuxinError('argument_invalid', text`${file} cannot be read: is the name right?`)
+  if (code === 'EISDIR')
+    return new HuxinError('argument_invalid', text`${file} cannot be read: it is a folder`)
   return new HuxinError('argument_invalid', text`${file} cannot be read: ${textOf(error)}`)
 }

@@ -2,7 +2,9 @@
 import type { Division } from '../division.ts'
 
 function of(level: Division['level'], codes: string): readonly Division[] {
-  return codes.split(' ').map((one) => ({ code: one.slice(0, 6), nameZh: one.slice(6), level, city: undefined }))
+  return codes
+    .split(' ')
+    .map((one) => ({ code: one.slice(0, 6), nameZh: one.slice(6), level, city: undefined }))
 }
 
 export const irregular: readonly Division[] = [

@@ -1,6 +1,10 @@
 /** Starter catalog items, with which a fresh federation can exchange evaluations and recognitions. */
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import { type CatalogItem, CatalogItemSchema, type ColumnSchema } from '../../gen/huxin/v1/catalog_pb.ts'
+import {
+  type CatalogItem,
+  CatalogItemSchema,
+  type ColumnSchema,
+} from '../../gen/huxin/v1/catalog_pb.ts'
 import { SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 
 const everyTier = ['tier:nation', 'tier:province', 'tier:city', 'tier:county']
@@ -10,7 +14,13 @@ const organizations = [
   SubjectType.PUBLIC_INSTITUTION,
   SubjectType.GOVERNMENT_BODY,
 ]
-const purposes = ['graded-supervision', 'random-inspection', 'administrative-approval', 'mutual-recognition', 'judicial']
+const purposes = [
+  'graded-supervision',
+  'random-inspection',
+  'administrative-approval',
+  'mutual-recognition',
+  'judicial',
+]
 
 const noAttributes = JSON.stringify({
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -55,29 +65,102 @@ type Column = MessageInitShape<typeof ColumnSchema>
 
 const subjectColumns: readonly Column[] = [
   { field: 'record_id', headerZh: '记录编号', headerEn: 'Record ID', type: 'text' },
-  { field: 'subject.type', headerZh: '主体类型', headerEn: 'Subject type', type: 'enum', defaultValue: 'ENTERPRISE', values: subjectTypeCells },
-  { field: 'subject.id', headerZh: '统一社会信用代码', headerEn: 'Unified social credit code', type: 'uscc', required: true },
-  { field: 'subject.name', headerZh: '主体名称', headerEn: 'Subject name', type: 'text', required: true },
+  {
+    field: 'subject.type',
+    headerZh: '主体类型',
+    headerEn: 'Subject type',
+    type: 'enum',
+    defaultValue: 'ENTERPRISE',
+    values: subjectTypeCells,
+  },
+  {
+    field: 'subject.id',
+    headerZh: '统一社会信用代码',
+    headerEn: 'Unified social credit code',
+    type: 'uscc',
+    required: true,
+  },
+  {
+    field: 'subject.name',
+    headerZh: '主体名称',
+    headerEn: 'Subject name',
+    type: 'text',
+    required: true,
+  },
 ]
 
 const resultColumns: readonly Column[] = [
-  { field: 'evaluation_result.grade', headerZh: '评价等级', headerEn: 'Grade', type: 'text', required: true },
+  {
+    field: 'evaluation_result.grade',
+    headerZh: '评价等级',
+    headerEn: 'Grade',
+    type: 'text',
+    required: true,
+  },
   { field: 'evaluation_result.score', headerZh: '评价分数', headerEn: 'Score', type: 'decimal' },
-  { field: 'evaluation_result.evaluated_on', headerZh: '评价日期', headerEn: 'Evaluated on', type: 'date', required: true },
-  { field: 'evaluation_result.valid_from', headerZh: '有效期起', headerEn: 'Valid from', type: 'date', required: true },
-  { field: 'evaluation_result.valid_to', headerZh: '有效期止', headerEn: 'Valid to', type: 'date', required: true },
-  { field: 'evaluation_result.evaluator', headerZh: '评价单位代码', headerEn: 'Evaluator', type: 'uscc', required: true },
+  {
+    field: 'evaluation_result.evaluated_on',
+    headerZh: '评价日期',
+    headerEn: 'Evaluated on',
+    type: 'date',
+    required: true,
+  },
+  {
+    field: 'evaluation_result.valid_from',
+    headerZh: '有效期起',
+    headerEn: 'Valid from',
+    type: 'date',
+    required: true,
+  },
+  {
+    field: 'evaluation_result.valid_to',
+    headerZh: '有效期止',
+    headerEn: 'Valid to',
+    type: 'date',
+    required: true,
+  },
+  {
+    field: 'evaluation_result.evaluator',
+    headerZh: '评价单位代码',
+    headerEn: 'Evaluator',
+    type: 'uscc',
+    required: true,
+  },
 ]
 
 function kindColumn(defaultValue: string): Column {
-  const values = { 综合: 'COMPREHENSIVE', 行业: 'INDUSTRY', comprehensive: 'COMPREHENSIVE', industry: 'INDUSTRY' }
-  return { field: 'evaluation_result.kind', headerZh: '评价类别', headerEn: 'Evaluation kind', type: 'enum', defaultValue, values }
+  const values = {
+    综合: 'COMPREHENSIVE',
+    行业: 'INDUSTRY',
+    comprehensive: 'COMPREHENSIVE',
+    industry: 'INDUSTRY',
+  }
+  return {
+    field: 'evaluation_result.kind',
+    headerZh: '评价类别',
+    headerEn: 'Evaluation kind',
+    type: 'enum',
+    defaultValue,
+    values,
+  }
 }
 
 function fixedColumns(scale: string, model: string): readonly Column[] {
   return [
-    { field: 'evaluation_result.scale', headerZh: '等级体系', headerEn: 'Scale', type: 'text', defaultValue: scale },
-    { field: 'evaluation_result.model', headerZh: '评价模型', headerEn: 'Model', type: 'text', defaultValue: model },
+    {
+      field: 'evaluation_result.scale',
+      headerZh: '等级体系',
+      headerEn: 'Scale',
+      type: 'text',
+      defaultValue: scale,
+    },
+    {
+      field: 'evaluation_result.model',
+      headerZh: '评价模型',
+      headerEn: 'Model',
+      type: 'text',
+      defaultValue: model,
+    },
   ]
 }
 
@@ -100,11 +183,27 @@ export const starterItems: readonly CatalogItem[] = [
     columns: [
       ...subjectColumns,
       kindColumn('INDUSTRY'),
-      { field: 'evaluation_result.domain', headerZh: '行业领域', headerEn: 'Industry', type: 'text', required: true },
+      {
+        field: 'evaluation_result.domain',
+        headerZh: '行业领域',
+        headerEn: 'Industry',
+        type: 'text',
+        required: true,
+      },
       ...fixedColumns('zj/five-grade@2020', 'zj/industry@1'),
       ...resultColumns,
-      { field: 'attributes.industry_code', headerZh: '行业代码', headerEn: 'Industry code', type: 'text' },
-      { field: 'attributes.inspected_count', headerZh: '检查次数', headerEn: 'Inspected count', type: 'integer' },
+      {
+        field: 'attributes.industry_code',
+        headerZh: '行业代码',
+        headerEn: 'Industry code',
+        type: 'text',
+      },
+      {
+        field: 'attributes.inspected_count',
+        headerZh: '检查次数',
+        headerEn: 'Inspected count',
+        type: 'integer',
+      },
     ],
   }),
   create(CatalogItemSchema, {

@@ -3,7 +3,12 @@
  * that year. The mappings are proposals to be agreed by both parties, not official tables.
  */
 import { create } from '@bufbuild/protobuf'
-import { type GradeMapping, GradeMappingSchema, type GradeScale, GradeScaleSchema } from '../../gen/huxin/v1/catalog_pb.ts'
+import {
+  type GradeMapping,
+  GradeMappingSchema,
+  type GradeScale,
+  GradeScaleSchema,
+} from '../../gen/huxin/v1/catalog_pb.ts'
 import { SubjectType } from '../../gen/huxin/v1/record_pb.ts'
 
 const organizations = [

@@ -20,10 +20,38 @@ const cities: readonly string[] = [
 const territoryChanged = new Set(['330102', '330105', '330110', '330212', '330327'])
 
 const withdrawn: readonly Division[] = [
-  { code: '330103', nameZh: '下城区', level: 'county', city: '330100', withdrawn: true, successors: ['330105'] },
-  { code: '330104', nameZh: '江干区', level: 'county', city: '330100', withdrawn: true, successors: ['330102', '330114'] },
-  { code: '330204', nameZh: '江东区', level: 'county', city: '330200', withdrawn: true, successors: ['330212'] },
-  { code: '331021', nameZh: '玉环县', level: 'county', city: '331000', withdrawn: true, successors: ['331083'] },
+  {
+    code: '330103',
+    nameZh: '下城区',
+    level: 'county',
+    city: '330100',
+    withdrawn: true,
+    successors: ['330105'],
+  },
+  {
+    code: '330104',
+    nameZh: '江干区',
+    level: 'county',
+    city: '330100',
+    withdrawn: true,
+    successors: ['330102', '330114'],
+  },
+  {
+    code: '330204',
+    nameZh: '江东区',
+    level: 'county',
+    city: '330200',
+    withdrawn: true,
+    successors: ['330212'],
+  },
+  {
+    code: '331021',
+    nameZh: '玉环县',
+    level: 'county',
+    city: '331000',
+    withdrawn: true,
+    successors: ['331083'],
+  },
 ]
 
 function county(one: string, city: string): Division {
@@ -37,7 +65,10 @@ function county(one: string, city: string): Division {
 function cityAndCounties(line: string): readonly Division[] {
   const [first, ...rest] = line.split(' ') as [string, ...string[]]
   const code = first.slice(0, 6)
-  return [{ code, nameZh: first.slice(6), level: 'city', city: undefined }, ...rest.map((one) => county(one, code))]
+  return [
+    { code, nameZh: first.slice(6), level: 'city', city: undefined },
+    ...rest.map((one) => county(one, code)),
+  ]
 }
 
 export const zhejiang: readonly Division[] = [

@@ -10,7 +10,11 @@ import type { KeyRange } from '../store.ts'
  * those it compacts, and rewrites a file only when a newer one overlaps it. So: flush, lay a newer file
  * of two deletions over the whole range, and compact that file down into everything beneath it.
  */
-export async function rewrite(db: Level<Buffer, Buffer>, folder: string, { gte, lt }: KeyRange): Promise<void> {
+export async function rewrite(
+  db: Level<Buffer, Buffer>,
+  folder: string,
+  { gte, lt }: KeyRange,
+): Promise<void> {
   const from = keyBefore(gte)
   const to = Buffer.concat([lt, Buffer.of(0xff)])
   await flush(db, folder)
@@ -34,13 +38,17 @@ const FLUSHES_MAX = 1_000
  * @throws HuxinError store_failed
  */
 export async function flush(db: Level<Buffer, Buffer>, folder: string): Promise<void> {
-  const journals = async (): Promise<string[]> => (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
+  const journals = async (): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
   const before = new Set(await journals())
   for (let i = 0; i < FLUSHES_MAX; i++) {
     await (db as Level<Buffer, Buffer> & Compacting).compactRange(END, END)
     if (!(await journals()).some((name) => before.has(name))) return
   }
-  throw new HuxinError('store_failed', text`the database in ${folder} does not flush: what is to be erased is still in a journal`)
+  throw new HuxinError(
+    'store_failed',
+    text`the database in ${folder} does not flush: what is to be erased is still in a journal`,
+  )
 }
 
 /** A key just before `key` that no table has: two bytes longer than those of the same table. */

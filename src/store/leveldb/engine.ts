@@ -13,7 +13,15 @@ import { HuxinError } from '../../base/errors.ts'
 import { text, textOf } from '../../base/text.ts'
 import { prefixRange, tables } from '../keys.ts'
 import { joined, joinedPart, LastBody, type ReadRow, rowsOf } from '../parts.ts'
-import { checkExpected, type Engine, type OpenOptions, type Op, type Reader, type Snapshot, type Store } from '../store.ts'
+import {
+  checkExpected,
+  type Engine,
+  type OpenOptions,
+  type Op,
+  type Reader,
+  type Snapshot,
+  type Store,
+} from '../store.ts'
 import { flush, rewrite } from './destroy.ts'
 import { causeOf, codeOf, notOpen, reading, whileOpen, writing } from './errors.ts'
 import { checkFiles, isFresh, isMade, isMarked, mark, unmark } from './files.ts'
@@ -38,10 +46,17 @@ const options = {
  * @throws HuxinError store_locked when another process has it; store_corrupt when it cannot be opened,
  *   or when it does not exist and `create` is false.
  */
-async function openStore(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Store> {
+async function openStore(
+  folder: string,
+  { create, isAcknowledged, whole = false }: OpenOptions,
+): Promise<Store> {
   const hold = new Hold(folder)
   hold.take()
-  let db = await openLevel(folder, { create, isAcknowledged, whole: whole || await isMarked(folder) }).catch((error: unknown) => {
+  let db = await openLevel(folder, {
+    create,
+    isAcknowledged,
+    whole: whole || (await isMarked(folder)),
+  }).catch((error: unknown) => {
     hold.letGo()
     throw error
   })
@@ -49,21 +64,29 @@ async function openStore(folder: string, { create, isAcknowledged, whole = false
   const reads = new OpenReads()
   /** The last commit with an expectation. */
   let judged: Promise<void> = Promise.resolve()
-  const last = new LastBody((await readRange(db, { ...prefixRange(tables.body), reverse: true, limit: 1 }))[0]?.[0])
-  const put = (ops: readonly Op[], sync: boolean): Promise<void> => writing(async () => {
-    const batch = db.batch()
-    for (const op of ops) {
-      const isNext = last.passes(op.key)
-      for (const { key, value } of rowsOf(op, (name) => (isNext ? undefined : db.getSync(name)))) {
-        if (value === undefined) batch.del(asBuffer(key))
-        else batch.put(asBuffer(key), asBuffer(value))
+  const last = new LastBody(
+    (await readRange(db, { ...prefixRange(tables.body), reverse: true, limit: 1 }))[0]?.[0],
+  )
+  const put = (ops: readonly Op[], sync: boolean): Promise<void> =>
+    writing(async () => {
+      const batch = db.batch()
+      for (const op of ops) {
+        const isNext = last.passes(op.key)
+        for (const { key, value } of rowsOf(op, (name) =>
+          isNext ? undefined : db.getSync(name),
+        )) {
+          if (value === undefined) batch.del(asBuffer(key))
+          else batch.put(asBuffer(key), asBuffer(value))
+        }
       }
-    }
-    await batch.write({ sync } as object)
-  })
+      await batch.write({ sync } as object)
+    })
   return {
     // Synchronous reads are an order of magnitude cheaper than a trip to the thread pool and back.
-    ...pointReads((key) => db.getSync(key), (keys) => reads.during(db.getMany(keys))),
+    ...pointReads(
+      (key) => db.getSync(key),
+      (keys) => reads.during(db.getMany(keys)),
+    ),
     range: (range) => reads.during(reading(() => readRange(db, range))),
     commit(ops, expect) {
       if (!expect) return put(ops, true)
@@ -75,12 +98,15 @@ async function openStore(folder: string, { create, isAcknowledged, whole = false
     snapshot() {
       const snapshot = openSnapshot(db)
       let closed = (): void => undefined
-      void reads.during(new Promise<void>((done) => {
-        closed = done
-      }))
+      void reads.during(
+        new Promise<void>((done) => {
+          closed = done
+        }),
+      )
       return { ...snapshot, close: () => snapshot.close().finally(closed) }
     },
-    clear: ({ gte, lt }) => reads.during(writing(() => db.clear({ gte: asBuffer(gte), lt: asBuffer(lt) }))),
+    clear: ({ gte, lt }) =>
+      reads.during(writing(() => db.clear({ gte: asBuffer(gte), lt: asBuffer(lt) }))),
     async destroyDeleted(range) {
       if (db.status !== 'open') throw notOpen(undefined)
       // Those that began before see the bytes that are to go, and those that begin meanwhile read the files that are replaced.
@@ -110,13 +136,22 @@ async function openStore(folder: string, { create, isAcknowledged, whole = false
 export const levelEngine: Engine = { open: openStore, isMade, isFresh }
 
 /** Reading single values, which are stored whole or in parts. */
-function pointReads(read: ReadRow, readMany: (keys: Buffer[]) => Promise<(Buffer | undefined)[]>): Pick<Reader, 'get' | 'getMany' | 'part'> {
-  const whole = (key: Uint8Array): Buffer | undefined => joined(asBuffer(key), read(asBuffer(key)), read)
+function pointReads(
+  read: ReadRow,
+  readMany: (keys: Buffer[]) => Promise<(Buffer | undefined)[]>,
+): Pick<Reader, 'get' | 'getMany' | 'part'> {
+  const whole = (key: Uint8Array): Buffer | undefined =>
+    joined(asBuffer(key), read(asBuffer(key)), read)
   return {
     get: (key) => reading(async () => whole(key)),
-    getMany: (keys) => reading(async () => keys.length <= SYNC_READS_MAX
-      ? keys.map(whole)
-      : (await readMany(keys.map(asBuffer))).map((stored, i) => joined(asBuffer(keys[i]!), stored, read))),
+    getMany: (keys) =>
+      reading(async () =>
+        keys.length <= SYNC_READS_MAX
+          ? keys.map(whole)
+          : (await readMany(keys.map(asBuffer))).map((stored, i) =>
+              joined(asBuffer(keys[i]!), stored, read),
+            ),
+      ),
     part: (key, start, end) => reading(async () => joinedPart(asBuffer(key), { start, end }, read)),
   }
 }
@@ -129,7 +164,9 @@ class OpenReads {
   readonly #open = new Set<Promise<unknown>>()
 
   during<T>(read: Promise<T>): Promise<T> {
-    const ended: Promise<unknown> = read.catch(() => undefined).then((): boolean => this.#open.delete(ended))
+    const ended: Promise<unknown> = read
+      .catch(() => undefined)
+      .then((): boolean => this.#open.delete(ended))
     this.#open.add(ended)
     return read
   }
@@ -144,7 +181,10 @@ function openSnapshot(db: Level<Buffer, Buffer>): Snapshot {
   if (db.status !== 'open') throw notOpen(undefined)
   const snapshot = db.snapshot()
   return {
-    ...pointReads((key) => db.getSync(key, { snapshot }), (keys) => db.getMany(keys, { snapshot })),
+    ...pointReads(
+      (key) => db.getSync(key, { snapshot }),
+      (keys) => db.getMany(keys, { snapshot }),
+    ),
     range: (range) => reading(() => readRange(db, range, { snapshot })),
     close: () => snapshot.close(),
   }
@@ -169,7 +209,8 @@ class Hold {
 
   /** @throws HuxinError store_locked when another store of this process has it */
   take(): void {
-    if (Hold.#holders.has(this.#folder) && !this.isHeld) throw new HuxinError('store_locked', text`this process uses ${this.#folder} already`)
+    if (Hold.#holders.has(this.#folder) && !this.isHeld)
+      throw new HuxinError('store_locked', text`this process uses ${this.#folder} already`)
     Hold.#holders.set(this.#folder, this)
   }
 
@@ -178,7 +219,10 @@ class Hold {
   }
 }
 
-async function openLevel(folder: string, { create, isAcknowledged, whole = false }: OpenOptions): Promise<Level<Buffer, Buffer>> {
+async function openLevel(
+  folder: string,
+  { create, isAcknowledged, whole = false }: OpenOptions,
+): Promise<Level<Buffer, Buffer>> {
   await checkFiles(folder, { isAcknowledged, whole })
   const db = new Level<Buffer, Buffer>(folder, { ...options, createIfMissing: create })
   try {
@@ -187,12 +231,28 @@ async function openLevel(folder: string, { create, isAcknowledged, whole = false
   } catch (error) {
     const cause = causeOf(error)
     if (codeOf(error) === 'LEVEL_LOCKED') {
-      throw new HuxinError('store_locked', text`another process uses ${folder}: stop it first, or give this node a folder of its own`, { cause: error })
+      throw new HuxinError(
+        'store_locked',
+        text`another process uses ${folder}: stop it first, or give this node a folder of its own`,
+        { cause: error },
+      )
     }
-    if (/No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(cause.en)) {
-      throw new HuxinError('store_failed', text`the database in ${folder} does not open now: ${cause}`, { cause: error })
+    if (
+      /No space left|Disk quota|Permission denied|Read-only file system|Too many open files/.test(
+        cause.en,
+      )
+    ) {
+      throw new HuxinError(
+        'store_failed',
+        text`the database in ${folder} does not open now: ${cause}`,
+        { cause: error },
+      )
     }
-    throw new HuxinError('store_corrupt', text`the database in ${folder} does not open: ${cause}; run huxin node recover`, { cause: error })
+    throw new HuxinError(
+      'store_corrupt',
+      text`the database in ${folder} does not open: ${cause}; run huxin node recover`,
+      { cause: error },
+    )
   }
 }
 
@@ -205,16 +265,27 @@ async function checkRoom(folder: string): Promise<void> {
   const file = join(folder, '000000.dbtmp')
   try {
     const journals = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name))
-    const sizes = await Promise.all(journals.map(async (name) => (await stat(join(folder, name))).size))
+    const sizes = await Promise.all(
+      journals.map(async (name) => (await stat(join(folder, name))).size),
+    )
     const handle = await open(file, 'w', 0o600)
     try {
       const piece = Buffer.alloc(ROOM_BYTES)
-      for (let bytes = sizes.reduce((sum, size) => sum + size, ROOM_BYTES); bytes > 0; bytes -= piece.length) await handle.writeFile(piece)
+      for (
+        let bytes = sizes.reduce((sum, size) => sum + size, ROOM_BYTES);
+        bytes > 0;
+        bytes -= piece.length
+      )
+        await handle.writeFile(piece)
     } finally {
       await handle.close()
     }
   } catch (error) {
-    throw new HuxinError('store_failed', text`the database in ${folder} is not opened again yet, and read as it is: ${textOf(error)}`, { cause: error })
+    throw new HuxinError(
+      'store_failed',
+      text`the database in ${folder} is not opened again yet, and read as it is: ${textOf(error)}`,
+      { cause: error },
+    )
   } finally {
     await rm(file, { force: true }).catch(() => undefined)
   }

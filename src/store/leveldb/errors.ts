@@ -16,7 +16,11 @@ function isNotOpen(error: unknown): boolean {
 
 /** The database is closed. */
 export function notOpen(cause: unknown): HuxinError {
-  return new HuxinError('not_ready', text`the database is closed, or being opened again after a failed write`, { cause })
+  return new HuxinError(
+    'not_ready',
+    text`the database is closed, or being opened again after a failed write`,
+    { cause },
+  )
 }
 
 /** @throws HuxinError not_ready | store_corrupt */
@@ -26,7 +30,9 @@ export async function reading<T>(read: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (isHuxinError(error)) throw error
     if (isNotOpen(error)) throw notOpen(error)
-    throw new HuxinError('store_corrupt', text`the database did not read: ${causeOf(error)}`, { cause: error })
+    throw new HuxinError('store_corrupt', text`the database did not read: ${causeOf(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -35,7 +41,9 @@ export async function writing(write: () => Promise<void>): Promise<void> {
   try {
     await write()
   } catch (error) {
-    throw new HuxinError('store_failed', text`the database did not write: ${causeOf(error)}`, { cause: error })
+    throw new HuxinError('store_failed', text`the database did not write: ${causeOf(error)}`, {
+      cause: error,
+    })
   }
 }
 

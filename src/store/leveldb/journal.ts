@@ -24,7 +24,10 @@ const TYPE_MAX = 4
  * @param isAcknowledged whether the commit that puts this key is known to have been on the disk
  * @returns where the first damaged record begins; undefined when there is none
  */
-export function findDamage(journal: Uint8Array, isAcknowledged: (key: Uint8Array) => boolean = () => false): number | undefined {
+export function findDamage(
+  journal: Uint8Array,
+  isAcknowledged: (key: Uint8Array) => boolean = () => false,
+): number | undefined {
   let wrong: number | undefined
   let hole: number | undefined
   const commit = new Commit()
@@ -33,7 +36,13 @@ export function findDamage(journal: Uint8Array, isAcknowledged: (key: Uint8Array
     let at = block
     while (end - at >= HEADER && isWhole(journal, at, end)) {
       if (wrong !== undefined) return wrong
-      const whole = hole === undefined ? undefined : commit.add(journal[at + 6]!, journal.subarray(at + HEADER, at + HEADER + lengthAt(journal, at)))
+      const whole =
+        hole === undefined
+          ? undefined
+          : commit.add(
+              journal[at + 6]!,
+              journal.subarray(at + HEADER, at + HEADER + lengthAt(journal, at)),
+            )
       if (whole && keysOf(whole).some(isAcknowledged)) return hole
       at += HEADER + lengthAt(journal, at)
     }
@@ -57,7 +66,10 @@ export function* wholeRecords(journal: Uint8Array): Generator<Uint8Array> {
     const end = Math.min(block + BLOCK, journal.length)
     let at = block
     for (; end - at >= HEADER && isWhole(journal, at, end); at += HEADER + lengthAt(journal, at)) {
-      const whole = commit.add(journal[at + 6]!, journal.subarray(at + HEADER, at + HEADER + lengthAt(journal, at)))
+      const whole = commit.add(
+        journal[at + 6]!,
+        journal.subarray(at + HEADER, at + HEADER + lengthAt(journal, at)),
+      )
       if (whole) yield whole
     }
     if (end - at >= HEADER) commit.forget()
@@ -65,21 +77,31 @@ export function* wholeRecords(journal: Uint8Array): Generator<Uint8Array> {
 }
 
 function lengthAt(journal: Uint8Array, at: number): number {
-  return journal[at + 4]! | journal[at + 5]! << 8
+  return journal[at + 4]! | (journal[at + 5]! << 8)
 }
 
-function isWhole(journal: Uint8Array, at: number, end: number, length = at + HEADER <= end ? lengthAt(journal, at) : 0): boolean {
+function isWhole(
+  journal: Uint8Array,
+  at: number,
+  end: number,
+  length = at + HEADER <= end ? lengthAt(journal, at) : 0,
+): boolean {
   if (at + HEADER + length > end) return false
   const type = journal[at + 6]!
   if (type < 1 || type > TYPE_MAX) return false
-  const stated = (journal[at]! | journal[at + 1]! << 8 | journal[at + 2]! << 16 | journal[at + 3]! << 24) >>> 0
+  const stated =
+    (journal[at]! |
+      (journal[at + 1]! << 8) |
+      (journal[at + 2]! << 16) |
+      (journal[at + 3]! << 24)) >>>
+    0
   return masked(crc32c(journal, at + 6, at + HEADER + length)) === stated
 }
 
 /** Whether the record is whole with one bit of its length turned: its checksum does not cover that. */
 function wasShortened(journal: Uint8Array, at: number, end: number): boolean {
   const length = lengthAt(journal, at)
-  for (let bit = 0; bit < 16; bit++) if (isWhole(journal, at, end, length ^ 1 << bit)) return true
+  for (let bit = 0; bit < 16; bit++) if (isWhole(journal, at, end, length ^ (1 << bit))) return true
   return false
 }
 
@@ -125,7 +147,7 @@ function keysOf(commit: Uint8Array): Uint8Array[] {
       length += (byte & 0x7f) * 2 ** shift
       if (byte < 0x80) break
     }
-    return commit.subarray(at, at += length)
+    return commit.subarray(at, (at += length))
   }
   while (at < commit.length) {
     const type = commit[at++]
@@ -140,10 +162,12 @@ function keysOf(commit: Uint8Array): Uint8Array[] {
 const TABLES = Array.from({ length: 4 }, () => new Uint32Array(256))
 for (let i = 0; i < 256; i++) {
   let crc = i
-  for (let bit = 0; bit < 8; bit++) crc = crc >>> 1 ^ (crc & 1 ? 0x82f63b78 : 0)
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0)
   TABLES[0]![i] = crc
 }
-for (let i = 0; i < 256; i++) for (let n = 1; n < 4; n++) TABLES[n]![i] = TABLES[n - 1]![i]! >>> 8 ^ TABLES[0]![TABLES[n - 1]![i]! & 0xff]!
+for (let i = 0; i < 256; i++)
+  for (let n = 1; n < 4; n++)
+    TABLES[n]![i] = (TABLES[n - 1]![i]! >>> 8) ^ TABLES[0]![TABLES[n - 1]![i]! & 0xff]!
 
 /** CRC-32C (Castagnoli) of the bytes from `start` to `end`, four at a time. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
@@ -151,19 +175,24 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   let crc = -1
   let at = start
   for (; at + 4 <= end; at += 4) {
-    crc ^= bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24
-    crc = four[crc & 0xff]! ^ three[crc >>> 8 & 0xff]! ^ two[crc >>> 16 & 0xff]! ^ one[crc >>> 24]!
+    crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    crc =
+      four[crc & 0xff]! ^ three[(crc >>> 8) & 0xff]! ^ two[(crc >>> 16) & 0xff]! ^ one[crc >>> 24]!
   }
-  for (; at < end; at++) crc = crc >>> 8 ^ one[(crc ^ bytes[at]!) & 0xff]!
+  for (; at < end; at++) crc = (crc >>> 8) ^ one[(crc ^ bytes[at]!) & 0xff]!
   return (crc ^ -1) >>> 0
 }
 
 /** Whether bytes have a checksum that LevelDB stored. */
-export function isChecked(bytes: Uint8Array, { from, to }: { from: number; to: number }, stored: number): boolean {
+export function isChecked(
+  bytes: Uint8Array,
+  { from, to }: { from: number; to: number },
+  stored: number,
+): boolean {
   return masked(crc32c(bytes, from, to)) === stored
 }
 
 /** As LevelDB stores checksums. */
 function masked(crc: number): number {
-  return ((crc >>> 15 | crc << 17) + 0xa282ead8) >>> 0
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

@@ -14,8 +14,18 @@ const KEPT_BYTES_MAX = 1 << 16
 const LOWEST = Buffer.of(0)
 
 /** Rows of a range as they were when it is asked for. */
-export async function readRange(db: Level<Buffer, Buffer>, { gte, lt, limit = Infinity, reverse = false, bytesMax = Infinity }: KeyRange, of: object = {}): Promise<[Buffer, Buffer][]> {
-  const iterator = db.iterator({ gte: asBuffer(gte), lt: asBuffer(lt), reverse, highWaterMarkBytes: RANGE_BYTES, ...of })
+export async function readRange(
+  db: Level<Buffer, Buffer>,
+  { gte, lt, limit = Infinity, reverse = false, bytesMax = Infinity }: KeyRange,
+  of: object = {},
+): Promise<[Buffer, Buffer][]> {
+  const iterator = db.iterator({
+    gte: asBuffer(gte),
+    lt: asBuffer(lt),
+    reverse,
+    highWaterMarkBytes: RANGE_BYTES,
+    ...of,
+  })
   const rows: [Buffer, Buffer][] = []
   /** What the engine keeps of the last trip. */
   let kept = 0

@@ -38,7 +38,10 @@ interface Place {
  * otherwise in those by which others are found, one in a hundred.
  * @throws Error of the file system
  */
-export async function findTableDamage(folder: string, { whole }: { whole: boolean }): Promise<TableDamage | undefined> {
+export async function findTableDamage(
+  folder: string,
+  { whole }: { whole: boolean },
+): Promise<TableDamage | undefined> {
   for (const [number, length] of await liveTables(folder)) {
     const name = String(number).padStart(6, '0')
     const handle = await openEither(join(folder, `${name}.ldb`), join(folder, `${name}.sst`))
@@ -65,11 +68,16 @@ async function openEither(...files: readonly string[]): Promise<FileHandle | und
   return undefined
 }
 
-async function damageIn(handle: FileHandle, length: number, whole: boolean): Promise<number | undefined> {
+async function damageIn(
+  handle: FileHandle,
+  length: number,
+  whole: boolean,
+): Promise<number | undefined> {
   const { size } = await handle.stat()
   if (size < length || length < FOOTER) return Math.min(size, length)
   const footer = await read(handle, { at: length - FOOTER, length: FOOTER })
-  const places = footer && MAGIC.equals(footer.subarray(FOOTER - MAGIC.length)) ? placesIn(footer, 2) : []
+  const places =
+    footer && MAGIC.equals(footer.subarray(FOOTER - MAGIC.length)) ? placesIn(footer, 2) : []
   const [meta, index] = places
   if (!meta || !index) return length - FOOTER
   const found: Place[] = []
@@ -83,7 +91,11 @@ async function damageIn(handle: FileHandle, length: number, whole: boolean): Pro
 }
 
 /** Reads neighbours together. @returns where the first damaged one begins */
-async function checkBlocks(handle: FileHandle, places: readonly Place[], length: number): Promise<number | undefined> {
+async function checkBlocks(
+  handle: FileHandle,
+  places: readonly Place[],
+  length: number,
+): Promise<number | undefined> {
   const sorted = [...places].sort((a, b) => a.at - b.at)
   for (let from = 0; from < sorted.length;) {
     const { at } = sorted[from]!
@@ -93,7 +105,8 @@ async function checkBlocks(handle: FileHandle, places: readonly Place[], length:
     const end = endOf(sorted[to - 1]!)
     const piece = end <= length - FOOTER ? await read(handle, { at, length: end - at }) : undefined
     if (!piece) return at
-    for (const place of sorted.slice(from, to)) if (!isBlock(piece.subarray(place.at - at, endOf(place) - at))) return place.at
+    for (const place of sorted.slice(from, to))
+      if (!isBlock(piece.subarray(place.at - at, endOf(place) - at))) return place.at
     from = to
     await systemClock.turn()
   }
@@ -104,15 +117,26 @@ function endOf({ at, length }: Place): number {
   return at + length + TRAILER
 }
 
-async function checkedBlock(handle: FileHandle, place: Place, length: number): Promise<Buffer | undefined> {
-  const stored = endOf(place) <= length - FOOTER ? await read(handle, { at: place.at, length: place.length + TRAILER }) : undefined
+async function checkedBlock(
+  handle: FileHandle,
+  place: Place,
+  length: number,
+): Promise<Buffer | undefined> {
+  const stored =
+    endOf(place) <= length - FOOTER
+      ? await read(handle, { at: place.at, length: place.length + TRAILER })
+      : undefined
   return stored && isBlock(stored) ? stored.subarray(0, place.length) : undefined
 }
 
 /** A block with its trailer; one that is compressed is none of this program's. */
 function isBlock(stored: Buffer): boolean {
   const end = stored.length - CRC
-  return end >= 1 && stored[end - 1] === 0 && isChecked(stored, { from: 0, to: end }, stored.readUInt32LE(end))
+  return (
+    end >= 1 &&
+    stored[end - 1] === 0 &&
+    isChecked(stored, { from: 0, to: end }, stored.readUInt32LE(end))
+  )
 }
 
 async function read(handle: FileHandle, { at, length }: Place): Promise<Buffer | undefined> {
@@ -141,7 +165,10 @@ function placesNamed(block: Buffer): Place[] | undefined {
 
 function placesIn(bytes: Buffer, count: number): Place[] {
   const numbers = new Numbers(bytes, 0)
-  const places = Array.from({ length: count }, () => ({ at: numbers.next(), length: numbers.next() }))
+  const places = Array.from({ length: count }, () => ({
+    at: numbers.next(),
+    length: numbers.next(),
+  }))
   return places.every(({ at, length }) => Number.isSafeInteger(at + length)) ? places : []
 }
 
@@ -173,14 +200,25 @@ class Numbers {
 }
 
 // Fields of an edit: what follows a tag, in numbers (n) and texts with their length (t).
-const FIELDS: ReadonlyMap<number, string> = new Map([[1, 't'], [2, 'n'], [3, 'n'], [4, 'n'], [5, 'nt'], [6, 'nn'], [7, 'nnntt'], [9, 'n']])
+const FIELDS: ReadonlyMap<number, string> = new Map([
+  [1, 't'],
+  [2, 'n'],
+  [3, 'n'],
+  [4, 'n'],
+  [5, 'nt'],
+  [6, 'nn'],
+  [7, 'nnntt'],
+  [9, 'n'],
+])
 const DELETED = 6
 const ADDED = 7
 
 /** Tables of the newest version, by number, with their lengths; what the manifest does not tell LevelDB does not open. */
 async function liveTables(folder: string): Promise<ReadonlyMap<number, number>> {
   const current = await readFile(join(folder, 'CURRENT'), 'latin1').catch(() => '')
-  const manifest = /^MANIFEST-\d+\n$/.test(current) ? await readFile(join(folder, current.trim())).catch(() => Buffer.alloc(0)) : Buffer.alloc(0)
+  const manifest = /^MANIFEST-\d+\n$/.test(current)
+    ? await readFile(join(folder, current.trim())).catch(() => Buffer.alloc(0))
+    : Buffer.alloc(0)
   const tables = new Map<number, number>()
   for (const edit of wholeRecords(manifest)) applyEdit(Buffer.from(edit), tables)
   return tables
@@ -198,6 +236,7 @@ function applyEdit(edit: Buffer, tables: Map<number, number>): void {
       return value
     })
     if (tag === DELETED) tables.delete(values[1]!)
-    if (tag === ADDED && Number.isSafeInteger(values[1]! + values[2]!)) tables.set(values[1]!, values[2]!)
+    if (tag === ADDED && Number.isSafeInteger(values[1]! + values[2]!))
+      tables.set(values[1]!, values[2]!)
   }
 }

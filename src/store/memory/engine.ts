@@ -6,7 +6,17 @@ import { asBuffer } from '../../base/bytes.ts'
 import { HuxinError } from '../../base/errors.ts'
 import { text } from '../../base/text.ts'
 import { joined, joinedPart, rowsOf } from '../parts.ts'
-import { type Bounds, checkExpected, type Engine, type KeyRange, type OpenOptions, type Op, type Reader, type Snapshot, type Store } from '../store.ts'
+import {
+  type Bounds,
+  checkExpected,
+  type Engine,
+  type KeyRange,
+  type OpenOptions,
+  type Op,
+  type Reader,
+  type Snapshot,
+  type Store,
+} from '../store.ts'
 import { OrderedRows, type RowBounds } from './ordered-rows.ts'
 
 /** A database, open or not. */
@@ -24,8 +34,13 @@ export class MemoryEngine implements Engine {
 
   async open(name: string, { create }: OpenOptions): Promise<Store> {
     const found = this.#databases.get(name)
-    if (!found && !create) throw new HuxinError('store_corrupt', text`there is no database ${name} in memory`)
-    const database = found ?? { rows: new OrderedRows(), durable: new OrderedRows(), holder: undefined }
+    if (!found && !create)
+      throw new HuxinError('store_corrupt', text`there is no database ${name} in memory`)
+    const database = found ?? {
+      rows: new OrderedRows(),
+      durable: new OrderedRows(),
+      holder: undefined,
+    }
     const store = new MemoryStore(database, name)
     store.take()
     this.#databases.set(name, database)
@@ -44,14 +59,16 @@ export class MemoryEngine implements Engine {
   rename(from: string, to: string): void {
     const database = this.#databases.get(from)
     if (!database) return
-    if (database.holder) throw new HuxinError('store_locked', text`this process uses ${from} already`)
+    if (database.holder)
+      throw new HuxinError('store_locked', text`this process uses ${from} already`)
     this.#databases.delete(from)
     this.#databases.set(to, database)
   }
 
   /** Removes a database that nobody has open. @throws HuxinError store_locked */
   remove(name: string): void {
-    if (this.#databases.get(name)?.holder) throw new HuxinError('store_locked', text`this process uses ${name} already`)
+    if (this.#databases.get(name)?.holder)
+      throw new HuxinError('store_locked', text`this process uses ${name} already`)
     this.#databases.delete(name)
   }
 
@@ -89,7 +106,8 @@ class MemoryStore {
   /** @throws HuxinError store_locked */
   take(): void {
     const { holder } = this.#database
-    if (holder && holder !== this) throw new HuxinError('store_locked', text`this process uses ${this.#name} already`)
+    if (holder && holder !== this)
+      throw new HuxinError('store_locked', text`this process uses ${this.#name} already`)
     this.#database.holder = this
   }
 
@@ -161,7 +179,8 @@ class MemoryStore {
   }
 
   #writable(): OrderedRows {
-    if (this.#database.holder !== this) throw new HuxinError('store_failed', text`the database in memory is closed`)
+    if (this.#database.holder !== this)
+      throw new HuxinError('store_failed', text`the database in memory is closed`)
     return this.#database.rows
   }
 }
@@ -187,7 +206,10 @@ function readerOf(rowsNow: () => OrderedRows): Reader {
   }
 }
 
-function readRange(rows: OrderedRows, { limit = Infinity, reverse = false, bytesMax = Infinity, ...bounds }: KeyRange): [Buffer, Buffer][] {
+function readRange(
+  rows: OrderedRows,
+  { limit = Infinity, reverse = false, bytesMax = Infinity, ...bounds }: KeyRange,
+): [Buffer, Buffer][] {
   const found: [Buffer, Buffer][] = []
   let bytes = 0
   if (limit < 1) return found
@@ -209,5 +231,8 @@ function boundsOf({ gte, lt }: Bounds): RowBounds {
 
 /** @throws HuxinError not_ready */
 function fail(): never {
-  throw new HuxinError('not_ready', text`the database is closed, or being opened again after a failed write`)
+  throw new HuxinError(
+    'not_ready',
+    text`the database is closed, or being opened again after a failed write`,
+  )
 }

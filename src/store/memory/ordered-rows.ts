@@ -47,7 +47,8 @@ export class OrderedRows {
 
   set(key: string, value: Buffer): void {
     const i = Math.max(0, this.#chunkOf(key))
-    if (this.#chunks.length === 0) this.#ownChunks().push({ owner: this.#owner, keys: [], values: [] })
+    if (this.#chunks.length === 0)
+      this.#ownChunks().push({ owner: this.#owner, keys: [], values: [] })
     const chunk = this.#ownChunk(i)
     const at = lowerBound(chunk.keys, key)
     if (chunk.keys[at] === key) {
@@ -71,7 +72,7 @@ export class OrderedRows {
   }
 
   /** Rows from `from` on and before `to`, in order or backwards. Nothing may be written while it is read. */
-  * rows({ from, to }: RowBounds, reverse = false): Generator<readonly [string, Buffer]> {
+  *rows({ from, to }: RowBounds, reverse = false): Generator<readonly [string, Buffer]> {
     if (reverse) {
       for (let i = this.#chunkOf(to); i >= 0; i--) {
         const { keys, values } = this.#chunks[i]!
@@ -121,7 +122,11 @@ export class OrderedRows {
   #divide(i: number, at: number): void {
     const chunk = this.#chunks[i]!
     const from = at === chunk.keys.length - 1 ? at : chunk.keys.length >>> 1
-    const upper = { owner: this.#owner, keys: chunk.keys.splice(from), values: chunk.values.splice(from) }
+    const upper = {
+      owner: this.#owner,
+      keys: chunk.keys.splice(from),
+      values: chunk.values.splice(from),
+    }
     this.#ownChunks().splice(i + 1, 0, upper)
   }
 }
