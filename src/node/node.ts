@@ -108,12 +108,10 @@ export class Node {
    */
   static async start(options: NodeOptions): Promise<Node> {
     const node = new Node(options, await openFolder(options.config, options.disk))
-    try {
-      await node.#open()
-    } catch (error) {
+    await node.#open().catch(async (error: unknown) => {
       await node.close()
       throw error
-    }
+    })
     return node
   }
 
@@ -452,7 +450,7 @@ export class Node {
     })
   }
 
-  /** A write failed: whether it happened is found out from the store. */
+  /** A write failed: whether it happened is found out from the store; it may be the log's final entry. */
   #reload(error: unknown): Promise<void> {
     return reload(error, {
       store: this.#folder.store,
@@ -465,6 +463,7 @@ export class Node {
         if (this.#gate.maySign) await this.#log.seal()
         await this.#indexer.load()
         this.#changes.announce(['recognition'])
+        this.#rotation?.resume()
       },
       onBroken: (broken) => this.#gate.break(broken),
     })

@@ -240,9 +240,7 @@ export class Pusher {
     const failed = await this.#receive(page, answer, signal, (next) => {
       this.#cursor = next
     })
-    if (failed) return this.#refuseOrRetry(failed.outgoing, failed.outcome)
-    this.#options.context.alarms.clear('push', this.batchClass)
-    return false
+    return failed ? this.#refuseOrRetry(failed.outgoing, failed.outcome) : false
   }
 
   /** Keeps the receipts of a call, up to the first batch that was not taken. */
@@ -269,6 +267,8 @@ export class Pusher {
       if (outcome.refusal.length > 0) await this.#returned(outgoing, outcome)
     }
     advance(failed ? failed.outgoing.index : page.next)
+    // The parent takes what comes, also what an origin that waited was offered again.
+    if (!failed) this.#options.context.alarms.clear('push', this.batchClass)
     this.#unkept.push(...receipts)
     this.#keep(signal)
     return failed
