@@ -79,6 +79,9 @@ export function helpStyle(language: Language): HelpConfiguration {
   if (language === 'en') return { optionDescription: described }
   return {
     styleTitle: (title) => titles[title] ?? title,
+    commandUsage: (command) =>
+      plain.commandUsage(command).replace('[options]', '[选项]').replace('[command]', '[命令]'),
+    subcommandTerm: (command) => plain.subcommandTerm(command).replace(' [options]', ' [选项]'),
     optionDescription: (option) =>
       described(option).replace(/ \((?:choices|default): .*\)$/, (extra) =>
         extra
