@@ -41,7 +41,7 @@ export async function memberAtParent(
   { anchors }: Pick<JoinFile, 'anchors'>,
   node: string,
 ): Promise<{ member: Member; history: readonly Uint8Array[] }> {
-  const statements: Uint8Array[] = []
+  const federation = FederationState.from(anchors)
   for (let start = 0n; ;) {
     const page = await read({
       batchClass: 'control',
@@ -55,13 +55,11 @@ export async function memberAtParent(
       const { header } = parseHeaderNote(parsed.header)
       if (header.kind !== 'member' || !parsed.verdict.accepted) continue
       const records = parseBody(body)
-      for (let i = 0; i < records.count; i++) statements.push(recordAt(records, i)!)
+      for (let i = 0; i < records.count; i++) federation.applyStatement(recordAt(records, i)!)
     }
     if (page.deliveries.length === 0) break
     start = page.next
   }
-  // What the parent signed with its new key may stand in its log before the statement of that key, which comes from above.
-  const federation = FederationState.from(anchors).foresee(statements)
   const member = federation.member(node)
   if (!member) throw new HuxinError('member_unknown', text`the parent does not know ${node}`)
   return { member, history: federation.history(node) }
