@@ -15,3 +15,24 @@ export class OneAtATime {
     return mine
   }
 }
+
+/** What is prepared side by side and done in the order of the calls, by key. */
+export class InOrderOfCalls {
+  /** The call that came last. */
+  readonly #last = new Map<string, Promise<void>>()
+
+  /** A place in the row: `before` is over when those before have released theirs. Every place is released once, at least. */
+  take(key: string): { before: Promise<void>; release: () => void } {
+    const before = this.#last.get(key) ?? Promise.resolve()
+    let release = (): void => undefined
+    const mine = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const chained = before.then(() => mine)
+    this.#last.set(key, chained)
+    void chained.then(() => {
+      if (this.#last.get(key) === chained) this.#last.delete(key)
+    })
+    return { before, release }
+  }
+}

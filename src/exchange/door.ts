@@ -11,6 +11,7 @@
  */
 import { createHash } from 'node:crypto'
 import { HuxinError, isHuxinError } from '../base/errors.ts'
+import { InOrderOfCalls } from '../base/one-at-a-time.ts'
 import { text } from '../base/text.ts'
 import type { Body } from '../batch/body.ts'
 import {
@@ -113,7 +114,7 @@ export class Door {
   /** Batches logged lately, so that two copies under way at once are still one. */
   readonly #recent = new Map<string, { known: KnownBatch; refusal: Uint8Array | undefined }>()
   /** The last proposal of each sender and class: batches are proposed in the order they came. */
-  readonly #turns = new Map<string, Promise<void>>()
+  readonly #order = new InOrderOfCalls()
   readonly #admission: Admission
   readonly #firstReceipt: FirstReceipt
   readonly #inOrder: InOrder
@@ -136,7 +137,7 @@ export class Door {
    * @throws HuxinError any code of the kinds invalid, denied, unavailable, broken
    */
   async accept(claims: SenderClaims): Promise<Accepted> {
-    const turn = this.#takeTurn(claims.source)
+    const turn = this.#order.take(senderOf(claims.source))
     try {
       const prepared = await this.#prepare(claims).catch((error: unknown) =>
         this.#prepareAgain(claims, turn.before, error),
@@ -228,15 +229,19 @@ export class Door {
       const known = await this.#known(batch)
       if (known && !this.#overturns(known, claims)) {
         repeated = known
-        return { entries: [], ops: [], remember: () => undefined }
+        return nothing([])
       }
       fork = known ? undefined : await this.#laneOrder.continueLanes(batch, claims, view)
-      if (fork) return { entries: [], ops: fork.ops, remember: () => fork?.remember() }
+      if (fork) return nothing(fork.ops)
       const decided = await this.#decide(prepared, claims, { index, known, view })
       refusal = decided.refusal
       return decided.decision
     })
-    if (fork) throw fork.error
+    if (fork) {
+      // Not before it is durable: nobody is told of a quarantine that a failed write took away.
+      fork.remember()
+      throw fork.error
+    }
     return repeated ? this.#repeat(batch, repeated) : this.#done(prepared, refusal, committed)
   }
 
@@ -397,23 +402,17 @@ export class Door {
     this.#recent.set(batch.idText, { known, refusal })
     if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value!)
   }
-
-  #takeTurn(source: EntrySource): { before: Promise<void>; release: () => void } {
-    const key = source.kind === 'child' || source.kind === 'fetched' ? source.node : source.kind
-    const before = this.#turns.get(key) ?? Promise.resolve()
-    let release = (): void => undefined
-    const mine = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const chained = before.then(() => mine)
-    this.#turns.set(key, chained)
-    void chained.then(() => {
-      if (this.#turns.get(key) === chained) this.#turns.delete(key)
-    })
-    return { before, release }
-  }
 }
 
 function sizeOf({ header, body }: SenderClaims): number {
   return header.length + body.length
+}
+
+function senderOf(source: EntrySource): string {
+  return source.kind === 'child' || source.kind === 'fetched' ? source.node : source.kind
+}
+
+/** A decision that logs nothing. */
+function nothing(ops: readonly Op[]): Decision {
+  return { entries: [], ops, remember: () => undefined }
 }

@@ -36,7 +36,7 @@ export interface LaneOrderOptions {
 export interface Fork {
   readonly error: HuxinError
   readonly ops: readonly Op[]
-  /** Changes memory, with the round. */
+  /** Changes memory; for when the round is durable. */
   remember(): void
 }
 

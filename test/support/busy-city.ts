@@ -135,7 +135,7 @@ export class BusyCity {
   }
 
   static async prepare(): Promise<BusyCity> {
-    const federation = await TestFederation.start([PROVINCE, CITY, COUNTY])
+    const federation = await TestFederation.start([PROVINCE, CITY, COUNTY], { store: 'disk' })
     await federation.init(OTHER)
     const [province, city, county] = [PROVINCE, CITY, COUNTY].map(
       ({ id }) => federation.node(id).context,
